@@ -1,0 +1,1 @@
+"""Multimodal batch pipeline: raw media in, versioned features, models and reports out."""

@@ -1,0 +1,96 @@
+"""Outputs that are made whole or not at all: a model, an evaluation, a report.
+
+An artifact is a directory that is one part: its key stands in its manifest beside the digests of
+its files, and equal keys compute nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import PipelineError
+from pipeline.fingerprint import Fingerprint, digest_file, digest_json
+from pipeline.parts import MANIFEST, locked, replacing
+from pipeline.records import SCHEMA_VERSION
+
+
+def build(
+    out: Path,
+    fingerprint: Fingerprint,
+    inputs: Mapping[str, str],
+    make: Callable[[Path], None],
+) -> bool:
+    """Bring `out` to what `make` makes of `inputs`; True if it had to be made.
+
+    Parameters
+    ----------
+    inputs:
+        Name → digest of everything that `make` reads.
+    make:
+        Writes the files into the empty directory that it is given. It is called only if the key
+        changed or a file is missing or altered.
+    """
+    key = digest_json([fingerprint.digest, dict(inputs)])
+    with locked(out):
+        if _whole(out, key):
+            return False
+        scratch_root = Path(".pipeline", "tmp")
+        scratch_root.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=scratch_root) as scratch:
+            make(Path(scratch))
+            files = _files(Path(scratch))
+            manifest = {
+                "schema": SCHEMA_VERSION,
+                "key": key,
+                "function": asdict(fingerprint),
+                "inputs": dict(inputs),
+                "files": {name: digest_file(Path(scratch, name)) for name in files},
+            }
+            for name in files:
+                target = out / name
+                target.parent.mkdir(parents=True, exist_ok=True)
+                os.replace(Path(scratch, name), target)
+        with replacing(out / MANIFEST) as temporary:
+            temporary.write_text(json.dumps(manifest, indent=1, sort_keys=True) + "\n")
+        for name in set(_files(out)) - {MANIFEST, *files}:
+            (out / name).unlink()
+        for folder in sorted((p for p in out.rglob("*") if p.is_dir()), reverse=True):
+            if not any(folder.iterdir()):
+                shutil.rmtree(folder)
+        return True
+
+
+def read_manifest(out: Path) -> dict[str, Any]:
+    """The manifest of a finished artifact: key, function, inputs, files."""
+    try:
+        manifest: dict[str, Any] = json.loads((out / MANIFEST).read_text())
+    except (FileNotFoundError, ValueError):
+        raise PipelineError(f"{out} is not finished: run `dvc repro` to make it") from None
+    return manifest
+
+
+def digest(out: Path) -> str:
+    """Digest of what a finished artifact holds."""
+    return digest_json(read_manifest(out)["files"])
+
+
+def _whole(out: Path, key: str) -> bool:
+    try:
+        manifest = read_manifest(out)
+    except PipelineError:
+        return False
+    return manifest.get("key") == key and all(
+        (out / name).is_file() and digest_file(out / name) == file_digest
+        for name, file_digest in manifest["files"].items()
+    )
+
+
+def _files(folder: Path) -> list[str]:
+    return sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())

@@ -1,0 +1,1 @@
+"""Where work runs: interchangeable executors, never part of a key."""

@@ -1,0 +1,182 @@
+"""What flows between stages: the columns of every table, and the reject.
+
+Changing one of these changes every digest; SCHEMA_VERSION stands in each file's footer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+SCHEMA_VERSION = 1
+
+Split = Literal["train", "validation", "test"]
+SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+TargetKind = Literal[
+    "binary", "multiclass", "multilabel", "ordinal", "regression", "distribution", "text"
+]
+
+
+@dataclass(frozen=True, order=True)
+class Reject:
+    """A row that a stage did not pass on, with its reason.
+
+    `subject` is what was refused: an asset's digest, a sample's id or a file's path relative to
+    its batch, as `subject_kind` says. `digest` is the digest of the refused input, empty where
+    there are no bytes to digest.
+    """
+
+    stage: str
+    source: str
+    batch: str
+    subject_kind: Literal["asset", "sample", "file", "row"]
+    subject: str
+    digest: str
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One example as a source tells it, its assets by path relative to the batch's folder.
+
+    `assets` maps a modality to a path, or, for text that stands inside a table or a file of many
+    lines, to the text itself as `Inline`. A modality that the sample lacks is left out.
+    """
+
+    sample_id: str
+    group: str
+    assets: Mapping[str, str | Inline]
+    split_given: Split | None = None
+    licence: str | None = None
+    targets: Mapping[str, str | float | None] | None = None
+    attributes: Mapping[str, str | None] | None = None
+
+
+@dataclass(frozen=True)
+class Inline:
+    """Text content that is not a file of its own: `data` is UTF-8 or whatever bytes stood there.
+
+    `path` says in which file of the batch they stood.
+    """
+
+    data: bytes
+    path: str
+
+
+def samples_schema(modalities: Iterable[str], targets: Mapping[str, TargetKind]) -> pa.Schema:
+    """sample_id, source, batch, group, split_given, licence, target.*, attr, one digest a modality.
+
+    Targets of kind regression are float64, all others strings; attributes are one map column, so
+    that sources with different attributes share a schema.
+    """
+    import pyarrow as pa
+
+    text = pa.string()
+    return pa.schema(
+        [
+            pa.field("sample_id", text, nullable=False),
+            pa.field("source", text, nullable=False),
+            pa.field("batch", text, nullable=False),
+            pa.field("group", text, nullable=False),
+            ("split_given", text),
+            ("licence", text),
+            *(
+                (f"target.{name}", pa.float64() if kind == "regression" else text)
+                for name, kind in sorted(targets.items())
+            ),
+            ("attributes", pa.map_(text, text)),
+            *((modality, text) for modality in sorted(modalities)),
+        ]
+    )
+
+
+def curated_schema(modalities: Iterable[str], targets: Mapping[str, TargetKind]) -> pa.Schema:
+    """A sample plus its component, its split, and the assets that joined it to its component."""
+    import pyarrow as pa
+
+    return pa.schema(
+        [
+            *samples_schema(modalities, targets),
+            pa.field("component", pa.string(), nullable=False),
+            pa.field("split", pa.string(), nullable=False),
+            ("joined_by", pa.list_(pa.string())),
+        ]
+    )
+
+
+def assets_schema() -> pa.Schema:
+    """digest, source, batch, size (bytes), media_type, locator, offset, length, data.
+
+    `locator` is a path relative to the raw root (data/raw). `data` holds the bytes of inline
+    assets and is null where the locator's file is the asset.
+    """
+    import pyarrow as pa
+
+    return pa.schema(
+        [
+            pa.field("digest", pa.string(), nullable=False),
+            pa.field("source", pa.string(), nullable=False),
+            pa.field("batch", pa.string(), nullable=False),
+            pa.field("size", pa.int64(), nullable=False),
+            pa.field("media_type", pa.string(), nullable=False),
+            pa.field("locator", pa.string(), nullable=False),
+            ("data", pa.binary()),
+        ]
+    )
+
+
+def clean_schema(measurements: pa.Schema) -> pa.Schema:
+    """digest, batch, content digest, shape and data of the cleaned asset, then measurements."""
+    import pyarrow as pa
+
+    return pa.schema(
+        [
+            pa.field("digest", pa.string(), nullable=False),
+            pa.field("batch", pa.string(), nullable=False),
+            pa.field("content", pa.string(), nullable=False),
+            pa.field("shape", pa.list_(pa.int32()), nullable=False),
+            pa.field("data", pa.binary(), nullable=False),
+            *measurements,
+        ]
+    )
+
+
+def augmented_schema() -> pa.Schema:
+    """digest, batch, view (1..k), recipe (JSON: a list of operations in order)."""
+    import pyarrow as pa
+
+    return pa.schema(
+        [
+            pa.field("digest", pa.string(), nullable=False),
+            pa.field("batch", pa.string(), nullable=False),
+            pa.field("view", pa.int32(), nullable=False),
+            pa.field("recipe", pa.string(), nullable=False),
+        ]
+    )
+
+
+def predictions_schema() -> pa.Schema:
+    """One row a sample, split and task: probabilities over `classes` of the model card, and truth.
+
+    `present` lists the modalities that the model saw.
+    """
+    import pyarrow as pa
+
+    text = pa.string()
+    return pa.schema(
+        [
+            pa.field("sample_id", text, nullable=False),
+            pa.field("model", text, nullable=False),
+            pa.field("split", text, nullable=False),
+            pa.field("task", text, nullable=False),
+            pa.field("present", pa.list_(text), nullable=False),
+            pa.field("probabilities", pa.list_(pa.float32()), nullable=False),
+            pa.field("prediction", text, nullable=False),
+            ("truth", text),
+        ]
+    )
