@@ -15,9 +15,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from pipeline.digest import digest_file, digest_json
 from pipeline.errors import PipelineError
-from pipeline.fingerprint import Fingerprint, digest_file, digest_json
-from pipeline.parts import MANIFEST, locked, replacing
+from pipeline.fingerprint import Fingerprint
+from pipeline.part import replacing
+from pipeline.parts import MANIFEST, locked
 from pipeline.records import SCHEMA_VERSION
 
 

@@ -10,9 +10,7 @@ from __future__ import annotations
 
 import ast
 import functools
-import hashlib
 import importlib.util
-import json
 import platform
 import sys
 from collections.abc import Iterable, Sequence
@@ -20,6 +18,8 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
+
+from pipeline.digest import digest_bytes, digest_file, digest_json
 
 # Import names whose distribution is called otherwise.
 DISTRIBUTIONS = {
@@ -95,21 +95,6 @@ def reach(modules: Iterable[str]) -> set[str]:
     return reached
 
 
-def digest_bytes(data: bytes | memoryview) -> str:
-    """SHA-256 in hex, the digest used everywhere, so that `sha256sum` can check any of them."""
-    return hashlib.sha256(data).hexdigest()
-
-
-def digest_file(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def digest_json(value: Any) -> str:
-    text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    return digest_bytes(text.encode())
-
-
 def _libraries(reached: Iterable[str]) -> dict[str, str]:
     top = {name.split(".")[0] for module in reached for name in _imports(module)}
     foreign = top - {"pipeline"} - set(sys.stdlib_module_names) - INERT
@@ -125,20 +110,31 @@ def _libraries(reached: Iterable[str]) -> dict[str, str]:
 
 @functools.cache
 def _tree(module: str) -> ast.Module:
+    """A module's code as far as it runs: without docstrings and imports for type checkers."""
     spec = importlib.util.find_spec(module)
     if spec is None or spec.origin is None:
         raise ModuleNotFoundError(f"no source found for module {module}")
-    return ast.parse(Path(spec.origin).read_bytes())
+    tree = ast.parse(Path(spec.origin).read_bytes())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            kept = [child for child in node.body if not _is_for_type_checkers(child)]
+            if kept and _is_docstring(kept[0]):
+                del kept[0]
+            node.body = kept or [ast.Pass()]
+    return tree
 
 
 @functools.cache
 def _code(module: str) -> str:
-    tree = _tree(module)
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            if node.body and _is_docstring(node.body[0]):
-                node.body = node.body[1:] or [ast.Pass()]
-    return digest_bytes(ast.dump(tree).encode())
+    return digest_bytes(ast.dump(_tree(module)).encode())
+
+
+def _is_for_type_checkers(node: ast.stmt) -> bool:
+    return (
+        isinstance(node, ast.If)
+        and isinstance(node.test, ast.Name)
+        and node.test.id == "TYPE_CHECKING"
+    )
 
 
 def _is_docstring(node: ast.stmt) -> bool:

@@ -11,62 +11,25 @@ from __future__ import annotations
 
 import fcntl
 import json
-import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
+from pipeline.digest import digest_file, digest_json
 from pipeline.errors import PipelineError
-from pipeline.fingerprint import Fingerprint, digest_file, digest_json
+from pipeline.fingerprint import Fingerprint
+from pipeline.part import Entry, Part, Row, Work, entry_of, read_footer, replacing
+from pipeline.progress import track
 from pipeline.records import SCHEMA_VERSION, Reject
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 MANIFEST = "manifest.json"
-FOOTER = b"pipeline"
-
-
-@dataclass(frozen=True)
-class Row:
-    """One row of work. `key` is all that its result depends on; `spec` says where to find it."""
-
-    digest: str
-    key: str
-    source: str
-    batch: str
-    size: int
-    view: int = 0
-    spec: Any = None
-
-
-@dataclass(frozen=True)
-class Part:
-    """Rows of one batch and one view, sorted by digest, computed together into one file."""
-
-    key: str
-    source: str
-    batch: str
-    view: int
-    rows: tuple[Row, ...]
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A part as the manifest lists it: `bytes` and `digest` are those of its file."""
-
-    key: str
-    source: str
-    batch: str
-    view: int
-    rows: int
-    rejected: int
-    bytes: int
-    digest: str
 
 
 @dataclass(frozen=True)
@@ -80,27 +43,6 @@ class Summary:
     rows: int = 0
     rejected: int = 0
     reasons: dict[str, int] = field(default_factory=dict)
-
-
-Compute = Callable[[Part], "tuple[pa.Table, list[Reject]]"]
-Write = Callable[["pa.Table", Path, dict[bytes, bytes]], None]
-
-
-class Work(Protocol):
-    """A function over parts, picklable, so that an executor can send it to its workers.
-
-    `open` is called once a worker, loads what the work needs (an encoder, say) and returns the
-    function. `write` lays a table out in a file. `cost_ms` is a rough figure for a row's CPU time
-    that decides nothing but the executor.
-    """
-
-    stage: str
-    fingerprint: Fingerprint
-    cost_ms: float
-
-    def open(self) -> Compute: ...
-
-    def write(self, table: pa.Table, path: Path, metadata: dict[bytes, bytes]) -> None: ...
 
 
 class Executor(Protocol):
@@ -150,7 +92,7 @@ def run(
     out: Path,
     work: Work,
     parts: Sequence[Part],
-    executor: Executor,
+    executor: Callable[[float], Executor],
     reject_limit: float,
 ) -> Summary:
     """Bring `out` to exactly the planned parts.
@@ -159,6 +101,9 @@ def run(
     ----------
     out:
         The stage's output directory, held under an exclusive lock meanwhile.
+    executor:
+        Gives the executor for work of about so many CPU-seconds; not asked where nothing is
+        missing.
     reject_limit:
         Largest share of rows that may be rejected, 0 to 1.
 
@@ -169,15 +114,18 @@ def run(
         previous manifest and its parts then stand as before.
     """
     with locked(out):
-        known = {entry.key: entry for entry in read_manifest(out)} if exists(out) else {}
+        known = {entry.key: entry for entry in _previous(out)}
         entries = {}
         for part in parts:
             entry = _standing(out, part, known.get(part.key))
             if entry is not None:
                 entries[part.key] = entry
         missing = [part for part in parts if part.key not in entries]
-        for entry in executor.run(work, missing, out) if missing else ():
-            entries[entry.key] = entry
+        if missing:
+            cost_s = sum(len(part.rows) for part in missing) * work.cost_ms / 1000
+            made = executor(cost_s).run(work, missing, out)
+            for entry in track(work.stage, made, {part.key: len(part.rows) for part in missing}):
+                entries[entry.key] = entry
         ordered = [entries[part.key] for part in parts]
         reasons = Counter(
             reject.reason for entry in ordered if entry.rejected for reject in rejects(out, entry)
@@ -209,44 +157,6 @@ def check_limit(stage: str, summary: Summary, limit: float) -> None:
         )
 
 
-def make(work: Work, compute: Compute, part: Part, out: Path) -> Entry:
-    """Compute one part and put its file in place by rename; called by executors in a worker."""
-    table, rejected = compute(part)
-    footer = {
-        "schema": SCHEMA_VERSION,
-        "stage": work.stage,
-        "key": part.key,
-        "source": part.source,
-        "batch": part.batch,
-        "view": part.view,
-        "rows": table.num_rows,
-        "function": asdict(work.fingerprint),
-        "rejects": [asdict(reject) for reject in sorted(rejected)],
-    }
-    if table.num_rows + len(rejected) != len(part.rows):
-        raise AssertionError(
-            f"{work.stage}: {len(part.rows)} rows in, {table.num_rows} out, {len(rejected)} rejected"
-        )
-    out.mkdir(parents=True, exist_ok=True)
-    path = out / f"{part.key}.parquet"
-    with replacing(path) as temporary:
-        work.write(table, temporary, {FOOTER: json.dumps(footer, sort_keys=True).encode()})
-    return _entry(path, footer)
-
-
-def _entry(path: Path, footer: dict[str, Any]) -> Entry:
-    return Entry(
-        key=footer["key"],
-        source=footer["source"],
-        batch=footer["batch"],
-        view=footer["view"],
-        rows=footer["rows"],
-        rejected=len(footer["rejects"]),
-        bytes=path.stat().st_size,
-        digest=digest_file(path),
-    )
-
-
 def _standing(out: Path, part: Part, known: Entry | None) -> Entry | None:
     """The entry of a part that is already there whole, or None.
 
@@ -263,12 +173,15 @@ def _standing(out: Path, part: Part, known: Entry | None) -> Entry | None:
         footer = read_footer(path)
     except (OSError, ValueError, KeyError):
         return None
-    return _entry(path, footer) if footer.get("key") == part.key else None
+    return entry_of(path, footer) if footer.get("key") == part.key else None
 
 
-def exists(out: Path) -> bool:
-    """Whether a stage has finished here before."""
-    return (out / MANIFEST).is_file()
+def _previous(out: Path) -> list[Entry]:
+    """What the manifest lists; nothing where it is missing or damaged, since parts say enough."""
+    try:
+        return read_manifest(out)
+    except PipelineError:
+        return []
 
 
 def read_manifest(out: Path) -> list[Entry]:
@@ -307,53 +220,30 @@ def write_manifest(out: Path, entries: Sequence[Entry], fingerprint: Fingerprint
             temporary.write_text(text)
 
 
-def read_footer(path: Path) -> dict[str, Any]:
-    """The provenance that stands in a part's footer."""
-    import pyarrow.parquet as pq
-
-    metadata = pq.read_metadata(path).metadata or {}
-    footer: dict[str, Any] = json.loads(metadata[FOOTER])
-    return footer
-
-
 def rejects(out: Path, entry: Entry) -> list[Reject]:
     """The rows that one part's function refused."""
     return [Reject(**row) for row in read_footer(out / f"{entry.key}.parquet")["rejects"]]
 
 
+def read_each(
+    out: Path, columns: Sequence[str] | None = None
+) -> Iterator[tuple[Entry, pa.Table]]:
+    """Every part of a finished stage with its rows, in the manifest's order."""
+    import pyarrow.parquet as pq
+
+    for entry in read_manifest(out):
+        path = out / f"{entry.key}.parquet"
+        yield entry, pq.read_table(path, columns=columns, partitioning=None)
+
+
 def read(out: Path, columns: Sequence[str] | None = None, view: int | None = None) -> pa.Table:
     """All rows of a finished stage (of one view), in the manifest's order."""
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
-    entries = [entry for entry in read_manifest(out) if view is None or entry.view == view]
     tables = [
-        pq.read_table(out / f"{entry.key}.parquet", columns=columns, partitioning=None)
-        for entry in entries
+        table for entry, table in read_each(out, columns) if view is None or entry.view == view
     ]
     return pa.concat_tables(tables).replace_schema_metadata() if tables else pa.table({})
-
-
-def write_table(table: pa.Table, path: Path, metadata: dict[bytes, bytes]) -> None:
-    """Ordinary compressed Parquet, for all tables but the feature sets."""
-    import pyarrow.parquet as pq
-
-    pq.write_table(
-        table.replace_schema_metadata(metadata), path, compression="zstd", compression_level=1
-    )
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path`, moved onto it when the block ends well, else removed."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        yield temporary
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -5,7 +5,7 @@ Changing one of these changes every digest; SCHEMA_VERSION stands in each file's
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -44,12 +44,15 @@ class Reject:
 class Sample:
     """One example as a source tells it, its assets by path relative to the batch's folder.
 
-    `assets` maps a modality to a path, or, for text that stands inside a table or a file of many
-    lines, to the text itself as `Inline`. A modality that the sample lacks is left out.
+    `sample_id` is unique within the batch; ingest puts the source's and the batch's name before
+    it. `group` names what must not straddle splits, the same name meaning the same thing in every
+    batch and source; None stands for a sample that is its own group. `assets` maps a modality to a
+    path, or, for text that stands inside a table or a file of many lines, to the text itself as
+    `Inline`. A modality that the sample lacks is left out.
     """
 
     sample_id: str
-    group: str
+    group: str | None
     assets: Mapping[str, str | Inline]
     split_given: Split | None = None
     licence: str | None = None
@@ -66,6 +69,29 @@ class Inline:
 
     data: bytes
     path: str
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """What a source could not make a sample of: a Reject before ingest says of which batch."""
+
+    subject_kind: Literal["sample", "file", "row"]
+    subject: str
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Scan:
+    """One batch as its source understands it, from names and tables alone, no asset opened.
+
+    `metadata` lists the files that say something about others and are no asset themselves. Ingest
+    checks that the assets are there, and counts the files that no sample uses.
+    """
+
+    samples: Sequence[Sample]
+    refused: Sequence[Refusal] = ()
+    metadata: Sequence[str] = ()
 
 
 def samples_schema(modalities: Iterable[str], targets: Mapping[str, TargetKind]) -> pa.Schema:

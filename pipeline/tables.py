@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline import parts
-from pipeline.fingerprint import Fingerprint, digest_bytes, digest_json
-from pipeline.parts import Compute, Part, Row, Summary, write_table
+from pipeline.digest import digest_bytes, digest_json
+from pipeline.fingerprint import Fingerprint
+from pipeline.part import Compute, Part, Row, write_table
+from pipeline.parts import Summary
 from pipeline.records import Reject
 
 if TYPE_CHECKING:
@@ -43,11 +45,14 @@ class TableWork:
         write_table(table, path, metadata)
 
 
-def record_row(record: Mapping[str, Any], identity: str) -> Row:
-    """A row from a record with `source` and `batch`, placed by the digest of its `identity`."""
+def record_row(record: Mapping[str, Any], identity: str | None = None) -> Row:
+    """A row from a record with `source` and `batch`, placed by the digest of its `identity`.
+
+    An asset has a digest already, and is placed by that.
+    """
     shown = {name: v.hex() if isinstance(v, bytes) else v for name, v in record.items()}
     return Row(
-        digest=digest_bytes(identity.encode()),
+        digest=record["digest"] if identity is None else digest_bytes(identity.encode()),
         key=digest_json(shown),
         source=record["source"],
         batch=record["batch"],
@@ -83,4 +88,4 @@ def store(
 
     work = TableWork(stage, fingerprint, schema)
     planned = parts.plan(fingerprint, rows, mean_rows, max_bytes)
-    return parts.run(out, work, planned, Serial(), reject_limit)
+    return parts.run(out, work, planned, lambda _: Serial(), reject_limit)

@@ -12,7 +12,7 @@ from pathlib import Path
 from pipeline.errors import PipelineError
 from pipeline.execution.threads import single_thread
 from pipeline.execution.watch import die_with_parent
-from pipeline.parts import Compute, Entry, Part, Work, make
+from pipeline.part import Compute, Entry, Part, Work, make
 
 
 @dataclass(frozen=True)
@@ -33,9 +33,10 @@ class Processes:
 
     def run(self, work: Work, parts: Sequence[Part], out: Path) -> Iterator[Entry]:
         context = multiprocessing.get_context("spawn")
-        with single_thread(), ProcessPoolExecutor(
-            min(self.workers, len(parts)), context, _start, (work,)
-        ) as pool:
+        with (
+            single_thread(),
+            ProcessPoolExecutor(min(self.workers, len(parts)), context, _start, (work,)) as pool,
+        ):
             futures = [pool.submit(_make, work, part, out) for part in parts]
             try:
                 for future in as_completed(futures):

@@ -1,0 +1,60 @@
+# `make help` lists the targets. Everything happens inside .venv, made on first use.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+PYTHON ?= python3
+VENV := .venv
+READY := $(VENV)/.ready
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+export DVC_NO_ANALYTICS := 1
+export PYTHONDONTWRITEBYTECODE :=
+
+# torch and what only its CUDA builds need are left to the machine: it installs its own build.
+UNLOCKED := torch triton cuda-bindings cuda-pathfinder cuda-toolkit nvidia-cublas \
+	nvidia-cuda-cupti nvidia-cuda-nvrtc nvidia-cuda-runtime nvidia-cudnn-cu13 nvidia-cufft \
+	nvidia-cufile nvidia-curand nvidia-cusolver nvidia-cusparse nvidia-cusparselt-cu13 \
+	nvidia-nccl-cu13 nvidia-nvjitlink nvidia-nvshmem-cu13 nvidia-nvtx
+
+.PHONY: help env repro test test-all check format lock clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+env: $(READY) ## make the environment in .venv from the locked versions
+
+$(READY): requirements/lock.txt requirements/torch.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11"; exit 1; }
+	@test -x $(VENV)/bin/pip || $(PYTHON) -m venv $(VENV) \
+		|| { echo "could not make $(VENV): on Debian, apt-get install python3-venv"; exit 1; }
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --require-hashes --no-deps \
+		--requirement requirements/lock.txt
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --requirement requirements/torch.txt
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation \
+		--editable .
+	@touch $@
+
+repro: $(READY) ## fetch the data, run every stage that has work, name the report
+	@pipeline check
+	@dvc repro
+	@pipeline report
+
+test: $(READY) ## run the tests
+	pytest
+
+check: $(READY) ## lint, format, types, and the repository's own rules
+	ruff check .
+	ruff format --check .
+	mypy
+	pytest -q tests/test_repository.py
+
+format: $(READY) ## format the code and mend what the linter can
+	ruff format .
+	ruff check --fix .
+
+lock: $(READY) ## resolve the dependencies anew into requirements/lock.txt
+	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \
+		--generate-hashes --no-header --no-annotate --quiet --upgrade \
+		$(addprefix --no-emit-package ,$(UNLOCKED)) --output-file requirements/lock.txt
+
+clean: ## remove the environment and caches; data stays
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build *.egg-info

@@ -1,0 +1,121 @@
+"""The `pipeline` command; one thin function a command."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from pipeline.errors import PipelineError
+
+app = typer.Typer(
+    name="pipeline",
+    help="Image, audio and text data through cleaning, features and fusion models, under DVC.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+def _mended(command: Callable[..., Any]) -> Callable[..., Any]:
+    """A user's mistake ends in its message and exit code 1, never in a traceback."""
+
+    @functools.wraps(command)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return command(*args, **kwargs)
+        except PipelineError as error:
+            typer.secho("error: ", fg="red", bold=True, err=True, nl=False)
+            typer.echo(str(error), err=True)
+            raise typer.Exit(1) from None
+        except KeyboardInterrupt:
+            typer.echo("stopped; finished parts stand, run again to go on", err=True)
+            raise typer.Exit(130) from None
+
+    return wrapped
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(version("multimodal-pipeline"))
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Image, audio and text data through cleaning, features and fusion models, under DVC."""
+
+
+@app.command()
+@_mended
+def check() -> None:
+    """Check params.yaml and this machine before any work begins."""
+    from pipeline.check import check_machine
+    from pipeline.params import load
+
+    params = load()
+    for line in check_machine(params):
+        typer.echo(line)
+
+
+@app.command()
+@_mended
+def stage(
+    name: Annotated[str, typer.Argument(help="Name of the stage.")],
+    item: Annotated[
+        str, typer.Argument(help="Source, modality, feature set or model that it is for.")
+    ] = "",
+) -> None:
+    """Run one stage, as dvc.yaml does; `dvc repro` runs those that have work."""
+    from pipeline.run import run_stage
+
+    typer.echo(run_stage(name, item))
+
+
+@app.command()
+@_mended
+def rejects(
+    stage: Annotated[str, typer.Option(help="Only this stage, e.g. clean/image.")] = "",
+    json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+) -> None:
+    """Show what was refused, why, by stage."""
+    from pipeline.refused import as_json, as_tables, collect
+
+    found = collect(Path("data"), stage)
+    typer.echo(as_json(found) if json else as_tables(found), nl=False)
+
+
+@app.command()
+@_mended
+def report(
+    open: Annotated[
+        bool,
+        typer.Option("--open", help="Open it in a browser, with the run's time and revision."),
+    ] = False,
+) -> None:
+    """Say where the report is, or open it."""
+    from pipeline.reporting.show import dated_copy
+
+    page = Path("data", "reports", "index.html")
+    if not page.is_file():
+        raise PipelineError(f"there is no {page} yet: run `dvc repro` to make it")
+    if open:
+        import webbrowser
+
+        page = dated_copy(page)
+        webbrowser.open(page.absolute().as_uri())
+    typer.echo(page)
+
+
+if __name__ == "__main__":
+    sys.exit(app())

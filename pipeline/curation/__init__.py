@@ -1,0 +1,1 @@
+"""Curation: which groups belong together, which split each takes, and the proof that none leaks."""

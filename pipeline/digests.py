@@ -1,0 +1,97 @@
+"""Digests of files, remembered, so that a check need not read everything again."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from pipeline.digest import digest_bytes, digest_file
+
+MEMORY = Path(".pipeline", "digests.sqlite")
+# Time stamps may be as coarse as two seconds, so a file that changed within two seconds of being
+# read may change again without its stamp telling; such a digest is not remembered.
+SETTLED_NS = 2_000_000_000
+TABLE = (
+    "CREATE TABLE IF NOT EXISTS digests (path BLOB PRIMARY KEY, size INTEGER, modified INTEGER,"
+    " changed INTEGER, inode INTEGER, digest TEXT) WITHOUT ROWID"
+)
+
+Stamp = tuple[int, int, int, int]
+
+
+class Digests:
+    """SHA-256 of files, read again only where size, times or inode changed."""
+
+    def __init__(self, known: dict[bytes, tuple[Stamp, str]]) -> None:
+        self._known = known
+        self.learnt: dict[bytes, tuple[Stamp, str]] = {}
+
+    def file(self, path: Path) -> str:
+        """The digest of a file's bytes; OSError if it cannot be read."""
+        name = os.fsencode(path.absolute())
+        before = _stamp(path)
+        stamp, digest = self._known.get(name, (None, ""))
+        if stamp != before:
+            began = time.time_ns()
+            digest = digest_file(path)
+            if _stamp(path) == before and began - max(before[1:3]) > SETTLED_NS:
+                self.learnt[name] = self._known[name] = (before, digest)
+        return digest
+
+    def tree(self, folder: Path) -> str:
+        """The digest of a folder: of its files' digests and paths, as `sha256sum` lists them.
+
+        The same as `find . -type f -printf '%P\\0' | LC_ALL=C sort -z | xargs -0 sha256sum |
+        sha256sum` in that folder.
+        """
+        paths = (path for path in folder.rglob("*") if path.is_file())
+        names = sorted(os.fsencode(path.relative_to(folder)) for path in paths)
+        lines = [
+            self.file(folder / os.fsdecode(name)).encode() + b"  " + name + b"\n" for name in names
+        ]
+        return digest_bytes(b"".join(lines))
+
+
+@contextmanager
+def remembered(memory: Path = MEMORY) -> Iterator[Digests]:
+    """Digests that are remembered from one run to the next.
+
+    The file behind them is a cache and nothing else: it may be deleted at any time, and one that
+    is damaged is begun anew.
+    """
+    memory.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        known = _load(memory)
+    except sqlite3.DatabaseError:
+        memory.unlink(missing_ok=True)
+        known = {}
+    digests = Digests(known)
+    try:
+        yield digests
+    finally:
+        if digests.learnt:
+            _save(memory, digests.learnt)
+
+
+def _load(memory: Path) -> dict[bytes, tuple[Stamp, str]]:
+    with closing(sqlite3.connect(memory, timeout=60)) as database:
+        database.execute(TABLE)
+        rows = database.execute("SELECT * FROM digests").fetchall()
+    return {path: ((size, modified, changed, inode), digest)
+            for path, size, modified, changed, inode, digest in rows}
+
+
+def _save(memory: Path, learnt: dict[bytes, tuple[Stamp, str]]) -> None:
+    rows = [(path, *stamp, digest) for path, (stamp, digest) in learnt.items()]
+    with closing(sqlite3.connect(memory, timeout=60)) as database, database:
+        database.execute(TABLE)
+        database.executemany("REPLACE INTO digests VALUES (?, ?, ?, ?, ?, ?)", rows)
+
+
+def _stamp(path: Path) -> Stamp:
+    found = path.stat()
+    return found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino

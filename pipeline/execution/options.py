@@ -1,0 +1,28 @@
+"""How work is run: the one section of params.yaml that no key ever sees."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from pipeline.options import Options
+
+
+class ExecutionOptions(Options):
+    """Where and how wide work runs. Changing any of these changes no output."""
+
+    executor: Literal["auto", "serial", "processes", "ray"] = Field(
+        "auto",
+        description="auto: Ray where a cluster address is set, a GPU is asked for, or the work is "
+        "long enough to carry Ray's fixed cost; else processes of this machine",
+    )
+    workers: int | None = Field(
+        None, ge=1, le=4096, description="worker processes; empty: the CPUs this process may use"
+    )
+    gpus_per_worker: float = Field(
+        1.0, gt=0, le=8, description="share of a GPU for each worker whose device is cuda"
+    )
+    ray_address: str | None = Field(
+        None, description="Ray cluster to join; RAY_ADDRESS in the environment goes before it"
+    )

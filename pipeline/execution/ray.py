@@ -1,0 +1,149 @@
+"""Ray as an executor: actors hold the encoder and are fed with parts (paths and row ranges).
+
+Ray adds isolation, retries and back-pressure for about 5 CPU-seconds of fixed cost. This is the
+only module that imports ray.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import PipelineError
+from pipeline.execution.threads import ONE_THREAD
+from pipeline.part import Entry, Part, Work, make
+
+# A part whose worker dies this often stops the stage; finished parts stand.
+ATTEMPTS = 3
+
+
+@dataclass(frozen=True)
+class RayExecutor:
+    """Actors on a Ray cluster.
+
+    Parameters
+    ----------
+    workers:
+        Number of actors.
+    gpus_per_worker:
+        Share of a GPU that each actor asks for, 0 on CPU.
+    address:
+        Cluster to join; None starts one on this machine for the length of the stage.
+    """
+
+    workers: int
+    gpus_per_worker: float = 0.0
+    address: str | None = None
+
+    def run(self, work: Work, parts: Sequence[Part], out: Path) -> Iterator[Entry]:
+        import ray
+
+        started = not ray.is_initialized()
+        if started:
+            self._start()
+        try:
+            self._check_placement(work.stage)
+            yield from self._spread(work, parts, out.absolute())
+        finally:
+            if started:
+                ray.shutdown()
+
+    def _start(self) -> None:
+        import ray
+
+        os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+        options: dict[str, Any] = {"address": self.address}
+        if self.address is None:
+            options = {
+                "address": "local",
+                "num_cpus": max(self.workers, 1),
+                "include_dashboard": False,
+            }
+            if self.gpus_per_worker:
+                options["num_gpus"] = _gpus_here()
+        try:
+            ray.init(
+                **options,
+                logging_level=logging.ERROR,
+                log_to_driver=False,
+                runtime_env={"env_vars": ONE_THREAD},
+            )
+        except ConnectionError:
+            raise PipelineError(
+                f"no Ray cluster answers at '{self.address}'; start one (`ray start --head`), or "
+                f"leave execution.ray_address empty"
+            ) from None
+
+    def _check_placement(self, stage: str) -> None:
+        import ray
+
+        there = ray.cluster_resources()
+        needed = {"CPU": 1.0, "GPU": self.gpus_per_worker}
+        missing = {kind: n for kind, n in needed.items() if n > there.get(kind, 0.0)}
+        if missing:
+            raise PipelineError(
+                f"{stage}: a worker needs "
+                + ", ".join(f"{n:g} {kind}" for kind, n in missing.items())
+                + ", the Ray cluster has "
+                + ", ".join(f"{there.get(kind, 0):g} {kind}" for kind in missing)
+                + "; change execution.gpus_per_worker or the feature set's device"
+            )
+
+    def _spread(self, work: Work, parts: Sequence[Part], out: Path) -> Iterator[Entry]:
+        """Keep every actor busy with one part at a time; replace actors that die."""
+        import ray
+        from ray.exceptions import RayActorError
+
+        actor_class = ray.remote(num_cpus=1, num_gpus=self.gpus_per_worker)(_Worker)
+        shared = ray.put(work)
+        pending = list(reversed(parts))
+        attempts: dict[str, int] = {}
+        running: dict[Any, tuple[Part, Any]] = {}
+
+        def feed(actor: Any) -> None:
+            if pending:
+                part = pending.pop()
+                running[actor.make.remote(part, out)] = (part, actor)
+
+        for _ in range(min(self.workers, len(parts))):
+            feed(actor_class.remote(shared))
+        while running:
+            (done,), _ = ray.wait(list(running), num_returns=1)
+            part, actor = running.pop(done)
+            try:
+                entry = ray.get(done)
+            except RayActorError:
+                attempts[part.key] = attempts.get(part.key, 0) + 1
+                if attempts[part.key] == ATTEMPTS:
+                    raise PipelineError(
+                        f"{work.stage}: the worker died {ATTEMPTS} times on part {part.key}. "
+                        f"Finished parts stand; look for memory pressure, then run again."
+                    ) from None
+                pending.append(part)
+                feed(actor_class.remote(shared))
+                continue
+            except ray.exceptions.RayTaskError as error:
+                raise error.cause from None
+            feed(actor)
+            yield entry
+
+
+class _Worker:
+    """The actor: opens the work once, then makes parts."""
+
+    def __init__(self, work: Work) -> None:
+        self._work = work
+        self._compute = work.open()
+
+    def make(self, part: Part, out: Path) -> Entry:
+        return make(self._work, self._compute, part, out)
+
+
+def _gpus_here() -> int:
+    import torch
+
+    return torch.cuda.device_count()

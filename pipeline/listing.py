@@ -1,0 +1,84 @@
+"""What lies in a batch's folder, found without opening anything."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.errors import PipelineError
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Entries of a folder by path relative to it, with forward slashes.
+
+    `files` maps each file that may be opened to its size in bytes; `refused` maps every other
+    entry but folders to (reason, message).
+    """
+
+    files: dict[str, int]
+    refused: dict[str, tuple[str, str]]
+
+
+def listing(folder: Path) -> Listing:
+    """Walk a folder.
+
+    A link counts as the file that it leads to, if that lies in the same folder. Links that leave
+    it, links to folders, named pipes, sockets, devices and names that are not UTF-8 are refused:
+    opening a pipe blocks for ever, and a link can lead to anything on the machine.
+
+    Raises
+    ------
+    PipelineError
+        The folder, or one below it, cannot be listed.
+    """
+    root = folder.resolve()
+    files: dict[str, int] = {}
+    refused: dict[str, tuple[str, str]] = {}
+    for name, entry in _walk(root, ""):
+        shown = name.encode(errors="surrogateescape").decode(errors="backslashreplace")
+        problem = _problem(root, entry)
+        if shown != name:
+            refused[shown] = ("bad_name", "the name of the file is not UTF-8")
+        elif problem is not None:
+            refused[name] = problem
+        else:
+            files[name] = entry.stat().st_size
+    return Listing(dict(sorted(files.items())), dict(sorted(refused.items())))
+
+
+def absent(path: str) -> tuple[str, str]:
+    """(reason, message) for a path, relative to its batch, that is not in the batch's listing."""
+    if path.startswith("/") or ".." in path.split("/"):
+        return "outside_folder", f"the path {path} leads out of the batch's folder"
+    return "missing_file", f"there is no file {path}"
+
+
+def _walk(folder: Path, prefix: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
+    try:
+        with os.scandir(folder) as scanned:
+            entries = list(scanned)
+    except OSError as error:
+        raise PipelineError(f"cannot list {folder}: {error.strerror}") from None
+    for entry in entries:
+        if entry.is_dir(follow_symlinks=False):
+            yield from _walk(Path(entry.path), f"{prefix}{entry.name}/")
+        else:
+            yield prefix + entry.name, entry
+
+
+def _problem(root: Path, entry: os.DirEntry[str]) -> tuple[str, str] | None:
+    """Why an entry that is no folder may not be opened, or None. `stat` opens nothing."""
+    if entry.is_symlink():
+        try:
+            target = Path(entry.path).resolve(strict=True)
+        except (OSError, RuntimeError):  # dangling, or a loop of links
+            return "missing_file", "the link leads nowhere"
+        if not target.is_relative_to(root):
+            return "outside_folder", "the link leads out of the batch's folder"
+    if not stat.S_ISREG(entry.stat().st_mode):
+        return "not_a_file", "not a regular file, such as a named pipe or a link to a folder"
+    return None

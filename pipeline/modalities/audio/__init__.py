@@ -1,0 +1,1 @@
+"""Audio: mono sound at 16 kHz, decoded, cleaned and augmented."""

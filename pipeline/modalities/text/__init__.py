@@ -1,0 +1,1 @@
+"""Text: names, captions, sentences, documents, in any language."""

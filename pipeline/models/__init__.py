@@ -1,0 +1,1 @@
+"""What is trained: towers, their fusion, heads; and how well it does."""

@@ -1,0 +1,97 @@
+"""Batches for training: which examples, at which views, with which modalities hidden.
+
+All of it is drawn by NumPy from one generator, so that a device's own random numbers don't count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from pipeline.models.examples import Examples, FeatureSet
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a network takes: see Network.forward."""
+
+    values: Mapping[str, Tensor]
+    lengths: Mapping[str, Tensor]
+    present: Tensor
+
+
+class Tensors:
+    """Examples on a device, from which rows are gathered."""
+
+    def __init__(self, examples: Examples, device: torch.device) -> None:
+        self.sets = examples.sets
+        self.values = {name: _tensor(a, device) for name, a in examples.values.items()}
+        self.lengths = {name: _tensor(a, device) for name, a in examples.lengths.items()}
+        self.present = _tensor(examples.present, device)
+        self.targets = {task: _tensor(a, device) for task, a in examples.targets.items()}
+
+    def gather(
+        self,
+        rows: np.ndarray,
+        views: Mapping[str, np.ndarray] | None = None,
+        shown: np.ndarray | None = None,
+    ) -> Inputs:
+        """Some rows: at view 0 or, by modality, at `views`; with all sets, or those `shown`."""
+        device = self.present.device
+        place = _tensor(rows, device)
+        view = {name: _tensor(v, device) for name, v in (views or {}).items()}
+        present = self.present[place]
+        return Inputs(
+            {s.name: self.values[s.name][view.get(s.modality, 0), place] for s in self.sets},
+            {s.name: self.lengths[s.name][view.get(s.modality, 0), place] for s in self.sets},
+            present if shown is None else present & _tensor(shown, device),
+        )
+
+
+def epoch(
+    rng: np.random.Generator, examples: Examples, batch_size: int, modality_dropout: float
+) -> Iterator[tuple[np.ndarray, dict[str, np.ndarray], np.ndarray]]:
+    """Every example once, in random order: (rows, views by modality, shown sets) a batch.
+
+    Each modality of each example comes at a view drawn for it alone.
+    """
+    n = len(examples)
+    count = next(iter(examples.values.values())).shape[0]
+    order = rng.permutation(n)
+    views = {m: rng.integers(0, count, n) for m in examples.modalities}
+    shown = hide(rng, examples.present, examples.sets, modality_dropout)
+    for start in range(0, n, batch_size):
+        rows = order[start : start + batch_size]
+        yield rows, {m: drawn[rows] for m, drawn in views.items()}, shown[rows]
+
+
+def hide(
+    rng: np.random.Generator, present: np.ndarray, sets: Sequence[FeatureSet], chance: float
+) -> np.ndarray:
+    """Presence (n, sets) with whole modalities hidden at random, each with the given chance.
+
+    An example keeps at least one of those it has: the one that came closest to being kept.
+    """
+    import numpy as np
+
+    modalities = sorted({one.modality for one in sets})
+    owner = np.array([modalities.index(one.modality) for one in sets])
+    luck = rng.random((len(present), len(modalities)))
+    has = np.stack([present[:, owner == m].any(1) for m in range(len(modalities))], 1)
+    best = np.where(has, luck, -1).argmax(1)
+    kept = luck >= chance
+    kept[np.arange(len(present)), best] = True
+    return present & kept[:, owner]
+
+
+def _tensor(array: np.ndarray, device: torch.device) -> Tensor:
+    import numpy as np
+
+    return torch.from_numpy(np.ascontiguousarray(array)).to(device)

@@ -1,0 +1,77 @@
+"""Intervals by resampling components, since samples of one subject are not independent.
+
+A resample draws as many components as there are, with replacement (the cluster bootstrap, Field &
+Welsh 2007). Every figure is a function of sums over samples, so the sums are taken by component
+once, and a resample is a row of counts times them: exact, and one matrix product for all.
+
+Each resample is measured by the very definition of the point estimate: a macro average runs over
+the classes that occur in *it*. (Were a class that a resample missed counted as 0, the intervals of
+rare classes would be shifted downwards.)
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pipeline.models.metrics import calibration_error, from_tally
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+def resample(rng: np.random.Generator, components: int, resamples: int) -> np.ndarray:
+    """How often each resample draws each component: float64 (resamples, components)."""
+    import numpy as np
+
+    counts = rng.multinomial(components, np.full(components, 1 / components), size=resamples)
+    return counts.astype(np.float64)
+
+
+def replicates(
+    counts: np.ndarray,
+    component: np.ndarray,
+    truth: np.ndarray,
+    prediction: np.ndarray,
+    confidence_bin: np.ndarray,
+    confidence: np.ndarray,
+    classes: int,
+    bins: int,
+) -> dict[str, np.ndarray]:
+    """Every score, and `ece`, of every resample.
+
+    counts: (resamples, components); all others (n,): component, truth and prediction as indices,
+    the bin of the confidence, and the confidence.
+    """
+    import numpy as np
+
+    correct = truth == prediction
+    tallies = [
+        counts @ _sums(component[rows], of[rows], None, counts.shape[1], classes)
+        for of, rows in ((truth, correct), (truth, slice(None)), (prediction, slice(None)))
+    ]
+    binned = [
+        counts @ _sums(component, confidence_bin, column, counts.shape[1], bins)
+        for column in (None, confidence.astype(np.float64), correct.astype(np.float64))
+    ]
+    return {
+        **from_tally(np.stack(tallies, 1)),
+        "ece": calibration_error(np.stack(binned, -1)),
+    }
+
+
+def interval(values: np.ndarray, confidence: float) -> tuple[float, float]:
+    """The percentile interval that holds `confidence` of the resamples."""
+    import numpy as np
+
+    tail = (1 - confidence) / 2
+    low, high = np.quantile(values, [tail, 1 - tail])
+    return float(low), float(high)
+
+
+def _sums(
+    component: np.ndarray, cell: np.ndarray, weight: np.ndarray | None, components: int, cells: int
+) -> np.ndarray:
+    import numpy as np
+
+    flat = np.bincount(component * cells + cell, weight, minlength=components * cells)
+    return flat.reshape(components, cells).astype(np.float64)

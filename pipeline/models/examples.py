@@ -1,0 +1,141 @@
+"""What models learn from: the joined samples as plain arrays, targets as numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Protocol
+
+from pipeline.errors import PipelineError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+class Joined(Protocol):
+    """Samples with their features at one view, as the store joins them."""
+
+    sample_ids: Sequence[str]
+    component: np.ndarray
+    split: np.ndarray
+    targets: Mapping[str, np.ndarray]
+    values: Mapping[str, np.ndarray]
+    lengths: Mapping[str, np.ndarray]
+    present: Mapping[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class FeatureSet:
+    """One input of a model: (D,) for a vector a row, (frames, bands) for a sequence."""
+
+    name: str
+    modality: str
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Examples:
+    """n examples.
+
+    Attributes
+    ----------
+    sets:
+        The s feature sets, in the model's order.
+    values:
+        By set, float32 (views, n, *shape); view 0 is the asset itself.
+    lengths:
+        By set, int32 (views, n): frames that hold something.
+    present:
+        bool (n, s). Values of absent sets mean nothing.
+    targets:
+        By task, int64 (n,): an index into the task's classes, -1 where there is none.
+    component, sample_ids:
+        str (n,).
+    """
+
+    sets: tuple[FeatureSet, ...]
+    values: Mapping[str, np.ndarray]
+    lengths: Mapping[str, np.ndarray]
+    present: np.ndarray
+    targets: Mapping[str, np.ndarray]
+    component: np.ndarray
+    sample_ids: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.present)
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """Modalities of the sets, sorted."""
+        return tuple(sorted({one.modality for one in self.sets}))
+
+    def take(self, rows: np.ndarray, views: int | None = None) -> Examples:
+        """Some rows (a mask or positions), and the first `views` of their views."""
+        return replace(
+            self,
+            values={name: array[:views, rows] for name, array in self.values.items()},
+            lengths={name: array[:views, rows] for name, array in self.lengths.items()},
+            present=self.present[rows],
+            targets={task: indices[rows] for task, indices in self.targets.items()},
+            component=self.component[rows],
+            sample_ids=self.sample_ids[rows],
+        )
+
+
+def classes_of(joined: Joined, tasks: Sequence[str]) -> dict[str, list[str]]:
+    """By task, its classes in order: all that occur, in whatever split.
+
+    A class that the train split lacks is thereby a class that the model gets wrong, rather than
+    one that is left out of its figures.
+    """
+    found = {}
+    for task in tasks:
+        values = {str(value) for value in joined.targets[task] if value is not None}
+        if not values:
+            raise PipelineError(
+                f"no sample has the target '{task}': name another one in tasks, or mend the data"
+            )
+        found[task] = sorted(values)
+    return found
+
+
+def examples(
+    views: Sequence[Joined], sets: Mapping[str, str], classes: Mapping[str, Sequence[str]]
+) -> Examples:
+    """Arrays of the samples, `views[v]` being the same samples at view v.
+
+    `sets` maps feature set to modality. Where an asset lacks an augmented view (because it could
+    not be made) view 0 stands in.
+    """
+    import numpy as np
+
+    original = views[0]
+    values, lengths = {}, {}
+    for name in sets:
+        values[name] = np.stack([view.values[name] for view in views])
+        lengths[name] = np.stack([view.lengths[name] for view in views])
+        for v, view in enumerate(views[1:], start=1):
+            lacking = ~view.present[name]
+            values[name][v, lacking] = original.values[name][lacking]
+            lengths[name][v, lacking] = original.lengths[name][lacking]
+    return Examples(
+        sets=tuple(
+            FeatureSet(name, modality, tuple(values[name].shape[2:]))
+            for name, modality in sets.items()
+        ),
+        values=values,
+        lengths=lengths,
+        present=np.stack([original.present[name] for name in sets], axis=1),
+        targets={
+            task: _indices(original.targets[task], ordered) for task, ordered in classes.items()
+        },
+        component=np.asarray(original.component),
+        sample_ids=np.asarray(original.sample_ids),
+    )
+
+
+def _indices(values: np.ndarray, ordered: Sequence[str]) -> np.ndarray:
+    import numpy as np
+
+    position = {name: i for i, name in enumerate(ordered)}
+    return np.array([-1 if v is None else position[str(v)] for v in values], dtype=np.int64)

@@ -1,0 +1,61 @@
+"""A transformer encoder over the tokens, read at one learned token that is always there.
+
+Absent sets are masked as keys (Vaswani et al. 2017, arXiv:1706.03762); each set adds a learned
+embedding to its token, since tokens have no order to tell them apart.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+import pipeline.options
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class Options(pipeline.options.Options):
+    layers: int = Field(1, ge=1, le=12, description="transformer layers")
+    heads: int = Field(4, ge=1, le=64, description="attention heads; divides the towers' width")
+    expansion: int = Field(2, ge=1, le=8, description="inner layer's width over the tokens' width")
+    dropout: float = Field(0.1, ge=0, lt=1, description="share dropped in training")
+
+
+def check(sets: int, width: int, options: Options) -> None:
+    if width % options.heads:
+        raise ValueError(f"tower.width {width} is not divisible by the {options.heads} heads")
+
+
+class Fusion:
+    def __init__(self, sets: int, width: int, options: Options) -> None:
+        import torch
+        from torch import nn
+
+        self.width = width
+        self.layers = nn.Module()
+        self.layers.names = nn.Parameter(torch.randn(sets, width) * 0.02)
+        self.layers.reader = nn.Parameter(torch.randn(1, 1, width) * 0.02)
+        layer = nn.TransformerEncoderLayer(
+            width,
+            options.heads,
+            options.expansion * width,
+            options.dropout,
+            activation="gelu",
+            batch_first=True,
+            norm_first=True,
+        )
+        self.layers.encoder = nn.TransformerEncoder(
+            layer, options.layers, nn.LayerNorm(width), enable_nested_tensor=False
+        )
+
+    def fuse(self, tokens: Tensor, present: Tensor) -> Tensor:
+        import torch
+
+        rows = len(tokens)
+        reader = self.layers.reader.expand(rows, -1, -1)
+        sequence = torch.cat([reader, tokens + self.layers.names], 1)
+        absent = torch.cat([present.new_zeros(rows, 1), ~present], 1)
+        read: Tensor = self.layers.encoder(sequence, src_key_padding_mask=absent)[:, 0]
+        return read

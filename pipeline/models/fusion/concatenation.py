@@ -1,0 +1,35 @@
+"""Tokens side by side, then one layer; a learned embedding stands where a set is absent."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+import pipeline.options
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class Options(pipeline.options.Options):
+    hidden: int = Field(128, ge=1, le=4096, description="numbers of the layer above the tokens")
+    dropout: float = Field(0.2, ge=0, lt=1, description="share of that layer dropped in training")
+
+
+class Fusion:
+    def __init__(self, sets: int, width: int, options: Options) -> None:
+        import torch
+        from torch import nn
+
+        self.width = options.hidden
+        self.layers = nn.Module()
+        self.layers.absent = nn.Parameter(torch.zeros(sets, width))
+        self.layers.mix = nn.Sequential(
+            nn.Linear(sets * width, options.hidden), nn.GELU(), nn.Dropout(options.dropout)
+        )
+
+    def fuse(self, tokens: Tensor, present: Tensor) -> Tensor:
+        filled = tokens.where(present[..., None], self.layers.absent)
+        mixed: Tensor = self.layers.mix(filled.flatten(1))
+        return mixed

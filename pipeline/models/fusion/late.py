@@ -1,0 +1,29 @@
+"""Late fusion: each set votes for itself.
+
+The heads are linear, so the mean of the present tokens gives the mean of the present sets' logits.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pipeline.options
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class Options(pipeline.options.Options):
+    """There is nothing to choose."""
+
+
+class Fusion:
+    def __init__(self, sets: int, width: int, options: Options) -> None:
+        from torch import nn
+
+        self.width = width
+        self.layers = nn.Module()
+
+    def fuse(self, tokens: Tensor, present: Tensor) -> Tensor:
+        shown = present[..., None]
+        return (tokens * shown).sum(1) / shown.sum(1).clamp(min=1)

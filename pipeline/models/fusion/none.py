@@ -1,0 +1,30 @@
+"""No fusion: the one tower speaks for itself; an absent row is all zeros."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pipeline.options
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class Options(pipeline.options.Options):
+    """There is nothing to choose."""
+
+
+def check(sets: int, width: int, options: Options) -> None:
+    if sets > 1:
+        raise ValueError(f"fusion 'none' takes one feature set, not {sets}: name a fusion")
+
+
+class Fusion:
+    def __init__(self, sets: int, width: int, options: Options) -> None:
+        from torch import nn
+
+        self.width = width
+        self.layers = nn.Module()
+
+    def fuse(self, tokens: Tensor, present: Tensor) -> Tensor:
+        return tokens[:, 0] * present

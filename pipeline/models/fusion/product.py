@@ -1,0 +1,45 @@
+"""Every interaction of the sets, at low rank.
+
+Low-rank multimodal fusion (Liu et al. 2018, arXiv:1806.00064): h = Σᵣ Πᵢ (Wᵢʳ·xᵢ + bᵢʳ), the
+outer product of all tokens contracted with a weight tensor of rank r. An absent set contributes
+the factor 1, that is, nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+import pipeline.options
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class Options(pipeline.options.Options):
+    hidden: int = Field(128, ge=1, le=4096, description="numbers that go on to the heads")
+    rank: int = Field(4, ge=1, le=64, description="rank of the weight tensor")
+
+
+class Fusion:
+    def __init__(self, sets: int, width: int, options: Options) -> None:
+        from torch import nn
+
+        self.width = options.hidden
+        self.rank = options.rank
+        self.layers = nn.Module()
+        self.layers.factors = nn.ModuleList(
+            nn.Linear(width, options.rank * options.hidden) for _ in range(sets)
+        )
+        for factor in self.layers.factors:
+            nn.init.ones_(factor.bias)  # near 1, so that a product of several neither dies nor grows
+        self.layers.norm = nn.LayerNorm(options.hidden)
+
+    def fuse(self, tokens: Tensor, present: Tensor) -> Tensor:
+        import torch
+
+        factors = torch.stack([f(tokens[:, i]) for i, f in enumerate(self.layers.factors)], 1)
+        product = factors.where(present[..., None], 1.0).prod(1)
+        fused: Tensor = self.layers.norm(product.unflatten(1, (self.rank, self.width)).sum(1))
+        return fused

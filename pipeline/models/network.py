@@ -1,0 +1,60 @@
+"""A model: a tower a feature set, their fusion, a head a task."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from pipeline import registry
+from pipeline.models.examples import FeatureSet
+from pipeline.models.options import FUSIONS, ModelOptions
+from pipeline.models.towers import Tower
+
+
+class Network(nn.Module):
+    """From features and a presence mask to logits.
+
+    Parameters
+    ----------
+    sets:
+        The feature sets, in the order of the mask's columns.
+    classes:
+        Task → number of its classes.
+    """
+
+    def __init__(
+        self, sets: Sequence[FeatureSet], classes: Mapping[str, int], options: ModelOptions
+    ) -> None:
+        super().__init__()
+        self.names = [one.name for one in sets]
+        self.tasks = list(classes)
+        self.towers = nn.ModuleList(Tower(one.shape, options.tower) for one in sets)
+        module = registry.load(FUSIONS, options.fusion)
+        fusion = module.Fusion(
+            len(sets), options.tower.width, module.Options(**options.fusion_options)
+        )
+        self.fuse = fusion.fuse
+        self.fusion = fusion.layers
+        self.heads = nn.ModuleList(nn.Linear(fusion.width, n) for n in classes.values())
+
+    def forward(
+        self, values: Mapping[str, Tensor], lengths: Mapping[str, Tensor], present: Tensor
+    ) -> dict[str, Tensor]:
+        """Logits (n, classes) by task.
+
+        values: by set, float32 (n, *shape); lengths: by set, (n,); present: bool (n, sets).
+        Whatever stands in an absent set is not looked at.
+        """
+        tokens = []
+        for i, (name, tower) in enumerate(zip(self.names, self.towers, strict=True)):
+            array = values[name]
+            shown = present[:, i].view(-1, *[1] * (array.ndim - 1))
+            tokens.append(tower(array.where(shown, 0.0), lengths[name]))
+        fused = self.fuse(torch.stack(tokens, 1), present)
+        return {task: head(fused) for task, head in zip(self.tasks, self.heads, strict=True)}
+
+    def size(self) -> int:
+        """Number of trained parameters."""
+        return sum(parameter.numel() for parameter in self.parameters())

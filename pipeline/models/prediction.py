@@ -1,0 +1,60 @@
+"""Probabilities from a trained network."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING
+
+import torch
+
+from pipeline.models.batches import Tensors
+from pipeline.models.examples import Examples
+from pipeline.models.network import Network
+
+if TYPE_CHECKING:
+    import numpy as np
+
+ROWS = 1024
+
+
+def predict(
+    network: Network,
+    examples: Examples,
+    priors: Mapping[str, np.ndarray],
+    modalities: Collection[str] | None = None,
+) -> dict[str, np.ndarray]:
+    """Probabilities float32 (n, classes) by task, at view 0, seeing only the given modalities.
+
+    An example with nothing to see gets the task's prior: (classes,), how common each class was in
+    training.
+    """
+    import numpy as np
+
+    shown = examples.present
+    if modalities is not None:
+        shown = shown & np.array([one.modality in modalities for one in examples.sets])
+    found: dict[str, list[np.ndarray]] = {task: [] for task in network.tasks}
+    for task, each in logits(network, Tensors(examples, _device(network)), shown).items():
+        found[task] = each.softmax(1).cpu().numpy()
+    blind = ~shown.any(1)
+    for task, probabilities in found.items():
+        probabilities[blind] = priors[task]
+    return found
+
+
+def logits(network: Network, tensors: Tensors, shown: np.ndarray) -> dict[str, torch.Tensor]:
+    """Logits (n, classes) by task, without dropout; `shown`: bool (n, sets)."""
+    import numpy as np
+
+    network.eval()
+    batches = []
+    with torch.inference_mode():
+        for start in range(0, len(shown), ROWS):
+            rows = np.arange(start, min(start + ROWS, len(shown)))
+            inputs = tensors.gather(rows, shown=shown[rows])
+            batches.append(network(inputs.values, inputs.lengths, inputs.present))
+    return {task: torch.cat([batch[task] for batch in batches]) for task in network.tasks}
+
+
+def _device(network: Network) -> torch.device:
+    return next(network.parameters()).device

@@ -1,0 +1,352 @@
+"""params.yaml → one frozen, validated object; every mistake in it said at once, by its path."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import Field, ValidationError
+
+from pipeline import registry
+from pipeline.curation.options import Options as CurateOptions
+from pipeline.errors import PipelineError, unknown
+from pipeline.execution.options import ExecutionOptions
+from pipeline.models.options import EvaluationOptions, ModelOptions
+from pipeline.options import Options
+from pipeline.records import TargetKind
+from pipeline.reporting.options import Options as ReportOptions
+
+Model = TypeVar("Model", bound=Options)
+
+
+class PartsOptions(Options):
+    """How tables are cut into parts. Other cuts are other parts with the same rows."""
+
+    mean_rows: int = Field(256, ge=1, description="mean number of rows of a part")
+    max_bytes: int = Field(64 * 2**20, ge=2**10, description="bytes of rows in a part, at most")
+
+
+class TargetOptions(Options):
+    """What kind of quantity a target is."""
+
+    kind: TargetKind
+
+
+class RejectLimit(Options):
+    """The share of its rows that a stage may refuse before it fails."""
+
+    reject_limit: float = Field(0.05, ge=0, le=1)
+
+
+class FeatureNames(RejectLimit):
+    """A feature set: what one encoder makes of one modality."""
+
+    modality: str
+    encoder: str
+
+
+@dataclass(frozen=True)
+class CleanSection:
+    options: Options
+    reject_limit: float
+
+
+@dataclass(frozen=True)
+class SourceSection:
+    kind: str
+    options: Options
+
+
+@dataclass(frozen=True)
+class FeatureSet:
+    modality: str
+    encoder: str
+    options: Options
+    reject_limit: float
+
+
+@dataclass(frozen=True)
+class Params:
+    """Every knob of a run; a stage takes from it what its key needs, and no more."""
+
+    seed: int
+    parts: PartsOptions
+    sources: dict[str, SourceSection]
+    fetch: dict[str, Options]
+    modalities: tuple[str, ...]
+    targets: dict[str, TargetKind]
+    ingest: RejectLimit
+    clean: dict[str, CleanSection]
+    augment: dict[str, Any]
+    features: dict[str, FeatureSet]
+    curate: CurateOptions
+    models: dict[str, ModelOptions]
+    evaluate: EvaluationOptions
+    report: ReportOptions
+    execution: ExecutionOptions
+
+    @property
+    def set_modalities(self) -> dict[str, str]:
+        """Feature set → modality."""
+        return {name: feature.modality for name, feature in self.features.items()}
+
+
+def load(path: Path = Path("params.yaml")) -> Params:
+    """Read and check params.yaml.
+
+    Raises
+    ------
+    PipelineError
+        The file is missing or not YAML, or anything in it is wrong: the message lists every
+        mistake with its path and, for a name that does not exist, the names that do.
+    """
+    try:
+        document = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506
+    except FileNotFoundError:
+        raise PipelineError(f"there is no {path} here; run this in the project's folder") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise PipelineError(f"{path} is not YAML: {error}") from None
+    return parse(document, str(path))
+
+
+def parse(document: Any, name: str = "params.yaml") -> Params:
+    """Check what a params.yaml says; see `load`."""
+    reading = _Reading()
+    params = reading.params(document if isinstance(document, dict) else {})
+    if params is None or reading.problems:
+        listed = "\n".join(f"  {path}: {message}" for path, message in reading.problems)
+        raise PipelineError(f"{name} has {len(reading.problems)} mistake(s):\n{listed}")
+    return params
+
+
+@dataclass
+class _Reading:
+    """Collects mistakes while sections are turned into models."""
+
+    problems: list[tuple[str, str]] = field(default_factory=list)
+
+    def params(self, document: Mapping[str, Any]) -> Params | None:
+        sections = set(Params.__dataclass_fields__)
+        for name in sorted(set(document) - sections, key=str):
+            self._problem(str(name), unknown("section", str(name), sections))
+        modalities = self._modalities(document)
+        features = self._features(document, modalities)
+        values: dict[str, Any] = {
+            "seed": self._seed(document.get("seed")),
+            "modalities": modalities,
+            "features": features,
+            "sources": self._sources(document),
+            "fetch": self._fetch(document),
+            "targets": {
+                name: target.kind for name, target in self._each(document, "targets", TargetOptions)
+            },
+            "clean": self._clean(document, modalities),
+            "augment": self._augment(document, modalities),
+            "models": dict(self._each(document, "models", ModelOptions)),
+        }
+        single: dict[str, type[Options]] = {
+            "parts": PartsOptions,
+            "ingest": RejectLimit,
+            "curate": CurateOptions,
+            "evaluate": EvaluationOptions,
+            "report": ReportOptions,
+            "execution": ExecutionOptions,
+        }
+        for name, model in single.items():
+            values[name] = self._check(model, document.get(name) or {}, name)
+        self._cross_check(values)
+        return None if self.problems else Params(**values)
+
+    def _problem(self, path: str, message: str) -> None:
+        self.problems.append((path, message))
+
+    def _seed(self, value: Any) -> int:
+        if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < 2**63:
+            self._problem("seed", "give a whole number from 0 to 2^63 - 1")
+            return 0
+        return value
+
+    def _section(self, document: Mapping[str, Any], name: str) -> dict[str, Any]:
+        value = document.get(name) or {}
+        if not isinstance(value, dict):
+            self._problem(name, "give a mapping of names to their settings")
+            return {}
+        return {str(key): item if item is not None else {} for key, item in value.items()}
+
+    def _check(self, model: type[Model], value: Any, path: str) -> Model | None:
+        try:
+            return model.model_validate(value)
+        except ValidationError as error:
+            for mistake in error.errors():
+                where = ".".join([path, *map(str, mistake["loc"])])
+                message = mistake["msg"].removeprefix("Value error, ")
+                if mistake["type"] == "extra_forbidden":
+                    message = unknown("key", str(mistake["loc"][-1]), model.model_fields)
+                self._problem(where, message)
+            return None
+
+    def _each(
+        self, document: Mapping[str, Any], section: str, model: type[Model]
+    ) -> list[tuple[str, Model]]:
+        checked = [
+            (name, self._check(model, value, f"{section}.{name}"))
+            for name, value in self._section(document, section).items()
+        ]
+        return [(name, value) for name, value in checked if value is not None]
+
+    def _plugin(self, folder: str, name: Any, path: str) -> Any:
+        try:
+            return registry.load(folder, str(name))
+        except PipelineError as error:
+            self._problem(path, str(error))
+            return None
+
+    def _split(self, value: Any, model: type[Model], path: str) -> tuple[Model | None, Any]:
+        """A section's own keys, checked, and the rest, which belong to its plug-in."""
+        if not isinstance(value, dict):
+            self._problem(path, "give a mapping")
+            return None, {}
+        own = {key: item for key, item in value.items() if key in model.model_fields}
+        rest = {key: item for key, item in value.items() if key not in model.model_fields}
+        return self._check(model, own, path), rest
+
+    def _modalities(self, document: Mapping[str, Any]) -> tuple[str, ...]:
+        known = registry.names("modalities")
+        value = document.get("modalities")
+        if not isinstance(value, list) or not value:
+            self._problem("modalities", f"give a list; there are: {', '.join(known)}")
+            return ()
+        for i, name in enumerate(value):
+            if name not in known:
+                self._problem(f"modalities.{i}", unknown("modality", str(name), known))
+            elif name in value[:i]:
+                self._problem(f"modalities.{i}", f"'{name}' is named twice")
+        return tuple(name for name in dict.fromkeys(value) if name in known)
+
+    def _sources(self, document: Mapping[str, Any]) -> dict[str, SourceSection]:
+        found = {}
+        for name, value in self._section(document, "sources").items():
+            path = f"sources.{name}"
+            rest = dict(value) if isinstance(value, dict) else {}
+            kind = rest.pop("kind", None)
+            module = self._plugin("sources", kind, f"{path}.kind")
+            options = module and self._check(module.Options, rest, path)
+            if options is not None:
+                found[name] = SourceSection(str(kind), options)
+        if not document.get("sources"):
+            self._problem("sources", "name at least one source of data")
+        return found
+
+    def _fetch(self, document: Mapping[str, Any]) -> dict[str, Options]:
+        sources = self._section(document, "sources")
+        found = {}
+        for name, value in self._section(document, "fetch").items():
+            path = f"fetch.{name}"
+            if name not in sources or not isinstance(sources[name], dict):
+                self._problem(path, unknown("source", name, sources))
+                continue
+            try:
+                module = registry.load("sources", str(sources[name].get("kind")))
+            except PipelineError:
+                continue
+            if not hasattr(module, "FetchOptions"):
+                self._problem(path, f"a source of kind {sources[name]['kind']} cannot fetch itself")
+                continue
+            options = self._check(module.FetchOptions, value, path)
+            if options is not None:
+                found[name] = options
+        return found
+
+    def _clean(self, document: Mapping[str, Any], modalities: tuple[str, ...]) -> dict[str, Any]:
+        section = self._section(document, "clean")
+        self._known("clean", section, modalities)
+        found = {}
+        for name in modalities:
+            own, rest = self._split(section.get(name, {}), RejectLimit, f"clean.{name}")
+            module = registry.load(f"modalities/{name}", "clean")
+            options = self._check(module.Options, rest, f"clean.{name}")
+            if own and options:
+                found[name] = CleanSection(options, own.reject_limit)
+        return found
+
+    def _augment(self, document: Mapping[str, Any], modalities: tuple[str, ...]) -> dict[str, Any]:
+        section = self._section(document, "augment")
+        self._known("augment", section, modalities)
+        return {
+            name: self._check(
+                registry.load(f"modalities/{name}", "augment").Options,
+                section.get(name, {}),
+                f"augment.{name}",
+            )
+            for name in modalities
+        }
+
+    def _features(
+        self, document: Mapping[str, Any], modalities: tuple[str, ...]
+    ) -> dict[str, FeatureSet]:
+        found = {}
+        for name, value in self._section(document, "features").items():
+            path = f"features.{name}"
+            own, rest = self._split(value, FeatureNames, path)
+            module = own and self._plugin("encoders", own.encoder, f"{path}.encoder")
+            if own is None or module is None:
+                continue
+            if own.modality not in modalities:
+                self._problem(f"{path}.modality", unknown("modality", own.modality, modalities))
+            elif module.MODALITY != own.modality:
+                self._problem(
+                    f"{path}.encoder",
+                    f"'{own.encoder}' encodes {module.MODALITY}, not {own.modality}",
+                )
+            options = self._check(module.Options, rest, path)
+            if options is not None:
+                found[name] = FeatureSet(own.modality, own.encoder, options, own.reject_limit)
+        return found
+
+    def _known(self, section: str, value: Mapping[str, Any], known: tuple[str, ...]) -> None:
+        for name in value:
+            if name not in known:
+                self._problem(f"{section}.{name}", unknown("modality", name, known))
+
+    def _cross_check(self, values: Mapping[str, Any]) -> None:
+        for name, model in values["models"].items():
+            for i, used in enumerate(model.features):
+                if used not in values["features"]:
+                    message = unknown("feature set", used, values["features"])
+                    self._problem(f"models.{name}.features.{i}", message)
+            for task in model.tasks:
+                if task not in values["targets"]:
+                    message = unknown("target", task, values["targets"])
+                    self._problem(f"models.{name}.tasks.{task}", message)
+            views = [
+                values["augment"][values["features"][used].modality].views
+                for used in model.features
+                if used in values["features"]
+                and values["augment"].get(values["features"][used].modality)
+            ]
+            if views and model.views > min(views):
+                self._problem(
+                    f"models.{name}.views",
+                    f"trains on {model.views} views, but augment makes {min(views)}",
+                )
+        if values["curate"]:
+            for name in values["curate"].join_on:
+                if name not in values["modalities"]:
+                    message = unknown("modality", name, values["modalities"])
+                    self._problem(f"curate.join_on.{name}", message)
+
+
+class _Loader(yaml.SafeLoader):
+    """Safe YAML that refuses a key given twice instead of dropping the first."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        for i, key in enumerate(keys):
+            if key in keys[:i]:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key '{key}' is given twice", node.value[i][0].start_mark
+                )
+        return super().construct_mapping(node, deep)

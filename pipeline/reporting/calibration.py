@@ -1,0 +1,58 @@
+"""Does a model that is 80 % sure turn out right 80 % of the time?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipeline.reporting.choice import choose
+from pipeline.reporting.format import percent
+from pipeline.reporting.inputs import Absent, Inputs, Model
+from pipeline.reporting.options import Options
+from pipeline.reporting.plots.panels import reliability
+
+
+def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
+    choice = choose(inputs)
+    if choice is None:
+        return Absent("No model has been evaluated yet.")
+    panels = [
+        panel
+        for model in inputs.evaluated
+        for task in model.tasks
+        if (panel := _panel(model, task))
+    ]
+    if not panels:
+        return Absent("No evaluation wrote calibration.csv.")
+    return {"choice": choice, "panels": panels}
+
+
+def _panel(model: Model, task: str) -> dict[str, Any] | None:
+    bins = [
+        (
+            float(row["low"]),
+            float(row["high"]),
+            float(row["confidence"]),
+            float(row["accuracy"]),
+            int(float(row["n"])),
+        )
+        for row in model.table("calibration")
+        if row["task"] == task and row["split"] == "test" and float(row["n"] or 0) > 0
+    ]
+    if not bins:
+        return None
+    total = sum(n for *_, n in bins)
+    sure = sum(confidence * n for _, _, confidence, _, n in bins) / total
+    right = sum(accuracy * n for _, _, _, accuracy, n in bins) / total
+    ece = model.tasks[task]["test"].get("ece")
+    return {
+        "model": model.name,
+        "task": task,
+        "ece": ece,
+        "sure": sure,
+        "right": right,
+        "plot": reliability(
+            bins,
+            f"Accuracy against confidence of {model.name} for {task}: on average "
+            f"{percent(sure)} % sure and {percent(right)} % right",
+        ),
+    }

@@ -1,0 +1,56 @@
+"""Which fusion and which single modality validation chose: the test split has no say in it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pipeline.reporting.inputs import Inputs, Model
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The best by validation macro-F1 of the primary task; None where there is no such model.
+
+    `shown` is the one that the sections look at first: the fusion, or the single modality where
+    there is no fusion.
+    """
+
+    task: str
+    fusion: Model | None
+    single: Model | None
+    shown: Model
+
+    def mark(self, model: Model) -> str:
+        """ "fusion" or "single" if validation chose this model, else nothing."""
+        if self.fusion is not None and model.name == self.fusion.name:
+            return "fusion"
+        return "single" if self.single is not None and model.name == self.single.name else ""
+
+
+def choose(inputs: Inputs) -> Choice | None:
+    """The choice, or None if nothing was evaluated. Ties go to the earlier name."""
+    models = inputs.evaluated
+    if not models:
+        return None
+    task = models[0].primary_task or next(iter(models[0].tasks))
+    fusion = _best([model for model in models if len(model.modalities) > 1], task)
+    single = _best([model for model in models if len(model.modalities) <= 1], task)
+    shown = fusion or single
+    return None if shown is None else Choice(task, fusion, single, shown)
+
+
+def score(model: Model, task: str, split: str, metric: str = "macro_f1") -> float | None:
+    """One figure of a model, or None where it was not measured."""
+    figure = model.tasks.get(task, {}).get(split, {}).get(metric)
+    return None if figure is None or figure["value"] is None else float(figure["value"])
+
+
+def ranked(models: Sequence[Model], task: str, split: str) -> list[Model]:
+    """Best macro-F1 first; models without one last; ties by name."""
+    return sorted(models, key=lambda m: (-(score(m, task, split) or -1.0), m.name))
+
+
+def _best(models: Sequence[Model], task: str) -> Model | None:
+    scored = [model for model in models if score(model, task, "validation") is not None]
+    return ranked(scored, task, "validation")[0] if scored else None

@@ -1,0 +1,43 @@
+"""Learning curves: every metric over the epochs, train beside validation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipeline.reporting.choice import choose
+from pipeline.reporting.format import spoken
+from pipeline.reporting.inputs import Absent, Inputs, Model
+from pipeline.reporting.options import Options
+from pipeline.reporting.plots.panels import Points, lines
+
+SPLITS = ("train", "validation")
+
+
+def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
+    choice = choose(inputs)
+    if choice is None:
+        return Absent("No model has been evaluated yet.")
+    panels = [panel for model in inputs.evaluated for panel in _panels(model)]
+    if not panels:
+        return Absent("No model left learning curves.")
+    return {"choice": choice, "panels": panels}
+
+
+def _panels(model: Model) -> list[dict[str, Any]]:
+    best = model.card.get("best_epoch")
+    charts: dict[str, dict[str, Points]] = {}
+    for name, points in model.curves.items():
+        words = name.split("/")
+        split = next((word for word in words if word in SPLITS), "validation")
+        metric = " ".join(word for word in words if word not in {*SPLITS, "metrics"})
+        charts.setdefault(metric, {})[split] = points
+    return [
+        {
+            "model": model.name,
+            "metric": spoken(metric),
+            "splits": sorted(series),
+            "best": best,
+            "plot": lines(series, f"{spoken(metric)} of {model.name} over the epochs", best),
+        }
+        for metric, series in sorted(charts.items())
+    ]

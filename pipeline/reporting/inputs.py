@@ -1,0 +1,243 @@
+"""What the report reads: the finished outputs of the other stages, each only if it is there."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from pipeline import artifact, parts
+from pipeline.digest import digest_file
+from pipeline.part import Entry
+from pipeline.records import Reject
+
+Rows = list[dict[str, str]]
+
+
+@dataclass(frozen=True)
+class Absent:
+    """Why a section is left out, in one sentence for the reader."""
+
+    note: str
+
+
+@dataclass(frozen=True)
+class Model:
+    """A trained model and its evaluation; what was not written is empty."""
+
+    name: str
+    trained: Path
+    evaluated: Path
+
+    @cached_property
+    def card(self) -> dict[str, Any]:
+        return _json(self.trained / "model.json")
+
+    @cached_property
+    def tasks(self) -> dict[str, Any]:
+        """Task → split → metric → {value, low, high}, the counts being plain numbers."""
+        tasks: dict[str, Any] = _json(self.evaluated / "metrics.json").get("tasks", {})
+        return tasks
+
+    @cached_property
+    def primary_task(self) -> str | None:
+        return _json(self.evaluated / "metrics.json").get("primary_task")
+
+    @cached_property
+    def classes(self) -> dict[str, list[str]]:
+        """Task → its class names, in the order of the probabilities."""
+        return {
+            task: [str(name) for name in (spec["classes"] if isinstance(spec, dict) else spec)]
+            for task, spec in self.card.get("tasks", {}).items()
+        }
+
+    @cached_property
+    def modalities(self) -> tuple[str, ...]:
+        """The modalities of its feature sets, sorted."""
+        sets = self.card.get("features", {}).values()
+        return tuple(sorted({feature["modality"] for feature in sets}))
+
+    @cached_property
+    def predictions(self) -> list[dict[str, Any]]:
+        path = self.evaluated / "predictions.parquet"
+        if not path.is_file():
+            return []
+        import pyarrow.parquet as pq
+
+        rows: list[dict[str, Any]] = pq.read_table(path).to_pylist()
+        return rows
+
+    @cached_property
+    def curves(self) -> dict[str, list[tuple[float, float]]]:
+        """Metric, as DVCLive names it ("train/loss"), → (step, value) pairs."""
+        folder = self.trained / "curves"
+        found = {}
+        for path in sorted(folder.rglob("*.tsv")):
+            with path.open(newline="") as file:
+                rows = list(csv.reader(file, delimiter="\t"))
+            if len(rows) > 1 and "step" in rows[0]:
+                step = rows[0].index("step")
+                name = path.relative_to(folder).with_suffix("").as_posix()
+                found[name] = [(float(row[step]), float(row[-1])) for row in rows[1:]]
+        return found
+
+    def table(self, name: str) -> Rows:
+        """The rows of one of the evaluation's CSV files."""
+        path = self.evaluated / f"{name}.csv"
+        if not path.is_file():
+            return []
+        with path.open(newline="", encoding="utf-8") as file:
+            return list(csv.DictReader(file))
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A finished stage: `name` is its directory below the data root."""
+
+    name: str
+    out: Path
+
+    @cached_property
+    def entries(self) -> list[Entry]:
+        return parts.read_manifest(self.out)
+
+    @cached_property
+    def function(self) -> dict[str, Any]:
+        """The fingerprint its parts were made under: code, weights, libraries and so on."""
+        function: dict[str, Any] = _json(self.out / parts.MANIFEST).get("function", {})
+        return function
+
+    @property
+    def rows(self) -> int:
+        return sum(entry.rows for entry in self.entries)
+
+    @property
+    def rejected(self) -> int:
+        return sum(entry.rejected for entry in self.entries)
+
+    @property
+    def bytes(self) -> int:
+        return sum(entry.bytes for entry in self.entries)
+
+    @cached_property
+    def rejects(self) -> list[Reject]:
+        return sorted(
+            reject
+            for entry in self.entries
+            if entry.rejected
+            for reject in parts.rejects(self.out, entry)
+        )
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Everything the page is made of.
+
+    Parameters
+    ----------
+    root:
+        The data root (data/).
+    models, modalities:
+        Names from params, in the order to show them in.
+    features:
+        Feature set → modality.
+    targets:
+        Target → kind.
+    params_digest:
+        Digest of the whole of params.
+    """
+
+    root: Path
+    models: Sequence[str]
+    modalities: Sequence[str]
+    features: Mapping[str, str]
+    targets: Mapping[str, str]
+    params_digest: str
+
+    @cached_property
+    def evaluated(self) -> list[Model]:
+        """The models that were evaluated."""
+        found = [
+            Model(name, self.root / "models" / name, self.root / "evaluation" / name)
+            for name in self.models
+        ]
+        return [model for model in found if model.tasks]
+
+    @cached_property
+    def stages(self) -> list[Stage]:
+        """The finished stages of parts, in the order of the flow."""
+        names = [
+            "samples",
+            *(f"assets/{modality}" for modality in self.modalities),
+            *(f"clean/{modality}" for modality in self.modalities),
+            *(f"augmented/{modality}" for modality in self.modalities),
+            *(f"features/{name}" for name in self.features),
+            "curated",
+        ]
+        found = [Stage(name, self.root / name) for name in names]
+        return [stage for stage in found if parts.exists(stage.out)]
+
+    def stage(self, name: str) -> Stage | None:
+        return next((stage for stage in self.stages if stage.name == name), None)
+
+    @cached_property
+    def curated(self) -> list[dict[str, Any]]:
+        """The curated samples, by sample id; `attributes` a dict, without its nulls."""
+        stage = self.stage("curated")
+        rows = parts.read(stage.out).to_pylist() if stage else []
+        for row in rows:
+            pairs = dict(row.get("attributes") or {})
+            row["attributes"] = {key: text for key, text in pairs.items() if text is not None}
+        return sorted(rows, key=lambda row: row["sample_id"])
+
+    @cached_property
+    def by_id(self) -> dict[str, dict[str, Any]]:
+        return {row["sample_id"]: row for row in self.curated}
+
+    def counts(self, name: str) -> dict[str, Any]:
+        """A stage's own counts, data/<name>.json."""
+        return _json(self.root / f"{name}.json")
+
+    def digests(self) -> dict[str, str]:
+        """Name → digest of all that is read here: what the page's key is made of."""
+        found = {stage.name: parts.manifest_digest(stage.out) for stage in self.stages}
+        for model in self.models:
+            for folder in ("models", "evaluation"):
+                out = self.root / folder / model
+                if (out / parts.MANIFEST).is_file():
+                    found[f"{folder}/{model}"] = artifact.digest(out)
+        for name in ("ingest", "curated"):
+            path = self.root / f"{name}.json"
+            if path.is_file():
+                found[path.name] = digest_file(path)
+        return found
+
+    def assets(self, modality: str, digests: set[str]) -> dict[str, tuple[bytes, list[int]]]:
+        """Digest → (packed content, shape) of cleaned assets, for those that are there."""
+        stage = self.stage(f"clean/{modality}")
+        if stage is None or not digests:
+            return {}
+        import pyarrow.parquet as pq
+
+        found = {}
+        for entry in stage.entries:
+            table = pq.read_table(
+                stage.out / f"{entry.key}.parquet",
+                columns=["digest", "shape", "data"],
+                filters=[("digest", "in", sorted(digests))],
+                partitioning=None,
+            )
+            for row in table.to_pylist():
+                found[row["digest"]] = (row["data"], row["shape"])
+        return found
+
+
+def _json(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    value: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return value

@@ -1,0 +1,80 @@
+"""The models, ranked by macro-F1 on the test split, each task for itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipeline.reporting.choice import choose, ranked
+from pipeline.reporting.inputs import Absent, Inputs
+from pipeline.reporting.options import Options
+from pipeline.reporting.plots.rows import axis, whisker
+from pipeline.reporting.plots.scale import nice
+
+COLUMNS = {
+    "macro_f1": "macro-F1",
+    "accuracy": "accuracy",
+    "balanced_accuracy": "balanced accuracy",
+    "weighted_f1": "weighted F1",
+    "macro_precision": "macro precision",
+    "macro_recall": "macro recall",
+    "weighted_precision": "weighted precision",
+    "weighted_recall": "weighted recall",
+    "ece": "calibration error",
+}
+
+
+def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
+    choice = choose(inputs)
+    if choice is None:
+        return Absent("No model has been evaluated yet.")
+    boards = []
+    for task in _tasks(inputs, choice.task):
+        models = [
+            model
+            for model in ranked(inputs.evaluated, task, "test")
+            if "macro_f1" in model.tasks.get(task, {}).get("test", {})
+        ]
+        if not models:
+            continue
+        figures = [model.tasks[task]["test"] for model in models]
+        scale = nice(
+            (figure["macro_f1"][bound] for figure in figures for bound in ("low", "high")),
+            within=(0.0, 1.0),
+        )
+        boards.append(
+            {
+                "task": task,
+                "n": figures[0].get("n"),
+                "components": figures[0].get("components"),
+                "axis": axis(scale),
+                "rows": [
+                    {
+                        "model": model,
+                        "mark": choice.mark(model),
+                        "test": figure,
+                        "validation": model.tasks[task].get("validation", {}),
+                        "plot": whisker(
+                            *(figure["macro_f1"][part] for part in ("value", "low", "high")),
+                            scale,
+                            choice.mark(model),
+                        ),
+                    }
+                    for model, figure in zip(models, figures, strict=True)
+                ],
+            }
+        )
+    return {
+        "choice": choice,
+        "boards": boards,
+        "columns": {
+            key: title
+            for key, title in COLUMNS.items()
+            if any(key in row["test"] for board in boards for row in board["rows"])
+        },
+    }
+
+
+def _tasks(inputs: Inputs, primary: str) -> list[str]:
+    """Every task that some model was evaluated on, the primary one first."""
+    named = {task for model in inputs.evaluated for task in model.tasks}
+    return [primary, *sorted(named - {primary})]

@@ -1,0 +1,14 @@
+"""Words, as they are."""
+
+from __future__ import annotations
+
+from pipeline.reporting.format import shortened
+from pipeline.reporting.media.shown import Shown
+from pipeline.reporting.options import Options
+
+LONGEST = 180
+
+
+def show(content: str, options: Options) -> Shown:
+    """A string, cut after LONGEST characters."""
+    return Shown(words=shortened(content, LONGEST), caption=f"{len(content)} characters")

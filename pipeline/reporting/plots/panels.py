@@ -1,0 +1,92 @@
+"""Small charts of a fixed view box: learning curves and the calibration diagram."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from markupsafe import Markup
+
+from pipeline.reporting.format import percent
+from pipeline.reporting.plots.scale import UNIT, Scale, nice
+from pipeline.reporting.plots.svg import drawing, number, tag
+
+WIDTH, HEIGHT = 300, 190
+LEFT, RIGHT, TOP, BOTTOM = 38, 8, 8, 24
+Points = Sequence[tuple[float, float]]
+
+
+def lines(series: Mapping[str, Points], label: str, best: float | None = None) -> Markup:
+    """Lines over steps, one CSS class a name, with the best step marked."""
+    steps = [x for points in series.values() for x, _ in points]
+    across = Scale(min(steps), max(max(steps), min(steps) + 1), ())
+    up = nice([y for points in series.values() for _, y in points], ticks=4)
+
+    def x(step: float) -> float:
+        return LEFT + across.place(step) * (WIDTH - LEFT - RIGHT)
+
+    def y(value: float) -> float:
+        return HEIGHT - BOTTOM - up.place(value) * (HEIGHT - TOP - BOTTOM)
+
+    shapes = [
+        shape
+        for tick in up.ticks
+        for shape in (
+            tag("line", x1=LEFT, x2=WIDTH - RIGHT, y1=y(tick), y2=y(tick), class_="grid"),
+            tag("text", f"{tick:.3g}", x=LEFT - 6, y=y(tick) + 4, text_anchor="end"),
+        )
+    ]
+    if best is not None:
+        shapes.append(tag("line", x1=x(best), x2=x(best), y1=TOP, y2=HEIGHT - BOTTOM, class_="best"))
+    for name, points in series.items():
+        path = " ".join(f"{number(x(step))},{number(y(value))}" for step, value in points)
+        shapes.append(tag("polyline", points=path, class_=f"line {name}"))
+    shapes += [
+        tag("text", number(across.low), x=LEFT, y=HEIGHT - 6),
+        tag("text", "step", x=(LEFT + WIDTH - RIGHT) / 2, y=HEIGHT - 6, text_anchor="middle"),
+        tag("text", number(max(steps)), x=WIDTH - RIGHT, y=HEIGHT - 6, text_anchor="end"),
+    ]
+    return drawing(label, *shapes, viewBox=f"0 0 {WIDTH} {HEIGHT}", class_="panel")
+
+
+def reliability(bins: Sequence[tuple[float, float, float, float, int]], label: str) -> Markup:
+    """Accuracy against confidence.
+
+    Parameters
+    ----------
+    bins:
+        (lower edge, upper edge, mean confidence, accuracy, samples) of each bin that has samples.
+        A dot's area is proportional to its samples.
+    """
+    side, left, low = 280, 34, 26
+    span = side - left - 10
+    most = max((n for *_, n in bins), default=1)
+
+    def x(value: float) -> float:
+        return left + value * span
+
+    def y(value: float) -> float:
+        return side - low - value * span
+
+    shapes = [
+        shape
+        for tick in UNIT.ticks
+        for shape in (
+            tag("line", x1=x(0), x2=x(1), y1=y(tick), y2=y(tick), class_="grid"),
+            tag("text", number(100 * tick), x=left - 6, y=y(tick) + 4, text_anchor="end"),
+            tag("text", number(100 * tick), x=x(tick), y=side - 9, text_anchor="middle"),
+        )
+    ]
+    shapes.append(tag("line", x1=x(0), y1=y(0), x2=x(1), y2=y(1), class_="ideal"))
+    for low_edge, high_edge, confidence, accuracy, n in bins:
+        said = (
+            f"Confidence {percent(low_edge)} to {percent(high_edge)} %: {n} samples, "
+            f"{percent(accuracy)} % right, {percent(confidence)} % sure"
+        )
+        kind = "over" if confidence > accuracy else "under"
+        shapes += [
+            tag("line", x1=x(confidence), x2=x(confidence), y1=y(confidence), y2=y(accuracy),
+                class_=f"gap {kind}"),
+            tag("circle", tag("title", said), cx=x(confidence), cy=y(accuracy),
+                r=3 + 7 * (n / most) ** 0.5, class_=f"bin {kind}"),
+        ]  # fmt: skip
+    return drawing(label, *shapes, viewBox=f"0 0 {side} {side}", class_="panel square")

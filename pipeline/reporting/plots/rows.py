@@ -1,0 +1,86 @@
+"""One-row charts that stand in a table or a list: intervals, dumbbells, bars."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from markupsafe import Markup
+
+from pipeline.reporting.format import percent
+from pipeline.reporting.plots.scale import Scale
+from pipeline.reporting.plots.svg import drawing, share, tag
+
+HEIGHT = 22
+
+
+def whisker(value: float, low: float, high: float, scale: Scale, mark: str = "") -> Markup:
+    """A dot with its interval; `mark` is the CSS class of the chosen ones."""
+    middle = HEIGHT / 2
+    x, x1, x2 = (share(scale.place(v)) for v in (value, low, high))
+    return drawing(
+        f"{percent(value)} %, 95 % interval {percent(low)} to {percent(high)} %",
+        *_grid(scale),
+        tag("line", x1=x1, x2=x2, y1=middle, y2=middle, class_="whisker"),
+        *(tag("line", x1=x, x2=x, y1=middle - 4, y2=middle + 4, class_="cap") for x in (x1, x2)),
+        tag("circle", cx=x, cy=middle, r=5.5, class_="dot"),
+        class_=f"row {mark}".strip(),
+    )
+
+
+def dumbbell(value: float | None, other: float | None, label: str, scale: Scale) -> Markup:
+    """Two dots and the way between: this model's figure and the other's."""
+    middle = HEIGHT / 2
+    shapes = _grid(scale)
+    if value is not None and other is not None:
+        x1, x2 = share(scale.place(value)), share(scale.place(other))
+        way = "gain" if value >= other else "loss"
+        shapes.append(tag("line", x1=x1, x2=x2, y1=middle, y2=middle, class_=f"way {way}"))
+    if other is not None:
+        x = share(scale.place(other))
+        shapes.append(tag("circle", cx=x, cy=middle, r=4.5, class_="dot other"))
+    if value is not None:
+        x = share(scale.place(value))
+        shapes.append(tag("circle", cx=x, cy=middle, r=5.5, class_="dot own"))
+    return drawing(label, *shapes, class_="row")
+
+
+def bar(value: float, label: str, kind: str = "") -> Markup:
+    """A share from 0 to 1 as a bar on its track."""
+    return drawing(
+        label,
+        tag("rect", x=0, y=7, width="100%", height=8, rx=4, class_="track"),
+        tag("rect", x=0, y=7, width=share(value), height=8, rx=4, class_="fill"),
+        class_=f"row bar {kind}".strip(),
+    )
+
+
+def stack(shares: Sequence[tuple[str, float]], label: str) -> Markup:
+    """Bars end to end: (CSS class, share of the width) each."""
+    shapes, start = [], 0.0
+    for kind, width in shares:
+        if width > 0:
+            shapes.append(
+                tag("rect", x=share(start), y=5, width=share(width), height=12, class_=kind)
+            )
+        start += width
+    return drawing(label, *shapes, class_="row stack")
+
+
+def axis(scale: Scale) -> Markup:
+    """The ticks of the rows below or above it, in per cent."""
+    anchors = ["start"] + ["middle"] * (len(scale.ticks) - 2) + ["end"]
+    return tag(
+        "svg",
+        *(
+            tag("text", percent(tick).removesuffix(".0"), x=share(scale.place(tick)), y=12,
+                text_anchor=anchor)
+            for tick, anchor in zip(scale.ticks, anchors, strict=True)
+        ),
+        class_="row axis",
+        aria_hidden="true",
+    )  # fmt: skip
+
+
+def _grid(scale: Scale) -> list[Markup]:
+    places = [share(scale.place(tick)) for tick in scale.ticks]
+    return [tag("line", x1=x, x2=x, y1=0, y2=HEIGHT, class_="grid") for x in places]

@@ -1,0 +1,59 @@
+"""What each modality is worth: accuracy by the modalities that were there or were left."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipeline.reporting.choice import choose
+from pipeline.reporting.inputs import Absent, Inputs, Model
+from pipeline.reporting.options import Options
+from pipeline.reporting.plots.rows import bar
+
+KINDS = {
+    "masked": "Every test sample, with only these modalities left",
+    "natural": "Only the test samples that have just these modalities",
+}
+
+
+def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
+    choice = choose(inputs)
+    if choice is None:
+        return Absent("No model has been evaluated yet.")
+    panels = [
+        panel
+        for model in inputs.evaluated
+        for task in model.tasks
+        for kind in KINDS
+        if (panel := _panel(model, task, kind, inputs.modalities))
+    ]
+    if not panels:
+        return Absent("No evaluation wrote subsets.csv.")
+    return {"choice": choice, "panels": panels, "modalities": inputs.modalities}
+
+
+def _panel(model: Model, task: str, kind: str, modalities: Any) -> dict[str, Any] | None:
+    """Fullest subset first, then best first."""
+    rows = [
+        {
+            "present": [modality for modality in modalities if modality in parts],
+            "n": int(float(row["n"])),
+            "accuracy": float(row["accuracy"]),
+            "macro_f1": float(row["macro_f1"]),
+            "plot": bar(float(row["accuracy"]), f"accuracy {100 * float(row['accuracy']):.1f} %"),
+        }
+        for row in model.table("subsets")
+        if (row["task"], row["split"], row["kind"]) == (task, "test", kind)
+        and int(float(row["n"])) > 0
+        for parts in [row["subset"].split("+")]
+    ]
+    if not rows:
+        return None
+    rows.sort(key=lambda row: (-len(row["present"]), -row["accuracy"], row["present"]))
+    return {
+        "model": model.name,
+        "task": task,
+        "kind": kind,
+        "title": KINDS[kind],
+        "seen": model.modalities or tuple(modalities),
+        "rows": rows,
+    }

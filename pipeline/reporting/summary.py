@@ -1,0 +1,39 @@
+"""The opening: what data, what the chosen fusion scored, and whether it beats one modality."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipeline.reporting.choice import choose
+from pipeline.reporting.difference import difference
+from pipeline.reporting.inputs import Absent, Inputs
+from pipeline.reporting.options import Options
+
+
+def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
+    choice = choose(inputs)
+    if choice is None:
+        return Absent("No model has been evaluated yet.")
+    gain = None
+    if choice.fusion and choice.single:
+        components = {row["sample_id"]: row["component"] for row in inputs.curated}
+        gain = difference(choice.fusion, choice.single, choice.task, components, options.draws)
+    return {
+        "choice": choice,
+        "gain": gain,
+        "figures": {
+            model.name: model.tasks[choice.task].get("test", {})
+            for model in (choice.fusion, choice.single)
+            if model is not None
+        },
+        "samples": len(inputs.curated),
+        "groups": len({row["group"] for row in inputs.curated}),
+        "classes": len(choice.shown.classes.get(choice.task, [])),
+        "sources": sorted({row["source"] for row in inputs.curated}),
+        "seen": choice.shown.modalities or tuple(inputs.modalities),
+        "others": [
+            (task, splits["test"])
+            for task, splits in choice.shown.tasks.items()
+            if task != choice.task and "test" in splits
+        ],
+    }

@@ -1,0 +1,76 @@
+"""Run one stage by name, alone on its output, recorded, and dying with the DVC that started it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import asdict
+
+from pipeline.errors import PipelineError, unknown
+from pipeline.execution.threads import ONE_THREAD
+from pipeline.params import Params, load
+from pipeline.parts import Summary
+from pipeline.runs import recorded
+
+Stage = Callable[[Params, str], Summary]
+
+
+def run_stage(name: str, item: str) -> str:
+    """Run a stage and say in a line what it did.
+
+    Raises
+    ------
+    PipelineError
+        params.yaml is wrong, the stage or the item does not exist, or the stage failed.
+    """
+    from pipeline.execution.watch import die_with_dvc
+
+    os.environ.update(ONE_THREAD)
+    die_with_dvc()
+    params = load()
+    stage = _find(params, name, item)
+    label = f"{name}/{item}" if item else name
+    with recorded(label) as record:
+        summary = stage(params, item)
+        record.update(asdict(summary))
+    return f"{label}: {_line(summary)}"
+
+
+def items(params: Params) -> dict[str, tuple[str, ...]]:
+    """Stage → what it fans out over; empty for a stage that stands alone."""
+    return {
+        "fetch": tuple(params.fetch),
+        "ingest": (),
+        "clean": params.modalities,
+        "augment": params.modalities,
+        "extract": tuple(params.features),
+        "curate": (),
+        "train": tuple(params.models),
+        "evaluate": tuple(params.models),
+        "report": (),
+    }
+
+
+def _find(params: Params, name: str, item: str) -> Stage:
+    from importlib import import_module
+
+    fans = items(params)
+    if name not in fans:
+        raise PipelineError(unknown("stage", name, fans))
+    if item not in (fans[name] or ("",)):
+        raise PipelineError(f"{name}: {unknown('item', item, fans[name])}")
+    stage: Stage = import_module(f"pipeline.stages.{name}").run
+    return stage
+
+
+def _line(summary: Summary) -> str:
+    if not summary.planned:
+        return "nothing to do"
+    text = f"{summary.rows} rows, {summary.rejected} rejected"
+    if summary.reasons:
+        reasons = ", ".join(f"{n} {reason}" for reason, n in summary.reasons.items())
+        text += f" ({reasons})"
+    return (
+        f"{text}; parts: {summary.computed} computed, {summary.reused} reused, "
+        f"{summary.removed} removed"
+    )

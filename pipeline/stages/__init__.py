@@ -1,0 +1,1 @@
+"""One stage a file, each read → compute → write; stages never import stages."""

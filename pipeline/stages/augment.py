@@ -1,0 +1,33 @@
+"""augment@modality: data/clean/<modality> → data/augmented/<modality>, recipes only."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pipeline import parts
+from pipeline.execution.choose import chooser
+from pipeline.fingerprint import fingerprint
+from pipeline.params import Params
+from pipeline.part import Row
+from pipeline.parts import Summary
+from pipeline.work.augment import Augment
+
+
+def run(params: Params, modality: str, root: Path = Path("data")) -> Summary:
+    """Draw the recipes of views 1..k for every cleaned asset of one modality."""
+    options = params.augment[modality]
+    print_ = fingerprint(
+        f"augment/{modality}",
+        ["pipeline.work.augment", f"pipeline.modalities.{modality}.augment"],
+        {"seed": params.seed, **options.model_dump(mode="json", exclude={"views"})},
+    )
+    rows = [
+        Row(digest, digest, entry.source, entry.batch, size=0, view=view)
+        for entry, table in parts.read_each(root / "clean" / modality, ["digest"])
+        for digest in table["digest"].to_pylist()
+        for view in range(1, options.views + 1)
+    ]
+    planned = parts.plan(print_, rows, params.parts.mean_rows, params.parts.max_bytes)
+    work = Augment(modality, options, params.seed, print_)
+    executor = chooser(params.execution)
+    return parts.run(root / "augmented" / modality, work, planned, executor, reject_limit=0.0)
