@@ -81,8 +81,10 @@ def _load(memory: Path) -> dict[bytes, tuple[Stamp, str]]:
     with closing(sqlite3.connect(memory, timeout=60)) as database:
         database.execute(TABLE)
         rows = database.execute("SELECT * FROM digests").fetchall()
-    return {path: ((size, modified, changed, inode), digest)
-            for path, size, modified, changed, inode, digest in rows}
+    return {
+        path: ((size, modified, changed, inode), digest)
+        for path, size, modified, changed, inode, digest in rows
+    }
 
 
 def _save(memory: Path, learnt: dict[bytes, tuple[Stamp, str]]) -> None:

@@ -2,39 +2,52 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pipeline.records import TargetKind
 
+# Kinds of target with one class a sample.
 CLASSIFIED: tuple[TargetKind, ...] = ("binary", "multiclass", "ordinal")
 
+# Target → class → split → components.
+Census = dict[str, dict[str, dict[str, set[str]]]]
 
-def census(
-    records: Sequence[Mapping[str, Any]], targets: Mapping[str, TargetKind]
-) -> dict[str, dict[str, dict[str, set[str]]]]:
-    """Target → class → split → components, for the targets that have one class a sample."""
-    found: dict[str, dict[str, dict[str, set[str]]]] = {}
+
+def census(records: Sequence[Mapping[str, Any]], targets: Mapping[str, TargetKind]) -> Census:
+    """Who has which class, for the targets that have one class a sample."""
+    found: Census = {}
     for target in sorted(name for name, kind in targets.items() if kind in CLASSIFIED):
         classes: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
         for record in records:
             value = record[f"target.{target}"]
             if value is not None:
                 classes[value][record["split"]].add(record["component"])
-        found[target] = {name: dict(splits) for name, splits in sorted(classes.items())}
+        found[target] = dict(sorted(classes.items()))
     return found
 
 
-def rare(
-    counted: Mapping[str, Mapping[str, Mapping[str, set[str]]]], min_components: int
-) -> dict[str, set[str]]:
-    """Target → classes with fewer components than `min_components`, or with none in train."""
-    return {
-        target: {
+def set_aside(
+    records: Sequence[dict[str, Any]], targets: Mapping[str, TargetKind], min_components: int
+) -> dict[str, dict[str, dict[str, int]]]:
+    """Empty the targets of classes with fewer components than that, or with none in train.
+
+    A sample keeps its other targets. Returns target → class → samples and components it had.
+    """
+    result: dict[str, dict[str, dict[str, int]]] = {}
+    for target, classes in census(records, targets).items():
+        components = {name: sum(map(len, splits.values())) for name, splits in classes.items()}
+        rare = [
             name
             for name, splits in classes.items()
-            if sum(map(len, splits.values())) < min_components or not splits.get("train")
+            if components[name] < min_components or not splits.get("train")
+        ]
+        samples = Counter(record[f"target.{target}"] for record in records)
+        result[target] = {
+            name: {"samples": samples[name], "components": components[name]} for name in rare
         }
-        for target, classes in counted.items()
-    }
+        for record in records:
+            if record[f"target.{target}"] in result[target]:
+                record[f"target.{target}"] = None
+    return result

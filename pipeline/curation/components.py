@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from pipeline.curation.ties import Tie
+from pipeline.errors import PipelineError
 
 
 def components(rank: Mapping[str, int], ties: Iterable[Tie]) -> dict[str, str]:
@@ -30,9 +32,27 @@ def components(rank: Mapping[str, int], ties: Iterable[Tie]) -> dict[str, str]:
     return {group: root(group) for group in rank}
 
 
+def check_share(
+    records: Sequence[Mapping[str, Any]], of: Mapping[str, str], ties: Sequence[Tie], limit: float
+) -> None:
+    """PipelineError if several groups make a component of more than `limit` of the samples."""
+    groups = Counter(of.values())
+    samples = Counter(record["component"] for record in records)
+    for component, size in sorted(samples.items(), key=lambda item: (-item[1], item[0])):
+        if size > limit * len(records) and groups[component] > 1:
+            raise PipelineError(
+                f"curate: the component {component} holds {size} of {len(records)} samples "
+                f"({size / len(records):.1%}) in {groups[component]} groups; the limit, "
+                f"curate.max_component_share, is {limit:.1%}.\n"
+                f"It is tied by {tied_by(bridges(component, of, ties))}.\n"
+                f"Lower curate.near_bits, set that modality's curate.join_on to equal or none, "
+                f"mend the data, or raise the limit."
+            )
+
+
 def bridges(component: str, of: Mapping[str, str], ties: Iterable[Tie]) -> dict[str, list[str]]:
     """The assets that tie a component, as `modality:digest` → groups, most joining first."""
-    joined = defaultdict(set)
+    joined: dict[str, set[str]] = defaultdict(set)
     for tie in ties:
         if of[tie.groups[0]] == component:
             for digest in tie.digests:

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.curation import classes, summary
-from pipeline.curation.components import bridges, components, tied_by
+from pipeline.curation import summary
+from pipeline.curation.assign import assign
+from pipeline.curation.classes import census, set_aside
+from pipeline.curation.components import check_share, components
 from pipeline.curation.options import Options
-from pipeline.curation.splits import drawn, first_given, rank
-from pipeline.curation.ties import Asset, Tie, ties
-from pipeline.errors import PipelineError
-from pipeline.records import Reject, Split, TargetKind
+from pipeline.curation.splits import rank
+from pipeline.curation.ties import Asset, group_of, ties
+from pipeline.records import Reject, TargetKind
 
 Record = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Curation:
-    """Curated records, the refused samples, and a summary that JSON can hold."""
+    """Curated records by sample id, the refused samples, and a summary that JSON can hold."""
 
     records: list[Record]
     rejects: list[Reject]
@@ -28,7 +29,7 @@ class Curation:
 
 
 def curate(
-    samples: Sequence[Mapping[str, Any]],
+    samples: Iterable[Mapping[str, Any]],
     assets: Mapping[str, Mapping[str, Asset]],
     options: Options,
     targets: Mapping[str, TargetKind],
@@ -48,67 +49,56 @@ def curate(
     PipelineError
         A component is too large to split, or the splits that the data brings tear one apart.
     """
-    ordered = [dict(sample) for sample in sorted(samples, key=lambda s: s["sample_id"])]
-    emptied = _empty_refused(ordered, assets)
-    rejects: list[Reject] = []
-    records = _keep(
-        ordered, assets, "no_modality_left", "cleaning refused all its assets", rejects
+    everything = [dict(sample) for sample in sorted(samples, key=lambda row: row["sample_id"])]
+    labels = [f"target.{name}" for name in sorted(targets)]
+    emptied = _empty_refused(everything, assets)
+    present, voiceless = _having(
+        everything, sorted(assets), "no_modality_left", "cleaning refused all its assets"
     )
-    records = _keep(
-        records, [f"target.{name}" for name in targets], "no_target", "it has no target", rejects
-    )
+    labelled, unlabelled = _having(present, labels, "no_target", "it has no target")
 
-    found = _ties(records, assets, options)
-    ranks = {group: rank(seed, group) for group in {_group(record) for record in records}}
-    of = components(ranks, found)
-    for record in records:
-        record["component"] = of[_group(record)]
-    _check_share(records, of, found, options.max_component_share)
-
-    given = _split(records, of, found, options, seed)
-    tied = {(tie.modality, digest) for tie in found for digest in tie.digests}
-    for record in records:
+    tied = ties(labelled, assets, options)
+    of = components({group: rank(seed, group) for group in map(group_of, labelled)}, tied)
+    joining = {(tie.modality, digest) for tie in tied for digest in tie.digests}
+    for record in labelled:
+        record["component"] = of[group_of(record)]
         record["joined_by"] = [
             f"{modality}:{record[modality]}"
             for modality in sorted(assets)
-            if (modality, record[modality]) in tied
+            if (modality, record[modality]) in joining
         ]
-
-    set_aside = _set_aside(records, targets, options.min_components_per_class)
-    kept = _keep(
-        records,
-        [f"target.{name}" for name in targets],
-        "rare_class",
-        "the classes of all its targets are set aside, having too few components",
-        rejects,
+    check_share(labelled, of, tied, options.max_component_share)
+    given = assign(labelled, of, tied, options, seed)
+    aside = set_aside(labelled, targets, options.min_components_per_class)
+    kept, rare = _having(
+        labelled, labels, "rare_class", "its classes have too few components and are set aside"
     )
+
+    rejects = sorted([*voiceless, *unlabelled, *rare])
     return Curation(
         records=kept,
-        rejects=sorted(rejects),
+        rejects=rejects,
         summary={
             "seed": seed,
-            "options": options.model_dump(mode="json"),
+            "options": options.model_dump(
+                mode="json", exclude={"max_component_share", "reject_limit"}
+            ),
             "samples": {
-                "in": len(samples),
+                "in": len(everything),
                 "curated": len(kept),
-                "rejected": dict(sorted(Counter(reject.reason for reject in rejects).items())),
+                "rejected": dict(Counter(reject.reason for reject in rejects)),
             },
             "emptied": emptied,
-            "groups": len({_group(record) for record in kept}),
+            "groups": len(set(map(group_of, kept))),
             "components": len({record["component"] for record in kept}),
             "splits": summary.by_split(kept),
-            "classes": summary.by_class(kept, targets),
-            "set_aside": set_aside,
+            "classes": summary.by_class(kept, census(kept, targets)),
+            "set_aside": aside,
             "given": given,
-            "ties": summary.by_tie(found),
-            "largest": summary.largest(kept, of, found),
+            "ties": summary.by_tie(tied),
+            "largest": summary.largest(kept, of, tied),
         },
     )
-
-
-def _group(record: Mapping[str, Any]) -> str:
-    """A group's name, told apart from another source's; sources have no slash in theirs."""
-    return f"{record['source']}/{record['group']}"
 
 
 def _empty_refused(
@@ -124,125 +114,20 @@ def _empty_refused(
     return emptied
 
 
-def _keep(
-    records: Sequence[Record],
-    columns: Sequence[str] | Mapping[str, Any],
-    reason: str,
-    message: str,
-    rejects: list[Reject],
-) -> list[Record]:
-    """The records with a value in any of these columns; the others join the rejects."""
-    kept = []
+def _having(
+    records: Sequence[Record], columns: Sequence[str], reason: str, message: str
+) -> tuple[list[Record], list[Reject]]:
+    """The records with a value in one of the columns, and the others, refused.
+
+    Where there are no such columns (a data set without targets), all pass.
+    """
+    kept, refused = [], []
     for record in records:
         if not columns or any(record[column] is not None for column in columns):
             kept.append(record)
         else:
-            source, batch, subject = record["source"], record["batch"], record["sample_id"]
-            rejects.append(
-                Reject("curate", source, batch, "sample", subject, "", reason, message)
+            where = record["source"], record["batch"]
+            refused.append(
+                Reject("curate", *where, "sample", record["sample_id"], "", reason, message)
             )
-    return kept
-
-
-def _ties(
-    records: Sequence[Record], assets: Mapping[str, Mapping[str, Asset]], options: Options
-) -> list[Tie]:
-    found = []
-    for modality, cleaned in sorted(assets.items()):
-        holders: dict[str, set[str]] = defaultdict(set)
-        for record in records:
-            if record[modality] is not None:
-                holders[record[modality]].add(_group(record))
-        how = options.join(modality)
-        found += ties(
-            modality, holders, cleaned, how, options.near_bits, options.min_set_bits
-        )
-    return found
-
-
-def _check_share(
-    records: Sequence[Record], of: Mapping[str, str], found: Sequence[Tie], limit: float
-) -> None:
-    groups = Counter(of.values())
-    for component, size in Counter(record["component"] for record in records).most_common():
-        if size > limit * len(records) and groups[component] > 1:
-            raise PipelineError(
-                f"curate: one component holds {size} of {len(records)} samples in "
-                f"{groups[component]} groups; the limit is {limit:.0%} of the samples "
-                f"(curate.max_component_share).\n"
-                f"It is tied by: {tied_by(bridges(component, of, found))}.\n"
-                f"Lower curate.near_bits, set curate.join_on to equal or none for that modality, "
-                f"take the assets out, or raise the limit."
-            )
-
-
-def _split(
-    records: Sequence[Record],
-    of: Mapping[str, str],
-    found: Sequence[Tie],
-    options: Options,
-    seed: int,
-) -> dict[str, int]:
-    """Give each record its split; how many splits that the data brings were kept and changed.
-
-    A sample without a given split follows its component's.
-    """
-    given: dict[str, dict[Split, set[str]]] = defaultdict(lambda: defaultdict(set))
-    for record in records:
-        if record["split_given"] is not None:
-            given[record["component"]][record["split_given"]].add(_group(record))
-    torn = {name: splits for name, splits in sorted(given.items()) if len(splits) > 1}
-    if torn and options.on_leak == "fail":
-        raise PipelineError(_torn(torn, of, found))
-    taken = {
-        name: first_given(given[name]) if name in given else drawn(seed, name, options.ratios)
-        for name in set(of.values())
-    }
-    counts = {"kept": 0, "followed": 0, "regrouped": 0, "regrouped_components": len(torn)}
-    for record in records:
-        record["split"] = taken[record["component"]]
-        if record["split_given"] is not None:
-            counts["kept" if record["split"] == record["split_given"] else "regrouped"] += 1
-        elif record["component"] in given:
-            counts["followed"] += 1
-    return counts
-
-
-def _torn(
-    torn: Mapping[str, Mapping[Split, set[str]]], of: Mapping[str, str], found: Sequence[Tie]
-) -> str:
-    lines = []
-    for component, splits in list(torn.items())[:5]:
-        sides = "; ".join(f"{name}: {', '.join(sorted(splits[name])[:3])}" for name in sorted(splits))
-        by = tied_by(bridges(component, of, found)) or "nothing else: it is one group"
-        lines.append(f"  {component} ({sides}), tied by {by}")
-    return "\n".join(
-        [
-            f"curate: the splits that the data brings tear {len(torn)} components apart:",
-            *lines,
-            "Correct split_given, or set curate.on_leak to regroup.",
-        ]
-    )
-
-
-def _set_aside(
-    records: Sequence[Record], targets: Mapping[str, TargetKind], min_components: int
-) -> dict[str, dict[str, dict[str, int]]]:
-    """Empty the targets of rare classes; target → class → samples and components it had."""
-    counted = classes.census(records, targets)
-    result: dict[str, dict[str, dict[str, int]]] = {}
-    for target, names in classes.rare(counted, min_components).items():
-        sizes: Counter[str] = Counter()
-        for record in records:
-            value = record[f"target.{target}"]
-            if value in names:
-                record[f"target.{target}"] = None
-                sizes[value] += 1
-        result[target] = {
-            name: {
-                "samples": sizes[name],
-                "components": sum(map(len, counted[target][name].values())),
-            }
-            for name in sorted(names)
-        }
-    return result
+    return kept, refused

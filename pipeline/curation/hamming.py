@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import combinations
+from itertools import combinations, pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -46,9 +46,7 @@ def near_pairs(hashes: NDArray[np.uint64], distance: int) -> NDArray[np.int64]:
 
 def _masks(distance: int) -> list[np.uint64]:
     edges = np.linspace(0, BITS, distance + SHARED + 1).round().astype(int).tolist()
-    blocks = [
-        (1 << high) - (1 << low) for low, high in zip(edges[:-1], edges[1:], strict=True)
-    ]
+    blocks = [(1 << high) - (1 << low) for low, high in pairwise(edges)]
     return [np.uint64(sum(kept)) for kept in combinations(blocks, SHARED)]
 
 

@@ -39,7 +39,7 @@ class Options(Base):
         8, ge=0, le=16, description="Largest Hamming distance of near assets, in bits of 64."
     )
     min_set_bits: int = Field(
-        20,
+        16,
         ge=0,
         le=32,
         description="Fewest bits, of 64, that a perceptual hash has set and unset to be compared. "
@@ -53,7 +53,7 @@ class Options(Base):
         description="Largest share of the samples in one component of several groups; curation "
         "fails beyond it, since such a component can't be split.",
     )
-    ratios: Ratios = Field(default_factory=Ratios, description="Shares of the splits.")
+    ratios: Ratios = Field(default=Ratios(), description="Shares of the splits.")
     on_leak: Literal["fail", "regroup"] = Field(
         "fail",
         description="What to do where the splits that the data brings tear a component apart: "
@@ -64,6 +64,14 @@ class Options(Base):
         ge=1,
         description="Fewest components of a class. The targets of smaller classes, and of those "
         "without a component in train, are emptied.",
+    )
+
+    reject_limit: float = Field(
+        0.1,
+        ge=0,
+        le=1,
+        description="Largest share of the samples that may be refused: those that lost every "
+        "modality, those without a target, and those of rare classes alone.",
     )
 
     def join(self, modality: str) -> Join:

@@ -6,76 +6,74 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pipeline.curation.classes import census
+from pipeline.curation.classes import Census
 from pipeline.curation.components import bridges
-from pipeline.curation.ties import Tie
-from pipeline.records import SPLITS, TargetKind
+from pipeline.curation.ties import Tie, group_of
+from pipeline.records import SPLITS
 
-LARGEST = 5
+# How many of the largest components are shown, and how many members and ties of each.
+SHOWN = 5
+
+Records = Sequence[Mapping[str, Any]]
 
 
-def by_split(records: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, int | float]]:
+def by_split(records: Records) -> dict[str, dict[str, int | float]]:
     """Split → samples, groups, components, and its share of the samples."""
     result: dict[str, dict[str, int | float]] = {}
     for split in SPLITS:
         inside = [record for record in records if record["split"] == split]
         result[split] = {
             "samples": len(inside),
-            "groups": len({(record["source"], record["group"]) for record in inside}),
+            "groups": len({group_of(record) for record in inside}),
             "components": len({record["component"] for record in inside}),
             "share": round(len(inside) / max(len(records), 1), 4),
         }
     return result
 
 
-def by_class(
-    records: Sequence[Mapping[str, Any]], targets: Mapping[str, TargetKind]
-) -> dict[str, dict[str, dict[str, dict[str, int]]]]:
+def by_class(records: Records, counted: Census) -> dict[str, Any]:
     """Target → class → split → samples and components."""
-    return {
-        target: {
+    result: dict[str, Any] = {}
+    for target, classes in counted.items():
+        samples = Counter((record[f"target.{target}"], record["split"]) for record in records)
+        result[target] = {
             name: {
                 split: {
-                    "samples": sum(
-                        record["split"] == split and record[f"target.{target}"] == name
-                        for record in records
-                    ),
+                    "samples": samples[name, split],
                     "components": len(splits.get(split, ())),
                 }
                 for split in SPLITS
             }
             for name, splits in classes.items()
         }
-        for target, classes in census(records, targets).items()
-    }
+    return result
 
 
-def largest(
-    records: Sequence[Mapping[str, Any]], of: Mapping[str, str], ties: Sequence[Tie]
-) -> list[dict[str, Any]]:
-    """The components of most samples, and the assets that tie each."""
+def largest(records: Records, of: Mapping[str, str], ties: Sequence[Tie]) -> list[dict[str, Any]]:
+    """The components of most samples, and the assets that join most groups of each."""
     samples = Counter(record["component"] for record in records)
     members = defaultdict(list)
     for group in sorted(of):
         members[of[group]].append(group)
-    ordered = sorted(samples, key=lambda name: (-samples[name], name))[:LARGEST]
+    ordered = sorted(samples, key=lambda name: (-samples[name], name))
     return [
         {
             "component": name,
             "samples": samples[name],
             "share": round(samples[name] / len(records), 4),
-            "groups": members[name],
-            "tied_by": {
-                asset: len(groups)
-                for asset, groups in list(bridges(name, of, ties).items())[:LARGEST]
-            },
+            "groups": len(members[name]),
+            "members": members[name][:SHOWN],
+            "tied_by": [
+                {"asset": asset, "groups": len(groups)}
+                for asset, groups in list(bridges(name, of, ties).items())[:SHOWN]
+            ],
         }
-        for name in ordered
+        for name in ordered[:SHOWN]
     ]
 
 
 def by_tie(ties: Sequence[Tie]) -> dict[str, dict[str, int]]:
-    """Modality → ties by kind."""
+    """Modality → number of ties that are equal and near."""
     counted: dict[str, Counter[str]] = defaultdict(Counter)
     for tie in ties:
         counted[tie.modality][tie.how] += 1

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pipeline.curation.hamming import BITS, near_pairs
 
 if TYPE_CHECKING:
-    from pipeline.curation.options import Join
+    from pipeline.curation.options import Join, Options
 
 
 class Asset(NamedTuple):
@@ -30,25 +30,45 @@ class Tie:
     groups: tuple[str, ...]
 
 
+def group_of(record: Mapping[str, Any]) -> str:
+    """A sample's group, told apart from another source's; a source has no slash in its name."""
+    return f"{record['source']}/{record['group']}"
+
+
 def ties(
-    modality: str,
-    holders: Mapping[str, set[str]],
-    assets: Mapping[str, Asset],
-    how: Join,
-    near_bits: int,
-    min_set_bits: int,
+    records: Sequence[Mapping[str, Any]],
+    assets: Mapping[str, Mapping[str, Asset]],
+    options: Options,
 ) -> list[Tie]:
-    """Every tie between groups that one modality makes, sorted.
+    """Every tie between the groups of these samples, sorted.
 
     Parameters
     ----------
-    holders:
-        Digest of an asset → the groups whose samples hold it.
     assets:
-        Digest → the cleaned asset; has every digest of `holders`.
-    near_bits, min_set_bits:
-        As in the options; they count where `how` is `near`.
+        Modality → digest → cleaned asset; has every digest that the records hold.
     """
+    found = []
+    for modality in sorted(assets):
+        holders: dict[str, set[str]] = defaultdict(set)
+        for record in records:
+            if record[modality] is not None:
+                holders[record[modality]].add(group_of(record))
+        found += _of_modality(modality, holders, assets[modality], options)
+    return sorted(tie for tie in found if len(tie.groups) > 1)
+
+
+def tells(phash: int, min_set_bits: int) -> bool:
+    """Whether a hash says enough about its picture to be compared."""
+    return min_set_bits <= phash.bit_count() <= BITS - min_set_bits
+
+
+def _of_modality(
+    modality: str,
+    holders: Mapping[str, set[str]],
+    assets: Mapping[str, Asset],
+    options: Options,
+) -> list[Tie]:
+    how = options.join(modality)
     if how == "none":
         return []
     by_content = defaultdict(list)
@@ -59,19 +79,14 @@ def ties(
         by_hash = defaultdict(list)
         for digest in holders:
             phash = assets[digest].phash
-            if phash is not None and tells(phash, min_set_bits):
+            if phash is not None and tells(phash, options.min_set_bits):
                 by_hash[phash].append(digest)
         found += [
             _tie(modality, "near", digests, holders)
-            for digests in _near(by_hash, near_bits)
+            for digests in _near(by_hash, options.near_bits)
             if len({assets[digest].content for digest in digests}) > 1
         ]
-    return sorted(tie for tie in found if len(tie.groups) > 1)
-
-
-def tells(phash: int, min_set_bits: int) -> bool:
-    """Whether a hash says enough about its picture to be compared."""
-    return min_set_bits <= phash.bit_count() <= BITS - min_set_bits
+    return found
 
 
 def _near(by_hash: Mapping[int, list[str]], near_bits: int) -> Iterable[list[str]]:

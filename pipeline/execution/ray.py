@@ -15,7 +15,7 @@ from typing import Any
 
 from pipeline.errors import PipelineError
 from pipeline.execution.threads import ONE_THREAD
-from pipeline.part import Entry, Part, Work, make
+from pipeline.part import Compute, Entry, Part, Work, make
 
 # A part whose worker dies this often stops the stage; finished parts stand.
 ATTEMPTS = 3
@@ -107,10 +107,10 @@ class RayExecutor:
         def feed(actor: Any) -> None:
             if pending:
                 part = pending.pop()
-                running[actor.make.remote(part, out)] = (part, actor)
+                running[actor.make.remote(shared, part, out)] = (part, actor)
 
         for _ in range(min(self.workers, len(parts))):
-            feed(actor_class.remote(shared))
+            feed(actor_class.remote())
         while running:
             (done,), _ = ray.wait(list(running), num_returns=1)
             part, actor = running.pop(done)
@@ -124,7 +124,7 @@ class RayExecutor:
                         f"Finished parts stand; look for memory pressure, then run again."
                     ) from None
                 pending.append(part)
-                feed(actor_class.remote(shared))
+                feed(actor_class.remote())
                 continue
             except ray.exceptions.RayTaskError as error:
                 raise error.cause from None
@@ -133,14 +133,15 @@ class RayExecutor:
 
 
 class _Worker:
-    """The actor: opens the work once, then makes parts."""
+    """The actor: opens the work with its first part, so that a failure to open is a plain error."""
 
-    def __init__(self, work: Work) -> None:
-        self._work = work
-        self._compute = work.open()
+    def __init__(self) -> None:
+        self._compute: Compute | None = None
 
-    def make(self, part: Part, out: Path) -> Entry:
-        return make(self._work, self._compute, part, out)
+    def make(self, work: Work, part: Part, out: Path) -> Entry:
+        if self._compute is None:
+            self._compute = work.open()
+        return make(work, self._compute, part, out)
 
 
 def _gpus_here() -> int:

@@ -5,14 +5,14 @@ All of it is drawn by NumPy from one generator, so that a device's own random nu
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from pipeline.models.examples import Examples, FeatureSet
+from pipeline.models.examples import Examples
 
 if TYPE_CHECKING:
     import numpy as np
@@ -66,29 +66,26 @@ def epoch(
     count = next(iter(examples.values.values())).shape[0]
     order = rng.permutation(n)
     views = {m: rng.integers(0, count, n) for m in examples.modalities}
-    shown = hide(rng, examples.present, examples.sets, modality_dropout)
+    shown = hide(rng, examples, modality_dropout)
     for start in range(0, n, batch_size):
         rows = order[start : start + batch_size]
         yield rows, {m: drawn[rows] for m, drawn in views.items()}, shown[rows]
 
 
-def hide(
-    rng: np.random.Generator, present: np.ndarray, sets: Sequence[FeatureSet], chance: float
-) -> np.ndarray:
+def hide(rng: np.random.Generator, examples: Examples, chance: float) -> np.ndarray:
     """Presence (n, sets) with whole modalities hidden at random, each with the given chance.
 
     An example keeps at least one of those it has: the one that came closest to being kept.
     """
     import numpy as np
 
-    modalities = sorted({one.modality for one in sets})
-    owner = np.array([modalities.index(one.modality) for one in sets])
-    luck = rng.random((len(present), len(modalities)))
-    has = np.stack([present[:, owner == m].any(1) for m in range(len(modalities))], 1)
-    best = np.where(has, luck, -1).argmax(1)
+    modalities = examples.modalities
+    owner = np.array([modalities.index(one.modality) for one in examples.sets])
+    luck = rng.random((len(examples), len(modalities)))
+    best = np.where(examples.has, luck, -1).argmax(1)
     kept = luck >= chance
-    kept[np.arange(len(present)), best] = True
-    return present & kept[:, owner]
+    kept[np.arange(len(examples)), best] = True
+    return examples.present & kept[:, owner]
 
 
 def _tensor(array: np.ndarray, device: torch.device) -> Tensor:

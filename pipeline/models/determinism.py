@@ -11,7 +11,9 @@ from pipeline.randomness import entropy
 
 
 @contextmanager
-def deterministic(seed: int, purpose: str, device: torch.device) -> Iterator[None]:
+def deterministic(
+    seed: int, purpose: str, device: torch.device = torch.device("cpu")
+) -> Iterator[None]:
     """Inside, torch's numbers depend on (seed, purpose) alone; afterwards all is as before.
 
     Initial weights and dropout draw from torch's own generators, which know no argument.

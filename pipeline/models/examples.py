@@ -69,6 +69,14 @@ class Examples:
         """Modalities of the sets, sorted."""
         return tuple(sorted({one.modality for one in self.sets}))
 
+    @property
+    def has(self) -> np.ndarray:
+        """bool (n, modalities): which modalities an example has, in the order of `modalities`."""
+        import numpy as np
+
+        owner = np.array([one.modality for one in self.sets])
+        return np.stack([self.present[:, owner == m].any(1) for m in self.modalities], 1)
+
     def take(self, rows: np.ndarray, views: int | None = None) -> Examples:
         """Some rows (a mask or positions), and the first `views` of their views."""
         return replace(
@@ -90,7 +98,7 @@ def classes_of(joined: Joined, tasks: Sequence[str]) -> dict[str, list[str]]:
     """
     found = {}
     for task in tasks:
-        values = {str(value) for value in joined.targets[task] if value is not None}
+        values = {str(value) for value in joined.targets[task] if _known(value)}
         if not values:
             raise PipelineError(
                 f"no sample has the target '{task}': name another one in tasks, or mend the data"
@@ -138,4 +146,8 @@ def _indices(values: np.ndarray, ordered: Sequence[str]) -> np.ndarray:
     import numpy as np
 
     position = {name: i for i, name in enumerate(ordered)}
-    return np.array([-1 if v is None else position[str(v)] for v in values], dtype=np.int64)
+    return np.array([position[str(v)] if _known(v) else -1 for v in values], dtype=np.int64)
+
+
+def _known(value: object) -> bool:
+    return value is not None and value == value  # a missing number is not equal to itself

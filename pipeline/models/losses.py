@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from pipeline.models.examples import Examples
 from pipeline.models.options import TaskOptions
 
 if TYPE_CHECKING:
     import numpy as np
+    import torch
     from torch import Tensor
 
 
@@ -35,10 +37,27 @@ def weights(
     return weight.astype(np.float32)
 
 
+def example_weights(
+    examples: Examples,
+    classes: Mapping[str, int],
+    tasks: Mapping[str, TaskOptions],
+    device: torch.device,
+) -> dict[str, Tensor]:
+    """By task, `weights` of the examples, on a device."""
+    import torch
+
+    return {
+        task: torch.from_numpy(
+            weights(examples.targets[task], examples.component, k, tasks[task])
+        ).to(device)
+        for task, k in classes.items()
+    }
+
+
 def loss(
     logits: Mapping[str, Tensor],
     targets: Mapping[str, Tensor],
-    example_weights: Mapping[str, Tensor],
+    weights: Mapping[str, Tensor],
     tasks: Mapping[str, TaskOptions],
     label_smoothing: float,
 ) -> dict[str, Tensor]:
@@ -56,5 +75,5 @@ def loss(
             label_smoothing=label_smoothing,
         )
         known = (targets[task] >= 0).sum().clamp(min=1)
-        found[task] = options.weight * (each * example_weights[task]).sum() / known
+        found[task] = options.weight * (each * weights[task]).sum() / known
     return found

@@ -4,31 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 
 from pipeline.errors import PipelineError
 from pipeline.models.batches import Tensors, epoch
 from pipeline.models.determinism import deterministic
 from pipeline.models.examples import Examples
-from pipeline.models.losses import loss, weights
-from pipeline.models.metrics import from_tally, tally
+from pipeline.models.losses import example_weights, loss
 from pipeline.models.network import Network
 from pipeline.models.options import ModelOptions
-from pipeline.models.prediction import logits
 from pipeline.models.statistics import statistics
+from pipeline.models.validation import Validation
 from pipeline.randomness import generator
-
-if TYPE_CHECKING:
-    import numpy as np
 
 
 @dataclass(frozen=True)
 class Trained:
     """A network at its best epoch, and how it came there.
 
-    `curves` holds, for each epoch, figure → value; `best_epoch` counts from 0; `priors` are the
+    `best_epoch` counts from 0; `curves` holds figure → value for each epoch; `priors` are the
     class frequencies of the train split by task, float32 (classes,).
     """
 
@@ -54,10 +50,16 @@ def train(
     Raises
     ------
     PipelineError
-        A split holds nothing that could be learnt from, or the loss is no longer a number.
+        A split holds nothing to learn from or to stop by, or the loss is no longer a number.
     """
     seen = training.take(training.present.any(1))
-    _check(seen, validation, options)
+    judged = validation.take(validation.present.any(1))
+    for split, some in (("train", seen), ("validation", judged)):
+        if not (some.targets[options.primary] >= 0).any():
+            raise PipelineError(
+                f"the {split} split has no sample with '{options.primary}' and one of the features "
+                f"{list(options.features)}: mend the data, or the model's features or primary"
+            )
     counts = {task: len(names) for task, names in classes.items()}
     with deterministic(seed, "train", device):
         network = Network(seen.sets, counts, options)
@@ -65,14 +67,14 @@ def train(
             mean, deviation = statistics(seen, one.name)
             tower.standardise(torch.from_numpy(mean), torch.from_numpy(deviation))
         network.to(device)
-        best_epoch, curves = _fit(network, seen, validation, counts, options, seed, device)
-    return Trained(network, best_epoch, curves, {t: prior(seen.targets[t], k) for t, k in counts.items()})
+        judge = Validation(judged, counts, options, device)
+        best_epoch, curves = _fit(network, seen, judge, options, seed, device)
+    priors = {task: prior(seen.targets[task], k) for task, k in counts.items()}
+    return Trained(network, best_epoch, curves, priors)
 
 
 def prior(targets: np.ndarray, classes: int) -> np.ndarray:
-    """How common each class is among the targets: float32 (classes,), even if there are none."""
-    import numpy as np
-
+    """How common each class is: float32 (classes,); all the same if there are no targets."""
     count = np.bincount(targets[targets >= 0], minlength=classes).astype(np.float64)
     count = count if count.any() else np.ones(classes)
     return (count / count.sum()).astype(np.float32)
@@ -81,20 +83,15 @@ def prior(targets: np.ndarray, classes: int) -> np.ndarray:
 def _fit(
     network: Network,
     training: Examples,
-    validation: Examples,
-    classes: Mapping[str, int],
+    judge: Validation,
     options: ModelOptions,
     seed: int,
     device: torch.device,
 ) -> tuple[int, list[dict[str, float]]]:
+    """Fit the network in place; the best epoch, and the curves."""
     rng = generator(seed, "batches")
-    source, judge = Tensors(training, device), Judge(validation, classes, options, device)
-    example_weights = {
-        task: torch.from_numpy(
-            weights(training.targets[task], training.component, k, options.tasks[task])
-        ).to(device)
-        for task, k in classes.items()
-    }
+    source = Tensors(training, device)
+    weights = example_weights(training, judge.classes, options.tasks, device)
     optimizer = torch.optim.AdamW(
         network.parameters(), lr=options.learning_rate, weight_decay=options.weight_decay
     )
@@ -104,7 +101,7 @@ def _fit(
     best, best_epoch, kept = float("-inf"), 0, _copy(network)
     for number in range(options.epochs):
         network.train()
-        total = 0.0
+        total = torch.zeros(len(judge.classes), dtype=torch.float64)
         for rows, views, shown in epoch(
             rng, training, options.batch_size, options.modality_dropout
         ):
@@ -112,26 +109,32 @@ def _fit(
             place = torch.from_numpy(rows).to(device)
             losses = loss(
                 network(inputs.values, inputs.lengths, inputs.present),
-                {task: source.targets[task][place] for task in classes},
-                {task: weight[place] for task, weight in example_weights.items()},
+                {task: targets[place] for task, targets in source.targets.items()},
+                {task: weight[place] for task, weight in weights.items()},
                 options.tasks,
                 options.label_smoothing,
             )
-            combined = torch.stack(list(losses.values())).sum()
+            stacked = torch.stack(list(losses.values()))
             optimizer.zero_grad()
-            combined.backward()  # type: ignore[no-untyped-call]
+            stacked.sum().backward()
             optimizer.step()
             schedule.step()
-            total += combined.item() * len(rows)
-        figures = judge(network)
-        curves.append({"train/loss": total / len(training), **figures})
-        if total != total:
+            total += stacked.detach().cpu().double() * len(rows)
+        if not total.isfinite().all():
             raise PipelineError("training diverged: lower the model's learning_rate")
-        score = figures[f"validation/{options.primary}_macro_f1"]
-        score = -figures["validation/loss"] if options.monitor == "loss" else score
+        means = dict(zip(judge.classes, (total / len(training)).tolist(), strict=True))
+        curves.append(
+            {**{f"train/{task}/loss": mean for task, mean in means.items()}, **judge(network)}
+        )
+        score = curves[-1][f"validation/{options.primary}/{options.monitor}"]
+        score = -score if options.monitor == "loss" else score
         if score > best:
             best, best_epoch, kept = score, number, _copy(network)
         elif number - best_epoch >= options.patience:
             break
     network.load_state_dict(kept)
     return best_epoch, curves
+
+
+def _copy(network: Network) -> dict[str, torch.Tensor]:
+    return {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}

@@ -2,118 +2,114 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass
-from statistics import median
 from typing import Any
 
-from pipeline import registry
-from pipeline.digest import digest_bytes
 from pipeline.reporting.choice import Choice, choose
 from pipeline.reporting.format import language_tag
-from pipeline.reporting.inputs import Absent, Inputs
-from pipeline.reporting.media.shown import Shown
+from pipeline.reporting.inputs import Absent, Inputs, Model
 from pipeline.reporting.options import Options
-
-STRATA = (
-    ("wrong", "sure", "Wrong, and sure of it"),
-    ("wrong", "unsure", "Wrong, and unsure"),
-    ("right", "unsure", "Right, but unsure"),
-    ("right", "sure", "Right, and sure of it"),
-)
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a model said of one test sample for one task."""
-
-    sample_id: str
-    prediction: str
-    truth: str
-    confidence: float
-    top: tuple[tuple[str, float], ...]
-
-    @property
-    def right(self) -> bool:
-        return self.prediction == self.truth
+from pipeline.reporting.pick import Answer, strata
+from pipeline.reporting.shown import Shown, contents, show
 
 
 def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
     choice = choose(inputs)
     if choice is None:
         return Absent("No model has been evaluated yet.")
-    answers = _answers(inputs, choice)
-    if not answers:
-        return Absent("The shown model left no predictions of the test split.")
-    if options.gallery == 0:
+    if options.gallery < 4:
         return Absent("The report's options ask for no gallery.")
-    middle = median(answer.confidence for answer in answers)
-    strata = []
-    chosen: list[Answer] = []
-    for verdict, certainty, title in STRATA:
-        pool = [
-            answer
-            for answer in answers
-            if answer.right == (verdict == "right")
-            and (answer.confidence >= middle) == (certainty == "sure")
-        ]
-        picked = diverse(pool, inputs, max(1, options.gallery // len(STRATA)), chosen)
-        chosen += picked
-        strata.append({"verdict": verdict, "title": title, "of": len(pool), "answers": picked})
-    shown = load_shown(
-        inputs,
-        {
-            (modality, digest)
-            for answer in chosen
-            for modality in inputs.modalities
-            if (digest := inputs.by_id[answer.sample_id].get(modality))
-        },
-        options,
-    )
-    others = _others(inputs, choice, {answer.sample_id for answer in chosen})
-    for stratum in strata:
-        stratum["cards"] = [
-            _card(answer, inputs, choice, shown, others.get(answer.sample_id, []))
-            for answer in stratum.pop("answers")
-        ]
-    return {"choice": choice, "strata": [stratum for stratum in strata if stratum["cards"]]}
+    answers = _answers(inputs, choice.shown, choice.task)
+    if not answers:
+        return Absent(f"{choice.shown.name} left no predictions of the test split.")
+    found = strata(answers, inputs.by_id, options.gallery)
+    ids = {answer.sample_id for stratum in found for answer in stratum.answers}
+    shown = _shown(inputs, ids, options)
+    asides = _asides(inputs, choice, ids)
+    return {
+        "choice": choice,
+        "strata": [
+            {
+                "stratum": stratum,
+                "cards": [
+                    _card(answer, inputs, shown, asides.get(answer.sample_id, []))
+                    for answer in stratum.answers
+                ],
+            }
+            for stratum in found
+        ],
+    }
 
 
-def _answers(inputs: Inputs, choice: Choice) -> list[Answer]:
-    classes = choice.shown.classes.get(choice.task, [])
+def _answers(inputs: Inputs, model: Model, task: str) -> list[Answer]:
+    """The model's answers on the test split, likeliest three classes each."""
+    classes = model.classes.get(task, [])
     found = []
-    for row in choice.shown.predictions:
-        known = row["split"] == "test" and row["task"] == choice.task
-        if known and row["truth"] is not None and row["sample_id"] in inputs.by_id:
-            pairs = zip(classes, row["probabilities"], strict=False)
-            top = tuple(sorted(pairs, key=lambda pair: (-pair[1], pair[0]))[:3])
-            sure = max(row["probabilities"], default=0.0)
-            found.append(Answer(row["sample_id"], row["prediction"], row["truth"], sure, top))
+    for row in model.predictions:
+        asked = row["split"] == "test" and row["task"] == task and row["truth"] is not None
+        if asked and row["sample_id"] in inputs.by_id:
+            likely = sorted(
+                zip(classes, row["probabilities"], strict=False), key=lambda p: (-p[1], p[0])
+            )
+            found.append(
+                Answer(
+                    sample_id=row["sample_id"],
+                    prediction=row["prediction"],
+                    truth=row["truth"],
+                    confidence=max(row["probabilities"], default=0.0),
+                    top=tuple(likely[:3]),
+                )
+            )
     return found
 
 
-def diverse(
-    pool: list[Answer], inputs: Inputs, most: int, before: list[Answer] = []
-) -> list[Answer]:
-    """At most `most` answers, the most extreme confidences first, of as many kinds as there are.
+def _asides(inputs: Inputs, choice: Choice, ids: set[str]) -> dict[str, list[dict[str, str]]]:
+    """What else was said of a sample: by the shown model of other tasks, by the single one."""
+    found: dict[str, list[dict[str, str]]] = {}
+    for model in (choice.shown, choice.single):
+        for row in model.predictions if model else ():
+            asked = row["split"] == "test" and row["sample_id"] in ids and row["truth"] is not None
+            own = model is choice.shown
+            if model and asked and own != (row["task"] == choice.task):
+                who = row["task"] if own else f"{model.name} alone"
+                verdict = "right" if row["prediction"] == row["truth"] else "wrong"
+                aside = {"who": who, "said": row["prediction"], "verdict": verdict}
+                found.setdefault(row["sample_id"], []).append(aside)
+    return found
 
-    Never two of a component, and each next one is of the class and attributes shown least so far;
-    among equals, confidences being told apart by tenths, the digest of the sample id decides.
-    """
-    middle = median([answer.confidence for answer in pool]) if pool else 0.0
-    ordered = sorted(
-        pool,
-        key=lambda a: (-round(10 * abs(a.confidence - middle)), digest_bytes(a.sample_id.encode())),
-    )
-    picked: list[Answer] = []
-    taken = {inputs.by_id[answer.sample_id]["component"] for answer in before}
-    seen = Counter(trait for answer in before for trait in _traits(answer, inputs))
-    while len(picked) < most:
-        free = [a for a in ordered if inputs.by_id[a.sample_id]["component"] not in taken]
-        if not free:
-            break
-        best = min(free, key=lambda a: sum(seen[trait] for trait in _traits(a, inputs)))
-        picked.append(best)
-        taken.add(inputs.by_id[best.sample_id]["component"])
-        seen.update(_traits(best, inputs))
-    return picked
+
+def _shown(inputs: Inputs, ids: set[str], options: Options) -> dict[tuple[str, str], Shown]:
+    """(modality, digest) → what to show, for the assets of these samples."""
+    found = {}
+    for modality in inputs.modalities:
+        digests = {inputs.by_id[key].get(modality) for key in ids} - {None}
+        for digest, content in contents(inputs, modality, digests).items():
+            shown = show(modality, content, options)
+            if shown is not None:
+                found[modality, digest] = shown
+    return found
+
+
+def _card(
+    answer: Answer,
+    inputs: Inputs,
+    shown: dict[tuple[str, str], Shown],
+    asides: list[dict[str, str]],
+) -> dict[str, Any]:
+    row = inputs.by_id[answer.sample_id]
+    language = row.get("target.language") or row["attributes"].get("language")
+    return {
+        "answer": answer,
+        "sample": row,
+        "language": language_tag(language),
+        "shown": {
+            modality: piece
+            for modality in inputs.modalities
+            if (piece := shown.get((modality, row.get(modality) or "")))
+        },
+        "absent": [
+            modality
+            for modality in inputs.modalities
+            if (modality, row.get(modality) or "") not in shown
+        ],
+        "asides": asides,
+    }

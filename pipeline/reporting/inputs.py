@@ -186,12 +186,18 @@ class Inputs:
 
     @cached_property
     def curated(self) -> list[dict[str, Any]]:
-        """The curated samples, by sample id; `attributes` a dict, without its nulls."""
+        """The curated samples, by sample id.
+
+        `attributes` is a dict without nulls, `kinds` all that tells samples apart in sort: values
+        of targets and attributes.
+        """
         stage = self.stage("curated")
         rows = parts.read(stage.out).to_pylist() if stage else []
         for row in rows:
             pairs = dict(row.get("attributes") or {})
             row["attributes"] = {key: text for key, text in pairs.items() if text is not None}
+            targets = [row[f"target.{name}"] for name in self.targets if f"target.{name}" in row]
+            row["kinds"] = [str(kind) for kind in [*targets, *row["attributes"].values()]]
         return sorted(rows, key=lambda row: row["sample_id"])
 
     @cached_property

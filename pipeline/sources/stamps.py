@@ -14,20 +14,14 @@ The formats stand in Tux Paint's documentation, docs/en/EXTENDING.txt, "Stamps".
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-import subprocess
-import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from pydantic import Field
 
-from pipeline.deb import unpack
-from pipeline.digests import Digests, remembered
-from pipeline.errors import PipelineError
+from pipeline import debian
 from pipeline.listing import listing
 from pipeline.options import Options as Base
 from pipeline.records import Inline, Sample, Scan
@@ -35,13 +29,12 @@ from pipeline.records import Inline, Sample, Scan
 LICENCE = "GPL-2"
 PACKAGE = "tuxpaint-stamps-default"
 SUBTREE = "usr/share/tuxpaint/stamps"
-SHA256 = r"^[0-9a-f]{64}$"
 
 PICTURES = (".png", ".svg")
 RECORDINGS = (".ogg", ".wav")
 LOCALE = r"(?P<language>[a-z]{2,3})(?:_(?P<territory>[A-Za-z]{2}))?"
 SPOKEN = re.compile(rf"(?P<subject>.+)_desc(?:_{LOCALE})?")
-LOCALISED = re.compile(rf"(?P<subject>.+)_{LOCALE}")
+LOCALISED = re.compile(rf"(?P<subject>.+?)_{LOCALE}")
 WRITTEN = re.compile(rb"([A-Za-z_@]+)\.utf8=(.*)")
 
 
@@ -49,25 +42,12 @@ class Options(Base):
     """A batch of stamps leaves nothing to choose."""
 
 
-class FetchOptions(Base):
-    """Which package, and where it may be found on this machine.
+class FetchOptions(debian.FetchOptions):
+    """Which version of the package, and where it may be found on this machine."""
 
-    The digests pin the bytes, so that each way to them gives the same.
-    """
-
-    version: str = Field(
-        min_length=1, pattern=r"^[\w.+~-]+$", description="version of the package; names the batch"
-    )
-    sha256: str = Field(pattern=SHA256, description="SHA-256 of the .deb, in hex")
-    tree: str = Field(
-        pattern=SHA256,
-        description="SHA-256, in hex, of what `sha256sum` lists for all files of the package's "
-        "stamps folder, sorted by path",
-    )
     folder: Path = Field(
         Path("/", SUBTREE), description="folder of an installed copy, taken if it is there"
     )
-    deb: Path | None = Field(None, description="path of the .deb, if it has been downloaded")
 
 
 @dataclass(frozen=True, order=True)
@@ -79,6 +59,11 @@ class Recording:
     is_sound: bool
     suffix: int
     path: str
+
+
+def fetch(folder: Path, options: FetchOptions) -> None:
+    """Put the package's stamps at <folder>/<version>, whole, or raise a PipelineError."""
+    debian.fetch(PACKAGE, SUBTREE, folder, options)
 
 
 def scan(folder: Path, options: Options) -> Scan:
@@ -165,14 +150,14 @@ def language_of(locale: str) -> str:
 
 def _stem(path: str) -> str:
     """A path without its ending; one file of the package is called `….ogg.ogg`."""
-    stem, suffix = os.path.splitext(path)
-    while suffix and stem.endswith(suffix):
-        stem = stem.removesuffix(suffix)
-    return stem
+    suffix = PurePosixPath(path).suffix
+    while suffix and path.endswith(suffix):
+        path = path.removesuffix(suffix)
+    return path
 
 
 def _recording(match: re.Match[str], path: str, is_sound: bool) -> Recording:
     language, territory = match["language"] or "en", match["territory"]
     locale = f"{language}_{territory.upper()}" if territory else language
-    suffix = RECORDINGS.index(os.path.splitext(path)[1])
+    suffix = RECORDINGS.index(PurePosixPath(path).suffix)
     return Recording(match["subject"], locale, is_sound, suffix, path)

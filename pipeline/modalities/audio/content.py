@@ -7,11 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+# Samples a second of all audio in memory and in the store.
 SAMPLING_RATE = 16_000
-"""Samples a second of all audio in memory and in the store."""
-
+# Mono samples, shape (samples,), in [-1, 1).
 Content = npt.NDArray[np.float32]
-"""Mono samples, shape (samples,), in [-1, 1)."""
 
 STEPS = 32_768
 

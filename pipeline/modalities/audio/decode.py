@@ -8,19 +8,23 @@ from __future__ import annotations
 import io
 import struct
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from pipeline.errors import Rejected
 
+if TYPE_CHECKING:
+    import soundfile
+
 FORMATS = frozenset({"OGG", "WAV", "WAVEX", "RF64", "W64", "FLAC", "MP3", "AIFF", "AU", "CAF"})
 SAMPLING_RATES = (1_000, 384_000)
 UNKNOWN_LENGTH = 2**63 - 1
+# From this size on, a WAV's claimed size is a writer's placeholder, not a promise.
 STREAMED = 0x7FFF_0000
-"""From this size on, a WAV's claimed size is a writer's placeholder, not a promise."""
+# Frames by which an MP3 may fall short of its header, which counts encoder delay and padding.
 MP3_SLACK = 2 * 1_152
-"""Frames by which an MP3 may fall short of its header, which counts encoder delay and padding."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,7 @@ def decode(data: bytes, max_seconds: float, max_channels: int) -> Recording:
         return Recording(samples, file.samplerate)
 
 
-def _check(file, max_seconds: float, max_channels: int) -> None:  # type: ignore[no-untyped-def]
+def _check(file: soundfile.SoundFile, max_seconds: float, max_channels: int) -> None:
     """Refuse a header's claims before anything is allocated for them."""
     slowest, fastest = SAMPLING_RATES
     if file.format not in FORMATS:
@@ -110,7 +114,7 @@ def _wav_is_cut(data: bytes) -> bool:
     """Whether the chunk of samples is shorter than it says, by more than its padding byte."""
     at = 12
     while at + 8 <= len(data):
-        (size,) = struct.unpack_from("<I", data, at + 4)
+        size: int = struct.unpack_from("<I", data, at + 4)[0]
         if data[at : at + 4] == b"data":
             return size < STREAMED and at + 8 + size > len(data)
         at += 8 + size + size % 2

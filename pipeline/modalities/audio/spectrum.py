@@ -31,7 +31,8 @@ def stft(samples: Real, window: int, hop: int) -> Complex:
     padded = np.zeros(len(samples) + 2 * half, np.float32)
     padded[half : half + len(samples)] = samples
     frames = np.lib.stride_tricks.sliding_window_view(padded, window)[::hop]
-    return fft.rfft(frames * hann(window), overwrite_x=True)  # type: ignore[no-any-return]
+    spectrum: Complex = fft.rfft(frames * hann(window), overwrite_x=True)
+    return spectrum
 
 
 def istft(spectrum: Complex, hop: int, length: int) -> Real:
@@ -70,4 +71,5 @@ def decibels(power: Real, dynamic_range: float = 80.0) -> Real:
     """10 log10 of powers, at least 1e-10 and at most `dynamic_range` dB below the largest."""
     levels = np.log(np.maximum(power, np.float32(1e-10)))
     levels *= np.float32(10 / np.log(10))
-    return np.maximum(levels, levels.max() - np.float32(dynamic_range), out=levels)
+    np.maximum(levels, levels.max() - np.float32(dynamic_range), out=levels)
+    return levels

@@ -7,10 +7,10 @@ import numpy as np
 from pipeline.modalities.audio.content import Content
 from pipeline.modalities.audio.spectrum import Real
 
+# Frames of 32 ms every 8 ms at 16 kHz.
 HOP = 128
 OVERLAP = 4
 FRAME = OVERLAP * HOP
-"""Frames of 32 ms every 8 ms at 16 kHz."""
 
 
 def frame_powers(samples: Content) -> Real:
@@ -24,10 +24,11 @@ def frame_powers(samples: Content) -> Real:
     padded[half : half + len(samples)] = samples[: len(padded) - half]
     hops = padded.reshape(-1, HOP)
     energy = np.einsum("ij,ij->i", hops, hops)
-    powers = energy[:count].copy()
+    powers: Real = energy[:count].copy()
     for part in range(1, OVERLAP):
         powers += energy[part : part + count]
-    return powers / np.float32(FRAME)
+    powers /= np.float32(FRAME)
+    return powers
 
 
 def bounds(powers: Real, length: int, top_db: float) -> tuple[int, int]:

@@ -13,13 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
+from pipeline.modalities.text.content import is_readable
 from pipeline.options import Options as Base
 from pipeline.randomness import generator
 
 if TYPE_CHECKING:
     import numpy as np
-
-JOINERS = "\u200c\u200d"
 
 
 class Options(Base):
@@ -52,52 +51,49 @@ def draw(rng: np.random.Generator, options: Options) -> list[dict[str, Any]]:
 def apply(content: str, recipe: Sequence[Mapping[str, Any]]) -> str:
     """The view of a text that a recipe describes.
 
-    Each operation touches at least one word or letter where there is one to spare, so that short
-    texts are augmented too. The last word and the last letter are never taken away.
+    Each operation touches at least one word or letter, so that short texts are augmented too, and
+    one that would leave nothing to read is passed over.
     """
     for operation in recipe:
         rng = generator(operation["seed"], operation["op"])
-        content = OPERATIONS[operation["op"]](content, operation["share"], rng)
+        changed = OPERATIONS[operation["op"]](content, operation["share"], rng)
+        content = changed if is_readable(changed) else content
     return unicodedata.normalize("NFC", " ".join(content.split()))
 
 
 def dropout(text: str, share: float, rng: np.random.Generator) -> str:
     """Leave out a share of the words."""
     words = text.split()
-    count = min(_count(share, len(words)), len(words) - 1)
-    gone = set(rng.permutation(len(words))[:count].tolist())
+    gone = set(_some(share, len(words), rng))
     return " ".join(word for place, word in enumerate(words) if place not in gone)
 
 
 def swap(text: str, share: float, rng: np.random.Generator) -> str:
     """Swap a share of the words with the next one."""
     words = text.split()
-    if len(words) > 1:
-        for place in rng.integers(len(words) - 1, size=_count(share, len(words))).tolist():
-            words[place : place + 2] = words[place + 1], words[place]
+    for place in _some(share, len(words) - 1, rng):
+        words[place : place + 2] = words[place + 1], words[place]
     return " ".join(words)
 
 
 def noise(text: str, share: float, rng: np.random.Generator) -> str:
-    """Delete, repeat, replace or transpose a share of the letters, as typing errors do.
+    """Delete, insert, replace or transpose a share of the letters, as typing errors do.
 
-    A letter goes with its marks (`letters`). New ones come from the text itself, so they are of
-    its alphabet. White space stays.
+    New letters come from the text itself, so they are of its alphabet. White space stays.
     """
     units = letters(text)
-    alphabet = [unit for unit in units if not unit.isspace()]
-    for _ in range(_count(share, len(alphabet))):
-        places = [place for place, unit in enumerate(units) if unit and not unit.isspace()]
-        place = places[rng.integers(len(places))]
+    places = [place for place, unit in enumerate(units) if is_readable(unit)]
+    alphabet = [units[place] for place in places]
+    for place in [places[some] for some in _some(share, len(places), rng)]:
         other = alphabet[rng.integers(len(alphabet))]
         kind = rng.integers(4)
-        if kind == 0 and len(places) > 1:
+        if kind == 0:
             units[place] = ""
         elif kind == 1:
             units[place] += other
         elif kind == 2:
             units[place] = other
-        elif kind == 3 and place + 1 in places:
+        elif place + 1 < len(units) and is_readable(units[place + 1]):
             units[place : place + 2] = units[place + 1], units[place]
     return "".join(units)
 
@@ -106,7 +102,8 @@ def letters(text: str) -> list[str]:
     """The characters of a text, each with the marks and joiners that follow it."""
     units: list[str] = []
     for character in text:
-        if units and (character in JOINERS or unicodedata.category(character)[0] == "M"):
+        category = unicodedata.category(character)
+        if units and (category == "Cf" or category[0] == "M"):
             units[-1] += character
         else:
             units.append(character)
@@ -120,5 +117,6 @@ OPERATIONS: Mapping[str, Callable[[str, float, np.random.Generator], str]] = {
 }
 
 
-def _count(share: float, of: int) -> int:
-    return min(of, max(1, round(share * of)))
+def _some(share: float, of: int, rng: np.random.Generator) -> list[int]:
+    """Distinct places below `of`, in random order: a share of them, at least one if there is."""
+    return rng.permutation(max(of, 0))[: max(1, round(share * of))].tolist()

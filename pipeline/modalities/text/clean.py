@@ -9,6 +9,7 @@ from collections import Counter
 from pydantic import Field, field_validator
 
 from pipeline.errors import Rejected
+from pipeline.modalities.text.content import is_readable
 from pipeline.modalities.text.decode import decode
 from pipeline.options import Options as Base
 
@@ -18,7 +19,6 @@ MEASUREMENTS: tuple[tuple[str, str], ...] = (
     ("words", "int32"),
     ("script", "string"),
 )
-INVISIBLE = frozenset({"Cc", "Cf", "Zs", "Zl", "Zp"})
 
 
 class Options(Base):
@@ -60,7 +60,7 @@ def clean(data: bytes, media_type: str, options: Options) -> tuple[str, dict[str
     if len(data) > 4 * (limit + 1):
         raise Rejected("too_long", f"{len(data)} bytes, more than {limit} characters can take.")
     text = repair(decode(data, options.fallback))
-    if all(unicodedata.category(character) in INVISIBLE for character in text):
+    if not is_readable(text):
         raise Rejected("empty", "Holds nothing that can be read.")
     if len(text) > limit:
         raise Rejected("too_long", f"{len(text)} characters; the limit is {limit}.")

@@ -1,8 +1,12 @@
-"""Text in memory is `str`, in NFC and without a character at its edges that is white space."""
+"""Text in memory is `str`: readable, in NFC, its words one space apart."""
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
+
+# Unicode categories of what leaves no mark on paper: controls, joiners and other formats, spaces.
+INVISIBLE = frozenset({"Cc", "Cf", "Zs", "Zl", "Zp"})
 
 
 def pack(content: str) -> tuple[bytes, tuple[int, ...]]:
@@ -13,3 +17,8 @@ def pack(content: str) -> tuple[bytes, tuple[int, ...]]:
 def unpack(data: bytes, shape: Sequence[int]) -> str:
     """The inverse of `pack`; UTF-8 carries the length, so `shape` is not needed."""
     return data.decode()
+
+
+def is_readable(content: str) -> bool:
+    """Whether there is anything to be seen."""
+    return any(unicodedata.category(character) not in INVISIBLE for character in content)

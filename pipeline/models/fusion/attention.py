@@ -34,9 +34,8 @@ class Fusion:
         from torch import nn
 
         self.width = width
-        self.layers = nn.Module()
-        self.layers.names = nn.Parameter(torch.randn(sets, width) * 0.02)
-        self.layers.reader = nn.Parameter(torch.randn(1, 1, width) * 0.02)
+        self.names = nn.Parameter(torch.randn(sets, width) * 0.02)
+        self.reader = nn.Parameter(torch.randn(1, 1, width) * 0.02)
         layer = nn.TransformerEncoderLayer(
             width,
             options.heads,
@@ -46,16 +45,17 @@ class Fusion:
             batch_first=True,
             norm_first=True,
         )
-        self.layers.encoder = nn.TransformerEncoder(
+        self.encoder = nn.TransformerEncoder(
             layer, options.layers, nn.LayerNorm(width), enable_nested_tensor=False
         )
+        self.layers = nn.ModuleList([nn.ParameterList([self.names, self.reader]), self.encoder])
 
     def fuse(self, tokens: Tensor, present: Tensor) -> Tensor:
         import torch
 
         rows = len(tokens)
-        reader = self.layers.reader.expand(rows, -1, -1)
-        sequence = torch.cat([reader, tokens + self.layers.names], 1)
+        reader = self.reader.expand(rows, -1, -1)
+        sequence = torch.cat([reader, tokens + self.names], 1)
         absent = torch.cat([present.new_zeros(rows, 1), ~present], 1)
-        read: Tensor = self.layers.encoder(sequence, src_key_padding_mask=absent)[:, 0]
+        read: Tensor = self.encoder(sequence, src_key_padding_mask=absent)[:, 0]
         return read

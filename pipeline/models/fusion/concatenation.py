@@ -23,13 +23,13 @@ class Fusion:
         from torch import nn
 
         self.width = options.hidden
-        self.layers = nn.Module()
-        self.layers.absent = nn.Parameter(torch.zeros(sets, width))
-        self.layers.mix = nn.Sequential(
+        self.absent = nn.Parameter(torch.zeros(sets, width))
+        self.mix = nn.Sequential(
             nn.Linear(sets * width, options.hidden), nn.GELU(), nn.Dropout(options.dropout)
         )
+        self.layers = nn.ModuleList([nn.ParameterList([self.absent]), self.mix])
 
     def fuse(self, tokens: Tensor, present: Tensor) -> Tensor:
-        filled = tokens.where(present[..., None], self.layers.absent)
-        mixed: Tensor = self.layers.mix(filled.flatten(1))
+        filled = tokens.where(present[..., None], self.absent)
+        mixed: Tensor = self.mix(filled.flatten(1))
         return mixed

@@ -26,20 +26,20 @@ class Fusion:
         from torch import nn
 
         self.width = options.hidden
-        self.layers = nn.Module()
-        self.layers.gate = nn.Linear(sets * width, sets)
-        self.layers.parts = nn.ModuleList(nn.Linear(width, options.hidden) for _ in range(sets))
+        self.gate = nn.Linear(sets * width, sets)
+        self.parts = nn.ModuleList(nn.Linear(width, options.hidden) for _ in range(sets))
+        self.layers = nn.ModuleList([self.gate, self.parts])
 
     def fuse(self, tokens: Tensor, present: Tensor) -> Tensor:
         import torch
 
         tokens = tokens * present[..., None]
         weights = self.gates(tokens, present)
-        parts = [part(tokens[:, i]).tanh() for i, part in enumerate(self.layers.parts)]
+        parts = [part(tokens[:, i]).tanh() for i, part in enumerate(self.parts)]
         return (weights[..., None] * torch.stack(parts, 1)).sum(1)
 
     def gates(self, tokens: Tensor, present: Tensor) -> Tensor:
         """Weights (n, sets) that sum to 1 over the present sets, to 0 where there are none."""
-        scores: Tensor = self.layers.gate(tokens.flatten(1))
+        scores: Tensor = self.gate(tokens.flatten(1))
         # A finite floor, since a softmax over nothing but -inf is not a number.
         return scores.masked_fill(~present, -1e9).softmax(1) * present

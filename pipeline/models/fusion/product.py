@@ -33,7 +33,9 @@ class Fusion:
             nn.Linear(width, options.rank * options.hidden) for _ in range(sets)
         )
         for factor in self.layers.factors:
-            nn.init.ones_(factor.bias)  # near 1, so that a product of several neither dies nor grows
+            nn.init.ones_(
+                factor.bias
+            )  # near 1, so that a product of several neither dies nor grows
         self.layers.norm = nn.LayerNorm(options.hidden)
 
     def fuse(self, tokens: Tensor, present: Tensor) -> Tensor:

@@ -16,7 +16,7 @@ import soundfile
 
 from pipeline.modalities.audio.content import SAMPLING_RATE
 from pipeline.reporting.media.image import webp
-from pipeline.reporting.media.shown import Shown, uri
+from pipeline.reporting.shown import Shown, uri
 from pipeline.reporting.options import Options
 
 COLUMNS = 96

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.reporting.media.shown import Shown, uri
+from pipeline.reporting.shown import Shown, uri
 from pipeline.reporting.options import Options
 
 QUALITY = 82

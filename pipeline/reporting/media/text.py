@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pipeline.reporting.format import shortened
-from pipeline.reporting.media.shown import Shown
+from pipeline.reporting.shown import Shown
 from pipeline.reporting.options import Options
 
 LONGEST = 180

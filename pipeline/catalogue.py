@@ -1,0 +1,220 @@
+"""Batches → samples and assets: what the sources tell, checked against what lies there."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from pipeline.digest import digest_bytes
+from pipeline.digests import Digests
+from pipeline.errors import PipelineError, Rejected
+from pipeline.listing import Listing, absent, listing
+from pipeline.media_types import HEAD_BYTES, by_content
+from pipeline.options import Options
+from pipeline.records import Inline, Refusal, Reject, Sample, Scan, TargetKind
+from pipeline.registry import load
+
+STAGE = "ingest"
+Record = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What one batch holds, as records of the tables `samples` and `assets`.
+
+    `assets` holds (modality, record) once for each file or text of the batch, so that two may
+    have one digest. `counts` is JSON-able.
+    """
+
+    source: str
+    name: str
+    samples: list[Record]
+    assets: list[tuple[str, Record]]
+    rejects: list[Reject]
+    counts: dict[str, Any]
+
+
+def catalogue(
+    raw: Path,
+    sources: Mapping[str, tuple[str, Options]],
+    modalities: Sequence[str],
+    targets: Mapping[str, TargetKind],
+    digests: Digests,
+) -> Iterator[Batch]:
+    """Look through all batches of all sources, in the order of their names.
+
+    Parameters
+    ----------
+    raw:
+        The raw root; batches are the folders <raw>/<source>/<batch>/.
+    sources:
+        Name → (kind, options).
+    modalities, targets:
+        Those that the tables have. Files of other modalities count as unused.
+
+    Raises
+    ------
+    PipelineError
+        A source has no batch, or a file cannot be read. Both are trouble of the machine or of
+        params, and no reason to go on with fewer samples.
+    """
+    for source, (kind, options) in sorted(sources.items()):
+        scan = load("sources", kind).scan
+        for folder in batch_folders(raw / source):
+            yield _batch(raw, folder, scan(folder, options), modalities, targets, digests)
+
+
+def first_of_each(batches: Iterable[Batch], modality: str) -> list[Record]:
+    """One record a digest: of the first batch by name that holds it, and its first path there."""
+    found = (record for batch in batches for named, record in batch.assets if named == modality)
+    chosen: dict[str, Record] = {}
+    for record in sorted(found, key=lambda r: (r["source"], r["batch"], r["locator"])):
+        chosen.setdefault(record["digest"], record)
+    return list(chosen.values())
+
+
+def batch_folders(folder: Path) -> list[Path]:
+    """The batches of a source, by name; hidden folders, and files beside them, are none."""
+    inside = folder.iterdir() if folder.is_dir() else ()
+    found = sorted(path for path in inside if path.is_dir() and not path.name.startswith("."))
+    if not found:
+        raise PipelineError(
+            f"the source '{folder.name}' has no batch: put one at {folder}/<batch>/, or run its "
+            f"fetch stage. The names of sources stand under `sources` in params.yaml."
+        )
+    return found
+
+
+def _batch(
+    raw: Path,
+    folder: Path,
+    scan: Scan,
+    modalities: Sequence[str],
+    targets: Mapping[str, TargetKind],
+    digests: Digests,
+) -> Batch:
+    source, name = folder.parent.name, folder.name
+    there = listing(folder)
+    times = Counter(sample.sample_id for sample in scan.samples)
+    refused = [Refusal("file", path, *why) for path, why in there.refused.items()]
+    refused += scan.refused
+    samples: list[Record] = []
+    assets: dict[tuple[str, str | Inline], Record] = {}
+    for sample in scan.samples:
+        sample_id = f"{source}/{name}/{sample.sample_id}"
+        try:
+            if times[sample.sample_id] > 1:
+                raise Rejected("duplicate_sample_id", "another row of the batch has this id too")
+            contents = _contents(sample, there, modalities)
+            values = {f"target.{t}": _target(sample, t, kind) for t, kind in targets.items()}
+        except Rejected as reject:
+            refused.append(Refusal("sample", sample_id, reject.reason, reject.message))
+            continue
+        for modality, content in contents.items():
+            if (modality, content) not in assets:
+                assets[modality, content] = _asset(raw, folder, content, there, digests)
+        samples.append(
+            {
+                "sample_id": sample_id,
+                "source": source,
+                "batch": name,
+                "group": sample.group or sample_id,
+                "split_given": sample.split_given,
+                "licence": sample.licence,
+                **values,
+                "attributes": sorted((sample.attributes or {}).items()),
+                **{
+                    m: assets[m, contents[m]]["digest"] if m in contents else None
+                    for m in modalities
+                },
+            }
+        )
+    rejects = [
+        Reject(STAGE, source, name, r.subject_kind, r.subject, "", r.reason, r.message)
+        for r in refused
+    ]
+    used = {_path(content) for _, content in assets}
+    unused = there.files.keys() - used - set(scan.metadata)
+    counts = {
+        "files": len(there.files) + len(there.refused),
+        "bytes": sum(there.files.values()),
+        "used": len(there.files) - len(unused),
+        "unused": len(unused),
+        "unused_by_suffix": _counts(PurePosixPath(path).suffix.lower() for path in unused),
+        "refused": len(there.refused),
+        "samples": len(samples),
+        "rejects": len(rejects),
+        "rejects_by_reason": _counts(reject.reason for reject in rejects),
+    }
+    return Batch(
+        source, name, samples, [(m, record) for (m, _), record in assets.items()], rejects, counts
+    )
+
+
+def _contents(sample: Sample, there: Listing, modalities: Sequence[str]) -> dict[str, str | Inline]:
+    """A sample's assets of the wanted modalities, each known to be in the batch's folder."""
+    contents = {m: content for m, content in sample.assets.items() if m in modalities}
+    for path in map(_path, contents.values()):
+        if path not in there.files:
+            raise Rejected(*there.refused.get(path, absent(path)))
+    if not contents:
+        raise Rejected("no_modality", f"the sample has none of {', '.join(modalities)}")
+    return contents
+
+
+def _asset(
+    raw: Path, folder: Path, content: str | Inline, there: Listing, digests: Digests
+) -> Record:
+    path = folder / _path(content)
+    try:
+        digest, size, media_type, data = _describe(path, content, there, digests)
+    except OSError as error:
+        raise PipelineError(f"cannot read {path}: {error.strerror}") from None
+    return {
+        "digest": digest,
+        "source": folder.parent.name,
+        "batch": folder.name,
+        "size": size,
+        "media_type": media_type,
+        "locator": path.relative_to(raw).as_posix(),
+        "data": data,
+    }
+
+
+def _describe(
+    path: Path, content: str | Inline, there: Listing, digests: Digests
+) -> tuple[str, int, str, bytes | None]:
+    """Digest, size in bytes, media type, and the bytes themselves if they are inline."""
+    if isinstance(content, Inline):
+        return digest_bytes(content.data), len(content.data), "text/plain", content.data
+    with path.open("rb") as file:
+        head = file.read(HEAD_BYTES)
+    return digests.file(path), there.files[content], by_content(head, content), None
+
+
+def _path(content: str | Inline) -> str:
+    return content.path if isinstance(content, Inline) else content
+
+
+def _target(sample: Sample, name: str, kind: TargetKind) -> str | float | None:
+    value = (sample.targets or {}).get(name)
+    if value is None:
+        return None
+    if kind != "regression":
+        return value if isinstance(value, str) else json.dumps(value)
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        number = math.nan
+    if not math.isfinite(number):
+        raise Rejected("bad_target", f"the target {name} is not a finite number")
+    return number
+
+
+def _counts(values: Iterable[str]) -> dict[str, int]:
+    return dict(sorted(Counter(values).items()))

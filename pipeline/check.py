@@ -1,0 +1,81 @@
+"""Check that this machine can do what params.yaml asks, before any work begins."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+from pathlib import Path
+
+from pipeline.errors import PipelineError
+from pipeline.params import Params
+from pipeline.registry import load
+
+# Below this a run is likely to fill the disk half-way.
+DISK_BYTES = 2 * 2**30
+
+
+def check_machine(params: Params) -> list[str]:
+    """What was found good, a line each.
+
+    Raises
+    ------
+    PipelineError
+        Something is missing: the message lists all of it, each with what to do.
+    """
+    problems = [*_weights(params), *_devices(params), *_repository(), *_disk()]
+    if problems:
+        listed = "\n".join(f"  {problem}" for problem in problems)
+        raise PipelineError(f"this machine cannot run params.yaml yet:\n{listed}")
+    cpus = len(os.sched_getaffinity(0))
+    return [
+        f"params.yaml: {len(params.sources)} source(s), {len(params.modalities)} modalities, "
+        f"{len(params.features)} feature sets, {len(params.models)} models",
+        f"machine: Python {platform.python_version()}, {platform.machine()}, {cpus} CPUs",
+    ]
+
+
+def _weights(params: Params) -> list[str]:
+    problems = []
+    for name, feature in params.features.items():
+        try:
+            load("encoders", feature.encoder).weights(feature.options)
+        except PipelineError as error:
+            problems.append(f"features.{name}: {error}")
+    return problems
+
+
+def _devices(params: Params) -> list[str]:
+    wanted = {
+        f"features.{name}": getattr(feature.options, "device", "cpu")
+        for name, feature in params.features.items()
+    } | {f"models.{name}": model.device for name, model in params.models.items()}
+    if set(wanted.values()) <= {"cpu"}:
+        return []
+    from pipeline.device import torch_device
+
+    problems = []
+    for path, device in wanted.items():
+        try:
+            torch_device(device)
+        except PipelineError as error:
+            problems.append(f"{path}: {error}")
+    return problems
+
+
+def _repository() -> list[str]:
+    problems = []
+    if not Path(".dvc").is_dir():
+        problems.append("this folder is no DVC project: run `dvc init`")
+    head = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, check=False)
+    if head.returncode:
+        problems.append("git has no commit here, which learning curves need: commit something")
+    return problems
+
+
+def _disk() -> list[str]:
+    free = shutil.disk_usage(".").free
+    if free < DISK_BYTES:
+        return [f"{free / 2**30:.1f} GiB of disk are free, {DISK_BYTES / 2**30:.0f} are needed"]
+    return []

@@ -1,0 +1,76 @@
+"""Give every sample the split of its component."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pipeline.curation.components import bridges, tied_by
+from pipeline.curation.options import Options
+from pipeline.curation.splits import drawn, first_given
+from pipeline.curation.ties import Tie, group_of
+from pipeline.errors import PipelineError
+from pipeline.records import Split
+
+# Component → split → groups to which the data brings it.
+Given = Mapping[str, Mapping[Split, set[str]]]
+
+
+def assign(
+    records: Sequence[dict[str, Any]],
+    of: Mapping[str, str],
+    ties: Sequence[Tie],
+    options: Options,
+    seed: int,
+) -> dict[str, int]:
+    """Set each record's `split`; returns how many given splits were kept, changed and followed.
+
+    A component without a given split takes the one that hashes from its lowest-ranked group. One
+    with a given split takes that, samples without any following it.
+
+    Raises
+    ------
+    PipelineError
+        A component has several given splits, and `on_leak` is `fail`.
+    """
+    given = _given(records)
+    torn = {name: splits for name, splits in sorted(given.items()) if len(splits) > 1}
+    if torn and options.on_leak == "fail":
+        raise PipelineError(_torn(torn, of, ties))
+    taken = {
+        name: first_given(given[name]) if name in given else drawn(seed, name, options.ratios)
+        for name in set(of.values())
+    }
+    counts = {"kept": 0, "regrouped": 0, "followed": 0, "regrouped_components": len(torn)}
+    for record in records:
+        record["split"] = taken[record["component"]]
+        if record["split_given"] is not None:
+            counts["kept" if record["split"] == record["split_given"] else "regrouped"] += 1
+        elif record["component"] in given:
+            counts["followed"] += 1
+    return counts
+
+
+def _given(records: Sequence[Mapping[str, Any]]) -> Given:
+    given: dict[str, dict[Split, set[str]]] = defaultdict(lambda: defaultdict(set))
+    for record in records:
+        if record["split_given"] is not None:
+            given[record["component"]][record["split_given"]].add(group_of(record))
+    return given
+
+
+def _torn(torn: Given, of: Mapping[str, str], ties: Sequence[Tie], limit: int = 5) -> str:
+    lines = []
+    for component, splits in list(torn.items())[:limit]:
+        sides = "; ".join(f"{name}: {', '.join(sorted(splits[name])[:3])}" for name in splits)
+        tied = tied_by(bridges(component, of, ties)) or "nothing but being one group"
+        lines.append(f"  {component} ({sides}), tied by {tied}")
+    return "\n".join(
+        [
+            f"curate: the splits that the data brings tear {len(torn)} components apart:",
+            *lines,
+            *([f"  and {len(torn) - limit} more"] if len(torn) > limit else []),
+            "Correct the given splits, or set curate.on_leak to regroup.",
+        ]
+    )

@@ -1,0 +1,108 @@
+"""Bytes of a picture → RGB on white of a bounded size, and what was measured on the way."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from pipeline.errors import Rejected
+from pipeline.options import Options as _Options
+
+if TYPE_CHECKING:
+    from pipeline.modalities.image.content import Image
+
+COST_MS = 3.0
+
+MEASUREMENTS = (
+    ("width", "int32"),
+    ("height", "int32"),
+    ("phash", "string"),
+    ("brightness", "float32"),
+    ("contrast", "float32"),
+)
+
+
+class Options(_Options):
+    """What a clean picture is."""
+
+    max_side: int = Field(
+        256, ge=16, le=4096, description="longer side in pixels; larger pictures are scaled down"
+    )
+    min_side: int = Field(
+        4, ge=1, le=4096, description="pixels; pictures with a shorter side are rejected"
+    )
+    max_aspect: float = Field(
+        20.0, ge=1, description="longer ÷ shorter side; pictures above are rejected"
+    )
+    max_pixels: int = Field(
+        64_000_000, ge=1, description="width × height in pixels; larger files are not decoded"
+    )
+    min_contrast: float = Field(
+        1.0,
+        ge=0,
+        le=127.5,
+        description="grey levels (0–255): standard deviation, in the channel where it is largest, "
+        "under which a picture is rejected as blank",
+    )
+    svg_seconds: int = Field(
+        20, ge=1, le=600, description="CPU seconds that drawing one SVG may take"
+    )
+
+
+def clean(
+    data: bytes, media_type: str, options: Options
+) -> tuple[Image, dict[str, int | float | str]]:
+    """The clean picture (uint8 RGB, (h, w, 3), longer side ≤ max_side), and its measurements.
+
+    Width and height are those of the upright source in pixels; for SVG, which has none, of the
+    drawing. Brightness and contrast are mean and standard deviation of the clean picture's grey
+    levels, 0 to 255. What the file is, its bytes tell; `media_type` may err and is not asked.
+
+    Raises
+    ------
+    Rejected
+        `blank`, `too_small`, `too_elongated`, and what `decode` raises.
+    """
+    from pipeline.modalities.image.decode import decode
+    from pipeline.modalities.image.opencv import cv2
+    from pipeline.modalities.image.phash import phash
+
+    source = decode(data, options.max_pixels, options.max_side, options.svg_seconds)
+    height, width = source.shape[:2]
+    if min(height, width) < options.min_side:
+        raise Rejected(
+            "too_small",
+            f"the picture is {width} x {height} pixels; the shorter side must have "
+            f"{options.min_side}",
+        )
+    if max(height, width) > options.max_aspect * min(height, width):
+        raise Rejected(
+            "too_elongated",
+            f"the picture is {width} x {height} pixels, more elongated than "
+            f"{options.max_aspect:g} to 1",
+        )
+    image = bounded(source, options.max_side)
+    if float(cv2.meanStdDev(image)[1].max()) < options.min_contrast:
+        raise Rejected("blank", "the picture shows one plain colour")
+    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    mean, deviation = cv2.meanStdDev(grey)
+    return image, {
+        "width": width,
+        "height": height,
+        "phash": phash(grey),
+        "brightness": float(mean[0, 0]),
+        "contrast": float(deviation[0, 0]),
+    }
+
+
+def bounded(image: Image, side: int) -> Image:
+    """Scaled down by area averaging so that the longer side is at most `side` pixels."""
+    from pipeline.modalities.image.opencv import cv2
+
+    height, width = image.shape[:2]
+    longer = max(height, width)
+    if longer <= side:
+        return image
+    size = max(1, round(width * side / longer)), max(1, round(height * side / longer))
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA)

@@ -1,0 +1,143 @@
+"""What a picture's container says of itself, before a pixel is decoded.
+
+Decoders fill what is missing with grey or black, say so on stderr at most, and allocate whatever
+size the header claims. So completeness and size are read here first, and by walking the structure
+rather than by searching it: PNG by chunks (with checksums), JPEG by segments to its end marker,
+WebP by RIFF chunks.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from pipeline.errors import Rejected
+
+PNG = b"\x89PNG\r\n\x1a\n"
+# A progressive JPEG is decoded once a scan: real ones have about ten.
+MAX_SCANS = 100
+
+
+@dataclass(frozen=True)
+class Header:
+    """Size in stored pixels, Exif orientation (1 to 8), and the bytes that make the pixels."""
+
+    format: str
+    width: int
+    height: int
+    orientation: int
+    pixels: bytes
+
+
+def inspect(data: bytes) -> Header | None:
+    """The header of a PNG, JPEG or WebP file; None if it is none of these.
+
+    Raises
+    ------
+    Rejected
+        `truncated` if the file ends before its picture does; `undecodable` if it contradicts
+        itself.
+    """
+    try:
+        if data.startswith(PNG):
+            return _png(data)
+        if data.startswith(b"\xff\xd8\xff"):
+            return _jpeg(data)
+        if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+            return _webp(data)
+    except (struct.error, IndexError):
+        raise Rejected("truncated", "the picture ends before its header does") from None
+    return None
+
+
+def _png(data: bytes) -> Header:
+    """Keeps the chunks that make the pixels: others hold text, profiles, times and frames."""
+    kept, orientation = [PNG], 1
+    for kind, body, chunk in _png_chunks(data):
+        if kind in (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"):
+            if zlib.crc32(chunk[4:-4]) != int.from_bytes(chunk[-4:], "big"):
+                raise Rejected("undecodable", "a part of the PNG does not match its checksum")
+            kept.append(bytes(chunk))
+        elif kind == b"eXIf":
+            orientation = _orientation(bytes(body))
+    width, height = struct.unpack_from(">II", data, 16)
+    return Header("png", width, height, orientation, b"".join(kept))
+
+
+def _png_chunks(data: bytes) -> Iterator[tuple[bytes, memoryview, memoryview]]:
+    view, at, kind = memoryview(data), len(PNG), b""
+    while kind != b"IEND":
+        length, kind = struct.unpack_from(">I4s", data, at)
+        end = at + 12 + length
+        if end > len(data):
+            raise Rejected("truncated", "the PNG ends before its picture does")
+        yield kind, view[at + 8 : end - 4], view[at:end]
+        at = end
+
+
+def _jpeg(data: bytes) -> Header:
+    at, size, orientation, scans = 2, (0, 0), 1, 0
+    next_marker = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
+    while True:
+        found = next_marker.search(data, at)
+        if found is None:
+            raise Rejected("truncated", "the JPEG ends before its picture does")
+        marker, at = data[found.end() - 1], found.end()
+        if marker == 0xD9:
+            break
+        if marker == 0x01:
+            continue
+        (length,) = struct.unpack_from(">H", data, at)
+        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
+            height, width = struct.unpack_from(">HH", data, at + 3)
+            size = width, height
+        elif marker == 0xE1 and data[at + 2 : at + 8] == b"Exif\0\0":
+            orientation = _orientation(data[at + 8 : at + length])
+        elif marker == 0xDA:
+            scans += 1
+        at += length
+    if scans > MAX_SCANS:
+        raise Rejected("undecodable", f"the JPEG has more than {MAX_SCANS} scans")
+    return Header("jpeg", *size, orientation, data)
+
+
+def _webp(data: bytes) -> Header:
+    end = 8 + int.from_bytes(data[4:8], "little")
+    if end > len(data):
+        raise Rejected("truncated", "the WebP ends before its picture does")
+    at, size, orientation = 12, (0, 0), 1
+    while at + 8 <= end:
+        kind, length = struct.unpack_from("<4sI", data, at)
+        body = data[at + 8 : at + 8 + length]
+        if kind == b"VP8X":
+            size = 1 + int.from_bytes(body[4:7], "little"), 1 + int.from_bytes(body[7:10], "little")
+        elif kind == b"VP8 " and size == (0, 0):
+            width, height = struct.unpack_from("<HH", body, 6)
+            size = width & 0x3FFF, height & 0x3FFF
+        elif kind == b"VP8L" and size == (0, 0):
+            (bits,) = struct.unpack_from("<I", body, 1)
+            size = 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
+        elif kind == b"EXIF":
+            orientation = _orientation(body.removeprefix(b"Exif\0\0"))
+        at += 8 + length + length % 2
+    return Header("webp", *size, orientation, data)
+
+
+def _orientation(exif: bytes) -> int:
+    """Tag 0x0112 of the first directory of a TIFF block; 1 (upright) where it says nothing."""
+    order = {b"II": "<", b"MM": ">"}.get(exif[:2])
+    if order is None:
+        return 1
+    try:
+        (at,) = struct.unpack_from(f"{order}I", exif, 4)
+        (entries,) = struct.unpack_from(f"{order}H", exif, at)
+        for entry in range(entries):
+            tag, _, _, value = struct.unpack_from(f"{order}HHIH", exif, at + 2 + 12 * entry)
+            if tag == 0x0112:
+                return value if 1 <= value <= 8 else 1
+    except struct.error:
+        pass
+    return 1

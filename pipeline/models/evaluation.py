@@ -1,0 +1,213 @@
+"""How well a model does: figures with intervals, and by class, group, subset and confidence."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from pipeline.models.answers import Answers, answers
+from pipeline.models.bootstrap import interval, replicates, resample
+from pipeline.models.examples import Examples
+from pipeline.models.metrics import bin_of, calibration, calibration_error, per_class, scores
+from pipeline.models.options import EvaluationOptions
+from pipeline.models.prediction import predict
+from pipeline.models.saving import Model
+from pipeline.randomness import generator
+
+Table = list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Split:
+    """The examples of one split; `groups` maps an attribute to a value (str or None) each."""
+
+    name: str
+    examples: Examples
+    groups: Mapping[str, np.ndarray]
+
+
+@dataclass
+class Evaluation:
+    """Everything that was measured.
+
+    `metrics`: task → split → figure. The other tables are described in README and docs by their
+    columns; `predictions` has the columns of records.predictions_schema.
+    """
+
+    metrics: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
+    predictions: Table = field(default_factory=list)
+    confusion: Table = field(default_factory=list)
+    per_class: Table = field(default_factory=list)
+    groups: Table = field(default_factory=list)
+    subsets: Table = field(default_factory=list)
+    calibration: Table = field(default_factory=list)
+
+
+def evaluate(
+    name: str, model: Model, splits: Collection[Split], options: EvaluationOptions, seed: int
+) -> Evaluation:
+    """Measure a model on some splits.
+
+    Every example counts: one that the model can see nothing of is answered by the prior, so that
+    models of different modalities are compared on the same examples; `unseen` says how many.
+    """
+    found = Evaluation({task: {} for task in model.classes})
+    for split in splits:
+        probabilities = predict(model.network, split.examples, model.priors)
+        masked = {
+            subset: predict(model.network, split.examples, model.priors, subset)
+            for subset in _subsets(split.examples.modalities)
+        }
+        for task, classes in model.classes.items():
+            given = answers(split.examples, task, probabilities[task])
+            where = {"task": task, "split": split.name}
+            rng = generator(seed, "bootstrap", task, split.name)
+            found.metrics[task][split.name] = {
+                **figures(given, options, rng),
+                "unseen": int((~split.examples.present.any(1)).sum()),
+                "majority": _majority(given, int(model.priors[task].argmax())),
+            }
+            found.predictions += _predictions(name, split, task, classes, probabilities[task])
+            if split.name == "test":
+                found.confusion += [
+                    {"task": task, "truth": classes[t], "prediction": classes[p]}
+                    for t, p in zip(given.truth, given.prediction, strict=True)
+                ]
+            if not len(given):
+                continue
+            columns = ("class", "precision", "recall", "f1", "support")
+            found.per_class += [
+                {**where, **dict(zip(columns, row, strict=True))}
+                for row in per_class(given.truth, given.prediction, classes)
+            ]
+            found.groups += [{**where, **row} for row in _groups(split, task, given)]
+            found.subsets += [
+                {**where, **row}
+                for row in (
+                    *_natural(split.examples, task, given),
+                    *_masked(split.examples, task, {s: p[task] for s, p in masked.items()}),
+                )
+            ]
+            found.calibration += [{**where, **row} for row in _calibration(given, options.bins)]
+    return found
+
+
+def figures(given: Answers, options: EvaluationOptions, rng: np.random.Generator) -> dict[str, Any]:
+    """n, components, and each score and the calibration error: value, low, high."""
+    counts = {"n": len(given), "components": given.components}
+    if not len(given):
+        return counts
+    sums = calibration(given.confidence, given.truth == given.prediction, options.bins)
+    values = {
+        **scores(given.truth, given.prediction),
+        "ece": float(calibration_error(sums)),
+    }
+    drawn = replicates(
+        resample(rng, given.components, options.resamples),
+        given.component,
+        given.truth,
+        given.prediction,
+        bin_of(given.confidence, options.bins),
+        given.confidence,
+        given.classes,
+        options.bins,
+    )
+    return {
+        **counts,
+        **{
+            name: dict(
+                zip(
+                    ("value", "low", "high"),
+                    (value, *interval(drawn[name], options.confidence)),
+                    strict=True,
+                )
+            )
+            for name, value in values.items()
+        },
+    }
+
+
+def _majority(given: Answers, commonest: int) -> dict[str, float]:
+    """What always answering the commonest class of the train split would score."""
+    if not len(given):
+        return {}
+    found = scores(given.truth, np.full(len(given), commonest))
+    return {name: found[name] for name in ("accuracy", "macro_f1")}
+
+
+def _brief(given: Answers) -> dict[str, Any]:
+    found = scores(given.truth, given.prediction)
+    return {"n": len(given), "accuracy": found["accuracy"], "macro_f1": found["macro_f1"]}
+
+
+def _groups(split: Split, task: str, given: Answers) -> Iterator[dict[str, Any]]:
+    known = split.examples.targets[task] >= 0
+    for attribute, values in split.groups.items():
+        shown = values[known]
+        for value in sorted({str(v) for v in shown if v is not None}):
+            some = given.take(np.array([v is not None and str(v) == value for v in shown]))
+            yield {"attribute": attribute, "value": value, **_brief(some)}
+
+
+def _natural(examples: Examples, task: str, given: Answers) -> Iterator[dict[str, Any]]:
+    """Examples that have exactly a subset of the modalities, as they are."""
+    has = examples.has[examples.targets[task] >= 0]
+    for subset in ((), *_subsets(examples.modalities)):
+        exactly = (has == [m in subset for m in examples.modalities]).all(1)
+        if exactly.any():
+            yield {"kind": "natural", "subset": _name(subset), **_brief(given.take(exactly))}
+
+
+def _masked(
+    examples: Examples, task: str, probabilities: Mapping[tuple[str, ...], np.ndarray]
+) -> Iterator[dict[str, Any]]:
+    """Examples that have all modalities, with only a subset shown."""
+    full = examples.has.all(1)[examples.targets[task] >= 0]
+    if full.any():
+        for subset, each in probabilities.items():
+            some = answers(examples, task, each).take(full)
+            yield {"kind": "masked", "subset": _name(subset), **_brief(some)}
+
+
+def _calibration(given: Answers, bins: int) -> Iterator[dict[str, Any]]:
+    sums = calibration(given.confidence, given.truth == given.prediction, bins)
+    for m, (count, confidence, correct) in enumerate(sums):
+        yield {
+            "bin": m,
+            "low": m / bins,
+            "high": (m + 1) / bins,
+            "confidence": float(confidence / count) if count else "",
+            "accuracy": float(correct / count) if count else "",
+            "n": int(count),
+        }
+
+
+def _predictions(
+    name: str, split: Split, task: str, classes: list[str], probabilities: np.ndarray
+) -> Iterator[dict[str, Any]]:
+    examples = split.examples
+    for sample, has, each, truth in zip(
+        examples.sample_ids, examples.has, probabilities, examples.targets[task], strict=True
+    ):
+        yield {
+            "sample_id": str(sample),
+            "model": name,
+            "split": split.name,
+            "task": task,
+            "present": [m for m, there in zip(examples.modalities, has, strict=True) if there],
+            "probabilities": each,
+            "prediction": classes[int(each.argmax())],
+            "truth": None if truth < 0 else classes[truth],
+        }
+
+
+def _subsets(modalities: tuple[str, ...]) -> list[tuple[str, ...]]:
+    return [s for k in range(1, len(modalities) + 1) for s in combinations(modalities, k)]
+
+
+def _name(subset: tuple[str, ...]) -> str:
+    return "+".join(subset) or "none"

@@ -1,0 +1,84 @@
+"""A trained model on disk: model.safetensors, model.json and curves/."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors.torch import load_file, save_file
+
+from pipeline.models.curves import write_curves
+from pipeline.models.examples import FeatureSet
+from pipeline.models.network import Network
+from pipeline.models.options import ModelOptions
+from pipeline.models.training import Trained
+
+
+@dataclass(frozen=True)
+class Model:
+    """A trained network, ready to predict on the CPU.
+
+    `classes` and `priors` are by task, the primary task first in `options`.
+    """
+
+    network: Network
+    sets: list[FeatureSet]
+    options: ModelOptions
+    classes: dict[str, list[str]]
+    priors: dict[str, np.ndarray]
+
+
+def save(
+    folder: Path,
+    trained: Trained,
+    sets: Sequence[FeatureSet],
+    classes: Mapping[str, Sequence[str]],
+    options: ModelOptions,
+    about: Mapping[str, Any],
+) -> None:
+    """Write the three; `about` holds further entries of model.json, such as inputs' digests."""
+    state = {
+        name: t.detach().cpu().contiguous() for name, t in trained.network.state_dict().items()
+    }
+    save_file(state, folder / "model.safetensors", metadata={"format": "pt"})
+    card = {
+        "options": options.model_dump(mode="json"),
+        "features": {
+            one.name: {"modality": one.modality, "shape": list(one.shape)} for one in sets
+        },
+        "primary_task": options.primary,
+        "tasks": {
+            task: {
+                "classes": list(names),
+                "prior": [float(share) for share in trained.priors[task]],
+            }
+            for task, names in classes.items()
+        },
+        "best_epoch": trained.best_epoch,
+        "epochs": len(trained.curves),
+        "best": trained.curves[trained.best_epoch],
+        "parameters": trained.network.size(),
+        **about,
+    }
+    text = json.dumps(card, indent=1, ensure_ascii=False) + "\n"
+    (folder / "model.json").write_text(text, encoding="utf-8")
+    write_curves(folder / "curves", trained.curves)
+
+
+def load(folder: Path) -> Model:
+    """Read a model back."""
+    card = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+    options = ModelOptions.model_validate(card["options"])
+    sets = [
+        FeatureSet(name, one["modality"], tuple(one["shape"]))
+        for name, one in card["features"].items()
+    ]
+    classes = {task: list(about["classes"]) for task, about in card["tasks"].items()}
+    network = Network(sets, {task: len(names) for task, names in classes.items()}, options)
+    network.load_state_dict(load_file(folder / "model.safetensors"))
+    priors = {t: np.array(about["prior"], np.float32) for t, about in card["tasks"].items()}
+    return Model(network.eval(), sets, options, classes, priors)

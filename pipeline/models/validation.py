@@ -1,0 +1,54 @@
+"""How a network does on the validation split while it is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+
+from pipeline.models.batches import Tensors
+from pipeline.models.examples import Examples
+from pipeline.models.losses import example_weights, loss
+from pipeline.models.metrics import from_tally, tally
+from pipeline.models.network import Network
+from pipeline.models.options import ModelOptions
+from pipeline.models.prediction import logits
+
+
+class Validation:
+    """Figures of a network on examples that it can see."""
+
+    def __init__(
+        self,
+        examples: Examples,
+        classes: Mapping[str, int],
+        options: ModelOptions,
+        device: torch.device,
+    ) -> None:
+        self.examples = examples
+        self.classes = classes
+        self.options = options
+        self.tensors = Tensors(examples, device)
+        self.weights = example_weights(examples, classes, options.tasks, device)
+
+    def __call__(self, network: Network) -> dict[str, float]:
+        """By task: `validation/TASK/loss`, weighted as in training, and accuracy and macro-F1."""
+        outputs = logits(network, self.tensors, self.examples.present)
+        losses = loss(
+            outputs,
+            self.tensors.targets,
+            self.weights,
+            self.options.tasks,
+            self.options.label_smoothing,
+        )
+        figures = {}
+        for task, k in self.classes.items():
+            truth = self.examples.targets[task]
+            known = truth >= 0
+            prediction = outputs[task].argmax(1).cpu().numpy()
+            scores = from_tally(tally(truth[known], prediction[known], k))
+            figures[f"validation/{task}/loss"] = losses[task].item()
+            for name in ("accuracy", "macro_f1"):
+                figures[f"validation/{task}/{name}"] = float(np.float64(scores[name]))
+        return figures

@@ -1,0 +1,113 @@
+"""The data card: what there is, where it went, and how it is spread."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from pipeline.records import SPLITS
+from pipeline.reporting.inputs import Absent, Inputs
+from pipeline.reporting.options import Options
+from pipeline.reporting.plots.rows import stack
+
+RARE = 30
+
+
+def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
+    if not inputs.stages:
+        return Absent("No stage has finished yet.")
+    rows = inputs.curated
+    return {
+        "stages": inputs.stages,
+        "splits": [
+            {
+                "name": split,
+                "samples": len(own),
+                "groups": len({row["group"] for row in own}),
+                "components": len({row["component"] for row in own}),
+            }
+            for split in (*SPLITS, *sorted({row["split"] for row in rows} - {*SPLITS}))
+            if (own := [row for row in rows if row["split"] == split])
+        ],
+        "total": {
+            "samples": len(rows),
+            "groups": len({row["group"] for row in rows}),
+            "components": len({row["component"] for row in rows}),
+        },
+        "presence": _presence(inputs),
+        "licences": _counted(row["licence"] or "not stated" for row in rows),
+        "origins": _counted(f"{row['source']} / {row['batch']}" for row in rows),
+        "spreads": _spreads(inputs),
+        "own_counts": [
+            (name, list(_flat(counts)))
+            for name in ("ingest", "curated")
+            if (counts := inputs.counts(name))
+        ],
+    }
+
+
+def _presence(inputs: Inputs) -> list[tuple[list[str], int, float]]:
+    """(modalities, samples, share) for each combination that occurs, commonest first."""
+    combinations = Counter(
+        tuple(modality for modality in inputs.modalities if row.get(modality))
+        for row in inputs.curated
+    )
+    total = max(1, len(inputs.curated))
+    ordered = sorted(combinations.items(), key=lambda item: (-item[1], item[0]))
+    return [(list(present), n, n / total) for present, n in ordered]
+
+
+def _spreads(inputs: Inputs) -> list[dict[str, Any]]:
+    """For each target of classes, and the attribute language: samples by value and split."""
+    columns = {
+        name: [row.get(f"target.{name}") for row in inputs.curated]
+        for name, kind in inputs.targets.items()
+        if kind not in {"regression", "text", "distribution"}
+    }
+    if "language" not in columns:
+        columns["language"] = [row["attributes"].get("language") for row in inputs.curated]
+    splits = [row["split"] for row in inputs.curated]
+    spreads = []
+    for name, values in columns.items():
+        counts = Counter(zip(values, splits, strict=True))
+        totals = Counter(value for value in values if value is not None)
+        if not totals:
+            continue
+        most = max(totals.values())
+        ordered = sorted(totals.items(), key=lambda item: (-item[1], item[0]))
+        spreads.append(
+            {
+                "name": name,
+                "classes": len(totals),
+                "missing": sum(value is None for value in values),
+                "rows": [
+                    {
+                        "value": value,
+                        "n": n,
+                        "by_split": [(split, counts[value, split]) for split in SPLITS],
+                        "plot": stack(
+                            [(split, counts[value, split] / most) for split in SPLITS],
+                            ", ".join(f"{split} {counts[value, split]}" for split in SPLITS),
+                        ),
+                    }
+                    for value, n in ordered[:RARE]
+                ],
+                "more": ordered[RARE:],
+            }
+        )
+    return spreads
+
+
+def _counted(values: Any) -> list[tuple[str, int]]:
+    return sorted(Counter(values).items(), key=lambda item: (-item[1], item[0]))
+
+
+def _flat(value: Any, path: str = "") -> Any:
+    """A stage's own counts, (words, value) each, its nesting as words."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _flat(inner, f"{path} › {key}" if path else str(key))
+    elif isinstance(value, list):
+        yield path, ", ".join(str(item) for item in value) or "none"
+    else:
+        yield path, value

@@ -1,0 +1,46 @@
+"""Model cards: what each model is made of and what it was told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pipeline.reporting.choice import choose, ranked, score
+from pipeline.reporting.inputs import Absent, Inputs
+from pipeline.reporting.options import Options
+
+
+def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
+    choice = choose(inputs)
+    if choice is None:
+        return Absent("No model has been evaluated yet.")
+    return {
+        "choice": choice,
+        "cards": [
+            {
+                "model": model,
+                "mark": choice.mark(model),
+                "features": [
+                    (name, feature["modality"], " × ".join(map(str, feature["shape"])))
+                    for name, feature in model.card.get("features", {}).items()
+                ],
+                "tasks": [(task, len(names)) for task, names in model.classes.items()],
+                "options": list(_flat(model.card.get("options", {}))),
+                "parameters": model.card.get("parameters"),
+                "best_epoch": model.card.get("best_epoch"),
+                "test": score(model, choice.task, "test"),
+                "validation": score(model, choice.task, "validation"),
+                "inputs": sorted(model.card.get("inputs", {}).items()),
+            }
+            for model in ranked(inputs.evaluated, choice.task, "test")
+        ],
+    }
+
+
+def _flat(options: Any, path: str = "") -> Any:
+    if isinstance(options, dict) and options:
+        for key, value in options.items():
+            yield from _flat(value, f"{path}.{key}" if path else str(key))
+    elif isinstance(options, list | tuple):
+        yield path, ", ".join(str(item) for item in options)
+    else:
+        yield path, str(options)

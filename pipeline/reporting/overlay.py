@@ -1,0 +1,25 @@
+"""Time and revision laid over a copy of the page, since the versioned page holds neither."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from markupsafe import Markup
+
+from pipeline.errors import PipelineError
+
+PLACE = "<!-- record -->"
+
+
+def overlay(page: str, record: Mapping[str, str]) -> str:
+    """The page with a banner that lists the run record, e.g. {"Made": …, "Revision": …}.
+
+    Raises
+    ------
+    PipelineError
+        `page` has no place for it, so it is not a page of this report.
+    """
+    if page.count(PLACE) != 1:
+        raise PipelineError("this is no page of `pipeline report`: delete it and `dvc repro report`")
+    entries = (Markup("<div><dt>{}</dt><dd>{}</dd></div>").format(*pair) for pair in record.items())
+    return page.replace(PLACE, f'<dl class="record">{"".join(entries)}</dl>')

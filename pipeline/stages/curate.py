@@ -1,0 +1,120 @@
+"""curate: data/samples, data/clean/* → data/curated, data/curated.json.
+
+It is recomputed whole, since one new picture may join two components, and writes what changed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline import parts, tables
+from pipeline.curation import leaks
+from pipeline.curation.curate import curate
+from pipeline.curation.ties import Asset
+from pipeline.errors import PipelineError
+from pipeline.fingerprint import fingerprint
+from pipeline.params import Params
+from pipeline.part import replacing
+from pipeline.records import curated_schema
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+@dataclass(frozen=True)
+class Summary(parts.Summary):
+    """What the stage did, and how many samples changed sides since it last ran here.
+
+    `moved` maps `train→test` and the like to samples. It depends on history, so it stands in the
+    run record and in no versioned output.
+    """
+
+    moved: dict[str, int] = field(default_factory=dict)
+
+
+def run(params: Params, item: str = "", root: Path = Path("data")) -> Summary:
+    """Join groups into components, split them, and prove that nothing leaks.
+
+    Raises
+    ------
+    PipelineError
+        There are no samples, a modality has no perceptual hash to be near by, a component is too
+        large, given splits tear one apart, the leak gate finds a leak, or too many are refused.
+    """
+    import pyarrow as pa
+
+    options = params.curate
+    samples = parts.read(root / "samples")
+    if samples.num_rows == 0:
+        raise PipelineError(f"{root / 'samples'} holds no samples: see `pipeline rejects`")
+    cleaned = {
+        name: _cleaned(root / "clean" / name, options.join(name) == "near")
+        for name in params.modalities
+    }
+    assets = {name: _assets(table) for name, table in cleaned.items()}
+
+    curation = curate(samples.to_pylist(), assets, options, params.targets, params.seed)
+    schema = curated_schema(params.modalities, params.targets)
+    leaks.check(pa.Table.from_pylist(curation.records, schema=schema), cleaned, options)
+
+    moved = _moved(root / "curated", {r["sample_id"]: r["split"] for r in curation.records})
+    summary = tables.store(
+        root / "curated",
+        "curate",
+        # The rows are at hand and their content is their key: a change of options or code that
+        # leaves the rows as they are leaves all that follows alone.
+        fingerprint("curate", ["pipeline.part"], {}),
+        schema,
+        [
+            *(tables.record_row(record, record["sample_id"]) for record in curation.records),
+            *map(tables.reject_row, curation.rejects),
+        ],
+        params.parts.mean_rows,
+        params.parts.max_bytes,
+        options.reject_limit,
+    )
+    with replacing(root / "curated.json") as temporary:
+        text = json.dumps(curation.summary, indent=1, sort_keys=True, ensure_ascii=False)
+        temporary.write_text(text + "\n", encoding="utf-8")
+    return Summary(**asdict(summary), moved=moved)
+
+
+def _cleaned(out: Path, near: bool) -> pa.Table:
+    """digest, content and, for `near`, phash of a modality's cleaned assets."""
+    import pyarrow.parquet as pq
+
+    columns = ["digest", "content", *(["phash"] if near else [])]
+    for entry in parts.read_manifest(out)[:1]:
+        missing = set(columns) - set(pq.read_schema(out / f"{entry.key}.parquet").names)
+        if missing:
+            raise PipelineError(
+                f"curate.join_on: {out.name} cannot join on near, having no perceptual hash "
+                f"(no {', '.join(sorted(missing))} in {out}); set it to equal"
+            )
+    return parts.read(out, columns)
+
+
+def _assets(cleaned: pa.Table) -> dict[str, Asset]:
+    return {
+        row["digest"]: Asset(row["content"], int(row["phash"], 16) if row.get("phash") else None)
+        for row in cleaned.to_pylist()
+    }
+
+
+def _moved(out: Path, splits: Mapping[str, str]) -> dict[str, int]:
+    """Samples by the sides between which they moved since `out` was written."""
+    try:
+        before = parts.read(out, ["sample_id", "split"]).to_pylist()
+    except (PipelineError, OSError, ValueError):
+        return {}  # no previous run, or a damaged one, which the writing mends
+    steps = Counter(
+        f"{row['split']}→{splits[row['sample_id']]}"
+        for row in before
+        if splits.get(row["sample_id"], row["split"]) != row["split"]
+    )
+    return dict(sorted(steps.items()))

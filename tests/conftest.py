@@ -1,0 +1,32 @@
+"""What every test shares: one thread, no network, a scratch working directory on request."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from pipeline.execution.threads import ONE_THREAD
+
+os.environ.update(ONE_THREAD)
+# Worker processes, of Ray too, find the tests' own modules.
+os.environ["PYTHONPATH"] = str(Path(__file__).parents[1])
+# Examples are drawn from the test's own name, so that a red run can be repeated.
+settings.register_profile(
+    "steady",
+    derandomize=True,
+    deadline=None,
+    database=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+settings.load_profile("steady")
+
+
+@pytest.fixture
+def inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A scratch folder as the working directory: locks and run records land there."""
+    monkeypatch.chdir(tmp_path)
+    yield tmp_path

@@ -1,0 +1,230 @@
+from __future__ import annotations
+
+import multiprocessing
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline import parts
+from pipeline.digest import digest_file
+from pipeline.errors import PipelineError
+from pipeline.execution.local import Processes, Serial
+from pipeline.execution.ray import RayExecutor
+from pipeline.parts import Executor
+from tests.toy import Square, function, rows
+
+OUT = Path("out")
+
+
+def bring(numbers: list[int], executor: Executor | None = None, **how: object) -> parts.Summary:
+    work = Square(function(), **how)  # type: ignore[arg-type]
+    planned = parts.plan(work.fingerprint, rows(numbers), mean_rows=4, max_bytes=10**6)
+    return parts.run(OUT, work, planned, lambda _: executor or Serial(), reject_limit=0.5)
+
+
+def tree(folder: Path = OUT) -> dict[str, str]:
+    return {path.name: digest_file(path) for path in sorted(folder.iterdir())}
+
+
+numbers = st.lists(st.integers(0, 10**6), unique=True, max_size=60)
+
+
+@given(numbers, st.integers(1, 8))
+def test_plan_holds_every_row_once_and_ignores_their_order(found: list[int], mean: int) -> None:
+    plan = parts.plan(function(), rows(found), mean, 10**6)
+    again = parts.plan(function(), reversed(rows(found)), mean, 10**6)
+    assert plan == again
+    assert sorted(row.spec for part in plan for row in part.rows) == sorted(found)
+    assert len({part.key for part in plan}) == len(plan)
+
+
+@given(st.lists(st.integers(0, 10**6), unique=True, min_size=40, max_size=80), st.integers())
+def test_one_more_row_changes_at_most_two_parts(found: list[int], extra: int) -> None:
+    before = {part.key for part in parts.plan(function(), rows(found), 4, 10**6)}
+    after = {part.key for part in parts.plan(function(), rows([*found, -1 - abs(extra)]), 4, 10**6)}
+    assert len(after - before) <= 2
+
+
+@given(numbers)
+def test_no_part_is_over_its_bytes(found: list[int]) -> None:
+    for part in parts.plan(function(), rows(found), 10**6, max_bytes=40):
+        assert sum(row.size for row in part.rows) <= 40
+
+
+def test_key_follows_parameters_and_rows() -> None:
+    def key(parameters: dict[str, int], found: list[int]) -> str:
+        return parts.plan(function(**parameters), rows(found), 10**9, 10**6)[0].key
+
+    assert key({"a": 1}, [1, 2]) == key({"a": 1}, [2, 1])
+    assert key({"a": 1}, [1, 2]) != key({"a": 2}, [1, 2])
+    assert key({"a": 1}, [1, 2]) != key({"a": 1}, [1, 3])
+
+
+def test_rows_in_are_rows_out_and_rejected(inside: Path) -> None:
+    summary = bring([1, 2, 3, -4])
+    assert (summary.rows, summary.rejected, summary.reasons) == (3, 1, {"negative": 1})
+    assert sorted(parts.read(OUT)["square"].to_pylist()) == [1, 4, 9]
+    entries = parts.read_manifest(OUT)
+    refused = [reject for entry in entries for reject in parts.rejects(OUT, entry)]
+    assert [reject.message for reject in refused] == ["the number is below zero"]
+
+
+def test_again_computes_nothing_and_more_rows_only_theirs(inside: Path) -> None:
+    first = bring(list(range(50)))
+    before = tree()
+    assert bring(list(range(50))).computed == 0
+    assert tree() == before
+    more = bring(list(range(51)))
+    assert 1 <= more.computed <= 2
+    assert more.reused == more.planned - more.computed
+    assert first.computed == first.planned
+
+
+def test_removes_what_no_plan_names(inside: Path) -> None:
+    bring(list(range(50)))
+    summary = bring([1])
+    assert summary.removed > 0
+    assert {path.suffix for path in OUT.iterdir()} == {".json", ".parquet"}
+    assert len(list(OUT.glob("*.parquet"))) == 1
+
+
+@pytest.mark.parametrize(
+    "executor",
+    [
+        Serial(),
+        Processes(2),
+        pytest.param(RayExecutor(1), marks=pytest.mark.slow),
+        pytest.param(RayExecutor(2), marks=pytest.mark.slow),
+    ],
+    ids=repr,
+)
+def test_same_bytes_from_every_executor(inside: Path, executor: Executor) -> None:
+    bring(list(range(-3, 60)))
+    expected = tree()
+    for path in OUT.iterdir():
+        path.unlink()
+    bring(list(range(-3, 60)), executor)
+    assert tree() == expected
+
+
+def test_a_failed_run_leaves_the_previous_outputs_and_resumes(inside: Path) -> None:
+    bring(list(range(10)))
+    manifest = (OUT / parts.MANIFEST).read_bytes()
+    with pytest.raises(RuntimeError, match="told to break"):
+        bring(list(range(60)), breaks_on=59)
+    assert (OUT / parts.MANIFEST).read_bytes() == manifest
+    assert sorted(parts.read(OUT)["square"].to_pylist()) == [n * n for n in range(10)]
+    finished = len(list(OUT.glob("*.parquet"))) - len(parts.read_manifest(OUT))
+    summary = bring(list(range(60)))
+    assert summary.reused >= finished
+    expected = tree()
+    for path in OUT.iterdir():
+        path.unlink()
+    bring(list(range(60)))
+    assert tree() == expected
+
+
+def test_past_its_reject_limit_a_stage_fails_and_says_why(inside: Path) -> None:
+    bring([1, 2])
+    before = parts.read_manifest(OUT)
+    with pytest.raises(PipelineError, match=r"3 of 4 rows.*75.0%.*50.0%.*3 negative"):
+        bring([-1, -2, -3, 4])
+    assert parts.read_manifest(OUT) == before
+    assert sorted(parts.read(OUT)["square"].to_pylist()) == [1, 4]
+
+
+@pytest.mark.parametrize("harm", ["truncate", "alter", "delete"])
+def test_a_part_that_was_harmed_is_made_again(inside: Path, harm: str) -> None:
+    bring(list(range(20)))
+    expected = tree()
+    victim = sorted(OUT.glob("*.parquet"))[0]
+    data = bytearray(victim.read_bytes())
+    if harm == "truncate":
+        victim.write_bytes(data[:-20])
+    elif harm == "alter":
+        data[len(data) // 3] ^= 1
+        victim.write_bytes(data)
+    else:
+        victim.unlink()
+    assert bring(list(range(20))).computed == 1
+    assert tree() == expected
+
+
+def test_a_half_written_part_of_a_killed_run_is_not_used(inside: Path) -> None:
+    bring(list(range(20)))
+    expected = tree()
+    (OUT / parts.MANIFEST).unlink()
+    victim = sorted(OUT.glob("*.parquet"))[0]
+    victim.write_bytes(victim.read_bytes()[:100])
+    (OUT / f".{victim.name}.123.tmp").write_bytes(b"half")
+    summary = bring(list(range(20)))
+    assert summary.computed == 1
+    assert tree() == expected
+
+
+def test_a_damaged_manifest_is_said_by_readers_and_healed_by_the_stage(inside: Path) -> None:
+    bring([1, 2])
+    expected = tree()
+    (OUT / parts.MANIFEST).write_text("{")
+    with pytest.raises(PipelineError, match="is damaged"):
+        parts.read(OUT)
+    assert bring([1, 2]).computed == 0
+    assert tree() == expected
+
+
+def test_reading_what_was_never_made_says_what_to_run(inside: Path) -> None:
+    with pytest.raises(PipelineError, match="dvc repro"):
+        parts.read(OUT)
+
+
+def _hold(started: multiprocessing.synchronize.Event) -> None:
+    with parts.locked(OUT):
+        started.set()
+        multiprocessing.Event().wait(60)
+
+
+def test_one_writer_at_a_time_and_a_killed_one_lets_go(inside: Path) -> None:
+    context = multiprocessing.get_context("fork")
+    started = context.Event()
+    holder = context.Process(target=_hold, args=(started,))
+    holder.start()
+    assert started.wait(20)
+    with pytest.raises(PipelineError, match="another process is writing out"):
+        bring([1])
+    holder.kill()
+    holder.join()
+    assert bring([1]).computed == 1
+
+
+@pytest.mark.slow
+def test_a_killed_worker_stops_the_pool_with_a_message_and_the_rest_stands(inside: Path) -> None:
+    found = list(range(60))
+    with pytest.raises(PipelineError, match="a worker process died"):
+        bring(found, Processes(2), kills_on=59)
+    summary = bring(found)
+    assert summary.rows == 60
+
+
+@pytest.mark.slow
+def test_ray_replaces_a_killed_worker(inside: Path) -> None:
+    summary = bring(list(range(60)), RayExecutor(2), kills_on=59, once=inside / "killed")
+    assert (inside / "killed").exists()
+    assert summary.rows == 60
+
+
+@pytest.mark.slow
+def test_ray_gives_up_on_a_part_that_always_kills_its_worker(inside: Path) -> None:
+    with pytest.raises(PipelineError, match="died 3 times"):
+        bring(list(range(20)), RayExecutor(1), kills_on=7)
+
+
+def test_parts_are_parquet_that_says_where_it_comes_from(inside: Path) -> None:
+    bring([3])
+    (path,) = OUT.glob("*.parquet")
+    footer = parts.read_footer(path)
+    assert footer["function"]["parameters"] == {}
+    assert footer["key"] == path.stem
+    assert pq.read_table(path)["square"].to_pylist() == [9]
