@@ -66,7 +66,7 @@ def catalogue(
     for source, (kind, options) in sorted(sources.items()):
         scan = load("sources", kind).scan
         for folder in batch_folders(raw / source):
-            yield _batch(raw, folder, scan(folder, options), modalities, targets, digests)
+            yield _batch(folder, scan(folder, options), modalities, targets, digests)
 
 
 def first_of_each(batches: Iterable[Batch], modality: str) -> list[Record]:
@@ -91,7 +91,6 @@ def batch_folders(folder: Path) -> list[Path]:
 
 
 def _batch(
-    raw: Path,
     folder: Path,
     scan: Scan,
     modalities: Sequence[str],
@@ -117,7 +116,7 @@ def _batch(
             continue
         for modality, content in contents.items():
             if (modality, content) not in assets:
-                assets[modality, content] = _asset(raw, folder, content, there, digests)
+                assets[modality, content] = _asset(folder, content, there, digests)
         samples.append(
             {
                 "sample_id": sample_id,
@@ -167,34 +166,33 @@ def _contents(sample: Sample, there: Listing, modalities: Sequence[str]) -> dict
     return contents
 
 
-def _asset(
-    raw: Path, folder: Path, content: str | Inline, there: Listing, digests: Digests
-) -> Record:
-    path = folder / _path(content)
-    try:
-        digest, size, media_type, data = _describe(path, content, there, digests)
-    except OSError as error:
-        raise PipelineError(f"cannot read {path}: {error.strerror}") from None
+def _asset(folder: Path, content: str | Inline, there: Listing, digests: Digests) -> Record:
+    """The record of a file, or of a text that stands inside one."""
+    source, name, path = folder.parent.name, folder.name, _path(content)
+    if isinstance(content, Inline):
+        digest, size = digest_bytes(content.data), len(content.data)
+        media_type, data = "text/plain", content.data
+    else:
+        digest, head = _read(folder / path, digests)
+        size, media_type, data = there.files[path], by_content(head, path), None
     return {
         "digest": digest,
-        "source": folder.parent.name,
-        "batch": folder.name,
+        "source": source,
+        "batch": name,
         "size": size,
         "media_type": media_type,
-        "locator": path.relative_to(raw).as_posix(),
+        "locator": f"{source}/{name}/{path}",
         "data": data,
     }
 
 
-def _describe(
-    path: Path, content: str | Inline, there: Listing, digests: Digests
-) -> tuple[str, int, str, bytes | None]:
-    """Digest, size in bytes, media type, and the bytes themselves if they are inline."""
-    if isinstance(content, Inline):
-        return digest_bytes(content.data), len(content.data), "text/plain", content.data
-    with path.open("rb") as file:
-        head = file.read(HEAD_BYTES)
-    return digests.file(path), there.files[content], by_content(head, content), None
+def _read(path: Path, digests: Digests) -> tuple[str, bytes]:
+    """A file's digest and its first bytes."""
+    try:
+        with path.open("rb") as file:
+            return digests.file(path), file.read(HEAD_BYTES)
+    except OSError as error:
+        raise PipelineError(f"cannot read {path}: {error.strerror}") from None
 
 
 def _path(content: str | Inline) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from pydantic import Field
 
 from pipeline.deb import unpack
 from pipeline.digest import digest_file
-from pipeline.digests import remembered
+from pipeline.digests import Digests, remembered
 from pipeline.errors import PipelineError
 from pipeline.options import Options
 
@@ -53,27 +52,42 @@ def fetch(package: str, subtree: str, folder: Path, options: FetchOptions) -> No
         if batch.is_dir() and digests.tree(batch) == options.tree:
             return
 
-    scratch_root = Path(".pipeline", "tmp")
-    scratch_root.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=scratch_root) as scratch:
-        tree = Path(scratch, "tree")
-        ways: tuple[Callable[[], None], ...] = (
-            lambda: _from_installed(options, tree),
-            lambda: _from_deb(options, subtree, tree),
-            lambda: _from_apt(package, options, subtree, Path(scratch), tree),
-        )
-        reasons = []
-        for way in ways:
-            try:
-                way()
-                _check_tree(options, tree)
-            except PipelineError as error:
-                reasons.append(str(error))
-                shutil.rmtree(tree, ignore_errors=True)
-            else:
-                _put(tree, batch, Path(scratch))
-                return
+    # One name for all attempts, so that what a killed one left is removed by the next.
+    scratch = Path(".pipeline", "tmp", f"{package}_{options.version}")
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir(parents=True)
+    try:
+        _obtain(package, subtree, options, scratch).replace(_cleared(batch, scratch))
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _obtain(package: str, subtree: str, options: FetchOptions, scratch: Path) -> Path:
+    """The folder in `scratch` that holds the files, whole, by the first way that leads there."""
+    tree = scratch / "tree"
+    ways: tuple[Callable[[], None], ...] = (
+        lambda: _from_installed(options, tree),
+        lambda: _from_deb(options, subtree, tree),
+        lambda: _from_apt(package, options, subtree, scratch, tree),
+    )
+    reasons = []
+    for way in ways:
+        try:
+            way()
+            _check_tree(options, tree)
+            return tree
+        except PipelineError as error:
+            reasons.append(str(error))
+            shutil.rmtree(tree, ignore_errors=True)
     raise PipelineError(_three_ways(package, options, reasons))
+
+
+def _cleared(batch: Path, scratch: Path) -> Path:
+    """`batch` with nothing there, ready to be moved to."""
+    batch.parent.mkdir(parents=True, exist_ok=True)
+    if batch.exists():
+        batch.replace(scratch / "replaced")
+    return batch
 
 
 def _from_installed(options: FetchOptions, tree: Path) -> None:
@@ -121,17 +135,9 @@ def _unpack(deb: Path, options: FetchOptions, subtree: str, tree: Path) -> None:
 
 
 def _check_tree(options: FetchOptions, tree: Path) -> None:
-    with remembered() as digests:
-        digest = digests.tree(tree)
+    digest = Digests({}).tree(tree)  # not remembered: it moves
     if digest != options.tree:
         raise PipelineError(f"its files have the digest {digest}, not {options.tree}")
-
-
-def _put(tree: Path, batch: Path, scratch: Path) -> None:
-    batch.parent.mkdir(parents=True, exist_ok=True)
-    if batch.exists():
-        batch.replace(scratch / "replaced")
-    tree.replace(batch)
 
 
 def _three_ways(package: str, options: FetchOptions, reasons: list[str]) -> str:

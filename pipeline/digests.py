@@ -24,7 +24,10 @@ Stamp = tuple[int, int, int, int]
 
 
 class Digests:
-    """SHA-256 of files, read again only where size, times or inode changed."""
+    """SHA-256 of files, read again only where size, times or inode changed.
+
+    Paths are known as they are given: relative ones to the folder in which the memory lies.
+    """
 
     def __init__(self, known: dict[bytes, tuple[Stamp, str]]) -> None:
         self._known = known
@@ -32,7 +35,7 @@ class Digests:
 
     def file(self, path: Path) -> str:
         """The digest of a file's bytes; OSError if it cannot be read."""
-        name = os.fsencode(path.absolute())
+        name = os.fsencode(path)
         before = _stamp(path)
         stamp, digest = self._known.get(name, (None, ""))
         if stamp != before:

@@ -343,10 +343,12 @@ class _Loader(yaml.SafeLoader):
     """Safe YAML that refuses a key given twice instead of dropping the first."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        for i, key in enumerate(keys):
-            if key in keys[:i]:
+        seen = set()
+        for key, _ in node.value:
+            name = key.value
+            if name in seen and key.tag != "tag:yaml.org,2002:merge":
                 raise yaml.constructor.ConstructorError(
-                    None, None, f"the key '{key}' is given twice", node.value[i][0].start_mark
+                    None, None, f"the key '{name}' is given twice", key.start_mark
                 )
+            seen.add(name)
         return super().construct_mapping(node, deep)

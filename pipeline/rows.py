@@ -88,18 +88,23 @@ def _csv_lines(file: Iterable[str]) -> Iterator[tuple[list[str], str]]:
 
 def _read_jsonl(path: Path) -> tuple[list[str], list[Row]]:
     text = path.read_bytes().decode("utf-8-sig", errors="surrogateescape")
-    columns: dict[str, None] = {}
-    rows = []
-    for line in filter(str.strip, text.split("\n")):
-        try:
-            cells = json.loads(line, parse_constant=_refuse_constant)
-        except (ValueError, RecursionError):
-            cells, problem = {}, "it is not JSON"
-        else:
-            problem = "" if isinstance(cells, dict) else "it is not a JSON object"
-        rows.append(_row(len(rows) + 1, {} if problem else cells, problem))
-        columns |= dict.fromkeys(cells if not problem else ())
-    return list(columns), rows
+    lines = [line for line in text.split("\n") if line.strip()]
+    read = [_json_object(line) for line in lines]
+    rows = [_row(number, cells, problem) for number, (cells, problem) in enumerate(read, 1)]
+    return list(dict.fromkeys(name for cells, _ in read for name in cells)), rows
+
+
+def _json_object(line: str) -> tuple[dict[str, Any], str]:
+    """(cells, problem) of one line."""
+    try:
+        cells = json.loads(line, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError):
+        return {}, "it is not JSON"
+    if not isinstance(cells, dict):
+        return {}, "it is not a JSON object"
+    if not all(map(_is_utf8, cells)):
+        return {}, "its names are not UTF-8"
+    return cells, ""
 
 
 def _read_parquet(path: Path) -> tuple[list[str], list[Row]]:

@@ -37,8 +37,8 @@ STRADDLING = """
 class Leak:
     """Something that stands in two splits, with one sample of each.
 
-    `kind` is group, component, given, `equal <modality>` or `near <modality>`; `subject` what the
-    two share: a name, a digest, or two hashes.
+    `kind` is group, component, given, or, of a modality, `same image` (one asset), `equal image`
+    (equal content) or `near image`; `subject` what the two share: a name, a digest, two hashes.
     """
 
     kind: str
@@ -80,11 +80,13 @@ def leaks(curated: pa.Table, cleaned: Mapping[str, pa.Table], options: Options) 
                 found.append(Leak("given", sample, expected, sample, split, sample))
         for modality, table in cleaned.items():
             how = options.join(modality)
-            if how == "none" or table.num_rows == 0:
+            if how == "none":
+                continue
+            found += _straddling(database, f"same {modality}", f'"{modality}"', "curated")
+            if table.num_rows == 0:
                 continue
             database.register("cleaned", table)
             joined = f'(FROM curated JOIN cleaned ON curated."{modality}" = cleaned.digest)'
-            found += _straddling(database, f"equal {modality}", "digest", joined)
             found += _straddling(database, f"equal {modality}", "content", joined)
             if how == "near":
                 found += _near(database, f"near {modality}", joined, options)

@@ -14,9 +14,11 @@ Join = Literal["near", "equal", "none"]
 class Ratios(Base):
     """Expected share of the components in each split; the three sum to 1."""
 
-    train: float = Field(0.7, gt=0, le=1, description="Share of the components to learn from.")
-    validation: float = Field(0.15, ge=0, lt=1, description="Share to choose and stop by.")
-    test: float = Field(0.15, ge=0, lt=1, description="Share to measure on.")
+    train: float = Field(
+        default=0.7, gt=0, le=1, description="Share of the components to learn from."
+    )
+    validation: float = Field(default=0.15, ge=0, lt=1, description="Share to choose and stop by.")
+    test: float = Field(default=0.15, ge=0, lt=1, description="Share to measure on.")
 
     @model_validator(mode="after")
     def _sum_to_one(self) -> Self:

@@ -1,10 +1,10 @@
 """Character n-grams of a text, hashed into a vector: no weights, any language.
 
-Weinberger et al., "Feature Hashing for Large Scale Multitask Learning" (2009): each n-gram adds +1
-or −1, as one bit of its hash says, at the place that the other bits say, so that collisions cancel
-in expectation. N-grams are those of the words between two spaces (Cavnar and Trenkle, "N-Gram-Based
-Text Categorization", 1994), which tells languages and word stems apart. The hash is CRC-32 of the
-UTF-8 bytes.
+Weinberger et al., "Feature Hashing for Large Scale Multitask Learning" (2009): each n-gram is
+added or subtracted, as one bit of its hash says, at the place that the other bits say, so that
+collisions cancel in expectation. N-grams of characters, those across a space included, tell
+languages and word stems apart (Cavnar and Trenkle, "N-Gram-Based Text Categorization", 1994). The
+hash is CRC-32 of the UTF-8 bytes.
 """
 
 from __future__ import annotations

@@ -23,7 +23,7 @@ from pipeline.modalities.audio.spectrum import Real, decibels, power, stft
 from pipeline.options import Options as Base
 
 MODALITY = "audio"
-COST_MS = 0.4
+COST_MS = 0.5
 STATISTICS = 5
 
 

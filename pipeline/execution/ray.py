@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,7 +58,9 @@ class RayExecutor:
 
         os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
         options: dict[str, Any] = {"address": self.address}
-        if self.address is None:
+        if self.address is not None:
+            _check_answers(self.address)
+        else:
             options = {
                 "address": "local",
                 "num_cpus": max(self.workers, 1),
@@ -65,18 +68,12 @@ class RayExecutor:
             }
             if self.gpus_per_worker:
                 options["num_gpus"] = _gpus_here()
-        try:
-            ray.init(
-                **options,
-                logging_level=logging.ERROR,
-                log_to_driver=False,
-                runtime_env={"env_vars": ONE_THREAD},
-            )
-        except ConnectionError:
-            raise PipelineError(
-                f"no Ray cluster answers at '{self.address}'; start one (`ray start --head`), or "
-                f"leave execution.ray_address empty"
-            ) from None
+        ray.init(
+            **options,
+            logging_level=logging.ERROR,
+            log_to_driver=False,
+            runtime_env={"env_vars": ONE_THREAD},
+        )
 
     def _check_placement(self, stage: str) -> None:
         import ray
@@ -142,6 +139,20 @@ class _Worker:
         if self._compute is None:
             self._compute = work.open()
         return make(work, self._compute, part, out)
+
+
+def _check_answers(address: str) -> None:
+    """Ray itself tries an address that nobody answers at for minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not host:  # `auto`, or a name that only Ray understands
+        return
+    try:
+        socket.create_connection((host, int(port)), timeout=10).close()
+    except (OSError, ValueError):
+        raise PipelineError(
+            f"no Ray cluster answers at '{address}'; start one (`ray start --head`), or leave "
+            f"execution.ray_address and RAY_ADDRESS empty"
+        ) from None
 
 
 def _gpus_here() -> int:

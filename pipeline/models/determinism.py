@@ -1,7 +1,8 @@
-"""One result from torch: one thread, deterministic kernels, its random state seeded and put back."""
+"""One result from torch: one thread, deterministic kernels, seeded, and all put back."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -11,18 +12,21 @@ from pipeline.randomness import entropy
 
 
 @contextmanager
-def deterministic(
-    seed: int, purpose: str, device: torch.device = torch.device("cpu")
-) -> Iterator[None]:
+def deterministic(seed: int, purpose: str, device: torch.device | None = None) -> Iterator[None]:
     """Inside, torch's numbers depend on (seed, purpose) alone; afterwards all is as before.
 
-    Initial weights and dropout draw from torch's own generators, which know no argument.
+    Initial weights and dropout draw from torch's own generators, which take no argument.
     """
     threads = torch.get_num_threads()
     strict = torch.are_deterministic_algorithms_enabled()
-    devices = [device] if device.type == "cuda" else []
-    with torch.random.fork_rng(devices):
-        torch.manual_seed(entropy(seed, purpose) & 0x7FFF_FFFF_FFFF_FFFF)
+    on_gpu = device is not None and device.type == "cuda"
+    if on_gpu:  # cuBLAS reads it when it starts, and is not deterministic without it
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    with (
+        torch.random.fork_rng([device] if on_gpu else []),
+        torch.backends.cudnn.flags(benchmark=False, deterministic=True, allow_tf32=False),
+    ):
+        torch.manual_seed(entropy(seed, purpose) % 2**63)
         torch.set_num_threads(1)
         torch.use_deterministic_algorithms(True)
         try:

@@ -68,7 +68,7 @@ def evaluate(
             rng = generator(seed, "bootstrap", task, split.name)
             found.metrics[task][split.name] = {
                 **figures(given, options, rng),
-                "unseen": int((~split.examples.present.any(1)).sum()),
+                "unseen": int((~split.examples.seen).sum()),
                 "majority": _majority(given, int(model.priors[task].argmax())),
             }
             found.predictions += _predictions(name, split, task, classes, probabilities[task])
@@ -157,7 +157,7 @@ def _natural(examples: Examples, task: str, given: Answers) -> Iterator[dict[str
     """Examples that have exactly a subset of the modalities, as they are."""
     has = examples.has[examples.targets[task] >= 0]
     for subset in ((), *_subsets(examples.modalities)):
-        exactly = (has == [m in subset for m in examples.modalities]).all(1)
+        exactly = np.all(has == [m in subset for m in examples.modalities], axis=1)
         if exactly.any():
             yield {"kind": "natural", "subset": _name(subset), **_brief(given.take(exactly))}
 
@@ -166,7 +166,7 @@ def _masked(
     examples: Examples, task: str, probabilities: Mapping[tuple[str, ...], np.ndarray]
 ) -> Iterator[dict[str, Any]]:
     """Examples that have all modalities, with only a subset shown."""
-    full = examples.has.all(1)[examples.targets[task] >= 0]
+    full = np.all(examples.has, axis=1)[examples.targets[task] >= 0]
     if full.any():
         for subset, each in probabilities.items():
             some = answers(examples, task, each).take(full)

@@ -15,13 +15,18 @@ if TYPE_CHECKING:
 class Joined(Protocol):
     """Samples with their features at one view, as the store joins them."""
 
-    sample_ids: Sequence[str]
-    component: np.ndarray
-    split: np.ndarray
-    targets: Mapping[str, np.ndarray]
-    values: Mapping[str, np.ndarray]
-    lengths: Mapping[str, np.ndarray]
-    present: Mapping[str, np.ndarray]
+    @property
+    def sample_ids(self) -> Sequence[str]: ...
+    @property
+    def component(self) -> np.ndarray: ...
+    @property
+    def targets(self) -> Mapping[str, np.ndarray]: ...
+    @property
+    def values(self) -> Mapping[str, np.ndarray]: ...
+    @property
+    def lengths(self) -> Mapping[str, np.ndarray]: ...
+    @property
+    def present(self) -> Mapping[str, np.ndarray]: ...
 
 
 @dataclass(frozen=True)
@@ -68,6 +73,13 @@ class Examples:
     def modalities(self) -> tuple[str, ...]:
         """Modalities of the sets, sorted."""
         return tuple(sorted({one.modality for one in self.sets}))
+
+    @property
+    def seen(self) -> np.ndarray:
+        """bool (n,): which examples have anything present."""
+        import numpy as np
+
+        return np.asarray(self.present.any(1))
 
     @property
     def has(self) -> np.ndarray:

@@ -109,15 +109,16 @@ def bin_of(confidence: np.ndarray, bins: int) -> np.ndarray:
     """Bin m of equal-width bins (m/bins, (m+1)/bins] for each confidence; 0 falls in the first."""
     import numpy as np
 
-    return np.clip(np.ceil(confidence.astype(np.float64) * bins) - 1, 0, bins - 1).astype(np.int64)
+    place = np.ceil(confidence.astype(np.float64) * bins) - 1
+    return np.asarray(place.clip(0, bins - 1), dtype=np.int64)
 
 
 def calibration_error(sums: np.ndarray) -> np.ndarray:
     """Expected calibration error from sums a bin: (…, bins, 3) of count, confidence, correct → (…).
 
-    Σ count/n · |accuracy − confidence| (Naeini et al. 2015; Guo et al. 2017, arXiv:1706.04599).
+    Σ count/n · |accuracy - confidence| (Naeini et al. 2015; Guo et al. 2017, arXiv:1706.04599).
     """
-    gaps = abs(sums[..., 2] - sums[..., 1]).sum(-1)
+    gaps: np.ndarray = abs(sums[..., 2] - sums[..., 1]).sum(-1)
     return _ratio(gaps, sums[..., 0].sum(-1))
 
 
@@ -136,4 +137,5 @@ def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
     above, below = np.broadcast_arrays(
         np.asarray(above, dtype=np.float64), np.asarray(below, dtype=np.float64)
     )
-    return np.divide(above, below, out=np.zeros_like(above), where=below > 0)
+    ratio: np.ndarray = np.divide(above, below, out=np.zeros_like(above), where=below > 0)
+    return ratio

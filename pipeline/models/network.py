@@ -30,7 +30,9 @@ class Network(nn.Module):
         super().__init__()
         self.names = [one.name for one in sets]
         self.tasks = list(classes)
-        self.towers = nn.ModuleList(Tower(one.shape, options.tower) for one in sets)
+        towers = [Tower(one.shape, options.tower) for one in sets]
+        self.by_name = dict(zip(self.names, towers, strict=True))
+        self.towers = nn.ModuleList(towers)
         module = registry.load(FUSIONS, options.fusion)
         fusion = module.Fusion(
             len(sets), options.tower.width, module.Options(**options.fusion_options)
@@ -48,12 +50,16 @@ class Network(nn.Module):
         Whatever stands in an absent set is not looked at.
         """
         tokens = []
-        for i, (name, tower) in enumerate(zip(self.names, self.towers, strict=True)):
+        for i, (name, tower) in enumerate(self.by_name.items()):
             array = values[name]
             shown = present[:, i].view(-1, *[1] * (array.ndim - 1))
             tokens.append(tower(array.where(shown, 0.0), lengths[name]))
         fused = self.fuse(torch.stack(tokens, 1), present)
         return {task: head(fused) for task, head in zip(self.tasks, self.heads, strict=True)}
+
+    def standardise(self, name: str, mean: Tensor, deviation: Tensor) -> None:
+        """Tell the tower of a feature set its statistics, (bands,) each."""
+        self.by_name[name].standardise(mean, deviation)
 
     def size(self) -> int:
         """Number of trained parameters."""

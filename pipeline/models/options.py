@@ -16,24 +16,28 @@ FUSIONS = "models/fusion"
 class TowerOptions(Options):
     """The network of one feature set, the same for all sets of a model."""
 
-    hidden: int = Field(256, ge=1, le=8192, description="numbers of the hidden layer")
-    width: int = Field(128, ge=1, le=4096, description="numbers of the token that comes out")
-    dropout: float = Field(0.3, ge=0, lt=1, description="share of the hidden layer dropped")
-    input_dropout: float = Field(0.1, ge=0, lt=1, description="share of the features dropped")
+    hidden: int = Field(default=256, ge=1, le=8192, description="numbers of the hidden layer")
+    width: int = Field(
+        default=128, ge=1, le=4096, description="numbers of the token that comes out"
+    )
+    dropout: float = Field(default=0.3, ge=0, lt=1, description="share of the hidden layer dropped")
+    input_dropout: float = Field(
+        default=0.1, ge=0, lt=1, description="share of the features dropped"
+    )
     sequence: Literal["convolution", "gru"] = Field(
-        "convolution", description="the network that reads a feature set of frames"
+        default="convolution", description="the network that reads a feature set of frames"
     )
 
 
 class TaskOptions(Options):
     """How much one target counts in the loss, and how its examples are weighed."""
 
-    weight: float = Field(1.0, gt=0, le=1000, description="factor of this task's loss")
+    weight: float = Field(default=1.0, gt=0, le=1000, description="factor of this task's loss")
     classes: Literal["balanced", "as_is"] = Field(
-        "balanced", description="whether each class, or each example, counts the same"
+        default="balanced", description="whether each class, or each example, counts the same"
     )
     examples: Literal["component", "sample"] = Field(
-        "sample",
+        default="sample",
         description="what counts as one example: a component, whose samples then share its "
         "weight, suits a target that is the same for all of them; a sample, any other",
     )
@@ -43,31 +47,43 @@ class ModelOptions(Options):
     """One model: which feature sets it reads, how it joins them, how it is trained."""
 
     features: tuple[str, ...] = Field(min_length=1, description="names of feature sets")
-    fusion: str = Field("none", description="file name in pipeline/models/fusion")
+    fusion: str = Field(default="none", description="file name in pipeline/models/fusion")
     fusion_options: dict[str, Any] = Field(
         default_factory=dict, description="the fusion's own knobs"
     )
-    tower: TowerOptions = Field(TowerOptions(), description="the network of each feature set")
+    tower: TowerOptions = Field(
+        default_factory=TowerOptions, description="the network of each feature set"
+    )
     tasks: dict[str, TaskOptions] = Field(min_length=1, description="targets to learn, by name")
     primary: str = Field(description="the task that early stopping and the leaderboard look at")
     modality_dropout: float = Field(
-        0.2, ge=0, lt=1, description="chance that training hides a modality of an example"
+        default=0.2, ge=0, lt=1, description="chance that training hides a modality of an example"
     )
-    views: int = Field(0, ge=0, le=100, description="augmented views that training draws from")
-    epochs: int = Field(60, ge=1, le=10_000, description="passes over the train split at most")
+    views: int = Field(
+        default=0, ge=0, le=100, description="augmented views that training draws from"
+    )
+    epochs: int = Field(
+        default=60, ge=1, le=10_000, description="passes over the train split at most"
+    )
     patience: int = Field(
-        10, ge=1, le=10_000, description="epochs without a better validation before it stops"
+        default=10,
+        ge=1,
+        le=10_000,
+        description="epochs without a better validation before it stops",
     )
     monitor: Literal["macro_f1", "loss"] = Field(
-        "macro_f1", description="what of the primary task on the validation split must get better"
+        default="macro_f1",
+        description="what of the primary task on the validation split must get better",
     )
-    batch_size: int = Field(128, ge=1, le=65_536, description="examples a step")
-    learning_rate: float = Field(1e-3, gt=0, le=1, description="AdamW's step size at its peak")
-    weight_decay: float = Field(1e-2, ge=0, le=10, description="AdamW's decay")
+    batch_size: int = Field(default=128, ge=1, le=65_536, description="examples a step")
+    learning_rate: float = Field(
+        default=1e-3, gt=0, le=1, description="AdamW's step size at its peak"
+    )
+    weight_decay: float = Field(default=1e-2, ge=0, le=10, description="AdamW's decay")
     label_smoothing: float = Field(
-        0.1, ge=0, lt=1, description="probability spread evenly over the classes"
+        default=0.1, ge=0, lt=1, description="probability spread evenly over the classes"
     )
-    device: Literal["cpu", "cuda"] = Field("cpu", description="where training computes")
+    device: Literal["cpu", "cuda"] = Field(default="cpu", description="where training computes")
 
     @model_validator(mode="before")
     @classmethod
@@ -105,10 +121,12 @@ class EvaluationOptions(Options):
     """How models are measured."""
 
     resamples: int = Field(
-        1000, ge=100, le=100_000, description="bootstrap resamples over components"
+        default=1000, ge=100, le=100_000, description="bootstrap resamples over components"
     )
-    confidence: float = Field(0.95, gt=0, lt=1, description="mass of the intervals")
-    bins: int = Field(15, ge=1, le=1000, description="equal-width bins of the calibration error")
+    confidence: float = Field(default=0.95, gt=0, lt=1, description="mass of the intervals")
+    bins: int = Field(
+        default=15, ge=1, le=1000, description="equal-width bins of the calibration error"
+    )
     group_by: tuple[str, ...] = Field(
-        (), description="targets or attributes by whose values the test is cut"
+        default=(), description="targets or attributes by whose values the test is cut"
     )

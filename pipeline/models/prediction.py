@@ -30,13 +30,14 @@ def predict(
     """
     import numpy as np
 
+    if not len(examples):
+        return {task: np.empty((0, len(priors[task])), np.float32) for task in network.tasks}
     shown = examples.present
     if modalities is not None:
         shown = shown & np.array([one.modality in modalities for one in examples.sets])
-    found: dict[str, list[np.ndarray]] = {task: [] for task in network.tasks}
-    for task, each in logits(network, Tensors(examples, _device(network)), shown).items():
-        found[task] = each.softmax(1).cpu().numpy()
-    blind = ~shown.any(1)
+    outputs = logits(network, Tensors(examples, _device(network)), shown)
+    found = {task: each.softmax(1).cpu().numpy() for task, each in outputs.items()}
+    blind = ~np.any(shown, axis=1)
     for task, probabilities in found.items():
         probabilities[blind] = priors[task]
     return found

@@ -52,8 +52,8 @@ def train(
     PipelineError
         A split holds nothing to learn from or to stop by, or the loss is no longer a number.
     """
-    seen = training.take(training.present.any(1))
-    judged = validation.take(validation.present.any(1))
+    seen = training.take(training.seen)
+    judged = validation.take(validation.seen)
     for split, some in (("train", seen), ("validation", judged)):
         if not (some.targets[options.primary] >= 0).any():
             raise PipelineError(
@@ -63,9 +63,9 @@ def train(
     counts = {task: len(names) for task, names in classes.items()}
     with deterministic(seed, "train", device):
         network = Network(seen.sets, counts, options)
-        for one, tower in zip(seen.sets, network.towers, strict=True):
-            mean, deviation = statistics(seen, one.name)
-            tower.standardise(torch.from_numpy(mean), torch.from_numpy(deviation))
+        for name in network.names:
+            mean, deviation = statistics(seen, name)
+            network.standardise(name, torch.from_numpy(mean), torch.from_numpy(deviation))
         network.to(device)
         judge = Validation(judged, counts, options, device)
         best_epoch, curves = _fit(network, seen, judge, options, seed, device)
@@ -77,7 +77,7 @@ def prior(targets: np.ndarray, classes: int) -> np.ndarray:
     """How common each class is: float32 (classes,); all the same if there are no targets."""
     count = np.bincount(targets[targets >= 0], minlength=classes).astype(np.float64)
     count = count if count.any() else np.ones(classes)
-    return (count / count.sum()).astype(np.float32)
+    return np.asarray(count / count.sum(), dtype=np.float32)
 
 
 def _fit(
@@ -116,7 +116,7 @@ def _fit(
             )
             stacked = torch.stack(list(losses.values()))
             optimizer.zero_grad()
-            stacked.sum().backward()
+            stacked.sum().backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             schedule.step()
             total += stacked.detach().cpu().double() * len(rows)

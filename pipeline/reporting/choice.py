@@ -43,7 +43,7 @@ def choose(inputs: Inputs) -> Choice | None:
 def score(model: Model, task: str, split: str, metric: str = "macro_f1") -> float | None:
     """One figure of a model, or None where it was not measured."""
     figure = model.tasks.get(task, {}).get(split, {}).get(metric)
-    return None if figure is None or figure["value"] is None else float(figure["value"])
+    return None if figure is None else float(figure["value"])
 
 
 def ranked(models: Sequence[Model], task: str, split: str) -> list[Model]:

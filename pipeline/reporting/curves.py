@@ -29,7 +29,7 @@ def _panels(model: Model) -> list[dict[str, Any]]:
     for name, points in model.curves.items():
         words = name.split("/")
         split = next((word for word in words if word in SPLITS), "validation")
-        metric = " ".join(word for word in words if word not in {*SPLITS, "metrics"})
+        metric = " ".join(word for word in words if word not in SPLITS)
         charts.setdefault(metric, {})[split] = points
     return [
         {

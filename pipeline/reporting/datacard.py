@@ -38,11 +38,22 @@ def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
         "licences": _counted(row["licence"] or "not stated" for row in rows),
         "origins": _counted(f"{row['source']} / {row['batch']}" for row in rows),
         "spreads": _spreads(inputs),
-        "own_counts": [
-            (name, list(_flat(counts)))
-            for name in ("ingest", "curated")
-            if (counts := inputs.counts(name))
+        "batches": [
+            (f"{source} / {batch}", counts)
+            for source, batches in inputs.counts("ingest").items()
+            for batch, counts in batches.items()
         ],
+        "set_aside": [
+            (target, name, counts)
+            for target, classes in inputs.counts("curated").get("set_aside", {}).items()
+            for name, counts in classes.items()
+        ],
+        "ties": [
+            (modality, how, n)
+            for modality, kinds in inputs.counts("curated").get("ties", {}).items()
+            for how, n in kinds.items()
+        ],
+        "largest": inputs.counts("curated").get("largest", []),
     }
 
 
@@ -101,13 +112,3 @@ def _spreads(inputs: Inputs) -> list[dict[str, Any]]:
 def _counted(values: Any) -> list[tuple[str, int]]:
     return sorted(Counter(values).items(), key=lambda item: (-item[1], item[0]))
 
-
-def _flat(value: Any, path: str = "") -> Any:
-    """A stage's own counts, (words, value) each, its nesting as words."""
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            yield from _flat(inner, f"{path} › {key}" if path else str(key))
-    elif isinstance(value, list):
-        yield path, ", ".join(str(item) for item in value) or "none"
-    else:
-        yield path, value

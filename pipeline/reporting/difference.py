@@ -21,7 +21,7 @@ from pipeline.reporting.inputs import Model
 
 @dataclass(frozen=True)
 class Difference:
-    """Of macro-F1: `value` with its 95 % interval, over samples that both models predicted."""
+    """Of macro-F1: `value` with its interval, over samples that both models predicted."""
 
     value: float
     low: float
@@ -31,7 +31,12 @@ class Difference:
 
 
 def difference(
-    model: Model, other: Model, task: str, components: Mapping[str, str], draws: int
+    model: Model,
+    other: Model,
+    task: str,
+    components: Mapping[str, str],
+    draws: int,
+    confidence: float,
 ) -> Difference | None:
     """Macro-F1 of `model` less that of `other` on the test split; None without common samples.
 
@@ -41,6 +46,8 @@ def difference(
         Sample id → component.
     draws:
         Resamples.
+    confidence:
+        Mass of the interval, 0 to 1.
     """
     first, second = _answers(model, task), _answers(other, task)
     common = sorted(first.keys() & second.keys() & components.keys())
@@ -56,7 +63,7 @@ def difference(
     counts = resample(generator(0, "report", "difference", task), len(groups), draws)
     once = np.ones((1, len(groups)))
     value = _macro_f1(once, cells[0]) - _macro_f1(once, cells[1])
-    low, high = interval(_macro_f1(counts, cells[0]) - _macro_f1(counts, cells[1]), 0.95)
+    low, high = interval(_macro_f1(counts, cells[0]) - _macro_f1(counts, cells[1]), confidence)
     return Difference(float(value[0]), low, high, len(common), len(groups))
 
 

@@ -27,11 +27,15 @@ class Absent:
 
 @dataclass(frozen=True)
 class Model:
-    """A trained model and its evaluation; what was not written is empty."""
+    """A trained model and its evaluation; what was not written is empty.
+
+    `order` lists all modalities as the params do.
+    """
 
     name: str
     trained: Path
     evaluated: Path
+    order: Sequence[str]
 
     @cached_property
     def card(self) -> dict[str, Any]:
@@ -57,9 +61,9 @@ class Model:
 
     @cached_property
     def modalities(self) -> tuple[str, ...]:
-        """The modalities of its feature sets, sorted."""
-        sets = self.card.get("features", {}).values()
-        return tuple(sorted({feature["modality"] for feature in sets}))
+        """The modalities of its feature sets, in the order of params."""
+        seen = {feature["modality"] for feature in self.card.get("features", {}).values()}
+        return tuple(modality for modality in self.order if modality in seen)
 
     @cached_property
     def predictions(self) -> list[dict[str, Any]]:
@@ -73,8 +77,8 @@ class Model:
 
     @cached_property
     def curves(self) -> dict[str, list[tuple[float, float]]]:
-        """Metric, as DVCLive names it ("train/loss"), → (step, value) pairs."""
-        folder = self.trained / "curves"
+        """Metric, as DVCLive names it ("train/loss"), → (epoch, value) pairs, epochs from 0."""
+        folder = self.trained / "curves" / "plots" / "metrics"
         found = {}
         for path in sorted(folder.rglob("*.tsv")):
             with path.open(newline="") as file:
@@ -148,7 +152,9 @@ class Inputs:
     targets:
         Target → kind.
     params_digest:
-        Digest of the whole of params.
+        Digest of the params that change outputs.
+    confidence:
+        Mass of the intervals in the metrics, 0 to 1.
     """
 
     root: Path
@@ -157,12 +163,18 @@ class Inputs:
     features: Mapping[str, str]
     targets: Mapping[str, str]
     params_digest: str
+    confidence: float = 0.95
 
     @cached_property
     def evaluated(self) -> list[Model]:
         """The models that were evaluated."""
         found = [
-            Model(name, self.root / "models" / name, self.root / "evaluation" / name)
+            Model(
+                name,
+                self.root / "models" / name,
+                self.root / "evaluation" / name,
+                self.modalities,
+            )
             for name in self.models
         ]
         return [model for model in found if model.tasks]
@@ -179,7 +191,7 @@ class Inputs:
             "curated",
         ]
         found = [Stage(name, self.root / name) for name in names]
-        return [stage for stage in found if parts.exists(stage.out)]
+        return [stage for stage in found if (stage.out / parts.MANIFEST).is_file()]
 
     def stage(self, name: str) -> Stage | None:
         return next((stage for stage in self.stages if stage.name == name), None)

@@ -47,6 +47,7 @@ def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
                 "n": figures[0].get("n"),
                 "components": figures[0].get("components"),
                 "axis": axis(scale),
+                "majority": figures[0].get("majority", {}).get("macro_f1"),
                 "rows": [
                     {
                         "model": model,
@@ -66,6 +67,7 @@ def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
     return {
         "choice": choice,
         "boards": boards,
+        "confidence": inputs.confidence,
         "columns": {
             key: title
             for key, title in COLUMNS.items()

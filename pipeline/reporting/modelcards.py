@@ -26,6 +26,7 @@ def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
                 "tasks": [(task, len(names)) for task, names in model.classes.items()],
                 "options": list(_flat(model.card.get("options", {}))),
                 "parameters": model.card.get("parameters"),
+                "epochs": model.card.get("epochs"),
                 "best_epoch": model.card.get("best_epoch"),
                 "test": score(model, choice.task, "test"),
                 "validation": score(model, choice.task, "validation"),

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from pipeline import parts, registry
+from pipeline.reporting.format import spoken
 from pipeline.reporting.inputs import Absent, Inputs
 from pipeline.reporting.options import Options
 from pipeline.reporting.pick import by_digest, spread
@@ -61,10 +62,11 @@ def _choose(inputs: Inputs, modality: str, digests: Iterable[str], most: int) ->
 
 
 def _step(operation: dict[str, Any]) -> str:
-    """One operation of a recipe in words: "rotate 7.25"."""
+    """One operation of a recipe in words: "rotate: degrees 7.25"."""
     details = [
-        f"{value:.3g}" if isinstance(value, float) else str(value)
+        f"{spoken(key)} {value:.3g}" if isinstance(value, float) else f"{spoken(key)} {value}"
         for key, value in operation.items()
-        if key not in {"op", "seed"} and not isinstance(value, list | dict)
+        if key not in {"op", "seed"}
     ]
-    return " ".join([str(operation.get("op", "")).replace("_", " "), *details])
+    name = spoken(str(operation["op"]))
+    return f"{name}: {', '.join(details)}" if details else name

@@ -10,7 +10,7 @@ from pipeline.reporting.options import Options
 from pipeline.reporting.plots.rows import bar
 
 KINDS = {
-    "masked": "Every test sample, with only these modalities left",
+    "masked": "Test samples that have all modalities, with only these left",
     "natural": "Only the test samples that have just these modalities",
 }
 

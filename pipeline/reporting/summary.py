@@ -17,15 +17,16 @@ def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
     gain = None
     if choice.fusion and choice.single:
         components = {row["sample_id"]: row["component"] for row in inputs.curated}
-        gain = difference(choice.fusion, choice.single, choice.task, components, options.draws)
+        gain = difference(choice.fusion, choice.single, choice.task, components, options.draws, inputs.confidence)
     return {
         "choice": choice,
         "gain": gain,
         "figures": {
-            model.name: model.tasks[choice.task].get("test", {})
+            model.name: test
             for model in (choice.fusion, choice.single)
-            if model is not None
+            if model is not None and "macro_f1" in (test := model.tasks[choice.task]["test"])
         },
+        "confidence": inputs.confidence,
         "samples": len(inputs.curated),
         "groups": len({row["group"] for row in inputs.curated}),
         "classes": len(choice.shown.classes.get(choice.task, [])),
@@ -34,6 +35,6 @@ def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
         "others": [
             (task, splits["test"])
             for task, splits in choice.shown.tasks.items()
-            if task != choice.task and "test" in splits
+            if task != choice.task and "macro_f1" in splits["test"]
         ],
     }

@@ -97,8 +97,8 @@ def _sample(row: Row, where: str, table: str, options: Options) -> Sample:
     if "text" in cells:
         if "text" in assets:
             raise Rejected("ambiguous", "the row has two contents for text")
-        data = _text(cells["text"]).encode(errors="surrogateescape")
-        assets["text"] = Inline(data, table)
+        # Bytes that are not UTF-8 go on as they stood there: cleaning mends or rejects them.
+        assets["text"] = Inline(_encode(cells, "text", errors="surrogateescape"), table)
     return Sample(
         sample_id=_utf8(cells, "sample_id") or "+".join(names) or where,
         group=_utf8(cells, "group"),
@@ -145,14 +145,14 @@ def _target(cells: Mapping[str, Any], column: str) -> str | float | None:
 
 def _utf8(cells: Mapping[str, Any], column: str) -> str | None:
     """A cell as text that is fit for every table, or None if it is empty."""
-    if column not in cells:
-        return None
-    text = _text(cells[column])
+    return _encode(cells, column).decode() if column in cells else None
+
+
+def _encode(cells: Mapping[str, Any], column: str, errors: str = "strict") -> bytes:
     try:
-        text.encode()
+        return _text(cells[column]).encode(errors=errors)
     except UnicodeEncodeError:
         raise Rejected("not_utf8", f"the column {column} is not UTF-8") from None
-    return text
 
 
 def _text(value: Any) -> str:

@@ -16,7 +16,7 @@ from pipeline.work.augment import Augment
 def run(params: Params, modality: str, root: Path = Path("data")) -> Summary:
     """Draw the recipes of views 1..k for every cleaned asset of one modality."""
     options = params.augment[modality]
-    print_ = fingerprint(
+    identity = fingerprint(
         f"augment/{modality}",
         ["pipeline.work.augment", f"pipeline.modalities.{modality}.augment"],
         {"seed": params.seed, **options.model_dump(mode="json", exclude={"views"})},
@@ -27,7 +27,7 @@ def run(params: Params, modality: str, root: Path = Path("data")) -> Summary:
         for digest in table["digest"].to_pylist()
         for view in range(1, options.views + 1)
     ]
-    planned = parts.plan(print_, rows, params.parts.mean_rows, params.parts.max_bytes)
-    work = Augment(modality, options, params.seed, print_)
+    planned = parts.plan(identity, rows, params.parts.mean_rows, params.parts.max_bytes)
+    work = Augment(modality, options, params.seed, identity)
     executor = chooser(params.execution)
     return parts.run(root / "augmented" / modality, work, planned, executor, reject_limit=0.0)

@@ -20,12 +20,12 @@ def run(params: Params, modality: str, root: Path = Path("data")) -> Summary:
     """Decode, check and normalise every asset of one modality."""
     options = params.clean[modality].options
     module = load(f"modalities/{modality}", "clean")
-    print_ = fingerprint(
+    identity = fingerprint(
         f"clean/{modality}",
         ["pipeline.work.clean", module.__name__, f"pipeline.modalities.{modality}.content"],
         options.model_dump(mode="json"),
     )
-    work = Clean(modality, options, (root / "raw").absolute(), print_)
+    work = Clean(modality, options, (root / "raw").absolute(), identity)
     rows = [
         Row(
             digest=asset["digest"],
@@ -38,7 +38,7 @@ def run(params: Params, modality: str, root: Path = Path("data")) -> Summary:
         for entry, table in parts.read_each(root / "assets" / modality, COLUMNS)
         for asset in table.to_pylist()
     ]
-    planned = parts.plan(print_, rows, params.parts.mean_rows, params.parts.max_bytes)
+    planned = parts.plan(identity, rows, params.parts.mean_rows, params.parts.max_bytes)
     executor = chooser(params.execution)
     limit = params.clean[modality].reject_limit
     return parts.run(root / "clean" / modality, work, planned, executor, limit)

@@ -63,12 +63,17 @@ def run(params: Params, item: str = "", root: Path = Path("data")) -> Summary:
     leaks.check(pa.Table.from_pylist(curation.records, schema=schema), cleaned, options)
 
     moved = _moved(root / "curated", {r["sample_id"]: r["split"] for r in curation.records})
+    # A row's key is its content: a change of options or of code that leaves the rows as they are
+    # leaves all that follows alone. So the key has only what writes them down.
+    about = fingerprint(
+        "curate",
+        ["pipeline.part", "pipeline.records"],
+        {"modalities": sorted(params.modalities), "targets": dict(sorted(params.targets.items()))},
+    )
     summary = tables.store(
         root / "curated",
         "curate",
-        # The rows are at hand and their content is their key: a change of options or code that
-        # leaves the rows as they are leaves all that follows alone.
-        fingerprint("curate", ["pipeline.part"], {}),
+        about,
         schema,
         [
             *(tables.record_row(record, record["sample_id"]) for record in curation.records),

@@ -1,4 +1,4 @@
-"""evaluate@model: data/models/<model> on the validation and test splits → data/evaluation/<model>."""
+"""evaluate@model: data/models/<model> on held-out splits → data/evaluation/<model>."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ def run(params: Params, name: str, root: Path = Path("data")) -> Summary:
     """Encode every cleaned asset and view of one modality with one encoder."""
     feature = params.features[name]
     encoder = load("encoders", feature.encoder)
-    print_ = fingerprint(
+    identity = fingerprint(
         f"extract/{feature.encoder}",
         [
             "pipeline.work.extract",
@@ -32,9 +32,9 @@ def run(params: Params, name: str, root: Path = Path("data")) -> Summary:
         encoder.weights(feature.options),
     )
     clean = root / "clean" / feature.modality
-    work = Extract(name, feature.encoder, feature.options, clean.absolute(), print_)
+    work = Extract(name, feature.encoder, feature.options, clean.absolute(), identity)
     rows = list(_rows(feature, root))
-    planned = parts.plan(print_, rows, params.parts.mean_rows, params.parts.max_bytes)
+    planned = parts.plan(identity, rows, params.parts.mean_rows, params.parts.max_bytes)
     executor = chooser(params.execution, getattr(feature.options, "device", "cpu"))
     return parts.run(
         root / "features" / name, work, planned, executor, reject_limit=feature.reject_limit

@@ -2,65 +2,77 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from dataclasses import fields, is_dataclass
 from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
 
 from pipeline import artifact
+from pipeline.digest import digest_json
 from pipeline.fingerprint import fingerprint
+from pipeline.params import Params
+from pipeline.parts import Summary
 from pipeline.reporting.inputs import Inputs
-from pipeline.reporting.options import Options
 from pipeline.reporting.shown import modules
 
 PAGE = "index.html"
+# Where data is fetched from and where work runs change no output, so no digest either.
+UNSEEN = ("fetch", "execution")
 
 
-def run(
-    root: Path,
-    options: Options,
-    models: Sequence[str],
-    modalities: Sequence[str],
-    features: Mapping[str, str],
-    targets: Mapping[str, str],
-    params_digest: str,
-) -> bool:
-    """Bring root/reports to the page of what is there now; True if it had to be made.
-
-    Parameters
-    ----------
-    root:
-        The data root (data/).
-    models, modalities:
-        Names from params.
-    features:
-        Feature set → modality.
-    targets:
-        Target → kind.
-    params_digest:
-        Digest of the whole of params, shown on the page.
-    """
+def run(params: Params, item: str = "", root: Path = Path("data")) -> Summary:
+    """Bring root/reports to the page of what is there now; stages that did not run are left out."""
     from pipeline.reporting.page import render, templates
 
-    inputs = Inputs(root, models, modalities, features, targets, params_digest)
-    shape = fingerprint(
+    inputs = Inputs(
+        root=root,
+        models=tuple(params.models),
+        modalities=params.modalities,
+        features=params.set_modalities,
+        targets=params.targets,
+        params_digest=params_digest(params),
+        confidence=params.evaluate.confidence,
+    )
+    print_ = fingerprint(
         "report",
         [
             "pipeline.reporting.page",
-            *modules(modalities),
-            *(f"pipeline.modalities.{name}.content" for name in modalities),
-            *(f"pipeline.modalities.{name}.augment" for name in modalities),
+            *modules(params.modalities),
+            *(f"pipeline.modalities.{name}.content" for name in params.modalities),
+            *(f"pipeline.modalities.{name}.augment" for name in params.modalities),
         ],
         {
-            **options.model_dump(mode="json"),
-            "models": list(models),
-            "modalities": list(modalities),
-            "features": dict(features),
-            "targets": dict(targets),
-            "params": params_digest,
+            "report": params.report.model_dump(mode="json"),
+            "models": list(inputs.models),
+            "modalities": list(inputs.modalities),
+            "features": dict(inputs.features),
+            "targets": dict(inputs.targets),
+            "params": inputs.params_digest,
+            "confidence": inputs.confidence,
         },
         templates(),
     )
 
     def make(folder: Path) -> None:
-        (folder / PAGE).write_text(render(inputs, options), encoding="utf-8")
+        (folder / PAGE).write_text(render(inputs, params.report), encoding="utf-8")
 
-    return artifact.build(root / "reports", shape, inputs.digests(), make)
+    made = artifact.build(root / "reports", print_, inputs.digests(), make)
+    return Summary(planned=1, reused=int(not made), computed=int(made), rows=1)
+
+
+def params_digest(params: Params) -> str:
+    """Digest of all params that may change an output."""
+    return digest_json({f.name: _plain(getattr(params, f.name)) for f in fields(params)
+                        if f.name not in UNSEEN})  # fmt: skip
+
+
+def _plain(value: Any) -> Any:
+    """JSON-able: models and dataclasses as mappings."""
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
+    if is_dataclass(value):
+        return {f.name: _plain(getattr(value, f.name)) for f in fields(value)}
+    if isinstance(value, dict):
+        return {key: _plain(inner) for key, inner in value.items()}
+    return [_plain(inner) for inner in value] if isinstance(value, tuple) else value

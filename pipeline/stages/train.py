@@ -73,8 +73,7 @@ def _make(
     root: Path,
     inputs: Mapping[str, str],
 ) -> None:
-    import torch
-
+    from pipeline.device import torch_device
     from pipeline.models.examples import classes_of, examples
     from pipeline.models.saving import save
     from pipeline.models.training import train
@@ -85,12 +84,12 @@ def _make(
     whole = examples(views, sets, classes)
     training = whole.take(views[0].split == "train")
     validation = whole.take(views[0].split == "validation", views=1)
-    device = torch.device(options.device)
+    device = torch_device(options.device)
     trained = train(training, validation, classes, options, seed, device)
     samples = {
         name: {
-            "seen": int(some.present.any(1).sum()),
-            "unseen": int((~some.present.any(1)).sum()),
+            "seen": int(some.seen.sum()),
+            "unseen": int((~some.seen).sum()),
         }
         for name, some in (("train", training), ("validation", validation))
     }

@@ -112,14 +112,15 @@ def shift(content: Content, share: float) -> Content:
 
 def noise(content: Content, snr_db: float, colour: str, seed: int) -> Content:
     """White noise, or pink (3 dB less an octave up), `snr_db` below the clip's own RMS level."""
-    rng = np.random.Generator(np.random.PCG64(seed))
-    added = rng.standard_normal(len(content), np.float32)
-    if colour == "pink":
-        from scipy import fft
+    from scipy import fft
 
+    size = fft.next_fast_len(len(content), real=True)
+    added = np.random.Generator(np.random.PCG64(seed)).standard_normal(size, np.float32)
+    if colour == "pink":
         spectrum = fft.rfft(added)
         spectrum /= np.sqrt(np.maximum(1, np.arange(len(spectrum), dtype=np.float32)))
-        added = fft.irfft(spectrum, len(content))
+        added = fft.irfft(spectrum, size)
+    added = added[: len(content)]
     wanted = np.sqrt(np.mean(np.square(content))) * 10 ** (-snr_db / 20)
     made = np.sqrt(np.mean(np.square(added)))
     return content + added * np.float32(wanted / max(made, np.finfo(np.float32).tiny))

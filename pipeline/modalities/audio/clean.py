@@ -15,7 +15,7 @@ from pipeline.modalities.audio.trim import bounds, frame_powers
 from pipeline.options import Options as Base
 
 # CPU milliseconds a clip of 1.5 s takes, most of it decoding.
-COST_MS = 3.0
+COST_MS = 2.8
 
 # Of the file: duration (s), sampling_rate (Hz), channels, peak (1 is full scale), clipped (share of
 # samples at full scale). Of the cleaning: trimmed (s cut off), rms_dbfs (level of what is left,
@@ -56,7 +56,7 @@ class Options(Base):
         description="a file whose loudest 32 ms lie below is silent, in dB of full scale (RMS)",
     )
     trim_db: float = Field(
-        default=40.0,
+        default=30.0,
         gt=0,
         le=120,
         description="ends this many dB below the loudest 32 ms are cut off as silence",

@@ -49,8 +49,8 @@ def decode(data: bytes, max_seconds: float, max_channels: int) -> Recording:
     if _cut(data):
         raise Rejected("truncated", "the file ends before its own container says that it does")
     try:
-        file = soundfile.SoundFile(io.BytesIO(data))
-    except (soundfile.LibsndfileError, TypeError):
+        file = soundfile.SoundFile(_File(data))
+    except soundfile.LibsndfileError:
         raise Rejected("undecodable", "the bytes are not a sound file of a known format") from None
     with file:
         _check(file, max_seconds, max_channels)
@@ -61,6 +61,19 @@ def decode(data: bytes, max_seconds: float, max_channels: int) -> Recording:
         if len(samples) < file.frames - (MP3_SLACK if file.format == "MP3" else 0):
             raise Rejected("truncated", "the sound is shorter than its header says")
         return Recording(samples, file.samplerate)
+
+
+class _File(io.BytesIO):
+    """Bytes in which a seek to before their start goes nowhere, as a damaged header may ask for.
+
+    Raised inside libsndfile's callback, the error would be printed and change nothing.
+    """
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        try:
+            return super().seek(offset, whence)
+        except ValueError:
+            return self.tell()
 
 
 def _check(file: soundfile.SoundFile, max_seconds: float, max_channels: int) -> None:

@@ -1,8 +1,10 @@
-"""Short-time spectra, clip by clip: one real FFT a clip, float32, on one thread.
+"""Short-time spectra and their inverse, clip by clip, on one thread, in librosa's conventions.
 
-SciPy's FFT transforms many frames at once and is several times faster here than NumPy's. Windows
-are periodic Hann, frames are centred on multiples of the hop and the ends padded with zeros, as
-librosa has them.
+Windows are periodic Hann, frames are centred on multiples of the hop, the ends padded with zeros.
+Transforms are made in float64 and kept in float32: a float32 transform loses the quiet bands, up to
+0.002 dB of those 80 dB below the loudest. A few frames are transformed at a time, because a whole
+clip's leave the cache and take two to three times as long; SciPy's FFT does many frames at once,
+NumPy's one by one.
 """
 
 from __future__ import annotations
@@ -15,12 +17,16 @@ import numpy.typing as npt
 Real = npt.NDArray[np.float32]
 Complex = npt.NDArray[np.complex64]
 
+# Samples transformed at a time: 128 KiB in float64.
+BLOCK = 16_384
+
 
 @functools.cache
-def hann(size: int) -> Real:
+def hann(size: int) -> npt.NDArray[np.float64]:
     """The periodic Hann window, shape (size,)."""
     turns = np.arange(size) / size
-    return (0.5 - 0.5 * np.cos(2 * np.pi * turns)).astype(np.float32)
+    window: npt.NDArray[np.float64] = 0.5 - 0.5 * np.cos(2 * np.pi * turns)
+    return window
 
 
 def stft(samples: Real, window: int, hop: int) -> Complex:
@@ -31,7 +37,11 @@ def stft(samples: Real, window: int, hop: int) -> Complex:
     padded = np.zeros(len(samples) + 2 * half, np.float32)
     padded[half : half + len(samples)] = samples
     frames = np.lib.stride_tricks.sliding_window_view(padded, window)[::hop]
-    spectrum: Complex = fft.rfft(frames * hann(window), overwrite_x=True)
+    spectrum = np.empty((len(frames), half + 1), np.complex64)
+    step = max(1, BLOCK // window)
+    for start in range(0, len(frames), step):
+        block = frames[start : start + step] * hann(window)
+        spectrum[start : start + step] = fft.rfft(block, overwrite_x=True)
     return spectrum
 
 
@@ -45,9 +55,9 @@ def istft(spectrum: Complex, hop: int, length: int) -> Real:
 
     frames = fft.irfft(spectrum)
     count, window = frames.shape
-    frames *= hann(window)
+    frames *= hann(window).astype(np.float32)
     overlap = window // hop
-    weights = (hann(window) ** 2).reshape(overlap, hop)
+    weights = np.square(hann(window), dtype=np.float32).reshape(overlap, hop)
     total = np.zeros((count + overlap - 1, hop), np.float32)
     norm = np.zeros_like(total)
     for part in range(overlap):

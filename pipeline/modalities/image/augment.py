@@ -140,7 +140,7 @@ def rotate(image: Image, degrees: float) -> Image:
 
 
 def scale(image: Image, factor: float, x: float, y: float) -> Image:
-    """Shrunk to `factor` on a canvas of the old size; `x`, `y` place it, 0 left or top, 1 the end."""
+    """Shrunk on a canvas of the old size; `x`, `y` place it, from 0 (left, top) to 1."""
     from pipeline.modalities.image.opencv import cv2
 
     height, width = image.shape[:2]

@@ -36,17 +36,17 @@ class Options(_Options):
         20.0, ge=1, description="longer ÷ shorter side; pictures above are rejected"
     )
     max_pixels: int = Field(
-        64_000_000, ge=1, description="width × height in pixels; larger files are not decoded"
+        64_000_000, ge=1, description="width times height in pixels; larger files are not decoded"
     )
     min_contrast: float = Field(
         1.0,
         ge=0,
         le=127.5,
-        description="grey levels (0–255): standard deviation, in the channel where it is largest, "
+        description="grey levels (0 to 255): standard deviation, in the channel where it is largest, "
         "under which a picture is rejected as blank",
     )
     svg_seconds: int = Field(
-        20, ge=1, le=600, description="CPU seconds that drawing one SVG may take"
+        10, ge=1, le=600, description="CPU seconds that drawing one SVG may take"
     )
 
 

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import numpy as np
-    from numpy.typing import NDArray
 
-    Image = NDArray[np.uint8]
+    Image = np.ndarray  # OpenCV's stubs know no narrower type
 
 
 def pack(content: Image) -> tuple[bytes, tuple[int, ...]]:

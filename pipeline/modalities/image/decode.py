@@ -39,7 +39,7 @@ def decode(data: bytes, max_pixels: int, vector_side: int, vector_seconds: int) 
     Parameters
     ----------
     max_pixels:
-        Largest width × height, read from the header before anything of that size is allocated.
+        Largest width times height, read from the header before anything of that size is allocated.
     vector_side:
         Longer side in pixels at which an SVG is drawn.
     vector_seconds:
@@ -83,7 +83,7 @@ def _pixels(data: bytes) -> np.ndarray:
 def opaque(image: np.ndarray) -> Image:
     """Grey, BGR or BGRA → RGB, with transparency laid on white, and white on black.
 
-    255 - (255 - colour) × alpha / 255 in saturating uint8 arithmetic, which rounds as floats do
+    255 - (255 - colour) * alpha / 255 in saturating uint8 arithmetic, which rounds as floats do
     and is an order of magnitude faster.
     """
     if image.ndim == 2:

@@ -1,7 +1,7 @@
 """A perceptual hash: pictures that look alike have hashes that differ in few bits.
 
 C. Zauner, "Implementation and Benchmarking of Perceptual Image Hash Functions" (2010), as pHash
-has it: grey, smoothed by a 7 × 7 mean, 32 × 32 pixels, cosine transform, the 8 × 8 lowest
+has it: grey, smoothed by a 7 by 7 mean, 32 by 32 pixels, cosine transform, the 8 by 8 lowest
 frequencies without the constant row and column, one bit each for being above their median.
 """
 

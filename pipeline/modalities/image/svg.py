@@ -13,12 +13,12 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
-from xml.etree.ElementTree import Element, ParseError, tostring
+from xml.etree.ElementTree import Element, tostring
 
 from pipeline.errors import Rejected
 from pipeline.modalities.image import svg_child
 
-MAX_BYTES = 8_000_000
+MAX_BYTES = 4_000_000
 MAX_DEPTH = 200
 _ROOT = "{http://www.w3.org/2000/svg}svg"
 _OUTSIDE = re.compile(r"@import|url\(\s*[\"']?\s*(?!#|data:)[^\s\"')]", re.IGNORECASE)
@@ -49,7 +49,7 @@ def closed_document(data: bytes) -> bytes:
     Embedded `data:` pictures are allowed, and so are links (`<a>`), which draw nothing.
     """
     from defusedxml.common import DefusedXmlException
-    from defusedxml.ElementTree import fromstring
+    from defusedxml.ElementTree import ParseError, fromstring
 
     if len(data) > MAX_BYTES:
         raise Rejected("too_complex", f"the SVG is larger than {MAX_BYTES} bytes")
@@ -63,7 +63,8 @@ def closed_document(data: bytes) -> bytes:
     if root.tag != _ROOT:
         raise Rejected("undecodable", "the file is XML, but not SVG")
     _check(root)
-    return tostring(root, encoding="utf-8")
+    document: bytes = tostring(root, encoding="utf-8")
+    return document
 
 
 def _check(root: Element) -> None:
@@ -122,9 +123,7 @@ class _Renderer:
             self._child = None
 
 
-def _ask(
-    child: subprocess.Popen[bytes], document: bytes, side: int, seconds: int
-) -> bytes | None:
+def _ask(child: subprocess.Popen[bytes], document: bytes, side: int, seconds: int) -> bytes | None:
     """The answer; None if the process died over it."""
     assert child.stdin is not None
     assert child.stdout is not None

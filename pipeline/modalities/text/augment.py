@@ -119,4 +119,5 @@ OPERATIONS: Mapping[str, Callable[[str, float, np.random.Generator], str]] = {
 
 def _some(share: float, of: int, rng: np.random.Generator) -> list[int]:
     """Distinct places below `of`, in random order: a share of them, at least one if there is."""
-    return rng.permutation(max(of, 0))[: max(1, round(share * of))].tolist()
+    places: list[int] = rng.permutation(max(of, 0)).tolist()
+    return places[: max(1, round(share * of))]

@@ -35,13 +35,17 @@ class Options(Base):
     @field_validator("fallback")
     @classmethod
     def _is_a_text_encoding(cls, name: str | None) -> str | None:
+        if name is None:
+            return None
         try:
-            known = name is None or isinstance(b"".decode(name), str)
+            b" ".decode(name)
         except LookupError:
-            known = False
-        if not known:
-            raise ValueError(f"'{name}' is no encoding that Python knows, such as cp1252 or koi8-r")
-        return name and codecs.lookup(name).name
+            raise ValueError(
+                f"'{name}' is no text encoding that Python knows, like cp1252"
+            ) from None
+        except UnicodeError:
+            pass  # It is known; a single byte is no character in it.
+        return codecs.lookup(name).name
 
 
 def clean(data: bytes, media_type: str, options: Options) -> tuple[str, dict[str, int | str]]:

@@ -44,5 +44,5 @@ def _decoded(data: bytes, encoding: str) -> str | None:
         import ftfy.bad_codecs  # noqa: F401 (registers the codec)
     try:
         return data.decode(encoding)
-    except UnicodeDecodeError:
+    except UnicodeError:
         return None

@@ -28,20 +28,17 @@ class Fusion:
 
         self.width = options.hidden
         self.rank = options.rank
-        self.layers = nn.Module()
-        self.layers.factors = nn.ModuleList(
-            nn.Linear(width, options.rank * options.hidden) for _ in range(sets)
-        )
-        for factor in self.layers.factors:
-            nn.init.ones_(
-                factor.bias
-            )  # near 1, so that a product of several neither dies nor grows
-        self.layers.norm = nn.LayerNorm(options.hidden)
+        factors = [nn.Linear(width, options.rank * options.hidden) for _ in range(sets)]
+        for factor in factors:  # near 1, so that a product of several neither dies nor grows
+            nn.init.ones_(factor.bias)
+        self.factors = nn.ModuleList(factors)
+        self.norm = nn.LayerNorm(options.hidden)
+        self.layers = nn.ModuleList([self.factors, self.norm])
 
     def fuse(self, tokens: Tensor, present: Tensor) -> Tensor:
         import torch
 
-        factors = torch.stack([f(tokens[:, i]) for i, f in enumerate(self.layers.factors)], 1)
+        factors = torch.stack([f(tokens[:, i]) for i, f in enumerate(self.factors)], 1)
         product = factors.where(present[..., None], 1.0).prod(1)
-        fused: Tensor = self.layers.norm(product.unflatten(1, (self.rank, self.width)).sum(1))
+        fused: Tensor = self.norm(product.view(-1, self.rank, self.width).sum(1))
         return fused

@@ -9,12 +9,12 @@ from __future__ import annotations
 import io
 from functools import cache
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 import soundfile
 
 from pipeline.modalities.audio.content import SAMPLING_RATE
+from pipeline.modalities.image.opencv import cv2
 from pipeline.reporting.media.image import webp
 from pipeline.reporting.shown import Shown, uri
 from pipeline.reporting.options import Options

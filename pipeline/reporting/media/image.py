@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.modalities.image.opencv import cv2
 from pipeline.reporting.shown import Shown, uri
 from pipeline.reporting.options import Options
 

@@ -18,7 +18,7 @@ def whisker(value: float, low: float, high: float, scale: Scale, mark: str = "")
     middle = HEIGHT / 2
     x, x1, x2 = (share(scale.place(v)) for v in (value, low, high))
     return drawing(
-        f"{percent(value)} %, 95 % interval {percent(low)} to {percent(high)} %",
+        f"{percent(value)} %, interval {percent(low)} to {percent(high)} %",
         *_grid(scale),
         tag("line", x1=x1, x2=x2, y1=middle, y2=middle, class_="whisker"),
         *(tag("line", x1=x, x2=x, y1=middle - 4, y2=middle + 4, class_="cap") for x in (x1, x2)),

@@ -6,6 +6,8 @@ import struct
 import numpy as np
 import pytest
 import soundfile
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pipeline.errors import Rejected
 from pipeline.modalities.audio.decode import Recording, decode
@@ -143,3 +145,22 @@ def test_a_flac_that_claims_days_or_does_not_say(total: int, reason: str) -> Non
     data[21] = data[21] & 0xF0 | total >> 32
     data[22:26] = struct.pack(">I", total & 0xFFFFFFFF)
     assert refusal(bytes(data)) == reason
+
+
+@settings(max_examples=150, deadline=None, derandomize=True)
+@given(
+    format=st.sampled_from(["OGG", "FLAC", "WAV", "AIFF", "MP3"]),
+    changes=st.lists(st.tuples(st.integers(0, 400), st.integers(0, 255)), min_size=1, max_size=5),
+)
+def test_damage_decodes_or_is_refused_and_raises_nothing_else(
+    format: str, changes: list[tuple[int, int]]
+) -> None:
+    data = bytearray(encoded(sine(0.1), format))
+    for place, value in changes:
+        data[place % len(data)] = value
+    try:
+        recording = decoded(bytes(data))
+    except Rejected:
+        return
+    assert recording.samples.ndim == 2
+    assert len(recording.samples) <= 30 * recording.sampling_rate

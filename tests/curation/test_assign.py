@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import pytest
+
+from pipeline.curation.curate import Curation, curate
+from pipeline.curation.options import Options
+from pipeline.errors import PipelineError
+from tests.curation.builders import TARGETS, assets_of, sample
+
+LOOSE = {"max_component_share": 1.0, "min_components_per_class": 1}
+
+
+def run(samples: list[dict[str, object]], **options: object) -> Curation:
+    everything = [*samples, *(sample(f"filler {n}") | {"audio": f"f{n}"} for n in range(20))]
+    return curate(everything, assets_of(everything), Options(**{**LOOSE, **options}), TARGETS, 0)
+
+
+def splits(curation: Curation) -> dict[str, str]:
+    return {
+        record["sample_id"]: record["split"]
+        for record in curation.records
+        if not record["sample_id"].startswith("filler")
+    }
+
+
+def test_a_given_split_is_kept_against_the_draw() -> None:
+    rows = [
+        sample(split, audio=split, split_given=split) for split in ("train", "validation", "test")
+    ]
+    for seed_like in range(3):
+        moved = [row | {"group": f"{row['group']} {seed_like}"} for row in rows]
+        curation = run(moved)
+        assert splits(curation) == {split: split for split in ("train", "validation", "test")}
+        assert curation.summary["given"]["kept"] == 3
+
+
+def test_a_sample_without_a_given_split_follows_its_component() -> None:
+    curation = run([sample("a", audio="x", split_given="validation"), sample("b", audio="x")])
+    assert splits(curation) == {"a": "validation", "b": "validation"}
+    assert curation.summary["given"] == {
+        "kept": 1, "followed": 1, "regrouped": 0, "regrouped_components": 0,
+    }  # fmt: skip
+
+
+TORN = [
+    sample("a", audio="x", split_given="train"),
+    sample("b", audio="x", split_given="test"),
+    sample("c", audio="x", split_given="train"),
+]
+
+
+def test_given_splits_that_tear_a_component_fail_naming_groups_and_assets() -> None:
+    with pytest.raises(PipelineError) as caught:
+        run(TORN)
+    told = str(caught.value)
+    assert "tear 1 components apart" in told
+    assert "train: s/a, s/c" in told
+    assert "test: s/b" in told
+    assert "audio:x joins 3 groups" in told
+    assert "curate.on_leak" in told
+
+
+def test_given_splits_that_tear_one_group_fail() -> None:
+    rows = [
+        sample("a", "g", audio="x", split_given="train"),
+        sample("b", "g", audio="y", split_given="test"),
+    ]
+    with pytest.raises(PipelineError, match="nothing but being one group"):
+        run(rows)
+
+
+def test_regrouped_components_go_to_what_is_held_out_and_are_counted() -> None:
+    curation = run(TORN, on_leak="regroup")
+    assert splits(curation) == {"a": "test", "b": "test", "c": "test"}
+    assert curation.summary["given"] == {
+        "kept": 1, "followed": 0, "regrouped": 2, "regrouped_components": 1,
+    }  # fmt: skip

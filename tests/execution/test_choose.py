@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+import pytest
+
+from pipeline.execution.choose import RAY_FROM_SECONDS, choose
+from pipeline.execution.local import Processes, Serial
+from pipeline.execution.options import ExecutionOptions
+from pipeline.execution.ray import RayExecutor
+
+
+@pytest.fixture(autouse=True)
+def no_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+
+
+def options(**given: object) -> ExecutionOptions:
+    return ExecutionOptions.model_validate({"workers": 2, **given})
+
+
+def test_little_work_stays_here_more_is_spread_much_goes_to_ray() -> None:
+    assert choose(options(), 0.1) == Serial()
+    assert choose(options(), 10.0) == Processes(2)
+    assert choose(options(), RAY_FROM_SECONDS) == RayExecutor(2)
+    assert choose(options(workers=1), 10.0) == Serial()
+
+
+def test_a_gpu_or_a_cluster_asks_for_ray(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert choose(options(gpus_per_worker=0.5), 0.1, "cuda") == RayExecutor(2, 0.5)
+    assert choose(options(ray_address="there:1"), 0.1) == RayExecutor(2, 0.0, "there:1")
+    monkeypatch.setenv("RAY_ADDRESS", "here:2")
+    assert choose(options(ray_address="there:1"), 0.1) == RayExecutor(2, 0.0, "here:2")
+
+
+def test_a_named_executor_is_taken() -> None:
+    assert choose(options(executor="serial"), 1e6) == Serial()
+    assert choose(options(executor="processes"), 0.0) == Processes(2)
+    assert choose(options(executor="ray"), 0.0) == RayExecutor(2)

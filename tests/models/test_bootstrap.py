@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pytest
+
+from pipeline.models.bootstrap import interval, replicates, resample
+from pipeline.models.metrics import SCORES, bin_of, calibration, calibration_error, scores
+from pipeline.randomness import generator
+
+
+def answers(n: int, components: int, classes: int):
+    rng = np.random.default_rng(3)
+    component = np.sort(rng.integers(0, components, n))
+    component[:components] = np.arange(components)
+    truth = component % classes
+    prediction = np.where(rng.random(n) < 0.6, truth, rng.integers(0, classes, n))
+    return component, truth, prediction, rng.random(n).astype(np.float32)
+
+
+def test_replicates_equal_a_plain_loop():
+    component, truth, prediction, confidence = answers(90, 12, 4)
+    counts = resample(np.random.default_rng(1), 12, 30)
+    found = replicates(
+        counts, component, truth, prediction, bin_of(confidence, 15), confidence, 4, 15
+    )
+    assert set(found) == {*SCORES, "ece"}
+    for i, drawn in enumerate(counts.astype(int)):
+        rows = np.concatenate(
+            [np.flatnonzero(component == c) for c in range(12) for _ in range(drawn[c])]
+        )
+        expected = scores(truth[rows], prediction[rows])
+        sums = calibration(confidence[rows], (truth == prediction)[rows], 15)
+        expected["ece"] = float(calibration_error(sums))
+        assert {name: float(found[name][i]) for name in found} == pytest.approx(expected)
+
+
+def test_a_resample_draws_as_many_components_as_there_are():
+    counts = resample(np.random.default_rng(0), 7, 500)
+    assert counts.shape == (500, 7)
+    assert (counts.sum(1) == 7).all()
+    np.testing.assert_allclose(counts.mean(0), 1, atol=0.15)
+
+
+def test_interval_is_of_percentiles():
+    assert interval(np.arange(1001.0), 0.95) == pytest.approx((25, 975))
+
+
+def test_dependent_samples_widen_the_interval():
+    component, truth, prediction, confidence = answers(400, 20, 4)
+    prediction = np.where(component % 2 == 0, truth, (truth + 1) % 4)  # all right or all wrong
+    widths = []
+    for members in (component, np.arange(400)):
+        counts = resample(generator(0, "test"), members.max() + 1, 500)
+        found = replicates(
+            counts, members, truth, prediction, bin_of(confidence, 15), confidence, 4, 15
+        )
+        low, high = interval(found["accuracy"], 0.95)
+        widths.append(high - low)
+    assert widths[0] > 2 * widths[1]
+
+
+def test_it_is_quick():
+    component, truth, prediction, confidence = answers(1500, 150, 60)
+    began = time.process_time()
+    counts = resample(generator(0, "test"), 150, 1000)
+    replicates(counts, component, truth, prediction, bin_of(confidence, 15), confidence, 60, 15)
+    assert time.process_time() - began < 2

@@ -1,0 +1,113 @@
+"""The synthetic world as curate and extract leave it on disk."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from pipeline import parts, tables
+from pipeline.digest import digest_bytes, digest_json
+from pipeline.execution.local import Serial
+from pipeline.fingerprint import Fingerprint, fingerprint
+from pipeline.models.options import EvaluationOptions, ModelOptions
+from pipeline.part import Compute, Part, Row
+from pipeline.records import Reject, curated_schema
+from pipeline.store.join import Joined
+from pipeline.store.layout import features_table, write_features
+from tests.models.synthetic import SETS, joined
+
+KINDS = {"category": "multiclass", "language": "multiclass"}
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A work whose rows bring their features along."""
+
+    fingerprint: Fingerprint
+    stage: str = "extract"
+    cost_ms: float = 0.0
+
+    def open(self) -> Compute:
+        return self._compute
+
+    def _compute(self, part: Part) -> tuple[pa.Table, list[Reject]]:
+        values = np.stack([row.spec for row in part.rows])
+        table = features_table(
+            [row.digest for row in part.rows],
+            [row.batch for row in part.rows],
+            [row.view for row in part.rows],
+            np.ones(len(values), np.int32),
+            values,
+        )
+        return table, []
+
+    def write(self, table: pa.Table, path: Path, metadata: dict[bytes, bytes]) -> None:
+        write_features(table, path, metadata)
+
+
+def asset(modality: str, sample: str) -> str:
+    return digest_bytes(f"{modality} {sample}".encode())
+
+
+def store_world(root: Path, views: int = 0) -> Joined:
+    world = joined()
+    store_curated(root, world)
+    for name in SETS:
+        store_features(root, name, [joined(view=v) for v in range(views + 1)])
+    return world
+
+
+def store_curated(root: Path, world: Joined) -> None:
+    records = [
+        {
+            "sample_id": sample,
+            "source": "synthetic",
+            "batch": "one",
+            "group": str(world.group[i]),
+            "component": str(world.component[i]),
+            "split": str(world.split[i]),
+            "attributes": list(world.attributes[i].items()),
+            "joined_by": [],
+            **{f"target.{name}": values[i] for name, values in world.targets.items()},
+            **{
+                modality: asset(modality, sample) if world.present[name][i] else None
+                for name, modality in SETS.items()
+            },
+        }
+        for i, sample in enumerate(world.sample_ids)
+    ]
+    print_ = fingerprint("curate", ["pipeline.digest"], {})
+    rows = [tables.record_row(record, record["sample_id"]) for record in records]
+    schema = curated_schema(SETS.values(), KINDS)  # type: ignore[arg-type]
+    tables.store(root / "curated", "curate", print_, schema, rows, 64, 2**20, 0.0)
+
+
+def store_features(root: Path, name: str, views: list[Joined]) -> None:
+    rows = [
+        Row(asset(SETS[name], sample), digest_json(values.tolist()), "synthetic", "one", 1, v, values)
+        for v, world in enumerate(views)
+        for sample, values, has in zip(
+            world.sample_ids, world.values[name], world.present[name], strict=True
+        )
+        if has
+    ]  # fmt: skip
+    work = Stored(fingerprint(f"extract/{name}", ["pipeline.digest"], {}))
+    planned = parts.plan(work.fingerprint, rows, 64, 2**20)
+    parts.run(root / "features" / name, work, planned, lambda _: Serial(), 0.0)
+
+
+def params(models: dict[str, ModelOptions], **changed: Any) -> Any:
+    """As much of Params as these stages read."""
+    given = {
+        "seed": 7,
+        "models": models,
+        "features": {name: SimpleNamespace(modality=modality) for name, modality in SETS.items()},
+        "targets": KINDS,
+        "evaluate": EvaluationOptions(resamples=100, group_by=("language", "voice")),
+    }
+    return SimpleNamespace(**{**given, **changed})

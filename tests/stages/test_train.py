@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from pipeline import artifact
+from pipeline.digest import digest_file
+from pipeline.errors import PipelineError
+from pipeline.stages.train import run
+from tests.models.synthetic import joined, options
+from tests.stages.stored import KINDS, params, store_curated, store_features, store_world
+
+ROOT = Path("data")
+OUT = ROOT / "models" / "m"
+CHOSEN = options(epochs=2)
+
+
+@pytest.fixture
+def world(inside):
+    return store_world(ROOT)
+
+
+def files(out: Path = OUT) -> dict[str, str]:
+    return {p.relative_to(out).as_posix(): digest_file(p) for p in out.rglob("*") if p.is_file()}
+
+
+def test_a_model_has_its_files(world):
+    summary = run(params({"m": CHOSEN}), "m")
+    assert (summary.computed, summary.rejected) == (1, 0)
+    assert summary.rows == (world.split != "test").sum()
+    assert {"manifest.json", "model.json", "model.safetensors"} <= set(files())
+    assert "curves/plots/metrics/validation/category/macro_f1.tsv" in files()
+    card = json.loads((OUT / "model.json").read_text())
+    assert card["features"]["words"] == {"modality": "text", "shape": [5]}
+    assert card["tasks"]["language"]["classes"] == ["de", "el", "fr"]
+    assert card["primary_task"] == "category"
+    assert card["parameters"] > 0
+    assert set(card["inputs"]) == {
+        "curated",
+        "features/pixels",
+        "features/spectrum",
+        "features/words",
+    }
+
+
+def test_curves_have_a_line_an_epoch(world):
+    run(params({"m": CHOSEN}), "m")
+    lines = (OUT / "curves/plots/metrics/train/category/loss.tsv").read_text().splitlines()
+    assert lines[0] == "step\tloss"
+    assert [line.split("\t")[0] for line in lines[1:]] == ["0", "1"]
+
+
+def test_nothing_is_written_elsewhere(world, monkeypatch):
+    """DVCLive is kept from writing beside its folder, in a git repository without commits too."""
+    import subprocess
+
+    subprocess.run(["git", "init", "-q", "."], check=True)
+    run(params({"m": CHOSEN}), "m")
+    assert {path.name for path in Path().iterdir()} == {".git", ".pipeline", "data"}
+    assert {path.name for path in (ROOT).iterdir()} == {"curated", "features", "models"}
+
+
+def test_the_same_again_computes_nothing_and_anew_gives_the_same_bytes(world):
+    run(params({"m": CHOSEN}), "m")
+    before = files()
+    again = run(params({"m": CHOSEN}), "m")
+    assert (again.computed, again.reused) == (0, 1)
+    (OUT / "model.safetensors").unlink()
+    assert run(params({"m": CHOSEN}), "m").computed == 1
+    assert files() == before
+
+
+def test_only_what_it_uses_counts(world):
+    chosen = {"m": options(features=["pixels", "words"], epochs=1)}
+    run(params(chosen), "m")
+    store_features(ROOT, "spectrum", [joined(noise=0.5)])
+    assert run(params(chosen), "m").computed == 0
+    assert run(params(chosen, targets={**KINDS, "mood": "regression"}), "m").computed == 0
+    store_features(ROOT, "words", [joined(noise=0.5)])
+    assert run(params(chosen), "m").computed == 1
+    assert run(params(chosen, seed=8), "m").computed == 1
+    changed = {"m": options(features=["pixels", "words"], epochs=2)}
+    assert run(params(changed, seed=8), "m").computed == 1
+
+
+def test_a_fusions_own_code_counts(world):
+    chosen = options(features=["pixels", "words"], epochs=1, fusion="gated")
+    run(params({"m": chosen}), "m")
+    code = artifact.read_manifest(OUT)["function"]["code"]
+    run(params({"m": options(features=["pixels", "words"], epochs=1, fusion="late")}), "m")
+    assert artifact.read_manifest(OUT)["function"]["code"] != code
+
+
+def test_views_reach_training(inside):
+    store_world(ROOT, views=1)
+    run(params({"m": options(epochs=2), "n": options(epochs=2, views=1)}), "m")
+    run(params({"m": options(epochs=2), "n": options(epochs=2, views=1)}), "n")
+    other = files(ROOT / "models" / "n")
+    assert files()["model.safetensors"] != other["model.safetensors"]
+
+
+def test_samples_that_a_model_cannot_see_are_counted(world):
+    chosen = {"m": options(features=["pixels"], fusion="none", epochs=1)}
+    summary = run(params(chosen), "m")
+    lacking = (~world.present["pixels"] & (world.split != "test")).sum()
+    assert summary.rejected == lacking > 0
+    assert summary.rows + summary.rejected == (world.split != "test").sum()
+    assert summary.reasons == {"no_modality": lacking}
+
+
+def test_a_target_that_no_head_is_for_is_said(world):
+    with pytest.raises(PipelineError, match=r"models\.m\.tasks\.category.*regression"):
+        run(params({"m": CHOSEN}, targets={**KINDS, "category": "regression"}), "m")
+
+
+def test_a_target_that_no_sample_has_is_said(inside):
+    world = joined()
+    world.targets["category"][:] = None
+    store_curated(ROOT, world)
+    for name in ("pixels", "spectrum", "words"):
+        store_features(ROOT, name, [world])
+    with pytest.raises(PipelineError, match="no sample has the target 'category'"):
+        run(params({"m": CHOSEN}), "m")

@@ -1,0 +1,86 @@
+"""Remembered digests are right whatever happens to the files."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from pipeline import digests as module
+from pipeline.digests import remembered
+
+
+@pytest.fixture
+def memory(tmp_path: Path) -> Path:
+    return tmp_path / "memory" / "digests.sqlite"
+
+
+@pytest.fixture
+def reads(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """The files that were read; a change counts as settled at once, so that no test need wait."""
+    seen: list[Path] = []
+
+    def digest_file(path: Path) -> str:
+        seen.append(path)
+        return sha256(path.read_bytes()).hexdigest()
+
+    monkeypatch.setattr(module, "digest_file", digest_file)
+    monkeypatch.setattr(module, "SETTLED_NS", -(10**12))
+    return seen
+
+
+def test_a_file_is_read_once(tmp_path: Path, memory: Path, reads: list[Path]) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(b"one")
+    for _ in range(3):
+        with remembered(memory) as digests:
+            assert digests.file(path) == sha256(b"one").hexdigest()
+    assert reads == [path]
+
+
+def test_a_changed_file_is_read_again(tmp_path: Path, memory: Path, reads: list[Path]) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(b"one")
+    with remembered(memory) as digests:
+        digests.file(path)
+    before = path.stat()
+    path.write_bytes(b"two")
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))  # as `cp --preserve` does
+    with remembered(memory) as digests:
+        assert digests.file(path) == sha256(b"two").hexdigest()
+    assert reads == [path, path]
+
+
+def test_what_changed_just_now_is_not_remembered(tmp_path: Path, memory: Path) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(b"one")
+    with remembered(memory) as digests:
+        digests.file(path)
+        assert digests.learnt == {}
+
+
+def test_a_damaged_memory_is_begun_anew(tmp_path: Path, memory: Path, reads: list[Path]) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(b"one")
+    memory.parent.mkdir()
+    memory.write_bytes(b"no database" * 1000)
+    for _ in range(2):
+        with remembered(memory) as digests:
+            assert digests.file(path) == sha256(b"one").hexdigest()
+    assert reads == [path]
+
+
+def test_a_tree_has_the_digest_that_sha256sum_gives(tmp_path: Path, memory: Path) -> None:
+    folder = tmp_path / "tree"
+    for name in ("b", "a/z", "a-b/c", "é/ü"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(name)
+    command = "find . -type f -printf '%P\\0' | LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum"
+    shown = subprocess.run(command, shell=True, cwd=folder, capture_output=True, check=True).stdout
+    with remembered(memory) as digests:
+        assert digests.tree(folder) == shown.split()[0].decode()
+        (folder / "b").rename(folder / "c")
+        assert digests.tree(folder) != shown.split()[0].decode()

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipeline import fingerprint as module
+from pipeline.fingerprint import fingerprint, reach
+
+CODE = '''"""A kernel."""
+import numpy as np
+
+def double(x):
+    """Twice x."""
+    return np.multiply(x, 2)  # exact
+'''
+
+
+@pytest.fixture
+def kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-untyped-def]
+    """Writes a module and returns the fingerprint of a function in it."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    def of(code: str, **how: object) -> str:
+        (tmp_path / "kernel_under_test.py").write_text(code)
+        sys.modules.pop("kernel_under_test", None)
+        importlib.invalidate_caches()
+        for cached in (module._tree, module._code, module._imports):
+            cached.cache_clear()
+        return fingerprint("f", ["kernel_under_test"], how.pop("parameters", {}), **how).digest
+
+    return of
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("# exact", "# exactly twice"),
+        ('"""Twice x."""', '"""Two times x."""'),
+        ('    """Twice x."""\n', ""),
+        ('"""A kernel."""', '"""The kernel."""'),
+        ("(x, 2)", "(\n        x,\n        2,\n    )"),
+    ],
+)
+def test_comments_docstrings_and_layout_do_not_count(kernel, before: str, after: str) -> None:
+    assert CODE.replace(before, after) != CODE
+    assert kernel(CODE.replace(before, after)) == kernel(CODE)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [("x, 2", "x, 3"), ("np.multiply", "np.add"), ("import numpy as np", "import pyarrow as np")],
+)
+def test_code_counts(kernel, before: str, after: str) -> None:
+    assert kernel(CODE.replace(before, after)) != kernel(CODE)
+
+
+def test_parameters_and_weights_count_and_paths_do_not(kernel, tmp_path: Path) -> None:
+    assert kernel(CODE, parameters={"a": 1}) != kernel(CODE, parameters={"a": 2})
+    for folder, data in [("one", b"w"), ("two", b"w"), ("three", b"v")]:
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "model.bin").write_bytes(data)
+    one, two, three = (
+        kernel(CODE, weights=[tmp_path / folder / "model.bin"])
+        for folder in ("one", "two", "three")
+    )
+    assert one == two
+    assert one != three
+
+
+def test_library_versions_count(kernel, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = kernel(CODE)
+    monkeypatch.setattr(module, "version", lambda name: "0.0.1")
+    assert kernel(CODE) != before
+
+
+def test_imports_are_followed_wherever_they_stand_but_not_for_type_checkers() -> None:
+    reached = reach(["pipeline.work.extract"])
+    assert {"pipeline.part", "pipeline.store.layout", "pipeline.records"} <= reached
+    assert "pipeline.fingerprint" not in reached  # imported under TYPE_CHECKING alone
+
+
+@pytest.mark.parametrize("work", ["clean", "augment", "extract"])
+def test_no_key_sees_executors_params_stages_or_planning(work: str) -> None:
+    unseen = ("pipeline.execution", "pipeline.params", "pipeline.stages", "pipeline.parts")
+    assert [name for name in reach([f"pipeline.work.{work}"]) if name.startswith(unseen)] == []

@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+import sys
+from importlib.metadata import EntryPoint
+from pathlib import Path
+
+import pytest
+
+from pipeline import registry
+from pipeline.errors import PipelineError
+
+
+def test_names_are_the_files_of_the_folder() -> None:
+    folder = Path(registry.__file__).parent / "encoders"
+    files = {path.stem for path in folder.glob("*.py")} - {"__init__"}
+    assert set(registry.names("encoders")) == files
+
+
+def test_an_unknown_name_lists_the_known() -> None:
+    with pytest.raises(PipelineError, match=r"unknown encoder 'mffc'; there are: .*mfcc"):
+        registry.load("encoders", "mffc")
+
+
+def test_a_third_party_adds_its_own_by_entry_point(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "their_encoder.py").write_text("MODALITY = 'image'\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    point = EntryPoint("theirs", "their_encoder", "pipeline.encoders")
+    monkeypatch.setattr(
+        registry, "entry_points", lambda group: [point] if group == point.group else []
+    )
+    assert "theirs" in registry.names("encoders")
+    assert registry.load("encoders", "theirs").MODALITY == "image"
+    sys.modules.pop("their_encoder")
