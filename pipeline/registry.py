@@ -6,9 +6,10 @@ it. Packages of third parties add theirs through the entry-point group `pipeline
 
 from __future__ import annotations
 
+import functools
 import importlib
 import pkgutil
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from types import ModuleType
 
 from pipeline.errors import PipelineError, unknown
@@ -32,5 +33,7 @@ def load(folder: str, name: str) -> ModuleType:
     return importlib.import_module(f"pipeline.{folder.replace('/', '.')}.{name}")
 
 
-def _points(folder: str):  # type: ignore[no-untyped-def]
-    return entry_points(group=f"pipeline.{folder.replace('/', '.')}")
+@functools.cache
+def _points(folder: str) -> tuple[EntryPoint, ...]:
+    """Entry points of third parties; finding them reads the metadata of every installed package."""
+    return tuple(entry_points(group=f"pipeline.{folder.replace('/', '.')}"))

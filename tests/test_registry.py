@@ -30,6 +30,8 @@ def test_a_third_party_adds_its_own_by_entry_point(
     monkeypatch.setattr(
         registry, "entry_points", lambda group: [point] if group == point.group else []
     )
+    registry._points.cache_clear()
     assert "theirs" in registry.names("encoders")
     assert registry.load("encoders", "theirs").MODALITY == "image"
     sys.modules.pop("their_encoder")
+    registry._points.cache_clear()

@@ -52,13 +52,14 @@ def curate(
     everything = [dict(sample) for sample in sorted(samples, key=lambda row: row["sample_id"])]
     labels = [f"target.{name}" for name in sorted(targets)]
     emptied = _empty_refused(everything, assets)
-    present, voiceless = _having(
+    present, bare = _having(
         everything, sorted(assets), "no_modality_left", "cleaning refused all its assets"
     )
     labelled, unlabelled = _having(present, labels, "no_target", "it has no target")
 
     tied = ties(labelled, assets, options)
-    of = components({group: rank(seed, group) for group in map(group_of, labelled)}, tied)
+    groups = dict.fromkeys(map(group_of, labelled))
+    of = components({group: rank(seed, group) for group in groups}, tied)
     joining = {(tie.modality, digest) for tie in tied for digest in tie.digests}
     for record in labelled:
         record["component"] = of[group_of(record)]
@@ -74,7 +75,7 @@ def curate(
         labelled, labels, "rare_class", "its classes have too few components and are set aside"
     )
 
-    rejects = sorted([*voiceless, *unlabelled, *rare])
+    rejects = sorted([*bare, *unlabelled, *rare])
     return Curation(
         records=kept,
         rejects=rejects,

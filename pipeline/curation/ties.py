@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
 
 from pipeline.curation.hamming import BITS, near_pairs
 
@@ -47,14 +49,15 @@ def ties(
     assets:
         Modality → digest → cleaned asset; has every digest that the records hold.
     """
-    found = []
+    found: list[Tie] = []
+    groups = [group_of(record) for record in records]
     for modality in sorted(assets):
         holders: dict[str, set[str]] = defaultdict(set)
-        for record in records:
+        for record, group in zip(records, groups, strict=True):
             if record[modality] is not None:
-                holders[record[modality]].add(group_of(record))
+                holders[record[modality]].add(group)
         found += _of_modality(modality, holders, assets[modality], options)
-    return sorted(tie for tie in found if len(tie.groups) > 1)
+    return sorted(found)
 
 
 def tells(phash: int, min_set_bits: int) -> bool:
@@ -67,37 +70,46 @@ def _of_modality(
     holders: Mapping[str, set[str]],
     assets: Mapping[str, Asset],
     options: Options,
-) -> list[Tie]:
+) -> Iterator[Tie]:
     how = options.join(modality)
     if how == "none":
-        return []
+        return
+    for digests in _equal(holders, assets):
+        yield from _tie(modality, "equal", digests, holders)
+    if how == "near":
+        for digests in _near(holders, assets, options):
+            yield from _tie(modality, "near", digests, holders)
+
+
+def _equal(holders: Iterable[str], assets: Mapping[str, Asset]) -> Iterable[list[str]]:
+    """The digests of each content."""
     by_content = defaultdict(list)
     for digest in holders:
         by_content[assets[digest].content].append(digest)
-    found = [_tie(modality, "equal", digests, holders) for digests in by_content.values()]
-    if how == "near":
-        by_hash = defaultdict(list)
-        for digest in holders:
-            phash = assets[digest].phash
-            if phash is not None and tells(phash, options.min_set_bits):
-                by_hash[phash].append(digest)
-        found += [
-            _tie(modality, "near", digests, holders)
-            for digests in _near(by_hash, options.near_bits)
-            if len({assets[digest].content for digest in digests}) > 1
-        ]
-    return found
+    return by_content.values()
 
 
-def _near(by_hash: Mapping[int, list[str]], near_bits: int) -> Iterable[list[str]]:
-    import numpy as np
+def _near(
+    holders: Iterable[str], assets: Mapping[str, Asset], options: Options
+) -> Iterator[list[str]]:
+    """The digests of different content under one hash, and under each two that are near."""
+    by_hash = defaultdict(list)
+    for digest in holders:
+        phash = assets[digest].phash
+        if phash is not None and tells(phash, options.min_set_bits):
+            by_hash[phash].append(digest)
+    for digests in by_hash.values():
+        if len({assets[digest].content for digest in digests}) > 1:
+            yield digests
+    hashes = np.array(sorted(by_hash), np.uint64)
+    for first, second in hashes[near_pairs(hashes, options.near_bits)].tolist():
+        yield by_hash[first] + by_hash[second]
 
-    hashes = sorted(by_hash)
-    yield from by_hash.values()
-    for first, second in near_pairs(np.array(hashes, np.uint64), near_bits).tolist():
-        yield by_hash[hashes[first]] + by_hash[hashes[second]]
 
-
-def _tie(modality: str, how: Join, digests: list[str], holders: Mapping[str, set[str]]) -> Tie:
+def _tie(
+    modality: str, how: Join, digests: list[str], holders: Mapping[str, set[str]]
+) -> Iterator[Tie]:
+    """The tie that these assets make, unless one group holds them all."""
     groups = set().union(*(holders[digest] for digest in digests))
-    return Tie(modality, how, tuple(sorted(digests)), tuple(sorted(groups)))
+    if len(groups) > 1:
+        yield Tie(modality, how, tuple(sorted(digests)), tuple(sorted(groups)))

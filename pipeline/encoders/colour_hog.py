@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pipeline.modalities.image.content import Image
 
 MODALITY = "image"
-COST_MS = 0.6
+COST_MS = 0.3
 BINS = (12, 4, 4)
 COLOURS = 192
 SIDE = 64

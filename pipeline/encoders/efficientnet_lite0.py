@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from pipeline.modalities.image.content import Image
 
 MODALITY = "image"
-COST_MS = 11.0
+COST_MS = 9.5
 SIDE = 224
 WIDTH = 1280
 HALVING_BLOCKS = (1, 3, 5, 11)

@@ -34,8 +34,8 @@ class Split:
 class Evaluation:
     """Everything that was measured.
 
-    `metrics`: task → split → figure. The other tables are described in README and docs by their
-    columns; `predictions` has the columns of records.predictions_schema.
+    `metrics` maps task → split → figure. `predictions` has the columns of
+    records.predictions_schema, the other tables those of results.COLUMNS.
     """
 
     metrics: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
@@ -63,44 +63,38 @@ def evaluate(
             for subset in _subsets(split.examples.modalities)
         }
         for task, classes in model.classes.items():
-            given = answers(split.examples, task, probabilities[task])
-            where = {"task": task, "split": split.name}
-            rng = generator(seed, "bootstrap", task, split.name)
-            found.metrics[task][split.name] = {
-                **figures(given, options, rng),
-                "unseen": int((~split.examples.seen).sum()),
-                "majority": _majority(given, int(model.priors[task].argmax())),
-            }
             found.predictions += _predictions(name, split, task, classes, probabilities[task])
-            if split.name == "test":
-                found.confusion += [
-                    {"task": task, "truth": classes[t], "prediction": classes[p]}
-                    for t, p in zip(given.truth, given.prediction, strict=True)
-                ]
+            given = answers(split.examples, task, probabilities[task])
+            found.metrics[task][split.name] = {
+                "n": len(given),
+                "components": given.components,
+                "unseen": int((~split.examples.seen).sum()),
+            }
             if not len(given):
                 continue
-            columns = ("class", "precision", "recall", "f1", "support")
-            found.per_class += [
-                {**where, **dict(zip(columns, row, strict=True))}
-                for row in per_class(given.truth, given.prediction, classes)
-            ]
-            found.groups += [{**where, **row} for row in _groups(split, task, given)]
-            found.subsets += [
-                {**where, **row}
-                for row in (
-                    *_natural(split.examples, task, given),
-                    *_masked(split.examples, task, {s: p[task] for s, p in masked.items()}),
-                )
-            ]
-            found.calibration += [{**where, **row} for row in _calibration(given, options.bins)]
+            rng = generator(seed, "bootstrap", task, split.name)
+            found.metrics[task][split.name] |= {
+                **figures(given, options, rng),
+                "majority": _majority(given, int(model.priors[task].argmax())),
+            }
+            if split.name == "test":
+                found.confusion += _confusion(task, given, classes)
+            shown = {subset: each[task] for subset, each in masked.items()}
+            for table, rows in (
+                (found.per_class, _classes(given, classes)),
+                (found.groups, _groups(split, task, given)),
+                (found.subsets, _natural(split.examples, task, given)),
+                (found.subsets, _masked(split.examples, task, shown)),
+                (found.calibration, _calibration(given, options.bins)),
+            ):
+                table.extend({"task": task, "split": split.name, **row} for row in rows)
     return found
 
 
-def figures(given: Answers, options: EvaluationOptions, rng: np.random.Generator) -> dict[str, Any]:
-    """n, components, and each score and the calibration error: value, low, high."""
-    counts = {"n": len(given), "components": given.components}
-    if not len(given):
-        return counts
+def figures(
+    given: Answers, options: EvaluationOptions, rng: np.random.Generator
+) -> dict[str, dict[str, float]]:
+    """Each score and the calibration error: value, low, high."""
     sums = calibration(given.confidence, given.truth == given.prediction, options.bins)
     values = {
         **scores(given.truth, given.prediction),
@@ -116,27 +110,28 @@ def figures(given: Answers, options: EvaluationOptions, rng: np.random.Generator
         given.classes,
         options.bins,
     )
-    return {
-        **counts,
-        **{
-            name: dict(
-                zip(
-                    ("value", "low", "high"),
-                    (value, *interval(drawn[name], options.confidence)),
-                    strict=True,
-                )
-            )
-            for name, value in values.items()
-        },
-    }
+    found = {}
+    for name, value in values.items():
+        low, high = interval(drawn[name], options.confidence)
+        found[name] = {"value": value, "low": low, "high": high}
+    return found
 
 
 def _majority(given: Answers, commonest: int) -> dict[str, float]:
     """What always answering the commonest class of the train split would score."""
-    if not len(given):
-        return {}
     found = scores(given.truth, np.full(len(given), commonest))
     return {name: found[name] for name in ("accuracy", "macro_f1")}
+
+
+def _confusion(task: str, given: Answers, classes: list[str]) -> Iterator[dict[str, Any]]:
+    for truth, prediction in zip(given.truth, given.prediction, strict=True):
+        yield {"task": task, "truth": classes[truth], "prediction": classes[prediction]}
+
+
+def _classes(given: Answers, classes: list[str]) -> Iterator[dict[str, Any]]:
+    columns = ("class", "precision", "recall", "f1", "support")
+    for row in per_class(given.truth, given.prediction, classes):
+        yield dict(zip(columns, row, strict=True))
 
 
 def _brief(given: Answers) -> dict[str, Any]:

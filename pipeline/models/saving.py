@@ -22,7 +22,7 @@ from pipeline.models.training import Trained
 class Model:
     """A trained network, ready to predict on the CPU.
 
-    `classes` and `priors` are by task, the primary task first in `options`.
+    `classes` and `priors` are by task, as training had them.
     """
 
     network: Network

@@ -111,4 +111,3 @@ def _spreads(inputs: Inputs) -> list[dict[str, Any]]:
 
 def _counted(values: Any) -> list[tuple[str, int]]:
     return sorted(Counter(values).items(), key=lambda item: (-item[1], item[0]))
-

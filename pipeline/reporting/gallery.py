@@ -81,7 +81,7 @@ def _shown(inputs: Inputs, ids: set[str], options: Options) -> dict[tuple[str, s
     """(modality, digest) → what to show, for the assets of these samples."""
     found = {}
     for modality in inputs.modalities:
-        digests = {inputs.by_id[key].get(modality) for key in ids} - {None}
+        digests = {d for key in ids if (d := inputs.by_id[key].get(modality))}
         for digest, content in contents(inputs, modality, digests).items():
             shown = show(modality, content, options)
             if shown is not None:

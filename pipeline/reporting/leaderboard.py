@@ -55,7 +55,9 @@ def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
                         "test": figure,
                         "validation": model.tasks[task].get("validation", {}),
                         "plot": whisker(
-                            *(figure["macro_f1"][part] for part in ("value", "low", "high")),
+                            figure["macro_f1"]["value"],
+                            figure["macro_f1"]["low"],
+                            figure["macro_f1"]["high"],
                             scale,
                             choice.mark(model),
                         ),

@@ -20,7 +20,7 @@ def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
                 "model": model,
                 "mark": choice.mark(model),
                 "features": [
-                    (name, feature["modality"], " × ".join(map(str, feature["shape"])))
+                    (name, feature["modality"], " by ".join(map(str, feature["shape"])))
                     for name, feature in model.card.get("features", {}).items()
                 ],
                 "tasks": [(task, len(names)) for task, names in model.classes.items()],

@@ -20,6 +20,8 @@ def overlay(page: str, record: Mapping[str, str]) -> str:
         `page` has no place for it, so it is not a page of this report.
     """
     if page.count(PLACE) != 1:
-        raise PipelineError("this is no page of `pipeline report`: delete it and `dvc repro report`")
+        raise PipelineError(
+            "this is no page of `pipeline report`: delete it and `dvc repro report`"
+        )
     entries = (Markup("<div><dt>{}</dt><dd>{}</dd></div>").format(*pair) for pair in record.items())
     return page.replace(PLACE, f'<dl class="record">{"".join(entries)}</dl>')

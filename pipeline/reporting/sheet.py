@@ -26,7 +26,7 @@ def _strip(inputs: Inputs, modality: str, options: Options) -> dict[str, Any] | 
     stage = inputs.stage(f"augmented/{modality}")
     if stage is None or stage.rows == 0:
         return None
-    recipes: dict[str, dict[int, list[dict[str, Any]]]] = {}
+    recipes: dict[str, dict[int, str]] = {}
     for row in parts.read(stage.out, columns=["digest", "view", "recipe"]).to_pylist():
         recipes.setdefault(row["digest"], {})[row["view"]] = row["recipe"]
     digests = _choose(inputs, modality, recipes, options.sheet)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from pipeline.reporting.choice import choose
+from pipeline.reporting.format import percent
 from pipeline.reporting.inputs import Absent, Inputs, Model
 from pipeline.reporting.options import Options
 from pipeline.reporting.plots.rows import bar
@@ -31,20 +33,18 @@ def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
     return {"choice": choice, "panels": panels, "modalities": inputs.modalities}
 
 
-def _panel(model: Model, task: str, kind: str, modalities: Any) -> dict[str, Any] | None:
+def _panel(model: Model, task: str, kind: str, modalities: Sequence[str]) -> dict[str, Any] | None:
     """Fullest subset first, then best first."""
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
-            "present": [modality for modality in modalities if modality in parts],
+            "present": [name for name in modalities if name in row["subset"].split("+")],
             "n": int(float(row["n"])),
             "accuracy": float(row["accuracy"]),
             "macro_f1": float(row["macro_f1"]),
-            "plot": bar(float(row["accuracy"]), f"accuracy {100 * float(row['accuracy']):.1f} %"),
+            "plot": bar(float(row["accuracy"]), f"accuracy {percent(float(row['accuracy']))} %"),
         }
         for row in model.table("subsets")
-        if (row["task"], row["split"], row["kind"]) == (task, "test", kind)
-        and int(float(row["n"])) > 0
-        for parts in [row["subset"].split("+")]
+        if (row["task"], row["split"], row["kind"]) == (task, "test", kind) and float(row["n"]) > 0
     ]
     if not rows:
         return None

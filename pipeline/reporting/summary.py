@@ -17,7 +17,9 @@ def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
     gain = None
     if choice.fusion and choice.single:
         components = {row["sample_id"]: row["component"] for row in inputs.curated}
-        gain = difference(choice.fusion, choice.single, choice.task, components, options.draws, inputs.confidence)
+        gain = difference(
+            choice.fusion, choice.single, choice.task, components, options.draws, inputs.confidence
+        )
     return {
         "choice": choice,
         "gain": gain,

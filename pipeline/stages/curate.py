@@ -105,9 +105,15 @@ def _cleaned(out: Path, near: bool) -> pa.Table:
 
 
 def _assets(cleaned: pa.Table) -> dict[str, Asset]:
+    if cleaned.num_rows == 0:
+        return {}
+    columns = {name: cleaned[name].to_pylist() for name in cleaned.column_names}
+    hashes = columns.get("phash") or [None] * cleaned.num_rows
     return {
-        row["digest"]: Asset(row["content"], int(row["phash"], 16) if row.get("phash") else None)
-        for row in cleaned.to_pylist()
+        digest: Asset(content, int(phash, 16) if phash else None)
+        for digest, content, phash in zip(
+            columns["digest"], columns["content"], hashes, strict=True
+        )
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -22,6 +22,11 @@ if TYPE_CHECKING:
 
     from pipeline.fingerprint import Fingerprint
     from pipeline.options import Options
+
+    Encode = Callable[["Contents"], tuple[np.ndarray, np.ndarray]]
+
+# Rows with their contents before any recipe.
+Contents = list[tuple[Row, Any]]
 
 
 @dataclass(frozen=True)
@@ -56,12 +61,24 @@ class Extract:
 
     def open(self) -> Compute:
         encoder = load("encoders", self.encoder).Encoder(self.options)
-        return lambda part: self._extract(part, encoder)
+        apply = load(f"modalities/{self.modality}", "augment").apply
+
+        def encode(rows: Contents) -> tuple[np.ndarray, np.ndarray]:
+            operations = [json.loads(row.spec.operations) for row, _ in rows]
+            contents = [content for _, content in rows]
+            return encoder.encode(  # type: ignore[no-any-return]
+                [
+                    apply(content, ops) if ops else content
+                    for content, ops in zip(contents, operations, strict=True)
+                ]
+            )
+
+        return lambda part: self._extract(part, encode)
 
     def write(self, table: pa.Table, path: Path, metadata: dict[bytes, bytes]) -> None:
         write_features(table, path, metadata)
 
-    def _extract(self, part: Part, encoder: Any) -> tuple[pa.Table, list[Reject]]:
+    def _extract(self, part: Part, encode: Encode) -> tuple[pa.Table, list[Reject]]:
         import numpy as np
 
         rows: list[Row] = []
@@ -70,7 +87,7 @@ class Extract:
         refused: list[Reject] = []
         size = getattr(self.options, "batch_size", 1)
         for batch in _batches(self._contents(part), size):
-            for row, outcome in self._encode(batch, encoder):
+            for row, outcome in _outcomes(batch, encode):
                 if isinstance(outcome, Rejected):
                     refused.append(refuse(self.stage, row, outcome.reason, outcome.message))
                 else:
@@ -103,39 +120,33 @@ class Extract:
                 i = place[row.digest]
                 yield row, unpack(table["data"][i].as_py(), table["shape"][i].as_py())
 
-    def _view(self, row: Row, content: Any) -> Any:
-        operations = json.loads(row.spec.operations)
-        apply = load(f"modalities/{self.modality}", "augment").apply
-        return apply(content, operations) if operations else content
 
-    def _encode(
-        self, batch: list[tuple[Row, Any]], encoder: Any
-    ) -> Iterator[tuple[Row, tuple[np.ndarray, int] | Rejected]]:
-        """Encode a batch; if it raises, each of its rows alone, so that a bad row costs itself."""
-        import numpy as np
+def _outcomes(
+    rows: Contents, encode: Encode
+) -> Iterator[tuple[Row, tuple[np.ndarray, int] | Rejected]]:
+    """Encode a batch; if it raises, each of its rows alone, so that a bad row costs itself."""
+    import numpy as np
 
-        try:
-            values, lengths = encoder.encode([self._view(row, content) for row, content in batch])
-        except Exception as error:
-            if len(batch) > 1:
-                for item in batch:
-                    yield from self._encode([item], encoder)
-                return
-            if not isinstance(error, Rejected):
-                error = Rejected("failed", f"encoding raised {type(error).__name__}")
-            yield batch[0][0], error
+    try:
+        values, lengths = encode(rows)
+    except Exception as error:
+        if len(rows) > 1:
+            for item in rows:
+                yield from _outcomes([item], encode)
             return
-        for (row, _), value, length in zip(batch, values, lengths, strict=True):
-            if np.isfinite(value).all():
-                yield row, (value, int(length))
-            else:
-                yield row, Rejected("not_finite", "the feature holds a NaN or an infinity")
+        if not isinstance(error, Rejected):
+            error = Rejected("failed", f"encoding raised {type(error).__name__}")
+        yield rows[0][0], error
+        return
+    for (row, _), value, length in zip(rows, values, lengths, strict=True):
+        if np.isfinite(value).all():
+            yield row, (value, int(length))
+        else:
+            yield row, Rejected("not_finite", "the feature holds a NaN or an infinity")
 
 
-def _batches(
-    items: Iterator[tuple[Row, Any]], size: int
-) -> Iterator[list[tuple[Row, Any]]]:
-    batch: list[tuple[Row, Any]] = []
+def _batches(items: Iterator[tuple[Row, Any]], size: int) -> Iterator[Contents]:
+    batch: Contents = []
     for item in items:
         batch.append(item)
         if len(batch) == size:

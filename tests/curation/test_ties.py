@@ -45,6 +45,12 @@ def test_different_pictures_of_one_hash_tie() -> None:
     assert found == [Tie("image", "near", ("x", "y"), ("s/a", "s/b"))]
 
 
+def test_one_picture_in_two_groups_ties_them_once() -> None:
+    samples = [sample("a", image="x"), sample("b", image="y")]
+    assets = {"image": {name: Asset("same", PICTURE) for name in "xy"}}
+    assert [tie.how for tie in ties(samples, assets, NEAR)] == ["equal"]
+
+
 def test_near_pictures_do_not_tie_where_equal_is_asked() -> None:
     samples = [sample("a", image="x"), sample("b", image="y")]
     assert ties(samples, assets_of(samples, {"x": PICTURE, "y": PICTURE}), Options()) == []

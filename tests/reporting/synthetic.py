@@ -135,7 +135,9 @@ def _samples(
                     "licence": "GPL-2" if subject % 3 else None,
                     "target.category": category,
                     "target.language": language,
-                    "attributes": {"artist": EVIL_ATTRIBUTE if subject == 1 else f"A {subject % 3}"},
+                    "attributes": {
+                        "artist": EVIL_ATTRIBUTE if subject == 1 else f"A {subject % 3}"
+                    },
                     **digests,
                     "component": f"component {subject}",
                     "split": split,
@@ -156,7 +158,9 @@ def _picture(rng: np.random.Generator, category: str) -> np.ndarray:
     elif category == "food":
         cv2.ellipse(picture, middle, (radius, radius // 2), 30, 0, 360, colour, -1, cv2.LINE_AA)
     elif category == "household":
-        cv2.rectangle(picture, (width // 4, height // 4), (3 * width // 4, 3 * height // 4), colour, -1)
+        cv2.rectangle(
+            picture, (width // 4, height // 4), (3 * width // 4, 3 * height // 4), colour, -1
+        )
     else:
         cv2.drawMarker(picture, middle, colour, cv2.MARKER_STAR, 2 * radius, 9)
     return picture
@@ -272,7 +276,9 @@ def _model(root: Path, name: str, rows: Sequence[dict[str, Any]]) -> None:
         "options": {"features": list(sets), "fusion": name, "tower": {"hidden": 64}, "views": 2},
         "features": {s: {"modality": m, "shape": [32]} for s, m in sets.items()},
         "primary_task": "category",
-        "tasks": {task: {"classes": c, "prior": [1 / len(c)] * len(c)} for task, c in classes.items()},
+        "tasks": {
+            task: {"classes": c, "prior": [1 / len(c)] * len(c)} for task, c in classes.items()
+        },
         "best_epoch": 6,
         "epochs": 12,
         "parameters": 12_345,
@@ -286,10 +292,8 @@ def _model(root: Path, name: str, rows: Sequence[dict[str, Any]]) -> None:
                 path = folder / "curves/plots/metrics" / split / f"{figure}.tsv"
                 path.parent.mkdir(parents=True, exist_ok=True)
                 away = 0.1 if split == "train" else 0.0
-                lines = [
-                    f"{step}\t{abs(start - (0.09 * step if start > 1 else -0.05 * step)) - away:.4f}"
-                    for step in range(12)
-                ]
+                slope = -0.09 if start > 1 else 0.05
+                lines = [f"{step}\t{start + slope * step - away:.4f}" for step in range(12)]
                 path.write_text("\n".join([f"step\t{path.stem}", *lines]) + "\n")
 
     artifact.build(root / "models" / name, _function("train"), {}, trained)

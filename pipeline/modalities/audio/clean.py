@@ -43,7 +43,9 @@ class Options(Base):
         default=30.0, gt=0, le=3600, description="longest file accepted, in seconds"
     )
     min_seconds: float = Field(
-        default=0.1, ge=0, description="shortest sound accepted once silence is cut off, in seconds"
+        default=0.1,
+        ge=0.001,
+        description="shortest sound accepted once silence is cut off, in seconds",
     )
     max_channels: int = Field(default=8, ge=1, le=64, description="most channels accepted")
     max_clipped: float = Field(
@@ -108,8 +110,7 @@ def clean(data: bytes, media_type: str, options: Options) -> tuple[Content, dict
 
 def _check_samples(recording: Recording, options: Options) -> tuple[float, float]:
     """Peak and clipped share; Rejected where a recording has no samples or impossible ones."""
-    if not recording.samples.size:
-        raise Rejected("too_short", "the file holds no samples")
+    _check_length(len(recording.samples) / recording.sampling_rate, options)
     magnitudes = np.abs(recording.samples)
     peak = float(magnitudes.max())
     if not peak <= LOUDEST:  # true for NaN as well
@@ -121,6 +122,14 @@ def _check_samples(recording: Recording, options: Options) -> tuple[float, float
             f"{clipped:.0%} of samples at full scale; accepted are {options.max_clipped:.0%}",
         )
     return peak, clipped
+
+
+def _check_length(seconds: float, options: Options) -> None:
+    if seconds < options.min_seconds:
+        raise Rejected(
+            "too_short",
+            f"{seconds:.3f} s of sound; accepted are at least {options.min_seconds:g} s",
+        )
 
 
 def _mono(recording: Recording) -> Content:
@@ -148,12 +157,7 @@ def _trim(sound: Content, options: Options) -> Content:
     if powers.max() <= 10 ** (options.silence_dbfs / 10):
         raise Rejected("silent", f"nothing in it is louder than {options.silence_dbfs:g} dBFS")
     start, end = bounds(powers, len(sound), options.trim_db)
-    if end - start < options.min_seconds * SAMPLING_RATE:
-        raise Rejected(
-            "too_short",
-            f"{(end - start) / SAMPLING_RATE:.3f} s of sound; "
-            f"accepted are at least {options.min_seconds:g} s",
-        )
+    _check_length((end - start) / SAMPLING_RATE, options)
     return sound[start:end]
 
 

@@ -37,15 +37,16 @@ class Options(_Options):
     views: int = Field(2, ge=0, le=100, description="augmented views of each picture")
     crop: float = _probability(0.5)
     crop_min: float = Field(0.7, gt=0, le=1, description="smallest side kept, share of the side")
+    # Off, because letters, digits and clock faces do not survive it.
     flip: float = _probability(0.0)
     rotate: float = _probability(0.5)
     rotate_max: float = Field(15.0, ge=0, le=180, description="degrees to either side")
     scale: float = _probability(0.5)
     scale_min: float = Field(0.6, gt=0, le=1, description="smallest size, share of the picture's")
     colour: float = _probability(0.8)
-    brightness: float = Field(0.2, ge=0, lt=1, description="largest change, share of the value")
-    contrast: float = Field(0.2, ge=0, lt=1, description="largest change, share of the contrast")
-    saturation: float = Field(0.3, ge=0, le=1, description="largest change, share of the colour")
+    brightness: float = Field(0.2, ge=0, lt=1, description="largest change, as a share")
+    contrast: float = Field(0.2, ge=0, lt=1, description="largest change, as a share")
+    saturation: float = Field(0.3, ge=0, le=1, description="largest change, as a share")
     hue: float = Field(10.0, ge=0, le=180, description="degrees to either side")
     erase: float = _probability(0.25)
     erase_max: float = Field(0.3, gt=0, le=1, description="largest side erased, share of the side")
@@ -54,44 +55,46 @@ class Options(_Options):
 def draw(rng: np.random.Generator, options: Options) -> list[dict[str, Any]]:
     """The recipe of one view: operations in order, each a dict of plain numbers and strings.
 
-    Flipping is off by default, because letters, digits and clock faces do not survive it.
+    Every operation is drawn, used or not, so that one's probability does not move the others.
     """
-    recipe: list[dict[str, Any]] = []
 
     def between(low: float, high: float) -> float:
         return round(float(rng.uniform(low, high)), 4)
 
-    def happens(probability: float) -> bool:
-        return bool(rng.random() < probability)
+    def around(middle: float, span: float) -> float:
+        return between(middle - span, middle + span)
 
     def box(smallest: float, largest: float) -> dict[str, float]:
         width, height = between(smallest, largest), between(smallest, largest)
         left, top = between(0, 1 - width), between(0, 1 - height)
         return {"left": left, "top": top, "width": width, "height": height}
 
-    if happens(options.crop):
-        recipe.append({"op": "crop", **box(options.crop_min, 1)})
-    if happens(options.flip):
-        recipe.append({"op": "flip"})
-    if happens(options.rotate):
-        degrees = between(-options.rotate_max, options.rotate_max)
-        recipe.append({"op": "rotate", "degrees": degrees})
-    if happens(options.scale):
-        factor = between(options.scale_min, 1)
-        recipe.append({"op": "scale", "factor": factor, "x": between(0, 1), "y": between(0, 1)})
-    if happens(options.colour):
-        recipe.append(
+    operations: list[tuple[float, dict[str, Any]]] = [
+        (options.crop, {"op": "crop", **box(options.crop_min, 1)}),
+        (options.flip, {"op": "flip"}),
+        (options.rotate, {"op": "rotate", "degrees": around(0, options.rotate_max)}),
+        (
+            options.scale,
+            {
+                "op": "scale",
+                "factor": between(options.scale_min, 1),
+                "x": between(0, 1),
+                "y": between(0, 1),
+            },
+        ),
+        (
+            options.colour,
             {
                 "op": "colour",
-                "brightness": between(1 - options.brightness, 1 + options.brightness),
-                "contrast": between(1 - options.contrast, 1 + options.contrast),
-                "saturation": between(1 - options.saturation, 1 + options.saturation),
-                "hue": between(-options.hue, options.hue),
-            }
-        )
-    if happens(options.erase):
-        recipe.append({"op": "erase", **box(options.erase_max / 3, options.erase_max)})
-    return recipe
+                "brightness": around(1, options.brightness),
+                "contrast": around(1, options.contrast),
+                "saturation": around(1, options.saturation),
+                "hue": around(0, options.hue),
+            },
+        ),
+        (options.erase, {"op": "erase", **box(options.erase_max / 3, options.erase_max)}),
+    ]
+    return [operation for probability, operation in operations if rng.random() < probability]
 
 
 def apply(content: Image, recipe: Sequence[dict[str, Any]]) -> Image:
@@ -129,14 +132,16 @@ def flip(image: Image) -> Image:
 
 def rotate(image: Image, degrees: float) -> Image:
     """Turned counter-clockwise on a canvas that grows to hold the corners."""
+    from pipeline.modalities.image.opencv import cv2
+
     height, width = image.shape[:2]
-    cosine, sine = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
-    new_width = math.ceil(width * abs(cosine) + height * abs(sine) - 1e-6)
-    new_height = math.ceil(width * abs(sine) + height * abs(cosine) - 1e-6)
-    from_middle = ((width - 1) / 2, (height - 1) / 2)
-    to_middle = ((new_width - 1) / 2, (new_height - 1) / 2)
-    linear = ((cosine, sine), (-sine, cosine))
-    return _warp(image, linear, from_middle, to_middle, (new_width, new_height))
+    cosine, sine = abs(math.cos(math.radians(degrees))), abs(math.sin(math.radians(degrees)))
+    # Rounded first, lest a right angle's 6e-17 add a pixel.
+    new_width = math.ceil(round(width * cosine + height * sine, 6))
+    new_height = math.ceil(round(width * sine + height * cosine, 6))
+    matrix = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), degrees, 1)
+    matrix[:, 2] += (new_width - width) / 2, (new_height - height) / 2
+    return cv2.warpAffine(image, matrix, (new_width, new_height), borderValue=(255, 255, 255))
 
 
 def scale(image: Image, factor: float, x: float, y: float) -> Image:
@@ -161,10 +166,12 @@ def scale(image: Image, factor: float, x: float, y: float) -> Image:
 def colour(
     image: Image, brightness: float, contrast: float, saturation: float, hue: float
 ) -> Image:
-    """Brightness, contrast about mid-grey, saturation as factors, and hue turned by degrees.
+    """Brightness, contrast and saturation as factors, hue turned by degrees; white stays white.
 
-    All four are affine, so they are one matrix; those of saturation and hue are the W3C's
-    (Filter Effects 1, feColorMatrix `saturate` and `hueRotate`, with Rec. 709 luma).
+    White is the ground: were it to change, the picture would stand on it as a grey sheet. So
+    contrast is that against white, and brightness bends the scale between black and white (it
+    divides the exponent of a gamma curve). Saturation and hue are the W3C's matrices (Filter
+    Effects 1, feColorMatrix `saturate` and `hueRotate`, luma of Rec. 709).
     """
     import numpy as np
 
@@ -176,9 +183,10 @@ def colour(
     quarter = np.array([[-0.213, -0.715, 0.928], [0.143, 0.140, -0.283], [-0.787, 0.715, 0.072]])
     angle = math.radians(hue)
     turn = grey + math.cos(angle) * (np.eye(3) - grey) + math.sin(angle) * quarter
-    matrix = contrast * brightness * (turn @ saturate)
-    offset = np.full((3, 1), 127.5 * (1 - contrast))
-    return cv2.transform(image, np.hstack([matrix, offset]))
+    offset = np.full((3, 1), 255 * (1 - contrast))
+    coloured = cv2.transform(image, np.hstack([contrast * turn @ saturate, offset]))
+    curve = np.rint(255 * (np.arange(256) / 255) ** (1 / brightness)).astype(np.uint8)
+    return cv2.LUT(coloured, curve)
 
 
 def erase(image: Image, left: float, top: float, width: float, height: float) -> Image:
@@ -198,29 +206,6 @@ def _box(
     right = min(columns, x + max(1, round(width * columns)))
     bottom = min(rows, y + max(1, round(height * rows)))
     return x, y, right, bottom
-
-
-def _warp(
-    image: Image,
-    linear: tuple[tuple[float, float], tuple[float, float]],
-    from_middle: tuple[float, float],
-    to_middle: tuple[float, float],
-    size: tuple[int, int],
-) -> Image:
-    import numpy as np
-
-    from pipeline.modalities.image.opencv import cv2
-
-    matrix = np.array(linear)
-    shift = np.array(to_middle) - matrix @ np.array(from_middle)
-    return cv2.warpAffine(
-        image,
-        np.hstack([matrix, shift[:, None]]),
-        size,
-        flags=cv2.INTER_LINEAR,
-        borderMode=cv2.BORDER_CONSTANT,
-        borderValue=(255, 255, 255),
-    )
 
 
 _OPERATIONS = {

@@ -12,7 +12,7 @@ from pipeline.options import Options as _Options
 if TYPE_CHECKING:
     from pipeline.modalities.image.content import Image
 
-COST_MS = 3.0
+COST_MS = 5.0
 
 MEASUREMENTS = (
     ("width", "int32"),
@@ -42,8 +42,8 @@ class Options(_Options):
         1.0,
         ge=0,
         le=127.5,
-        description="grey levels (0 to 255): standard deviation, in the channel where it is largest, "
-        "under which a picture is rejected as blank",
+        description="grey levels, 0 to 255: standard deviation, in the channel where it is "
+        "largest, under which a picture is rejected as blank",
     )
     svg_seconds: int = Field(
         10, ge=1, le=600, description="CPU seconds that drawing one SVG may take"

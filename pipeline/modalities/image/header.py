@@ -55,16 +55,40 @@ def inspect(data: bytes) -> Header | None:
 
 def _png(data: bytes) -> Header:
     """Keeps the chunks that make the pixels: others hold text, profiles, times and frames."""
-    kept, orientation = [PNG], 1
+    first, width, height, depth, colour = struct.unpack_from(">4sIIBB", data, 12)
+    if first != b"IHDR":
+        raise Rejected("undecodable", "the PNG does not begin with its header")
+    kept: list[bytes | memoryview] = [PNG]
+    orientation = 1
     for kind, body, chunk in _png_chunks(data):
         if kind in (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"):
             if zlib.crc32(chunk[4:-4]) != int.from_bytes(chunk[-4:], "big"):
                 raise Rejected("undecodable", "a part of the PNG does not match its checksum")
-            kept.append(bytes(chunk))
+            if kind == b"tRNS" and colour == 0 and depth <= 8:
+                kept[1:] = _palette_of_greys(kept[1], depth, int.from_bytes(body, "big"))
+            else:
+                kept.append(chunk)
         elif kind == b"eXIf":
             orientation = _orientation(bytes(body))
-    width, height = struct.unpack_from(">II", data, 16)
     return Header("png", width, height, orientation, b"".join(kept))
+
+
+def _palette_of_greys(header: bytes | memoryview, depth: int, clear: int) -> list[bytes]:
+    """A grey PNG's header as that of a palette of all greys, of which one is clear.
+
+    The pixels stay as they are. OpenCV knows a transparent palette entry, but no transparent grey.
+    """
+    levels = 2**depth
+    greys = bytes(255 * level // (levels - 1) for level in range(levels) for _ in range(3))
+    alphas = bytes(0 if level == clear else 255 for level in range(levels))
+    body = bytearray(header[8:-4])
+    body[9] = 3
+    return [_png_chunk(b"IHDR", body), _png_chunk(b"PLTE", greys), _png_chunk(b"tRNS", alphas)]
+
+
+def _png_chunk(kind: bytes, body: bytes | bytearray) -> bytes:
+    data = kind + body
+    return struct.pack(">I", len(body)) + data + struct.pack(">I", zlib.crc32(data))
 
 
 def _png_chunks(data: bytes) -> Iterator[tuple[bytes, memoryview, memoryview]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -16,8 +17,8 @@ import soundfile
 from pipeline.modalities.audio.content import SAMPLING_RATE
 from pipeline.modalities.image.opencv import cv2
 from pipeline.reporting.media.image import webp
-from pipeline.reporting.shown import Shown, uri
 from pipeline.reporting.options import Options
+from pipeline.reporting.shown import Shown, uri
 
 COLUMNS = 96
 WINDOW, HOP, BANDS = 512, 160, 48
@@ -55,14 +56,11 @@ def mp3(samples: npt.NDArray[np.float32]) -> str:
 
 
 def outline(samples: npt.NDArray[np.float32]) -> str:
-    """An SVG path of the envelope in a box of COLUMNS × 32, the loudest point filling it."""
+    """An SVG path of the envelope in a box COLUMNS wide and 32 high, filled by the loudest."""
     if not len(samples):
         return f"M0,16H{COLUMNS}"
     edges = np.linspace(0, len(samples), COLUMNS + 1).astype(int)
-    peaks = [
-        float(np.abs(samples[a : max(b, a + 1)]).max(initial=0))
-        for a, b in zip(edges[:-1], edges[1:], strict=True)
-    ]
+    peaks = [float(np.abs(samples[a : max(b, a + 1)]).max(initial=0)) for a, b in pairwise(edges)]
     loudest = max(peaks) or 1.0
     heights = [max(0.4, 15 * peak / loudest) for peak in peaks]
     above = [f"{i + 0.5:g},{16 - h:.1f}" for i, h in enumerate(heights)]

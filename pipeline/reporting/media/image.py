@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.modalities.image.opencv import cv2
-from pipeline.reporting.shown import Shown, uri
 from pipeline.reporting.options import Options
+from pipeline.reporting.shown import Shown, uri
 
 QUALITY = 82
 
@@ -17,12 +17,14 @@ def show(content: npt.NDArray[np.uint8], options: Options) -> Shown:
     height, width = content.shape[:2]
     shrink = min(1.0, options.picture / max(height, width))
     size = max(1, round(width * shrink)), max(1, round(height * shrink))
-    small = cv2.resize(content, size, interpolation=cv2.INTER_AREA) if shrink < 1 else content
+    small = content
+    if shrink < 1:
+        small = np.asarray(cv2.resize(content, size, interpolation=cv2.INTER_AREA), np.uint8)
     return Shown(
         picture=webp(small),
         width=size[0],
         height=size[1],
-        caption=f"{width} × {height} px",
+        caption=f"{width} by {height} px",
     )
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from pipeline.reporting.format import shortened
-from pipeline.reporting.shown import Shown
 from pipeline.reporting.options import Options
+from pipeline.reporting.shown import Shown
 
 LONGEST = 180
 

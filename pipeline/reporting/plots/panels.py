@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from markupsafe import Markup
 
 from pipeline.reporting.format import percent
-from pipeline.reporting.plots.scale import UNIT, Scale, nice
+from pipeline.reporting.plots.scale import FIFTHS, Scale, nice
 from pipeline.reporting.plots.svg import drawing, number, tag
 
 WIDTH, HEIGHT = 300, 190
@@ -36,7 +36,9 @@ def lines(series: Mapping[str, Points], label: str, best: float | None = None) -
         )
     ]
     if best is not None:
-        shapes.append(tag("line", x1=x(best), x2=x(best), y1=TOP, y2=HEIGHT - BOTTOM, class_="best"))
+        shapes.append(
+            tag("line", x1=x(best), x2=x(best), y1=TOP, y2=HEIGHT - BOTTOM, class_="best")
+        )
     for name, points in series.items():
         path = " ".join(f"{number(x(step))},{number(y(value))}" for step, value in points)
         shapes.append(tag("polyline", points=path, class_=f"line {name}"))
@@ -69,7 +71,7 @@ def reliability(bins: Sequence[tuple[float, float, float, float, int]], label: s
 
     shapes = [
         shape
-        for tick in UNIT.ticks
+        for tick in FIFTHS.ticks
         for shape in (
             tag("line", x1=x(0), x2=x(1), y1=y(tick), y2=y(tick), class_="grid"),
             tag("text", number(100 * tick), x=left - 6, y=y(tick) + 4, text_anchor="end"),

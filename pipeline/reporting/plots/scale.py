@@ -19,7 +19,9 @@ class Scale:
         return (value - self.low) / (self.high - self.low)
 
 
-def nice(values: Iterable[float], ticks: int = 5, within: tuple[float, float] | None = None) -> Scale:
+def nice(
+    values: Iterable[float], ticks: int = 5, within: tuple[float, float] | None = None
+) -> Scale:
     """A scale over all values with about `ticks` round steps, clipped to `within`."""
     finite = [value for value in values if math.isfinite(value)]
     low, high = (min(finite), max(finite)) if finite else (0.0, 1.0)
@@ -36,4 +38,5 @@ def nice(values: Iterable[float], ticks: int = 5, within: tuple[float, float] | 
     return Scale(places[0], places[-1], places)
 
 
-UNIT = Scale(0.0, 1.0, (0.0, 0.2, 0.4, 0.6, 0.8, 1.0))
+UNIT = Scale(0.0, 1.0, (0.0, 0.5, 1.0))
+FIFTHS = Scale(0.0, 1.0, (0.0, 0.2, 0.4, 0.6, 0.8, 1.0))

@@ -1,0 +1,68 @@
+"""Validation chooses; the test split is only looked at afterwards."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from pipeline.reporting.choice import choose, ranked
+from pipeline.reporting.inputs import Inputs
+
+
+def write(root: Path, name: str, modalities: list[str], validation: float, test: float) -> None:
+    trained, evaluated = root / "models" / name, root / "evaluation" / name
+    trained.mkdir(parents=True)
+    evaluated.mkdir(parents=True)
+    features = {f"{m} set": {"modality": m, "shape": [4]} for m in modalities}
+    (trained / "model.json").write_text(json.dumps({"features": features, "tasks": {}}))
+    splits = {"validation": {"macro_f1": {"value": validation, "low": 0, "high": 1}},
+              "test": {"macro_f1": {"value": test, "low": 0, "high": 1}}}  # fmt: skip
+    metrics = {"model": name, "primary_task": "t", "tasks": {"t": splits}}
+    (evaluated / "metrics.json").write_text(json.dumps(metrics))
+
+
+def inputs(root: Path, *names: str) -> Inputs:
+    return Inputs(root, names, ("a", "b"), {}, {}, "")
+
+
+def test_validation_chooses_among_each_kind(tmp_path: Path) -> None:
+    write(tmp_path, "a", ["a"], 0.5, 0.9)
+    write(tmp_path, "b", ["b"], 0.6, 0.1)
+    write(tmp_path, "early", ["a", "b"], 0.7, 0.2)
+    write(tmp_path, "late", ["b", "a"], 0.4, 0.95)
+    choice = choose(inputs(tmp_path, "a", "b", "early", "late"))
+    assert choice is not None
+    assert choice.fusion is choice.shown
+    assert choice.shown.name == "early"
+    assert choice.single is not None
+    assert choice.single.name == "b"
+    marks = {m.name: choice.mark(m) for m in inputs(tmp_path, "a", "b", "early").evaluated}
+    assert marks == {"a": "", "b": "single", "early": "fusion"}
+
+
+def test_ties_go_to_the_earlier_name(tmp_path: Path) -> None:
+    for name in ("z", "y"):
+        write(tmp_path, name, ["a", "b"], 0.5, 0.5)
+    choice = choose(inputs(tmp_path, "z", "y"))
+    assert choice is not None
+    assert choice.shown.name == "y"
+
+
+def test_without_a_fusion_the_single_one_is_shown(tmp_path: Path) -> None:
+    write(tmp_path, "a", ["a"], 0.5, 0.9)
+    choice = choose(inputs(tmp_path, "a"))
+    assert choice is not None
+    assert choice.fusion is None
+    assert choice.shown.name == "a"
+
+
+def test_nothing_evaluated_is_no_choice(tmp_path: Path) -> None:
+    assert choose(inputs(tmp_path, "a")) is None
+
+
+def test_the_leaderboard_ranks_by_test(tmp_path: Path) -> None:
+    write(tmp_path, "a", ["a"], 0.9, 0.1)
+    write(tmp_path, "b", ["b"], 0.1, 0.9)
+    models = inputs(tmp_path, "a", "b").evaluated
+    assert [model.name for model in ranked(models, "t", "test")] == ["b", "a"]
+    assert [model.name for model in ranked(models, "t", "validation")] == ["a", "b"]

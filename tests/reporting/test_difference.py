@@ -1,0 +1,69 @@
+"""The paired difference: its value is that of the metrics, its interval knows the pairing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.metrics import f1_score
+
+from pipeline.reporting.difference import difference
+
+
+@dataclass
+class Told:
+    """As much of a model as a difference looks at."""
+
+    predictions: list[dict[str, Any]] = field(default_factory=list)
+
+
+def told(truth: list[str], said: list[str], split: str = "test") -> Told:
+    return Told(
+        [
+            {"sample_id": f"s{i}", "split": split, "task": "t", "truth": t, "prediction": p}
+            for i, (t, p) in enumerate(zip(truth, said, strict=True))
+        ]
+    )
+
+
+RNG = np.random.default_rng(0)
+TRUTH = [str(n) for n in RNG.choice(list("abc"), 300)]
+GOOD = [t if RNG.random() < 0.8 else "a" for t in TRUTH]
+POOR = [t if RNG.random() < 0.5 else "b" for t in TRUTH]
+COMPONENTS = {f"s{i}": f"c{i // 5}" for i in range(300)}
+
+
+def macro_f1(said: list[str]) -> float:
+    return float(f1_score(TRUTH, said, average="macro"))
+
+
+def test_it_is_the_difference_of_the_scores() -> None:
+    found = difference(told(TRUTH, GOOD), told(TRUTH, POOR), "t", COMPONENTS, 500, 0.95)  # type: ignore[arg-type]
+    assert found is not None
+    assert found.value == pytest.approx(macro_f1(GOOD) - macro_f1(POOR), abs=1e-12)
+    assert 0 < found.low < found.value < found.high
+    assert (found.samples, found.components) == (300, 60)
+
+
+def test_a_model_does_not_differ_from_itself() -> None:
+    found = difference(told(TRUTH, GOOD), told(TRUTH, GOOD), "t", COMPONENTS, 200, 0.95)  # type: ignore[arg-type]
+    assert found is not None
+    assert (found.low, found.value, found.high) == (0.0, 0.0, 0.0)
+
+
+def test_more_mass_is_a_wider_interval() -> None:
+    narrow, wide = (
+        difference(told(TRUTH, GOOD), told(TRUTH, POOR), "t", COMPONENTS, 500, mass)  # type: ignore[arg-type]
+        for mass in (0.5, 0.99)
+    )
+    assert narrow is not None
+    assert wide is not None
+    assert wide.low < narrow.low < narrow.high < wide.high
+
+
+def test_without_common_test_samples_there_is_none() -> None:
+    training = told(TRUTH, GOOD, split="validation")
+    assert difference(told(TRUTH, GOOD), training, "t", COMPONENTS, 200, 0.95) is None  # type: ignore[arg-type]
+    assert difference(told(TRUTH, GOOD), told(TRUTH, POOR), "t", {}, 200, 0.95) is None  # type: ignore[arg-type]
