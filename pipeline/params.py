@@ -291,8 +291,10 @@ class _Reading:
         for name, value in self._section(document, "features").items():
             path = f"features.{name}"
             own, rest = self._split(value, FeatureNames, path)
-            module = own and self._plugin("encoders", own.encoder, f"{path}.encoder")
-            if own is None or module is None:
+            if own is None:
+                continue
+            module = self._plugin("encoders", own.encoder, f"{path}.encoder")
+            if module is None:
                 continue
             if own.modality not in modalities:
                 self._problem(f"{path}.modality", unknown("modality", own.modality, modalities))

@@ -74,9 +74,14 @@ class Work(Protocol):
     that decides nothing but the executor.
     """
 
-    stage: str
-    fingerprint: Fingerprint
-    cost_ms: float
+    @property
+    def stage(self) -> str: ...
+
+    @property
+    def fingerprint(self) -> Fingerprint: ...
+
+    @property
+    def cost_ms(self) -> float: ...
 
     def open(self) -> Compute: ...
 

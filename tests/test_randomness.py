@@ -8,7 +8,11 @@ def test_streams_are_equal_for_equal_purposes_alone() -> None:
     assert one == generator(7, "augment", "abc", 1).random(4).tolist()
     others = [
         generator(*purpose).random(4).tolist()
-        for purpose in [(8, "augment", "abc", 1), (7, "augment", "abc", 2), (7, "augment", "abd", 1)]
+        for purpose in [
+            (8, "augment", "abc", 1),
+            (7, "augment", "abc", 2),
+            (7, "augment", "abd", 1),
+        ]
     ]
     assert one not in others
 

@@ -20,9 +20,7 @@ def function(**parameters: object) -> Fingerprint:
 
 
 def rows(numbers: list[int], batch: str = "b") -> list[Row]:
-    return [
-        Row(digest_bytes(str(n).encode()), str(n), "s", batch, size=8, spec=n) for n in numbers
-    ]
+    return [Row(digest_bytes(str(n).encode()), str(n), "s", batch, size=8, spec=n) for n in numbers]
 
 
 @dataclass(frozen=True)

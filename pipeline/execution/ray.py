@@ -78,7 +78,7 @@ class RayExecutor:
     def _check_placement(self, stage: str) -> None:
         import ray
 
-        there = ray.cluster_resources()
+        there: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
         needed = {"CPU": 1.0, "GPU": self.gpus_per_worker}
         missing = {kind: n for kind, n in needed.items() if n > there.get(kind, 0.0)}
         if missing:

@@ -4,26 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline.errors import PipelineError
-from pipeline.options import Options
-from pipeline.parts import locked
+from pipeline.params import Params
+from pipeline.parts import Summary, locked
 from pipeline.registry import load
 
 
-def run(root: Path, name: str, kind: str, options: Options) -> None:
+def run(params: Params, name: str, root: Path = Path("data")) -> Summary:
     """Fetch one source into <root>/raw/<name>, or leave what is there complete as it is.
 
     Raises
     ------
     PipelineError
-        Sources of this kind cannot fetch themselves, or nothing can be had.
+        Another process fetches, or nothing can be had.
     """
-    source = load("sources", kind)
-    if not hasattr(source, "fetch"):
-        raise PipelineError(
-            f"the source '{name}' cannot fetch itself: sources of kind {kind} are put at "
-            f"{root / 'raw' / name}/<batch>/ by hand. Remove {name} from `fetch` in params.yaml."
-        )
     folder = root / "raw" / name
     with locked(folder):
-        source.fetch(folder, options)
+        load("sources", params.sources[name].kind).fetch(folder, params.fetch[name])
+    return Summary()

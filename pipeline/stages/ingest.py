@@ -3,44 +3,28 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pipeline.catalogue import STAGE, catalogue, first_of_each
 from pipeline.digests import remembered
 from pipeline.fingerprint import fingerprint
-from pipeline.options import Options
+from pipeline.params import Params
 from pipeline.part import replacing
 from pipeline.parts import Summary
-from pipeline.records import TargetKind, assets_schema, samples_schema
+from pipeline.records import assets_schema, samples_schema
 from pipeline.tables import record_row, reject_row, store
 
 # A row's key is its content, so what found it need not be in the key: only what writes it down.
 WRITERS = ("pipeline.part", "pipeline.records")
 
 
-def run(
-    root: Path,
-    sources: Mapping[str, tuple[str, Options]],
-    modalities: Sequence[str],
-    targets: Mapping[str, TargetKind],
-    mean_rows: int,
-    max_bytes: int,
-    reject_limit: float,
-) -> Summary:
+def run(params: Params, item: str = "", root: Path = Path("data")) -> Summary:
     """Bring <root>/samples and <root>/assets/<modality> to what lies in <root>/raw.
 
     <root>/ingest.json says what was found, batch by batch.
-
-    Parameters
-    ----------
-    root:
-        The data folder.
-    sources:
-        Name → (kind, options).
-    reject_limit:
-        Largest share of rows that may be refused, 0 to 1.
     """
+    sources = {name: (source.kind, source.options) for name, source in params.sources.items()}
+    modalities, targets = params.modalities, params.targets
     with remembered() as digests:
         batches = list(catalogue(root / "raw", sources, modalities, targets, digests))
 
@@ -52,7 +36,7 @@ def run(
         STAGE, WRITERS, {"modalities": sorted(modalities), "targets": dict(sorted(targets.items()))}
     )
     schema = samples_schema(modalities, targets)
-    cut = (mean_rows, max_bytes, reject_limit)
+    cut = (params.parts.mean_rows, params.parts.max_bytes, params.ingest.reject_limit)
     summary = store(root / "samples", STAGE, about, schema, rows, *cut)
 
     for modality in modalities:

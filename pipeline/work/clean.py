@@ -93,7 +93,7 @@ class Clean:
         if row.spec.data is not None:
             return bytes(row.spec.data)
         try:
-            data = (self.raw / row.spec.locator).read_bytes()
+            data: bytes = (self.raw / row.spec.locator).read_bytes()
         except OSError as error:
             raise PipelineError(
                 f"{self.stage}: cannot read {row.spec.locator} ({error.strerror}); it was there "

@@ -205,6 +205,8 @@ def test_views_replay_and_leave_the_original_alone(modality: str, media_type: st
         copied = copy.deepcopy(drawn)
         made = module.apply(content, drawn)
         assert same(made, module.apply(content, json.loads(json.dumps(drawn))))
+        for operation in drawn:
+            module.apply(content, [operation])
         assert same(content, before)
         assert drawn == copied
         assert type(made) is type(content)

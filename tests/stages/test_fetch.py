@@ -14,9 +14,9 @@ import pytest
 
 from pipeline.digests import Digests
 from pipeline.errors import PipelineError
-from pipeline.options import Options
 from pipeline.sources.stamps import FetchOptions
 from pipeline.stages import fetch
+from tests.recipe import recipe
 
 ROOT = Path("data")
 BATCH = ROOT / "raw" / "stamps" / "1.0-1"
@@ -81,7 +81,10 @@ def options(package: bytes = b"", **where: Path) -> FetchOptions:
 
 
 def run(asked: FetchOptions) -> None:
-    fetch.run(ROOT, "stamps", "stamps", asked)
+    params = recipe(
+        sources={"stamps": {"kind": "stamps"}}, fetch={"stamps": asked.model_dump(mode="json")}
+    )
+    fetch.run(params, "stamps", ROOT)
 
 
 def fetched(folder: Path = BATCH) -> dict[str, bytes]:
@@ -213,5 +216,5 @@ def test_links_and_paths_that_leave_are_not_made() -> None:
 
 
 def test_a_source_that_cannot_fetch_itself_says_so() -> None:
-    with pytest.raises(PipelineError, match=r"'mine' cannot fetch itself.*data/raw/mine/<batch>/"):
-        fetch.run(ROOT, "mine", "folder", Options())
+    with pytest.raises(PipelineError, match=r"fetch\.mine: a source of kind folder cannot fetch"):
+        recipe(fetch={"mine": {}})

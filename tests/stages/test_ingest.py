@@ -20,11 +20,11 @@ from pipeline import parts
 from pipeline.catalogue import catalogue
 from pipeline.digests import Digests
 from pipeline.errors import PipelineError
-from pipeline.options import Options
 from pipeline.parts import Summary
 from pipeline.records import Reject
-from pipeline.sources import folder, stamps
+from pipeline.sources import folder
 from pipeline.stages import ingest
+from tests.recipe import recipe
 
 PNG = b"\x89PNG\r\n\x1a\n picture"
 OGG = b"OggS sound"
@@ -49,10 +49,13 @@ def put(batch: str, files: Mapping[str, bytes], rows: list[dict[str, Any]] | Non
 def run(
     *sources: str, options: folder.Options | None = None, limit: float = 1.0, **targets: Any
 ) -> Summary:
-    named: dict[str, tuple[str, Options]] = {
-        name: ("folder", options or folder.Options()) for name in sources
-    }
-    return ingest.run(ROOT, named, MODALITIES, targets, 4, 1 << 20, limit)
+    knobs = (options or folder.Options()).model_dump()
+    params = recipe(
+        sources={name: {"kind": "folder", **knobs} for name in sources},
+        targets={name: {"kind": kind} for name, kind in targets.items()},
+        ingest={"reject_limit": limit},
+    )
+    return ingest.run(params, root=ROOT)
 
 
 def samples() -> list[dict[str, Any]]:
@@ -214,7 +217,7 @@ def test_modalities_that_params_leave_out_are_unused() -> None:
     rows = [{"file_name": "a.png", "audio_file_name": "a.ogg"}, {"file_name": "b.mp4"}]
     put("f/b", {"a.png": PNG, "a.ogg": OGG, "b.mp4": b"...."}, rows)
 
-    ingest.run(ROOT, {"f": ("folder", folder.Options())}, ["image"], {}, 4, 1 << 20, 1.0)
+    ingest.run(recipe(sources={"f": {"kind": "folder"}}, modalities=["image"]), root=ROOT)
 
     assert parts.read(ROOT / "samples").column_names[-1] == "image"
     assert [reject.reason for reject in rejects()] == ["no_modality"]
@@ -272,13 +275,15 @@ def test_from_scratch_or_step_by_step_the_bytes_are_the_same() -> None:
 def test_stamps_and_a_folder_feed_one_run() -> None:
     put("stamps/1", {"food/pie_desc_fr.ogg": OGG, "food/pie.png": PNG, "food/pie.dat": b""})
     put("mine/1", {"a.ogg": OGG}, [{"file_name": "a.ogg", "label": "food"}])
-    sources: dict[str, tuple[str, Options]] = {
-        "stamps": ("stamps", stamps.Options()),
-        "mine": ("folder", folder.Options(targets={"label": "category"})),
-    }
-
-    targets: dict[str, Any] = {"category": "multiclass", "language": "multiclass"}
-    ingest.run(ROOT, sources, MODALITIES, targets, 4, 1 << 20, 0.0)
+    params = recipe(
+        sources={
+            "stamps": {"kind": "stamps"},
+            "mine": {"kind": "folder", "targets": {"label": "category"}},
+        },
+        targets={"category": {"kind": "multiclass"}, "language": {"kind": "multiclass"}},
+        ingest={"reject_limit": 0.0},
+    )
+    ingest.run(params, root=ROOT)
 
     told = [(s["sample_id"], s["target.category"], s["target.language"]) for s in samples()]
     assert told == [("mine/1/a.ogg", "food", None), ("stamps/1/food/pie@fr", "food", "fr")]
@@ -300,7 +305,7 @@ def test_rows_in_are_samples_and_rejects_out(rows: list[dict[str, Any]]) -> None
         for name in ("a.png", "b.png", "c.ogg", "unused"):
             (at / name).write_bytes(b"...")
         (at / "metadata.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-        sources: dict[str, tuple[str, Options]] = {"f": ("folder", folder.Options())}
+        sources = {"f": ("folder", folder.Options())}
         (batch,) = catalogue(Path(raw), sources, MODALITIES, {}, Digests({}))
     assert len(batch.samples) + len(batch.rejects) == len(rows)
     assert len({sample["sample_id"] for sample in batch.samples}) == len(batch.samples)

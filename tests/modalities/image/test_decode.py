@@ -208,6 +208,11 @@ def test_a_second_header_does_not_pass_the_limit() -> None:
     assert reason(large[:8] + small + large[8:]) == "undecodable"
 
 
+def test_a_damaged_transparency_is_not_passed_over() -> None:
+    data = png(2, 1, 8, 3, b"\0\1", PALETTE, chunk(b"tRNS", b"\0\xff"))
+    assert reason(data.replace(b"tRNS\0\xff", b"tRNS\0\x7f")) == "undecodable"
+
+
 def test_a_jpeg_of_endless_scans() -> None:
     data = encoded(scene(), ".jpg", cv2.IMWRITE_JPEG_PROGRESSIVE, 1)
     first = data.index(b"\xff\xda")
