@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from pipeline.reporting.choice import choose
+from pipeline.reporting.choice import best_single, choose
 from pipeline.reporting.format import percent
 from pipeline.reporting.inputs import Absent, Inputs, Model
 from pipeline.reporting.options import Options
 from pipeline.reporting.plots.rows import axis, dumbbell
 from pipeline.reporting.plots.scale import UNIT
+
+
+@dataclass(frozen=True)
+class Row:
+    """A figure of n test samples; `other` is the other model's, None where it has none."""
+
+    name: str
+    value: float
+    other: float | None
+    n: int
 
 
 def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
@@ -18,105 +30,78 @@ def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
         return Absent("No model has been evaluated yet.")
     panels = []
     for model in inputs.evaluated:
-        other = choice.single if choice.single and choice.single.name != model.name else None
         for task in model.tasks:
-            panels += _classes(model, other, task) + _attributes(model, other, task)
-    if not panels:
+            best = best_single(inputs.evaluated, task)
+            other = best if best is not None and best.name != model.name else None
+            rows = _rows(model, other, task, "per_class", "class", "f1", "support")
+            rows.sort(key=lambda row: (-row.value, row.name))
+            about = {
+                "model": model.name,
+                "other": other.name if other else None,
+                "task": task,
+                "attribute": task,
+                "unit": "F1",
+            }
+            panels.append({**about, "title": f"F1 of each {task}", "rows": rows})
+            for attribute in _attributes(model, task):
+                rows = _rows(model, other, task, "groups", "value", "accuracy", "n", attribute)
+                rows.sort(key=lambda row: (-row.n, row.name))
+                title = f"Accuracy of {task} by {attribute}"
+                about = {**about, "attribute": attribute, "unit": "accuracy"}
+                panels.append({**about, "title": title, "rows": rows})
+    drawn = [_drawn(panel, options.classes) for panel in panels if panel["rows"]]
+    if not drawn:
         return Absent("No evaluation wrote per_class.csv or groups.csv.")
-    return {"choice": choice, "panels": panels, "axis": axis(UNIT)}
+    return {"choice": choice, "panels": drawn, "axis": axis(UNIT)}
 
 
-def _classes(model: Model, other: Model | None, task: str) -> list[dict[str, Any]]:
-    """F1 of each class, best first."""
-    rows = _select(model, "per_class", task)
-    beside = {row["class"]: _figure(row["f1"]) for row in _select(other, "per_class", task)}
-    return _panel(
-        model,
-        other,
-        task,
-        title=f"F1 of each {task}",
-        unit="F1",
-        rows=[
-            (row["class"], _figure(row["f1"]), beside.get(row["class"]), int(float(row["support"])))
-            for row in rows
-        ],
-    )
-
-
-def _attributes(model: Model, other: Model | None, task: str) -> list[dict[str, Any]]:
-    """Accuracy at each value of each attribute, best first."""
-    rows = _select(model, "groups", task)
-    beside = {
-        (row["attribute"], row["value"]): _figure(row["accuracy"])
-        for row in _select(other, "groups", task)
-    }
-    return [
-        panel
-        for attribute in sorted({row["attribute"] for row in rows})
-        for panel in _panel(
-            model,
-            other,
-            task,
-            title=f"Accuracy of {task} by {attribute}",
-            unit="accuracy",
-            attribute=attribute,
-            rows=[
-                (
-                    row["value"],
-                    _figure(row["accuracy"]),
-                    beside.get((attribute, row["value"])),
-                    int(float(row["n"])),
-                )
-                for row in rows
-                if row["attribute"] == attribute
-            ],
-        )
-    ]
-
-
-def _panel(
+def _rows(
     model: Model,
     other: Model | None,
     task: str,
-    title: str,
-    unit: str,
-    rows: list[tuple[str, float | None, float | None, int]],
+    table: str,
+    name: str,
+    figure: str,
+    count: str,
     attribute: str | None = None,
-) -> list[dict[str, Any]]:
-    if not rows:
-        return []
-    ordered = sorted(rows, key=lambda row: (-(row[1] if row[1] is not None else -1), row[0]))
+) -> list[Row]:
+    """The rows of one table with test samples, by the names of its columns."""
+    beside = {
+        row[name]: float(row[figure])
+        for row in _select(other, table, task)
+        if row.get("attribute") == attribute
+    }
     return [
-        {
-            "model": model.name,
-            "other": other.name if other else None,
-            "task": task,
-            "title": title,
-            "unit": unit,
-            "attribute": attribute or task,
-            "rows": [
-                {
-                    "name": name,
-                    "value": value,
-                    "other": beside,
-                    "n": n,
-                    "plot": dumbbell(value, beside, _said(unit, value, beside, other), UNIT),
-                }
-                for name, value, beside, n in ordered
-            ],
-        }
+        Row(row[name], float(row[figure]), beside.get(row[name]), int(row[count]))
+        for row in _select(model, table, task)
+        if row.get("attribute") == attribute and int(row[count]) > 0
     ]
 
 
-def _said(unit: str, value: float | None, beside: float | None, other: Model | None) -> str:
-    own = "not measured" if value is None else f"{unit} {percent(value)} %"
-    return own if beside is None or other is None else f"{own}; {other.name}: {percent(beside)} %"
+def _attributes(model: Model, task: str) -> list[str]:
+    """What the test split was cut by; by the task itself, accuracy is but the classes' recall."""
+    return sorted({row["attribute"] for row in _select(model, "groups", task)} - {task})
 
 
-def _select(model: Model | None, name: str, task: str) -> list[dict[str, str]]:
-    rows = model.table(name) if model is not None else []
+def _drawn(panel: dict[str, Any], most: int) -> dict[str, Any]:
+    rows: Sequence[Row] = panel["rows"]
+    return {
+        **panel,
+        "rows": [
+            (row, dumbbell(row.value, row.other, _said(row, panel["unit"], panel["other"]), UNIT))
+            for row in rows[:most]
+        ],
+        "more": len(rows[most:]),
+    }
+
+
+def _said(row: Row, unit: str, other: str | None) -> str:
+    own = f"{unit} {percent(row.value)} %"
+    if row.other is None or other is None:
+        return own
+    return f"{own}; {other}: {percent(row.other)} %"
+
+
+def _select(model: Model | None, table: str, task: str) -> list[dict[str, str]]:
+    rows = model.table(table) if model is not None else []
     return [row for row in rows if row["task"] == task and row["split"] == "test"]
-
-
-def _figure(text: str) -> float | None:
-    return float(text) if text not in {"", "nan"} else None

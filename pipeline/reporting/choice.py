@@ -35,9 +35,14 @@ def choose(inputs: Inputs) -> Choice | None:
         return None
     task = models[0].primary_task or next(iter(models[0].tasks))
     fusion = _best([model for model in models if len(model.modalities) > 1], task)
-    single = _best([model for model in models if len(model.modalities) <= 1], task)
+    single = best_single(models, task)
     shown = fusion or single
     return None if shown is None else Choice(task, fusion, single, shown)
+
+
+def best_single(models: Sequence[Model], task: str) -> Model | None:
+    """The best of the models of one modality by validation macro-F1 of any task."""
+    return _best([model for model in models if len(model.modalities) <= 1], task)
 
 
 def score(model: Model, task: str, split: str, metric: str = "macro_f1") -> float | None:

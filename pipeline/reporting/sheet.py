@@ -61,12 +61,17 @@ def _choose(inputs: Inputs, modality: str, digests: Iterable[str], most: int) ->
     return spread(known, owner, kinds, most)
 
 
-def _step(operation: dict[str, Any]) -> str:
-    """One operation of a recipe in words: "rotate: degrees 7.25"."""
-    details = [
-        f"{spoken(key)} {value:.3g}" if isinstance(value, float) else f"{spoken(key)} {value}"
+def _step(operation: dict[str, Any]) -> tuple[str, str]:
+    """One operation of a recipe in words: ("rotate", "degrees 7.25")."""
+    knobs = [
+        f"{spoken(key)} {_short(value)}"
         for key, value in operation.items()
         if key not in {"op", "seed"}
     ]
-    name = spoken(str(operation["op"]))
-    return f"{name}: {', '.join(details)}" if details else name
+    return spoken(str(operation["op"])), ", ".join(knobs)
+
+
+def _short(value: Any) -> str:
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"

@@ -72,6 +72,8 @@ class Clean:
             except Rejected as reject:
                 refused.append(refuse(self.stage, row, reject.reason, reject.message))
                 continue
+            except PipelineError:
+                raise
             except Exception as error:
                 name = type(error).__name__
                 refused.append(refuse(self.stage, row, "failed", f"cleaning raised {name}"))

@@ -9,7 +9,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.errors import Rejected
+from pipeline.errors import PipelineError, Rejected
 from pipeline.part import Compute, Part, Row
 from pipeline.records import Reject
 from pipeline.registry import load
@@ -129,6 +129,8 @@ def _outcomes(
 
     try:
         values, lengths = encode(rows)
+    except PipelineError:
+        raise
     except Exception as error:
         if len(rows) > 1:
             for item in rows:

@@ -15,7 +15,7 @@ import threading
 from pathlib import Path
 from xml.etree.ElementTree import Element, tostring
 
-from pipeline.errors import Rejected
+from pipeline.errors import PipelineError, Rejected
 from pipeline.modalities.image import svg_child
 
 MAX_BYTES = 4_000_000
@@ -99,12 +99,7 @@ class _Renderer:
     def render(self, document: bytes, side: int, seconds: int) -> bytes:
         with self._lock:
             if self._child is None:
-                self._child = subprocess.Popen(
-                    [sys.executable, "-P", str(Path(svg_child.__file__))],
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.DEVNULL,
-                )
+                self._child = _start()
                 atexit.register(self.close)
             png = _ask(self._child, document, side, seconds)
             if png is None:
@@ -117,10 +112,27 @@ class _Renderer:
         return png
 
     def close(self) -> None:
+        atexit.unregister(self.close)
         if self._child is not None:
             self._child.kill()
             self._child.communicate()
             self._child = None
+
+
+def _start() -> subprocess.Popen[bytes]:
+    child = subprocess.Popen(
+        [sys.executable, "-P", str(Path(svg_child.__file__))],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    assert child.stdout is not None
+    if child.stdout.read(1) != svg_child.READY:
+        child.communicate()
+        raise PipelineError(
+            "the process that draws SVG does not start; is resvg_py installed? pip install resvg_py"
+        )
+    return child
 
 
 def _ask(child: subprocess.Popen[bytes], document: bytes, side: int, seconds: int) -> bytes | None:

@@ -27,20 +27,17 @@ def whisker(value: float, low: float, high: float, scale: Scale, mark: str = "")
     )
 
 
-def dumbbell(value: float | None, other: float | None, label: str, scale: Scale) -> Markup:
-    """Two dots and the way between: this model's figure and the other's."""
+def dumbbell(value: float, other: float | None, label: str, scale: Scale) -> Markup:
+    """Two dots and the way between: this model's figure and, if it has one, the other's."""
     middle = HEIGHT / 2
-    shapes = _grid(scale)
-    if value is not None and other is not None:
-        x1, x2 = share(scale.place(value)), share(scale.place(other))
-        way = "gain" if value >= other else "loss"
-        shapes.append(tag("line", x1=x1, x2=x2, y1=middle, y2=middle, class_=f"way {way}"))
+    shapes, x = _grid(scale), share(scale.place(value))
     if other is not None:
-        x = share(scale.place(other))
-        shapes.append(tag("circle", cx=x, cy=middle, r=4.5, class_="dot other"))
-    if value is not None:
-        x = share(scale.place(value))
-        shapes.append(tag("circle", cx=x, cy=middle, r=5.5, class_="dot own"))
+        beside, way = share(scale.place(other)), "gain" if value >= other else "loss"
+        shapes += [
+            tag("line", x1=x, x2=beside, y1=middle, y2=middle, class_=f"way {way}"),
+            tag("circle", cx=beside, cy=middle, r=4.5, class_="dot other"),
+        ]
+    shapes.append(tag("circle", cx=x, cy=middle, r=5.5, class_="dot own"))
     return drawing(label, *shapes, class_="row")
 
 

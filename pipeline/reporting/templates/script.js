@@ -51,7 +51,7 @@
       if (!sound.paused) { sound.pause(); return; }
       all("audio").forEach((other) => { if (other !== sound) other.pause(); });
       sound.currentTime = 0;
-      sound.play();
+      sound.play().catch(() => button.classList.remove("on"));
     });
     sound.addEventListener("play", () => { button.classList.add("on"); follow(); });
     ["pause", "ended"].forEach((event) => sound.addEventListener(event, () => { button.classList.remove("on"); head.setAttribute("width", 0); }));

@@ -51,5 +51,5 @@ def test_it_is_the_formula() -> None:
     smooth = np.rint(windows.mean((2, 3)))
     waves = np.cos(np.pi * np.outer(np.arange(32), 2 * np.arange(32) + 1) / 64)
     low = (waves @ smooth @ waves.T)[1:9, 1:9].ravel()
-    bits = "".join("01"[value > np.median(low)] for value in low)
+    bits = "".join("1" if value > np.median(low) else "0" for value in low)
     assert phash(picture) == f"{int(bits, 2):016x}"

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.errors import Rejected
+from pipeline.errors import PipelineError, Rejected
 from pipeline.modalities.image import svg
 from pipeline.modalities.image.decode import decode
 from tests.modalities.image.pictures import SVG, encoded, scene
@@ -171,6 +171,13 @@ BOMBS = {
 def test_bombs_neither_crash_nor_stay(name: str) -> None:
     assert reason(document(BOMBS[name])) == "too_complex"
     np.testing.assert_array_equal(drawn(document(RED))[16, 32], [255, 0, 0])
+
+
+def test_trouble_of_the_machine_is_no_reject(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(svg, "_renderer", svg._Renderer())
+    monkeypatch.setattr(svg.svg_child, "__file__", "/nowhere/svg_child.py")
+    with pytest.raises(PipelineError, match="resvg_py"):
+        drawn(document(RED))
 
 
 def test_a_large_file_is_not_parsed() -> None:

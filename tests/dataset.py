@@ -1,0 +1,143 @@
+"""A small folder data set with three modalities, and a project folder around it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import shutil
+import subprocess
+from pathlib import Path
+
+import cv2
+import numpy as np
+import soundfile
+import yaml
+
+HERE = Path(__file__).parents[1]
+CLASSES = ("circle", "square", "cross")
+WORDS = ("round", "angular", "crossed", "bright", "deep", "old", "new", "calm")
+
+
+def picture(label: str, i: int) -> bytes:
+    """PNG of a shape, 64 × 48, its place and colours drawn from `i`."""
+    rng = np.random.default_rng([CLASSES.index(label), i])
+    image = np.full((48, 64, 3), 255, np.uint8)
+    colour = tuple(int(c) for c in rng.integers(0, 200, 3))
+    x, y, r = (int(n) for n in rng.integers((16, 14, 6), (48, 34, 13)))
+    if label == "circle":
+        cv2.circle(image, (x, y), r, colour, -1)
+    elif label == "square":
+        cv2.rectangle(image, (x - r, y - r), (x + r, y + r), colour, -1)
+    else:
+        cv2.line(image, (x - r, y - r), (x + r, y + r), colour, 3)
+        cv2.line(image, (x - r, y + r), (x + r, y - r), colour, 3)
+    texture = rng.integers(0, 60, image.shape).astype(np.uint8)
+    return cv2.imencode(".png", cv2.subtract(image, texture))[1].tobytes()
+
+
+def sound(label: str, i: int) -> bytes:
+    """WAV of a tone of half a second whose pitch says the label, with noise drawn from `i`."""
+    rng = np.random.default_rng([7, CLASSES.index(label), i])
+    seconds = np.arange(8000) / 16_000
+    tone = np.sin(2 * np.pi * (300 * (CLASSES.index(label) + 1) + i) * seconds)
+    file = io.BytesIO()
+    noisy = 0.3 * tone + 0.03 * rng.standard_normal(8000)
+    soundfile.write(file, noisy, 16_000, format="WAV", subtype="PCM_16")
+    return file.getvalue()
+
+
+def put_batch(folder: Path, first: int, count: int) -> list[dict[str, str]]:
+    """`count` samples of each class; every fifth lacks a modality. Returns the metadata rows."""
+    folder.mkdir(parents=True)
+    rows = []
+    for label in CLASSES:
+        for i in range(first, first + count):
+            name = f"{label}-{i}"
+            row = {
+                "sample_id": name,
+                "image_file_name": f"{name}.png",
+                "audio_file_name": f"{name}.wav",
+                "text": f"a {WORDS[i % len(WORDS)]} {label} {name}",
+                "shape": label,
+            }
+            if i % 5 == 4:
+                row[("image_file_name", "audio_file_name", "text")[i % 3]] = ""
+            if row["image_file_name"]:
+                (folder / f"{name}.png").write_bytes(picture(label, i))
+            if row["audio_file_name"]:
+                (folder / f"{name}.wav").write_bytes(sound(label, i))
+            rows.append(row)
+    write_metadata(folder, rows)
+    return rows
+
+
+def write_metadata(folder: Path, rows: list[dict[str, str]]) -> None:
+    with (folder / "metadata.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def params(**execution: object) -> dict[str, object]:
+    """A params.yaml for it, with the encoders that need no weights."""
+    model = {
+        "fusion": "none",
+        "tasks": {"shape": {}},
+        "primary": "shape",
+        "epochs": 8,
+        "views": 1,
+        "tower": {"hidden": 16, "width": 16},
+    }
+    every = ["colour_hog", "mfcc", "hashing"]
+    return {
+        "seed": 0,
+        "parts": {"mean_rows": 8, "max_bytes": 1 << 22},
+        "sources": {"shapes": {"kind": "folder", "targets": {"shape": "shape"}}},
+        "fetch": {},
+        "modalities": ["image", "audio", "text"],
+        "targets": {"shape": {"kind": "multiclass"}},
+        "ingest": {"reject_limit": 0.5},
+        "clean": {name: {"reject_limit": 0.5} for name in ("image", "audio", "text")},
+        "augment": {name: {"views": 1} for name in ("image", "audio", "text")},
+        "features": {
+            "colour_hog": {"modality": "image", "encoder": "colour_hog"},
+            "mfcc": {"modality": "audio", "encoder": "mfcc"},
+            "hashing": {"modality": "text", "encoder": "hashing"},
+        },
+        "curate": {
+            "join_on": {"image": "equal", "audio": "equal", "text": "equal"},
+            "min_components_per_class": 3,
+            "max_component_share": 0.5,
+            "ratios": {"train": 0.6, "validation": 0.2, "test": 0.2},
+            "reject_limit": 0.5,
+        },
+        "models": {
+            "image": {**model, "features": ["colour_hog"]},
+            "gated": {**model, "features": every, "fusion": "gated"},
+        },
+        "evaluate": {"resamples": 100, "group_by": []},
+        "report": {"gallery": 4, "sheet": 1},
+        "execution": execution,
+    }
+
+
+def put_project(folder: Path, **execution: object) -> None:
+    """A project as a user would have it: the graph, the package, params, git and DVC."""
+    (folder / "requirements").mkdir(parents=True)
+    shutil.copy(HERE / "requirements" / "lock.txt", folder / "requirements")
+    for name in ("dvc.yaml", ".dvcignore", ".gitignore"):
+        shutil.copy(HERE / name, folder)
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(HERE / "pipeline", folder / "pipeline", ignore=ignored)
+    (folder / "params.yaml").write_text(yaml.safe_dump(params(**execution)))
+    for command in (
+        ["git", "init", "--quiet"],
+        ["dvc", "init", "--quiet"],
+        ["dvc", "config", "core.analytics", "false"],
+        ["git", "add", "--all"],
+        ["git", *AUTHOR, "commit", "--quiet", "--message", "start"],
+    ):
+        subprocess.run(command, cwd=folder, check=True)
+
+
+AUTHOR = ("-c", "user.name=Test", "-c", "user.email=test@example.org")

@@ -1,0 +1,199 @@
+"""The whole graph on a small data set, as a user runs it, under each executor."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from pipeline.digest import digest_file
+from pipeline.run import items
+from tests.dataset import params, picture, put_batch, put_project, write_metadata
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+
+def run(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
+    here = Path(sys.executable).parent
+    path = os.pathsep.join([str(here), os.environ["PATH"]])
+    environment = {**os.environ, "PATH": path, "DVC_NO_ANALYTICS": "1"}
+    done = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, f"{command}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+    return done
+
+
+def tree(folder: Path) -> dict[str, str]:
+    data = folder / "data"
+    made = (path for path in data.rglob("[!.]*") if path.is_file() and "raw" not in path.parts)
+    return {path.relative_to(data).as_posix(): digest_file(path) for path in sorted(made)}
+
+
+def computed(folder: Path) -> dict[str, int]:
+    """Stage → parts computed by its latest run."""
+    records = (folder / ".pipeline" / "runs").glob("*.jsonl")
+    last = [json.loads(path.read_text().splitlines()[-1]) for path in records]
+    return {record["stage"]: record["computed"] for record in last}
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project whose graph has run once, in one process."""
+    folder = tmp_path_factory.mktemp("project")
+    put_project(folder, executor="serial")
+    put_batch(folder / "data" / "raw" / "shapes" / "first", 0, 14)
+    run(folder, "dvc", "repro")
+    return folder
+
+
+def test_every_stage_of_the_graph_wrote_what_it_promises(project: Path) -> None:
+    metrics = json.loads((project / "data/evaluation/gated/metrics.json").read_text())
+    test = metrics["tasks"]["shape"]["test"]
+    assert 0 < test["n"]
+    assert test["accuracy"]["low"] <= test["accuracy"]["value"] <= test["accuracy"]["high"]
+    page = (project / "data/reports/index.html").read_text()
+    assert "gated" in page
+    assert (project / "data/models/gated/model.safetensors").stat().st_size > 0
+
+
+def test_again_there_is_nothing_to_do(project: Path) -> None:
+    assert "up to date" in run(project, "dvc", "repro").stdout
+
+
+def test_dvc_shows_metrics_and_plots(project: Path) -> None:
+    shown = run(project, "dvc", "metrics", "show", "--json").stdout
+    assert "macro_f1" in shown
+    run(project, "dvc", "metrics", "diff")
+    run(project, "dvc", "plots", "show", "--out", "plots")
+    assert "confusion" in (project / "plots" / "index.html").read_text()
+
+
+def test_deleted_outputs_come_back_from_the_cache(project: Path) -> None:
+    before = tree(project)
+    shutil.rmtree(project / "data" / "features")
+    run(project, "dvc", "checkout")
+    assert tree(project) == before
+
+
+@pytest.mark.parametrize("executor", ["processes", "ray"])
+def test_every_executor_gives_the_same_bytes(
+    project: Path, tmp_path: Path, executor: str
+) -> None:
+    put_project(tmp_path / "other", executor=executor, workers=2)
+    shutil.copytree(project / "data" / "raw", tmp_path / "other" / "data" / "raw")
+    for stage, fan in items_of_the_recipe().items():
+        for item in fan or ("",):
+            run(tmp_path / "other", "pipeline", "stage", stage, *filter(None, [item]))
+    assert tree(tmp_path / "other") == tree(project)
+
+
+def items_of_the_recipe() -> dict[str, tuple[str, ...]]:
+    from pipeline.params import parse
+
+    return {name: fan for name, fan in items(parse(params())).items() if name != "fetch"}
+
+
+def test_work_follows_change(project: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(project, other, symlinks=True)
+    before = tree(other)
+
+    module = other / "pipeline" / "digest.py"
+    module.write_text("# A comment changes no bits.\n" + module.read_text())
+    run(other, "dvc", "repro")
+    assert set(computed(other).values()) == {0}
+    assert tree(other) == before
+
+    knobs = yaml.safe_load((other / "params.yaml").read_text())
+    knobs["clean"]["audio"]["trim_db"] = 25.0
+    (other / "params.yaml").write_text(yaml.safe_dump(knobs))
+    run(other, "dvc", "repro")
+    worked = {stage for stage, parts in computed(other).items() if parts}
+    assert {"clean/audio", "extract/mfcc", "train/gated"} <= worked
+    untouched = ("ingest", "clean/image", "clean/text", "extract/colour_hog", "extract/hashing")
+    assert not worked & {*untouched, "train/image"}
+
+    put_batch(other / "data" / "raw" / "shapes" / "second", 20, 1)
+    old = {name for name in tree(other) if name.startswith(("clean/", "features/"))}
+    run(other, "dvc", "repro")
+    new = {name for name in tree(other) if name.startswith(("clean/", "features/"))}
+    assert old <= new
+    counts = computed(other)
+    assert all(1 <= counts[f"clean/{name}"] <= 3 for name in ("image", "audio", "text"))
+
+
+def test_what_is_bad_is_refused_with_its_reason_and_the_rest_goes_through(
+    project: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    shutil.copytree(project, other, symlinks=True)
+    batch = other / "data" / "raw" / "shapes" / "bad"
+    expected = put_bad_batch(batch, tmp_path)
+    run(other, "dvc", "repro", "curate")
+    lines = run(other, "pipeline", "rejects", "--json").stdout.splitlines()
+    found = {json.loads(line)["reason"] for line in lines}
+    assert expected <= found
+    listed = run(other, "pipeline", "rejects").stdout
+    assert all(reason in listed for reason in expected)
+    assert run(other, "pipeline", "rejects", "--stage", "clean/audio").stdout
+
+
+def put_bad_batch(batch: Path, outside: Path) -> set[str]:
+    """One sample for each kind of bad input beside good ones; returns the reasons to expect."""
+    rows = put_batch(batch, 30, 2)
+    png = picture("circle", 99)
+
+    def image(name: str, data: bytes) -> None:
+        (batch / name).write_bytes(data)
+        rows.append(row(name, image_file_name=name))
+
+    def row(name: str, **given: str) -> dict[str, str]:
+        empty = dict.fromkeys(rows[0], "")
+        return {**empty, "sample_id": name, "shape": "circle", **given}
+
+    image("truncated.png", png[: len(png) // 2])
+    bomb = bytearray(png)
+    bomb[16:24] = (60_000).to_bytes(4, "big") * 2
+    image("bomb.png", bytes(bomb))
+    svg = '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
+    size = ' width="40" height="40">'
+    image("file.svg", f'{svg}{size}<image xlink:href="/etc/passwd"/></svg>'.encode())
+    image("url.svg", f'{svg}{size}<image xlink:href="http://localhost/a.png"/></svg>'.encode())
+    entity = '<!DOCTYPE svg [<!ENTITY x SYSTEM "file:///etc/passwd">]>'
+    image("entity.svg", f"{entity}{svg}{size}<text>&x;</text></svg>".encode())
+    (batch / "zero.ogg").write_bytes(b"")
+    rows.append(row("zero", audio_file_name="zero.ogg"))
+    (batch / "text.ogg").write_text("this is no sound")
+    rows.append(row("text", audio_file_name="text.ogg"))
+    rows.append(row("missing", image_file_name="nowhere.png"))
+    (outside / "secret.png").write_bytes(png)
+    rows.append(row("leaves", image_file_name="../../../../../secret.png"))
+    (batch / "link.png").symlink_to(outside / "secret.png")
+    rows.append(row("link", image_file_name="link.png"))
+    os.mkfifo(batch / "pipe.png")
+    rows.append(row("pipe", image_file_name="pipe.png"))
+    rows.append(row("twice", text="the same id"))
+    rows.append(row("twice", text="the same id, again"))
+    (batch / "bytes.txt").write_bytes(b"caf\xe9 \xff\xfe\x80")
+    rows.append(row("bytes", file_name="bytes.txt"))
+    for one in rows:
+        one.setdefault("file_name", "")
+    write_metadata(batch, rows)
+    return {
+        "truncated",
+        "too_many_pixels",
+        "external_reference",
+        "empty_file",
+        "undecodable",
+        "missing_file",
+        "outside_folder",
+        "duplicate_sample_id",
+        "not_utf8",
+    }
