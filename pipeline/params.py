@@ -104,7 +104,7 @@ def load(path: Path = Path("params.yaml")) -> Params:
         mistake with its path and, for a name that does not exist, the names that do.
     """
     try:
-        document = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506
+        document = yaml.load(path.read_text(encoding="utf-8"), _Loader)
     except FileNotFoundError:
         raise PipelineError(f"there is no {path} here; run this in the project's folder") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -298,7 +298,7 @@ class _Reading:
                 continue
             if own.modality not in modalities:
                 self._problem(f"{path}.modality", unknown("modality", own.modality, modalities))
-            elif module.MODALITY != own.modality:
+            elif own.modality != module.MODALITY:
                 self._problem(
                     f"{path}.encoder",
                     f"'{own.encoder}' encodes {module.MODALITY}, not {own.modality}",

@@ -225,9 +225,7 @@ def rejects(out: Path, entry: Entry) -> list[Reject]:
     return [Reject(**row) for row in read_footer(out / f"{entry.key}.parquet")["rejects"]]
 
 
-def read_each(
-    out: Path, columns: Sequence[str] | None = None
-) -> Iterator[tuple[Entry, pa.Table]]:
+def read_each(out: Path, columns: Sequence[str] | None = None) -> Iterator[tuple[Entry, pa.Table]]:
     """Every part of a finished stage with its rows, in the manifest's order."""
     import pyarrow.parquet as pq
 

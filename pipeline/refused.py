@@ -23,9 +23,7 @@ def collect(root: Path, stage: str = "") -> list[Reject]:
     PipelineError
         No stage has finished, or none is called `stage`.
     """
-    folders = [
-        manifest.parent for kind in TABLES for manifest in root.glob(f"{kind}/{MANIFEST}")
-    ]
+    folders = [manifest.parent for kind in TABLES for manifest in root.glob(f"{kind}/{MANIFEST}")]
     if not folders:
         raise PipelineError(f"no stage has finished below {root}: run `dvc repro`")
     found = [
@@ -60,9 +58,7 @@ def as_tables(found: Sequence[Reject]) -> str:
             key=lambda reject: (reject.stage, reject.reason),
         ):
             rows = list(group)
-            table = Table(
-                title=f"{stage}: {len(rows)} {reason}", title_justify="left", expand=True
-            )
+            table = Table(title=f"{stage}: {len(rows)} {reason}", title_justify="left", expand=True)
             for column in ("batch", "what", "message"):
                 table.add_column(column, overflow="fold")
             for reject in rows:

@@ -34,7 +34,9 @@ def recorded(stage: str) -> Iterator[dict[str, Any]]:
         record["outcome"] = "done"
     finally:
         record["seconds"] = round((datetime.now(UTC) - started).total_seconds(), 3)
-        usage = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+        usage = [
+            resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+        ]
         record["cpu_seconds"] = round(sum(u.ru_utime + u.ru_stime for u in usage), 3)
         record["peak_memory_mb"] = round(max(u.ru_maxrss for u in usage) / 1024)
         FOLDER.mkdir(parents=True, exist_ok=True)

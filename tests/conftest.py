@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from pipeline.execution.threads import ONE_THREAD
+from tests.dataset import put_batch, put_project, run
 
 os.environ.update(ONE_THREAD)
 # Worker processes, of Ray too, find the tests' own modules.
@@ -29,4 +30,14 @@ settings.load_profile("steady")
 def inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A scratch folder as the working directory: locks and run records land there."""
     monkeypatch.chdir(tmp_path)
-    yield tmp_path
+    return tmp_path
+
+
+@pytest.fixture(scope="session")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project whose graph has run once, in one process."""
+    folder = tmp_path_factory.mktemp("project")
+    put_project(folder, executor="serial")
+    put_batch(folder / "data" / "raw" / "shapes" / "first", 0, 14)
+    run(folder, "dvc", "repro")
+    return folder

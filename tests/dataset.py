@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -138,6 +140,18 @@ def put_project(folder: Path, **execution: object) -> None:
         ["git", *AUTHOR, "commit", "--quiet", "--message", "start"],
     ):
         subprocess.run(command, cwd=folder, check=True)
+
+
+def run(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
+    """A command of this environment, in `folder`; it must succeed."""
+    here = Path(sys.executable).parent
+    path = os.pathsep.join([str(here), os.environ["PATH"]])
+    environment = {**os.environ, "PATH": path, "DVC_NO_ANALYTICS": "1"}
+    done = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, f"{command}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+    return done
 
 
 AUTHOR = ("-c", "user.name=Test", "-c", "user.email=test@example.org")

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,20 +12,9 @@ import yaml
 
 from pipeline.digest import digest_file
 from pipeline.run import items
-from tests.dataset import params, picture, put_batch, put_project, write_metadata
+from tests.dataset import params, picture, put_batch, put_project, run, write_metadata
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
-
-
-def run(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
-    here = Path(sys.executable).parent
-    path = os.pathsep.join([str(here), os.environ["PATH"]])
-    environment = {**os.environ, "PATH": path, "DVC_NO_ANALYTICS": "1"}
-    done = subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, f"{command}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
-    return done
 
 
 def tree(folder: Path) -> dict[str, str]:
@@ -43,20 +30,10 @@ def computed(folder: Path) -> dict[str, int]:
     return {record["stage"]: record["computed"] for record in last}
 
 
-@pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project whose graph has run once, in one process."""
-    folder = tmp_path_factory.mktemp("project")
-    put_project(folder, executor="serial")
-    put_batch(folder / "data" / "raw" / "shapes" / "first", 0, 14)
-    run(folder, "dvc", "repro")
-    return folder
-
-
 def test_every_stage_of_the_graph_wrote_what_it_promises(project: Path) -> None:
     metrics = json.loads((project / "data/evaluation/gated/metrics.json").read_text())
     test = metrics["tasks"]["shape"]["test"]
-    assert 0 < test["n"]
+    assert test["n"] > 0
     assert test["accuracy"]["low"] <= test["accuracy"]["value"] <= test["accuracy"]["high"]
     page = (project / "data/reports/index.html").read_text()
     assert "gated" in page
@@ -83,9 +60,7 @@ def test_deleted_outputs_come_back_from_the_cache(project: Path) -> None:
 
 
 @pytest.mark.parametrize("executor", ["processes", "ray"])
-def test_every_executor_gives_the_same_bytes(
-    project: Path, tmp_path: Path, executor: str
-) -> None:
+def test_every_executor_gives_the_same_bytes(project: Path, tmp_path: Path, executor: str) -> None:
     put_project(tmp_path / "other", executor=executor, workers=2)
     shutil.copytree(project / "data" / "raw", tmp_path / "other" / "data" / "raw")
     for stage, fan in items_of_the_recipe().items():
@@ -112,7 +87,7 @@ def test_work_follows_change(project: Path, tmp_path: Path) -> None:
     assert tree(other) == before
 
     knobs = yaml.safe_load((other / "params.yaml").read_text())
-    knobs["clean"]["audio"]["trim_db"] = 25.0
+    knobs["clean"]["audio"]["level_dbfs"] = -20.0
     (other / "params.yaml").write_text(yaml.safe_dump(knobs))
     run(other, "dvc", "repro")
     worked = {stage for stage, parts in computed(other).items() if parts}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import threading
@@ -33,10 +34,8 @@ def die_with_dvc() -> None:
 def kill_tree() -> None:
     """SIGKILL to all descendants and to this process."""
     for child in psutil.Process().children(recursive=True):
-        try:
+        with contextlib.suppress(psutil.NoSuchProcess):
             child.kill()
-        except psutil.NoSuchProcess:
-            pass
     os.kill(os.getpid(), signal.SIGKILL)
 
 

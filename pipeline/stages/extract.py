@@ -52,9 +52,7 @@ def _rows(feature: FeatureSet, root: Path) -> Iterator[Row]:
     for entry, table in parts.read_each(root / "clean" / feature.modality, ["digest", "content"]):
         for digest, content in zip(*table.to_pydict().values(), strict=True):
             clean[digest] = (entry.key, content)
-            yield Row(
-                digest, content, entry.source, entry.batch, size, 0, Recipe(entry.key, "[]")
-            )
+            yield Row(digest, content, entry.source, entry.batch, size, 0, Recipe(entry.key, "[]"))
     module = load(f"modalities/{feature.modality}", "augment")
     code = fingerprint("apply", [module.__name__], {}).digest
     augmented = root / "augmented" / feature.modality

@@ -25,7 +25,9 @@ def write(path: Path, n: int, shape: tuple[int, ...]) -> np.ndarray:
     return values
 
 
-@pytest.mark.parametrize(("n", "shape"), [(3, (4,)), (GROUP_ROWS + 7, (3,)), (5, (6, 2)), (0, (4,))])
+@pytest.mark.parametrize(
+    ("n", "shape"), [(3, (4,)), (GROUP_ROWS + 7, (3,)), (5, (6, 2)), (0, (4,))]
+)
 def test_values_come_back_in_their_shape(tmp_path: Path, n: int, shape: tuple[int, ...]) -> None:
     values = write(tmp_path / "f.parquet", n, shape)
     table, read = read_features(tmp_path / "f.parquet")

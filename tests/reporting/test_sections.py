@@ -1,0 +1,124 @@
+"""Sections show what the stages left: the right rows, counted in full, examples bounded."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from pipeline import parts
+from pipeline.modalities.image.augment import apply
+from pipeline.reporting import breakdown, datacard, gallery, lineage, refused, sheet
+from pipeline.reporting.inputs import Absent, Inputs
+from pipeline.reporting.media import image
+from pipeline.reporting.options import Options
+from pipeline.reporting.shown import contents
+from tests.reporting import synthetic
+
+
+def shown(built: dict[str, Any] | Absent) -> dict[str, Any]:
+    assert not isinstance(built, Absent)
+    return built
+
+
+def test_views_are_what_their_recipes_make_of_training_assets(inputs: Inputs) -> None:
+    options = Options(sheet=3, views=2)
+    strip = shown(sheet.build(inputs, options))["strips"][0]
+    assert strip["modality"] == "image"
+    assert len(strip["rows"]) == 3
+    trained = {row["image"] for row in inputs.curated if row["split"] == "train"}
+    recipes = {
+        (row["digest"], row["view"]): json.loads(row["recipe"])
+        for row in parts.read(inputs.root / "augmented/image").to_pylist()
+    }
+    for row in strip["rows"]:
+        assert row["digest"] in trained
+        original = contents(inputs, "image", [row["digest"]])[row["digest"]]
+        for view in row["views"]:
+            made = apply(original, recipes[row["digest"], view["view"]])
+            assert view["shown"] == image.show(made, options)
+
+
+@pytest.mark.parametrize(
+    ("operation", "words"),
+    [
+        ({"op": "flip"}, ("flip", "")),
+        ({"op": "time_mask", "start": 0.25, "width": 0.5}, ("time mask", "start 0.25, width 0.5")),
+        ({"op": "band", "high_hz": 4640.2, "seed": 9}, ("band", "high hz 4640")),
+    ],
+)  # fmt: skip
+def test_a_recipe_is_told_in_words(operation: dict[str, Any], words: tuple[str, str]) -> None:
+    assert sheet._step(operation) == words
+
+
+def test_every_reject_is_counted_and_few_are_told(inputs: Inputs) -> None:
+    built = shown(refused.build(inputs, Options(rejects=2)))
+    written = sum(entry.rejected for stage in inputs.stages for entry in stage.entries)
+    assert built["total"] == written == 22
+    images = next(stage for stage in built["stages"] if stage["stage"] == "clean/image")
+    assert [(r["reason"], r["n"], len(r["examples"]), r["more"]) for r in images["reasons"]] == [
+        ("truncated", 6, 2, 4),
+        ("empty", 1, 1, 0),
+    ]
+
+
+def test_splits_add_up_to_the_whole(inputs: Inputs) -> None:
+    built = shown(datacard.build(inputs, Options()))
+    for figure in ("samples", "groups", "components"):
+        assert sum(split[figure] for split in built["splits"]) == built["total"][figure]
+    assert built["total"]["samples"] == len(inputs.curated)
+    assert sum(n for _, n, _ in built["presence"]) == len(inputs.curated)
+    assert sum(n for _, n in built["licences"]) == len(inputs.curated)
+    spreads = {spread["name"]: spread for spread in built["spreads"]}
+    assert set(spreads) == set(synthetic.TARGETS)
+    for spread in spreads.values():
+        assert sum(row["n"] for row in spread["rows"]) == len(inputs.curated)
+        for row in spread["rows"]:
+            assert sum(n for _, n in row["by_split"]) == row["n"]
+    assert built["set_aside"] == [("category", "space", {"samples": 3, "components": 2})]
+
+
+def test_a_figure_stands_beside_the_best_single_one_of_its_task(inputs: Inputs) -> None:
+    panels = shown(breakdown.build(inputs, Options()))["panels"]
+    best = {
+        task: max(
+            ("image", "audio", "text"),
+            key=lambda name: next(
+                m.tasks[task]["validation"]["macro_f1"]["value"]
+                for m in inputs.evaluated
+                if m.name == name
+            ),
+        )
+        for task in synthetic.TARGETS
+    }
+    for panel in panels:
+        expected = best[panel["task"]]
+        assert panel["other"] == (None if panel["model"] == expected else expected)
+        assert all((row.other is None) == (panel["other"] is None) for row, _ in panel["rows"])
+    titles = {panel["title"] for panel in panels}
+    assert titles == {
+        "F1 of each category",
+        "F1 of each language",
+        "Accuracy of category by language",
+    }
+
+
+def test_the_gallery_shows_test_samples_with_what_others_said(inputs: Inputs) -> None:
+    built = shown(gallery.build(inputs, Options(gallery=24)))
+    cards = [card for part in built["strata"] for card in part["cards"]]
+    assert {card["sample"]["split"] for card in cards} == {"test"}
+    single = built["choice"].single.name
+    for card in cards:
+        assert [aside["who"] for aside in card["asides"]] == ["language", f"{single} alone"]
+        present = {m for m in inputs.modalities if card["sample"][m]}
+        assert set(card["shown"]) == present
+        assert set(card["absent"]) == set(inputs.modalities) - present
+
+
+def test_the_lineage_names_every_output(inputs: Inputs) -> None:
+    built = shown(lineage.build(inputs, Options()))
+    names = {name for name, *_ in built["outputs"]}
+    assert {"samples", "curated", "clean/image", "models/image", "evaluation/image"} <= names
+    assert names == set(inputs.digests())
+    assert built["libraries"] == [("numpy", "2.4.6")]

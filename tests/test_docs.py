@@ -1,0 +1,91 @@
+"""Every command that the documents show is run, and every file that they name exists."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.dataset import HERE, picture, put_project, run, write_metadata
+
+PAGES = ("README.md", "CONTRIBUTING.md", "docs/architecture.md", "CHANGELOG.md", "data/README.md")
+
+
+def commands(page: str) -> list[str]:
+    blocks = re.findall(r"^```sh\n(.*?)^```", (HERE / page).read_text(), re.DOTALL | re.MULTILINE)
+    lines = [re.sub(r"\s+#.*", "", line) for block in blocks for line in block.splitlines()]
+    return [line for line in lines if line]
+
+
+SHOWN = sorted({command for page in PAGES for command in commands(page)})
+OWN_DATA = (
+    "mkdir -p data/raw/mine",
+    "cp -r ~/my-data data/raw/mine/2026-01",
+    "dvc add data/raw/mine/2026-01",
+    "cp recipes/folder.yaml params.yaml",
+    "pipeline check",
+    "dvc repro",
+    "pipeline rejects",
+    "pipeline report",
+)
+
+
+def test_commands_are_found() -> None:
+    assert len(SHOWN) > 15
+    assert set(OWN_DATA) <= set(SHOWN)
+
+
+@pytest.mark.parametrize("command", [line for line in SHOWN if line.startswith("make ")])
+def test_make_knows_the_target(command: str) -> None:
+    dry = ["make", "--dry-run", *shlex.split(command)[1:]]
+    subprocess.run(dry, cwd=HERE, check=True, capture_output=True)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(
+    "command", [line for line in SHOWN if not line.startswith("make ") and line not in OWN_DATA]
+)
+def test_a_command_shown_works(
+    project: Path, command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BROWSER", "true")
+    run(project, "sh", "-c", command)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_your_own_data_in_ten_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put_project(tmp_path / "project")
+    shutil.copytree(HERE / "recipes", tmp_path / "project" / "recipes")
+    home = tmp_path / "home"
+    monkeypatch.setenv("HOME", str(home))
+    mine = home / "my-data"
+    mine.mkdir(parents=True)
+    rows = []
+    for label in ("circle", "square", "cross"):
+        for i in range(12):
+            name = f"{label}-{i}"
+            (mine / f"{name}.png").write_bytes(picture(label, i))
+            rows.append({"file_name": f"{name}.png", "text": f"{label} {i}", "label": label})
+    write_metadata(mine, rows)
+    run(tmp_path / "project", "sh", "-ec", "\n".join(OWN_DATA))
+    assert (tmp_path / "project" / "data" / "reports" / "index.html").is_file()
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_links_lead_somewhere(page: str) -> None:
+    text = (HERE / page).read_text()
+    links = [link for link in re.findall(r"\]\(([^)]+)\)", text) if not link.startswith("http")]
+    assert [link for link in links if not (HERE / page).parent.joinpath(link).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_paths_of_the_package_exist(page: str) -> None:
+    text = (HERE / page).read_text()
+    named = re.findall(r"`((?:pipeline|tests)/[\w/.]+\.py)`", text)
+    assert [path for path in named if not (HERE / path).exists()] == []

