@@ -7,7 +7,6 @@ its files, and equal keys compute nothing.
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
@@ -58,7 +57,7 @@ def build(
             for name in files:
                 target = out / name
                 target.parent.mkdir(parents=True, exist_ok=True)
-                os.replace(Path(scratch, name), target)
+                Path(scratch, name).replace(target)
         with replacing(out / MANIFEST) as temporary:
             temporary.write_text(json.dumps(manifest, indent=1, sort_keys=True) + "\n")
         for name in set(_files(out)) - {MANIFEST, *files}:

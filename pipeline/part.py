@@ -104,7 +104,8 @@ def make(work: Work, compute: Compute, part: Part, out: Path) -> Entry:
     }
     if table.num_rows + len(rejected) != len(part.rows):
         raise AssertionError(
-            f"{work.stage}: {len(part.rows)} rows in, {table.num_rows} out, {len(rejected)} rejected"
+            f"{work.stage}: {len(part.rows)} rows in, {table.num_rows} out and "
+            f"{len(rejected)} rejected"
         )
     out.mkdir(parents=True, exist_ok=True)
     path = out / f"{part.key}.parquet"

@@ -21,7 +21,7 @@ WORDS = ("round", "angular", "crossed", "bright", "deep", "old", "new", "calm")
 
 
 def picture(label: str, i: int) -> bytes:
-    """PNG of a shape, 64 × 48, its place and colours drawn from `i`."""
+    """PNG of a shape, 64 by 48, its place and colours drawn from `i`."""
     rng = np.random.default_rng([CLASSES.index(label), i])
     image = np.full((48, 64, 3), 255, np.uint8)
     colour = tuple(int(c) for c in rng.integers(0, 200, 3))

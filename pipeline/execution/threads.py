@@ -1,4 +1,4 @@
-"""One thread a worker process: two OpenMP threads on two busy cores were measured 8 times slower."""
+"""One thread a worker process: two on two busy cores were measured 8 times slower."""
 
 from __future__ import annotations
 

@@ -43,5 +43,5 @@ def test_what_the_cluster_lacks_is_said_before_work_begins(
 
 
 def test_a_cluster_that_does_not_answer_is_said(inside: Path) -> None:
-    with pytest.raises(PipelineError, match="no Ray cluster answers at '127.0.0.1:1'"):
+    with pytest.raises(PipelineError, match=r"no Ray cluster answers at '127\.0\.0\.1:1'"):
         bring(RayExecutor(1, address="127.0.0.1:1"))

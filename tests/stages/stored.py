@@ -89,7 +89,15 @@ def store_curated(root: Path, world: Joined) -> None:
 
 def store_features(root: Path, name: str, views: list[Joined]) -> None:
     rows = [
-        Row(asset(SETS[name], sample), digest_json(values.tolist()), "synthetic", "one", 1, v, values)
+        Row(
+            asset(SETS[name], sample),
+            digest_json(values.tolist()),
+            "synthetic",
+            "one",
+            1,
+            v,
+            values,
+        )
         for v, world in enumerate(views)
         for sample, values, has in zip(
             world.sample_ids, world.values[name], world.present[name], strict=True
