@@ -36,7 +36,7 @@ $(READY): requirements/lock.txt requirements/torch.txt pyproject.toml
 repro: $(READY) ## fetch the data, run every stage that has work, name the report
 	@pipeline check
 	@dvc repro
-	@pipeline report
+	@echo "Open $$(pipeline report)"
 
 test: $(READY) ## run the tests
 	pytest

@@ -24,7 +24,7 @@ def check_machine(params: Params) -> list[str]:
     PipelineError
         Something is missing: the message lists all of it, each with what to do.
     """
-    problems = [*_weights(params), *_devices(params), *_repository(), *_disk()]
+    problems = [*_weights(params), *_devices(params), *_repository(), *_disk(), *_pipes()]
     if problems:
         listed = "\n".join(f"  {problem}" for problem in problems)
         raise PipelineError(f"this machine cannot run params.yaml yet:\n{listed}")
@@ -72,6 +72,17 @@ def _repository() -> list[str]:
     if head.returncode:
         problems.append("git has no commit here, which learning curves need: commit something")
     return problems
+
+
+def _pipes(raw: Path = Path("data", "raw")) -> list[str]:
+    """Named pipes, sockets and devices, which DVC would open and wait for without end."""
+    return [
+        f"{path} is no file, and DVC would wait for it without end: remove it, or add /{path} to "
+        f".dvcignore, and ingest refuses it while the rest goes through"
+        for path in raw.rglob("*")
+        if not (path.is_file() or path.is_dir() or path.is_symlink())
+        and subprocess.run(["dvc", "check-ignore", "--quiet", path], check=False).returncode
+    ]
 
 
 def _disk() -> list[str]:

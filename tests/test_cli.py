@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,15 @@ def test_check_says_what_the_machine_lacks(inside: Path) -> None:
     assert "this folder is no DVC project" in output
     assert "git has no commit" in output
     assert "features.colour_hog: params.yaml asks for `device: cuda`" in output
+
+
+def test_check_finds_what_dvc_would_wait_for(inside: Path) -> None:
+    Path("params.yaml").write_text(yaml.safe_dump(params()))
+    Path("data/raw/shapes/b").mkdir(parents=True)
+    os.mkfifo("data/raw/shapes/b/pipe.png")
+    code, output = call("check")
+    assert code == 1
+    assert "add /data/raw/shapes/b/pipe.png to .dvcignore" in output
 
 
 @pytest.mark.parametrize(
