@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import zlib
 from pathlib import Path
 
 import pytest
@@ -139,6 +140,7 @@ def put_bad_batch(batch: Path, outside: Path) -> set[str]:
     image("truncated.png", png[: len(png) // 2])
     bomb = bytearray(png)
     bomb[16:24] = (60_000).to_bytes(4, "big") * 2
+    bomb[29:33] = zlib.crc32(bomb[12:29]).to_bytes(4, "big")
     image("bomb.png", bytes(bomb))
     svg = '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
     size = ' width="40" height="40">'
@@ -173,5 +175,6 @@ def put_bad_batch(batch: Path, outside: Path) -> set[str]:
         "missing_file",
         "outside_folder",
         "duplicate_sample_id",
+        "not_a_file",
         "not_utf8",
     }
