@@ -55,7 +55,7 @@ class ModelOptions(Options):
         default_factory=TowerOptions, description="the network of each feature set"
     )
     tasks: dict[str, TaskOptions] = Field(min_length=1, description="targets to learn, by name")
-    primary: str = Field(description="the task that early stopping and the leaderboard look at")
+    primary: str = Field(description="the task by which models are compared")
     modality_dropout: float = Field(
         default=0.2, ge=0, lt=1, description="chance that training hides a modality of an example"
     )
@@ -73,7 +73,7 @@ class ModelOptions(Options):
     )
     monitor: Literal["macro_f1", "loss"] = Field(
         default="macro_f1",
-        description="what of the primary task on the validation split must get better",
+        description="what on the validation split must get better: the tasks' mean, by weight",
     )
     batch_size: int = Field(default=128, ge=1, le=65_536, description="examples a step")
     learning_rate: float = Field(

@@ -126,8 +126,7 @@ def _fit(
         curves.append(
             {**{f"train/{task}/loss": mean for task, mean in means.items()}, **judge(network)}
         )
-        score = curves[-1][f"validation/{options.primary}/{options.monitor}"]
-        score = -score if options.monitor == "loss" else score
+        score = curves[-1]["validation/score"]
         if score > best:
             best, best_epoch, kept = score, number, _copy(network)
         elif number - best_epoch >= options.patience:

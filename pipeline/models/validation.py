@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numpy as np
 import torch
 
 from pipeline.models.batches import Tensors
@@ -33,7 +32,12 @@ class Validation:
         self.weights = example_weights(examples, classes, options.tasks, device)
 
     def __call__(self, network: Network) -> dict[str, float]:
-        """By task: `validation/TASK/loss`, weighted as in training, and accuracy and macro-F1."""
+        """By task: `validation/TASK/loss`, weighted as in training, and accuracy and macro-F1.
+
+        And `validation/score`, which early stopping wants high: the mean macro-F1 of the tasks by
+        their weights, or minus the sum of their losses. All tasks have a say, because the figure of
+        one on a small split jumps, and a lucky early epoch would leave the others half learnt.
+        """
         outputs = logits(network, self.tensors, self.examples.present)
         losses = loss(
             outputs,
@@ -50,5 +54,15 @@ class Validation:
             scores = from_tally(tally(truth[known], prediction[known], k))
             figures[f"validation/{task}/loss"] = losses[task].item()
             for name in ("accuracy", "macro_f1"):
-                figures[f"validation/{task}/{name}"] = float(np.float64(scores[name]))
-        return figures
+                figures[f"validation/{task}/{name}"] = float(scores[name])
+        return {**figures, "validation/score": self._score(figures)}
+
+    def _score(self, figures: Mapping[str, float]) -> float:
+        tasks = self.options.tasks
+        if self.options.monitor == "loss":
+            return -sum(figures[f"validation/{task}/loss"] for task in tasks)
+        total = sum(options.weight for options in tasks.values())
+        return (
+            sum(o.weight * figures[f"validation/{task}/macro_f1"] for task, o in tasks.items())
+            / total
+        )

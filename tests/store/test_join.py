@@ -3,38 +3,19 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import pytest
 
 from pipeline import parts, tables
 from pipeline.digest import digest_bytes
 from pipeline.execution.local import Serial
-from pipeline.part import Compute, Part, Row
-from pipeline.records import Reject, curated_schema
+from pipeline.part import Row
+from pipeline.records import curated_schema
 from pipeline.store.features import load_features
 from pipeline.store.join import join
-from pipeline.store.layout import features_table, write_features
+from tests.stages.stored import Stored
 from tests.toy import function
 
 TARGETS = {"label": "multiclass", "size": "regression"}
-
-
-class Given:
-    """Writes the features that its rows bring along."""
-
-    stage, cost_ms, fingerprint = "extract/toy", 0.0, function()
-
-    def open(self) -> Compute:
-        return self._table
-
-    def _table(self, part: Part) -> tuple[pa.Table, list[Reject]]:
-        values = np.array([row.spec for row in part.rows], np.float32)
-        digests, batches = [r.digest for r in part.rows], [r.batch for r in part.rows]
-        views = [r.view for r in part.rows]
-        return features_table(digests, batches, views, np.ones(len(values), np.int32), values), []
-
-    def write(self, table: pa.Table, path: Path, metadata: dict[bytes, bytes]) -> None:
-        write_features(table, path, metadata)
 
 
 def asset(name: str) -> str:
@@ -43,11 +24,11 @@ def asset(name: str) -> str:
 
 def put_features(folder: Path, values: dict[tuple[str, int], list[float]]) -> None:
     rows = [
-        Row(asset(name), f"{name}{view}", "s", "b", 8, view, value)
+        Row(asset(name), f"{name}{view}", "s", "b", 8, view, np.array(value, np.float32))
         for (name, view), value in values.items()
     ]
     planned = parts.plan(function(), rows, 2, 1 << 20)
-    parts.run(folder, Given(), planned, lambda _: Serial(), 0.0)
+    parts.run(folder, Stored(function()), planned, lambda _: Serial(), 0.0)
 
 
 @pytest.fixture
