@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -17,8 +16,9 @@ from typing import Any
 from pipeline.digest import digest_file, digest_json
 from pipeline.errors import PipelineError
 from pipeline.fingerprint import Fingerprint
+from pipeline.manifest import MANIFEST
 from pipeline.part import replacing
-from pipeline.parts import MANIFEST, locked
+from pipeline.parts import locked
 from pipeline.records import SCHEMA_VERSION
 
 
@@ -42,29 +42,27 @@ def build(
     with locked(out):
         if _whole(out, key):
             return False
-        scratch_root = Path(".pipeline", "tmp")
-        scratch_root.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=scratch_root) as scratch:
-            make(Path(scratch))
-            files = _files(Path(scratch))
-            manifest = {
-                "schema": SCHEMA_VERSION,
-                "key": key,
-                "function": asdict(fingerprint),
-                "inputs": dict(inputs),
-                "files": {name: digest_file(Path(scratch, name)) for name in files},
-            }
-            for name in files:
-                target = out / name
-                target.parent.mkdir(parents=True, exist_ok=True)
-                Path(scratch, name).replace(target)
+        scratch = Path(".pipeline", "tmp", out.as_posix().strip("/").replace("/", "-"))
+        shutil.rmtree(scratch, ignore_errors=True)  # what a killed run left
+        scratch.mkdir(parents=True)
+        make(scratch)
+        files = {name: digest_file(scratch / name) for name in _files(scratch)}
+        manifest = {
+            "schema": SCHEMA_VERSION,
+            "key": key,
+            "function": asdict(fingerprint),
+            "inputs": dict(inputs),
+            "files": files,
+        }
+        # Without its manifest a directory is unfinished, so nobody reads old files beside new.
+        (out / MANIFEST).unlink(missing_ok=True)
+        for name in files:
+            (out / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.move(scratch / name, out / name)
+        _remove_all_but(out, set(files))
         with replacing(out / MANIFEST) as temporary:
             temporary.write_text(json.dumps(manifest, indent=1, sort_keys=True) + "\n")
-        for name in set(_files(out)) - {MANIFEST, *files}:
-            (out / name).unlink()
-        for folder in sorted((p for p in out.rglob("*") if p.is_dir()), reverse=True):
-            if not any(folder.iterdir()):
-                shutil.rmtree(folder)
+        shutil.rmtree(scratch)
         return True
 
 
@@ -91,6 +89,14 @@ def _whole(out: Path, key: str) -> bool:
         (out / name).is_file() and digest_file(out / name) == file_digest
         for name, file_digest in manifest["files"].items()
     )
+
+
+def _remove_all_but(out: Path, files: set[str]) -> None:
+    for name in set(_files(out)) - files:
+        (out / name).unlink()
+    for folder in sorted((path for path in out.rglob("*") if path.is_dir()), reverse=True):
+        if not any(folder.iterdir()):
+            folder.rmdir()
 
 
 def _files(folder: Path) -> list[str]:

@@ -21,6 +21,7 @@ from pipeline.registry import load
 
 STAGE = "ingest"
 Record = dict[str, Any]
+Contents = dict[str, str | Inline]  # by modality: the path of a file, or text
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,20 @@ class Batch:
     """What one batch holds, as records of the tables `samples` and `assets`.
 
     `assets` holds (modality, record) once for each file or text of the batch, so that two may
-    have one digest. `counts` is JSON-able.
+    have one digest. `rejects` are of three kinds: a row that the source made no sample of, a
+    sample that is refused, and a file that is. A refused file empties its modality of the samples
+    that name it, and is told once, however many they are; a sample with none left is refused too.
+
+    `counts` is JSON-able:
+
+    - `files` and `bytes`: what lies in the folder. `files` = `used` + `unused` + `refused`, where
+      `used` are assets and tables, `unused` no sample needs (`unused_by_suffix` says of what
+      kind), and `refused` may not be opened;
+    - `missing`: paths that samples name and at which no file of the batch lies;
+    - `samples`: those taken up. With the rejects of kinds row and sample they are the rows told
+      of;
+    - `rejects`, in all, `rejects_by_kind` and `rejects_by_reason`. Those of kind file are
+      `refused` + `missing`, and tables that cannot be used.
     """
 
     source: str
@@ -100,16 +114,20 @@ def _batch(
     source, name = folder.parent.name, folder.name
     there = listing(folder)
     times = Counter(sample.sample_id for sample in scan.samples)
+    wanted = [_wanted(sample, modalities) for sample in scan.samples]
+    named = {_path(content) for contents in wanted for content in contents.values()}
+    missing = named - there.files.keys() - there.refused.keys()
     refused = [Refusal("file", path, *why) for path, why in there.refused.items()]
+    refused += [Refusal("file", path, *absent(path)) for path in sorted(missing)]
     refused += scan.refused
     samples: list[Record] = []
     assets: dict[tuple[str, str | Inline], Record] = {}
-    for sample in scan.samples:
+    for sample, contents in zip(scan.samples, wanted, strict=True):
         sample_id = f"{source}/{name}/{sample.sample_id}"
         try:
             if times[sample.sample_id] > 1:
                 raise Rejected("duplicate_sample_id", "another row of the batch has this id too")
-            contents = _contents(sample, there, modalities)
+            contents = _left(contents, there, modalities)
             values = {f"target.{t}": _target(sample, t, kind) for t, kind in targets.items()}
         except Rejected as reject:
             refused.append(Refusal("sample", sample_id, reject.reason, reject.message))
@@ -146,8 +164,10 @@ def _batch(
         "unused": len(unused),
         "unused_by_suffix": _counts(PurePosixPath(path).suffix.lower() for path in unused),
         "refused": len(there.refused),
+        "missing": len(missing),
         "samples": len(samples),
         "rejects": len(rejects),
+        "rejects_by_kind": _counts(reject.subject_kind for reject in rejects),
         "rejects_by_reason": _counts(reject.reason for reject in rejects),
     }
     return Batch(
@@ -155,15 +175,17 @@ def _batch(
     )
 
 
-def _contents(sample: Sample, there: Listing, modalities: Sequence[str]) -> dict[str, str | Inline]:
-    """A sample's assets of the wanted modalities, each known to be in the batch's folder."""
-    contents = {m: content for m, content in sample.assets.items() if m in modalities}
-    for path in map(_path, contents.values()):
-        if path not in there.files:
-            raise Rejected(*there.refused.get(path, absent(path)))
-    if not contents:
-        raise Rejected("no_modality", f"the sample has none of {', '.join(modalities)}")
-    return contents
+def _wanted(sample: Sample, modalities: Sequence[str]) -> Contents:
+    return {m: content for m, content in sample.assets.items() if m in modalities}
+
+
+def _left(contents: Contents, there: Listing, modalities: Sequence[str]) -> Contents:
+    """Those of a sample's contents that may be read."""
+    left = {m: content for m, content in contents.items() if _path(content) in there.files}
+    if not left:
+        lost = f"; refused: {', '.join(map(_path, contents.values()))}" if contents else ""
+        raise Rejected("no_modality", f"the sample has none of {', '.join(modalities)}{lost}")
+    return left
 
 
 def _asset(folder: Path, content: str | Inline, there: Listing, digests: Digests) -> Record:

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from pipeline.errors import PipelineError
+from pipeline.errors import PipelineError, unknown
 
 app = typer.Typer(
     name="pipeline",
@@ -89,9 +89,15 @@ def rejects(
     json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
     """Show what was refused, why, by stage."""
-    from pipeline.refused import as_json, as_tables, collect
+    from pipeline.params import load
+    from pipeline.refused import as_json, as_tables, collect, tables
+    from pipeline.run import labels
 
-    found = collect(Path("data"), stage)
+    params = load()
+    known = labels(params)
+    if stage and stage not in known:
+        raise PipelineError(unknown("stage", stage, known))
+    found = collect(Path("data"), tables(params.modalities, params.features), params.models, stage)
     typer.echo(as_json(found) if json else as_tables(found), nl=False)
 
 

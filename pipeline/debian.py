@@ -35,12 +35,12 @@ class FetchOptions(Options):
     deb: Path | None = Field(None, description="path of the .deb, if it was downloaded before")
 
 
-def fetch(package: str, subtree: str, folder: Path, options: FetchOptions) -> None:
+def fetch(package: str, subtree: str, folder: Path, options: FetchOptions) -> bool:
     """Put a package's `subtree` at <folder>/<version>, whole and with the digest that is asked for.
 
-    What already stands there with that digest is left alone. Otherwise the files come from an
-    installed copy, from a .deb, or from `apt-get download`, in this order, through a scratch
-    folder and a rename, so that half of them never count as all.
+    What already stands there with that digest is left alone, and False returned. Otherwise the
+    files come from an installed copy, from a .deb, or from `apt-get download`, in this order,
+    through a scratch folder and a rename, so that half of them never count as all.
 
     Raises
     ------
@@ -48,18 +48,24 @@ def fetch(package: str, subtree: str, folder: Path, options: FetchOptions) -> No
         No way led to the files; the message says what to do for each.
     """
     batch = folder / options.version
+    # Beside the batch, because a rename cannot cross file systems; hidden, so that it is no batch.
+    # One name for all attempts, so that what a killed one left is removed by the next.
+    scratch = folder / ".fetching"
+    shutil.rmtree(scratch, ignore_errors=True)
     with remembered() as digests:
         if batch.is_dir() and digests.tree(batch) == options.tree:
-            return
+            return False
 
-    # One name for all attempts, so that what a killed one left is removed by the next.
-    scratch = Path(".pipeline", "tmp", f"{package}_{options.version}")
-    shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(parents=True)
     try:
-        _obtain(package, subtree, options, scratch).replace(_cleared(batch, scratch))
+        (scratch / ".dvcignore").write_text("*\n")  # nor does DVC see what a killed one left
+        tree = _obtain(package, subtree, options, scratch)
+        if batch.exists():
+            batch.replace(scratch / "replaced")
+        tree.replace(batch)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+    return True
 
 
 def _obtain(package: str, subtree: str, options: FetchOptions, scratch: Path) -> Path:
@@ -80,14 +86,6 @@ def _obtain(package: str, subtree: str, options: FetchOptions, scratch: Path) ->
             reasons.append(str(error))
             shutil.rmtree(tree, ignore_errors=True)
     raise PipelineError(_three_ways(package, options, reasons))
-
-
-def _cleared(batch: Path, scratch: Path) -> Path:
-    """`batch` with nothing there, ready to be moved to."""
-    batch.parent.mkdir(parents=True, exist_ok=True)
-    if batch.exists():
-        batch.replace(scratch / "replaced")
-    return batch
 
 
 def _from_installed(options: FetchOptions, tree: Path) -> None:

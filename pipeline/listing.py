@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator
+from configparser import ConfigParser
+from configparser import Error as ConfigError
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,21 +28,23 @@ class Listing:
 def listing(folder: Path) -> Listing:
     """Walk a folder.
 
-    A link counts as the file that it leads to, if that lies in the same folder. Links that leave
-    it, links to folders, named pipes, sockets, devices and names that are not UTF-8 are refused:
+    A link counts as the file that it leads to, if that lies in the same folder or in the project's
+    DVC cache, to which DVC links its files where `cache.type` is symlink. Links that leave them,
+    links to folders, named pipes, sockets, devices and names that are not UTF-8 are refused:
     opening a pipe blocks for ever, and a link can lead to anything on the machine.
 
     Raises
     ------
     PipelineError
-        The folder, or one below it, cannot be listed.
+        The folder, or one below it, cannot be listed, or DVC's configuration cannot be read.
     """
     root = folder.resolve()
+    allowed = (root, _dvc_cache())
     files: dict[str, int] = {}
     refused: dict[str, tuple[str, str]] = {}
     for name, entry in _walk(root, ""):
         shown = name.encode(errors="surrogateescape").decode(errors="backslashreplace")
-        problem = _problem(root, entry)
+        problem = _problem(allowed, entry)
         if shown != name:
             refused[shown] = ("bad_name", "the name of the file is not UTF-8")
         elif problem is not None:
@@ -70,14 +74,28 @@ def _walk(folder: Path, prefix: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
             yield prefix + entry.name, entry
 
 
-def _problem(root: Path, entry: os.DirEntry[str]) -> tuple[str, str] | None:
+def _dvc_cache(home: Path = Path(".dvc")) -> Path:
+    """Where DVC keeps the files of this project; a relative path there is one from .dvc."""
+    config = ConfigParser(strict=False, interpolation=None)
+    try:
+        config.read([home / "config", home / "config.local"], encoding="utf-8")
+    except (ConfigError, UnicodeDecodeError, OSError):
+        raise PipelineError(
+            f"{home / 'config'} or {home / 'config.local'} cannot be read: mend it, or write it "
+            f"anew with `dvc config`"
+        ) from None
+    configured = config.get("cache", "dir", fallback="cache").strip("'\"")
+    return (home / Path(configured).expanduser()).resolve()
+
+
+def _problem(allowed: tuple[Path, ...], entry: os.DirEntry[str]) -> tuple[str, str] | None:
     """Why an entry that is no folder may not be opened, or None. `stat` opens nothing."""
     if entry.is_symlink():
         try:
             target = Path(entry.path).resolve(strict=True)
         except (OSError, RuntimeError):  # dangling, or a loop of links
             return "missing_file", "the link leads nowhere"
-        if not target.is_relative_to(root):
+        if not any(target.is_relative_to(folder) for folder in allowed):
             return "outside_folder", "the link leads out of the batch's folder"
     if not stat.S_ISREG(entry.stat().st_mode):
         return "not_a_file", "not a regular file, such as a named pipe or a link to a folder"

@@ -114,6 +114,11 @@ def make(work: Work, compute: Compute, part: Part, out: Path) -> Entry:
     return entry_of(path, footer)
 
 
+def refuse(stage: str, row: Row, reason: str, message: str) -> Reject:
+    """The reject of an asset."""
+    return Reject(stage, row.source, row.batch, "asset", row.digest, row.digest, reason, message)
+
+
 def entry_of(path: Path, footer: dict[str, Any]) -> Entry:
     """What the manifest says of a part whose file is in place."""
     return Entry(

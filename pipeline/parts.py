@@ -10,26 +10,21 @@ manifest, so a run that fails leaves the previous outputs usable.
 from __future__ import annotations
 
 import fcntl
-import json
+import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from pipeline.digest import digest_file, digest_json
 from pipeline.errors import PipelineError
 from pipeline.fingerprint import Fingerprint
-from pipeline.part import Entry, Part, Row, Work, entry_of, read_footer, replacing
+from pipeline.manifest import MANIFEST, read_manifest, rejects, write_manifest
+from pipeline.part import Entry, Part, Row, Work, entry_of, read_footer
 from pipeline.progress import track
-from pipeline.records import SCHEMA_VERSION, Reject
-
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-MANIFEST = "manifest.json"
 
 
 @dataclass(frozen=True)
@@ -184,66 +179,6 @@ def _previous(out: Path) -> list[Entry]:
         return []
 
 
-def read_manifest(out: Path) -> list[Entry]:
-    """The parts of a finished stage, in the order of their rows.
-
-    Raises
-    ------
-    PipelineError
-        There is no manifest, or it is not one.
-    """
-    try:
-        manifest = json.loads((out / MANIFEST).read_text())
-        return [Entry(**entry) for entry in manifest["parts"]]
-    except FileNotFoundError:
-        raise PipelineError(f"{out} has no {MANIFEST}: run `dvc repro` to make it") from None
-    except (ValueError, TypeError, KeyError):
-        raise PipelineError(f"{out / MANIFEST} is damaged: delete {out} and `dvc repro`") from None
-
-
-def manifest_digest(out: Path) -> str:
-    """Digest of what a stage holds: of its parts' contents, in order."""
-    return digest_json([[entry.key, entry.digest] for entry in read_manifest(out)])
-
-
-def write_manifest(out: Path, entries: Sequence[Entry], fingerprint: Fingerprint) -> None:
-    manifest = {
-        "schema": SCHEMA_VERSION,
-        "function": asdict(fingerprint),
-        "parts": [asdict(entry) for entry in entries],
-    }
-    text = json.dumps(manifest, indent=1, sort_keys=True) + "\n"
-    out.mkdir(parents=True, exist_ok=True)
-    path = out / MANIFEST
-    if not (path.is_file() and path.read_text() == text):
-        with replacing(path) as temporary:
-            temporary.write_text(text)
-
-
-def rejects(out: Path, entry: Entry) -> list[Reject]:
-    """The rows that one part's function refused."""
-    return [Reject(**row) for row in read_footer(out / f"{entry.key}.parquet")["rejects"]]
-
-
-def read_each(out: Path, columns: Sequence[str] | None = None) -> Iterator[tuple[Entry, pa.Table]]:
-    """Every part of a finished stage with its rows, in the manifest's order."""
-    import pyarrow.parquet as pq
-
-    for entry in read_manifest(out):
-        path = out / f"{entry.key}.parquet"
-        yield entry, pq.read_table(path, columns=columns, partitioning=None)
-
-
-def read(out: Path, columns: Sequence[str] | None = None, view: int | None = None) -> pa.Table:
-    """All rows of a finished stage (of one view), in the manifest's order."""
-    import pyarrow as pa
-
-    tables = [
-        table for entry, table in read_each(out, columns) if view is None or entry.view == view
-    ]
-    return pa.concat_tables(tables).replace_schema_metadata() if tables else pa.table({})
-
-
 @contextmanager
 def locked(out: Path) -> Iterator[None]:
     """Hold a directory for one writer. The lock dies with the process, whatever kills it."""
@@ -263,5 +198,8 @@ def locked(out: Path) -> Iterator[None]:
 def _remove_unplanned(out: Path, planned: set[str]) -> int:
     unplanned = [path for path in out.iterdir() if path.name not in planned | {MANIFEST}]
     for path in unplanned:
-        path.unlink()
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
     return len(unplanned)

@@ -51,6 +51,15 @@ def items(params: Params) -> dict[str, tuple[str, ...]]:
     }
 
 
+def labels(params: Params) -> list[str]:
+    """Every stage as its records name it: `ingest`, `clean/image` and so on."""
+    return [
+        f"{name}/{item}" if item else name
+        for name, fan in items(params).items()
+        for item in fan or ("",)
+    ]
+
+
 def _find(params: Params, name: str, item: str) -> Stage:
     from importlib import import_module
 

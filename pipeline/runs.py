@@ -6,6 +6,7 @@ Outputs are versioned and hold none of this; the records stand beside them in .p
 from __future__ import annotations
 
 import json
+import os
 import platform
 import resource
 import subprocess
@@ -38,20 +39,47 @@ def recorded(stage: str) -> Iterator[dict[str, Any]]:
             resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
         ]
         record["cpu_seconds"] = round(sum(u.ru_utime + u.ru_stime for u in usage), 3)
-        record["peak_memory_mb"] = round(max(u.ru_maxrss for u in usage) / 1024)
-        FOLDER.mkdir(parents=True, exist_ok=True)
-        with (FOLDER / f"{stage.replace('/', '@')}.jsonl").open("a") as file:
-            file.write(json.dumps(record, sort_keys=True) + "\n")
+        # Of this process and of those that it waited for: the largest one, not their sum.
+        record["largest_process_mb"] = round(max(u.ru_maxrss for u in usage) / 1024)
+        _append(stage, json.dumps(record, sort_keys=True))
 
 
-def last(stage: str) -> dict[str, Any]:
-    """The latest record of a stage; empty if it never ran here."""
+def last_made(stage: str) -> dict[str, Any]:
+    """The latest record of a stage that ended well and made something; empty if there is none.
+
+    A run that failed, or found everything made, is not the one that the output is of.
+    """
     try:
-        lines = (FOLDER / f"{stage.replace('/', '@')}.jsonl").read_text().splitlines()
+        lines = _path(stage).read_text(encoding="utf-8", errors="replace").splitlines()
     except FileNotFoundError:
         return {}
-    record: dict[str, Any] = json.loads(lines[-1]) if lines else {}
-    return record
+    for line in reversed(lines):
+        try:
+            record = json.loads(line)
+        except ValueError:  # a run that was killed left half a line
+            continue
+        if (
+            isinstance(record, dict)
+            and record.get("outcome") == "done"
+            and record.get("computed", 0) > 0
+        ):
+            return record
+    return {}
+
+
+def _append(stage: str, line: str) -> None:
+    """Add a line, a new one even where the last was left half-written."""
+    path = _path(stage)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("ab+") as file:
+        if file.seek(0, os.SEEK_END):
+            file.seek(-1, os.SEEK_END)
+            line = line if file.read(1) == b"\n" else f"\n{line}"
+        file.write(f"{line}\n".encode())
+
+
+def _path(stage: str) -> Path:
+    return FOLDER / f"{stage.replace('/', '@')}.jsonl"
 
 
 def revision() -> str:

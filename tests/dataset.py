@@ -15,6 +15,8 @@ import numpy as np
 import soundfile
 import yaml
 
+from pipeline.digest import digest_file
+
 HERE = Path(__file__).parents[1]
 CLASSES = ("circle", "square", "cross")
 WORDS = ("round", "angular", "crossed", "bright", "deep", "old", "new", "calm")
@@ -142,16 +144,27 @@ def put_project(folder: Path, **execution: object) -> None:
         subprocess.run(command, cwd=folder, check=True)
 
 
+def environment(folder: Path) -> dict[str, str]:
+    """Commands of this environment first, and the project's own copy of the package."""
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    modules = os.pathsep.join([str(folder), str(HERE)])
+    return {**os.environ, "PATH": path, "PYTHONPATH": modules, "DVC_NO_ANALYTICS": "1"}
+
+
 def run(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
     """A command of this environment, in `folder`; it must succeed."""
-    here = Path(sys.executable).parent
-    path = os.pathsep.join([str(here), os.environ["PATH"]])
-    environment = {**os.environ, "PATH": path, "DVC_NO_ANALYTICS": "1"}
     done = subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, check=False
+        command, cwd=folder, env=environment(folder), capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, f"{command}\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
     return done
+
+
+def tree(folder: Path) -> dict[str, str]:
+    """Path → digest of everything that the graph has made in a project."""
+    data = folder / "data"
+    made = (path for path in data.rglob("[!.]*") if path.is_file() and "raw" not in path.parts)
+    return {path.relative_to(data).as_posix(): digest_file(path) for path in sorted(made)}
 
 
 AUTHOR = ("-c", "user.name=Test", "-c", "user.email=test@example.org")

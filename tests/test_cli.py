@@ -4,13 +4,16 @@ import json
 import os
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 import yaml
 from typer.testing import CliRunner
 
-from pipeline import parts
+from pipeline import parts, tables
 from pipeline.cli import app
+from pipeline.digest import digest_bytes
 from pipeline.execution.local import Serial
+from pipeline.records import curated_schema
 from tests.dataset import params
 from tests.toy import Square, function, rows
 
@@ -24,10 +27,22 @@ def call(*arguments: str) -> tuple[int, str]:
 
 
 @pytest.fixture
-def refused(inside: Path) -> None:
+def configured(inside: Path) -> Path:
+    Path("params.yaml").write_text(yaml.safe_dump(params()))
+    return inside
+
+
+def square(out: str, *numbers: int) -> None:
+    """A stage's output below data/, of numbers among which the negative are refused."""
     work = Square(function())
-    planned = parts.plan(work.fingerprint, rows([1, -2]), 4, 10**6)
-    parts.run(Path("data/clean/image"), work, planned, lambda _: Serial(), 1.0)
+    planned = parts.plan(work.fingerprint, rows(list(numbers)), 4, 10**6)
+    parts.run(Path("data", out), work, planned, lambda _: Serial(), 1.0)
+
+
+@pytest.fixture
+def refused(configured: Path) -> None:
+    square("clean/image", 1, -2)
+    square("clean/audio", 3)
 
 
 def test_version() -> None:
@@ -90,15 +105,88 @@ def test_rejects_are_shown_and_given_as_json(refused: None) -> None:
     (reject,) = [json.loads(line) for line in output.splitlines()]
     assert reject["reason"] == "negative"
     assert reject["message"] == "the number is below zero"
-    code, output = call("rejects", "--stage", "tay")
+
+
+def test_the_rejects_of_one_stage(refused: None) -> None:
+    assert "toy: 1 negative" in call("rejects", "--stage", "clean/image")[1]
+    for without in ("clean/audio", "evaluate/gated", "report"):
+        assert call("rejects", "--stage", without) == (0, "nothing was refused\n")
+    assert call("rejects", "--stage", "clean/audio", "--json") == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("stage", "message"),
+    [
+        ("clean/smell", "unknown stage 'clean/smell'; there are: augment/audio, "),
+        ("clean/text", "data/clean/text has no manifest.json: run `dvc repro`"),
+        ("train/gated", "the model gated is not trained: run `dvc repro`"),
+    ],
+)
+def test_rejects_of_a_stage_that_is_not_there(refused: None, stage: str, message: str) -> None:
+    code, output = call("rejects", "--stage", stage)
     assert code == 1
-    assert "there are: toy" in output
+    assert message in output
 
 
-def test_rejects_before_any_stage(inside: Path) -> None:
+def test_rejects_of_what_params_no_longer_name_are_not_shown(refused: None) -> None:
+    square("features/gone", -3, -4)
+    _, output = call("rejects", "--json")
+    assert len(output.splitlines()) == 1
+
+
+def test_rejects_before_any_stage(configured: Path) -> None:
     code, output = call("rejects")
     assert code == 1
     assert "run `dvc repro`" in output
+
+
+def test_samples_that_a_model_saw_nothing_of_are_rejects(configured: Path) -> None:
+    data = Path("data")
+    put_unseen(data, "image", {"train": 1, "validation": 1})
+    _, output = call("rejects", "--stage", "train/image", "--json")
+    found = [json.loads(line) for line in output.splitlines()]
+    assert [(r["subject"], r["reason"], r["stage"]) for r in found] == [
+        ("absent", "no_modality", "train/image"),
+        ("lost", "no_modality", "train/image"),
+    ]
+    put_unseen(data, "image", {"train": 0, "validation": 0})
+    assert call("rejects", "--stage", "train/image") == (0, "nothing was refused\n")
+
+
+def put_unseen(root: Path, model: str, unseen: dict[str, int]) -> None:
+    """A model of one feature set, whose modality is absent in one sample and lost in another."""
+    schema = curated_schema(["image"], {})
+    written = [
+        {
+            "sample_id": name, "source": "s", "batch": "b", "group": name, "attributes": {},
+            "component": name, "split": split, "joined_by": [], "image": image,
+        }
+        for name, split, image in (
+            ("seen", "train", digest_bytes(b"seen")),
+            ("lost", "train", digest_bytes(b"lost")),
+            ("absent", "validation", None),
+            ("other", "test", None),
+        )
+    ]  # fmt: skip
+    cut = (8, 10**6, 1.0)
+    own = [tables.record_row(row, row["sample_id"]) for row in written]
+    tables.store(root / "curated", "curate", function(), schema, own, *cut)
+    digests = [{"source": "s", "batch": "b", "digest": digest_bytes(b"seen")}]
+    tables.store(
+        root / "features" / "colour_hog",
+        "extract/colour_hog",
+        function(),
+        pa.schema([("digest", pa.string())]),
+        map(tables.record_row, digests),
+        *cut,
+    )
+    card = {
+        "features": {"colour_hog": {"modality": "image", "shape": [3]}},
+        "samples": {split: {"seen": 1, "unseen": n} for split, n in unseen.items()},
+    }
+    folder = root / "models" / model
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "model.json").write_text(json.dumps(card))
 
 
 def test_a_missing_report_says_what_to_run(inside: Path) -> None:

@@ -11,17 +11,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pipeline.digest import digest_file
 from pipeline.run import items
-from tests.dataset import params, picture, put_batch, put_project, run, write_metadata
+from tests.dataset import params, picture, put_batch, put_project, run, tree, write_metadata
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
-
-
-def tree(folder: Path) -> dict[str, str]:
-    data = folder / "data"
-    made = (path for path in data.rglob("[!.]*") if path.is_file() and "raw" not in path.parts)
-    return {path.relative_to(data).as_posix(): digest_file(path) for path in sorted(made)}
 
 
 def computed(folder: Path) -> dict[str, int]:
@@ -86,6 +79,12 @@ def test_work_follows_change(project: Path, tmp_path: Path) -> None:
     run(other, "dvc", "repro")
     assert set(computed(other).values()) == {0}
     assert tree(other) == before
+
+    module = other / "pipeline" / "encoders" / "hashing.py"
+    module.write_text(module.read_text() + "\nUNUSED = 1\n")
+    run(other, "dvc", "repro")
+    worked = {stage for stage, parts in computed(other).items() if parts}
+    assert worked == {"extract/hashing", "train/gated", "evaluate/gated", "report"}
 
     knobs = yaml.safe_load((other / "params.yaml").read_text())
     knobs["clean"]["audio"]["level_dbfs"] = -20.0

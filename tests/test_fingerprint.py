@@ -86,3 +86,8 @@ def test_imports_are_followed_wherever_they_stand_but_not_for_type_checkers() ->
 def test_no_key_sees_executors_params_stages_or_planning(work: str) -> None:
     unseen = ("pipeline.execution", "pipeline.params", "pipeline.stages", "pipeline.parts")
     assert [name for name in reach([f"pipeline.work.{work}"]) if name.startswith(unseen)] == []
+
+
+@pytest.mark.parametrize("work", ["train", "evaluate"])
+def test_the_join_is_in_the_keys_of_what_reads_it(work: str) -> None:
+    assert {"pipeline.store.join", "pipeline.store.layout"} <= reach([f"pipeline.work.{work}"])

@@ -8,6 +8,7 @@ import yaml
 
 from pipeline.errors import PipelineError
 from pipeline.params import load, parse
+from pipeline.params.document import read as document_of
 
 HERE = Path(__file__).parents[1]
 
@@ -65,6 +66,15 @@ def test_every_mistake_is_said_at_once_with_its_path() -> None:
         (("models", "image", "views"), 3, "trains on 3 views, but augment makes 2"),
         (("models", "gated", "fusion"), "sum", "unknown fusion 'sum'; there are: "),
         (("curate", "join_on", "smell"), "equal", "unknown modality 'smell'"),
+        (("curate", "join_on", "audio"), "near", "audio cannot join on near, having no percep"),
+        (("curate", "join_on", "audio"), "near", "perceptual hash; there are: image; set it"),
+        (("targets", "language", "kind"), "text", "models.image.tasks.language: a target of kind"),
+        (("targets", "language", "kind"), "text", "there are: binary, multiclass, ordinal"),
+        (("sources", "../raw"), {"kind": "stamps"}, "sources.../raw: '../raw' cannot name"),
+        (("features", "a/b"), {"modality": "text", "encoder": "hashing"}, "'a/b' cannot name"),
+        (("models", ".hidden"), {}, "models..hidden: '.hidden' cannot name a folder"),
+        (("models", "new\n"), {}, "cannot name a folder"),
+        (("modalities",), [["image"]], "modalities.0: unknown modality"),
         (("clean", "smell"), {}, "clean.smell: unknown modality"),
         (("execution", "workers"), 0, "execution.workers: "),
         (("targets", "category", "kind"), "multi", "targets.category.kind: "),
@@ -80,10 +90,66 @@ def test_a_mistake_names_what_is_wrong(path: tuple[str, ...], value: Any, messag
     assert [line for line in mistakes(changed) if message in line]
 
 
+def own(**sections: Any) -> dict[str, Any]:
+    """Params of a folder source with targets and attributes."""
+    source = {"kind": "folder", "targets": {"kind": "shape"}, "attributes": ["artist"]}
+    return {
+        "seed": 0,
+        "sources": {"mine": source},
+        "modalities": ["text"],
+        "targets": {"shape": {"kind": "multiclass"}, "size": {"kind": "regression"}},
+        **sections,
+    }
+
+
+def test_a_source_names_targets_that_there_are() -> None:
+    parse(own())
+    changed = own()
+    changed["sources"]["mine"]["targets"] = {"kind": "shap"}
+    (mistake,) = mistakes(changed)
+    assert mistake == ("sources.mine.targets.kind: unknown target 'shap'; there are: shape, size")
+
+
+def test_groups_are_targets_or_attributes_that_the_sources_have() -> None:
+    parse(own(evaluate={"group_by": ["size", "artist"]}))
+    (mistake,) = mistakes(own(evaluate={"group_by": ["shape", "artsit"]}))
+    assert mistake == (
+        "evaluate.group_by.1: unknown target or attribute 'artsit'; there are: artist, shape, size"
+    )
+
+
+def test_a_source_that_does_not_say_its_attributes_may_have_any() -> None:
+    changed = own(evaluate={"group_by": ["picture"]})
+    changed["sources"]["stamps"] = {"kind": "stamps"}
+    assert parse(changed).evaluate.group_by == ("picture",)
+
+
+def test_one_mistake_is_not_said_again_by_what_depends_on_it() -> None:
+    changed = document()
+    changed["targets"]["category"]["kind"] = "multi"
+    changed["features"]["mfcc"]["encoder"] = "mffc"
+    assert {line.split(":")[0] for line in mistakes(changed)} == {
+        "targets.category.kind",
+        "features.mfcc.encoder",
+    }
+
+
+def test_a_mapping_that_was_merged_may_be_merged_again(tmp_path: Path) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_text("base: &b {k: 1, l: 1}\ninner: &x {<<: *b, k: 2}\nother: {<<: *x, l: 3}\n")
+    read = document_of(path)
+    assert (read["inner"], read["other"]) == ({"k": 2, "l": 1}, {"k": 2, "l": 3})
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ("seed: 1\nseed: 2\n", "the key 'seed' is given twice"),
+        ("a: &x {k: 1}\nb: {<<: *x, k: 2, k: 3}\n", "the key 'k' is given twice"),
+        ("a: &x {}\nb: {<<: *x, <<: *x}\n", "the key '<<' is given twice"),
+        ("? [a]\n: 1\n", "a key is a list or a mapping"),
+        ("a: &x [1]\n? *x\n: 1\n", "a key is a list or a mapping"),
+        ("a: 2024-13-01\n", "is not YAML"),
         ("a: [", "is not YAML"),
         ("- 1\n", "mistake"),
         ("", "modalities: give a list"),

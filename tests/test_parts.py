@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline import parts
+from pipeline import manifest, parts
 from pipeline.digest import digest_file
 from pipeline.errors import PipelineError
 from pipeline.execution.local import Processes, Serial
 from pipeline.execution.ray import RayExecutor
+from pipeline.part import read_footer
 from pipeline.parts import Executor
 from tests.toy import Square, function, rows
 
@@ -50,8 +51,8 @@ def test_one_more_row_changes_at_most_two_parts(found: list[int], extra: int) ->
 
 @given(numbers)
 def test_no_part_is_over_its_bytes(found: list[int]) -> None:
-    for part in parts.plan(function(), rows(found), 10**6, max_bytes=40):
-        assert sum(row.size for row in part.rows) <= 40
+    for one in parts.plan(function(), rows(found), 10**6, max_bytes=40):
+        assert sum(row.size for row in one.rows) <= 40
 
 
 def test_key_follows_parameters_and_rows() -> None:
@@ -66,9 +67,9 @@ def test_key_follows_parameters_and_rows() -> None:
 def test_rows_in_are_rows_out_and_rejected(inside: Path) -> None:
     summary = bring([1, 2, 3, -4])
     assert (summary.rows, summary.rejected, summary.reasons) == (3, 1, {"negative": 1})
-    assert sorted(parts.read(OUT)["square"].to_pylist()) == [1, 4, 9]
-    entries = parts.read_manifest(OUT)
-    refused = [reject for entry in entries for reject in parts.rejects(OUT, entry)]
+    assert sorted(manifest.read(OUT)["square"].to_pylist()) == [1, 4, 9]
+    entries = manifest.read_manifest(OUT)
+    refused = [reject for entry in entries for reject in manifest.rejects(OUT, entry)]
     assert [reject.message for reject in refused] == ["the number is below zero"]
 
 
@@ -112,12 +113,12 @@ def test_same_bytes_from_every_executor(inside: Path, executor: Executor) -> Non
 
 def test_a_failed_run_leaves_the_previous_outputs_and_resumes(inside: Path) -> None:
     bring(list(range(10)))
-    manifest = (OUT / parts.MANIFEST).read_bytes()
+    before = (OUT / manifest.MANIFEST).read_bytes()
     with pytest.raises(RuntimeError, match="told to break"):
         bring(list(range(60)), breaks_on=59)
-    assert (OUT / parts.MANIFEST).read_bytes() == manifest
-    assert sorted(parts.read(OUT)["square"].to_pylist()) == [n * n for n in range(10)]
-    finished = len(list(OUT.glob("*.parquet"))) - len(parts.read_manifest(OUT))
+    assert (OUT / manifest.MANIFEST).read_bytes() == before
+    assert sorted(manifest.read(OUT)["square"].to_pylist()) == [n * n for n in range(10)]
+    finished = len(list(OUT.glob("*.parquet"))) - len(manifest.read_manifest(OUT))
     summary = bring(list(range(60)))
     assert summary.reused >= finished
     expected = tree()
@@ -129,11 +130,11 @@ def test_a_failed_run_leaves_the_previous_outputs_and_resumes(inside: Path) -> N
 
 def test_past_its_reject_limit_a_stage_fails_and_says_why(inside: Path) -> None:
     bring([1, 2])
-    before = parts.read_manifest(OUT)
+    before = manifest.read_manifest(OUT)
     with pytest.raises(PipelineError, match=r"3 of 4 rows.*75.0%.*50.0%.*3 negative"):
         bring([-1, -2, -3, 4])
-    assert parts.read_manifest(OUT) == before
-    assert sorted(parts.read(OUT)["square"].to_pylist()) == [1, 4]
+    assert manifest.read_manifest(OUT) == before
+    assert sorted(manifest.read(OUT)["square"].to_pylist()) == [1, 4]
 
 
 @pytest.mark.parametrize("harm", ["truncate", "alter", "delete"])
@@ -156,7 +157,7 @@ def test_a_part_that_was_harmed_is_made_again(inside: Path, harm: str) -> None:
 def test_a_half_written_part_of_a_killed_run_is_not_used(inside: Path) -> None:
     bring(list(range(20)))
     expected = tree()
-    (OUT / parts.MANIFEST).unlink()
+    (OUT / manifest.MANIFEST).unlink()
     victim = sorted(OUT.glob("*.parquet"))[0]
     victim.write_bytes(victim.read_bytes()[:100])
     (OUT / f".{victim.name}.123.tmp").write_bytes(b"half")
@@ -168,16 +169,16 @@ def test_a_half_written_part_of_a_killed_run_is_not_used(inside: Path) -> None:
 def test_a_damaged_manifest_is_said_by_readers_and_healed_by_the_stage(inside: Path) -> None:
     bring([1, 2])
     expected = tree()
-    (OUT / parts.MANIFEST).write_text("{")
+    (OUT / manifest.MANIFEST).write_text("{")
     with pytest.raises(PipelineError, match="is damaged"):
-        parts.read(OUT)
+        manifest.read(OUT)
     assert bring([1, 2]).computed == 0
     assert tree() == expected
 
 
 def test_reading_what_was_never_made_says_what_to_run(inside: Path) -> None:
     with pytest.raises(PipelineError, match="dvc repro"):
-        parts.read(OUT)
+        manifest.read(OUT)
 
 
 def _hold(started: multiprocessing.synchronize.Event) -> None:
@@ -224,7 +225,7 @@ def test_ray_gives_up_on_a_part_that_always_kills_its_worker(inside: Path) -> No
 def test_parts_are_parquet_that_says_where_it_comes_from(inside: Path) -> None:
     bring([3])
     (path,) = OUT.glob("*.parquet")
-    footer = parts.read_footer(path)
+    footer = read_footer(path)
     assert footer["function"]["parameters"] == {}
     assert footer["key"] == path.stem
     assert pq.read_table(path)["square"].to_pylist() == [9]

@@ -39,6 +39,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "catalogue",
         "runs",
     ),
+    ("manifest",),
     ("parts", "execution"),
     ("tables", "artifact", "store", "curation"),
     ("models", "work", "refused"),
@@ -118,8 +119,7 @@ def test_ray_is_imported_in_one_place() -> None:
 def test_a_file_says_what_it_is_and_stays_short(path: Path) -> None:
     text = path.read_text()
     assert ast.get_docstring(ast.parse(text)), "no docstring"
-    # params.py checks every section of params.yaml in one pass.
-    assert len(text.splitlines()) <= (360 if path.name == "params.py" else 300)
+    assert len(text.splitlines()) <= 300
     assert "utils" not in path.stem
 
 
@@ -166,7 +166,7 @@ def test_help_is_quick_and_loads_nothing_heavy() -> None:
     subprocess.run(command, check=True, capture_output=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    assert spent < 1.0  # 0.15 on a quiet machine; the bound only catches a heavy import
+    assert spent < 0.3
 
 
 def test_the_graph_names_sections_that_exist_and_depends_on_the_package() -> None:

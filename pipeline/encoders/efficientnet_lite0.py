@@ -47,13 +47,13 @@ class Options(_Options):
     precision: Literal["float32", "bfloat16", "float16"] = Field(
         "float32", description="number format of torch's weights and activations"
     )
-    batch: int = Field(
+    batch_size: int = Field(
         1, ge=1, le=1024, description="pictures that torch computes together; the last are padded"
     )
 
     @model_validator(mode="after")
     def _possible(self) -> Options:
-        plain = (self.device, self.precision, self.batch) == ("cpu", "float32", 1)
+        plain = (self.device, self.precision, self.batch_size) == ("cpu", "float32", 1)
         if self.backend == "onnxruntime" and not plain:
             raise ValueError(
                 "onnxruntime runs on the cpu, in float32, picture by picture; "
@@ -93,7 +93,7 @@ class Encoder:
     def encode(self, contents: Sequence[Image]) -> tuple[np.ndarray, np.ndarray]:
         """Vectors of shape (n, 1280), and their lengths, all 1."""
         vectors = np.empty((len(contents), WIDTH), np.float32)
-        size = self._options.batch
+        size = self._options.batch_size
         for start in range(0, len(contents), size):
             rows = contents[start : start + size]
             batch = np.zeros((size, 3, SIDE, SIDE), np.float32)

@@ -77,6 +77,14 @@ def shape(options: Options) -> tuple[int, ...]:
     raise PipelineError(f"the config.json of model '{options.model}' states no hidden_size")
 
 
+def parameters(options: Options) -> dict[str, Any]:
+    """What of the options is keyed: a model in a folder is known by its files, not by its path."""
+    knobs = options.model_dump(mode="json")
+    if Path(options.model).is_dir():
+        del knobs["model"]
+    return knobs
+
+
 def weights(options: Options) -> list[Path]:
     """The files that the encoder reads.
 

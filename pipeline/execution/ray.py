@@ -47,8 +47,8 @@ class RayExecutor:
         if started:
             self._start()
         try:
-            self._check_placement(work.stage)
-            yield from self._spread(work, parts, out.absolute())
+            workers = min(self.workers, len(parts), self._slots(work.stage))
+            yield from self._spread(work, parts, out.absolute(), workers)
         finally:
             if started:
                 ray.shutdown()
@@ -75,11 +75,12 @@ class RayExecutor:
             runtime_env={"env_vars": ONE_THREAD},
         )
 
-    def _check_placement(self, stage: str) -> None:
+    def _slots(self, stage: str) -> int:
+        """How many workers the cluster has room for: more would wait for ever."""
         import ray
 
         there: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
-        needed = {"CPU": 1.0, "GPU": self.gpus_per_worker}
+        needed = {"CPU": 1.0} | ({"GPU": self.gpus_per_worker} if self.gpus_per_worker else {})
         missing = {kind: n for kind, n in needed.items() if n > there.get(kind, 0.0)}
         if missing:
             raise PipelineError(
@@ -89,11 +90,20 @@ class RayExecutor:
                 + ", ".join(f"{there.get(kind, 0):g} {kind}" for kind in missing)
                 + "; change execution.gpus_per_worker or the feature set's device"
             )
+        return min(_fit(there[kind], n) for kind, n in needed.items())
 
-    def _spread(self, work: Work, parts: Sequence[Part], out: Path) -> Iterator[Entry]:
+    def _spread(
+        self, work: Work, parts: Sequence[Part], out: Path, workers: int
+    ) -> Iterator[Entry]:
         """Keep every actor busy with one part at a time; replace actors that die."""
         import ray
-        from ray.exceptions import RayActorError
+        from ray.exceptions import (
+            NodeDiedError,
+            OutOfMemoryError,
+            RayActorError,
+            RayTaskError,
+            WorkerCrashedError,
+        )
 
         actor_class = ray.remote(num_cpus=1, num_gpus=self.gpus_per_worker)(_Worker)
         shared = ray.put(work)
@@ -106,14 +116,14 @@ class RayExecutor:
                 part = pending.pop()
                 running[actor.make.remote(shared, part, out)] = (part, actor)
 
-        for _ in range(min(self.workers, len(parts))):
+        for _ in range(workers):
             feed(actor_class.remote())
         while running:
             (done,), _ = ray.wait(list(running), num_returns=1)
             part, actor = running.pop(done)
             try:
                 entry = ray.get(done)
-            except RayActorError:
+            except (RayActorError, OutOfMemoryError, NodeDiedError, WorkerCrashedError):
                 attempts[part.key] = attempts.get(part.key, 0) + 1
                 if attempts[part.key] == ATTEMPTS:
                     raise PipelineError(
@@ -123,7 +133,7 @@ class RayExecutor:
                 pending.append(part)
                 feed(actor_class.remote())
                 continue
-            except ray.exceptions.RayTaskError as error:
+            except RayTaskError as error:
                 raise error.cause from None
             feed(actor)
             yield entry
@@ -139,6 +149,11 @@ class _Worker:
         if self._compute is None:
             self._compute = work.open()
         return make(work, self._compute, part, out)
+
+
+def _fit(there: float, each: float) -> int:
+    """Workers that fit, where a share of a GPU must lie on one of them."""
+    return int(there) * int(1 / each + 1e-9) if each < 1 else int(there // each)
 
 
 def _check_answers(address: str) -> None:

@@ -15,7 +15,7 @@ ONE_THREAD = dict.fromkeys(
         "VECLIB_MAXIMUM_THREADS",
     ),
     "1",
-) | {"TOKENIZERS_PARALLELISM": "false", "HF_HUB_OFFLINE": "1"}
+) | {"TOKENIZERS_PARALLELISM": "false"}
 
 
 @contextmanager

@@ -16,19 +16,26 @@ def die_with_parent() -> None:
 
 
 def die_with_dvc() -> None:
-    """Kill this process and its children when the `dvc` above it, if any, ends.
+    """Kill this process and its children when the DVC above it, if any, ends.
 
-    DVC runs a stage through a shell, so that the stage's parent may be the shell, which outlives a
-    killed DVC; the nearest ancestor of another name is DVC itself.
+    DVC runs a stage through a shell, which outlives a killed DVC. It gives `DVC_STAGE` to what it
+    starts, so that the nearest ancestor without it is DVC itself.
     """
     if "DVC_STAGE" not in os.environ:
         return
-    shells = {"sh", "bash", "dash", "zsh", "ash", "busybox"}
     for ancestor in psutil.Process().parents():
-        if ancestor.name() not in shells:
+        if not _was_started_by_dvc(ancestor):
+            if ancestor.pid == 1 and not any("dvc" in word for word in ancestor.cmdline()):
+                kill_tree()  # DVC has died already, and init has taken its place
             _die_with(ancestor)
             return
-    kill_tree()  # the ancestor has died already
+
+
+def _was_started_by_dvc(process: psutil.Process) -> bool:
+    try:
+        return "DVC_STAGE" in process.environ()
+    except psutil.AccessDenied:
+        return False
 
 
 def kill_tree() -> None:

@@ -11,6 +11,8 @@ from pipeline.errors import PipelineError
 from pipeline.options import Options
 
 FUSIONS = "models/fusion"
+# The kinds of target that there is a head and a loss for.
+TRAINABLE = ("binary", "multiclass", "ordinal")
 
 
 class TowerOptions(Options):
@@ -21,9 +23,6 @@ class TowerOptions(Options):
         default=128, ge=1, le=4096, description="numbers of the token that comes out"
     )
     dropout: float = Field(default=0.3, ge=0, lt=1, description="share of the hidden layer dropped")
-    input_dropout: float = Field(
-        default=0.1, ge=0, lt=1, description="share of the features dropped"
-    )
     sequence: Literal["convolution", "gru"] = Field(
         default="convolution", description="the network that reads a feature set of frames"
     )
@@ -57,16 +56,16 @@ class ModelOptions(Options):
     tasks: dict[str, TaskOptions] = Field(min_length=1, description="targets to learn, by name")
     primary: str = Field(description="the task by which models are compared")
     modality_dropout: float = Field(
-        default=0.2, ge=0, lt=1, description="chance that training hides a modality of an example"
+        default=0.4, ge=0, lt=1, description="chance that training hides a modality of an example"
     )
     views: int = Field(
         default=0, ge=0, le=100, description="augmented views that training draws from"
     )
     epochs: int = Field(
-        default=60, ge=1, le=10_000, description="passes over the train split at most"
+        default=24, ge=1, le=10_000, description="passes over the train split at most"
     )
     patience: int = Field(
-        default=10,
+        default=8,
         ge=1,
         le=10_000,
         description="epochs without a better validation before it stops",
@@ -75,9 +74,9 @@ class ModelOptions(Options):
         default="macro_f1",
         description="what on the validation split must get better: the tasks' mean, by weight",
     )
-    batch_size: int = Field(default=128, ge=1, le=65_536, description="examples a step")
+    batch_size: int = Field(default=256, ge=1, le=65_536, description="examples a step")
     learning_rate: float = Field(
-        default=1e-3, gt=0, le=1, description="AdamW's step size at its peak"
+        default=2e-3, gt=0, le=1, description="AdamW's step size at its peak"
     )
     weight_decay: float = Field(default=1e-2, ge=0, le=10, description="AdamW's decay")
     label_smoothing: float = Field(

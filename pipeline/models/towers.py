@@ -14,7 +14,7 @@ LARGEST = 10.0
 
 
 class Tower(nn.Module):
-    """Standardise, drop some inputs, read frames if there are any, then two layers.
+    """Standardise, read frames if there are any, then two layers.
 
     `forward` takes values (n, *shape) float32 and lengths (n,) int and gives (n, width).
     """
@@ -28,7 +28,6 @@ class Tower(nn.Module):
         self.register_buffer("mean", torch.zeros(bands))
         self.register_buffer("scale", torch.ones(bands))
         self.reader = _reader(bands, options) if len(shape) == 2 else None
-        self.thin = nn.Dropout(options.input_dropout)
         self.layers = nn.Sequential(
             nn.Linear(bands if self.reader is None else options.hidden, options.hidden),
             nn.GELU(),
@@ -46,7 +45,7 @@ class Tower(nn.Module):
         standard = ((values - self.mean) * self.scale).clamp(-LARGEST, LARGEST)
         if self.reader is not None:
             standard = self.reader(standard, lengths)
-        token: Tensor = self.layers(self.thin(standard))
+        token: Tensor = self.layers(standard)
         return token
 
 

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from pipeline import artifact, parts
+from pipeline import artifact, manifest, refused
 from pipeline.digest import digest_file
 from pipeline.part import Entry
 from pipeline.records import Reject
@@ -107,12 +107,12 @@ class Stage:
 
     @cached_property
     def entries(self) -> list[Entry]:
-        return parts.read_manifest(self.out)
+        return manifest.read_manifest(self.out)
 
     @cached_property
     def function(self) -> dict[str, Any]:
         """The fingerprint its parts were made under: code, weights, libraries and so on."""
-        function: dict[str, Any] = _json(self.out / parts.MANIFEST).get("function", {})
+        function: dict[str, Any] = _json(self.out / manifest.MANIFEST).get("function", {})
         return function
 
     @property
@@ -129,12 +129,7 @@ class Stage:
 
     @cached_property
     def rejects(self) -> list[Reject]:
-        return sorted(
-            reject
-            for entry in self.entries
-            if entry.rejected
-            for reject in parts.rejects(self.out, entry)
-        )
+        return refused.rejected(self.out)
 
 
 @dataclass(frozen=True)
@@ -182,16 +177,9 @@ class Inputs:
     @cached_property
     def stages(self) -> list[Stage]:
         """The finished stages of parts, in the order of the flow."""
-        names = [
-            "samples",
-            *(f"assets/{modality}" for modality in self.modalities),
-            *(f"clean/{modality}" for modality in self.modalities),
-            *(f"augmented/{modality}" for modality in self.modalities),
-            *(f"features/{name}" for name in self.features),
-            "curated",
-        ]
+        names = refused.tables(self.modalities, self.features).values()
         found = [Stage(name, self.root / name) for name in names]
-        return [stage for stage in found if (stage.out / parts.MANIFEST).is_file()]
+        return [stage for stage in found if (stage.out / manifest.MANIFEST).is_file()]
 
     def stage(self, name: str) -> Stage | None:
         return next((stage for stage in self.stages if stage.name == name), None)
@@ -204,7 +192,7 @@ class Inputs:
         of targets and attributes.
         """
         stage = self.stage("curated")
-        rows = parts.read(stage.out).to_pylist() if stage else []
+        rows = manifest.read(stage.out).to_pylist() if stage else []
         for row in rows:
             pairs = dict(row.get("attributes") or {})
             row["attributes"] = {key: text for key, text in pairs.items() if text is not None}
@@ -222,11 +210,11 @@ class Inputs:
 
     def digests(self) -> dict[str, str]:
         """Name → digest of all that is read here: what the page's key is made of."""
-        found = {stage.name: parts.manifest_digest(stage.out) for stage in self.stages}
+        found = {stage.name: manifest.manifest_digest(stage.out) for stage in self.stages}
         for model in self.models:
             for folder in ("models", "evaluation"):
                 out = self.root / folder / model
-                if (out / parts.MANIFEST).is_file():
+                if (out / manifest.MANIFEST).is_file():
                     found[f"{folder}/{model}"] = artifact.digest(out)
         for name in ("ingest", "curated"):
             path = self.root / f"{name}.json"

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from pipeline import parts, registry
+from pipeline import manifest, registry
 from pipeline.reporting.format import spoken
 from pipeline.reporting.inputs import Absent, Inputs
 from pipeline.reporting.options import Options
@@ -27,7 +27,7 @@ def _strip(inputs: Inputs, modality: str, options: Options) -> dict[str, Any] | 
     if stage is None or stage.rows == 0:
         return None
     recipes: dict[str, dict[int, str]] = {}
-    for row in parts.read(stage.out, columns=["digest", "view", "recipe"]).to_pylist():
+    for row in manifest.read(stage.out, columns=["digest", "view", "recipe"]).to_pylist():
         recipes.setdefault(row["digest"], {})[row["view"]] = row["recipe"]
     digests = _choose(inputs, modality, recipes, options.sheet)
     apply = registry.load(f"modalities/{modality}", "augment").apply

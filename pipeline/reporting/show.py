@@ -19,7 +19,7 @@ def dated_copy(page: Path) -> Path:
     PipelineError
         `page` is no page of this report.
     """
-    record = runs.last("report")
+    record = runs.last_made("report")
     shown = {title: str(record[key]) for key, title in SHOWN.items() if key in record}
     COPY.parent.mkdir(parents=True, exist_ok=True)
     COPY.write_text(overlay(page.read_text(encoding="utf-8"), shown), encoding="utf-8")

@@ -61,9 +61,12 @@ class Recording:
     path: str
 
 
-def fetch(folder: Path, options: FetchOptions) -> None:
-    """Put the package's stamps at <folder>/<version>, whole, or raise a PipelineError."""
-    debian.fetch(PACKAGE, SUBTREE, folder, options)
+def fetch(folder: Path, options: FetchOptions) -> bool:
+    """Put the package's stamps at <folder>/<version>, whole, or raise a PipelineError.
+
+    False where they stand there already.
+    """
+    return debian.fetch(PACKAGE, SUBTREE, folder, options)
 
 
 def scan(folder: Path, options: Options) -> Scan:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline import parts
+from pipeline import manifest, parts
 from pipeline.execution.choose import chooser
 from pipeline.fingerprint import fingerprint
 from pipeline.params import Params
@@ -23,7 +23,7 @@ def run(params: Params, modality: str, root: Path = Path("data")) -> Summary:
     )
     rows = [
         Row(digest, digest, entry.source, entry.batch, size=0, view=view)
-        for entry, table in parts.read_each(root / "clean" / modality, ["digest"])
+        for entry, table in manifest.read_each(root / "clean" / modality, ["digest"])
         for digest in table["digest"].to_pylist()
         for view in range(1, options.views + 1)
     ]

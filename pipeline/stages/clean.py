@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline import parts
+from pipeline import manifest, parts
 from pipeline.execution.choose import chooser
 from pipeline.fingerprint import fingerprint
 from pipeline.params import Params
@@ -35,7 +35,7 @@ def run(params: Params, modality: str, root: Path = Path("data")) -> Summary:
             size=asset["size"],
             spec=Source(asset["locator"], asset["media_type"], asset["data"]),
         )
-        for entry, table in parts.read_each(root / "assets" / modality, COLUMNS)
+        for entry, table in manifest.read_each(root / "assets" / modality, COLUMNS)
         for asset in table.to_pylist()
     ]
     planned = parts.plan(identity, rows, params.parts.mean_rows, params.parts.max_bytes)

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline import parts, tables
+from pipeline import manifest, parts, tables
 from pipeline.curation import leaks
 from pipeline.curation.curate import curate
 from pipeline.curation.ties import Asset
@@ -49,7 +49,7 @@ def run(params: Params, item: str = "", root: Path = Path("data")) -> Summary:
     import pyarrow as pa
 
     options = params.curate
-    samples = parts.read(root / "samples")
+    samples = manifest.read(root / "samples")
     if samples.num_rows == 0:
         raise PipelineError(f"{root / 'samples'} holds no samples: see `pipeline rejects`")
     cleaned = {
@@ -94,14 +94,14 @@ def _cleaned(out: Path, near: bool) -> pa.Table:
     import pyarrow.parquet as pq
 
     columns = ["digest", "content", *(["phash"] if near else [])]
-    for entry in parts.read_manifest(out)[:1]:
+    for entry in manifest.read_manifest(out)[:1]:
         missing = set(columns) - set(pq.read_schema(out / f"{entry.key}.parquet").names)
         if missing:
             raise PipelineError(
                 f"curate.join_on: {out.name} cannot join on near, having no perceptual hash "
                 f"(no {', '.join(sorted(missing))} in {out}); set it to equal"
             )
-    return parts.read(out, columns)
+    return manifest.read(out, columns)
 
 
 def _assets(cleaned: pa.Table) -> dict[str, Asset]:
@@ -120,7 +120,7 @@ def _assets(cleaned: pa.Table) -> dict[str, Asset]:
 def _moved(out: Path, splits: Mapping[str, str]) -> dict[str, int]:
     """Samples by the sides between which they moved since `out` was written."""
     try:
-        before = parts.read(out, ["sample_id", "split"]).to_pylist()
+        before = manifest.read(out, ["sample_id", "split"]).to_pylist()
     except (PipelineError, OSError, ValueError):
         return {}  # no previous run, or a damaged one, which the writing mends
     steps = Counter(

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-from pipeline import parts
+from pipeline import manifest, parts
 from pipeline.digest import digest_bytes
 from pipeline.execution.choose import chooser
 from pipeline.fingerprint import fingerprint
+from pipeline.options import Options
 from pipeline.params import FeatureSet, Params
 from pipeline.part import Row
 from pipeline.parts import Summary
@@ -28,7 +30,7 @@ def run(params: Params, name: str, root: Path = Path("data")) -> Summary:
             encoder.__name__,
             f"pipeline.modalities.{feature.modality}.content",
         ],
-        feature.options.model_dump(mode="json"),
+        getattr(encoder, "parameters", _all)(feature.options),
         encoder.weights(feature.options),
     )
     clean = root / "clean" / feature.modality
@@ -41,6 +43,11 @@ def run(params: Params, name: str, root: Path = Path("data")) -> Summary:
     )
 
 
+def _all(options: Options) -> dict[str, Any]:
+    """An encoder may say which of its options are keyed; all of them are where it does not."""
+    return options.model_dump(mode="json")
+
+
 def _rows(feature: FeatureSet, root: Path) -> Iterator[Row]:
     """View 0 of every cleaned asset, then its augmented views.
 
@@ -49,14 +56,16 @@ def _rows(feature: FeatureSet, root: Path) -> Iterator[Row]:
     """
     size = 4 * math.prod(load("encoders", feature.encoder).shape(feature.options))
     clean: dict[str, tuple[str, str]] = {}
-    for entry, table in parts.read_each(root / "clean" / feature.modality, ["digest", "content"]):
+    for entry, table in manifest.read_each(
+        root / "clean" / feature.modality, ["digest", "content"]
+    ):
         for digest, content in zip(*table.to_pydict().values(), strict=True):
             clean[digest] = (entry.key, content)
             yield Row(digest, content, entry.source, entry.batch, size, 0, Recipe(entry.key, "[]"))
     module = load(f"modalities/{feature.modality}", "augment")
     code = fingerprint("apply", [module.__name__], {}).digest
     augmented = root / "augmented" / feature.modality
-    for entry, table in parts.read_each(augmented, ["digest", "recipe"]):
+    for entry, table in manifest.read_each(augmented, ["digest", "recipe"]):
         for digest, recipe in zip(*table.to_pydict().values(), strict=True):
             part, content = clean[digest]
             key = f"{content} {digest_bytes(recipe.encode())} {code}"

@@ -19,5 +19,5 @@ def run(params: Params, name: str, root: Path = Path("data")) -> Summary:
     """
     folder = root / "raw" / name
     with locked(folder):
-        load("sources", params.sources[name].kind).fetch(folder, params.fetch[name])
-    return Summary()
+        fetched = load("sources", params.sources[name].kind).fetch(folder, params.fetch[name])
+    return Summary(planned=1, computed=int(fetched), reused=int(not fetched))

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 
 from pipeline import artifact
 from pipeline.errors import PipelineError
 from pipeline.fingerprint import fingerprint
-from pipeline.models.options import ModelOptions
+from pipeline.manifest import manifest_digest
+from pipeline.models.options import TRAINABLE
 from pipeline.params import Params
-from pipeline.parts import Summary, manifest_digest
+from pipeline.parts import Summary
 from pipeline.registry import load
-
-TRAINABLE = ("binary", "multiclass", "ordinal")
+from pipeline.work.train import make
 
 
 def run(params: Params, name: str, root: Path = Path("data")) -> Summary:
@@ -42,7 +41,7 @@ def run(params: Params, name: str, root: Path = Path("data")) -> Summary:
         out,
         fingerprint(
             "train",
-            ["pipeline.models.saving", load("models/fusion", options.fusion).__name__],
+            ["pipeline.work.train", load("models/fusion", options.fusion).__name__],
             {
                 "model": options.model_dump(mode="json"),
                 "tasks": list(options.tasks),
@@ -51,7 +50,7 @@ def run(params: Params, name: str, root: Path = Path("data")) -> Summary:
             },
         ),
         inputs,
-        lambda folder: _make(folder, options, sets, params.seed, root, inputs),
+        lambda folder: make(folder, options, sets, params.seed, root, inputs),
     )
     samples = json.loads((out / "model.json").read_text(encoding="utf-8"))["samples"]
     unseen = sum(split["unseen"] for split in samples.values())
@@ -63,35 +62,3 @@ def run(params: Params, name: str, root: Path = Path("data")) -> Summary:
         rejected=unseen,
         reasons={"no_modality": unseen} if unseen else {},
     )
-
-
-def _make(
-    folder: Path,
-    options: ModelOptions,
-    sets: Mapping[str, str],
-    seed: int,
-    root: Path,
-    inputs: Mapping[str, str],
-) -> None:
-    from pipeline.device import torch_device
-    from pipeline.models.examples import classes_of, examples
-    from pipeline.models.saving import save
-    from pipeline.models.training import train
-    from pipeline.store.join import join
-
-    views = [join(root, sets, view) for view in range(options.views + 1)]
-    classes = classes_of(views[0], list(options.tasks))
-    whole = examples(views, sets, classes)
-    training = whole.take(views[0].split == "train")
-    validation = whole.take(views[0].split == "validation", views=1)
-    device = torch_device(options.device)
-    trained = train(training, validation, classes, options, seed, device)
-    samples = {
-        name: {
-            "seen": int(some.seen.sum()),
-            "unseen": int((~some.seen).sum()),
-        }
-        for name, some in (("train", training), ("validation", validation))
-    }
-    about = {"samples": samples, "seed": seed, "inputs": dict(inputs)}
-    save(folder, trained, whole.sets, classes, options, about)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.parts import read_manifest
+from pipeline.manifest import read_manifest
 from pipeline.store.layout import read_features
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.parts import read
+from pipeline.manifest import read
 from pipeline.store.features import load_features
 
 

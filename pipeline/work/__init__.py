@@ -1,1 +1,1 @@
-"""What the row-wise stages do to one part, and nothing of where or when it is done."""
+"""What the stages do to their inputs, and nothing of where or when it is done."""

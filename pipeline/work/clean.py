@@ -8,8 +8,8 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from pipeline.digest import digest_bytes
-from pipeline.errors import PipelineError, Rejected
-from pipeline.part import Compute, Part, Row, write_table
+from pipeline.errors import PipelineError, Rejected, raise_trouble
+from pipeline.part import Compute, Part, Row, refuse, write_table
 from pipeline.records import Reject, clean_schema
 from pipeline.registry import load
 
@@ -72,9 +72,8 @@ class Clean:
             except Rejected as reject:
                 refused.append(refuse(self.stage, row, reject.reason, reject.message))
                 continue
-            except PipelineError:
-                raise
             except Exception as error:
+                raise_trouble(self.stage, error)
                 name = type(error).__name__
                 refused.append(refuse(self.stage, row, "failed", f"cleaning raised {name}"))
                 continue
@@ -106,11 +105,6 @@ class Clean:
                 f"{self.stage}: {row.spec.locator} changed since ingest; run `dvc repro` again"
             )
         return data
-
-
-def refuse(stage: str, row: Row, reason: str, message: str) -> Reject:
-    """The reject of an asset."""
-    return Reject(stage, row.source, row.batch, "asset", row.digest, row.digest, reason, message)
 
 
 def measurements_schema(module: ModuleType) -> pa.Schema:

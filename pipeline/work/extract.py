@@ -9,12 +9,11 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.errors import PipelineError, Rejected
-from pipeline.part import Compute, Part, Row
+from pipeline.errors import Rejected, raise_trouble
+from pipeline.part import Compute, Part, Row, refuse
 from pipeline.records import Reject
 from pipeline.registry import load
 from pipeline.store.layout import features_table, write_features
-from pipeline.work.clean import refuse
 
 if TYPE_CHECKING:
     import numpy as np
@@ -87,7 +86,7 @@ class Extract:
         refused: list[Reject] = []
         size = getattr(self.options, "batch_size", 1)
         for batch in _batches(self._contents(part), size):
-            for row, outcome in _outcomes(batch, encode):
+            for row, outcome in _outcomes(batch, encode, self.stage):
                 if isinstance(outcome, Rejected):
                     refused.append(refuse(self.stage, row, outcome.reason, outcome.message))
                 else:
@@ -122,19 +121,18 @@ class Extract:
 
 
 def _outcomes(
-    rows: Contents, encode: Encode
+    rows: Contents, encode: Encode, stage: str
 ) -> Iterator[tuple[Row, tuple[np.ndarray, int] | Rejected]]:
     """Encode a batch; if it raises, each of its rows alone, so that a bad row costs itself."""
     import numpy as np
 
     try:
         values, lengths = encode(rows)
-    except PipelineError:
-        raise
     except Exception as error:
+        raise_trouble(stage, error)
         if len(rows) > 1:
             for item in rows:
-                yield from _outcomes([item], encode)
+                yield from _outcomes([item], encode, stage)
             return
         if not isinstance(error, Rejected):
             error = Rejected("failed", f"encoding raised {type(error).__name__}")

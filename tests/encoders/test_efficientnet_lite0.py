@@ -32,7 +32,7 @@ def test_onnxruntime_agrees_with_the_reference_code(vectors: np.ndarray) -> None
 
 
 def test_batches_of_torch_are_padded(vectors: np.ndarray) -> None:
-    encoder = Encoder(Options(backend="torch", batch=3))
+    encoder = Encoder(Options(backend="torch", batch_size=3))
     together = encoder.encode(pictures())[0]
     alone = np.concatenate([encoder.encode([picture])[0] for picture in pictures()])
     np.testing.assert_array_equal(together, alone)
@@ -73,7 +73,9 @@ def test_the_graph_is_valid_and_the_same_each_time() -> None:
     assert model.SerializeToString() == graph(arrays).SerializeToString()
 
 
-@pytest.mark.parametrize("changes", [{"device": "cuda"}, {"precision": "float16"}, {"batch": 8}])
+@pytest.mark.parametrize(
+    "changes", [{"device": "cuda"}, {"precision": "float16"}, {"batch_size": 8}]
+)
 def test_onnxruntime_is_for_the_cpu(changes: dict[str, object]) -> None:
     with pytest.raises(ValidationError, match="backend: torch"):
         Options(**changes)

@@ -13,7 +13,7 @@ import torch
 from pydantic import ValidationError
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
-from pipeline.encoders.transformer import Encoder, Options, shape, weights
+from pipeline.encoders.transformer import Encoder, Options, parameters, shape, weights
 from pipeline.errors import PipelineError
 
 WORDS = ["a", "big", "grey", "wolf", "howls", "at", "the", "moon"]
@@ -167,3 +167,8 @@ def test_a_model_that_is_nowhere_is_refused() -> None:
 def test_onnxruntime_is_for_the_cpu_in_float32(changes: dict[str, Any]) -> None:
     with pytest.raises(ValidationError, match="use backend: torch"):
         Options(model="any", **changes)
+
+
+def test_a_model_in_a_folder_is_known_by_its_files_and_not_by_its_path(folder: Path) -> None:
+    assert "model" not in parameters(Options(model=str(folder)))
+    assert parameters(Options(model="some/name"))["model"] == "some/name"

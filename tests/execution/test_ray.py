@@ -35,6 +35,13 @@ def test_a_running_cluster_is_used_and_left_running(inside: Path, two_logical_gp
     assert ray.is_initialized()
 
 
+def test_more_workers_than_there_is_room_for_do_not_wait_for_ever(
+    inside: Path, two_logical_gpus: None
+) -> None:
+    assert bring(RayExecutor(8, gpus_per_worker=1)).rows == 30
+    assert bring(RayExecutor(8, gpus_per_worker=0.7)).rows == 30
+
+
 def test_what_the_cluster_lacks_is_said_before_work_begins(
     inside: Path, two_logical_gpus: None
 ) -> None:

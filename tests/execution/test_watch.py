@@ -40,8 +40,8 @@ def test_a_stage_and_its_workers_die_with_dvc(how: signal.Signals, tmp_path) -> 
     command = f"{sys.executable} {tmp_path}/stage.py; true"
     # Like DVC: it runs its stage through a shell, which outlives it.
     parent = (
-        "import os, subprocess; os.environ['DVC_STAGE'] = 'toy'; "
-        f"subprocess.run(['/bin/sh', '-c', {command!r}])"
+        "import os, subprocess; "
+        f"subprocess.run(['/bin/sh', '-c', {command!r}], env={{**os.environ, 'DVC_STAGE': 'toy'}})"
     )
     dvc = subprocess.Popen([sys.executable, "-c", parent], stdout=subprocess.PIPE, text=True)
     assert dvc.stdout is not None

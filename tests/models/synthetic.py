@@ -71,7 +71,7 @@ def options(**changed: Any) -> ModelOptions:
     given = {
         "features": list(SETS),
         "fusion": "concatenation",
-        "tower": {"hidden": 16, "width": 8, "dropout": 0.1, "input_dropout": 0.0},
+        "tower": {"hidden": 16, "width": 8, "dropout": 0.1},
         "tasks": TASKS,
         "primary": "category",
         "modality_dropout": 0.1,

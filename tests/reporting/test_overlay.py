@@ -37,10 +37,14 @@ def test_the_copy_stands_elsewhere(inside: Path, page: str) -> None:
     original = inside / "index.html"
     original.write_text(page, encoding="utf-8")
     runs.FOLDER.mkdir(parents=True)
-    record = {"stage": "report", "started": "2024-05-06T07:08:09+00:00", "revision": "abc123+"}
-    (runs.FOLDER / "report.jsonl").write_text(json.dumps(record) + "\n")
+    made = {"outcome": "done", "computed": 1}
+    record = {"started": "2024-05-06T07:08:09+00:00", "revision": "abc123+", **made}
+    later = {"started": "2024-05-07T00:00:00+00:00", "outcome": "done", "computed": 0}
+    lines = [json.dumps(one) + "\n" for one in (record, later)]
+    (runs.FOLDER / "report.jsonl").write_text("".join(lines))
     copy = dated_copy(original)
     assert original.read_text(encoding="utf-8") == page
     shown = read(copy.read_text(encoding="utf-8")).all("dl", class_="record")[0].text
     assert "2024-05-06T07:08:09+00:00" in shown
     assert "abc123+" in shown
+    assert "2024-05-07" not in shown

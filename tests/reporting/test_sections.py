@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pipeline import parts
+from pipeline import manifest
 from pipeline.modalities.image.augment import apply
 from pipeline.reporting import breakdown, datacard, gallery, lineage, refused, sheet
 from pipeline.reporting.inputs import Absent, Inputs
@@ -30,7 +30,7 @@ def test_views_are_what_their_recipes_make_of_training_assets(inputs: Inputs) ->
     trained = {row["image"] for row in inputs.curated if row["split"] == "train"}
     recipes = {
         (row["digest"], row["view"]): json.loads(row["recipe"])
-        for row in parts.read(inputs.root / "augmented/image").to_pylist()
+        for row in manifest.read(inputs.root / "augmented/image").to_pylist()
     }
     for row in strip["rows"]:
         assert row["digest"] in trained

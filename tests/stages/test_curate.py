@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from pipeline import parts, tables
+from pipeline import manifest, tables
 from pipeline.curation.options import Options
 from pipeline.digest import digest_bytes
 from pipeline.errors import PipelineError
@@ -93,7 +93,7 @@ def test_it_writes_components_splits_rejects_and_a_summary(inside: Path) -> None
     write(inside, rows, refused={"gone"})
     summary = curate.run(params(), root=inside)
     assert (summary.rows, summary.reasons) == (81, {"no_modality_left": 1})
-    curated = parts.read(inside / "curated").to_pylist()
+    curated = manifest.read(inside / "curated").to_pylist()
     assert {row["split"] for row in curated} == {"train", "validation", "test"}
     assert all(row["component"].startswith("s/") for row in curated)
     told = json.loads((inside / "curated.json").read_text())
@@ -105,7 +105,7 @@ def test_it_writes_components_splits_rejects_and_a_summary(inside: Path) -> None
 def test_near_pictures_make_one_component(inside: Path) -> None:
     write(inside, [*subjects(), sample("a", image="cat"), sample("b", image="cat+")])
     curate.run(params(), root=inside)
-    rows = {row["sample_id"]: row for row in parts.read(inside / "curated").to_pylist()}
+    rows = {row["sample_id"]: row for row in manifest.read(inside / "curated").to_pylist()}
     assert rows["a"]["component"] == rows["b"]["component"]
     assert rows["a"]["split"] == rows["b"]["split"]
     assert rows["a"]["joined_by"] == [f"image:{digest('cat')}"]
@@ -130,7 +130,7 @@ def test_the_outputs_know_no_history_and_the_moves_are_counted(inside: Path) -> 
 
 
 def splits(root: Path) -> dict[str, str]:
-    rows = parts.read(root / "curated", ["sample_id", "split"]).to_pylist()
+    rows = manifest.read(root / "curated", ["sample_id", "split"]).to_pylist()
     return {row["sample_id"]: row["split"] for row in rows}
 
 

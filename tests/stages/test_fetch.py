@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import lzma
+import os
+import subprocess
+import sys
 import tarfile
 from collections.abc import Callable
 from hashlib import sha256
@@ -14,6 +18,7 @@ import pytest
 
 from pipeline.digests import Digests
 from pipeline.errors import PipelineError
+from pipeline.parts import Summary
 from pipeline.sources.stamps import FetchOptions
 from pipeline.stages import fetch
 from tests.recipe import recipe
@@ -80,11 +85,11 @@ def options(package: bytes = b"", **where: Path) -> FetchOptions:
     )
 
 
-def run(asked: FetchOptions) -> None:
+def run(asked: FetchOptions) -> Summary:
     params = recipe(
         sources={"stamps": {"kind": "stamps"}}, fetch={"stamps": asked.model_dump(mode="json")}
     )
-    fetch.run(params, "stamps", ROOT)
+    return fetch.run(params, "stamps", ROOT)
 
 
 def fetched(folder: Path = BATCH) -> dict[str, bytes]:
@@ -113,17 +118,58 @@ def by_apt() -> FetchOptions:
 
 @pytest.mark.parametrize("way", [by_folder, by_deb, by_apt])
 def test_every_way_gives_the_same_files(way: Callable[[], FetchOptions]) -> None:
-    run(way())
+    assert run(way()) == Summary(planned=1, computed=1)
     assert fetched() == STAMPS
     assert list(BATCH.parent.iterdir()) == [BATCH]
-    assert not any(Path(".pipeline", "tmp").iterdir())
 
 
 def test_what_a_killed_run_left_is_removed() -> None:
-    left = write(".pipeline/tmp/tuxpaint-stamps-default_1.0-1/tree/food/half.png", b"hal")
-    run(by_deb())
+    asked = by_deb()
+    for _ in ("fetched", "left alone"):
+        write(f"{BATCH.parent}/.fetching/tree/food/half.png", b"hal")
+        run(asked)
+        assert fetched() == STAMPS
+        assert list(BATCH.parent.iterdir()) == [BATCH]
+
+
+def test_nothing_is_moved_from_one_file_system_to_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = os.rename
+
+    def replace(source: Path, target: Path) -> Path:
+        if (Path(source).parts[0] == "data") != (Path(target).parts[0] == "data"):
+            raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+        real(source, target)
+        return target
+
+    monkeypatch.setattr(Path, "replace", replace)
+    asked = by_deb()
+    run(asked)
     assert fetched() == STAMPS
-    assert not left.exists()
+    write(f"{BATCH}/stray", b"")
+    run(asked)
+    assert fetched() == STAMPS
+
+
+def test_neither_ingest_nor_dvc_sees_a_fetch_that_was_killed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("pipeline.debian._check_tree", killed)
+    monkeypatch.setattr("shutil.rmtree", lambda *_, **__: None)
+    with pytest.raises(KeyboardInterrupt):
+        run(by_deb())
+    assert not BATCH.exists()
+    (scratch,) = BATCH.parent.iterdir()
+    assert scratch.name.startswith(".")  # to ingest, no batch
+    assert fetched(scratch / "tree") == STAMPS
+    subprocess.run([sys.executable, "-m", "dvc", "init", "--no-scm", "--quiet"], check=True)
+    from dvc.repo import Repo
+
+    with Repo() as repo:
+        seen = [name for *_, names in repo.dvcignore.walk(repo.fs, str(ROOT)) for name in names]
+    assert seen == []
 
 
 @pytest.mark.parametrize(
@@ -143,7 +189,7 @@ def test_other_compressions(name: str, pack: Callable[[bytes], bytes]) -> None:
 def test_what_is_complete_is_left_alone() -> None:
     run(by_folder())
     before = {path: path.stat().st_ino for path in BATCH.rglob("*")}
-    run(options())
+    assert run(options()) == Summary(planned=1, reused=1)
     assert {path: path.stat().st_ino for path in BATCH.rglob("*")} == before
 
 

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline import parts
+from pipeline import manifest
 from pipeline.catalogue import catalogue
 from pipeline.digests import Digests
 from pipeline.errors import PipelineError
@@ -59,17 +59,17 @@ def run(
 
 
 def samples() -> list[dict[str, Any]]:
-    return sorted(parts.read(ROOT / "samples").to_pylist(), key=lambda row: row["sample_id"])
+    return sorted(manifest.read(ROOT / "samples").to_pylist(), key=lambda row: row["sample_id"])
 
 
 def assets(modality: str) -> list[dict[str, Any]]:
-    return parts.read(ROOT / "assets" / modality).to_pylist()
+    return manifest.read(ROOT / "assets" / modality).to_pylist()
 
 
 def rejects() -> list[Reject]:
     out = ROOT / "samples"
-    entries = parts.read_manifest(out)
-    return sorted(reject for entry in entries for reject in parts.rejects(out, entry))
+    entries = manifest.read_manifest(out)
+    return sorted(reject for entry in entries for reject in manifest.rejects(out, entry))
 
 
 def outputs() -> dict[str, bytes]:
@@ -178,20 +178,108 @@ def test_bad_input_is_refused_and_never_opened() -> None:
         ("file", "out.png", "outside_folder"): 1,
         ("file", "pipe.png", "not_a_file"): 1,
         ("file", "socket.wav", "not_a_file"): 1,
-        ("sample", "../secret.png", "outside_folder"): 1,
-        ("sample", "/etc/hostname.png", "outside_folder"): 1,
-        ("sample", "dir.png", "missing_file"): 1,
+        ("file", "../secret.png", "outside_folder"): 1,
+        ("file", "/etc/hostname.png", "outside_folder"): 1,
+        ("file", "dir.png", "missing_file"): 1,
+        ("file", "gone.png", "missing_file"): 1,
+        ("sample", "../secret.png", "no_modality"): 1,
+        ("sample", "/etc/hostname.png", "no_modality"): 1,
+        ("sample", "dir.png", "no_modality"): 1,
         ("sample", "empty", "no_modality"): 1,
-        ("sample", "gone.png", "missing_file"): 1,
+        ("sample", "gone.png", "no_modality"): 1,
         ("sample", "old", "bad_target"): 1,
-        ("sample", "out.png", "outside_folder"): 1,
-        ("sample", "pipe.png", "not_a_file"): 1,
-        ("sample", "socket.wav", "not_a_file"): 1,
+        ("sample", "out.png", "no_modality"): 1,
+        ("sample", "pipe.png", "no_modality"): 1,
+        ("sample", "socket.wav", "no_modality"): 1,
         ("sample", "twin", "duplicate_sample_id"): 2,
     }
+    counted = json.loads((ROOT / "ingest.json").read_text())["f"]["b"]
+    assert (counted["samples"], counted["refused"], counted["missing"]) == (2, 5, 4)
+    assert counted["rejects_by_kind"] == {"file": 9, "sample": len(rows) - 2}
     assert summary.rows == 2
     assert summary.rejected == sum(refused.values())
     assert not any(str(Path.cwd()) in reject.message for reject in rejects())
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        ("gone.png", "missing_file"),
+        ("../secret.png", "outside_folder"),
+        ("out.png", "outside_folder"),
+        ("pipe.png", "not_a_file"),
+    ],
+)
+def test_a_refused_file_empties_its_modality_and_is_told_once(path: str, reason: str) -> None:
+    rows = [{"image_file_name": path, "text": text, "sample_id": text} for text in ("one", "two")]
+    at = put("f/b", {}, [*rows, {"image_file_name": path, "sample_id": "none"}])
+    put("f", {"secret.png": PNG})
+    os.mkfifo(at / "pipe.png")
+    (at / "out.png").symlink_to(ROOT.absolute() / "raw" / "f" / "secret.png")
+
+    summary = run("f")
+
+    assert [(s["sample_id"], s["image"], s["text"]) for s in samples()] == [
+        ("f/b/one", None, sha256(b"one").hexdigest()),
+        ("f/b/two", None, sha256(b"two").hexdigest()),
+    ]
+    assert [r.reason for r in rejects() if (r.subject_kind, r.subject) == ("file", path)] == [
+        reason
+    ]
+    (lost,) = (reject for reject in rejects() if reject.subject_kind == "sample")
+    assert (lost.subject, lost.reason) == ("f/b/none", "no_modality")
+    assert lost.message.endswith(f"; refused: {path}")
+    assert (summary.rows, summary.rejected) == (2, len(rejects()))
+
+
+def test_rows_and_files_are_held_to_the_limit_each_by_themselves() -> None:
+    rows: list[dict[str, Any]] = [
+        {"image_file_name": f"{n}.png", "text": str(n), "sample_id": str(n)} for n in range(10)
+    ]
+    files = {f"{n}.png": PNG + bytes([n]) for n in range(8)}  # 18 are there, 2 of 20 missing
+    put("f/b", files, rows)
+    assert run("f", limit=0.1).rows == 10
+    with pytest.raises(PipelineError, match=r"ingest/files: 2 of 20 .* 2 missing_file"):
+        run("f", limit=0.09)
+    put("f/b", {f"{n}.png": PNG + bytes([n]) for n in (8, 9)}, [*rows, {"sample_id": "none"}])
+    with pytest.raises(PipelineError, match=r"ingest: 1 of 11 .* 1 no_modality"):
+        run("f", limit=0.09)
+
+
+@pytest.mark.parametrize(
+    ("configured", "cache"),
+    [
+        ("[core]\n    analytics = false\n", ".dvc/cache"),
+        ("[cache]\n    type = symlink\n    dir = ../shared\n", "shared"),
+        ("[cache]\n    dir = {here}/shared\n", "shared"),
+    ],
+)
+@pytest.mark.parametrize("name", ["config", "config.local"])
+def test_links_into_dvcs_cache_are_files(
+    configured: str, cache: str, name: str, inside: Path
+) -> None:
+    at = put("f/b", {}, [{"file_name": "a.png"}, {"file_name": "out.png"}])
+    (inside / ".dvc").mkdir()
+    (inside / ".dvc" / name).write_text(configured.format(here=inside))
+    for link, target in (("a.png", f"{cache}/files/md5/ab/cdef"), ("out.png", "else/where")):
+        (inside / target).parent.mkdir(parents=True)
+        (inside / target).write_bytes(PNG)
+        (at / link).symlink_to(inside / target)
+
+    run("f")
+
+    assert [asset["locator"] for asset in assets("image")] == ["f/b/a.png"]
+    assert [(r.subject, r.reason) for r in rejects() if r.subject_kind == "file"] == [
+        ("out.png", "outside_folder")
+    ]
+
+
+def test_a_configuration_of_dvc_that_cannot_be_read_is_told(inside: Path) -> None:
+    put("f/b", {"a.png": PNG}, [{"file_name": "a.png"}])
+    (inside / ".dvc").mkdir()
+    (inside / ".dvc" / "config").write_text("[cache\n")
+    with pytest.raises(PipelineError, match=r"\.dvc/config.* cannot be read"):
+        run("f")
 
 
 def test_names_that_are_not_utf8_are_counted() -> None:
@@ -219,10 +307,18 @@ def test_modalities_that_params_leave_out_are_unused() -> None:
 
     ingest.run(recipe(sources={"f": {"kind": "folder"}}, modalities=["image"]), root=ROOT)
 
-    assert parts.read(ROOT / "samples").column_names[-1] == "image"
+    assert manifest.read(ROOT / "samples").column_names[-1] == "image"
     assert [reject.reason for reject in rejects()] == ["no_modality"]
     counted = json.loads((ROOT / "ingest.json").read_text())["f"]["b"]
     assert counted["unused_by_suffix"] == {".mp4": 1, ".ogg": 1}
+
+
+def test_what_was_made_of_a_modality_that_params_no_longer_name_is_removed() -> None:
+    put("f/b", {"a.png": PNG, "a.ogg": OGG}, [{"file_name": "a.png", "audio_file_name": "a.ogg"}])
+    run("f")
+    assert assets("audio")
+    ingest.run(recipe(sources={"f": {"kind": "folder"}}, modalities=["image"]), root=ROOT)
+    assert [path.name for path in (ROOT / "assets").iterdir()] == ["image"]
 
 
 def test_past_its_limit_the_stage_fails_and_the_outputs_stand() -> None:
@@ -291,8 +387,12 @@ def test_stamps_and_a_folder_feed_one_run() -> None:
 
 
 ROW = st.fixed_dictionaries(
-    {"file_name": st.sampled_from(["a.png", "b.png", "gone.png", "c.ogg", "..", "d.bin"])},
-    optional={"sample_id": st.sampled_from("123456"), "split": st.sampled_from(["dev", "odd"])},
+    {"file_name": st.sampled_from(["a.png", "b.png", "gone.png", "c.ogg", "..", "d.bin", "l.png"])},
+    optional={
+        "sample_id": st.sampled_from("123456"),
+        "split": st.sampled_from(["dev", "odd"]),
+        "text": st.just("text"),
+    },
 )
 
 
@@ -304,10 +404,18 @@ def test_rows_in_are_samples_and_rejects_out(rows: list[dict[str, Any]]) -> None
         at.mkdir(parents=True)
         for name in ("a.png", "b.png", "c.ogg", "unused"):
             (at / name).write_bytes(b"...")
+        (at / "l.png").symlink_to("/")
         (at / "metadata.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
         sources = {"f": ("folder", folder.Options())}
         (batch,) = catalogue(Path(raw), sources, MODALITIES, {}, Digests({}))
-    assert len(batch.samples) + len(batch.rejects) == len(rows)
+    kinds = Counter(reject.subject_kind for reject in batch.rejects)
+    assert len(batch.samples) + kinds["sample"] + kinds["row"] == len(rows)
+    assert (
+        len({reject.subject for reject in batch.rejects if reject.subject_kind == "file"})
+        == (kinds["file"])
+    )
     assert len({sample["sample_id"] for sample in batch.samples}) == len(batch.samples)
     counts = batch.counts
-    assert counts["files"] == counts["used"] + counts["unused"] + counts["refused"] == 5
+    assert counts["files"] == counts["used"] + counts["unused"] + counts["refused"] == 6
+    assert counts["refused"] + counts["missing"] == kinds["file"]
+    assert counts["rejects_by_kind"] == dict(kinds)

@@ -1,4 +1,4 @@
-"""params.yaml → one frozen, validated object; every mistake in it said at once, by its path."""
+"""Reads params.yaml section by section, and collects every mistake on the way."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
-from pydantic import Field, ValidationError
+from pydantic import ValidationError
 
 from pipeline import registry
 from pipeline.curation.options import Options as CurateOptions
@@ -16,82 +15,21 @@ from pipeline.errors import PipelineError, unknown
 from pipeline.execution.options import ExecutionOptions
 from pipeline.models.options import EvaluationOptions, ModelOptions
 from pipeline.options import Options
-from pipeline.records import TargetKind
+from pipeline.params.agreement import disagreements
+from pipeline.params.document import read
+from pipeline.params.sections import (
+    CleanSection,
+    FeatureNames,
+    FeatureSet,
+    Params,
+    PartsOptions,
+    RejectLimit,
+    SourceSection,
+    TargetOptions,
+)
 from pipeline.reporting.options import Options as ReportOptions
 
 Model = TypeVar("Model", bound=Options)
-
-
-class PartsOptions(Options):
-    """How tables are cut into parts. Other cuts are other parts with the same rows."""
-
-    mean_rows: int = Field(256, ge=1, description="mean number of rows of a part")
-    max_bytes: int = Field(64 * 2**20, ge=2**10, description="bytes of rows in a part, at most")
-
-
-class TargetOptions(Options):
-    """What kind of quantity a target is."""
-
-    kind: TargetKind
-
-
-class RejectLimit(Options):
-    """The share of its rows that a stage may refuse before it fails."""
-
-    reject_limit: float = Field(0.05, ge=0, le=1)
-
-
-class FeatureNames(RejectLimit):
-    """A feature set: what one encoder makes of one modality."""
-
-    modality: str
-    encoder: str
-
-
-@dataclass(frozen=True)
-class CleanSection:
-    options: Options
-    reject_limit: float
-
-
-@dataclass(frozen=True)
-class SourceSection:
-    kind: str
-    options: Options
-
-
-@dataclass(frozen=True)
-class FeatureSet:
-    modality: str
-    encoder: str
-    options: Options
-    reject_limit: float
-
-
-@dataclass(frozen=True)
-class Params:
-    """Every knob of a run; a stage takes from it what its key needs, and no more."""
-
-    seed: int
-    parts: PartsOptions
-    sources: dict[str, SourceSection]
-    fetch: dict[str, Options]
-    modalities: tuple[str, ...]
-    targets: dict[str, TargetKind]
-    ingest: RejectLimit
-    clean: dict[str, CleanSection]
-    augment: dict[str, Any]
-    features: dict[str, FeatureSet]
-    curate: CurateOptions
-    models: dict[str, ModelOptions]
-    evaluate: EvaluationOptions
-    report: ReportOptions
-    execution: ExecutionOptions
-
-    @property
-    def set_modalities(self) -> dict[str, str]:
-        """Feature set → modality."""
-        return {name: feature.modality for name, feature in self.features.items()}
 
 
 def load(path: Path = Path("params.yaml")) -> Params:
@@ -103,13 +41,7 @@ def load(path: Path = Path("params.yaml")) -> Params:
         The file is missing or not YAML, or anything in it is wrong: the message lists every
         mistake with its path and, for a name that does not exist, the names that do.
     """
-    try:
-        document = yaml.load(path.read_text(encoding="utf-8"), _Loader)
-    except FileNotFoundError:
-        raise PipelineError(f"there is no {path} here; run this in the project's folder") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise PipelineError(f"{path} is not YAML: {error}") from None
-    return parse(document, str(path))
+    return parse(read(path), str(path))
 
 
 def parse(document: Any, name: str = "params.yaml") -> Params:
@@ -157,8 +89,16 @@ class _Reading:
         }
         for name, model in single.items():
             values[name] = self._check(model, document.get(name) or {}, name)
-        self._cross_check(values)
+        named = {
+            name: self._names(document, name)
+            for name in ("sources", "targets", "features", "models")
+        }
+        self.problems += disagreements(values, named)
         return None if self.problems else Params(**values)
+
+    def _names(self, document: Mapping[str, Any], section: str) -> list[str]:
+        value = document.get(section)
+        return [str(name) for name in value] if isinstance(value, dict) else []
 
     def _problem(self, path: str, message: str) -> None:
         self.problems.append((path, message))
@@ -224,7 +164,7 @@ class _Reading:
                 self._problem(f"modalities.{i}", unknown("modality", str(name), known))
             elif name in value[:i]:
                 self._problem(f"modalities.{i}", f"'{name}' is named twice")
-        return tuple(name for name in dict.fromkeys(value) if name in known)
+        return tuple(dict.fromkeys(name for name in value if name in known))
 
     def _sources(self, document: Mapping[str, Any]) -> dict[str, SourceSection]:
         found = {}
@@ -312,45 +252,3 @@ class _Reading:
         for name in value:
             if name not in known:
                 self._problem(f"{section}.{name}", unknown("modality", name, known))
-
-    def _cross_check(self, values: Mapping[str, Any]) -> None:
-        for name, model in values["models"].items():
-            for i, used in enumerate(model.features):
-                if used not in values["features"]:
-                    message = unknown("feature set", used, values["features"])
-                    self._problem(f"models.{name}.features.{i}", message)
-            for task in model.tasks:
-                if task not in values["targets"]:
-                    message = unknown("target", task, values["targets"])
-                    self._problem(f"models.{name}.tasks.{task}", message)
-            views = [
-                values["augment"][values["features"][used].modality].views
-                for used in model.features
-                if used in values["features"]
-                and values["augment"].get(values["features"][used].modality)
-            ]
-            if views and model.views > min(views):
-                self._problem(
-                    f"models.{name}.views",
-                    f"trains on {model.views} views, but augment makes {min(views)}",
-                )
-        if values["curate"]:
-            for name in values["curate"].join_on:
-                if name not in values["modalities"]:
-                    message = unknown("modality", name, values["modalities"])
-                    self._problem(f"curate.join_on.{name}", message)
-
-
-class _Loader(yaml.SafeLoader):
-    """Safe YAML that refuses a key given twice instead of dropping the first."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen = set()
-        for key, _ in node.value:
-            name = key.value
-            if name in seen and key.tag != "tag:yaml.org,2002:merge":
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key '{name}' is given twice", key.start_mark
-                )
-            seen.add(name)
-        return super().construct_mapping(node, deep)

@@ -1,0 +1,84 @@
+"""What a finished stage holds: the manifest, and reading what it lists.
+
+Readers follow the manifest alone, so parts that a failed run left beside it are never seen.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.digest import digest_json
+from pipeline.errors import PipelineError
+from pipeline.part import Entry, read_footer, replacing
+from pipeline.records import SCHEMA_VERSION, Reject
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from pipeline.fingerprint import Fingerprint
+
+MANIFEST = "manifest.json"
+
+
+def read_manifest(out: Path) -> list[Entry]:
+    """The parts of a finished stage, in the order of their rows.
+
+    Raises
+    ------
+    PipelineError
+        There is no manifest, or it is not one.
+    """
+    try:
+        manifest = json.loads((out / MANIFEST).read_text())
+        return [Entry(**entry) for entry in manifest["parts"]]
+    except FileNotFoundError:
+        raise PipelineError(f"{out} has no {MANIFEST}: run `dvc repro` to make it") from None
+    except (ValueError, TypeError, KeyError):
+        raise PipelineError(f"{out / MANIFEST} is damaged: delete {out} and `dvc repro`") from None
+
+
+def manifest_digest(out: Path) -> str:
+    """Digest of what a stage holds: of its parts' contents, in order."""
+    return digest_json([[entry.key, entry.digest] for entry in read_manifest(out)])
+
+
+def write_manifest(out: Path, entries: Sequence[Entry], fingerprint: Fingerprint) -> None:
+    manifest = {
+        "schema": SCHEMA_VERSION,
+        "function": asdict(fingerprint),
+        "parts": [asdict(entry) for entry in entries],
+    }
+    text = json.dumps(manifest, indent=1, sort_keys=True) + "\n"
+    out.mkdir(parents=True, exist_ok=True)
+    path = out / MANIFEST
+    if not (path.is_file() and path.read_text() == text):
+        with replacing(path) as temporary:
+            temporary.write_text(text)
+
+
+def rejects(out: Path, entry: Entry) -> list[Reject]:
+    """The rows that one part's function refused."""
+    return [Reject(**row) for row in read_footer(out / f"{entry.key}.parquet")["rejects"]]
+
+
+def read_each(out: Path, columns: Sequence[str] | None = None) -> Iterator[tuple[Entry, pa.Table]]:
+    """Every part of a finished stage with its rows, in the manifest's order."""
+    import pyarrow.parquet as pq
+
+    for entry in read_manifest(out):
+        path = out / f"{entry.key}.parquet"
+        yield entry, pq.read_table(path, columns=columns, partitioning=None)
+
+
+def read(out: Path, columns: Sequence[str] | None = None, view: int | None = None) -> pa.Table:
+    """All rows of a finished stage (of one view), in the manifest's order."""
+    import pyarrow as pa
+
+    tables = [
+        table for entry, table in read_each(out, columns) if view is None or entry.view == view
+    ]
+    return pa.concat_tables(tables).replace_schema_metadata() if tables else pa.table({})

@@ -1,0 +1,124 @@
+"""Whether the sections of params.yaml agree, so that no stage finds out hours later."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
+
+from pipeline import registry
+from pipeline.errors import unknown
+from pipeline.models.options import TRAINABLE
+
+# Names that become folders, stages of DVC and arguments of the command.
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+NAMED = ("sources", "features", "models")
+
+Mistakes = Iterator[tuple[str, str]]
+
+
+def disagreements(values: Mapping[str, Any], named: Mapping[str, Collection[str]]) -> Mistakes:
+    """(path, message) of everything that one section says and another contradicts.
+
+    Parameters
+    ----------
+    values:
+        The sections by name, as fields of Params. What is wrong in itself is left out or None,
+        and is not held against the others.
+    named:
+        Section → all the names that it gives, of wrong entries too.
+    """
+    for section in NAMED:
+        yield from _names(section, named[section])
+    yield from _targets_of_sources(values, named)
+    for name, model in values["models"].items():
+        yield from _features(name, model, named)
+        yield from _tasks(name, model, values, named)
+        yield from _views(name, model, values)
+    if values["curate"]:
+        yield from _joins(values)
+    if values["evaluate"]:
+        yield from _groups(values, named)
+
+
+def _names(section: str, names: Collection[str]) -> Mistakes:
+    for name in names:
+        if not NAME.fullmatch(name):
+            yield (
+                f"{section}.{name}",
+                f"'{name}' cannot name a folder; names are letters and digits of ASCII, with "
+                "any of . _ - after the first",
+            )
+
+
+def _targets_of_sources(
+    values: Mapping[str, Any], named: Mapping[str, Collection[str]]
+) -> Mistakes:
+    """A source whose options map columns to targets names targets that there are."""
+    for name, source in values["sources"].items():
+        for column, target in (getattr(source.options, "targets", None) or {}).items():
+            if target not in named["targets"]:
+                path = f"sources.{name}.targets.{column}"
+                yield path, unknown("target", target, named["targets"])
+
+
+def _features(name: str, model: Any, named: Mapping[str, Collection[str]]) -> Mistakes:
+    for i, used in enumerate(model.features):
+        if used not in named["features"]:
+            yield f"models.{name}.features.{i}", unknown("feature set", used, named["features"])
+
+
+def _tasks(
+    name: str, model: Any, values: Mapping[str, Any], named: Mapping[str, Collection[str]]
+) -> Mistakes:
+    for task in model.tasks:
+        path = f"models.{name}.tasks.{task}"
+        kind = values["targets"].get(task)
+        if task not in named["targets"]:
+            yield path, unknown("target", task, named["targets"])
+        elif kind is not None and kind not in TRAINABLE:
+            learnt = ", ".join(TRAINABLE)
+            yield path, f"a target of kind {kind} cannot be learnt yet; there are: {learnt}"
+
+
+def _views(name: str, model: Any, values: Mapping[str, Any]) -> Mistakes:
+    modalities = {values["features"][s].modality for s in model.features if s in values["features"]}
+    sections = [values["augment"].get(modality) for modality in modalities]
+    made = min((section.views for section in sections if section), default=model.views)
+    if model.views > made:
+        yield f"models.{name}.views", f"trains on {model.views} views, but augment makes {made}"
+
+
+def _joins(values: Mapping[str, Any]) -> Mistakes:
+    modalities = values["modalities"]
+    hashed = [name for name in modalities if _has_hash(name)]
+    for name, join in values["curate"].join_on.items():
+        path = f"curate.join_on.{name}"
+        if name not in modalities:
+            yield path, unknown("modality", name, modalities)
+        elif join == "near" and name not in hashed:
+            yield (
+                path,
+                f"{name} cannot join on near, having no perceptual hash; there are: "
+                f"{', '.join(hashed) or 'none'}; set it to equal",
+            )
+
+
+def _has_hash(modality: str) -> bool:
+    measured = dict(registry.load(f"modalities/{modality}", "clean").MEASUREMENTS)
+    return "phash" in measured
+
+
+def _groups(values: Mapping[str, Any], named: Mapping[str, Collection[str]]) -> Mistakes:
+    """Targets, and attributes where every source says in its options which it has."""
+    attributes: set[str] = set()
+    for name in named["sources"]:
+        source = values["sources"].get(name)
+        declared = getattr(source.options, "attributes", None) if source else None
+        if declared is None:
+            return
+        attributes |= set(declared)
+    known = {*named["targets"], *attributes}
+    for i, name in enumerate(values["evaluate"].group_by):
+        if name not in known:
+            yield f"evaluate.group_by.{i}", unknown("target or attribute", name, known)

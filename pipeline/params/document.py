@@ -1,0 +1,49 @@
+"""YAML, read strictly: a key is a plain name or number, and stands once in its mapping."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from pipeline.errors import PipelineError
+
+
+def read(path: Path) -> Any:
+    """What a YAML file says.
+
+    Raises
+    ------
+    PipelineError
+        The file is missing or not YAML, gives a key twice or has a key that is a list or mapping.
+    """
+    try:
+        return yaml.load(path.read_text(encoding="utf-8"), _Loader)
+    except FileNotFoundError:
+        raise PipelineError(f"there is no {path} here; run this in the project's folder") from None
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: not UTF-8, or no such date
+        raise PipelineError(f"{path} is not YAML: {error}") from None
+
+
+class _Loader(yaml.SafeLoader):
+    """Safe YAML that refuses a key given twice instead of dropping the first.
+
+    Keys are looked at as they are written: once merged (`<<`), a mapping also has those that it
+    overrides.
+    """
+
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        node = super().compose_mapping_node(anchor)
+        seen = set()
+        for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise yaml.composer.ComposerError(
+                    None, None, "a key is a list or a mapping: give a name", key.start_mark
+                )
+            if key.value in seen:
+                raise yaml.composer.ComposerError(
+                    None, None, f"the key '{key.value}' is given twice", key.start_mark
+                )
+            seen.add(key.value)
+        return node

@@ -1,0 +1,87 @@
+"""What a params.yaml holds, once it is checked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import Field
+
+from pipeline.curation.options import Options as CurateOptions
+from pipeline.execution.options import ExecutionOptions
+from pipeline.models.options import EvaluationOptions, ModelOptions
+from pipeline.options import Options
+from pipeline.records import TargetKind
+from pipeline.reporting.options import Options as ReportOptions
+
+
+class PartsOptions(Options):
+    """How tables are cut into parts. Other cuts are other parts with the same rows."""
+
+    mean_rows: int = Field(256, ge=1, description="mean number of rows of a part")
+    max_bytes: int = Field(64 * 2**20, ge=2**10, description="bytes of rows in a part, at most")
+
+
+class TargetOptions(Options):
+    """What kind of quantity a target is."""
+
+    kind: TargetKind
+
+
+class RejectLimit(Options):
+    """The share of its rows that a stage may refuse before it fails."""
+
+    reject_limit: float = Field(0.05, ge=0, le=1)
+
+
+class FeatureNames(RejectLimit):
+    """A feature set: what one encoder makes of one modality."""
+
+    modality: str
+    encoder: str
+
+
+@dataclass(frozen=True)
+class CleanSection:
+    options: Options
+    reject_limit: float
+
+
+@dataclass(frozen=True)
+class SourceSection:
+    kind: str
+    options: Options
+
+
+@dataclass(frozen=True)
+class FeatureSet:
+    modality: str
+    encoder: str
+    options: Options
+    reject_limit: float
+
+
+@dataclass(frozen=True)
+class Params:
+    """Every knob of a run; a stage takes from it what its key needs, and no more."""
+
+    seed: int
+    parts: PartsOptions
+    sources: dict[str, SourceSection]
+    fetch: dict[str, Options]
+    modalities: tuple[str, ...]
+    targets: dict[str, TargetKind]
+    ingest: RejectLimit
+    clean: dict[str, CleanSection]
+    augment: dict[str, Any]
+    features: dict[str, FeatureSet]
+    curate: CurateOptions
+    models: dict[str, ModelOptions]
+    evaluate: EvaluationOptions
+    report: ReportOptions
+    execution: ExecutionOptions
+
+    @property
+    def set_modalities(self) -> dict[str, str]:
+        """Feature set → modality."""
+        return {name: feature.modality for name, feature in self.features.items()}

@@ -1,0 +1,77 @@
+"""A trained model on held-out splits → metrics, predictions and tables on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.errors import PipelineError, unknown
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from pipeline.models.options import EvaluationOptions
+    from pipeline.store.join import Joined
+
+SPLITS = ("validation", "test")
+
+
+def make(
+    folder: Path,
+    name: str,
+    options: EvaluationOptions,
+    seed: int,
+    sets: Mapping[str, str],
+    root: Path,
+) -> None:
+    """Predict validation and test, measure, and write the tables into `folder`.
+
+    Parameters
+    ----------
+    sets:
+        Feature set → modality.
+    root:
+        The data directory, where the model is.
+
+    Raises
+    ------
+    PipelineError
+        `group_by` names what no sample has.
+    """
+    from pipeline.models.determinism import deterministic
+    from pipeline.models.evaluation import Split, evaluate
+    from pipeline.models.examples import examples
+    from pipeline.models.results import write
+    from pipeline.models.saving import load as load_model
+    from pipeline.store.join import join
+
+    joined = join(root, sets)
+    model = load_model(root / "models" / name)
+    whole = examples([joined], sets, model.classes)
+    groups = _groups(joined, options.group_by)
+    splits = [
+        Split(split, whole.take(rows), {a: values[rows] for a, values in groups.items()})
+        for split in SPLITS
+        for rows in [joined.split == split]
+    ]
+    with deterministic(seed, "evaluate"):
+        found = evaluate(name, model, splits, options, seed)
+    write(folder, name, model.options.primary, found)
+
+
+def _groups(joined: Joined, names: Sequence[str]) -> dict[str, np.ndarray]:
+    """By target or attribute, its value of each sample, None where it has none."""
+    import numpy as np
+
+    found = {}
+    attributes = {name for one in joined.attributes for name in one}
+    for name in names:
+        if name in joined.targets:
+            found[name] = joined.targets[name]
+        elif name in attributes:
+            found[name] = np.array([one.get(name) for one in joined.attributes], dtype=object)
+        else:
+            known = {*joined.targets, *attributes}
+            raise PipelineError(f"evaluate.group_by: {unknown('target or attribute', name, known)}")
+    return found
