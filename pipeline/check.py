@@ -6,6 +6,7 @@ import os
 import platform
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 from pipeline.errors import PipelineError
@@ -14,6 +15,7 @@ from pipeline.registry import load
 
 # Below this a run is likely to fill the disk half-way.
 DISK_BYTES = 2 * 2**30
+DVC = (sys.executable, "-m", "dvc")
 
 
 def check_machine(params: Params) -> list[str]:
@@ -81,7 +83,7 @@ def _pipes(raw: Path = Path("data", "raw")) -> list[str]:
         f".dvcignore, and ingest refuses it while the rest goes through"
         for path in raw.rglob("*")
         if not (path.is_file() or path.is_dir() or path.is_symlink())
-        and subprocess.run(["dvc", "check-ignore", "--quiet", path], check=False).returncode
+        and subprocess.run([*DVC, "check-ignore", "--quiet", path], check=False).returncode
     ]
 
 

@@ -1,4 +1,4 @@
-"""What every test shares: one thread, no network, a scratch working directory on request."""
+"""What every test shares: one thread, a scratch working directory, a project that has run."""
 
 from __future__ import annotations
 

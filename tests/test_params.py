@@ -136,9 +136,13 @@ def test_one_mistake_is_not_said_again_by_what_depends_on_it() -> None:
 
 def test_a_mapping_that_was_merged_may_be_merged_again(tmp_path: Path) -> None:
     path = tmp_path / "params.yaml"
-    path.write_text("base: &b {k: 1, l: 1}\ninner: &x {<<: *b, k: 2}\nother: {<<: *x, l: 3}\n")
+    # Nested, so that it is built after the mapping that it is merged into.
+    path.write_text(
+        "base: &b {k: 1, l: 1}\nmodels:\n  inner: &x {<<: *b, k: 2}\nother: {<<: *x, l: 3}\n"
+    )
     read = document_of(path)
-    assert (read["inner"], read["other"]) == ({"k": 2, "l": 1}, {"k": 2, "l": 3})
+    assert read["models"]["inner"] == {"k": 2, "l": 1}
+    assert read["other"] == {"k": 2, "l": 3}
 
 
 @pytest.mark.parametrize(
