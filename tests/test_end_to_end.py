@@ -53,6 +53,7 @@ def test_deleted_outputs_come_back_from_the_cache(project: Path) -> None:
     shutil.rmtree(project / "data" / "features")
     run(project, "dvc", "checkout")
     assert tree(project) == before
+    assert "up to date" in run(project, "dvc", "status").stdout
 
 
 @pytest.mark.parametrize("executor", ["processes", "ray"])
