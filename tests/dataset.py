@@ -141,7 +141,7 @@ def put_project(folder: Path, **execution: object) -> None:
         ["git", "add", "--all"],
         ["git", *AUTHOR, "commit", "--quiet", "--message", "start"],
     ):
-        subprocess.run(command, cwd=folder, check=True)
+        run(folder, *command)
 
 
 def environment(folder: Path) -> dict[str, str]:
