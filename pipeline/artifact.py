@@ -9,26 +9,23 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from pipeline.cached import Cache
 from pipeline.digest import digest_file, digest_json
 from pipeline.errors import PipelineError
 from pipeline.fingerprint import Fingerprint
 from pipeline.manifest import MANIFEST
 from pipeline.part import replacing
-from pipeline.parts import locked
+from pipeline.parts import Summary, locked
 from pipeline.records import SCHEMA_VERSION
 
 
-def build(
-    out: Path,
-    fingerprint: Fingerprint,
-    inputs: Mapping[str, str],
-    make: Callable[[Path], None],
-) -> bool:
-    """Bring `out` to what `make` makes of `inputs`; True if it had to be made.
+@dataclass(frozen=True)
+class Plan:
+    """An artifact that is to be.
 
     Parameters
     ----------
@@ -36,34 +33,57 @@ def build(
         Name → digest of everything that `make` reads.
     make:
         Writes the files into the empty directory that it is given. It is called only if the key
-        changed or a file is missing or altered.
+        changed or a file is missing or altered, and DVC's cache does not hold what it would write.
+    count:
+        Reads rows, rejected and reasons off the finished directory.
     """
-    key = digest_json([fingerprint.digest, dict(inputs)])
-    with locked(out):
-        if _whole(out, key):
-            return False
-        scratch = Path(".pipeline", "tmp", out.as_posix().strip("/").replace("/", "-"))
+
+    out: Path
+    fingerprint: Fingerprint
+    inputs: Mapping[str, str]
+    make: Callable[[Path], None]
+    count: Callable[[], Summary] = Summary
+
+    @property
+    def key(self) -> str:
+        return digest_json([self.fingerprint.digest, dict(self.inputs)])
+
+    def run(self) -> Summary:
+        """Bring the directory to what `make` makes of the inputs."""
+        with locked(self.out):
+            if _whole(self.out, self.key):
+                return replace(self.count(), planned=1, reused=1)
+            scratch = _scratch(self.out)
+            restored = self._restore(scratch)
+            if not restored:
+                self._make(scratch)
+            _install(scratch, self.out)
+            Cache().remember({self.key: digest_file(self.out / MANIFEST, "md5")})
+        return replace(self.count(), planned=1, restored=int(restored), computed=int(not restored))
+
+    def _make(self, scratch: Path) -> None:
         shutil.rmtree(scratch, ignore_errors=True)  # what a killed run left
         scratch.mkdir(parents=True)
-        make(scratch)
-        files = {name: digest_file(scratch / name) for name in _files(scratch)}
+        self.make(scratch)
         manifest = {
             "schema": SCHEMA_VERSION,
-            "key": key,
-            "function": asdict(fingerprint),
-            "inputs": dict(inputs),
-            "files": files,
+            "key": self.key,
+            "function": asdict(self.fingerprint),
+            "inputs": dict(self.inputs),
+            "files": {name: digest_file(scratch / name, "md5") for name in _files(scratch)},
         }
-        # Without its manifest a directory is unfinished, so nobody reads old files beside new.
-        (out / MANIFEST).unlink(missing_ok=True)
-        for name in files:
-            (out / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.move(scratch / name, out / name)
-        _remove_all_but(out, set(files))
-        with replacing(out / MANIFEST) as temporary:
-            temporary.write_text(json.dumps(manifest, indent=1, sort_keys=True) + "\n")
-        shutil.rmtree(scratch)
-        return True
+        text = json.dumps(manifest, indent=1, sort_keys=True) + "\n"
+        (scratch / MANIFEST).write_text(text)
+
+    def _restore(self, scratch: Path) -> bool:
+        """Bring back from DVC's cache what was made under this key before; False if it cannot."""
+        shutil.rmtree(scratch, ignore_errors=True)
+        cache = Cache()
+        for md5 in cache.md5s([self.key]).values():
+            if cache.restore(md5, scratch / MANIFEST):
+                files = json.loads((scratch / MANIFEST).read_text())["files"]
+                return all(cache.restore(file, scratch / name) for name, file in files.items())
+        return False
 
 
 def read_manifest(out: Path) -> dict[str, Any]:
@@ -86,9 +106,29 @@ def _whole(out: Path, key: str) -> bool:
     except PipelineError:
         return False
     return manifest.get("key") == key and all(
-        (out / name).is_file() and digest_file(out / name) == file_digest
-        for name, file_digest in manifest["files"].items()
+        (out / name).is_file() and digest_file(out / name, "md5") == md5
+        for name, md5 in manifest["files"].items()
     )
+
+
+def _install(scratch: Path, out: Path) -> None:
+    """Move finished files in place, the manifest last.
+
+    Without its manifest a directory is unfinished, so nobody reads old files beside new.
+    """
+    files = [name for name in _files(scratch) if name != MANIFEST]
+    (out / MANIFEST).unlink(missing_ok=True)
+    for name in files:
+        (out / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.move(scratch / name, out / name)
+    _remove_all_but(out, set(files))
+    with replacing(out / MANIFEST) as temporary:
+        shutil.copyfile(scratch / MANIFEST, temporary)
+    shutil.rmtree(scratch)
+
+
+def _scratch(out: Path) -> Path:
+    return Path(".pipeline", "tmp", out.as_posix().strip("/").replace("/", "-"))
 
 
 def _remove_all_but(out: Path, files: set[str]) -> None:

@@ -1,11 +1,13 @@
-"""Digests: SHA-256 in hex everywhere, so that `sha256sum` can check any of them."""
+"""Digests: SHA-256 in hex for what is ours, MD5 for what DVC names by it."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+
+Algorithm = Literal["sha256", "md5"]
 
 
 def digest_bytes(data: bytes | memoryview) -> str:
@@ -13,10 +15,10 @@ def digest_bytes(data: bytes | memoryview) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def digest_file(path: Path) -> str:
-    """SHA-256 of a file's bytes."""
+def digest_file(path: Path, algorithm: Algorithm = "sha256") -> str:
+    """Digest of a file's bytes, as `sha256sum` or `md5sum` prints it."""
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        return hashlib.file_digest(file, algorithm).hexdigest()
 
 
 def digest_json(value: Any) -> str:

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from pipeline.digest import digest_bytes, digest_file
+from pipeline.digest import Algorithm, digest_bytes, digest_file
 
-MEMORY = Path(".pipeline", "digests.sqlite")
+MEMORY = Path(".pipeline", "digests", "raw.sqlite")
 # Time stamps may be as coarse as two seconds, so a file that changed within two seconds of being
 # read may change again without its stamp telling; such a digest is not remembered.
 SETTLED_NS = 2_000_000_000
@@ -24,13 +24,16 @@ Stamp = tuple[int, int, int, int]
 
 
 class Digests:
-    """SHA-256 of files, read again only where size, times or inode changed.
+    """Digests of files, read again only where size, times or inode changed.
 
     Paths are known as they are given: relative ones to the folder in which the memory lies.
     """
 
-    def __init__(self, known: dict[bytes, tuple[Stamp, str]]) -> None:
+    def __init__(
+        self, known: dict[bytes, tuple[Stamp, str]], algorithm: Algorithm = "sha256"
+    ) -> None:
         self._known = known
+        self._algorithm = algorithm
         self.learnt: dict[bytes, tuple[Stamp, str]] = {}
 
     def file(self, path: Path) -> str:
@@ -40,7 +43,7 @@ class Digests:
         stamp, digest = self._known.get(name, (None, ""))
         if stamp != before:
             began = time.time_ns()
-            digest = digest_file(path)
+            digest = digest_file(path, self._algorithm)
             if _stamp(path) == before and began - max(before[1:3]) > SETTLED_NS:
                 self.learnt[name] = self._known[name] = (before, digest)
         return digest
@@ -60,8 +63,8 @@ class Digests:
 
 
 @contextmanager
-def remembered(memory: Path = MEMORY) -> Iterator[Digests]:
-    """Digests that are remembered from one run to the next.
+def remembered(memory: Path = MEMORY, algorithm: Algorithm = "sha256") -> Iterator[Digests]:
+    """Digests of one algorithm that are remembered from one run to the next.
 
     The file behind them is a cache and nothing else: it may be deleted at any time, and one that
     is damaged is begun anew.
@@ -72,7 +75,7 @@ def remembered(memory: Path = MEMORY) -> Iterator[Digests]:
     except sqlite3.DatabaseError:
         memory.unlink(missing_ok=True)
         known = {}
-    digests = Digests(known)
+    digests = Digests(known, algorithm)
     try:
         yield digests
     finally:

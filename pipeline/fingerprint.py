@@ -15,6 +15,7 @@ import platform
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -37,19 +38,27 @@ INERT = frozenset({"pydantic", "typer", "rich", "ray", "psutil", "dvc", "hugging
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """What changes a function's bits, kept readable: it stands in every part's footer."""
+    """What changes a function's bits, kept readable: it stands in every manifest.
+
+    `code` maps the modules that the function reaches to digests of what they do.
+    """
 
     function: str
     parameters: dict[str, Any]
-    code: str
+    code: dict[str, str]
     weights: dict[str, str]
     libraries: dict[str, str]
     python: str
     processor: str
 
-    @property
+    @cached_property
     def digest(self) -> str:
         return digest_json(asdict(self))
+
+    @cached_property
+    def summary(self) -> dict[str, Any]:
+        """The same with one digest of all code: short enough for every part's footer."""
+        return {**asdict(self), "code": digest_json(self.code)}
 
 
 def fingerprint(
@@ -76,7 +85,7 @@ def fingerprint(
     return Fingerprint(
         function=function,
         parameters=parameters,
-        code=digest_json({name: _code(name) for name in sorted(reached)}),
+        code={name: _code(name) for name in sorted(reached)},
         weights={path.name: digest_file(path) for path in weights},
         libraries=_libraries(reached),
         python=f"{sys.version_info.major}.{sys.version_info.minor}",

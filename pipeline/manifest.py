@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pipeline.digest import digest_json
 from pipeline.errors import PipelineError
@@ -43,12 +43,25 @@ def read_manifest(out: Path) -> list[Entry]:
 
 def manifest_digest(out: Path) -> str:
     """Digest of what a stage holds: of its parts' contents, in order."""
-    return digest_json([[entry.key, entry.digest] for entry in read_manifest(out)])
+    return digest_json([[entry.key, entry.md5] for entry in read_manifest(out)])
 
 
-def write_manifest(out: Path, entries: Sequence[Entry], fingerprint: Fingerprint) -> None:
+def read_function(out: Path) -> dict[str, Any]:
+    """The fingerprint under which a stage's parts were made; empty where there is none."""
+    try:
+        manifest = json.loads((out / MANIFEST).read_text())
+        function: dict[str, Any] = manifest["function"]
+    except (OSError, ValueError, TypeError, KeyError):
+        return {}
+    return function
+
+
+def write_manifest(
+    out: Path, stage: str, entries: Sequence[Entry], fingerprint: Fingerprint
+) -> None:
     manifest = {
         "schema": SCHEMA_VERSION,
+        "stage": stage,
         "function": asdict(fingerprint),
         "parts": [asdict(entry) for entry in entries],
     }
@@ -60,9 +73,15 @@ def write_manifest(out: Path, entries: Sequence[Entry], fingerprint: Fingerprint
             temporary.write_text(text)
 
 
-def rejects(out: Path, entry: Entry) -> list[Reject]:
-    """The rows that one part's function refused."""
-    return [Reject(**row) for row in read_footer(out / f"{entry.key}.parquet")["rejects"]]
+def rejects(out: Path) -> Iterator[Reject]:
+    """The rows that a finished stage's function refused."""
+    entries = read_manifest(out)
+    stage = json.loads((out / MANIFEST).read_text())["stage"]
+    for entry in entries:
+        if entry.rejected:
+            for row in read_footer(out / f"{entry.key}.parquet")["rejects"]:
+                del row["key"]
+                yield Reject(stage=stage, source=entry.source, batch=entry.batch, **row)
 
 
 def read_each(out: Path, columns: Sequence[str] | None = None) -> Iterator[tuple[Entry, pa.Table]]:

@@ -1,20 +1,21 @@
 """One part: the rows it is planned from, the work that makes it, the file it becomes.
 
-What stands here shapes the bytes of every part, so it is part of every key; planning, manifests
-and executors are not (see parts.py).
+What stands here shapes the bytes of every part, so it is part of every key; planning, executors
+and the taking over of rows are not (see parts.py and job.py).
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-from pipeline.digest import digest_file
+from pipeline.digest import digest_file, digest_json
+from pipeline.errors import Rejected, raise_trouble
 from pipeline.records import SCHEMA_VERSION, Reject
 
 if TYPE_CHECKING:
@@ -23,11 +24,25 @@ if TYPE_CHECKING:
     from pipeline.fingerprint import Fingerprint
 
 FOOTER = b"pipeline"
+# What the manifest alone says, so that a batch or a feature set may be renamed for nothing.
+PLACE = ("stage", "source", "batch")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Row:
-    """One row of work. `key` is all that its result depends on; `spec` says where to find it."""
+    """One row of work.
+
+    Parameters
+    ----------
+    digest:
+        What the row is about, unique among the rows of its view.
+    key:
+        All that its result depends on beside the function: rows of one key have one result.
+    size:
+        Bytes that it will add to a part, roughly.
+    spec:
+        Says where to find it. It changes no result.
+    """
 
     digest: str
     key: str
@@ -38,9 +53,9 @@ class Row:
     spec: Any = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Part:
-    """Rows of one batch and one view, sorted by digest, computed together into one file."""
+    """Rows of one batch and one view, sorted by digest, stored together in one file."""
 
     key: str
     source: str
@@ -49,9 +64,12 @@ class Part:
     rows: tuple[Row, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Entry:
-    """A part as the manifest lists it: `bytes` and `digest` are those of its file."""
+    """A part as the manifest lists it: `bytes` and `md5` are those of its file.
+
+    MD5 is what DVC calls the file in its cache, so a manifest says where to find its parts there.
+    """
 
     key: str
     source: str
@@ -60,76 +78,147 @@ class Entry:
     rows: int
     rejected: int
     bytes: int
-    digest: str
+    md5: str
 
 
-Compute = Callable[[Part], "tuple[pa.Table, list[Reject]]"]
+Outcome = Any | Rejected
+Compute = Callable[[Sequence[Row], Sequence[Any]], "Sequence[Outcome]"]
 
 
-class Work(Protocol):
-    """A function over parts, picklable, so that an executor can send it to its workers.
+class Work:
+    """A function over rows, picklable, so that an executor can send it to its workers.
 
-    `open` is called once a worker, loads what the work needs (an encoder, say) and returns the
-    function. `write` lays a table out in a file. `cost_ms` is a rough figure for a row's CPU time
-    that decides nothing but the executor.
+    A row goes through three steps, which may run in three places: `read` where its inputs lie,
+    `prepare` on any processor, and the function that `open` returns where the encoder is. Each
+    takes many rows and gives as many outcomes; a row that does not pass has a `Rejected` for its
+    outcome.
     """
 
-    @property
-    def stage(self) -> str: ...
+    # Rows that go through the steps together, a bound on memory.
+    rows_at_once = 64
 
-    @property
-    def fingerprint(self) -> Fingerprint: ...
+    stage: str
+    fingerprint: Fingerprint
+    # Rough CPU time of a row. It decides nothing but the executor.
+    cost_ms: float
+    # What is done to a row, for people: so many were `decoded`.
+    verb: str
 
-    @property
-    def cost_ms(self) -> float: ...
+    def read(self, rows: Sequence[Row]) -> Sequence[Any]:
+        """What the rows' specs point at."""
+        return [None] * len(rows)
 
-    def open(self) -> Compute: ...
+    def prepare(self, rows: Sequence[Row], read: Sequence[Any]) -> Sequence[Outcome]:
+        """What comes before the encoder and needs none."""
+        return read
 
-    def write(self, table: pa.Table, path: Path, metadata: dict[bytes, bytes]) -> None: ...
+    def open(self) -> Compute:
+        """Load what the function needs, once a worker, and return the function."""
+        raise NotImplementedError
+
+    def table(self, rows: Sequence[Row], outcomes: Sequence[Any]) -> pa.Table:
+        """Rows that passed, in the given order, as a table."""
+        raise NotImplementedError
+
+    def refuse(self, row: Row, why: Rejected) -> Reject:
+        """The reject of a row that did not pass: of an asset, for most work."""
+        place = (self.stage, row.source, row.batch)
+        return Reject(*place, "asset", row.digest, row.digest, why.reason, why.message)
+
+    def write(self, table: pa.Table, path: Path, metadata: dict[bytes, bytes]) -> None:
+        """Lay the table out in a file."""
+        write_table(table, path, metadata)
 
 
-def make(work: Work, compute: Compute, part: Part, out: Path) -> Entry:
-    """Compute one part and put its file in place by rename; called by executors in a worker."""
-    table, rejected = compute(part)
-    footer = {
-        "schema": SCHEMA_VERSION,
-        "stage": work.stage,
-        "key": part.key,
-        "source": part.source,
-        "batch": part.batch,
-        "view": part.view,
-        "rows": table.num_rows,
-        "function": asdict(work.fingerprint),
-        "rejects": [asdict(reject) for reject in sorted(rejected)],
-    }
-    if table.num_rows + len(rejected) != len(part.rows):
+def row_key(*what: object) -> str:
+    """The key of a row whose result depends on just these."""
+    return digest_json(what)[:32]
+
+
+def each(
+    step: Compute, rows: Sequence[Row], values: Sequence[Outcome], stage: str
+) -> list[Outcome]:
+    """Apply a step to rows at once; where it raises, halve them until the row is found.
+
+    So a bad row costs itself and not its neighbours. Rows that are rejected already stay so.
+
+    Raises
+    ------
+    PipelineError
+        The error is no fault of a row: see `raise_trouble`.
+    """
+    outcomes = list(values)
+    passed = [i for i, value in enumerate(values) if not isinstance(value, Rejected)]
+
+    def apply(places: list[int]) -> None:
+        try:
+            found = step([rows[i] for i in places], [values[i] for i in places])
+        except Exception as error:
+            raise_trouble(stage, error)
+            if len(places) > 1:
+                middle = len(places) // 2
+                apply(places[:middle])
+                apply(places[middle:])
+                return
+            if not isinstance(error, Rejected):
+                verb = stage.split("/")[0]
+                error = Rejected("failed", f"{verb} raised {type(error).__name__}")
+            found = [error]
+        for i, outcome in zip(places, found, strict=True):
+            outcomes[i] = outcome
+
+    if passed:
+        apply(passed)
+    return outcomes
+
+
+def finish(
+    work: Work, part: Part, table: pa.Table, refused: Sequence[tuple[str, Reject]], out: Path
+) -> Entry:
+    """Put a part's file in place by rename.
+
+    Parameters
+    ----------
+    table:
+        The rows that passed, in the part's order.
+    refused:
+        Row key and reject of the others.
+    """
+    if table.num_rows + len(refused) != len(part.rows):
         raise AssertionError(
             f"{work.stage}: {len(part.rows)} rows in, {table.num_rows} out and "
-            f"{len(rejected)} rejected"
+            f"{len(refused)} rejected"
         )
+    footer = {
+        "schema": SCHEMA_VERSION,
+        "key": part.key,
+        "view": part.view,
+        "rows": table.num_rows,
+        "identity": work.fingerprint.digest,
+        "function": work.fingerprint.summary,
+        "rejects": [
+            {"key": key, **{k: v for k, v in asdict(reject).items() if k not in PLACE}}
+            for key, reject in sorted(refused, key=lambda pair: pair[1])
+        ],
+    }
     out.mkdir(parents=True, exist_ok=True)
     path = out / f"{part.key}.parquet"
     with replacing(path) as temporary:
         work.write(table, temporary, {FOOTER: json.dumps(footer, sort_keys=True).encode()})
-    return entry_of(path, footer)
+    return entry_of(path, part, footer)
 
 
-def refuse(stage: str, row: Row, reason: str, message: str) -> Reject:
-    """The reject of an asset."""
-    return Reject(stage, row.source, row.batch, "asset", row.digest, row.digest, reason, message)
-
-
-def entry_of(path: Path, footer: dict[str, Any]) -> Entry:
+def entry_of(path: Path, part: Part, footer: dict[str, Any], md5: str | None = None) -> Entry:
     """What the manifest says of a part whose file is in place."""
     return Entry(
-        key=footer["key"],
-        source=footer["source"],
-        batch=footer["batch"],
-        view=footer["view"],
+        key=part.key,
+        source=part.source,
+        batch=part.batch,
+        view=part.view,
         rows=footer["rows"],
         rejected=len(footer["rejects"]),
         bytes=path.stat().st_size,
-        digest=digest_file(path),
+        md5=md5 or digest_file(path, "md5"),
     )
 
 

@@ -1,10 +1,11 @@
 """Plan parts, compute the missing ones, write the manifest, remove the unplanned.
 
-A part is one immutable Parquet file named by its key, the digest of (fingerprint, ordered row
-keys); so the output directory is the cache. Resuming a killed run, adding rows and collecting
-garbage are this one mechanism: whatever stands under a planned key is used, whatever is missing is
-computed, and what no plan names is removed once the new manifest is in place. Readers follow the
-manifest, so a run that fails leaves the previous outputs usable.
+A part is one immutable Parquet file named by its key, the digest of (fingerprint, view, ordered
+rows); so the output directory is the cache. Resuming a killed run, adding rows and collecting
+garbage are this one mechanism: whatever stands under a planned key is used; of what is missing,
+DVC's cache gives back what was made before, rows are taken over from parts that the plan lets go,
+and the rest is computed; what no plan names is removed once the new manifest is in place. Readers
+follow the manifest, so a run that fails leaves the previous outputs usable.
 """
 
 from __future__ import annotations
@@ -14,36 +15,77 @@ import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
-from typing import Protocol
 
-from pipeline.digest import digest_file, digest_json
+from pipeline.cached import Cache
+from pipeline.digest import digest_json
+from pipeline.digests import Digests, remembered
 from pipeline.errors import PipelineError
 from pipeline.fingerprint import Fingerprint
-from pipeline.manifest import MANIFEST, read_manifest, rejects, write_manifest
+from pipeline.job import Executor, Job, Use, do, jobs
+from pipeline.manifest import MANIFEST, read_manifest, write_manifest
 from pipeline.part import Entry, Part, Row, Work, entry_of, read_footer
 from pipeline.progress import track
 
 
 @dataclass(frozen=True)
 class Summary:
-    """What a stage did. Only `rows` and `rejected` say anything about the data itself."""
+    """What a stage did. Only `rows` and `rejected` say anything about the data itself.
+
+    `planned` parts = `reused` + `restored` (from DVC's cache) + `computed`. Of the rows of computed
+    parts, `worked` went through the function and `taken` came from parts made before; `verb` says
+    what the function does to a row.
+    """
 
     planned: int = 0
     reused: int = 0
+    restored: int = 0
     computed: int = 0
     removed: int = 0
     rows: int = 0
     rejected: int = 0
     reasons: dict[str, int] = field(default_factory=dict)
+    worked: int = 0
+    taken: int = 0
+    verb: str = "computed"
+    used: tuple[Use, ...] = ()
 
 
-class Executor(Protocol):
-    """Makes parts, somewhere, in any order: see pipeline/execution."""
+@dataclass(frozen=True)
+class Plan:
+    """Everything that a stage of parts is going to do.
 
-    def run(self, work: Work, parts: Sequence[Part], out: Path) -> Iterator[Entry]: ...
+    Parameters
+    ----------
+    out:
+        The stage's output directory.
+    executor:
+        Gives the executor for work of about so many CPU-seconds; not asked where nothing is to be
+        computed.
+    reject_limit:
+        Largest share of rows that may be rejected, 0 to 1.
+    """
+
+    out: Path
+    work: Work
+    parts: Sequence[Part]
+    executor: Callable[[float], Executor]
+    reject_limit: float
+
+    def run(self) -> Summary:
+        return run(self)
+
+
+@dataclass(frozen=True)
+class State:
+    """Which planned parts stand, which DVC's cache would give back, and what the rest needs."""
+
+    standing: dict[str, Entry]
+    restorable: dict[str, str]
+    jobs: list[Job]
+    removed: list[Path]
 
 
 def plan(
@@ -62,7 +104,7 @@ def plan(
         ordered, key=lambda row: (row.source, row.batch, row.view)
     ):
         for chunk in _cut(group, mean_rows, max_bytes):
-            key = digest_json([identity, source, batch, view, [row.key for row in chunk]])[:32]
+            key = digest_json([identity, view, [[row.digest, row.key] for row in chunk]])[:32]
             parts.append(Part(key, source, batch, view, tuple(chunk)))
     return parts
 
@@ -83,24 +125,32 @@ def _cut(rows: Iterable[Row], mean_rows: int, max_bytes: int) -> Iterator[list[R
         yield chunk
 
 
-def run(
-    out: Path,
-    work: Work,
-    parts: Sequence[Part],
-    executor: Callable[[float], Executor],
-    reject_limit: float,
-) -> Summary:
-    """Bring `out` to exactly the planned parts.
+def look(plan: Plan, cache: Cache, digests: Digests) -> State:
+    """Compare a plan with what is there; changes nothing."""
+    out = plan.out
+    known = {entry.key: entry for entry in _previous(out)}
+    standing = {}
+    for part in plan.parts:
+        entry = _standing(out, part, known.get(part.key), digests)
+        if entry is not None:
+            standing[part.key] = entry
+    missing = [part for part in plan.parts if part.key not in standing]
+    md5s = cache.md5s(part.key for part in missing)
+    restorable = {key: md5 for key, md5 in md5s.items() if cache.holds(md5)}
+    planned = {part.key for part in plan.parts}
+    removed = _unplanned(out, {f"{key}.parquet" for key in planned})
+    needed = [part for part in missing if part.key not in restorable]
+    holders = [
+        path
+        for path in (removed if needed else [])
+        if path.suffix == ".parquet" and _is_whole(path, known.get(path.stem), digests)
+    ]
+    todo = jobs(needed, holders, plan.work.fingerprint.digest)
+    return State(standing, restorable, todo, removed)
 
-    Parameters
-    ----------
-    out:
-        The stage's output directory, held under an exclusive lock meanwhile.
-    executor:
-        Gives the executor for work of about so many CPU-seconds; not asked where nothing is
-        missing.
-    reject_limit:
-        Largest share of rows that may be rejected, 0 to 1.
+
+def run(plan: Plan) -> Summary:
+    """Bring the output directory to exactly the planned parts, held under an exclusive lock.
 
     Raises
     ------
@@ -108,35 +158,58 @@ def run(
         Another process writes here, or more than `reject_limit` of the rows were rejected; the
         previous manifest and its parts then stand as before.
     """
-    with locked(out):
-        known = {entry.key: entry for entry in _previous(out)}
-        entries = {}
-        for part in parts:
-            entry = _standing(out, part, known.get(part.key))
-            if entry is not None:
-                entries[part.key] = entry
-        missing = [part for part in parts if part.key not in entries]
-        if missing:
-            cost_s = sum(len(part.rows) for part in missing) * work.cost_ms / 1000
-            made = executor(cost_s).run(work, missing, out)
-            for entry in track(work.stage, made, {part.key: len(part.rows) for part in missing}):
-                entries[entry.key] = entry
-        ordered = [entries[part.key] for part in parts]
+    out, work, cache = plan.out, plan.work, Cache()
+    with locked(out), remembered(digests_of(out), "md5") as digests:
+        state = look(plan, cache, digests)
+        entries = dict(state.standing)
+        todo, used = list(state.jobs), []
+        for part in plan.parts:
+            if part.key in state.restorable:
+                path = out / f"{part.key}.parquet"
+                if cache.restore(state.restorable[part.key], path):
+                    entries[part.key] = entry_of(path, part, read_footer(path))
+                else:
+                    todo.append(Job(part))
+        computing = [job for job in todo if job.rows]
+        for job in todo:
+            if not job.rows:
+                entries[job.part.key] = do(work, _never, job, out)
+        if computing:
+            cost_s = sum(len(job.rows) for job in computing) * work.cost_ms / 1000
+            made = plan.executor(cost_s).run(work, computing, out)
+            for one in track(work.stage, made, {j.part.key: len(j.rows) for j in computing}):
+                entries[one.entry.key] = one.entry
+                used.append(one.use)
+        ordered = [entries[part.key] for part in plan.parts]
         reasons = Counter(
-            reject.reason for entry in ordered if entry.rejected for reject in rejects(out, entry)
+            reject["reason"]
+            for entry in ordered
+            if entry.rejected
+            for reject in read_footer(out / f"{entry.key}.parquet")["rejects"]
         )
         summary = Summary(
-            planned=len(parts),
-            reused=len(parts) - len(missing),
-            computed=len(missing),
+            planned=len(plan.parts),
+            reused=len(state.standing),
+            restored=len(plan.parts) - len(state.standing) - len(todo),
+            computed=len(todo),
+            removed=len(state.removed),
             rows=sum(entry.rows for entry in ordered),
             rejected=sum(entry.rejected for entry in ordered),
             reasons=dict(sorted(reasons.items())),
+            worked=sum(len(job.rows) for job in todo),
+            taken=sum(len(job.taken) for job in todo),
+            verb=work.verb,
+            used=tuple(used),
         )
-        check_limit(work.stage, summary, reject_limit)
-        write_manifest(out, ordered, work.fingerprint)
-        removed = _remove_unplanned(out, {f"{entry.key}.parquet" for entry in ordered})
-        return Summary(**{**asdict(summary), "removed": removed})
+        check_limit(work.stage, summary, plan.reject_limit)
+        write_manifest(out, work.stage, ordered, work.fingerprint)
+        for path in state.removed:
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+        cache.remember({entry.key: entry.md5 for entry in ordered})
+        return summary
 
 
 def check_limit(stage: str, summary: Summary, limit: float) -> None:
@@ -152,23 +225,36 @@ def check_limit(stage: str, summary: Summary, limit: float) -> None:
         )
 
 
-def _standing(out: Path, part: Part, known: Entry | None) -> Entry | None:
-    """The entry of a part that is already there whole, or None.
+def digests_of(out: Path) -> Path:
+    """Where the digests of an output's files are remembered."""
+    return Path(".pipeline", "digests", f"{_name(out)}.sqlite")
+
+
+def _standing(out: Path, part: Part, known: Entry | None, digests: Digests) -> Entry | None:
+    """The entry of a part that is already there whole, or None."""
+    path = out / f"{part.key}.parquet"
+    if not _is_whole(path, known, digests):
+        return None
+    if known is not None:
+        return Entry(part.key, part.source, part.batch, part.view, known.rows, known.rejected,
+                     known.bytes, known.md5)  # fmt: skip
+    return entry_of(path, part, read_footer(path), digests.file(path))
+
+
+def _is_whole(path: Path, known: Entry | None, digests: Digests) -> bool:
+    """Whether a part may be used.
 
     A part that the manifest lists must have the digest listed there; one that a killed run left
     without a manifest was put in place by rename, so a footer that reads and names it is enough.
     """
-    path = out / f"{part.key}.parquet"
     if not path.is_file():
-        return None
+        return False
     if known is not None:
-        whole = path.stat().st_size == known.bytes and digest_file(path) == known.digest
-        return known if whole else None
+        return path.stat().st_size == known.bytes and digests.file(path) == known.md5
     try:
-        footer = read_footer(path)
+        return bool(read_footer(path)["key"] == path.stem)
     except (OSError, ValueError, KeyError):
-        return None
-    return entry_of(path, footer) if footer.get("key") == part.key else None
+        return False
 
 
 def _previous(out: Path) -> list[Entry]:
@@ -184,8 +270,7 @@ def locked(out: Path) -> Iterator[None]:
     """Hold a directory for one writer. The lock dies with the process, whatever kills it."""
     folder = Path(".pipeline", "locks")
     folder.mkdir(parents=True, exist_ok=True)
-    name = out.as_posix().strip("/").replace("/", "-")
-    with (folder / f"{name}.lock").open("w") as file:
+    with (folder / f"{_name(out)}.lock").open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -195,11 +280,15 @@ def locked(out: Path) -> Iterator[None]:
         yield
 
 
-def _remove_unplanned(out: Path, planned: set[str]) -> int:
-    unplanned = [path for path in out.iterdir() if path.name not in planned | {MANIFEST}]
-    for path in unplanned:
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        else:
-            path.unlink()
-    return len(unplanned)
+def _name(out: Path) -> str:
+    return out.as_posix().strip("/").replace("/", "-")
+
+
+def _unplanned(out: Path, planned: set[str]) -> list[Path]:
+    if not out.is_dir():
+        return []
+    return sorted(path for path in out.iterdir() if path.name not in planned | {MANIFEST})
+
+
+def _never(rows: Sequence[Row], values: Sequence[object]) -> list[object]:
+    raise AssertionError("a job whose rows are all taken over computes none")

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pipeline.part import Entry
+    from pipeline.job import Made
 
 
-def track(stage: str, made: Iterable[Entry], rows: Mapping[str, int]) -> Iterator[Entry]:
+def track(stage: str, made: Iterable[Made], rows: Mapping[str, int]) -> Iterator[Made]:
     """Pass parts through as they are made, counting their rows.
 
     Parameters
@@ -41,6 +41,6 @@ def track(stage: str, made: Iterable[Entry], rows: Mapping[str, int]) -> Iterato
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task(stage, total=sum(rows.values()))
-        for entry in made:
-            progress.advance(task, rows[entry.key])
-            yield entry
+        for one in made:
+            progress.advance(task, rows[one.entry.key])
+            yield one

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     import pyarrow as pa
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
@@ -157,13 +157,13 @@ def assets_schema() -> pa.Schema:
 
 
 def clean_schema(measurements: pa.Schema) -> pa.Schema:
-    """digest, batch, content digest, shape and data of the cleaned asset, then measurements."""
+    """digest, row key, content digest, shape and data of the cleaned asset, then measurements."""
     import pyarrow as pa
 
     return pa.schema(
         [
             pa.field("digest", pa.string(), nullable=False),
-            pa.field("batch", pa.string(), nullable=False),
+            pa.field("key", pa.string(), nullable=False),
             pa.field("content", pa.string(), nullable=False),
             pa.field("shape", pa.list_(pa.int32()), nullable=False),
             pa.field("data", pa.binary(), nullable=False),
@@ -173,13 +173,13 @@ def clean_schema(measurements: pa.Schema) -> pa.Schema:
 
 
 def augmented_schema() -> pa.Schema:
-    """digest, batch, view (1..k), recipe (JSON: a list of operations in order)."""
+    """digest, row key, view (1..k), recipe (JSON: a list of operations in order)."""
     import pyarrow as pa
 
     return pa.schema(
         [
             pa.field("digest", pa.string(), nullable=False),
-            pa.field("batch", pa.string(), nullable=False),
+            pa.field("key", pa.string(), nullable=False),
             pa.field("view", pa.int32(), nullable=False),
             pa.field("recipe", pa.string(), nullable=False),
         ]

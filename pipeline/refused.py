@@ -28,12 +28,7 @@ def tables(modalities: Iterable[str], sets: Iterable[str]) -> dict[str, str]:
 
 def rejected(out: Path) -> list[Reject]:
     """The rejects of one finished stage, in a fixed order; PipelineError if it is not finished."""
-    return sorted(
-        reject
-        for entry in manifest.read_manifest(out)
-        if entry.rejected
-        for reject in manifest.rejects(out, entry)
-    )
+    return sorted(manifest.rejects(out))
 
 
 def unseen(root: Path, model: str) -> list[Reject]:

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import asdict
+from typing import Protocol
 
 from pipeline.errors import PipelineError, unknown
 from pipeline.execution.threads import ONE_THREAD
 from pipeline.params import Params, load
 from pipeline.parts import Summary
-from pipeline.runs import recorded
+from pipeline.runs import recorded, summary_of
 
-Stage = Callable[[Params, str], Summary]
+
+class Planned(Protocol):
+    """What a stage is going to do."""
+
+    def run(self) -> Summary: ...
+
+
+Stage = Callable[[Params, str], Planned]
 
 
 def run_stage(name: str, item: str) -> str:
@@ -31,8 +38,8 @@ def run_stage(name: str, item: str) -> str:
     stage = _find(params, name, item)
     label = f"{name}/{item}" if item else name
     with recorded(label) as record:
-        summary = stage(params, item)
-        record.update(asdict(summary))
+        summary = stage(params, item).run()
+        record.update(summary_of(summary))
     return f"{label}: {_line(summary)}"
 
 
@@ -68,7 +75,7 @@ def _find(params: Params, name: str, item: str) -> Stage:
         raise PipelineError(unknown("stage", name, fans))
     if item not in (fans[name] or ("",)):
         raise PipelineError(f"{name}: {unknown('item', item, fans[name])}")
-    stage: Stage = import_module(f"pipeline.stages.{name}").run
+    stage: Stage = import_module(f"pipeline.stages.{name}").plan
     return stage
 
 
@@ -79,7 +86,9 @@ def _line(summary: Summary) -> str:
     if summary.reasons:
         reasons = ", ".join(f"{n} {reason}" for reason, n in summary.reasons.items())
         text += f" ({reasons})"
-    return (
-        f"{text}; parts: {summary.computed} computed, {summary.reused} reused, "
-        f"{summary.removed} removed"
+    parts = {name: getattr(summary, name) for name in ("computed", "restored", "reused", "removed")}
+    told = ", ".join(f"{n} {name}" for name, n in parts.items() if n or name == "computed")
+    work = f"; {summary.worked} {summary.verb}" + (
+        f", {summary.taken} taken over" if summary.taken else ""
     )
+    return f"{text}; parts: {told}{work if summary.worked or summary.taken else ''}"

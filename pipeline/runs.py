@@ -14,7 +14,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pipeline.parts import Summary
 
 FOLDER = Path(".pipeline", "runs")
 
@@ -35,13 +38,24 @@ def recorded(stage: str) -> Iterator[dict[str, Any]]:
         record["outcome"] = "done"
     finally:
         record["seconds"] = round((datetime.now(UTC) - started).total_seconds(), 3)
-        usage = [
-            resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-        ]
-        record["cpu_seconds"] = round(sum(u.ru_utime + u.ru_stime for u in usage), 3)
-        # Of this process and of those that it waited for: the largest one, not their sum.
-        record["largest_process_mb"] = round(max(u.ru_maxrss for u in usage) / 1024)
+        own = resource.getrusage(resource.RUSAGE_SELF)
+        cpu = own.ru_utime + own.ru_stime + record.pop("workers_cpu", 0.0)
+        record["cpu_seconds"] = round(cpu, 3)
+        record["peak_mb"] = max(round(own.ru_maxrss / 1024), record.get("peak_mb", 0))
         _append(stage, json.dumps(record, sort_keys=True))
+
+
+def summary_of(summary: Summary) -> dict[str, Any]:
+    """A stage's summary as its record tells it: what the workers used is summed.
+
+    `peak_mb` is the memory of the largest process, not of all together.
+    """
+    record = {name: value for name, value in vars(summary).items() if name != "used"}
+    record["workers"] = len({use.worker for use in summary.used})
+    record["workers_cpu"] = sum(use.cpu_seconds for use in summary.used)
+    record["gpu_seconds"] = round(sum(use.gpu_seconds for use in summary.used), 3)
+    record["peak_mb"] = max((use.peak_mb for use in summary.used), default=0)
+    return record
 
 
 def last_made(stage: str) -> dict[str, Any]:
@@ -61,7 +75,7 @@ def last_made(stage: str) -> dict[str, Any]:
         if (
             isinstance(record, dict)
             and record.get("outcome") == "done"
-            and record.get("computed", 0) > 0
+            and record.get("computed", 0) + record.get("restored", 0) > 0
         ):
             return record
     return {}

@@ -6,16 +6,16 @@ parts, and a global step that is recomputed whole rewrites only what it changed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline import parts
 from pipeline.digest import digest_bytes, digest_json
+from pipeline.errors import Rejected
 from pipeline.fingerprint import Fingerprint
-from pipeline.part import Compute, Part, Row, write_table
-from pipeline.parts import Summary
+from pipeline.part import Compute, Outcome, Row, Work
 from pipeline.records import Reject
 
 if TYPE_CHECKING:
@@ -23,26 +23,34 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class TableWork:
+class TableWork(Work):
     """Writes rows that are already there: each row's spec is a record or a Reject."""
 
     stage: str
     fingerprint: Fingerprint
     schema: pa.Schema
     cost_ms: float = 0.0
+    verb: str = "written"
+
+    def read(self, rows: Sequence[Row]) -> list[Outcome]:
+        return [
+            Rejected(row.spec.reason, row.spec.message)
+            if isinstance(row.spec, Reject)
+            else row.spec
+            for row in rows
+        ]
+
+    def refuse(self, row: Row, why: Rejected) -> Reject:
+        reject: Reject = row.spec
+        return reject
 
     def open(self) -> Compute:
-        return self._compute
+        return lambda rows, values: values
 
-    def _compute(self, part: Part) -> tuple[pa.Table, list[Reject]]:
+    def table(self, rows: Sequence[Row], outcomes: Sequence[dict[str, Any]]) -> pa.Table:
         import pyarrow as pa
 
-        records = [row.spec for row in part.rows if not isinstance(row.spec, Reject)]
-        refused = [row.spec for row in part.rows if isinstance(row.spec, Reject)]
-        return pa.Table.from_pylist(records, schema=self.schema), refused
-
-    def write(self, table: pa.Table, path: Path, metadata: dict[bytes, bytes]) -> None:
-        write_table(table, path, metadata)
+        return pa.Table.from_pylist(list(outcomes), schema=self.schema)
 
 
 def record_row(record: Mapping[str, Any], identity: str | None = None) -> Row:
@@ -65,7 +73,7 @@ def reject_row(reject: Reject) -> Row:
     """A row from a reject, so that the refused stand in the part where they would have been."""
     return Row(
         digest=digest_bytes(f"{reject.subject_kind}:{reject.subject}".encode()),
-        key=digest_json([reject.reason, reject.subject, reject.digest, reject.message]),
+        key=digest_json(asdict(reject)),
         source=reject.source,
         batch=reject.batch,
         size=0,
@@ -73,7 +81,7 @@ def reject_row(reject: Reject) -> Row:
     )
 
 
-def store(
+def table(
     out: Path,
     stage: str,
     fingerprint: Fingerprint,
@@ -82,10 +90,10 @@ def store(
     mean_rows: int,
     max_bytes: int,
     reject_limit: float,
-) -> Summary:
-    """Bring `out` to exactly these rows."""
+) -> parts.Plan:
+    """A plan to bring `out` to exactly these rows."""
     from pipeline.execution.local import Serial
 
-    work = TableWork(stage, fingerprint, schema)
     planned = parts.plan(fingerprint, rows, mean_rows, max_bytes)
-    return parts.run(out, work, planned, lambda _: Serial(), reject_limit)
+    work = TableWork(stage, fingerprint, schema)
+    return parts.Plan(out, work, planned, lambda _: Serial(), reject_limit)

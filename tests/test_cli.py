@@ -36,7 +36,7 @@ def square(out: str, *numbers: int) -> None:
     """A stage's output below data/, of numbers among which the negative are refused."""
     work = Square(function())
     planned = parts.plan(work.fingerprint, rows(list(numbers)), 4, 10**6)
-    parts.run(Path("data", out), work, planned, lambda _: Serial(), 1.0)
+    parts.Plan(Path("data", out), work, planned, lambda _: Serial(), 1.0).run()
 
 
 @pytest.fixture
@@ -170,16 +170,16 @@ def put_unseen(root: Path, model: str, unseen: dict[str, int]) -> None:
     ]  # fmt: skip
     cut = (8, 10**6, 1.0)
     own = [tables.record_row(row, row["sample_id"]) for row in written]
-    tables.store(root / "curated", "curate", function(), schema, own, *cut)
+    tables.table(root / "curated", "curate", function(), schema, own, *cut).run()
     digests = [{"source": "s", "batch": "b", "digest": digest_bytes(b"seen")}]
-    tables.store(
+    tables.table(
         root / "features" / "colour_hog",
         "extract/colour_hog",
         function(),
         pa.schema([("digest", pa.string())]),
         map(tables.record_row, digests),
         *cut,
-    )
+    ).run()
     card = {
         "features": {"colour_hog": {"modality": "image", "shape": [3]}},
         "samples": {split: {"seen": 1, "unseen": n} for split, n in unseen.items()},

@@ -23,7 +23,8 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """The files that were read; a change counts as settled at once, so that no test need wait."""
     seen: list[Path] = []
 
-    def digest_file(path: Path) -> str:
+    def digest_file(path: Path, algorithm: str) -> str:
+        assert algorithm == "sha256"
         seen.append(path)
         return sha256(path.read_bytes()).hexdigest()
 

@@ -35,7 +35,7 @@ def test_a_run_says_what_it_took_and_how_it_ended(inside: Path) -> None:
     assert (done["outcome"], done["rows"], failed["outcome"]) == ("done", 3, "failed")
     assert done["seconds"] >= 0
     assert done["cpu_seconds"] > 0
-    assert done["largest_process_mb"] > 0
+    assert done["peak_mb"] > 0
     assert done["revision"] == "none"
 
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 import signal
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
 
 from pipeline.digest import digest_bytes
+from pipeline.errors import PipelineError, Rejected
 from pipeline.fingerprint import Fingerprint, fingerprint
-from pipeline.part import Compute, Part, Row, write_table
-from pipeline.records import Reject
+from pipeline.part import Compute, Row, Work
 
 
 def function(**parameters: object) -> Fingerprint:
@@ -24,39 +26,47 @@ def rows(numbers: list[int], batch: str = "b") -> list[Row]:
 
 
 @dataclass(frozen=True)
-class Square:
-    """Squares each row's number; rejects the negative; can be told to break on one number."""
+class Square(Work):
+    """Squares each row's number; rejects the negative; can be told to fail on one number.
+
+    On `breaks_on` it raises, on `harms_on` the process dies by `harm`, both only until the file
+    `once`, if given, is there; each computed number is written down as a file in `seen`.
+    """
 
     fingerprint: Fingerprint
     breaks_on: int | None = None
-    kills_on: int | None = None
+    harms_on: int | None = None
+    harm: signal.Signals | None = None
     once: Path | None = None
+    seen: Path | None = None
     stage: str = "toy"
     cost_ms: float = 1.0
+    verb: str = "squared"
 
     def open(self) -> Compute:
-        return self._square
+        return lambda rows, values: [self._square(row) for row in rows]
 
-    def _square(self, part: Part) -> tuple[pa.Table, list[Reject]]:
-        kept, refused = [], []
-        for row in part.rows:
-            if row.spec == self.breaks_on:
-                raise RuntimeError("told to break")
-            if row.spec == self.kills_on and not (self.once and self.once.exists()):
-                if self.once:
-                    self.once.touch()
-                os.kill(os.getpid(), signal.SIGKILL)
-            if row.spec < 0:
-                refused.append(
-                    Reject(
-                        "toy", row.source, row.batch, "asset", row.digest, row.digest,
-                        "negative", "the number is below zero",
-                    )
-                )  # fmt: skip
+    def _square(self, row: Row) -> int | Rejected:
+        if self.seen:
+            (self.seen / str(row.spec)).touch()
+        fresh = not (self.once and self.once.exists())
+        if row.spec == self.breaks_on and fresh:
+            raise PipelineError("told to break")
+        if row.spec == self.harms_on and fresh:
+            if self.once:
+                self.once.touch()
+            if self.harm is None:
+                time.sleep(60)
             else:
-                kept.append({"digest": row.digest, "square": row.spec**2})
-        schema = pa.schema([("digest", pa.string()), ("square", pa.int64())])
-        return pa.Table.from_pylist(kept, schema=schema), refused
+                os.kill(os.getpid(), self.harm)
+        if row.spec < 0:
+            return Rejected("negative", "the number is below zero")
+        return int(row.spec**2)
 
-    def write(self, table: pa.Table, path: Path, metadata: dict[bytes, bytes]) -> None:
-        write_table(table, path, metadata)
+    def table(self, rows: Sequence[Row], outcomes: Sequence[int]) -> pa.Table:
+        schema = pa.schema([("digest", pa.string()), ("key", pa.string()), ("square", pa.int64())])
+        records = [
+            {"digest": row.digest, "key": row.key, "square": square}
+            for row, square in zip(rows, outcomes, strict=True)
+        ]
+        return pa.Table.from_pylist(records, schema=schema)

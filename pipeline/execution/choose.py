@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from pipeline.execution.local import Processes, Serial
 from pipeline.execution.options import ExecutionOptions
-from pipeline.parts import Executor
+from pipeline.job import Executor
 
 # Ray's fixed cost is about 5 CPU-seconds: worth its isolation and retries where that is at most a
 # tenth of the work.
@@ -16,13 +16,26 @@ RAY_FROM_SECONDS = 50.0
 PROCESSES_FROM_SECONDS = 2.0
 
 
-def chooser(options: ExecutionOptions, device: str = "cpu") -> Callable[[float], Executor]:
-    """Gives the executor for work of so many CPU-seconds on `device` (`cpu` or `cuda`)."""
-    return lambda cost_s: choose(options, cost_s, device)
+def chooser(
+    options: ExecutionOptions, device: str = "cpu", foreign: bool = False
+) -> Callable[[float], Executor]:
+    """Gives the executor for work of so many CPU-seconds: see `choose`."""
+    return lambda cost_s: choose(options, cost_s, device, foreign)
 
 
-def choose(options: ExecutionOptions, cost_s: float, device: str = "cpu") -> Executor:
-    """The executor for work of about `cost_s` CPU-seconds on `device`."""
+def choose(
+    options: ExecutionOptions, cost_s: float, device: str = "cpu", foreign: bool = False
+) -> Executor:
+    """The executor for work of about `cost_s` CPU-seconds.
+
+    Parameters
+    ----------
+    device:
+        `cpu` or `cuda`.
+    foreign:
+        Whether foreign code meets foreign data, as decoders do: a crash must then not be this
+        process's own, so even little work goes to a process.
+    """
     workers = options.workers or len(os.sched_getaffinity(0))
     address = os.environ.get("RAY_ADDRESS") or options.ray_address
     kind = options.executor
@@ -30,10 +43,12 @@ def choose(options: ExecutionOptions, cost_s: float, device: str = "cpu") -> Exe
         if address or device != "cpu" or cost_s >= RAY_FROM_SECONDS:
             kind = "ray"
         else:
-            kind = "processes" if cost_s >= PROCESSES_FROM_SECONDS and workers > 1 else "serial"
+            many = cost_s >= PROCESSES_FROM_SECONDS
+            workers = workers if many else 1
+            kind = "processes" if foreign or (many and workers > 1) else "serial"
     if kind == "ray":
         from pipeline.execution.ray import RayExecutor
 
         gpus = options.gpus_per_worker if device != "cpu" else 0.0
         return RayExecutor(workers, gpus, address)
-    return Processes(workers) if kind == "processes" else Serial()
+    return Processes(workers, options.timeout) if kind == "processes" else Serial()

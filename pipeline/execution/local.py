@@ -3,61 +3,157 @@
 from __future__ import annotations
 
 import multiprocessing
+import signal
+import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, wait
 from pathlib import Path
+from typing import Any
 
 from pipeline.errors import PipelineError
+from pipeline.execution.deaths import Death, Deaths
 from pipeline.execution.threads import single_thread
 from pipeline.execution.watch import die_with_parent
-from pipeline.part import Compute, Entry, Part, Work, make
+from pipeline.job import Job, Made, Meter, do
+from pipeline.part import Work
 
 
 @dataclass(frozen=True)
 class Serial:
     """One part after the other, here. For small deltas and for debugging."""
 
-    def run(self, work: Work, parts: Sequence[Part], out: Path) -> Iterator[Entry]:
+    def run(self, work: Work, jobs: Sequence[Job], out: Path) -> Iterator[Made]:
         compute = work.open()
-        for part in parts:
-            yield make(work, compute, part, out)
+        meter = Meter(own=False)
+        for job in jobs:
+            yield Made(do(work, compute, job, out), meter.read())
 
 
 @dataclass(frozen=True)
 class Processes:
-    """A pool of spawned processes, each with one thread and its own copy of the encoder."""
+    """Spawned processes, each with one thread and its own copy of the encoder.
+
+    A process that dies is replaced and its part done again; see `deaths` for what becomes of a
+    part on which they die repeatedly.
+
+    Parameters
+    ----------
+    workers:
+        Number of processes, at most.
+    timeout:
+        Seconds that a part may take.
+    """
 
     workers: int
+    timeout: float = 3600.0
 
-    def run(self, work: Work, parts: Sequence[Part], out: Path) -> Iterator[Entry]:
+    def run(self, work: Work, jobs: Sequence[Job], out: Path) -> Iterator[Made]:
+        pending, deaths = list(reversed(jobs)), Deaths(work, self.timeout)
+        pool: list[_Worker] = []
+        try:
+            with single_thread():
+                while pending or any(worker.job for worker in pool):
+                    for worker in pool:
+                        if pending and worker.job is None:
+                            worker.give(pending.pop())
+                    while pending and len(pool) < self.workers:
+                        pool.append(_Worker(work, out))
+                        pool[-1].give(pending.pop())
+                    for worker in _ready(pool, self.timeout):
+                        told = worker.take(self.timeout)
+                        if isinstance(told, Made):
+                            yield told
+                        elif isinstance(told, Death):
+                            pool.remove(worker)
+                            assert worker.job is not None
+                            pending.append(deaths.again(worker.job, told))
+                        else:
+                            raise told
+        finally:
+            for worker in pool:
+                worker.process.kill()
+            for worker in pool:
+                worker.process.join()
+                worker.pipe.close()
+
+
+@dataclass
+class _Worker:
+    """A process, the pipe to it, and the job that it is at."""
+
+    work: Work
+    out: Path
+    job: Job | None = None
+    since: float = 0.0
+    process: Any = field(init=False)
+    pipe: Connection = field(init=False)
+
+    def __post_init__(self) -> None:
         context = multiprocessing.get_context("spawn")
-        with (
-            single_thread(),
-            ProcessPoolExecutor(min(self.workers, len(parts)), context, _start, (work,)) as pool,
-        ):
-            futures = [pool.submit(_make, work, part, out) for part in parts]
-            try:
-                for future in as_completed(futures):
-                    yield future.result()
-            except BrokenProcessPool:
-                raise PipelineError(
-                    f"{work.stage}: a worker process died (killed, or out of memory). Finished "
-                    f"parts stand; run again to go on, with fewer workers if memory was short."
-                ) from None
-            finally:
-                pool.shutdown(cancel_futures=True)
+        self.pipe, inner = context.Pipe()
+        self.process = context.Process(
+            target=_serve, args=(self.work, self.out, inner), daemon=False
+        )
+        self.process.start()
+        inner.close()
+
+    def give(self, job: Job) -> None:
+        self.job, self.since = job, time.monotonic()
+        self.pipe.send(job)
+
+    def take(self, timeout: float) -> Made | Death | Exception:
+        """What came of the job; of a dead or overdue process, its death."""
+        try:
+            if self.pipe.poll():
+                told: Made | Exception = self.pipe.recv()
+                self.job = None
+                return told
+        except (EOFError, OSError):
+            pass
+        overdue = self.process.is_alive() and time.monotonic() - self.since >= timeout
+        if overdue:
+            self.process.kill()
+        self.process.join()
+        self.pipe.close()
+        return Death(self.process.exitcode, overdue)
 
 
-_compute: Compute
+def _ready(pool: Sequence[_Worker], timeout: float) -> list[_Worker]:
+    """Workers that have told something, died, or are overdue."""
+    busy = [worker for worker in pool if worker.job is not None]
+    now = time.monotonic()
+    left = min(worker.since + timeout - now for worker in busy)
+    wait([w.pipe for w in busy] + [w.process.sentinel for w in busy], max(left, 0.0))
+    now = time.monotonic()
+    return [
+        worker
+        for worker in busy
+        if worker.pipe.poll() or not worker.process.is_alive() or now - worker.since >= timeout
+    ]
 
 
-def _start(work: Work) -> None:
-    global _compute
+def _serve(work: Work, out: Path, pipe: Connection) -> None:
+    """Do jobs until there are no more. An interrupt is the parent's to handle."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     die_with_parent()
-    _compute = work.open()
+    meter, compute = Meter(), None
+    while True:
+        try:
+            job = pipe.recv()
+        except EOFError:
+            return
+        try:
+            compute = compute or work.open()
+            told: Made | Exception = Made(do(work, compute, job, out), meter.read())
+        except Exception as error:
+            told = error if isinstance(error, PipelineError) else _told(error)
+        pipe.send(told)
 
 
-def _make(work: Work, part: Part, out: Path) -> Entry:
-    return make(work, _compute, part, out)
+def _told(error: Exception) -> Exception:
+    """An error with the worker's traceback as its cause, since a traceback does not travel."""
+    import traceback
+
+    error.add_note("".join(traceback.format_exception(error)))
+    return error

@@ -26,3 +26,8 @@ class ExecutionOptions(Options):
     ray_address: str | None = Field(
         None, description="Ray cluster to join; RAY_ADDRESS in the environment goes before it"
     )
+    timeout: float = Field(
+        3600.0,
+        gt=0,
+        description="seconds that a part may take; past it the row at fault is looked for",
+    )

@@ -15,11 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import PipelineError
+from pipeline.execution.deaths import Death, Deaths
 from pipeline.execution.threads import ONE_THREAD
-from pipeline.part import Compute, Entry, Part, Work, make
-
-# A part whose worker dies this often stops the stage; finished parts stand.
-ATTEMPTS = 3
+from pipeline.job import Job, Made, Meter, do
+from pipeline.part import Compute, Work
 
 
 @dataclass(frozen=True)
@@ -40,15 +39,15 @@ class RayExecutor:
     gpus_per_worker: float = 0.0
     address: str | None = None
 
-    def run(self, work: Work, parts: Sequence[Part], out: Path) -> Iterator[Entry]:
+    def run(self, work: Work, jobs: Sequence[Job], out: Path) -> Iterator[Made]:
         import ray
 
         started = not ray.is_initialized()
         if started:
             self._start()
         try:
-            workers = min(self.workers, len(parts), self._slots(work.stage))
-            yield from self._spread(work, parts, out.absolute(), workers)
+            workers = min(self.workers, len(jobs), self._slots(work.stage))
+            yield from self._spread(work, jobs, out.absolute(), workers)
         finally:
             if started:
                 ray.shutdown()
@@ -92,9 +91,7 @@ class RayExecutor:
             )
         return min(_fit(there[kind], n) for kind, n in needed.items())
 
-    def _spread(
-        self, work: Work, parts: Sequence[Part], out: Path, workers: int
-    ) -> Iterator[Entry]:
+    def _spread(self, work: Work, jobs: Sequence[Job], out: Path, workers: int) -> Iterator[Made]:
         """Keep every actor busy with one part at a time; replace actors that die."""
         import ray
         from ray.exceptions import (
@@ -107,36 +104,29 @@ class RayExecutor:
 
         actor_class = ray.remote(num_cpus=1, num_gpus=self.gpus_per_worker)(_Worker)
         shared = ray.put(work)
-        pending = list(reversed(parts))
-        attempts: dict[str, int] = {}
-        running: dict[Any, tuple[Part, Any]] = {}
+        pending, deaths = list(reversed(jobs)), Deaths(work, 3600.0)
+        running: dict[Any, tuple[Job, Any]] = {}
 
         def feed(actor: Any) -> None:
             if pending:
-                part = pending.pop()
-                running[actor.make.remote(shared, part, out)] = (part, actor)
+                job = pending.pop()
+                running[actor.make.remote(shared, job, out)] = (job, actor)
 
         for _ in range(workers):
             feed(actor_class.remote())
         while running:
             (done,), _ = ray.wait(list(running), num_returns=1)
-            part, actor = running.pop(done)
+            job, actor = running.pop(done)
             try:
-                entry = ray.get(done)
+                made = ray.get(done)
             except (RayActorError, OutOfMemoryError, NodeDiedError, WorkerCrashedError):
-                attempts[part.key] = attempts.get(part.key, 0) + 1
-                if attempts[part.key] == ATTEMPTS:
-                    raise PipelineError(
-                        f"{work.stage}: the worker died {ATTEMPTS} times on part {part.key}. "
-                        f"Finished parts stand; look for memory pressure, then run again."
-                    ) from None
-                pending.append(part)
+                pending.append(deaths.again(job, Death(None)))
                 feed(actor_class.remote())
                 continue
             except RayTaskError as error:
                 raise error.cause from None
             feed(actor)
-            yield entry
+            yield made
 
 
 class _Worker:
@@ -144,11 +134,12 @@ class _Worker:
 
     def __init__(self) -> None:
         self._compute: Compute | None = None
+        self._meter = Meter()
 
-    def make(self, work: Work, part: Part, out: Path) -> Entry:
+    def make(self, work: Work, job: Job, out: Path) -> Made:
         if self._compute is None:
             self._compute = work.open()
-        return make(work, self._compute, part, out)
+        return Made(do(work, self._compute, job, out), self._meter.read())
 
 
 def _fit(there: float, each: float) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline import artifact
+from pipeline.digest import digest_json
 from pipeline.reporting.inputs import Absent, Inputs
 from pipeline.reporting.options import Options
 
@@ -28,7 +29,7 @@ def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
     return {
         "params": inputs.params_digest,
         "outputs": [
-            (name, digest, functions.get(name, {}).get("code", ""))
+            (name, digest, digest_json(functions.get(name, {}).get("code", {})))
             for name, digest in digests.items()
         ],
         "weights": weights,

@@ -8,12 +8,12 @@ from pipeline import manifest, parts
 from pipeline.execution.choose import chooser
 from pipeline.fingerprint import fingerprint
 from pipeline.params import Params
-from pipeline.part import Row
-from pipeline.parts import Summary
+from pipeline.part import Row, row_key
+from pipeline.parts import Plan
 from pipeline.work.augment import Augment
 
 
-def run(params: Params, modality: str, root: Path = Path("data")) -> Summary:
+def plan(params: Params, modality: str, root: Path = Path("data")) -> Plan:
     """Draw the recipes of views 1..k for every cleaned asset of one modality."""
     options = params.augment[modality]
     identity = fingerprint(
@@ -22,7 +22,7 @@ def run(params: Params, modality: str, root: Path = Path("data")) -> Summary:
         {"seed": params.seed, **options.model_dump(mode="json", exclude={"views"})},
     )
     rows = [
-        Row(digest, digest, entry.source, entry.batch, size=0, view=view)
+        Row(digest, row_key(digest, view), entry.source, entry.batch, size=0, view=view)
         for entry, table in manifest.read_each(root / "clean" / modality, ["digest"])
         for digest in table["digest"].to_pylist()
         for view in range(1, options.views + 1)
@@ -30,4 +30,4 @@ def run(params: Params, modality: str, root: Path = Path("data")) -> Summary:
     planned = parts.plan(identity, rows, params.parts.mean_rows, params.parts.max_bytes)
     work = Augment(modality, options, params.seed, identity)
     executor = chooser(params.execution)
-    return parts.run(root / "augmented" / modality, work, planned, executor, reject_limit=0.0)
+    return Plan(root / "augmented" / modality, work, planned, executor, reject_limit=0.0)

@@ -8,15 +8,15 @@ from pipeline import manifest, parts
 from pipeline.execution.choose import chooser
 from pipeline.fingerprint import fingerprint
 from pipeline.params import Params
-from pipeline.part import Row
-from pipeline.parts import Summary
+from pipeline.part import Row, row_key
+from pipeline.parts import Plan
 from pipeline.registry import load
 from pipeline.work.clean import Clean, Source
 
 COLUMNS = ["digest", "media_type", "size", "locator", "data"]
 
 
-def run(params: Params, modality: str, root: Path = Path("data")) -> Summary:
+def plan(params: Params, modality: str, root: Path = Path("data")) -> Plan:
     """Decode, check and normalise every asset of one modality."""
     options = params.clean[modality].options
     module = load(f"modalities/{modality}", "clean")
@@ -29,7 +29,7 @@ def run(params: Params, modality: str, root: Path = Path("data")) -> Summary:
     rows = [
         Row(
             digest=asset["digest"],
-            key=f"{asset['digest']} {asset['media_type']}",
+            key=row_key(asset["digest"], asset["media_type"]),
             source=entry.source,
             batch=entry.batch,
             size=asset["size"],
@@ -39,6 +39,6 @@ def run(params: Params, modality: str, root: Path = Path("data")) -> Summary:
         for asset in table.to_pylist()
     ]
     planned = parts.plan(identity, rows, params.parts.mean_rows, params.parts.max_bytes)
-    executor = chooser(params.execution)
+    executor = chooser(params.execution, foreign=True)
     limit = params.clean[modality].reject_limit
-    return parts.run(root / "clean" / modality, work, planned, executor, limit)
+    return Plan(root / "clean" / modality, work, planned, executor, limit)

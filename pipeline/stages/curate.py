@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,8 @@ from pipeline import manifest, parts, tables
 from pipeline.curation import leaks
 from pipeline.curation.curate import curate
 from pipeline.curation.ties import Asset
+from pipeline.digest import digest_json
+from pipeline.done import unless_done
 from pipeline.errors import PipelineError
 from pipeline.fingerprint import fingerprint
 from pipeline.params import Params
@@ -37,56 +39,96 @@ class Summary(parts.Summary):
     moved: dict[str, int] = field(default_factory=dict)
 
 
-def run(params: Params, item: str = "", root: Path = Path("data")) -> Summary:
-    """Join groups into components, split them, and prove that nothing leaks.
+@dataclass(frozen=True)
+class Plan:
+    """The whole of curation; it has nothing to do where nothing that it reads has changed."""
 
-    Raises
-    ------
-    PipelineError
-        There are no samples, a modality has no perceptual hash to be near by, a component is too
-        large, given splits tear one apart, the leak gate finds a leak, or too many are refused.
-    """
-    import pyarrow as pa
+    params: Params
+    root: Path
 
-    options = params.curate
-    samples = manifest.read(root / "samples")
-    if samples.num_rows == 0:
-        raise PipelineError(f"{root / 'samples'} holds no samples: see `pipeline rejects`")
-    cleaned = {
-        name: _cleaned(root / "clean" / name, options.join(name) == "near")
-        for name in params.modalities
-    }
-    assets = {name: _assets(table) for name, table in cleaned.items()}
+    def run(self) -> parts.Summary:
+        """Join groups into components, split them, and prove that nothing leaks.
 
-    curation = curate(samples.to_pylist(), assets, options, params.targets, params.seed)
-    schema = curated_schema(params.modalities, params.targets)
-    leaks.check(pa.Table.from_pylist(curation.records, schema=schema), cleaned, options)
+        Raises
+        ------
+        PipelineError
+            There are no samples, a modality has no perceptual hash to be near by, a component is
+            too large, given splits tear one apart, the leak gate finds a leak, or too many are
+            refused.
+        """
+        outs = [self.root / "curated", self.root / "curated.json"]
+        return unless_done("curate", self.key, outs, self._curate)
 
-    moved = _moved(root / "curated", {r["sample_id"]: r["split"] for r in curation.records})
-    # A row's key is its content: a change of options or of code that leaves the rows as they are
-    # leaves all that follows alone. So the key has only what writes them down.
-    about = fingerprint(
-        "curate",
-        ["pipeline.part", "pipeline.records"],
-        {"modalities": sorted(params.modalities), "targets": dict(sorted(params.targets.items()))},
-    )
-    summary = tables.store(
-        root / "curated",
-        "curate",
-        about,
-        schema,
-        [
-            *(tables.record_row(record, record["sample_id"]) for record in curation.records),
-            *map(tables.reject_row, curation.rejects),
-        ],
-        params.parts.mean_rows,
-        params.parts.max_bytes,
-        options.reject_limit,
-    )
-    with replacing(root / "curated.json") as temporary:
-        text = json.dumps(curation.summary, indent=1, sort_keys=True, ensure_ascii=False)
-        temporary.write_text(text + "\n", encoding="utf-8")
-    return Summary(**asdict(summary), moved=moved)
+    @property
+    def key(self) -> str:
+        """Digest of what is read and of what is done with it."""
+        params = self.params
+        function = fingerprint(
+            "curate",
+            ["pipeline.curation.curate", "pipeline.curation.leaks", __name__],
+            {
+                "options": params.curate.model_dump(mode="json"),
+                "modalities": list(params.modalities),
+                "targets": dict(params.targets),
+                "seed": params.seed,
+                "parts": params.parts.model_dump(mode="json"),
+            },
+        )
+        inputs = ["samples", *(f"clean/{name}" for name in params.modalities)]
+        read = [manifest.manifest_digest(self.root / name) for name in inputs]
+        return digest_json([function.digest, read])
+
+    def _curate(self) -> Summary:
+        import pyarrow as pa
+
+        params, root = self.params, self.root
+        options = params.curate
+        samples = manifest.read(root / "samples")
+        if samples.num_rows == 0:
+            raise PipelineError(f"{root / 'samples'} holds no samples: see `pipeline rejects`")
+        cleaned = {
+            name: _cleaned(root / "clean" / name, options.join(name) == "near")
+            for name in params.modalities
+        }
+        assets = {name: _assets(table) for name, table in cleaned.items()}
+
+        curation = curate(samples.to_pylist(), assets, options, params.targets, params.seed)
+        schema = curated_schema(params.modalities, params.targets)
+        leaks.check(pa.Table.from_pylist(curation.records, schema=schema), cleaned, options)
+
+        moved = _moved(root / "curated", {r["sample_id"]: r["split"] for r in curation.records})
+        # A row's key is its content: a change of options or of code that leaves the rows as they
+        # are leaves all that follows alone. So the key has only what writes them down.
+        about = fingerprint(
+            "curate",
+            ["pipeline.part", "pipeline.records"],
+            {
+                "modalities": sorted(params.modalities),
+                "targets": dict(sorted(params.targets.items())),
+            },
+        )
+        summary = tables.table(
+            root / "curated",
+            "curate",
+            about,
+            schema,
+            [
+                *(tables.record_row(record, record["sample_id"]) for record in curation.records),
+                *map(tables.reject_row, curation.rejects),
+            ],
+            params.parts.mean_rows,
+            params.parts.max_bytes,
+            options.reject_limit,
+        ).run()
+        with replacing(root / "curated.json") as temporary:
+            text = json.dumps(curation.summary, indent=1, sort_keys=True, ensure_ascii=False)
+            temporary.write_text(text + "\n", encoding="utf-8")
+        return Summary(**vars(summary), moved=moved)
+
+
+def plan(params: Params, item: str = "", root: Path = Path("data")) -> Plan:
+    """Components, splits and the leak gate, recomputed whole."""
+    return Plan(params, root)
 
 
 def _cleaned(out: Path, near: bool) -> pa.Table:

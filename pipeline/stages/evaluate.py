@@ -13,7 +13,7 @@ from pipeline.registry import load
 from pipeline.work.evaluate import make
 
 
-def run(params: Params, name: str, root: Path = Path("data")) -> Summary:
+def plan(params: Params, name: str, root: Path = Path("data")) -> artifact.Plan:
     """Measure one model; nothing if neither it, its inputs nor the options changed.
 
     Raises
@@ -24,7 +24,7 @@ def run(params: Params, name: str, root: Path = Path("data")) -> Summary:
     sets = {one: params.features[one].modality for one in params.models[name].features}
     out = root / "evaluation" / name
     model = artifact.read_manifest(root / "models" / name)["files"]
-    made = artifact.build(
+    return artifact.Plan(
         out,
         fingerprint(
             "evaluate",
@@ -44,8 +44,8 @@ def run(params: Params, name: str, root: Path = Path("data")) -> Summary:
             **{f"features/{one}": manifest_digest(root / "features" / one) for one in sets},
         },
         lambda folder: make(folder, name, params.evaluate, params.seed, sets, root),
+        lambda: Summary(rows=_rows(out)),
     )
-    return Summary(planned=1, reused=int(not made), computed=int(made), rows=_rows(out))
 
 
 def _rows(out: Path) -> int:

@@ -8,18 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from pipeline import manifest, parts
-from pipeline.digest import digest_bytes
 from pipeline.execution.choose import chooser
 from pipeline.fingerprint import fingerprint
 from pipeline.options import Options
 from pipeline.params import FeatureSet, Params
-from pipeline.part import Row
-from pipeline.parts import Summary
+from pipeline.part import Row, row_key
+from pipeline.parts import Plan
 from pipeline.registry import load
 from pipeline.work.extract import Extract, Recipe
 
 
-def run(params: Params, name: str, root: Path = Path("data")) -> Summary:
+def plan(params: Params, name: str, root: Path = Path("data")) -> Plan:
     """Encode every cleaned asset and view of one modality with one encoder."""
     feature = params.features[name]
     encoder = load("encoders", feature.encoder)
@@ -37,10 +36,8 @@ def run(params: Params, name: str, root: Path = Path("data")) -> Summary:
     work = Extract(name, feature.encoder, feature.options, clean.absolute(), identity)
     rows = list(_rows(feature, root))
     planned = parts.plan(identity, rows, params.parts.mean_rows, params.parts.max_bytes)
-    executor = chooser(params.execution, getattr(feature.options, "device", "cpu"))
-    return parts.run(
-        root / "features" / name, work, planned, executor, reject_limit=feature.reject_limit
-    )
+    executor = chooser(params.execution, getattr(feature.options, "device", "cpu"), foreign=True)
+    return Plan(root / "features" / name, work, planned, executor, feature.reject_limit)
 
 
 def _all(options: Options) -> dict[str, Any]:
@@ -61,14 +58,15 @@ def _rows(feature: FeatureSet, root: Path) -> Iterator[Row]:
     ):
         for digest, content in zip(*table.to_pydict().values(), strict=True):
             clean[digest] = (entry.key, content)
-            yield Row(digest, content, entry.source, entry.batch, size, 0, Recipe(entry.key, "[]"))
+            key = row_key(content)
+            yield Row(digest, key, entry.source, entry.batch, size, 0, Recipe(entry.key, "[]"))
     module = load(f"modalities/{feature.modality}", "augment")
     code = fingerprint("apply", [module.__name__], {}).digest
     augmented = root / "augmented" / feature.modality
     for entry, table in manifest.read_each(augmented, ["digest", "recipe"]):
         for digest, recipe in zip(*table.to_pydict().values(), strict=True):
             part, content = clean[digest]
-            key = f"{content} {digest_bytes(recipe.encode())} {code}"
+            key = row_key(content, recipe, code)
             yield Row(
                 digest, key, entry.source, entry.batch, size, entry.view, Recipe(part, recipe)
             )

@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.options import Options
 from pipeline.params import Params
 from pipeline.parts import Summary, locked
 from pipeline.registry import load
 
 
-def run(params: Params, name: str, root: Path = Path("data")) -> Summary:
-    """Fetch one source into <root>/raw/<name>, or leave what is there complete as it is.
+@dataclass(frozen=True)
+class Plan:
+    """One source fetched into `folder`."""
 
-    Raises
-    ------
-    PipelineError
-        Another process fetches, or nothing can be had.
-    """
-    folder = root / "raw" / name
-    with locked(folder):
-        fetched = load("sources", params.sources[name].kind).fetch(folder, params.fetch[name])
-    return Summary(planned=1, computed=int(fetched), reused=int(not fetched))
+    folder: Path
+    kind: str
+    options: Options
+
+    def run(self) -> Summary:
+        """Fetch, or leave what is there complete as it is.
+
+        Raises
+        ------
+        PipelineError
+            Another process fetches, or nothing can be had.
+        """
+        with locked(self.folder):
+            fetched = load("sources", self.kind).fetch(self.folder, self.options)
+        return Summary(planned=1, computed=int(fetched), reused=int(not fetched))
+
+
+def plan(params: Params, name: str, root: Path = Path("data")) -> Plan:
+    """Fetch one source into <root>/raw/<name>."""
+    return Plan(root / "raw" / name, params.sources[name].kind, params.fetch[name])

@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import shutil
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from pipeline import parts
 from pipeline.catalogue import STAGE, Batch, catalogue, first_of_each
 from pipeline.digests import remembered
 from pipeline.fingerprint import fingerprint
@@ -15,14 +18,34 @@ from pipeline.params import Params
 from pipeline.part import replacing
 from pipeline.parts import Summary, check_limit, locked
 from pipeline.records import assets_schema, samples_schema
-from pipeline.tables import record_row, reject_row, store
+from pipeline.tables import record_row, reject_row, table
 
 # A row's key is its content, so what found it need not be in the key: only what writes it down.
 WRITERS = ("pipeline.part", "pipeline.records")
 
 
-def run(params: Params, item: str = "", root: Path = Path("data")) -> Summary:
-    """Bring <root>/samples and <root>/assets/<modality> to what lies in <root>/raw.
+@dataclass(frozen=True)
+class Plan:
+    """The tables of samples and of assets, and the counts of what was found."""
+
+    samples: parts.Plan
+    assets: dict[str, parts.Plan]
+    folder: Path
+    counts: dict[str, dict[str, Any]]
+
+    def run(self) -> parts.Summary:
+        """Bring the tables to what lies in the raw root."""
+        summary = self.samples.run()
+        for one in self.assets.values():
+            one.run()
+        _remove_others(self.folder / "assets", self.assets)
+        with replacing(self.folder / "ingest.json") as temporary:
+            temporary.write_text(json.dumps(self.counts, indent=1) + "\n")
+        return summary
+
+
+def plan(params: Params, item: str = "", root: Path = Path("data")) -> Plan:
+    """<root>/samples and <root>/assets/<modality> of what lies in <root>/raw.
 
     <root>/ingest.json says what was found, batch by batch: see `pipeline.catalogue.Batch`. The
     refused, of whatever kind, stand in the parts of samples and count as rejected there.
@@ -48,21 +71,18 @@ def run(params: Params, item: str = "", root: Path = Path("data")) -> Summary:
     )
     schema = samples_schema(modalities, targets)
     cut = (params.parts.mean_rows, params.parts.max_bytes, 1.0)  # the limit is checked above
-    summary = store(root / "samples", STAGE, about, schema, rows, *cut)
-
+    samples = table(root / "samples", STAGE, about, schema, rows, *cut)
+    assets = {}
     for modality in modalities:
-        assets = [record_row(record) for record in first_of_each(batches, modality)]
+        found = [record_row(record) for record in first_of_each(batches, modality)]
         name = f"{STAGE}/{modality}"
         about = fingerprint(name, WRITERS, {})
-        store(root / "assets" / modality, name, about, assets_schema(), assets, *cut)
-    _remove_others(root / "assets", modalities)
-
+        out = root / "assets" / modality
+        assets[modality] = table(out, name, about, assets_schema(), found, *cut)
     counts: dict[str, dict[str, object]] = {source: {} for source in sorted(sources)}
     for batch in batches:
         counts[batch.source][batch.name] = batch.counts
-    with replacing(root / "ingest.json") as temporary:
-        temporary.write_text(json.dumps(counts, indent=1) + "\n")
-    return summary
+    return Plan(samples, assets, root, counts)
 
 
 def _check(batches: Sequence[Batch], limit: float) -> None:
@@ -81,7 +101,7 @@ def _check(batches: Sequence[Batch], limit: float) -> None:
         check_limit(what, Summary(rows=taken, rejected=reasons.total(), reasons=reasons), limit)
 
 
-def _remove_others(assets: Path, modalities: Sequence[str]) -> None:
+def _remove_others(assets: Path, modalities: Collection[str]) -> None:
     """Remove what an earlier params.yaml made of modalities that this one does not name."""
     for folder in assets.iterdir():
         if folder.is_dir() and folder.name not in modalities:

@@ -21,7 +21,7 @@ PAGE = "index.html"
 UNSEEN = ("fetch", "execution")
 
 
-def run(params: Params, item: str = "", root: Path = Path("data")) -> Summary:
+def plan(params: Params, item: str = "", root: Path = Path("data")) -> artifact.Plan:
     """Bring root/reports to the page of what is there now; stages that did not run are left out."""
     from pipeline.reporting.page import render, templates
 
@@ -57,8 +57,7 @@ def run(params: Params, item: str = "", root: Path = Path("data")) -> Summary:
     def make(folder: Path) -> None:
         (folder / PAGE).write_text(render(inputs, params.report), encoding="utf-8")
 
-    made = artifact.build(root / "reports", print_, inputs.digests(), make)
-    return Summary(planned=1, reused=int(not made), computed=int(made), rows=1)
+    return artifact.Plan(root / "reports", print_, inputs.digests(), make, lambda: Summary(rows=1))
 
 
 def params_digest(params: Params) -> str:

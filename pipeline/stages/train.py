@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from pipeline import artifact
+from pipeline.artifact import Plan
 from pipeline.errors import PipelineError
 from pipeline.fingerprint import fingerprint
 from pipeline.manifest import manifest_digest
@@ -16,7 +16,7 @@ from pipeline.registry import load
 from pipeline.work.train import make
 
 
-def run(params: Params, name: str, root: Path = Path("data")) -> Summary:
+def plan(params: Params, name: str, root: Path = Path("data")) -> Plan:
     """Train one model; nothing if neither its options nor its inputs changed.
 
     Raises
@@ -37,7 +37,7 @@ def run(params: Params, name: str, root: Path = Path("data")) -> Summary:
         "curated": manifest_digest(root / "curated"),
         **{f"features/{one}": manifest_digest(root / "features" / one) for one in sets},
     }
-    made = artifact.build(
+    return Plan(
         out,
         fingerprint(
             "train",
@@ -51,13 +51,15 @@ def run(params: Params, name: str, root: Path = Path("data")) -> Summary:
         ),
         inputs,
         lambda folder: make(folder, options, sets, params.seed, root, inputs),
+        lambda: _count(out),
     )
+
+
+def _count(out: Path) -> Summary:
+    """Samples that were learnt from or stopped by, and those in which the model sees nothing."""
     samples = json.loads((out / "model.json").read_text(encoding="utf-8"))["samples"]
     unseen = sum(split["unseen"] for split in samples.values())
     return Summary(
-        planned=1,
-        reused=int(not made),
-        computed=int(made),
         rows=sum(split["seen"] for split in samples.values()),
         rejected=unseen,
         reasons={"no_modality": unseen} if unseen else {},

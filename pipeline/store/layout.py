@@ -25,12 +25,12 @@ GROUP_BYTES = 256 * 2**20
 
 def features_table(
     digests: Sequence[str],
-    batches: Sequence[str],
+    keys: Sequence[str],
     views: Sequence[int],
     lengths: np.ndarray,
     values: np.ndarray,
 ) -> pa.Table:
-    """A table of features: digest, batch, view, length, vector.
+    """A table of features: digest, row key, view, length, vector.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def features_table(
     schema = pa.schema(
         [
             pa.field("digest", text, nullable=False),
-            pa.field("batch", text, nullable=False),
+            pa.field("key", text, nullable=False),
             pa.field("view", pa.int32(), nullable=False),
             pa.field("length", pa.int32(), nullable=False),
             pa.field(
@@ -65,7 +65,7 @@ def features_table(
     )
     columns = [
         pa.array(digests, text),
-        pa.array(batches, text),
+        pa.array(keys, text),
         pa.array(views, pa.int32()),
         pa.array(lengths, pa.int32()),
         vector,

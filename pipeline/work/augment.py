@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from pipeline.part import Compute, Part, write_table
+from pipeline.part import Compute, Row, Work
 from pipeline.randomness import generator
-from pipeline.records import Reject, augmented_schema
+from pipeline.records import augmented_schema
 from pipeline.registry import load
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Augment:
+class Augment(Work):
     """Draws recipes for one modality, each from (seed, modality, digest, view)."""
 
     modality: str
@@ -28,31 +28,34 @@ class Augment:
     seed: int
     fingerprint: Fingerprint
     cost_ms: float = 0.05
+    verb: str = "drawn"
 
     @property
-    def stage(self) -> str:
+    def stage(self) -> str:  # type: ignore[override]
         return f"augment/{self.modality}"
 
     def open(self) -> Compute:
-        return self._draw
+        draw = load(f"modalities/{self.modality}", "augment").draw
 
-    def write(self, table: pa.Table, path: Path, metadata: dict[bytes, bytes]) -> None:
-        write_table(table, path, metadata)
+        def compute(rows: Sequence[Row], values: Sequence[Any]) -> list[str]:
+            return [
+                json.dumps(
+                    draw(
+                        generator(self.seed, "augment", self.modality, row.digest, row.view),
+                        self.options,
+                    ),
+                    sort_keys=True,
+                )
+                for row in rows
+            ]
 
-    def _draw(self, part: Part) -> tuple[pa.Table, list[Reject]]:
+        return compute
+
+    def table(self, rows: Sequence[Row], outcomes: Sequence[str]) -> pa.Table:
         import pyarrow as pa
 
-        module = load(f"modalities/{self.modality}", "augment")
-        records = []
-        for row in part.rows:
-            rng = generator(self.seed, "augment", self.modality, row.digest, row.view)
-            recipe = module.draw(rng, self.options)
-            records.append(
-                {
-                    "digest": row.digest,
-                    "batch": row.batch,
-                    "view": row.view,
-                    "recipe": json.dumps(recipe, sort_keys=True),
-                }
-            )
-        return pa.Table.from_pylist(records, schema=augmented_schema()), []
+        records = [
+            {"digest": row.digest, "key": row.key, "view": row.view, "recipe": recipe}
+            for row, recipe in zip(rows, outcomes, strict=True)
+        ]
+        return pa.Table.from_pylist(records, schema=augmented_schema())

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from pipeline.digest import digest_bytes
-from pipeline.errors import PipelineError, Rejected, raise_trouble
-from pipeline.part import Compute, Part, Row, refuse, write_table
-from pipeline.records import Reject, clean_schema
+from pipeline.errors import PipelineError, Rejected
+from pipeline.part import Compute, Row, Work
+from pipeline.records import clean_schema
 from pipeline.registry import load
 
 if TYPE_CHECKING:
@@ -30,65 +31,55 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Clean:
+class Clean(Work):
     """Cleans the assets of one modality; `raw` is the raw root, which no key sees."""
 
     modality: str
     options: Options
     raw: Path
     fingerprint: Fingerprint
+    verb: str = "decoded"
 
     @property
-    def stage(self) -> str:
+    def stage(self) -> str:  # type: ignore[override]
         return f"clean/{self.modality}"
 
     @property
-    def cost_ms(self) -> float:
+    def cost_ms(self) -> float:  # type: ignore[override]
         return float(self._module().COST_MS)
 
-    def open(self) -> Compute:
-        module = self._module()
-        content = load(f"modalities/{self.modality}", "content")
-        return lambda part: self._clean(part, module, content)
+    def read(self, rows: Sequence[Row]) -> list[bytes]:
+        return [self._bytes(row) for row in rows]
 
-    def write(self, table: pa.Table, path: Path, metadata: dict[bytes, bytes]) -> None:
-        write_table(table, path, metadata)
+    def open(self) -> Compute:
+        clean = self._module().clean
+        pack = load(f"modalities/{self.modality}", "content").pack
+
+        def one(row: Row, data: bytes) -> dict[str, Any] | Rejected:
+            try:
+                cleaned, measured = clean(data, row.spec.media_type, self.options)
+            except Rejected as reject:
+                return reject
+            packed, shape = pack(cleaned)
+            return {
+                "digest": row.digest,
+                "key": row.key,
+                "content": digest_bytes(repr(tuple(shape)).encode() + packed),
+                "shape": list(shape),
+                "data": packed,
+                **measured,
+            }
+
+        return lambda rows, values: [one(*pair) for pair in zip(rows, values, strict=True)]
+
+    def table(self, rows: Sequence[Row], outcomes: Sequence[dict[str, Any]]) -> pa.Table:
+        import pyarrow as pa
+
+        schema = clean_schema(measurements_schema(self._module()))
+        return pa.Table.from_pylist(list(outcomes), schema=schema)
 
     def _module(self) -> ModuleType:
         return load(f"modalities/{self.modality}", "clean")
-
-    def _clean(
-        self, part: Part, module: ModuleType, content: ModuleType
-    ) -> tuple[pa.Table, list[Reject]]:
-        import pyarrow as pa
-
-        schema = clean_schema(measurements_schema(module))
-        records: list[dict[str, Any]] = []
-        refused: list[Reject] = []
-        for row in part.rows:
-            data = self._bytes(row)
-            try:
-                cleaned, measured = module.clean(data, row.spec.media_type, self.options)
-            except Rejected as reject:
-                refused.append(refuse(self.stage, row, reject.reason, reject.message))
-                continue
-            except Exception as error:
-                raise_trouble(self.stage, error)
-                name = type(error).__name__
-                refused.append(refuse(self.stage, row, "failed", f"cleaning raised {name}"))
-                continue
-            packed, shape = content.pack(cleaned)
-            records.append(
-                {
-                    "digest": row.digest,
-                    "batch": row.batch,
-                    "content": digest_bytes(repr(tuple(shape)).encode() + packed),
-                    "shape": list(shape),
-                    "data": packed,
-                    **measured,
-                }
-            )
-        return pa.Table.from_pylist(records, schema=schema), refused
 
     def _bytes(self, row: Row) -> bytes:
         if row.spec.data is not None:

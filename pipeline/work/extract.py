@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from pipeline.errors import Rejected, raise_trouble
-from pipeline.part import Compute, Part, Row, refuse
-from pipeline.records import Reject
+from pipeline.errors import Rejected
+from pipeline.part import Compute, Outcome, Row, Work, each
 from pipeline.registry import load
 from pipeline.store.layout import features_table, write_features
 
@@ -22,10 +22,7 @@ if TYPE_CHECKING:
     from pipeline.fingerprint import Fingerprint
     from pipeline.options import Options
 
-    Encode = Callable[["Contents"], tuple[np.ndarray, np.ndarray]]
-
-# Rows with their contents before any recipe.
-Contents = list[tuple[Row, Any]]
+NOT_FINITE = Rejected("not_finite", "the feature holds a NaN or an infinity")
 
 
 @dataclass(frozen=True)
@@ -37,7 +34,7 @@ class Recipe:
 
 
 @dataclass(frozen=True)
-class Extract:
+class Extract(Work):
     """Encodes one modality with one encoder; `clean` is data/clean/<modality>, seen by no key."""
 
     name: str
@@ -45,112 +42,92 @@ class Extract:
     options: Options
     clean: Path
     fingerprint: Fingerprint
+    verb: str = "encoded"
 
     @property
-    def stage(self) -> str:
+    def stage(self) -> str:  # type: ignore[override]
         return f"extract/{self.name}"
 
     @property
     def modality(self) -> str:
-        return str(load("encoders", self.encoder).MODALITY)
+        return str(self._encoder().MODALITY)
 
     @property
-    def cost_ms(self) -> float:
-        return float(load("encoders", self.encoder).COST_MS)
+    def cost_ms(self) -> float:  # type: ignore[override]
+        return float(self._encoder().COST_MS)
 
-    def open(self) -> Compute:
-        encoder = load("encoders", self.encoder).Encoder(self.options)
-        apply = load(f"modalities/{self.modality}", "augment").apply
+    @property
+    def rows_at_once(self) -> int:  # type: ignore[override]
+        size: int = getattr(self.options, "batch_size", 1)
+        return size * math.ceil(Work.rows_at_once / size)
 
-        def encode(rows: Contents) -> tuple[np.ndarray, np.ndarray]:
-            operations = [json.loads(row.spec.operations) for row, _ in rows]
-            contents = [content for _, content in rows]
-            return encoder.encode(  # type: ignore[no-any-return]
-                [
-                    apply(content, ops) if ops else content
-                    for content, ops in zip(contents, operations, strict=True)
-                ]
-            )
-
-        return lambda part: self._extract(part, encode)
-
-    def write(self, table: pa.Table, path: Path, metadata: dict[bytes, bytes]) -> None:
-        write_features(table, path, metadata)
-
-    def _extract(self, part: Part, encode: Encode) -> tuple[pa.Table, list[Reject]]:
-        import numpy as np
-
-        rows: list[Row] = []
-        values: list[np.ndarray] = []
-        lengths: list[int] = []
-        refused: list[Reject] = []
-        size = getattr(self.options, "batch_size", 1)
-        for batch in _batches(self._contents(part), size):
-            for row, outcome in _outcomes(batch, encode, self.stage):
-                if isinstance(outcome, Rejected):
-                    refused.append(refuse(self.stage, row, outcome.reason, outcome.message))
-                else:
-                    rows.append(row)
-                    values.append(outcome[0])
-                    lengths.append(outcome[1])
-        shape = load("encoders", self.encoder).shape(self.options)
-        table = features_table(
-            [row.digest for row in rows],
-            [row.batch for row in rows],
-            [row.view for row in rows],
-            np.array(lengths, np.int32),
-            np.stack(values) if values else np.empty((0, *shape), np.float32),
-        )
-        return table, refused
-
-    def _contents(self, part: Part) -> Iterator[tuple[Row, Any]]:
-        """Rows with their content, read from one clean part after the other."""
+    def read(self, rows: Sequence[Row]) -> list[tuple[bytes, list[int]]]:
+        """Packed contents with their shapes, each clean part opened once."""
         import pyarrow.parquet as pq
 
-        unpack = load(f"modalities/{self.modality}", "content").unpack
-        for name, group in groupby(part.rows, key=lambda row: row.spec.clean_part):
+        found: dict[str, tuple[bytes, list[int]]] = {}
+        for name in dict.fromkeys(row.spec.clean_part for row in rows):
+            wanted = [row.digest for row in rows if row.spec.clean_part == name]
             table = pq.read_table(
                 self.clean / f"{name}.parquet",
                 columns=["digest", "shape", "data"],
                 partitioning=None,
             )
             place = {digest: i for i, digest in enumerate(table["digest"].to_pylist())}
-            for row in group:
-                i = place[row.digest]
-                yield row, unpack(table["data"][i].as_py(), table["shape"][i].as_py())
+            some = table.take([place[digest] for digest in wanted])
+            packed = zip(some["data"].to_pylist(), some["shape"].to_pylist(), strict=True)
+            found |= dict(zip(wanted, packed, strict=True))
+        return [found[row.digest] for row in rows]
 
+    def prepare(self, rows: Sequence[Row], read: Sequence[Any]) -> list[Any]:
+        """Contents after their recipes, as the encoder takes them."""
+        unpack = load(f"modalities/{self.modality}", "content").unpack
+        apply = load(f"modalities/{self.modality}", "augment").apply
+        contents = []
+        for row, (data, shape) in zip(rows, read, strict=True):
+            content, operations = unpack(data, shape), json.loads(row.spec.operations)
+            contents.append(apply(content, operations) if operations else content)
+        prepare = getattr(self._encoder(), "prepare", None)
+        return prepare(contents, self.options) if prepare else contents
 
-def _outcomes(
-    rows: Contents, encode: Encode, stage: str
-) -> Iterator[tuple[Row, tuple[np.ndarray, int] | Rejected]]:
-    """Encode a batch; if it raises, each of its rows alone, so that a bad row costs itself."""
-    import numpy as np
+    def open(self) -> Compute:
+        """The encoder, fed with as many rows as its options say."""
+        import numpy as np
 
-    try:
-        values, lengths = encode(rows)
-    except Exception as error:
-        raise_trouble(stage, error)
-        if len(rows) > 1:
-            for item in rows:
-                yield from _outcomes([item], encode, stage)
-            return
-        if not isinstance(error, Rejected):
-            error = Rejected("failed", f"encoding raised {type(error).__name__}")
-        yield rows[0][0], error
-        return
-    for (row, _), value, length in zip(rows, values, lengths, strict=True):
-        if np.isfinite(value).all():
-            yield row, (value, int(length))
-        else:
-            yield row, Rejected("not_finite", "the feature holds a NaN or an infinity")
+        encoder = self._encoder().Encoder(self.options)
+        size = getattr(self.options, "batch_size", 1)
 
+        def encode(rows: Sequence[Row], contents: Sequence[Any]) -> list[Outcome]:
+            values, lengths = encoder.encode(contents)
+            return [
+                (value, int(length)) if np.isfinite(value).all() else NOT_FINITE
+                for value, length in zip(values, lengths, strict=True)
+            ]
 
-def _batches(items: Iterator[tuple[Row, Any]], size: int) -> Iterator[Contents]:
-    batch: Contents = []
-    for item in items:
-        batch.append(item)
-        if len(batch) == size:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
+        def compute(rows: Sequence[Row], contents: Sequence[Any]) -> list[Outcome]:
+            found: list[Outcome] = []
+            for start in range(0, len(rows), size):
+                some = slice(start, start + size)
+                found += each(encode, rows[some], contents[some], self.stage)
+            return found
+
+        return compute
+
+    def table(self, rows: Sequence[Row], outcomes: Sequence[tuple[np.ndarray, int]]) -> pa.Table:
+        import numpy as np
+
+        shape = self._encoder().shape(self.options)
+        values = [value for value, _ in outcomes]
+        return features_table(
+            [row.digest for row in rows],
+            [row.key for row in rows],
+            [row.view for row in rows],
+            np.array([length for _, length in outcomes], np.int32),
+            np.stack(values) if values else np.empty((0, *shape), np.float32),
+        )
+
+    def write(self, table: pa.Table, path: Path, metadata: dict[bytes, bytes]) -> None:
+        write_features(table, path, metadata)
+
+    def _encoder(self) -> ModuleType:
+        return load("encoders", self.encoder)

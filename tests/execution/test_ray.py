@@ -25,7 +25,7 @@ def two_logical_gpus() -> Iterator[None]:
 def bring(executor: RayExecutor) -> parts.Summary:
     work = Square(function())
     planned = parts.plan(work.fingerprint, rows(list(range(30))), 4, 10**6)
-    return parts.run(Path("out"), work, planned, lambda _: executor, 0.0)
+    return parts.Plan(Path("out"), work, planned, lambda _: executor, 0.0).run()
 
 
 def test_a_running_cluster_is_used_and_left_running(inside: Path, two_logical_gpus: None) -> None:

@@ -80,7 +80,8 @@ def build(
         found = assets[modality]
         _store(root / "assets" / modality, "ingest", assets_schema(), map(_asset, found.values()))
         records = [
-            {"source": "toy", "batch": "2024", "digest": one.digest, "content": one.digest,
+            {"source": "toy", "batch": "2024", "digest": one.digest, "key": "-",
+             "content": one.digest,
              "shape": list(one.shape), "data": one.data}
             for one in found.values()
         ]  # fmt: skip
@@ -176,7 +177,7 @@ def _function(name: str) -> Fingerprint:
     return Fingerprint(
         function=name,
         parameters={},
-        code=digest_bytes(name.encode()),
+        code={"pipeline.part": digest_bytes(name.encode())},
         weights={"weights.onnx": digest_bytes(b"w")} if name.startswith("features") else {},
         libraries={"numpy": "2.4.6"},
         python="3.11",
@@ -190,7 +191,7 @@ def _store(
     rows = [tables.record_row(record, str(record.get("sample_id") or record["digest"]))
             for record in records]  # fmt: skip
     rows += [tables.reject_row(reject) for reject in rejects]
-    tables.store(out, stage, _function(stage), schema, rows, *CUT)
+    tables.table(out, stage, _function(stage), schema, rows, *CUT).run()
 
 
 def _store_views(out: Path, modality: str, digests: Sequence[str]) -> None:
@@ -208,7 +209,7 @@ def _store_views(out: Path, modality: str, digests: Sequence[str]) -> None:
     rows = [
         replace(
             tables.record_row(
-                {"source": "toy", "batch": "2024", "digest": digest, "view": view,
+                {"source": "toy", "batch": "2024", "digest": digest, "key": "-", "view": view,
                  "recipe": json.dumps(recipe)},
                 digest,
             ),
@@ -218,7 +219,7 @@ def _store_views(out: Path, modality: str, digests: Sequence[str]) -> None:
         for view, recipe in enumerate(recipes[modality], start=1)
     ]  # fmt: skip
     stage = f"augment/{modality}"
-    tables.store(out, stage, _function(stage), augmented_schema(), rows, *CUT)
+    tables.table(out, stage, _function(stage), augmented_schema(), rows, *CUT).run()
 
 
 def _asset(one: Content) -> dict[str, Any]:
@@ -296,13 +297,13 @@ def _model(root: Path, name: str, rows: Sequence[dict[str, Any]]) -> None:
                 lines = [f"{step}\t{start + slope * step - away:.4f}" for step in range(12)]
                 path.write_text("\n".join([f"step\t{path.stem}", *lines]) + "\n")
 
-    artifact.build(root / "models" / name, _function("train"), {}, trained)
-    artifact.build(
+    artifact.Plan(root / "models" / name, _function("train"), {}, trained).run()
+    artifact.Plan(
         root / "evaluation" / name,
         _function("evaluate"),
         {},
         lambda folder: _evaluated(folder, name, seen, rows, classes),
-    )
+    ).run()
 
 
 def _evaluated(

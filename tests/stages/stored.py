@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,8 +16,8 @@ from pipeline.digest import digest_bytes, digest_json
 from pipeline.execution.local import Serial
 from pipeline.fingerprint import Fingerprint, fingerprint
 from pipeline.models.options import EvaluationOptions, ModelOptions
-from pipeline.part import Compute, Part, Row
-from pipeline.records import Reject, curated_schema
+from pipeline.part import Compute, Row, Work
+from pipeline.records import curated_schema
 from pipeline.store.join import Joined
 from pipeline.store.layout import features_table, write_features
 from tests.models.synthetic import SETS, joined
@@ -25,26 +26,28 @@ KINDS = {"category": "multiclass", "language": "multiclass"}
 
 
 @dataclass(frozen=True)
-class Stored:
+class Stored(Work):
     """A work whose rows bring their features along."""
 
     fingerprint: Fingerprint
     stage: str = "extract"
     cost_ms: float = 0.0
+    verb: str = "stored"
+
+    def read(self, rows: Sequence[Row]) -> list[np.ndarray]:
+        return [row.spec for row in rows]
 
     def open(self) -> Compute:
-        return self._compute
+        return lambda rows, values: values
 
-    def _compute(self, part: Part) -> tuple[pa.Table, list[Reject]]:
-        values = np.stack([row.spec for row in part.rows])
-        table = features_table(
-            [row.digest for row in part.rows],
-            [row.batch for row in part.rows],
-            [row.view for row in part.rows],
-            np.ones(len(values), np.int32),
-            values,
+    def table(self, rows: Sequence[Row], outcomes: Sequence[np.ndarray]) -> pa.Table:
+        return features_table(
+            [row.digest for row in rows],
+            [row.key for row in rows],
+            [row.view for row in rows],
+            np.ones(len(rows), np.int32),
+            np.stack(outcomes),
         )
-        return table, []
 
     def write(self, table: pa.Table, path: Path, metadata: dict[bytes, bytes]) -> None:
         write_features(table, path, metadata)
@@ -84,7 +87,7 @@ def store_curated(root: Path, world: Joined) -> None:
     print_ = fingerprint("curate", ["pipeline.digest"], {})
     rows = [tables.record_row(record, record["sample_id"]) for record in records]
     schema = curated_schema(SETS.values(), KINDS)  # type: ignore[arg-type]
-    tables.store(root / "curated", "curate", print_, schema, rows, 64, 2**20, 0.0)
+    tables.table(root / "curated", "curate", print_, schema, rows, 64, 2**20, 0.0).run()
 
 
 def store_features(root: Path, name: str, views: list[Joined]) -> None:
@@ -106,7 +109,7 @@ def store_features(root: Path, name: str, views: list[Joined]) -> None:
     ]  # fmt: skip
     work = Stored(fingerprint(f"extract/{name}", ["pipeline.digest"], {}))
     planned = parts.plan(work.fingerprint, rows, 64, 2**20)
-    parts.run(root / "features" / name, work, planned, lambda _: Serial(), 0.0)
+    parts.Plan(root / "features" / name, work, planned, lambda _: Serial(), 0.0).run()
 
 
 def params(models: dict[str, ModelOptions], **changed: Any) -> Any:

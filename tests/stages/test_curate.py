@@ -13,6 +13,7 @@ from pipeline.curation.options import Options
 from pipeline.digest import digest_bytes
 from pipeline.errors import PipelineError
 from pipeline.fingerprint import fingerprint
+from pipeline.params.sections import PartsOptions
 from pipeline.records import clean_schema, samples_schema
 from pipeline.stages import curate
 from tests.curation.builders import MODALITIES, TARGETS, sample
@@ -45,6 +46,7 @@ def write(root: Path, samples: list[dict[str, Any]], refused: set[str] = frozens
         own = [
             {
                 "digest": digest(name),
+                "key": "-",
                 "source": "s",
                 "batch": "b",
                 "content": f"content of {name}",
@@ -60,7 +62,7 @@ def write(root: Path, samples: list[dict[str, Any]], refused: set[str] = frozens
 
 def store(out: Path, schema: pa.Schema, rows: list[Any]) -> None:
     about = fingerprint("test", ["pipeline.part"], {"columns": schema.names})
-    tables.store(out, "test", about, schema, rows, 8, 2**20, 1.0)
+    tables.table(out, "test", about, schema, rows, 8, 2**20, 1.0).run()
 
 
 def params(**changed: Any) -> Any:
@@ -68,7 +70,7 @@ def params(**changed: Any) -> Any:
         modalities=MODALITIES,
         targets=TARGETS,
         seed=0,
-        parts=SimpleNamespace(mean_rows=8, max_bytes=2**20),
+        parts=PartsOptions(mean_rows=8, max_bytes=2**20),
         curate=Options(**{**OPTIONS, **changed}),
     )
 
@@ -91,7 +93,7 @@ def contents(root: Path) -> dict[str, bytes]:
 def test_it_writes_components_splits_rejects_and_a_summary(inside: Path) -> None:
     rows = [*subjects(), sample("lost", image="gone"), sample("rare", text="t", category="x")]
     write(inside, rows, refused={"gone"})
-    summary = curate.run(params(), root=inside)
+    summary = curate.plan(params(), root=inside).run()
     assert (summary.rows, summary.reasons) == (81, {"no_modality_left": 1})
     curated = manifest.read(inside / "curated").to_pylist()
     assert {row["split"] for row in curated} == {"train", "validation", "test"}
@@ -104,7 +106,7 @@ def test_it_writes_components_splits_rejects_and_a_summary(inside: Path) -> None
 
 def test_near_pictures_make_one_component(inside: Path) -> None:
     write(inside, [*subjects(), sample("a", image="cat"), sample("b", image="cat+")])
-    curate.run(params(), root=inside)
+    curate.plan(params(), root=inside).run()
     rows = {row["sample_id"]: row for row in manifest.read(inside / "curated").to_pylist()}
     assert rows["a"]["component"] == rows["b"]["component"]
     assert rows["a"]["split"] == rows["b"]["split"]
@@ -115,17 +117,17 @@ def test_the_outputs_know_no_history_and_the_moves_are_counted(inside: Path) -> 
     first, then, fresh = subjects(), subjects(), inside / "fresh"
     then += [sample(f"tie {n}", f"t{n}", audio=f"a{n} da") for n in range(40)]
     write(inside, first)
-    assert curate.run(params(), root=inside).moved == {}
+    assert curate.plan(params(), root=inside).run().moved == {}
     before = splits(inside)
     write(inside, then)
-    moved = curate.run(params(), root=inside).moved
+    moved = curate.plan(params(), root=inside).run().moved
     after = splits(inside)
     expected = [f"{before[name]}→{after[name]}" for name in before if before[name] != after[name]]
     assert expected
     assert moved == {step: expected.count(step) for step in sorted(set(expected))}
 
     write(fresh, then)
-    assert curate.run(params(), root=fresh).moved == {}
+    assert curate.plan(params(), root=fresh).run().moved == {}
     assert contents(inside) == contents(fresh)
 
 
@@ -138,39 +140,39 @@ def test_a_second_run_computes_nothing_and_neither_do_options_that_change_no_row
     inside: Path,
 ) -> None:
     write(inside, subjects())
-    curate.run(params(), root=inside)
+    curate.plan(params(), root=inside).run()
     before = contents(inside)
-    assert curate.run(params(), root=inside).computed == 0
-    summary = curate.run(params(max_component_share=0.5, reject_limit=0.1), root=inside)
+    assert curate.plan(params(), root=inside).run().computed == 0
+    summary = curate.plan(params(max_component_share=0.5, reject_limit=0.1), root=inside).run()
     assert summary.computed == 0
     assert contents(inside) == before
 
 
 def test_a_few_more_samples_rewrite_a_few_parts(inside: Path) -> None:
     write(inside, subjects())
-    curate.run(params(), root=inside)
+    curate.plan(params(), root=inside).run()
     write(inside, [*subjects(), sample("new", text="t")])
-    summary = curate.run(params(), root=inside)
+    summary = curate.plan(params(), root=inside).run()
     assert summary.computed == 1
     assert summary.reused > 4
 
 
 def test_a_damaged_previous_output_is_mended(inside: Path) -> None:
     write(inside, subjects())
-    curate.run(params(), root=inside)
+    curate.plan(params(), root=inside).run()
     before = contents(inside)
     next((inside / "curated").glob("*.parquet")).unlink()
-    assert curate.run(params(), root=inside).moved == {}
+    assert curate.plan(params(), root=inside).run().moved == {}
     assert contents(inside) == before
 
 
 def test_a_giant_component_fails_and_leaves_the_previous_outputs(inside: Path) -> None:
     write(inside, subjects())
-    curate.run(params(max_component_share=0.3), root=inside)
+    curate.plan(params(max_component_share=0.3), root=inside).run()
     before = contents(inside)
     write(inside, [{**row, "text": "hello"} for row in subjects()])
     with pytest.raises(PipelineError, match=rf"text:{digest('hello')} joins 40 groups"):
-        curate.run(params(max_component_share=0.3), root=inside)
+        curate.plan(params(max_component_share=0.3), root=inside).run()
     assert contents(inside) == before
 
 
@@ -178,28 +180,28 @@ def test_a_leak_fails_and_leaves_the_previous_outputs(
     inside: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(inside, subjects())
-    curate.run(params(), root=inside)
+    curate.plan(params(), root=inside).run()
     before = contents(inside)
     write(inside, [*subjects(), *(sample(f"{n}", audio="a1 da") for n in range(9))])
     monkeypatch.setattr("pipeline.curation.curate.ties", lambda *_: [])
     with pytest.raises(PipelineError, match=r"leak gate found .* same audio"):
-        curate.run(params(), root=inside)
+        curate.plan(params(), root=inside).run()
     assert contents(inside) == before
 
 
 def test_near_needs_a_perceptual_hash(inside: Path) -> None:
     write(inside, subjects())
     with pytest.raises(PipelineError, match="audio cannot join on near"):
-        curate.run(params(join_on={"audio": "near"}), root=inside)
+        curate.plan(params(join_on={"audio": "near"}), root=inside).run()
 
 
 def test_no_samples(inside: Path) -> None:
     write(inside, [])
     with pytest.raises(PipelineError, match="holds no samples"):
-        curate.run(params(), root=inside)
+        curate.plan(params(), root=inside).run()
 
 
 def test_a_modality_of_which_nothing_is_left_is_empty(inside: Path) -> None:
     rows = [*subjects(), sample("a", text="t")]
     write(inside, rows, refused={"t"})
-    assert curate.run(params(), root=inside).reasons == {"no_modality_left": 1}
+    assert curate.plan(params(), root=inside).run().reasons == {"no_modality_left": 1}

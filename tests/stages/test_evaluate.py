@@ -10,7 +10,7 @@ from pipeline.digest import digest_file
 from pipeline.errors import PipelineError
 from pipeline.models.options import EvaluationOptions
 from pipeline.stages import train
-from pipeline.stages.evaluate import run
+from pipeline.stages.evaluate import plan
 from tests.models.synthetic import options
 from tests.stages.stored import params, store_world
 
@@ -22,12 +22,12 @@ MODELS = {"m": options(epochs=2)}
 @pytest.fixture
 def world(inside):
     world = store_world(ROOT)
-    train.run(params(MODELS), "m")
+    train.plan(params(MODELS), "m").run()
     return world
 
 
 def test_it_measures_the_held_out_splits(world):
-    summary = run(params(MODELS), "m")
+    summary = plan(params(MODELS), "m").run()
     assert (summary.computed, summary.rejected) == (1, 0)
     assert summary.rows == (world.split != "train").sum()
     metrics = json.loads((OUT / "metrics.json").read_text())
@@ -36,7 +36,7 @@ def test_it_measures_the_held_out_splits(world):
 
 
 def test_groups_are_cut_by_targets_and_attributes(world):
-    run(params(MODELS), "m")
+    plan(params(MODELS), "m").run()
     with (OUT / "groups.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert {(row["attribute"], row["value"]) for row in rows} == {
@@ -51,26 +51,26 @@ def test_groups_are_cut_by_targets_and_attributes(world):
 def test_an_unknown_group_is_said(world):
     wrong = EvaluationOptions(group_by=("mood",))
     with pytest.raises(PipelineError, match="unknown target or attribute 'mood'; there are: cat"):
-        run(params(MODELS, evaluate=wrong), "m")
+        plan(params(MODELS, evaluate=wrong), "m").run()
 
 
 def test_the_same_again_computes_nothing_and_anew_gives_the_same_bytes(world):
-    run(params(MODELS), "m")
+    plan(params(MODELS), "m").run()
     before = {path.name: digest_file(path) for path in OUT.iterdir()}
-    assert run(params(MODELS), "m").computed == 0
+    assert plan(params(MODELS), "m").run().computed == 0
     (OUT / "metrics.json").unlink()
-    assert run(params(MODELS), "m").computed == 1
+    assert plan(params(MODELS), "m").run().computed == 1
     assert {path.name: digest_file(path) for path in OUT.iterdir()} == before
 
 
 def test_another_model_is_measured_anew(world):
-    run(params(MODELS), "m")
+    plan(params(MODELS), "m").run()
     other = {"m": options(epochs=1)}
-    train.run(params(other), "m")
-    assert run(params(other), "m").computed == 1
+    train.plan(params(other), "m").run()
+    assert plan(params(other), "m").run().computed == 1
 
 
 def test_a_model_must_be_trained_first(inside):
     store_world(ROOT)
     with pytest.raises(PipelineError, match="models/m is not finished"):
-        run(params(MODELS), "m")
+        plan(params(MODELS), "m").run()

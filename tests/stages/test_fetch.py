@@ -89,7 +89,7 @@ def run(asked: FetchOptions) -> Summary:
     params = recipe(
         sources={"stamps": {"kind": "stamps"}}, fetch={"stamps": asked.model_dump(mode="json")}
     )
-    return fetch.run(params, "stamps", ROOT)
+    return fetch.plan(params, "stamps", ROOT).run()
 
 
 def fetched(folder: Path = BATCH) -> dict[str, bytes]:

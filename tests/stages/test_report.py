@@ -49,13 +49,13 @@ def root(inside: Path) -> Path:
 
 
 def test_the_page_is_made_once(root: Path) -> None:
-    first = report.run(params(), root=root)
+    first = report.plan(params(), root=root).run()
     assert (first.computed, first.reused) == (1, 0)
     made = (root / "reports/index.html").read_bytes()
-    second = report.run(params(), root=root)
+    second = report.plan(params(), root=root).run()
     assert (second.computed, second.reused) == (0, 1)
     (root / "reports/index.html").unlink()
-    assert report.run(params(), root=root).computed == 1
+    assert report.plan(params(), root=root).run().computed == 1
     assert (root / "reports/index.html").read_bytes() == made
 
 
@@ -90,11 +90,11 @@ def change_template(root: Path, patch: pytest.MonkeyPatch) -> Params:
 def test_the_page_is_made_again_when_something_changes(
     root: Path, monkeypatch: pytest.MonkeyPatch, change: Callable[..., Params]
 ) -> None:
-    report.run(params(), root=root)
-    assert report.run(change(root, monkeypatch), root=root).computed == 1
+    report.plan(params(), root=root).run()
+    assert report.plan(change(root, monkeypatch), root=root).run().computed == 1
 
 
 def test_where_work_runs_makes_no_difference(root: Path) -> None:
-    report.run(params(), root=root)
+    report.plan(params(), root=root).run()
     elsewhere = params(execution={"executor": "serial", "workers": 7})
-    assert report.run(elsewhere, root=root).computed == 0
+    assert report.plan(elsewhere, root=root).run().computed == 0

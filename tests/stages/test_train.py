@@ -8,7 +8,7 @@ import pytest
 from pipeline import artifact
 from pipeline.digest import digest_file
 from pipeline.errors import PipelineError
-from pipeline.stages.train import run
+from pipeline.stages.train import plan
 from tests.models.synthetic import joined, options
 from tests.stages.stored import KINDS, params, store_curated, store_features, store_world
 
@@ -27,7 +27,7 @@ def files(out: Path = OUT) -> dict[str, str]:
 
 
 def test_a_model_has_its_files(world):
-    summary = run(params({"m": CHOSEN}), "m")
+    summary = plan(params({"m": CHOSEN}), "m").run()
     assert (summary.computed, summary.rejected) == (1, 0)
     assert summary.rows == (world.split != "test").sum()
     assert {"manifest.json", "model.json", "model.safetensors"} <= set(files())
@@ -46,7 +46,7 @@ def test_a_model_has_its_files(world):
 
 
 def test_curves_have_a_line_an_epoch(world):
-    run(params({"m": CHOSEN}), "m")
+    plan(params({"m": CHOSEN}), "m").run()
     lines = (OUT / "curves/plots/metrics/train/category/loss.tsv").read_text().splitlines()
     assert lines[0] == "step\tloss"
     assert [line.split("\t")[0] for line in lines[1:]] == ["0", "1"]
@@ -57,53 +57,53 @@ def test_nothing_is_written_elsewhere(world, monkeypatch):
     import subprocess
 
     subprocess.run(["git", "init", "-q", "."], check=True)
-    run(params({"m": CHOSEN}), "m")
+    plan(params({"m": CHOSEN}), "m").run()
     assert {path.name for path in Path().iterdir()} == {".git", ".pipeline", "data"}
     assert {path.name for path in (ROOT).iterdir()} == {"curated", "features", "models"}
 
 
 def test_the_same_again_computes_nothing_and_anew_gives_the_same_bytes(world):
-    run(params({"m": CHOSEN}), "m")
+    plan(params({"m": CHOSEN}), "m").run()
     before = files()
-    again = run(params({"m": CHOSEN}), "m")
+    again = plan(params({"m": CHOSEN}), "m").run()
     assert (again.computed, again.reused) == (0, 1)
     (OUT / "model.safetensors").unlink()
-    assert run(params({"m": CHOSEN}), "m").computed == 1
+    assert plan(params({"m": CHOSEN}), "m").run().computed == 1
     assert files() == before
 
 
 def test_only_what_it_uses_counts(world):
     chosen = {"m": options(features=["pixels", "words"], epochs=1)}
-    run(params(chosen), "m")
+    plan(params(chosen), "m").run()
     store_features(ROOT, "spectrum", [joined(noise=0.5)])
-    assert run(params(chosen), "m").computed == 0
-    assert run(params(chosen, targets={**KINDS, "mood": "regression"}), "m").computed == 0
+    assert plan(params(chosen), "m").run().computed == 0
+    assert plan(params(chosen, targets={**KINDS, "mood": "regression"}), "m").run().computed == 0
     store_features(ROOT, "words", [joined(noise=0.5)])
-    assert run(params(chosen), "m").computed == 1
-    assert run(params(chosen, seed=8), "m").computed == 1
+    assert plan(params(chosen), "m").run().computed == 1
+    assert plan(params(chosen, seed=8), "m").run().computed == 1
     changed = {"m": options(features=["pixels", "words"], epochs=2)}
-    assert run(params(changed, seed=8), "m").computed == 1
+    assert plan(params(changed, seed=8), "m").run().computed == 1
 
 
 def test_a_fusions_own_code_counts(world):
     chosen = options(features=["pixels", "words"], epochs=1, fusion="gated")
-    run(params({"m": chosen}), "m")
+    plan(params({"m": chosen}), "m").run()
     code = artifact.read_manifest(OUT)["function"]["code"]
-    run(params({"m": options(features=["pixels", "words"], epochs=1, fusion="late")}), "m")
+    plan(params({"m": options(features=["pixels", "words"], epochs=1, fusion="late")}), "m").run()
     assert artifact.read_manifest(OUT)["function"]["code"] != code
 
 
 def test_views_reach_training(inside):
     store_world(ROOT, views=1)
-    run(params({"m": options(epochs=2), "n": options(epochs=2, views=1)}), "m")
-    run(params({"m": options(epochs=2), "n": options(epochs=2, views=1)}), "n")
+    plan(params({"m": options(epochs=2), "n": options(epochs=2, views=1)}), "m").run()
+    plan(params({"m": options(epochs=2), "n": options(epochs=2, views=1)}), "n").run()
     other = files(ROOT / "models" / "n")
     assert files()["model.safetensors"] != other["model.safetensors"]
 
 
 def test_samples_that_a_model_cannot_see_are_counted(world):
     chosen = {"m": options(features=["pixels"], fusion="none", epochs=1)}
-    summary = run(params(chosen), "m")
+    summary = plan(params(chosen), "m").run()
     lacking = (~world.present["pixels"] & (world.split != "test")).sum()
     assert summary.rejected == lacking > 0
     assert summary.rows + summary.rejected == (world.split != "test").sum()
@@ -112,7 +112,7 @@ def test_samples_that_a_model_cannot_see_are_counted(world):
 
 def test_a_target_that_no_head_is_for_is_said(world):
     with pytest.raises(PipelineError, match=r"models\.m\.tasks\.category.*regression"):
-        run(params({"m": CHOSEN}, targets={**KINDS, "category": "regression"}), "m")
+        plan(params({"m": CHOSEN}, targets={**KINDS, "category": "regression"}), "m").run()
 
 
 def test_a_target_that_no_sample_has_is_said(inside):
@@ -122,4 +122,4 @@ def test_a_target_that_no_sample_has_is_said(inside):
     for name in ("pixels", "spectrum", "words"):
         store_features(ROOT, name, [world])
     with pytest.raises(PipelineError, match="no sample has the target 'category'"):
-        run(params({"m": CHOSEN}), "m")
+        plan(params({"m": CHOSEN}), "m").run()

@@ -28,7 +28,7 @@ def put_features(folder: Path, values: dict[tuple[str, int], list[float]]) -> No
         for (name, view), value in values.items()
     ]
     planned = parts.plan(function(), rows, 2, 1 << 20)
-    parts.run(folder, Stored(function()), planned, lambda _: Serial(), 0.0)
+    parts.Plan(folder, Stored(function()), planned, lambda _: Serial(), 0.0).run()
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def root(inside: Path) -> Path:
         for name, picture, sound, split in samples
     ]
     schema = curated_schema(("image", "audio"), TARGETS)  # type: ignore[arg-type]
-    tables.store(inside / "curated", "curate", function(), schema, rows, 2, 1 << 20, 0.0)
+    tables.table(inside / "curated", "curate", function(), schema, rows, 2, 1 << 20, 0.0).run()
     pictures = {("p1", 0): [1.0, 2.0], ("p2", 0): [3.0, 4.0], ("p1", 1): [5.0, 6.0]}
     put_features(inside / "features" / "look", pictures)
     put_features(inside / "features" / "sound", {("a1", 0): [7.0], ("b9", 0): [8.0]})

@@ -34,7 +34,7 @@ def test_values_come_back_in_their_shape(tmp_path: Path, n: int, shape: tuple[in
     assert read.dtype == np.float32
     assert read.shape == (n, *shape)
     assert np.array_equal(read, values)
-    assert table.column_names == ["digest", "batch", "view", "length"]
+    assert table.column_names == ["digest", "key", "view", "length"]
 
 
 def test_values_end_each_chunk_as_they_are_in_memory(tmp_path: Path) -> None:

@@ -5,15 +5,17 @@ from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.digest import digest_bytes
 from pipeline.errors import PipelineError, Rejected
+from pipeline.job import Job, do
 from pipeline.modalities.text import augment, content
 from pipeline.options import Options
-from pipeline.part import Part, Row, write_table
+from pipeline.part import Part, Row, read_footer, write_table
 from pipeline.records import clean_schema
 from pipeline.store.layout import vectors
 from pipeline.work import extract
@@ -64,7 +66,7 @@ def run(folder: Path, texts: list[str]) -> tuple[dict[str, float], dict[str, str
     for digest, text in digests.items():
         data, shape = content.pack(text)
         records.append(
-            {"digest": digest, "batch": "b", "content": digest, "shape": list(shape), "data": data}
+            {"digest": digest, "key": "k", "content": digest, "shape": list(shape), "data": data}
         )
     clean = pa.Table.from_pylist(records, schema=clean_schema(pa.schema([])))
     write_table(clean, folder / "part.parquet", {})
@@ -72,11 +74,13 @@ def run(folder: Path, texts: list[str]) -> tuple[dict[str, float], dict[str, str
         Row(digest, digest, "s", "b", 4, 0, Recipe("part", "[]")) for digest in sorted(digests)
     )
     work = Extract("set", "length", Batched(), folder, function())
-    table, refused = work.open()(Part("key", "s", "b", 0, rows))
+    entry = do(work, work.open(), Job(Part("key", "s", "b", 0, rows)), folder / "out")
+    table = pq.read_table(folder / "out" / f"{entry.key}.parquet")
+    refused = read_footer(folder / "out" / f"{entry.key}.parquet")["rejects"]
     passed = dict(zip(table["digest"].to_pylist(), vectors(table)[:, 0].tolist(), strict=True))
     return (
         {digests[digest]: value for digest, value in passed.items()},
-        {digests[reject.digest]: reject.reason for reject in refused},
+        {digests[reject["digest"]]: reject["reason"] for reject in refused},
     )
 
 

@@ -1,0 +1,81 @@
+"""Bring back from DVC's cache what was made before.
+
+DVC keeps persisted outs out of its run cache, so going back to an earlier parameter would compute
+again. A local table says under which MD5, DVC's own name for it, the file of a key was made; if
+the cache still holds that file, it is copied back. The table is a convenience: it may be deleted.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping
+from contextlib import closing
+from functools import cached_property
+from pathlib import Path
+
+from pipeline.digest import digest_file
+from pipeline.part import replacing
+
+MEMORY = Path(".pipeline", "made.sqlite")
+TABLE = "CREATE TABLE IF NOT EXISTS made (key TEXT PRIMARY KEY, md5 TEXT) WITHOUT ROWID"
+REMEMBER = (
+    "INSERT INTO made VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET md5 = excluded.md5"
+    " WHERE md5 != excluded.md5"
+)
+
+
+class Cache:
+    """DVC's cache, asked for keys."""
+
+    def md5s(self, keys: Iterable[str]) -> dict[str, str]:
+        """Key → MD5 of the file that was made under it, for those that are known."""
+        if not MEMORY.is_file():
+            return {}
+        try:
+            with closing(sqlite3.connect(MEMORY, timeout=60)) as database:
+                database.execute(TABLE)
+                found = {}
+                for key in keys:
+                    row = database.execute("SELECT md5 FROM made WHERE key = ?", [key]).fetchone()
+                    if row:
+                        found[key] = str(row[0])
+                return found
+        except sqlite3.DatabaseError:  # damaged; it is only a convenience
+            MEMORY.unlink(missing_ok=True)
+            return {}
+
+    def remember(self, made: Mapping[str, str]) -> None:
+        """Keep key → MD5."""
+        MEMORY.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with closing(sqlite3.connect(MEMORY, timeout=60)) as database, database:
+                database.execute(TABLE)
+                database.executemany(REMEMBER, sorted(made.items()))
+        except sqlite3.DatabaseError:
+            MEMORY.unlink(missing_ok=True)
+
+    def holds(self, md5: str) -> bool:
+        return self._folder is not None and self._path(md5).is_file()
+
+    def restore(self, md5: str, path: Path) -> bool:
+        """Put a file of the cache at `path`; False if the cache lacks it or holds it damaged."""
+        if not self.holds(md5):
+            return False
+        if digest_file(self._path(md5), "md5") != md5:
+            return False
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as temporary:
+            shutil.copyfile(self._path(md5), temporary)
+        return True
+
+    def _path(self, md5: str) -> Path:
+        return Path(self._folder or "") / "files" / "md5" / md5[:2] / md5[2:]
+
+    @cached_property
+    def _folder(self) -> Path | None:
+        command = [sys.executable, "-m", "dvc", "cache", "dir"]
+        asked = subprocess.run(command, capture_output=True, text=True, check=False)
+        return Path(asked.stdout.strip()) if asked.returncode == 0 else None

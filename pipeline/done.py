@@ -1,0 +1,66 @@
+"""Remember that a stage which is recomputed whole has nothing to do.
+
+Such a stage has no rows that could be reused one by one, so it is done if what it is made from has
+not changed since it last ran, and what it wrote still stands. The memory is local and may be
+deleted at any time: the stage then runs again and writes the same.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TypeVar
+
+from pipeline.digests import Digests, remembered
+from pipeline.part import replacing
+from pipeline.parts import Summary, digests_of
+
+S = TypeVar("S", bound=Summary)
+
+
+def unless_done(stage: str, key: str, outs: Sequence[Path], work: Callable[[], S]) -> S | Summary:
+    """Do the work, or find it done.
+
+    Parameters
+    ----------
+    key:
+        Digest of all that the stage is made from, its function included.
+    outs:
+        The files and directories that it writes.
+    """
+    memory = Path(".pipeline", "done", f"{stage}.json")
+    with remembered(digests_of(Path(stage)), "md5") as digests:
+        try:
+            before = json.loads(memory.read_text())
+            same = before["key"] == key and before["outs"] == _md5s(outs, digests)
+            found = Summary(**before["summary"]) if same else None
+        except (OSError, ValueError, TypeError, KeyError):
+            found = None
+        if found is not None:
+            return found
+        summary = work()
+        told = Summary(
+            planned=summary.planned,
+            reused=summary.planned,
+            rows=summary.rows,
+            rejected=summary.rejected,
+            reasons=summary.reasons,
+            verb=summary.verb,
+        )
+        memory.parent.mkdir(parents=True, exist_ok=True)
+        record = {"key": key, "outs": _md5s(outs, digests), "summary": asdict(told)}
+        with replacing(memory) as temporary:
+            temporary.write_text(json.dumps(record))
+        return summary
+
+
+def _md5s(outs: Sequence[Path], digests: Digests) -> dict[str, str]:
+    files = [
+        path
+        for out in outs
+        for path in ([out] if out.is_file() else sorted(out.rglob("*")))
+        if path.is_file()
+    ]
+    return {path.as_posix(): digests.file(path) for path in files}
