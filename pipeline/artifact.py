@@ -10,6 +10,7 @@ import json
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -44,9 +45,13 @@ class Plan:
     make: Callable[[Path], None]
     count: Callable[[], Summary] = Summary
 
-    @property
+    @cached_property
     def key(self) -> str:
         return digest_json([self.fingerprint.digest, dict(self.inputs)])
+
+    @property
+    def outs(self) -> list[Path]:
+        return [self.out]
 
     def run(self) -> Summary:
         """Bring the directory to what `make` makes of the inputs."""

@@ -1,8 +1,8 @@
-"""Remember that a stage which is recomputed whole has nothing to do.
+"""Remember that a stage has nothing to do.
 
-Such a stage has no rows that could be reused one by one, so it is done if what it is made from has
-not changed since it last ran, and what it wrote still stands. The memory is local and may be
-deleted at any time: the stage then runs again and writes the same.
+A stage is done if what it is made from has not changed since it last ran, and what it wrote still
+stands. To find this by the rows costs reading them; here it costs a few digests. The memory is
+local and may be deleted at any time: the stage then runs again and finds or writes the same.
 """
 
 from __future__ import annotations
@@ -26,11 +26,13 @@ def unless_done(stage: str, key: str, outs: Sequence[Path], work: Callable[[], S
     Parameters
     ----------
     key:
-        Digest of all that the stage is made from, its function included.
+        Digest of all that the stage is made from, its function included; empty if it has none.
     outs:
         The files and directories that it writes.
     """
-    memory = Path(".pipeline", "done", f"{stage}.json")
+    if not key:
+        return work()
+    memory = Path(".pipeline", "done", f"{stage.replace('/', '@')}.json")
     with remembered(digests_of(Path(stage)), "md5") as digests:
         try:
             before = json.loads(memory.read_text())
@@ -47,7 +49,6 @@ def unless_done(stage: str, key: str, outs: Sequence[Path], work: Callable[[], S
             rows=summary.rows,
             rejected=summary.rejected,
             reasons=summary.reasons,
-            verb=summary.verb,
         )
         memory.parent.mkdir(parents=True, exist_ok=True)
         record = {"key": key, "outs": _md5s(outs, digests), "summary": asdict(told)}

@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import groupby
 from pathlib import Path
 
@@ -61,6 +62,13 @@ class Plan:
     ----------
     out:
         The stage's output directory.
+    rows:
+        Reads the rows; called only if something changed.
+    reads:
+        The finished stages that the rows are read from, and a digest of whatever else they are
+        made from.
+    cut:
+        How rows are cut into parts: mean number of rows, and most bytes.
     executor:
         Gives the executor for work of about so many CPU-seconds; not asked where nothing is to be
         computed.
@@ -70,9 +78,25 @@ class Plan:
 
     out: Path
     work: Work
-    parts: Sequence[Part]
+    rows: Callable[[], Iterable[Row]]
+    reads: Callable[[], Sequence[str]]
+    cut: tuple[int, int]
     executor: Callable[[float], Executor]
     reject_limit: float
+
+    @property
+    def outs(self) -> list[Path]:
+        return [self.out]
+
+    @cached_property
+    def key(self) -> str:
+        """Digest of all that the stage's output is made from."""
+        limits = [*self.cut, self.reject_limit]
+        return digest_json([self.work.fingerprint.digest, self.work.stage, limits, self.reads()])
+
+    @cached_property
+    def parts(self) -> list[Part]:
+        return plan(self.work.fingerprint, self.rows(), *self.cut)
 
     def run(self) -> Summary:
         return run(self)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Protocol
 
+from pipeline.done import unless_done
 from pipeline.errors import PipelineError, unknown
 from pipeline.execution.threads import ONE_THREAD
 from pipeline.params import Params, load
@@ -14,7 +16,17 @@ from pipeline.runs import recorded, summary_of
 
 
 class Planned(Protocol):
-    """What a stage is going to do."""
+    """What a stage is going to do.
+
+    `key` is the digest of all that `outs` are made from; the stage need not run if both are as
+    they were. An empty key says that the stage looks for itself.
+    """
+
+    @property
+    def key(self) -> str: ...
+
+    @property
+    def outs(self) -> list[Path]: ...
 
     def run(self) -> Summary: ...
 
@@ -38,7 +50,8 @@ def run_stage(name: str, item: str) -> str:
     stage = _find(params, name, item)
     label = f"{name}/{item}" if item else name
     with recorded(label) as record:
-        summary = stage(params, item).run()
+        planned = stage(params, item)
+        summary = unless_done(label, planned.key, planned.outs, planned.run)
         record.update(summary_of(summary))
     return f"{label}: {_line(summary)}"
 

@@ -94,6 +94,13 @@ def table(
     """A plan to bring `out` to exactly these rows."""
     from pipeline.execution.local import Serial
 
-    planned = parts.plan(fingerprint, rows, mean_rows, max_bytes)
-    work = TableWork(stage, fingerprint, schema)
-    return parts.Plan(out, work, planned, lambda _: Serial(), reject_limit)
+    held = list(rows)
+    return parts.Plan(
+        out,
+        TableWork(stage, fingerprint, schema),
+        lambda: held,
+        lambda: [row.key for row in held],
+        (mean_rows, max_bytes),
+        lambda _: Serial(),
+        reject_limit,
+    )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
-from pipeline import manifest, parts
+from pipeline import manifest
 from pipeline.execution.choose import chooser
 from pipeline.fingerprint import fingerprint
 from pipeline.params import Params
@@ -21,13 +22,20 @@ def plan(params: Params, modality: str, root: Path = Path("data")) -> Plan:
         ["pipeline.work.augment", f"pipeline.modalities.{modality}.augment"],
         {"seed": params.seed, **options.model_dump(mode="json", exclude={"views"})},
     )
-    rows = [
-        Row(digest, row_key(digest, view), entry.source, entry.batch, size=0, view=view)
-        for entry, table in manifest.read_each(root / "clean" / modality, ["digest"])
-        for digest in table["digest"].to_pylist()
-        for view in range(1, options.views + 1)
-    ]
-    planned = parts.plan(identity, rows, params.parts.mean_rows, params.parts.max_bytes)
-    work = Augment(modality, options, params.seed, identity)
-    executor = chooser(params.execution)
-    return Plan(root / "augmented" / modality, work, planned, executor, reject_limit=0.0)
+    clean = root / "clean" / modality
+
+    def rows() -> Iterator[Row]:
+        for entry, table in manifest.read_each(clean, ["digest"]):
+            for digest in table["digest"].to_pylist():
+                for view in range(1, options.views + 1):
+                    yield Row(digest, row_key(digest, view), entry.source, entry.batch, 0, view)
+
+    return Plan(
+        root / "augmented" / modality,
+        Augment(modality, options, params.seed, identity),
+        rows,
+        lambda: [str(options.views), manifest.manifest_digest(clean)],
+        (params.parts.mean_rows, params.parts.max_bytes),
+        chooser(params.execution),
+        reject_limit=0.0,
+    )

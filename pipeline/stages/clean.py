@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
-from pipeline import manifest, parts
+from pipeline import manifest
 from pipeline.execution.choose import chooser
 from pipeline.fingerprint import fingerprint
 from pipeline.params import Params
@@ -26,19 +27,26 @@ def plan(params: Params, modality: str, root: Path = Path("data")) -> Plan:
         options.model_dump(mode="json"),
     )
     work = Clean(modality, options, (root / "raw").absolute(), identity)
-    rows = [
-        Row(
-            digest=asset["digest"],
-            key=row_key(asset["digest"], asset["media_type"]),
-            source=entry.source,
-            batch=entry.batch,
-            size=asset["size"],
-            spec=Source(asset["locator"], asset["media_type"], asset["data"]),
-        )
-        for entry, table in manifest.read_each(root / "assets" / modality, COLUMNS)
-        for asset in table.to_pylist()
-    ]
-    planned = parts.plan(identity, rows, params.parts.mean_rows, params.parts.max_bytes)
-    executor = chooser(params.execution, foreign=True)
-    limit = params.clean[modality].reject_limit
-    return Plan(root / "clean" / modality, work, planned, executor, limit)
+    assets = root / "assets" / modality
+
+    def rows() -> Iterator[Row]:
+        for entry, table in manifest.read_each(assets, COLUMNS):
+            for asset in table.to_pylist():
+                yield Row(
+                    digest=asset["digest"],
+                    key=row_key(asset["digest"], asset["media_type"]),
+                    source=entry.source,
+                    batch=entry.batch,
+                    size=asset["size"],
+                    spec=Source(asset["locator"], asset["media_type"], asset["data"]),
+                )
+
+    return Plan(
+        root / "clean" / modality,
+        work,
+        rows,
+        lambda: [manifest.manifest_digest(assets)],
+        (params.parts.mean_rows, params.parts.max_bytes),
+        chooser(params.execution, foreign=True),
+        params.clean[modality].reject_limit,
+    )

@@ -9,6 +9,7 @@ import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,6 @@ from pipeline.curation import leaks
 from pipeline.curation.curate import curate
 from pipeline.curation.ties import Asset
 from pipeline.digest import digest_json
-from pipeline.done import unless_done
 from pipeline.errors import PipelineError
 from pipeline.fingerprint import fingerprint
 from pipeline.params import Params
@@ -46,7 +46,7 @@ class Plan:
     params: Params
     root: Path
 
-    def run(self) -> parts.Summary:
+    def run(self) -> Summary:
         """Join groups into components, split them, and prove that nothing leaks.
 
         Raises
@@ -56,29 +56,6 @@ class Plan:
             too large, given splits tear one apart, the leak gate finds a leak, or too many are
             refused.
         """
-        outs = [self.root / "curated", self.root / "curated.json"]
-        return unless_done("curate", self.key, outs, self._curate)
-
-    @property
-    def key(self) -> str:
-        """Digest of what is read and of what is done with it."""
-        params = self.params
-        function = fingerprint(
-            "curate",
-            ["pipeline.curation.curate", "pipeline.curation.leaks", __name__],
-            {
-                "options": params.curate.model_dump(mode="json"),
-                "modalities": list(params.modalities),
-                "targets": dict(params.targets),
-                "seed": params.seed,
-                "parts": params.parts.model_dump(mode="json"),
-            },
-        )
-        inputs = ["samples", *(f"clean/{name}" for name in params.modalities)]
-        read = [manifest.manifest_digest(self.root / name) for name in inputs]
-        return digest_json([function.digest, read])
-
-    def _curate(self) -> Summary:
         import pyarrow as pa
 
         params, root = self.params, self.root
@@ -124,6 +101,29 @@ class Plan:
             text = json.dumps(curation.summary, indent=1, sort_keys=True, ensure_ascii=False)
             temporary.write_text(text + "\n", encoding="utf-8")
         return Summary(**vars(summary), moved=moved)
+
+    @property
+    def outs(self) -> list[Path]:
+        return [self.root / "curated", self.root / "curated.json"]
+
+    @cached_property
+    def key(self) -> str:
+        """Digest of what is read and of what is done with it."""
+        params = self.params
+        function = fingerprint(
+            "curate",
+            ["pipeline.curation.curate", "pipeline.curation.leaks", __name__],
+            {
+                "options": params.curate.model_dump(mode="json"),
+                "modalities": list(params.modalities),
+                "targets": dict(params.targets),
+                "seed": params.seed,
+                "parts": params.parts.model_dump(mode="json"),
+            },
+        )
+        inputs = ["samples", *(f"clean/{name}" for name in params.modalities)]
+        read = [manifest.manifest_digest(self.root / name) for name in inputs]
+        return digest_json([function.digest, read])
 
 
 def plan(params: Params, item: str = "", root: Path = Path("data")) -> Plan:

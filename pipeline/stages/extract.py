@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pipeline import manifest, parts
+from pipeline import manifest
 from pipeline.execution.choose import chooser
 from pipeline.fingerprint import fingerprint
 from pipeline.options import Options
@@ -33,11 +33,17 @@ def plan(params: Params, name: str, root: Path = Path("data")) -> Plan:
         encoder.weights(feature.options),
     )
     clean = root / "clean" / feature.modality
-    work = Extract(name, feature.encoder, feature.options, clean.absolute(), identity)
-    rows = list(_rows(feature, root))
-    planned = parts.plan(identity, rows, params.parts.mean_rows, params.parts.max_bytes)
-    executor = chooser(params.execution, getattr(feature.options, "device", "cpu"), foreign=True)
-    return Plan(root / "features" / name, work, planned, executor, feature.reject_limit)
+    augmented = root / "augmented" / feature.modality
+    apply = fingerprint("apply", [f"pipeline.modalities.{feature.modality}.augment"], {}).digest
+    return Plan(
+        root / "features" / name,
+        Extract(name, feature.encoder, feature.options, clean.absolute(), identity),
+        lambda: _rows(feature, clean, augmented, apply),
+        lambda: [apply, *map(manifest.manifest_digest, (clean, augmented))],
+        (params.parts.mean_rows, params.parts.max_bytes),
+        chooser(params.execution, getattr(feature.options, "device", "cpu"), foreign=True),
+        feature.reject_limit,
+    )
 
 
 def _all(options: Options) -> dict[str, Any]:
@@ -45,28 +51,23 @@ def _all(options: Options) -> dict[str, Any]:
     return options.model_dump(mode="json")
 
 
-def _rows(feature: FeatureSet, root: Path) -> Iterator[Row]:
+def _rows(feature: FeatureSet, clean: Path, augmented: Path, apply: str) -> Iterator[Row]:
     """View 0 of every cleaned asset, then its augmented views.
 
     A row is known by the content that it encodes, so that cleaning anew what comes out the same
-    encodes nothing; an augmented one also by its recipe and the code that applies it.
+    encodes nothing; an augmented one also by its recipe and `apply`, the code that follows it.
     """
     size = 4 * math.prod(load("encoders", feature.encoder).shape(feature.options))
-    clean: dict[str, tuple[str, str]] = {}
-    for entry, table in manifest.read_each(
-        root / "clean" / feature.modality, ["digest", "content"]
-    ):
+    found: dict[str, tuple[str, str]] = {}
+    for entry, table in manifest.read_each(clean, ["digest", "content"]):
         for digest, content in zip(*table.to_pydict().values(), strict=True):
-            clean[digest] = (entry.key, content)
+            found[digest] = (entry.key, content)
             key = row_key(content)
             yield Row(digest, key, entry.source, entry.batch, size, 0, Recipe(entry.key, "[]"))
-    module = load(f"modalities/{feature.modality}", "augment")
-    code = fingerprint("apply", [module.__name__], {}).digest
-    augmented = root / "augmented" / feature.modality
     for entry, table in manifest.read_each(augmented, ["digest", "recipe"]):
         for digest, recipe in zip(*table.to_pydict().values(), strict=True):
-            part, content = clean[digest]
-            key = row_key(content, recipe, code)
+            part, content = found[digest]
+            key = row_key(content, recipe, apply)
             yield Row(
                 digest, key, entry.source, entry.batch, size, entry.view, Recipe(part, recipe)
             )

@@ -19,6 +19,13 @@ class Plan:
     kind: str
     options: Options
 
+    # What is there is compared with the digest that is asked for, each time.
+    key = ""
+
+    @property
+    def outs(self) -> list[Path]:
+        return [self.folder]
+
     def run(self) -> Summary:
         """Fetch, or leave what is there complete as it is.
 
