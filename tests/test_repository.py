@@ -29,6 +29,8 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "progress",
         "digests",
         "listing",
+        "raw",
+        "folders",
         "media_types",
         "rows",
         "deb",

@@ -10,6 +10,7 @@ from pipeline.fingerprint import fingerprint
 from pipeline.params import Params
 from pipeline.part import Row
 from pipeline.parts import Summary
+from pipeline.raw import Raw
 from pipeline.registry import load
 from pipeline.work.clean import Clean, Source
 
@@ -25,7 +26,7 @@ def run(params: Params, modality: str, root: Path = Path("data")) -> Summary:
         ["pipeline.work.clean", module.__name__, f"pipeline.modalities.{modality}.content"],
         options.model_dump(mode="json"),
     )
-    work = Clean(modality, options, (root / "raw").absolute(), identity)
+    work = Clean(modality, options, Raw((root / "raw").absolute(), params.roots), identity)
     rows = [
         Row(
             digest=asset["digest"],

@@ -14,6 +14,7 @@ from pipeline.fingerprint import fingerprint
 from pipeline.params import Params
 from pipeline.part import replacing
 from pipeline.parts import Summary, check_limit, locked
+from pipeline.raw import Raw
 from pipeline.records import assets_schema, samples_schema
 from pipeline.tables import record_row, reject_row, store
 
@@ -22,7 +23,8 @@ WRITERS = ("pipeline.part", "pipeline.records")
 
 
 def run(params: Params, item: str = "", root: Path = Path("data")) -> Summary:
-    """Bring <root>/samples and <root>/assets/<modality> to what lies in <root>/raw.
+    """Bring <root>/samples and <root>/assets/<modality> to what lies in <root>/raw,
+    and where sources have a root of their own, there.
 
     <root>/ingest.json says what was found, batch by batch: see `pipeline.catalogue.Batch`. The
     refused, of whatever kind, stand in the parts of samples and count as rejected there.
@@ -35,8 +37,9 @@ def run(params: Params, item: str = "", root: Path = Path("data")) -> Summary:
     """
     sources = {name: (source.kind, source.options) for name, source in params.sources.items()}
     modalities, targets = params.modalities, params.targets
+    raw = Raw(root / "raw", params.roots)
     with remembered() as digests:
-        batches = list(catalogue(root / "raw", sources, modalities, targets, digests))
+        batches = list(catalogue(raw, sources, modalities, targets, digests))
     _check(batches, params.ingest.reject_limit)
 
     rows = [

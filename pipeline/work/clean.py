@@ -8,8 +8,9 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from pipeline.digest import digest_bytes
-from pipeline.errors import PipelineError, Rejected, raise_trouble
+from pipeline.errors import Rejected, raise_trouble
 from pipeline.part import Compute, Part, Row, refuse, write_table
+from pipeline.raw import Raw
 from pipeline.records import Reject, clean_schema
 from pipeline.registry import load
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Source:
-    """Where an asset's bytes are: in `data`, or in the file `locator` below the raw root."""
+    """Where an asset's bytes are: in `data`, or in the file that `locator` names."""
 
     locator: str
     media_type: str
@@ -31,11 +32,11 @@ class Source:
 
 @dataclass(frozen=True)
 class Clean:
-    """Cleans the assets of one modality; `raw` is the raw root, which no key sees."""
+    """Cleans the assets of one modality; `raw` says where they lie, which no key sees."""
 
     modality: str
     options: Options
-    raw: Path
+    raw: Raw
     fingerprint: Fingerprint
 
     @property
@@ -93,18 +94,7 @@ class Clean:
     def _bytes(self, row: Row) -> bytes:
         if row.spec.data is not None:
             return bytes(row.spec.data)
-        try:
-            data: bytes = (self.raw / row.spec.locator).read_bytes()
-        except OSError as error:
-            raise PipelineError(
-                f"{self.stage}: cannot read {row.spec.locator} ({error.strerror}); it was there "
-                f"at ingest: run `dvc repro` again"
-            ) from None
-        if digest_bytes(data) != row.digest:
-            raise PipelineError(
-                f"{self.stage}: {row.spec.locator} changed since ingest; run `dvc repro` again"
-            )
-        return data
+        return self.raw.read(row.source, row.spec.locator, row.digest)
 
 
 def measurements_schema(module: ModuleType) -> pa.Schema:

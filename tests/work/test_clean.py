@@ -8,6 +8,7 @@ from pipeline.digest import digest_bytes
 from pipeline.errors import PipelineError
 from pipeline.modalities.text import clean
 from pipeline.part import Part, Row
+from pipeline.raw import Raw
 from pipeline.work.clean import Clean, Source
 from tests.toy import function
 
@@ -19,7 +20,7 @@ def row(data: bytes, locator: str = "", inline: bool = True) -> Row:
 
 
 def run(raw: Path, *rows: Row):  # type: ignore[no-untyped-def]
-    work = Clean("text", clean.Options(), raw, function())
+    work = Clean("text", clean.Options(), Raw(raw, {}), function())
     return work.open()(Part("key", "s", "b", 0, rows))
 
 
