@@ -18,9 +18,10 @@ from pipeline.cached import Cache
 from pipeline.digest import digest_file, digest_json
 from pipeline.errors import PipelineError
 from pipeline.fingerprint import Fingerprint
+from pipeline.lock import locked, named
 from pipeline.manifest import MANIFEST
 from pipeline.part import replacing
-from pipeline.parts import Summary, locked
+from pipeline.parts import Summary
 from pipeline.records import SCHEMA_VERSION
 
 
@@ -133,7 +134,7 @@ def _install(scratch: Path, out: Path) -> None:
 
 
 def _scratch(out: Path) -> Path:
-    return Path(".pipeline", "tmp", out.as_posix().strip("/").replace("/", "-"))
+    return Path(".pipeline", "tmp", named(out))
 
 
 def _remove_all_but(out: Path, files: set[str]) -> None:

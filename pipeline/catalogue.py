@@ -7,15 +7,16 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Any
 
 from pipeline.digest import digest_bytes
 from pipeline.digests import Digests
-from pipeline.errors import PipelineError, Rejected
-from pipeline.listing import Listing, absent, listing
-from pipeline.media_types import HEAD_BYTES, by_content
+from pipeline.errors import Rejected
+from pipeline.folders import Facts, Folder, batches
+from pipeline.listing import Listing, absent
 from pipeline.options import Options
+from pipeline.raw import Raw
 from pipeline.records import Inline, Refusal, Reject, Sample, Scan, TargetKind
 from pipeline.registry import load
 
@@ -54,7 +55,7 @@ class Batch:
 
 
 def catalogue(
-    raw: Path,
+    raw: Raw,
     sources: Mapping[str, tuple[str, Options]],
     modalities: Sequence[str],
     targets: Mapping[str, TargetKind],
@@ -65,7 +66,7 @@ def catalogue(
     Parameters
     ----------
     raw:
-        The raw root; batches are the folders <raw>/<source>/<batch>/.
+        Where the batches of the sources lie.
     sources:
         Name → (kind, options).
     modalities, targets:
@@ -79,8 +80,9 @@ def catalogue(
     """
     for source, (kind, options) in sorted(sources.items()):
         scan = load("sources", kind).scan
-        for folder in batch_folders(raw / source):
-            yield _batch(folder, scan(folder, options), modalities, targets, digests)
+        for name, folder in batches(raw, source).items():
+            scanned = scan(folder, options)
+            yield _batch(raw, source, name, folder, scanned, modalities, targets, digests)
 
 
 def first_of_each(batches: Iterable[Batch], modality: str) -> list[Record]:
@@ -92,27 +94,17 @@ def first_of_each(batches: Iterable[Batch], modality: str) -> list[Record]:
     return list(chosen.values())
 
 
-def batch_folders(folder: Path) -> list[Path]:
-    """The batches of a source, by name; hidden folders, and files beside them, are none."""
-    inside = folder.iterdir() if folder.is_dir() else ()
-    found = sorted(path for path in inside if path.is_dir() and not path.name.startswith("."))
-    if not found:
-        raise PipelineError(
-            f"the source '{folder.name}' has no batch: put one at {folder}/<batch>/, or run its "
-            f"fetch stage. The names of sources stand under `sources` in params.yaml."
-        )
-    return found
-
-
 def _batch(
-    folder: Path,
+    raw: Raw,
+    source: str,
+    name: str,
+    folder: Folder,
     scan: Scan,
     modalities: Sequence[str],
     targets: Mapping[str, TargetKind],
     digests: Digests,
 ) -> Batch:
-    source, name = folder.parent.name, folder.name
-    there = listing(folder)
+    there = folder.listing
     times = Counter(sample.sample_id for sample in scan.samples)
     wanted = [_wanted(sample, modalities) for sample in scan.samples]
     named = {_path(content) for contents in wanted for content in contents.values()}
@@ -120,6 +112,7 @@ def _batch(
     refused = [Refusal("file", path, *why) for path, why in there.refused.items()]
     refused += [Refusal("file", path, *absent(path)) for path in sorted(missing)]
     refused += scan.refused
+    facts = folder.facts(sorted(_files(wanted) & there.files.keys()), digests)
     samples: list[Record] = []
     assets: dict[tuple[str, str | Inline], Record] = {}
     for sample, contents in zip(scan.samples, wanted, strict=True):
@@ -134,7 +127,10 @@ def _batch(
             continue
         for modality, content in contents.items():
             if (modality, content) not in assets:
-                assets[modality, content] = _asset(folder, content, there, digests)
+                found = _asset(content, there, facts)
+                locator = raw.locator(source, f"{name}/{_path(content)}")
+                about = {"source": source, "batch": name, "locator": locator}
+                assets[modality, content] = found | about
         samples.append(
             {
                 "sample_id": sample_id,
@@ -188,33 +184,20 @@ def _left(contents: Contents, there: Listing, modalities: Sequence[str]) -> Cont
     return left
 
 
-def _asset(folder: Path, content: str | Inline, there: Listing, digests: Digests) -> Record:
-    """The record of a file, or of a text that stands inside one."""
-    source, name, path = folder.parent.name, folder.name, _path(content)
+def _files(wanted: Iterable[Contents]) -> set[str]:
+    """The assets among what samples want that are files of their own."""
+    return {content for contents in wanted for content in contents.values() if type(content) is str}
+
+
+def _asset(content: str | Inline, there: Listing, facts: Facts) -> Record:
+    """What a file is, or a text that stands inside one."""
     if isinstance(content, Inline):
         digest, size = digest_bytes(content.data), len(content.data)
         media_type, data = "text/plain", content.data
     else:
-        digest, head = _read(folder / path, digests)
-        size, media_type, data = there.files[path], by_content(head, path), None
-    return {
-        "digest": digest,
-        "source": source,
-        "batch": name,
-        "size": size,
-        "media_type": media_type,
-        "locator": f"{source}/{name}/{path}",
-        "data": data,
-    }
-
-
-def _read(path: Path, digests: Digests) -> tuple[str, bytes]:
-    """A file's digest and its first bytes."""
-    try:
-        with path.open("rb") as file:
-            return digests.file(path), file.read(HEAD_BYTES)
-    except OSError as error:
-        raise PipelineError(f"cannot read {path}: {error.strerror}") from None
+        digest, media_type = facts[content]
+        size, data = there.files[content], None
+    return {"digest": digest, "size": size, "media_type": media_type, "data": data}
 
 
 def _path(content: str | Inline) -> str:

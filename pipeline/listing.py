@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from configparser import ConfigParser
 from configparser import Error as ConfigError
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipeline.errors import PipelineError
+
+if TYPE_CHECKING:
+    from pyarrow.fs import FileInfo
+
+
+NOT_A_FILE = "not a regular file, such as a named pipe or a link to a folder"
 
 
 @dataclass(frozen=True)
@@ -52,6 +59,28 @@ def listing(folder: Path) -> Listing:
         else:
             files[name] = entry.stat().st_size
     return Listing(dict(sorted(files.items())), dict(sorted(refused.items())))
+
+
+def told_apart(infos: Mapping[str, FileInfo]) -> Listing:
+    """A listing of what a file system of pyarrow's told, by path relative to the folder.
+
+    Such systems have no links, or follow them unseen; names that lead elsewhere are refused, as
+    object stores let any text be a name.
+    """
+    from pyarrow.fs import FileType
+
+    files: dict[str, int] = {}
+    refused: dict[str, tuple[str, str]] = {}
+    for name, info in sorted(infos.items()):
+        if info.type == FileType.Directory:
+            continue
+        if not {"", ".", ".."}.isdisjoint(name.split("/")):
+            refused[name] = ("bad_name", "the name of the file has an empty part, or . or ..")
+        elif info.type != FileType.File:
+            refused[name] = ("not_a_file", NOT_A_FILE)
+        else:
+            files[name] = info.size
+    return Listing(files, refused)
 
 
 def absent(path: str) -> tuple[str, str]:
@@ -98,5 +127,5 @@ def _problem(allowed: tuple[Path, ...], entry: os.DirEntry[str]) -> tuple[str, s
         if not any(target.is_relative_to(folder) for folder in allowed):
             return "outside_folder", "the link leads out of the batch's folder"
     if not stat.S_ISREG(entry.stat().st_mode):
-        return "not_a_file", "not a regular file, such as a named pipe or a link to a folder"
+        return "not_a_file", NOT_A_FILE
     return None

@@ -10,11 +10,9 @@ follow the manifest, so a run that fails leaves the previous outputs usable.
 
 from __future__ import annotations
 
-import fcntl
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import groupby
@@ -26,6 +24,7 @@ from pipeline.digests import Digests, remembered
 from pipeline.errors import PipelineError
 from pipeline.fingerprint import Fingerprint
 from pipeline.job import Executor, Job, Use, do, jobs
+from pipeline.lock import locked, named
 from pipeline.manifest import MANIFEST, read_manifest, write_manifest
 from pipeline.part import Entry, Part, Row, Work, entry_of, read_footer
 from pipeline.progress import track
@@ -251,7 +250,7 @@ def check_limit(stage: str, summary: Summary, limit: float) -> None:
 
 def digests_of(out: Path) -> Path:
     """Where the digests of an output's files are remembered."""
-    return Path(".pipeline", "digests", f"{_name(out)}.sqlite")
+    return Path(".pipeline", "digests", f"{named(out)}.sqlite")
 
 
 def _standing(out: Path, part: Part, known: Entry | None, digests: Digests) -> Entry | None:
@@ -287,25 +286,6 @@ def _previous(out: Path) -> list[Entry]:
         return read_manifest(out)
     except PipelineError:
         return []
-
-
-@contextmanager
-def locked(out: Path) -> Iterator[None]:
-    """Hold a directory for one writer. The lock dies with the process, whatever kills it."""
-    folder = Path(".pipeline", "locks")
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / f"{_name(out)}.lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise PipelineError(
-                f"another process is writing {out}; wait for it, or stop it"
-            ) from None
-        yield
-
-
-def _name(out: Path) -> str:
-    return out.as_posix().strip("/").replace("/", "-")
 
 
 def _unplanned(out: Path, planned: set[str]) -> list[Path]:

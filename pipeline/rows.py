@@ -7,11 +7,12 @@ gives back the bytes that stood there.
 from __future__ import annotations
 
 import csv
+import io
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import PurePosixPath
 from typing import Any, NoReturn
 
 from pipeline.errors import Rejected
@@ -37,8 +38,8 @@ class Table:
     rows: list[Row]
 
 
-def read(path: Path) -> Table:
-    """Read a table, by the ending of its name.
+def read(name: str, data: bytes) -> Table:
+    """Read a table from its file's bytes, by the ending of its name.
 
     Raises
     ------
@@ -46,28 +47,28 @@ def read(path: Path) -> Table:
         `bad_metadata`: the file as a whole cannot be read.
     """
     readers = {".csv": _read_csv, ".jsonl": _read_jsonl, ".parquet": _read_parquet}
-    columns, rows = readers[path.suffix](path)
+    columns, rows = readers[PurePosixPath(name).suffix](name, data)
     if any(not _is_utf8(column) for column in columns):
-        raise Rejected("bad_metadata", f"the column names of {path.name} are not UTF-8")
+        raise Rejected("bad_metadata", f"the column names of {name} are not UTF-8")
     twice = sorted({column for column in columns if columns.count(column) > 1})
     if twice:
-        raise Rejected("bad_metadata", f"{path.name} has two columns {', '.join(twice)}")
+        raise Rejected("bad_metadata", f"{name} has two columns {', '.join(twice)}")
     return Table(columns, rows)
 
 
-def _read_csv(path: Path) -> tuple[list[str], list[Row]]:
-    with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
-        lines = _csv_lines(file)
-        columns, problem = next(lines, ([], "the file is empty"))
-        if problem:
-            raise Rejected("bad_metadata", f"{path.name} has no line of column names: {problem}")
-        rows: list[Row] = []
-        for number, (cells, problem) in enumerate(lines, 1):
-            if not problem and len(cells) != len(columns):
-                problem = f"it has {len(cells)} cells, and the table {len(columns)} columns"
-            rows.append(
-                _row(number, {} if problem else dict(zip(columns, cells, strict=True)), problem)
-            )
+def _read_csv(name: str, data: bytes) -> tuple[list[str], list[Row]]:
+    text = data.decode("utf-8-sig", errors="surrogateescape")
+    lines = _csv_lines(io.StringIO(text, newline=""))
+    columns, problem = next(lines, ([], "the file is empty"))
+    if problem:
+        raise Rejected("bad_metadata", f"{name} has no line of column names: {problem}")
+    rows: list[Row] = []
+    for number, (cells, problem) in enumerate(lines, 1):
+        if not problem and len(cells) != len(columns):
+            problem = f"it has {len(cells)} cells, and the table {len(columns)} columns"
+        rows.append(
+            _row(number, {} if problem else dict(zip(columns, cells, strict=True)), problem)
+        )
     return columns, rows
 
 
@@ -86,8 +87,8 @@ def _csv_lines(file: Iterable[str]) -> Iterator[tuple[list[str], str]]:
                 yield cells, ""
 
 
-def _read_jsonl(path: Path) -> tuple[list[str], list[Row]]:
-    text = path.read_bytes().decode("utf-8-sig", errors="surrogateescape")
+def _read_jsonl(name: str, data: bytes) -> tuple[list[str], list[Row]]:
+    text = data.decode("utf-8-sig", errors="surrogateescape")
     lines = [line for line in text.split("\n") if line.strip()]
     read = [_json_object(line) for line in lines]
     rows = [_row(number, cells, problem) for number, (cells, problem) in enumerate(read, 1)]
@@ -107,14 +108,14 @@ def _json_object(line: str) -> tuple[dict[str, Any], str]:
     return cells, ""
 
 
-def _read_parquet(path: Path) -> tuple[list[str], list[Row]]:
+def _read_parquet(name: str, data: bytes) -> tuple[list[str], list[Row]]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        table = pq.read_table(path, partitioning=None)
+        table = pq.read_table(pa.BufferReader(data))
     except (pa.ArrowException, OSError):
-        raise Rejected("bad_metadata", f"{path.name} is not a whole Parquet file") from None
+        raise Rejected("bad_metadata", f"{name} is not a whole Parquet file") from None
     rows = [_row(number, cells, "") for number, cells in enumerate(table.to_pylist(), 1)]
     return table.column_names, rows
 

@@ -60,6 +60,7 @@ def items(params: Params) -> dict[str, tuple[str, ...]]:
     """Stage → what it fans out over; empty for a stage that stands alone."""
     return {
         "fetch": tuple(params.fetch),
+        "look": params.look,
         "ingest": (),
         "clean": params.modalities,
         "augment": params.modalities,

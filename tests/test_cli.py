@@ -9,13 +9,12 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from pipeline import parts, tables
+from pipeline import tables
 from pipeline.cli import app
 from pipeline.digest import digest_bytes
-from pipeline.execution.local import Serial
 from pipeline.records import curated_schema
 from tests.dataset import params
-from tests.toy import Square, function, rows
+from tests.toy import Square, function, put, rows
 
 CALL = CliRunner()
 
@@ -35,8 +34,7 @@ def configured(inside: Path) -> Path:
 def square(out: str, *numbers: int) -> None:
     """A stage's output below data/, of numbers among which the negative are refused."""
     work = Square(function())
-    planned = parts.plan(work.fingerprint, rows(list(numbers)), 4, 10**6)
-    parts.Plan(Path("data", out), work, planned, lambda _: Serial(), 1.0).run()
+    put(Path("data", out), work, rows(list(numbers)), limit=1.0)
 
 
 @pytest.fixture

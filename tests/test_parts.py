@@ -14,16 +14,16 @@ from pipeline.errors import PipelineError
 from pipeline.execution.local import Processes, Serial
 from pipeline.execution.ray import RayExecutor
 from pipeline.job import Executor
+from pipeline.lock import locked
 from pipeline.part import read_footer
-from tests.toy import Square, function, rows
+from tests.toy import Square, function, put, rows
 
 OUT = Path("out")
 
 
 def bring(numbers: list[int], executor: Executor | None = None, **how: object) -> parts.Summary:
     work = Square(function(), **how)  # type: ignore[arg-type]
-    planned = parts.plan(work.fingerprint, rows(numbers), mean_rows=4, max_bytes=10**6)
-    return parts.Plan(OUT, work, planned, lambda _: executor or Serial(), reject_limit=0.5).run()
+    return put(OUT, work, rows(numbers), executor=executor, limit=0.5)
 
 
 def tree(folder: Path = OUT) -> dict[str, str]:
@@ -180,7 +180,7 @@ def test_reading_what_was_never_made_says_what_to_run(inside: Path) -> None:
 
 
 def _hold(started: multiprocessing.synchronize.Event) -> None:
-    with parts.locked(OUT):
+    with locked(OUT):
         started.set()
         multiprocessing.Event().wait(60)
 

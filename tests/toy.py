@@ -13,8 +13,11 @@ import pyarrow as pa
 
 from pipeline.digest import digest_bytes
 from pipeline.errors import PipelineError, Rejected
+from pipeline.execution.local import Serial
 from pipeline.fingerprint import Fingerprint, fingerprint
+from pipeline.job import Executor
 from pipeline.part import Compute, Row, Work
+from pipeline.parts import Plan, Summary
 
 
 def function(**parameters: object) -> Fingerprint:
@@ -70,3 +73,18 @@ class Square(Work):
             for row, square in zip(rows, outcomes, strict=True)
         ]
         return pa.Table.from_pylist(records, schema=schema)
+
+
+def put(
+    out: Path,
+    work: Work,
+    found: Sequence[Row],
+    *,
+    cut: tuple[int, int] = (4, 10**6),
+    executor: Executor | None = None,
+    limit: float = 0.0,
+) -> Summary:
+    """Bring a directory to these rows, without DVC above."""
+    return Plan(
+        out, work, lambda: found, lambda: [], cut, lambda _: executor or Serial(), limit
+    ).run()

@@ -30,6 +30,7 @@ def disagreements(values: Mapping[str, Any], named: Mapping[str, Collection[str]
     """
     for section in NAMED:
         yield from _names(section, named[section])
+    yield from _roots(values, named)
     yield from _targets_of_sources(values, named)
     for name, model in values["models"].items():
         yield from _features(name, model, named)
@@ -49,6 +50,19 @@ def _names(section: str, names: Collection[str]) -> Mistakes:
                 f"'{name}' cannot name a folder; names are letters and digits of ASCII, with "
                 "any of . _ - after the first",
             )
+
+
+def _roots(values: Mapping[str, Any], named: Mapping[str, Collection[str]]) -> Mistakes:
+    """`look` names the sources with a root of their own, so that no change there goes unseen."""
+    rooted = {name for name, source in values["sources"].items() if source.root}
+    for name in sorted(rooted.difference(values["look"])):
+        path = f"sources.{name}.root"
+        yield path, f"DVC does not see what changes there: add `look: {{{name}: {{}}}}`"
+    for name in values["look"]:
+        if name not in named["sources"]:
+            yield f"look.{name}", unknown("source", name, named["sources"])
+        elif name in values["sources"] and name not in rooted:
+            yield f"look.{name}", "the source has no root, and DVC sees data/raw by itself"
 
 
 def _targets_of_sources(

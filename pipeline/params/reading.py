@@ -24,6 +24,7 @@ from pipeline.params.sections import (
     Params,
     PartsOptions,
     RejectLimit,
+    SourceRoot,
     SourceSection,
     TargetOptions,
 )
@@ -72,6 +73,7 @@ class _Reading:
             "features": features,
             "sources": self._sources(document),
             "fetch": self._fetch(document),
+            "look": tuple(self._section(document, "look")),
             "targets": {
                 name: target.kind for name, target in self._each(document, "targets", TargetOptions)
             },
@@ -170,12 +172,12 @@ class _Reading:
         found = {}
         for name, value in self._section(document, "sources").items():
             path = f"sources.{name}"
-            rest = dict(value) if isinstance(value, dict) else {}
+            own, rest = self._split(value, SourceRoot, path)
             kind = rest.pop("kind", None)
             module = self._plugin("sources", kind, f"{path}.kind")
             options = module and self._check(module.Options, rest, path)
-            if options is not None:
-                found[name] = SourceSection(str(kind), options)
+            if own and options is not None:
+                found[name] = SourceSection(str(kind), options, own.root)
         if not document.get("sources"):
             self._problem("sources", "name at least one source of data")
         return found

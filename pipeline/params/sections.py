@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from pipeline.curation.options import Options as CurateOptions
 from pipeline.execution.options import ExecutionOptions
@@ -13,6 +15,9 @@ from pipeline.models.options import EvaluationOptions, ModelOptions
 from pipeline.options import Options
 from pipeline.records import TargetKind
 from pipeline.reporting.options import Options as ReportOptions
+
+# Keys of a query that hold one, such as client_secret of Azure.
+SECRET = re.compile(r"(secret|password|token|key)[^&=]*=", re.IGNORECASE)
 
 
 class PartsOptions(Options):
@@ -34,6 +39,25 @@ class RejectLimit(Options):
     reject_limit: float = Field(0.05, ge=0, le=1)
 
 
+class SourceRoot(Options):
+    """Where the batches of a source lie, if not in data/raw/<source>."""
+
+    root: str | None = Field(None, description="URI that pyarrow opens, such as s3://bucket/photos")
+
+    @field_validator("root")
+    @classmethod
+    def _is_uri_without_secrets(cls, root: str | None) -> str | None:
+        if root is None:
+            return None
+        parts = urlsplit(root)
+        if not parts.scheme or not parts.path.strip("/") + parts.netloc:
+            raise ValueError("give a URI, such as s3://bucket/photos or file:///mnt/photos")
+        # The file is versioned, and dvc.lock repeats it.
+        if parts.password is not None or SECRET.search(parts.query):
+            raise ValueError("params.yaml is no place for a password: give it by the environment")
+        return root
+
+
 class FeatureNames(RejectLimit):
     """A feature set: what one encoder makes of one modality."""
 
@@ -51,6 +75,7 @@ class CleanSection:
 class SourceSection:
     kind: str
     options: Options
+    root: str | None = None
 
 
 @dataclass(frozen=True)
@@ -69,6 +94,7 @@ class Params:
     parts: PartsOptions
     sources: dict[str, SourceSection]
     fetch: dict[str, Options]
+    look: tuple[str, ...]
     modalities: tuple[str, ...]
     targets: dict[str, TargetKind]
     ingest: RejectLimit
@@ -80,6 +106,11 @@ class Params:
     evaluate: EvaluationOptions
     report: ReportOptions
     execution: ExecutionOptions
+
+    @property
+    def roots(self) -> dict[str, str]:
+        """Source → the URI below which its batches lie; those that data/raw holds are left out."""
+        return {name: source.root for name, source in self.sources.items() if source.root}
 
     @property
     def set_modalities(self) -> dict[str, str]:

@@ -18,13 +18,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Any
 
 from pydantic import Field, field_validator
 
 from pipeline.errors import Rejected
-from pipeline.listing import listing
+from pipeline.folders import Folder
 from pipeline.media_types import by_name
 from pipeline.options import Options as Base
 from pipeline.records import Inline, Refusal, Sample, Scan, Split
@@ -66,13 +66,13 @@ class Options(Base):
         return targets
 
 
-def scan(folder: Path, options: Options) -> Scan:
+def scan(folder: Folder, options: Options) -> Scan:
     """A sample for every row of the table that makes one."""
-    tables = [name for name in TABLES if name in listing(folder).files]
+    tables = [name for name in TABLES if name in folder.listing.files]
     try:
         if len(tables) != 1:
             raise Rejected(*_not_one(tables))
-        table = read(folder / tables[0])
+        table = read(tables[0], folder.read(tables[0]))
         _check_columns(table, options)
     except Rejected as reject:
         named = " ".join(tables) or TABLES[0]

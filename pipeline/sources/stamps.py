@@ -22,7 +22,7 @@ from pathlib import Path, PurePosixPath
 from pydantic import Field
 
 from pipeline import debian
-from pipeline.listing import listing
+from pipeline.folders import Folder
 from pipeline.options import Options as Base
 from pipeline.records import Inline, Sample, Scan
 
@@ -69,16 +69,16 @@ def fetch(folder: Path, options: FetchOptions) -> bool:
     return debian.fetch(PACKAGE, SUBTREE, folder, options)
 
 
-def scan(folder: Path, options: Options) -> Scan:
+def scan(folder: Folder, options: Options) -> Scan:
     """A sample for every subject and locale for which a spoken name exists."""
-    files = listing(folder).files
+    files = folder.listing.files
     names: dict[str, dict[str, bytes]] = {}
     samples = []
     for recording in first(recordings(files)):
         subject, locale = recording.subject, recording.locale
         if subject not in names:
             text = f"{subject}.txt"
-            names[subject] = written((folder / text).read_bytes()) if text in files else {}
+            names[subject] = written(folder.read(text)) if text in files else {}
         picture = next((s for s in PICTURES if subject + s in files), "")
         assets: dict[str, str | Inline] = {"audio": recording.path}
         if picture:

@@ -11,6 +11,7 @@ from pipeline.fingerprint import fingerprint
 from pipeline.params import Params
 from pipeline.part import Row, row_key
 from pipeline.parts import Plan
+from pipeline.raw import Raw
 from pipeline.registry import load
 from pipeline.work.clean import Clean, Source
 
@@ -26,7 +27,7 @@ def plan(params: Params, modality: str, root: Path = Path("data")) -> Plan:
         ["pipeline.work.clean", module.__name__, f"pipeline.modalities.{modality}.content"],
         options.model_dump(mode="json"),
     )
-    work = Clean(modality, options, (root / "raw").absolute(), identity)
+    work = Clean(modality, options, Raw((root / "raw").absolute(), params.roots), identity)
     assets = root / "assets" / modality
 
     def rows() -> Iterator[Row]:

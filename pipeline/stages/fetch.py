@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.lock import locked
 from pipeline.options import Options
 from pipeline.params import Params
-from pipeline.parts import Summary, locked
+from pipeline.parts import Summary
 from pipeline.registry import load
 
 

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from pipeline import parts
 from pipeline.catalogue import STAGE, Batch, catalogue, first_of_each
+from pipeline.digest import digest_json
 from pipeline.digests import remembered
 from pipeline.fingerprint import fingerprint
+from pipeline.lock import locked
 from pipeline.params import Params
 from pipeline.part import replacing
-from pipeline.parts import Summary, check_limit, locked
+from pipeline.parts import Summary, check_limit
+from pipeline.raw import Raw
 from pipeline.records import assets_schema, samples_schema
+from pipeline.registry import load
 from pipeline.tables import record_row, reject_row, table
 
 # A row's key is its content, so what found it need not be in the key: only what writes it down.
@@ -26,63 +31,128 @@ WRITERS = ("pipeline.part", "pipeline.records")
 
 @dataclass(frozen=True)
 class Plan:
-    """The tables of samples and of assets, and the counts of what was found."""
+    """The tables of samples and of assets, and the counts of what was found, below `root`."""
 
-    samples: parts.Plan
-    assets: dict[str, parts.Plan]
-    folder: Path
-    counts: dict[str, dict[str, Any]]
+    params: Params
+    root: Path
 
-    def run(self) -> parts.Summary:
-        """Bring the tables to what lies in the raw root."""
+    @property
+    def outs(self) -> list[Path]:
+        return [self.root / name for name in ("samples", "assets", "ingest.json")]
+
+    @cached_property
+    def key(self) -> str:
+        """Digest of what is done, and of names, sizes and times of all files in the raw root.
+
+        Of a source with a root of its own, the file that `look` wrote stands there.
+        """
+        params = self.params
+        sources = {name: (s.kind, s.options, s.root) for name, s in params.sources.items()}
+        about = fingerprint(
+            STAGE,
+            [__name__, *(load("sources", kind).__name__ for kind, _, _ in sources.values())],
+            {
+                "sources": {
+                    name: [kind, options.model_dump(mode="json"), root]
+                    for name, (kind, options, root) in sources.items()
+                },
+                "modalities": list(params.modalities),
+                "targets": dict(params.targets),
+                "limit": params.ingest.reject_limit,
+                "parts": params.parts.model_dump(mode="json"),
+            },
+        )
+        return digest_json([about.digest, *_stamps(self.root / "raw", sorted(sources))])
+
+    def run(self) -> Summary:
+        """Bring the tables to what lies in the raw root.
+
+        <root>/ingest.json says what was found, batch by batch: see `pipeline.catalogue.Batch`. The
+        refused, of whatever kind, stand in the parts of samples and count as rejected there.
+
+        Raises
+        ------
+        PipelineError
+            A source has no batch, a file cannot be read, or more of the rows or of the files than
+            `ingest.reject_limit` were refused; the previous outputs then stand.
+        """
         summary = self.samples.run()
         for one in self.assets.values():
             one.run()
-        _remove_others(self.folder / "assets", self.assets)
-        with replacing(self.folder / "ingest.json") as temporary:
-            temporary.write_text(json.dumps(self.counts, indent=1) + "\n")
+        _remove_others(self.root / "assets", self.assets)
+        counts: dict[str, dict[str, object]] = {name: {} for name in sorted(self.params.sources)}
+        for batch in self.batches:
+            counts[batch.source][batch.name] = batch.counts
+        with replacing(self.root / "ingest.json") as temporary:
+            temporary.write_text(json.dumps(counts, indent=1) + "\n")
         return summary
+
+    @cached_property
+    def batches(self) -> list[Batch]:
+        """What lies in the raw root; files that changed are read."""
+        params = self.params
+        sources = {name: (source.kind, source.options) for name, source in params.sources.items()}
+        raw = Raw(self.root / "raw", params.roots)
+        with remembered() as digests:
+            batches = list(catalogue(raw, sources, params.modalities, params.targets, digests))
+        _check(batches, params.ingest.reject_limit)
+        return batches
+
+    @property
+    def samples(self) -> parts.Plan:
+        """<root>/samples"""
+        modalities, targets = self.params.modalities, dict(sorted(self.params.targets.items()))
+        parameters = {"modalities": sorted(modalities), "targets": targets}
+        samples = (sample for batch in self.batches for sample in batch.samples)
+        rejects = (reject for batch in self.batches for reject in batch.rejects)
+        return table(
+            self.root / "samples",
+            STAGE,
+            fingerprint(STAGE, WRITERS, parameters),
+            samples_schema(modalities, targets),
+            [
+                *(record_row(sample, sample["sample_id"]) for sample in samples),
+                *map(reject_row, rejects),
+            ],
+            *self._cut,
+        )
+
+    @property
+    def assets(self) -> dict[str, parts.Plan]:
+        """<root>/assets/<modality>"""
+        return {
+            modality: table(
+                self.root / "assets" / modality,
+                f"{STAGE}/{modality}",
+                fingerprint(f"{STAGE}/{modality}", WRITERS, {}),
+                assets_schema(),
+                map(record_row, first_of_each(self.batches, modality)),
+                *self._cut,
+            )
+            for modality in self.params.modalities
+        }
+
+    @property
+    def _cut(self) -> tuple[int, int, float]:
+        parts = self.params.parts
+        return parts.mean_rows, parts.max_bytes, 1.0  # the limit is checked above
 
 
 def plan(params: Params, item: str = "", root: Path = Path("data")) -> Plan:
-    """<root>/samples and <root>/assets/<modality> of what lies in <root>/raw.
+    """<root>/samples and <root>/assets/<modality> of what lies in <root>/raw."""
+    return Plan(params, root)
 
-    <root>/ingest.json says what was found, batch by batch: see `pipeline.catalogue.Batch`. The
-    refused, of whatever kind, stand in the parts of samples and count as rejected there.
 
-    Raises
-    ------
-    PipelineError
-        A source has no batch, a file cannot be read, or more of the rows or of the files than
-        `ingest.reject_limit` were refused; the previous outputs then stand.
-    """
-    sources = {name: (source.kind, source.options) for name, source in params.sources.items()}
-    modalities, targets = params.modalities, params.targets
-    with remembered() as digests:
-        batches = list(catalogue(root / "raw", sources, modalities, targets, digests))
-    _check(batches, params.ingest.reject_limit)
-
-    rows = [
-        record_row(sample, sample["sample_id"]) for batch in batches for sample in batch.samples
-    ]
-    rows += [reject_row(reject) for batch in batches for reject in batch.rejects]
-    about = fingerprint(
-        STAGE, WRITERS, {"modalities": sorted(modalities), "targets": dict(sorted(targets.items()))}
-    )
-    schema = samples_schema(modalities, targets)
-    cut = (params.parts.mean_rows, params.parts.max_bytes, 1.0)  # the limit is checked above
-    samples = table(root / "samples", STAGE, about, schema, rows, *cut)
-    assets = {}
-    for modality in modalities:
-        found = [record_row(record) for record in first_of_each(batches, modality)]
-        name = f"{STAGE}/{modality}"
-        about = fingerprint(name, WRITERS, {})
-        out = root / "assets" / modality
-        assets[modality] = table(out, name, about, assets_schema(), found, *cut)
-    counts: dict[str, dict[str, object]] = {source: {} for source in sorted(sources)}
-    for batch in batches:
-        counts[batch.source][batch.name] = batch.counts
-    return Plan(samples, assets, root, counts)
+def _stamps(raw: Path, sources: Sequence[str]) -> Iterator[list[object]]:
+    """Path, size, times and inode of everything below the sources' folders, no file opened."""
+    for source in sources:
+        for folder, names, files in os.walk(raw / source):
+            names.sort()
+            for name in sorted([*names, *files]):
+                path = os.path.join(folder, name)  # noqa: PTH118, a Path for each costs more
+                found = os.lstat(path)
+                stamp = (found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino)
+                yield [os.fsencode(path).hex(), found.st_mode, *(stamp if name in files else ())]
 
 
 def _check(batches: Sequence[Batch], limit: float) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from pipeline.digest import digest_bytes
-from pipeline.errors import PipelineError, Rejected
+from pipeline.errors import Rejected
 from pipeline.part import Compute, Row, Work
+from pipeline.raw import Raw
 from pipeline.records import clean_schema
 from pipeline.registry import load
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Source:
-    """Where an asset's bytes are: in `data`, or in the file `locator` below the raw root."""
+    """Where an asset's bytes are: in `data`, or in the file that `locator` names."""
 
     locator: str
     media_type: str
@@ -32,11 +32,11 @@ class Source:
 
 @dataclass(frozen=True)
 class Clean(Work):
-    """Cleans the assets of one modality; `raw` is the raw root, which no key sees."""
+    """Cleans the assets of one modality; `raw` says where they lie, which no key sees."""
 
     modality: str
     options: Options
-    raw: Path
+    raw: Raw
     fingerprint: Fingerprint
     verb: str = "decoded"
 
@@ -84,18 +84,7 @@ class Clean(Work):
     def _bytes(self, row: Row) -> bytes:
         if row.spec.data is not None:
             return bytes(row.spec.data)
-        try:
-            data: bytes = (self.raw / row.spec.locator).read_bytes()
-        except OSError as error:
-            raise PipelineError(
-                f"{self.stage}: cannot read {row.spec.locator} ({error.strerror}); it was there "
-                f"at ingest: run `dvc repro` again"
-            ) from None
-        if digest_bytes(data) != row.digest:
-            raise PipelineError(
-                f"{self.stage}: {row.spec.locator} changed since ingest; run `dvc repro` again"
-            )
-        return data
+        return self.raw.read(row.source, row.spec.locator, row.digest)
 
 
 def measurements_schema(module: ModuleType) -> pa.Schema:

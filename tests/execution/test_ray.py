@@ -8,7 +8,7 @@ import pytest
 from pipeline import parts
 from pipeline.errors import PipelineError
 from pipeline.execution.ray import RayExecutor
-from tests.toy import Square, function, rows
+from tests.toy import Square, function, put, rows
 
 pytestmark = pytest.mark.slow
 
@@ -24,8 +24,7 @@ def two_logical_gpus() -> Iterator[None]:
 
 def bring(executor: RayExecutor) -> parts.Summary:
     work = Square(function())
-    planned = parts.plan(work.fingerprint, rows(list(range(30))), 4, 10**6)
-    return parts.Plan(Path("out"), work, planned, lambda _: executor, 0.0).run()
+    return put(Path("out"), work, rows(list(range(30))), executor=executor)
 
 
 def test_a_running_cluster_is_used_and_left_running(inside: Path, two_logical_gpus: None) -> None:

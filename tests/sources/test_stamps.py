@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.folders import Local
 from pipeline.records import Inline, Sample
 from pipeline.sources.stamps import Options, first, recordings, scan, written
 
@@ -22,7 +23,7 @@ def put(folder: Path, *paths: str, text: bytes = b"") -> None:
 
 
 def by_id(folder: Path) -> dict[str, Sample]:
-    found = scan(folder, Options()).samples
+    found = scan(Local(folder), Options()).samples
     assert len({sample.sample_id for sample in found}) == len(found)
     return {sample.sample_id: sample for sample in found}
 

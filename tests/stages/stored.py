@@ -11,9 +11,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from pipeline import parts, tables
+from pipeline import tables
 from pipeline.digest import digest_bytes, digest_json
-from pipeline.execution.local import Serial
 from pipeline.fingerprint import Fingerprint, fingerprint
 from pipeline.models.options import EvaluationOptions, ModelOptions
 from pipeline.part import Compute, Row, Work
@@ -21,6 +20,7 @@ from pipeline.records import curated_schema
 from pipeline.store.join import Joined
 from pipeline.store.layout import features_table, write_features
 from tests.models.synthetic import SETS, joined
+from tests.toy import put
 
 KINDS = {"category": "multiclass", "language": "multiclass"}
 
@@ -108,8 +108,7 @@ def store_features(root: Path, name: str, views: list[Joined]) -> None:
         if has
     ]  # fmt: skip
     work = Stored(fingerprint(f"extract/{name}", ["pipeline.digest"], {}))
-    planned = parts.plan(work.fingerprint, rows, 64, 2**20)
-    parts.Plan(root / "features" / name, work, planned, lambda _: Serial(), 0.0).run()
+    put(root / "features" / name, work, rows, cut=(64, 2**20))
 
 
 def params(models: dict[str, ModelOptions], **changed: Any) -> Any:

@@ -22,6 +22,7 @@ from pipeline.catalogue import catalogue
 from pipeline.digests import Digests
 from pipeline.errors import PipelineError
 from pipeline.parts import Summary
+from pipeline.raw import Raw
 from pipeline.records import Reject
 from pipeline.sources import folder
 from pipeline.stages import ingest
@@ -407,7 +408,7 @@ def test_rows_in_are_samples_and_rejects_out(rows: list[dict[str, Any]]) -> None
         (at / "l.png").symlink_to("/")
         (at / "metadata.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
         sources = {"f": ("folder", folder.Options())}
-        (batch,) = catalogue(Path(raw), sources, MODALITIES, {}, Digests({}))
+        (batch,) = catalogue(Raw(Path(raw), {}), sources, MODALITIES, {}, Digests({}))
     kinds = Counter(reject.subject_kind for reject in batch.rejects)
     assert len(batch.samples) + kinds["sample"] + kinds["row"] == len(rows)
     assert (

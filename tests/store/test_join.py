@@ -5,15 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline import parts, tables
+from pipeline import tables
 from pipeline.digest import digest_bytes
-from pipeline.execution.local import Serial
 from pipeline.part import Row
 from pipeline.records import curated_schema
 from pipeline.store.features import load_features
 from pipeline.store.join import join
 from tests.stages.stored import Stored
-from tests.toy import function
+from tests.toy import function, put
 
 TARGETS = {"label": "multiclass", "size": "regression"}
 
@@ -27,8 +26,7 @@ def put_features(folder: Path, values: dict[tuple[str, int], list[float]]) -> No
         Row(asset(name), f"{name}{view}", "s", "b", 8, view, np.array(value, np.float32))
         for (name, view), value in values.items()
     ]
-    planned = parts.plan(function(), rows, 2, 1 << 20)
-    parts.Plan(folder, Stored(function()), planned, lambda _: Serial(), 0.0).run()
+    put(folder, Stored(function()), rows, cut=(2, 1 << 20))
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from pipeline.errors import PipelineError
 from pipeline.job import Job, do
 from pipeline.modalities.text import clean
 from pipeline.part import Part, Row, read_footer
+from pipeline.raw import Raw
 from pipeline.work.clean import Clean, Source
 from tests.toy import function
 
@@ -21,7 +22,7 @@ def row(data: bytes, locator: str = "", inline: bool = True) -> Row:
 
 
 def run(raw: Path, *rows: Row):  # type: ignore[no-untyped-def]
-    work = Clean("text", clean.Options(), raw, function())
+    work = Clean("text", clean.Options(), Raw(raw, {}), function())
     do(work, work.open(), Job(Part("key", "s", "b", 0, rows)), raw / "out")
     path = raw / "out" / "key.parquet"
     return pq.read_table(path), read_footer(path)["rejects"]
