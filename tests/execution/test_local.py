@@ -1,0 +1,62 @@
+"""What becomes of a part on which worker processes die."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+import pytest
+
+from pipeline import manifest
+from pipeline.errors import PipelineError
+from pipeline.execution.local import Processes, Serial
+from pipeline.parts import Summary
+from tests.toy import Square, function, put, rows
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+OUT = Path("out")
+
+
+def bring(found: list[int], timeout: float = 600, **how: object) -> Summary:
+    work = Square(function(), **how)  # type: ignore[arg-type]
+    return put(OUT, work, rows(found), executor=Processes(2, timeout), limit=0.5)
+
+
+def reasons() -> dict[str, str]:
+    return {reject.subject: reject.reason for reject in manifest.rejects(OUT)}
+
+
+def test_a_row_that_crashes_its_worker_costs_itself(inside: Path) -> None:
+    summary = bring(list(range(12)), harms_on=7, harm=signal.SIGSEGV)
+    assert (summary.rows, summary.reasons) == (11, {"crashed": 1})
+    assert reasons() == {rows([7])[0].digest: "crashed"}
+    assert {use.worker for use in summary.used}
+
+
+def test_a_killed_worker_costs_no_row(inside: Path) -> None:
+    summary = bring(list(range(30)), harms_on=7, harm=signal.SIGKILL, once=inside / "killed")
+    assert (inside / "killed").exists()
+    assert (summary.rows, summary.rejected) == (30, 0)
+    whole = {path.name: path.read_bytes() for path in OUT.iterdir()}
+    for path in OUT.iterdir():
+        path.unlink()
+    put(OUT, Square(function()), rows(list(range(30))), executor=Serial())
+    assert {path.name: path.read_bytes() for path in OUT.iterdir()} == whole
+
+
+def test_a_part_whose_workers_are_always_killed_stops_the_stage_and_the_rest_stands(
+    inside: Path,
+) -> None:
+    with pytest.raises(PipelineError, match=r"died 3 times on part .*SIGKILL"):
+        bring(list(range(20)), harms_on=7, harm=signal.SIGKILL)
+    assert bring(list(range(20))).rows == 20
+
+
+def test_a_row_that_never_ends_is_found(inside: Path) -> None:
+    summary = bring([1, 7], timeout=4.0, harms_on=7)
+    assert (summary.rows, summary.reasons) == (1, {"timed_out": 1})
+
+
+def test_an_error_of_a_worker_is_raised_here(inside: Path) -> None:
+    with pytest.raises(PipelineError, match="told to break"):
+        bring([1, 7], breaks_on=7)
