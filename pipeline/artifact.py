@@ -54,10 +54,15 @@ class Plan:
     def outs(self) -> list[Path]:
         return [self.out]
 
+    @property
+    def whole(self) -> bool:
+        """Whether the directory holds what was made under this key, unharmed."""
+        return _whole(self.out, self.key)
+
     def run(self) -> Summary:
         """Bring the directory to what `make` makes of the inputs."""
         with locked(self.out):
-            if _whole(self.out, self.key):
+            if self.whole:
                 return replace(self.count(), planned=1, reused=1)
             scratch = _scratch(self.out)
             restored = self._restore(scratch)

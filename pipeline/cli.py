@@ -6,11 +6,14 @@ import functools
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from pipeline.errors import PipelineError, unknown
+
+if TYPE_CHECKING:
+    from pipeline.params import Params
 
 app = typer.Typer(
     name="pipeline",
@@ -45,6 +48,14 @@ def _version(asked: bool) -> None:
 
         typer.echo(version("multimodal-pipeline"))
         raise typer.Exit
+
+
+def _known(params: Params, stage: str) -> None:
+    from pipeline.run import labels
+
+    known = labels(params)
+    if stage and stage not in known:
+        raise PipelineError(unknown("stage", stage, known))
 
 
 @app.callback()
@@ -84,6 +95,41 @@ def stage(
 
 @app.command()
 @_mended
+def plan(
+    stage: Annotated[str, typer.Argument(help="Only this stage, e.g. clean/image.")] = "",
+    json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+) -> None:
+    """Tell what `dvc repro` would compute, and why, without doing it."""
+    from pipeline import listed
+    from pipeline.forecast import forecast
+    from pipeline.params import load
+
+    params = load()
+    _known(params, stage)
+    found = [one for one in forecast(params) if stage in ("", one.stage)]
+    typer.echo((listed.forecasts_json if json else listed.forecasts_table)(found), nl=False)
+
+
+@app.command()
+@_mended
+def runs(
+    stage: Annotated[str, typer.Argument(help="Only this stage, e.g. clean/image.")] = "",
+    every: Annotated[bool, typer.Option("--all", help="All runs, not only the last.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+) -> None:
+    """Show what each stage did when it last ran: parts, rows, time, memory."""
+    from pipeline import listed
+    from pipeline.params import load
+    from pipeline.run import labels
+
+    params = load()
+    _known(params, stage)
+    found = listed.runs([stage] if stage else labels(params), every)
+    typer.echo((listed.as_json if json else listed.runs_table)(found), nl=False)
+
+
+@app.command()
+@_mended
 def rejects(
     stage: Annotated[str, typer.Option(help="Only this stage, e.g. clean/image.")] = "",
     json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
@@ -91,12 +137,9 @@ def rejects(
     """Show what was refused, why, by stage."""
     from pipeline.params import load
     from pipeline.refused import as_json, as_tables, collect, tables
-    from pipeline.run import labels
 
     params = load()
-    known = labels(params)
-    if stage and stage not in known:
-        raise PipelineError(unknown("stage", stage, known))
+    _known(params, stage)
     found = collect(Path("data"), tables(params.modalities, params.features), params.models, stage)
     typer.echo(as_json(found) if json else as_tables(found), nl=False)
 

@@ -32,14 +32,8 @@ def unless_done(stage: str, key: str, outs: Sequence[Path], work: Callable[[], S
     """
     if not key:
         return work()
-    memory = Path(".pipeline", "done", f"{stage.replace('/', '@')}.json")
-    with remembered(digests_of(Path(stage)), "md5") as digests:
-        try:
-            before = json.loads(memory.read_text())
-            same = before["key"] == key and before["outs"] == _md5s(outs, digests)
-            found = Summary(**before["summary"]) if same else None
-        except (OSError, ValueError, TypeError, KeyError):
-            found = None
+    with remembered(_digests(stage), "md5") as digests:
+        found = _found(stage, key, outs, digests)
         if found is not None:
             return found
         summary = work()
@@ -50,11 +44,35 @@ def unless_done(stage: str, key: str, outs: Sequence[Path], work: Callable[[], S
             rejected=summary.rejected,
             reasons=summary.reasons,
         )
+        memory = _memory(stage)
         memory.parent.mkdir(parents=True, exist_ok=True)
         record = {"key": key, "outs": _md5s(outs, digests), "summary": asdict(told)}
         with replacing(memory) as temporary:
             temporary.write_text(json.dumps(record))
         return summary
+
+
+def is_done(stage: str, key: str, outs: Sequence[Path]) -> bool:
+    """Whether `unless_done` would find the work done."""
+    with remembered(_digests(stage), "md5") as digests:
+        return _found(stage, key, outs, digests) is not None
+
+
+def _found(stage: str, key: str, outs: Sequence[Path], digests: Digests) -> Summary | None:
+    try:
+        before = json.loads(_memory(stage).read_text())
+        same = before["key"] == key and before["outs"] == _md5s(outs, digests)
+        return Summary(**before["summary"]) if same else None
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+
+
+def _memory(stage: str) -> Path:
+    return Path(".pipeline", "done", f"{stage.replace('/', '@')}.json")
+
+
+def _digests(stage: str) -> Path:
+    return digests_of(Path("done", stage))
 
 
 def _md5s(outs: Sequence[Path], digests: Digests) -> dict[str, str]:

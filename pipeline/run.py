@@ -47,7 +47,7 @@ def run_stage(name: str, item: str) -> str:
     os.environ.update(ONE_THREAD)
     die_with_dvc()
     params = load()
-    stage = _find(params, name, item)
+    stage = find(params, name, item)
     label = f"{name}/{item}" if item else name
     with recorded(label) as record:
         planned = stage(params, item)
@@ -81,7 +81,8 @@ def labels(params: Params) -> list[str]:
     ]
 
 
-def _find(params: Params, name: str, item: str) -> Stage:
+def find(params: Params, name: str, item: str) -> Stage:
+    """What plans a stage; PipelineError listing the known ones if there is none of that name."""
     from importlib import import_module
 
     fans = items(params)

@@ -63,22 +63,28 @@ def last_made(stage: str) -> dict[str, Any]:
 
     A run that failed, or found everything made, is not the one that the output is of.
     """
+    for record in reversed(records(stage)):
+        made: int = record.get("computed", 0) + record.get("restored", 0)
+        if record.get("outcome") == "done" and made > 0:
+            return record
+    return {}
+
+
+def records(stage: str) -> list[dict[str, Any]]:
+    """All records of a stage, the oldest first."""
     try:
         lines = _path(stage).read_text(encoding="utf-8", errors="replace").splitlines()
     except FileNotFoundError:
-        return {}
-    for line in reversed(lines):
+        return []
+    found: list[dict[str, Any]] = []
+    for line in lines:
         try:
             record = json.loads(line)
         except ValueError:  # a run that was killed left half a line
             continue
-        if (
-            isinstance(record, dict)
-            and record.get("outcome") == "done"
-            and record.get("computed", 0) + record.get("restored", 0) > 0
-        ):
-            return record
-    return {}
+        if isinstance(record, dict):
+            found.append(record)
+    return found
 
 
 def _append(stage: str, line: str) -> None:

@@ -44,8 +44,10 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("models", "work", "refused"),
     ("reporting",),
     ("params",),
-    ("stages", "check"),
+    ("stages", "check", "why"),
     ("run",),
+    ("forecast",),
+    ("listed",),
     ("cli",),
 )
 HEAVY = {"torch", "ray", "librosa", "scipy", "sklearn", "pyarrow", "numpy", "cv2", "duckdb"}
