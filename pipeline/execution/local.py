@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.errors import PipelineError
-from pipeline.execution.threads import single_thread
+from pipeline.execution.environment import single_thread
 from pipeline.execution.watch import die_with_parent
 from pipeline.part import Compute, Entry, Part, Work, make
 

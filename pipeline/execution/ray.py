@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import PipelineError
-from pipeline.execution.threads import ONE_THREAD
+from pipeline.execution.environment import inherited
 from pipeline.part import Compute, Entry, Part, Work, make
 
 # A part whose worker dies this often stops the stage; finished parts stand.
@@ -72,7 +72,7 @@ class RayExecutor:
             **options,
             logging_level=logging.ERROR,
             log_to_driver=False,
-            runtime_env={"env_vars": ONE_THREAD},
+            runtime_env={"env_vars": inherited()},
         )
 
     def _slots(self, stage: str) -> int:

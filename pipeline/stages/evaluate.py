@@ -37,6 +37,7 @@ def run(params: Params, name: str, root: Path = Path("data")) -> Summary:
                 "evaluate": params.evaluate.model_dump(mode="json"),
                 "seed": params.seed,
             },
+            device="cpu",
         ),
         {
             **{f"model/{file}": model[file] for file in ("model.json", "model.safetensors")},

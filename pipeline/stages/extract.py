@@ -32,6 +32,7 @@ def run(params: Params, name: str, root: Path = Path("data")) -> Summary:
         ],
         getattr(encoder, "parameters", _all)(feature.options),
         encoder.weights(feature.options),
+        _torch_device(feature.options),
     )
     clean = root / "clean" / feature.modality
     work = Extract(name, feature.encoder, feature.options, clean.absolute(), identity)
@@ -41,6 +42,13 @@ def run(params: Params, name: str, root: Path = Path("data")) -> Summary:
     return parts.run(
         root / "features" / name, work, planned, executor, reject_limit=feature.reject_limit
     )
+
+
+def _torch_device(options: Options) -> str | None:
+    """Where torch computes: encoders that may use it have the options `device` and `backend`."""
+    if getattr(options, "backend", "torch") != "torch":
+        return None
+    return getattr(options, "device", None)
 
 
 def _all(options: Options) -> dict[str, Any]:

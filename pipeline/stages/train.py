@@ -48,6 +48,7 @@ def run(params: Params, name: str, root: Path = Path("data")) -> Summary:
                 "modalities": sets,
                 "seed": params.seed,
             },
+            device=options.device,
         ),
         inputs,
         lambda folder: make(folder, options, sets, params.seed, root, inputs),
