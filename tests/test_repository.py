@@ -22,7 +22,7 @@ SOURCES = sorted((HERE / "pipeline").rglob("*.py"))
 
 # A module may import from its own layer and from those below it. Later entries are higher.
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("errors", "options", "digest", "randomness", "records", "registry", "device"),
+    ("errors", "options", "digest", "randomness", "records", "registry", "device", "processor"),
     (
         "part",
         "fingerprint",
