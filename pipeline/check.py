@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pipeline.errors import PipelineError
 from pipeline.params import Params
+from pipeline.processor import check_instructions
 from pipeline.registry import load
 
 # Below this a run is likely to fill the disk half-way.
@@ -26,7 +27,14 @@ def check_machine(params: Params) -> list[str]:
     PipelineError
         Something is missing: the message lists all of it, each with what to do.
     """
-    problems = [*_weights(params), *_devices(params), *_repository(), *_disk(), *_pipes()]
+    problems = [
+        *_instructions(params),
+        *_weights(params),
+        *_devices(params),
+        *_repository(),
+        *_disk(),
+        *_pipes(),
+    ]
     if problems:
         listed = "\n".join(f"  {problem}" for problem in problems)
         raise PipelineError(f"this machine cannot run params.yaml yet:\n{listed}")
@@ -34,8 +42,17 @@ def check_machine(params: Params) -> list[str]:
     return [
         f"params.yaml: {len(params.sources)} source(s), {len(params.modalities)} modalities, "
         f"{len(params.features)} feature sets, {len(params.models)} models",
-        f"machine: Python {platform.python_version()}, {platform.machine()}, {cpus} CPUs",
+        f"machine: Python {platform.python_version()}, {platform.machine()} "
+        f"{params.instructions}, {cpus} CPUs",
     ]
+
+
+def _instructions(params: Params) -> list[str]:
+    try:
+        check_instructions(params.instructions)
+    except PipelineError as error:
+        return [str(error)]
+    return []
 
 
 def _weights(params: Params) -> list[str]:

@@ -100,9 +100,12 @@ def plan(
     json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
     """Tell what `dvc repro` would compute, and why, without doing it."""
+    from pipeline.execution.environment import establish
+    from pipeline.params import load, read_instructions
+
+    establish(read_instructions())
     from pipeline import listed
     from pipeline.forecast import forecast
-    from pipeline.params import load
 
     params = load()
     _known(params, stage)

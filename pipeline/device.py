@@ -34,6 +34,20 @@ def torch_device(name: str) -> torch.device:
     return torch.device(name)
 
 
+def cuda_processor(name: str) -> str:
+    """What a GPU is in a key: `sm_90 CUDA 12.8`.
+
+    Raises
+    ------
+    PipelineError
+        This machine has no such device.
+    """
+    import torch
+
+    major, minor = torch.cuda.get_device_capability(torch_device(name))
+    return f"sm_{major}{minor} CUDA {torch.version.cuda}"
+
+
 @contextmanager
 def repeatable_torch() -> Iterator[None]:
     """Inference whose bits depend on the input alone.

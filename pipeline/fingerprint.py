@@ -2,8 +2,8 @@
 
 A fingerprint digests the parameters that matter, the code of the modules reached from the
 function's own (parsed, so that comments, docstrings and layout do not count), the weights it
-loads, the processor architecture, and the versions of Python and of the libraries those modules
-import. It knows no time, host, path or worker count.
+loads, the processor and its instruction set, and the versions of Python and of the libraries those
+modules import. It knows no time, host, path or worker count.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from __future__ import annotations
 import ast
 import functools
 import importlib.util
-import platform
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -21,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.digest import digest_bytes, digest_file, digest_json
+from pipeline.processor import processor
 
 # Import names whose distribution is called otherwise.
 DISTRIBUTIONS = {
@@ -66,6 +66,7 @@ def fingerprint(
     modules: Iterable[str],
     parameters: dict[str, Any],
     weights: Sequence[Path] = (),
+    device: str | None = None,
 ) -> Fingerprint:
     """The fingerprint of a function.
 
@@ -80,6 +81,8 @@ def fingerprint(
         Those that matter to this function, JSON-able.
     weights:
         Files that it loads.
+    device:
+        Where torch computes, `cpu` or `cuda`, if it does.
     """
     reached = reach(modules)
     return Fingerprint(
@@ -89,7 +92,7 @@ def fingerprint(
         weights={path.name: digest_file(path) for path in weights},
         libraries=_libraries(reached),
         python=f"{sys.version_info.major}.{sys.version_info.minor}",
-        processor=platform.machine(),
+        processor=processor(device),
     )
 
 

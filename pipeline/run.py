@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
 from pipeline.done import unless_done
 from pipeline.errors import PipelineError, unknown
-from pipeline.execution.threads import ONE_THREAD
-from pipeline.params import Params, load
+from pipeline.execution.environment import establish
+from pipeline.params import Params, load, read_instructions
 from pipeline.parts import Summary
 from pipeline.runs import recorded, summary_of
 
@@ -44,7 +43,7 @@ def run_stage(name: str, item: str) -> str:
     """
     from pipeline.execution.watch import die_with_dvc
 
-    os.environ.update(ONE_THREAD)
+    establish(read_instructions())
     die_with_dvc()
     params = load()
     stage = find(params, name, item)

@@ -63,11 +63,12 @@ def last_made(stage: str) -> dict[str, Any]:
 
     A run that failed, or found everything made, is not the one that the output is of.
     """
-    for record in reversed(records(stage)):
-        made: int = record.get("computed", 0) + record.get("restored", 0)
-        if record.get("outcome") == "done" and made > 0:
-            return record
-    return {}
+    made = (
+        record
+        for record in reversed(records(stage))
+        if record.get("outcome") == "done" and record.get("computed", 0) + record.get("restored", 0)
+    )
+    return next(made, {})
 
 
 def records(stage: str) -> list[dict[str, Any]]:
@@ -79,7 +80,7 @@ def records(stage: str) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for line in lines:
         try:
-            record = json.loads(line)
+            record: object = json.loads(line)
         except ValueError:  # a run that was killed left half a line
             continue
         if isinstance(record, dict):

@@ -9,10 +9,13 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from pipeline.execution.threads import ONE_THREAD
-from tests.dataset import put_batch, put_project, run
+from pipeline.execution.environment import establish
+from pipeline.processor import INSTRUCTIONS
 
-os.environ.update(ONE_THREAD)
+establish(INSTRUCTIONS)
+
+from tests.dataset import put_batch, put_project, run  # noqa: E402 (it imports NumPy)
+
 # Worker processes, of Ray too, find the tests' own modules.
 os.environ["PYTHONPATH"] = str(Path(__file__).parents[1])
 # Examples are drawn from the test's own name, so that a red run can be repeated.

@@ -21,7 +21,18 @@ SOURCES = sorted((HERE / "pipeline").rglob("*.py"))
 
 # A module may import from its own layer and from those below it. Later entries are higher.
 LAYERS: tuple[tuple[str, ...], ...] = (
-    ("errors", "options", "digest", "lock", "randomness", "records", "registry", "device"),
+    (
+        "errors",
+        "options",
+        "digest",
+        "lock",
+        "randomness",
+        "records",
+        "registry",
+        "device",
+        "processor",
+        "checkpoint",
+    ),
     (
         "part",
         "fingerprint",

@@ -115,10 +115,10 @@ def planes(images: Sequence[Image]) -> np.ndarray:
 def _onnxruntime(checkpoint: Path) -> Callable[[np.ndarray], np.ndarray]:
     """One thread, in the graph's order, so that the bits do not depend on the machine's load."""
     import onnxruntime
-    import torch
 
-    state = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    model = graph({name: tensor.numpy() for name, tensor in state.items()})
+    from pipeline.checkpoint import load
+
+    model = graph(load(checkpoint))
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1

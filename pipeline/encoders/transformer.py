@@ -257,6 +257,39 @@ def _trace(network: torch.nn.Module, graph: Path) -> None:
             opset_version=17,
             dynamo=False,
         )
+    _spell_softmax(graph)
+
+
+def _spell_softmax(graph: Path) -> None:
+    """Write each Softmax as the operations that it stands for.
+
+    ONNX Runtime's own sums 8 or 16 numbers abreast, as the processor has it, and so comes out
+    differently; the operations in its place do not, and took 0 to 8 % longer by the text's length.
+    """
+    import numpy as np
+    import onnx
+    from onnx import helper, numpy_helper
+
+    model = onnx.load(graph)
+    nodes = list(model.graph.node)
+    del model.graph.node[:]
+    for node in nodes:
+        if node.op_type != "Softmax":
+            model.graph.node.append(node)
+            continue
+        (x,), (y,) = node.input, node.output
+        axis = next(attribute.i for attribute in node.attribute if attribute.name == "axis")
+        model.graph.initializer.append(numpy_helper.from_array(np.array([axis]), f"{y}.axis"))
+        model.graph.node.extend(
+            [
+                helper.make_node("ReduceMax", [x], [f"{y}.most"], axes=[axis]),
+                helper.make_node("Sub", [x, f"{y}.most"], [f"{y}.below"]),
+                helper.make_node("Exp", [f"{y}.below"], [f"{y}.exp"]),
+                helper.make_node("ReduceSum", [f"{y}.exp", f"{y}.axis"], [f"{y}.sum"]),
+                helper.make_node("Div", [f"{y}.exp", f"{y}.sum"], [y]),
+            ]
+        )
+    onnx.save(model, graph)
 
 
 BACKENDS: Mapping[str, Callable[[torch.nn.Module, Options], Embed]] = {

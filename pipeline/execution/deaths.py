@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from pipeline.errors import PipelineError, Rejected
-from pipeline.execution.threads import single_thread
+from pipeline.execution.environment import single_thread
 from pipeline.execution.watch import die_with_parent
 from pipeline.job import CRASHED, TIMED_OUT, Job, outcomes
 from pipeline.part import Row, Work

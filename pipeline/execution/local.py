@@ -13,7 +13,7 @@ from typing import Any
 
 from pipeline.errors import PipelineError
 from pipeline.execution.deaths import Death, Deaths
-from pipeline.execution.threads import single_thread
+from pipeline.execution.environment import single_thread
 from pipeline.execution.watch import die_with_parent
 from pipeline.job import Job, Made, Meter, do
 from pipeline.part import Work
@@ -32,7 +32,7 @@ class Serial:
 
 @dataclass(frozen=True)
 class Processes:
-    """Spawned processes, each with one thread and its own copy of the encoder.
+    """Processes, each with one thread and its own copy of the encoder.
 
     A process that dies is replaced and its part done again; see `deaths` for what becomes of a
     part on which they die repeatedly.
@@ -53,6 +53,7 @@ class Processes:
         pool: list[_Worker] = []
         try:
             with single_thread():
+                _preload(work)
                 while pending or any(worker.job for worker in pool):
                     for worker in pool:
                         if pending and worker.job is None:
@@ -90,7 +91,7 @@ class _Worker:
     pipe: Connection = field(init=False)
 
     def __post_init__(self) -> None:
-        context = multiprocessing.get_context("spawn")
+        context = multiprocessing.get_context("forkserver")
         self.pipe, inner = context.Pipe()
         self.process = context.Process(
             target=_serve, args=(self.work, self.out, inner), daemon=False
@@ -117,6 +118,12 @@ class _Worker:
         self.process.join()
         self.pipe.close()
         return Death(self.process.exitcode, overdue)
+
+
+def _preload(work: Work) -> None:
+    """Import once what every process needs: they are forked from a server that has it loaded."""
+    modules = ["pipeline.execution.local", "pyarrow.parquet", *sorted(work.fingerprint.code)]
+    multiprocessing.get_context("forkserver").set_forkserver_preload(modules)
 
 
 def _ready(pool: Sequence[_Worker], timeout: float) -> list[_Worker]:

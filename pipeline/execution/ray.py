@@ -16,7 +16,7 @@ from typing import Any
 
 from pipeline.errors import PipelineError
 from pipeline.execution.deaths import Death, Deaths
-from pipeline.execution.threads import ONE_THREAD
+from pipeline.execution.environment import inherited
 from pipeline.job import Job, Made, Meter, do
 from pipeline.part import Compute, Work
 
@@ -71,7 +71,7 @@ class RayExecutor:
             **options,
             logging_level=logging.ERROR,
             log_to_driver=False,
-            runtime_env={"env_vars": ONE_THREAD},
+            runtime_env={"env_vars": inherited()},
         )
 
     def _slots(self, stage: str) -> int:

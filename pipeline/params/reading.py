@@ -28,6 +28,7 @@ from pipeline.params.sections import (
     SourceSection,
     TargetOptions,
 )
+from pipeline.processor import HELD, INSTRUCTIONS
 from pipeline.reporting.options import Options as ReportOptions
 
 Model = TypeVar("Model", bound=Options)
@@ -55,6 +56,16 @@ def parse(document: Any, name: str = "params.yaml") -> Params:
     return params
 
 
+def read_instructions(path: Path = Path("params.yaml")) -> str:
+    """The instruction set alone, which must be known before NumPy is loaded.
+
+    What is no choice is left to `load` to refuse, and read as if it were not there.
+    """
+    document = read(path)
+    value = document.get("instructions") if isinstance(document, dict) else None
+    return value if isinstance(value, str) and value in HELD else INSTRUCTIONS
+
+
 @dataclass
 class _Reading:
     """Collects mistakes while sections are turned into models."""
@@ -69,6 +80,7 @@ class _Reading:
         features = self._features(document, modalities)
         values: dict[str, Any] = {
             "seed": self._seed(document.get("seed")),
+            "instructions": self._instructions(document.get("instructions", INSTRUCTIONS)),
             "modalities": modalities,
             "features": features,
             "sources": self._sources(document),
@@ -110,6 +122,11 @@ class _Reading:
             self._problem("seed", "give a whole number from 0 to 2^63 - 1")
             return 0
         return value
+
+    def _instructions(self, value: Any) -> str:
+        if not isinstance(value, str) or value not in HELD:
+            self._problem("instructions", unknown("instruction set", str(value), HELD))
+        return str(value)
 
     def _section(self, document: Mapping[str, Any], name: str) -> dict[str, Any]:
         value = document.get(name) or {}

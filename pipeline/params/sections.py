@@ -91,6 +91,7 @@ class Params:
     """Every knob of a run; a stage takes from it what its key needs, and no more."""
 
     seed: int
+    instructions: str
     parts: PartsOptions
     sources: dict[str, SourceSection]
     fetch: dict[str, Options]

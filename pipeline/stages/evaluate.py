@@ -37,6 +37,7 @@ def plan(params: Params, name: str, root: Path = Path("data")) -> artifact.Plan:
                 "evaluate": params.evaluate.model_dump(mode="json"),
                 "seed": params.seed,
             },
+            device="cpu",
         ),
         {
             **{f"model/{file}": model[file] for file in ("model.json", "model.safetensors")},

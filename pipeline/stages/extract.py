@@ -31,6 +31,7 @@ def plan(params: Params, name: str, root: Path = Path("data")) -> Plan:
         ],
         getattr(encoder, "parameters", _all)(feature.options),
         encoder.weights(feature.options),
+        _torch_device(feature.options),
     )
     clean = root / "clean" / feature.modality
     augmented = root / "augmented" / feature.modality
@@ -44,6 +45,13 @@ def plan(params: Params, name: str, root: Path = Path("data")) -> Plan:
         chooser(params.execution, getattr(feature.options, "device", "cpu"), foreign=True),
         feature.reject_limit,
     )
+
+
+def _torch_device(options: Options) -> str | None:
+    """Where torch computes: encoders that may use it have the options `device` and `backend`."""
+    if getattr(options, "backend", "torch") != "torch":
+        return None
+    return getattr(options, "device", None)
 
 
 def _all(options: Options) -> dict[str, Any]:

@@ -48,6 +48,7 @@ def plan(params: Params, name: str, root: Path = Path("data")) -> Plan:
                 "modalities": sets,
                 "seed": params.seed,
             },
+            device=options.device,
         ),
         inputs,
         lambda folder: make(folder, options, sets, params.seed, root, inputs),

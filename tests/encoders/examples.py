@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from pipeline.options import Options
-from pipeline.registry import load, names
+from pipeline.registry import load
 
 
 def contents(modality: str) -> list[Any]:
@@ -44,7 +43,3 @@ def digest(encoder: str) -> str:
     module = load("encoders", encoder)
     values, lengths = module.Encoder(options(encoder)).encode(contents(module.MODALITY))
     return hashlib.sha256(values.tobytes() + lengths.tobytes()).hexdigest()
-
-
-if __name__ == "__main__":
-    print(json.dumps({name: digest(name) for name in names("encoders")}))

@@ -124,13 +124,19 @@ def test_contents_stay_as_they_are(name: str) -> None:
 
 @pytest.fixture(scope="module")
 def with_other_threads() -> dict[str, str]:
-    """Digests from a process that is told to use several threads, and hashes differently."""
+    """Digests from a worker whose shell asks for several threads and hashes differently.
+
+    A worker is put under one thread before its libraries are loaded: OpenBLAS's AVX2 kernels sum
+    in another order with three.
+    """
     threads = dict.fromkeys(
         ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"], "3"
     )
     output = child(
-        "-m",
-        "tests.encoders.examples",
+        "-c",
+        "import json; from pipeline.execution.environment import establish; "
+        "establish('avx2'); from tests.encoders import examples; "
+        f"print(json.dumps({{name: examples.digest(name) for name in {ENCODERS}}}))",
         **threads,
         TOKENIZERS_PARALLELISM="true",
         PYTHONHASHSEED="7",

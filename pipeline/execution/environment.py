@@ -1,0 +1,78 @@
+"""What a computing process stands under: one thread, and one instruction set.
+
+Both are environment variables that libraries read when they are loaded, so they are set before
+NumPy is imported and reach every worker: child processes inherit them, Ray's are given them.
+
+One thread a worker, because two on two busy cores were measured 8 times slower. One instruction
+set, because NumPy, OpenBLAS, MKL, torch and oneDNN otherwise take the widest that a processor has,
+whose sums run in another order.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from pipeline.processor import HELD, check_instructions
+
+ONE_THREAD = dict.fromkeys(
+    (
+        "OMP_NUM_THREADS",
+        "OPENBLAS_NUM_THREADS",
+        "MKL_NUM_THREADS",
+        "NUMEXPR_NUM_THREADS",
+        "VECLIB_MAXIMUM_THREADS",
+    ),
+    "1",
+) | {"TOKENIZERS_PARALLELISM": "false"}
+
+
+def environment(instructions: str) -> dict[str, str]:
+    """The variables of a process that computes.
+
+    Raises
+    ------
+    PipelineError
+        No such instruction set, or this processor has none.
+    """
+    check_instructions(instructions)
+    return ONE_THREAD | HELD[instructions]
+
+
+def establish(instructions: str) -> None:
+    """Put this process, and those that it starts, under `environment`; see there.
+
+    An instruction set comes too late once NumPy is loaded, unless it is the one that was asked for
+    before.
+    """
+    wanted = environment(instructions)
+    late = [name for name in HELD[instructions] if os.environ.get(name) != wanted[name]]
+    if late and "numpy" in sys.modules:
+        raise RuntimeError("establish() is called before NumPy is imported")
+    for name in {name for held in HELD.values() for name in held} - set(wanted):
+        os.environ.pop(name, None)
+    os.environ.update(wanted)
+
+
+def inherited() -> dict[str, str]:
+    """What a worker that is no child of this process must be given to compute as this one does."""
+    return ONE_THREAD | {
+        name: os.environ[name] for held in HELD.values() for name in held if name in os.environ
+    }
+
+
+@contextmanager
+def single_thread() -> Iterator[None]:
+    """Environment for child processes that start inside the block: one thread each."""
+    before = {name: os.environ.get(name) for name in ONE_THREAD}
+    os.environ.update(ONE_THREAD)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
