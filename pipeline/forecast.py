@@ -47,7 +47,7 @@ def forecast(params: Params, root: Path = Path("data")) -> Iterator[Forecast]:
     """One forecast a stage, in the order of the flow."""
     before: dict[str, Forecast] = {}
     for name, fan in items(params).items():
-        for item in fan or ("",):
+        for item in fan:
             label = f"{name}/{item}" if item else name
             above = {one: before[one] for one in _above(params, name, item) if one in before}
             before[label] = _one(params, label, find(params, name, item), above, root)

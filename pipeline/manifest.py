@@ -42,8 +42,9 @@ def read_manifest(out: Path) -> list[Entry]:
 
 
 def manifest_digest(out: Path) -> str:
-    """Digest of what a stage holds: of its parts' contents, in order."""
-    return digest_json([[entry.key, entry.md5] for entry in read_manifest(out)])
+    """Digest of all that readers learn from a stage: its parts, in order, and whose they are."""
+    entries = read_manifest(out)
+    return digest_json([[entry.key, entry.source, entry.batch, entry.md5] for entry in entries])
 
 
 def read_function(out: Path) -> dict[str, Any]:

@@ -56,18 +56,18 @@ def run_stage(name: str, item: str) -> str:
 
 
 def items(params: Params) -> dict[str, tuple[str, ...]]:
-    """Stage → what it fans out over; empty for a stage that stands alone."""
+    """Stage → what it fans out over; the empty name for a stage that stands alone."""
     return {
         "fetch": tuple(params.fetch),
         "look": params.look,
-        "ingest": (),
+        "ingest": ("",),
         "clean": params.modalities,
         "augment": params.modalities,
         "extract": tuple(params.features),
-        "curate": (),
+        "curate": ("",),
         "train": tuple(params.models),
         "evaluate": tuple(params.models),
-        "report": (),
+        "report": ("",),
     }
 
 
@@ -76,7 +76,7 @@ def labels(params: Params) -> list[str]:
     return [
         f"{name}/{item}" if item else name
         for name, fan in items(params).items()
-        for item in fan or ("",)
+        for item in fan
     ]
 
 
@@ -87,7 +87,7 @@ def find(params: Params, name: str, item: str) -> Stage:
     fans = items(params)
     if name not in fans:
         raise PipelineError(unknown("stage", name, fans))
-    if item not in (fans[name] or ("",)):
+    if item not in fans[name]:
         raise PipelineError(f"{name}: {unknown('item', item, fans[name])}")
     stage: Stage = import_module(f"pipeline.stages.{name}").plan
     return stage

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 import pytest
+import yaml
 
 from tests.dataset import environment, put_project, run, tree
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 
 
 def parts(folder: Path) -> dict[Path, int]:
@@ -34,40 +37,131 @@ def at_work(folder: Path) -> list[psutil.Process]:
     return found
 
 
-def kill_after(folder: Path, finished: int) -> None:
-    """Start `dvc repro` and SIGKILL it alone once that many parts are there."""
-    dvc = subprocess.Popen(
+def start(folder: Path) -> psutil.Popen:
+    return psutil.Popen(
         ["dvc", "repro"],
         cwd=folder,
         env=environment(folder),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    until(lambda: len(parts(folder)) >= finished)
-    dvc.send_signal(signal.SIGKILL)
-    dvc.wait()
 
 
-def until(condition) -> None:  # type: ignore[no-untyped-def]
-    deadline = time.monotonic() + 240
+def until(condition: Callable[[], object], seconds: float = 240) -> None:
+    deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "nothing happened"
         time.sleep(0.02)
 
 
-def test_a_killed_run_leaves_no_process_and_resumes_to_the_same_bytes(
-    project: Path, tmp_path: Path
+def below(dvc: psutil.Popen, name: str) -> list[psutil.Process]:
+    """The processes that a run has started, by a word of their command."""
+    found = []
+    for process in [*dvc.children(recursive=True), *_detached(dvc)]:
+        try:
+            if name in " ".join(process.cmdline()):
+                found.append(process)
+        except (psutil.NoSuchProcess, psutil.ZombieProcess):
+            continue
+    return found
+
+
+def _detached(dvc: psutil.Popen) -> list[psutil.Process]:
+    """What a run has started and let go, such as Ray's processes."""
+    own = Path(dvc.cwd())
+    found = [process for process in at_work(own) if process.pid != dvc.pid]
+    return [*found, *(child for process in found for child in process.children(recursive=True))]
+
+
+# Whom to kill: the word by which a process is found, and how many times in the suite.
+VICTIMS = {"dvc": ("", 14), "stage": ("pipeline stage", 16), "worker": ("forkserver", 14)}
+RAY = {"raylet": ("raylet/raylet", 4), "ray worker": ("ray::", 4)}
+
+
+def change(folder: Path, level: float) -> None:
+    """Give the run something to do."""
+    knobs = yaml.safe_load((folder / "params.yaml").read_text())
+    knobs["clean"]["audio"]["level_dbfs"] = level
+    (folder / "params.yaml").write_text(yaml.safe_dump(knobs))
+
+
+def kill_one(folder: Path, word: str, rng: random.Random) -> bool:
+    """Start a run and SIGKILL one of its processes at some moment; False if it came too late."""
+    dvc = start(folder)
+    try:
+        time.sleep(rng.uniform(0.0, 1.0))
+        victims = [dvc]
+        if word:
+            deadline = time.monotonic() + 60
+            while not (victims := below(dvc, word)):
+                if dvc.poll() is not None or time.monotonic() > deadline:
+                    return False
+                time.sleep(0.01)
+        time.sleep(rng.uniform(0.0, 1.0 if word else 6.0))
+        victim = rng.choice(victims)
+        if dvc.poll() is not None or not victim.is_running():
+            return False
+        victim.send_signal(signal.SIGKILL)
+        return True
+    except psutil.NoSuchProcess:
+        return False
+    finally:
+        if word:
+            dvc.wait(timeout=300)
+        else:
+            dvc.kill()
+            dvc.wait()
+
+
+@pytest.mark.parametrize("victim", [*VICTIMS, *RAY])
+def test_killed_at_random_moments_it_resumes_to_the_same_bytes(
+    project: Path, tmp_path: Path, victim: str
 ) -> None:
     other = tmp_path / "other"
-    put_project(other, executor="processes", workers=2)
+    put_project(other, executor="ray" if victim in RAY else "processes", workers=2)
     shutil.copytree(project / "data" / "raw", other / "data" / "raw")
-    for finished in (1, 7, 25):
-        kill_after(other, finished)
-        until(lambda: not at_work(other))
+    word, times = (VICTIMS | RAY)[victim]
+    rng, killed = random.Random(victim), 0
+    for attempt in range(4 * times):
+        change(other, -23.0 - attempt % 7)
+        killed += kill_one(other, word, rng)
+        until(lambda: not at_work(other), 60)
+        if killed == times:
+            break
+    assert killed == times
+    change(other, -23.0)
     before = parts(other)
-    assert before
     run(other, "dvc", "repro")
     after = parts(other)
-    assert {path: after.get(path) for path in before} == before
+    assert all(after[path] == inode for path, inode in before.items() if path in after)
     assert tree(other) == tree(project)
     assert not list((other / "data").rglob("*.tmp"))
+    until(lambda: not at_work(other), 60)
+
+
+def test_a_failed_run_can_be_left_by_checkout_and_by_switch(project: Path, tmp_path: Path) -> None:
+    """What a failed run left is no obstacle: `dvc checkout --force` brings the last state back."""
+    other = tmp_path / "other"
+    shutil.copytree(project, other, symlinks=True)
+    before = tree(other)
+    author = ("-c", "user.name=Test", "-c", "user.email=test@example.org")
+    run(other, "git", "add", "--all")
+    run(other, "git", *author, "commit", "--quiet", "--message", "made")
+    change(other, -19.0)
+    dvc = start(other)
+    until(lambda: len(parts(other)) > len([p for p in before if p.endswith(".parquet")]))
+    dvc.kill()
+    dvc.wait()
+    until(lambda: not at_work(other))
+    run(other, "git", "checkout", "--quiet", "params.yaml", "dvc.lock")
+    run(other, "dvc", "checkout", "--force")
+    assert tree(other) == before
+    assert "up to date" in run(other, "dvc", "status").stdout
+
+    run(other, "git", "switch", "--quiet", "--create", "louder")
+    change(other, -19.0)
+    run(other, "dvc", "repro", "clean@audio")
+    run(other, "git", *author, "commit", "--quiet", "--all", "--message", "louder")
+    run(other, "git", "switch", "--quiet", "-")
+    run(other, "dvc", "checkout", "--force")
+    assert tree(other) == before

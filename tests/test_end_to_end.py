@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import shutil
 import zlib
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -17,13 +20,45 @@ from tests.dataset import params, picture, put_batch, put_project, run, tree, wr
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
-def repro(folder: Path) -> dict[str, int]:
-    """Run what has to be run; stage → parts computed, of the stages that DVC started."""
-    records = folder / ".pipeline" / "runs"
-    shutil.rmtree(records, ignore_errors=True)
+def repro(folder: Path) -> dict[str, dict[str, Any]]:
+    """Run what has to be run; stage → record, of the stages that DVC started."""
+    shutil.rmtree(folder / ".pipeline" / "runs", ignore_errors=True)
     run(folder, "dvc", "repro")
-    last = [json.loads(path.read_text().splitlines()[-1]) for path in records.glob("*.jsonl")]
-    return {record["stage"]: record["computed"] for record in last}
+    lines = run(folder, "pipeline", "runs", "--json").stdout.splitlines()
+    return {record["stage"]: record for record in map(json.loads, lines)}
+
+
+def planned(folder: Path) -> dict[str, dict[str, Any]]:
+    """Stage → forecast, of the stages that would work."""
+    lines = run(folder, "pipeline", "plan", "--json").stdout.splitlines()
+    found = {one["stage"]: one for one in map(json.loads, lines)}
+    return {stage: one for stage, one in found.items() if one["computed"] or one["restored"]}
+
+
+def worked(done: Mapping[str, Mapping[str, Any]]) -> set[str]:
+    return {stage for stage, record in done.items() if record["computed"]}
+
+
+def rows(done: Mapping[str, Mapping[str, Any]]) -> dict[str, int]:
+    """Stage → rows that went through its function, of the stages of media."""
+    media = ("clean/", "augment/", "extract/")
+    return {s: r["worked"] for s, r in done.items() if s.startswith(media) and r["worked"]}
+
+
+@pytest.fixture
+def other(project: Path, tmp_path: Path) -> Path:
+    """A copy of the project that has run."""
+    shutil.copytree(project, tmp_path / "other", symlinks=True)
+    return tmp_path / "other"
+
+
+def change(folder: Path, **knobs: dict[str, dict[str, object]]) -> None:
+    """Set knobs of params.yaml: section → name → key → value."""
+    document = yaml.safe_load((folder / "params.yaml").read_text())
+    for section, named in knobs.items():
+        for name, values in named.items():
+            document[section][name].update(values)
+    (folder / "params.yaml").write_text(yaml.safe_dump(document))
 
 
 def test_every_stage_of_the_graph_wrote_what_it_promises(project: Path) -> None:
@@ -61,7 +96,7 @@ def test_every_executor_gives_the_same_bytes(project: Path, tmp_path: Path, exec
     put_project(tmp_path / "other", executor=executor, workers=2)
     shutil.copytree(project / "data" / "raw", tmp_path / "other" / "data" / "raw")
     for stage, fan in items_of_the_recipe().items():
-        for item in fan or ("",):
+        for item in fan:
             run(tmp_path / "other", "pipeline", "stage", stage, *filter(None, [item]))
     assert tree(tmp_path / "other") == tree(project)
 
@@ -72,33 +107,91 @@ def items_of_the_recipe() -> dict[str, tuple[str, ...]]:
     return {name: fan for name, fan in items(parse(params())).items() if name != "fetch"}
 
 
-def test_work_follows_change(project: Path, tmp_path: Path) -> None:
-    other = tmp_path / "other"
-    shutil.copytree(project, other, symlinks=True)
+def test_comments_and_unused_code_compute_nothing_that_they_do_not_touch(other: Path) -> None:
     before = tree(other)
-
     module = other / "pipeline" / "digest.py"
     module.write_text("# A comment changes no bits.\n" + module.read_text())
-    assert set(repro(other).values()) == {0}
+    docstring = other / "pipeline" / "models" / "training.py"
+    docstring.write_text(docstring.read_text().replace('"""', '"""Read this: ', 1))
+    assert not planned(other)
+    done = repro(other)
+    assert done.keys() >= {"ingest", "clean/image", "extract/mfcc", "train/gated", "report"}
+    assert not worked(done)
     assert tree(other) == before
 
     module = other / "pipeline" / "encoders" / "hashing.py"
     module.write_text(module.read_text() + "\nUNUSED = 1\n")
-    worked = {stage for stage, parts in repro(other).items() if parts}
-    assert worked == {"extract/hashing", "train/gated", "evaluate/gated", "report"}
+    assert (
+        "module pipeline.encoders.hashing changed" in planned(other)["extract/hashing"]["reasons"]
+    )
+    expected = {"extract/hashing", "train/gated", "evaluate/gated", "report"}
+    assert worked(repro(other)) == expected
 
-    knobs = yaml.safe_load((other / "params.yaml").read_text())
-    knobs["clean"]["audio"]["level_dbfs"] = -20.0
-    (other / "params.yaml").write_text(yaml.safe_dump(knobs))
-    worked = {stage for stage, parts in repro(other).items() if parts}
-    assert worked == {"clean/audio", "extract/mfcc", "train/gated", "evaluate/gated", "report"}
 
-    put_batch(other / "data" / "raw" / "shapes" / "second", 20, 1)
-    old = {name for name in tree(other) if name.startswith(("clean/", "features/"))}
-    counts = repro(other)
-    new = {name for name in tree(other) if name.startswith(("clean/", "features/"))}
-    assert old <= new
-    assert all(1 <= counts[f"clean/{name}"] <= 3 for name in ("image", "audio", "text"))
+def test_a_parameter_costs_its_own_modality_and_going_back_costs_nothing(other: Path) -> None:
+    before = tree(other)
+    change(other, clean={"audio": {"level_dbfs": -20.0}})
+    forecast = planned(other)
+    assert forecast["clean/audio"]["reasons"] == ["parameter level_dbfs: -23.0 → -20.0"]
+    assert forecast["clean/audio"]["exact"]
+    assert not forecast["extract/mfcc"]["exact"]
+    done = repro(other)
+    models = {"train/gated", "evaluate/gated", "report"}
+    assert worked(done) == {"clean/audio", "extract/mfcc"} | models
+    assert rows(done)["clean/audio"] == forecast["clean/audio"]["rows"]
+    assert rows(done)["extract/mfcc"] == forecast["extract/mfcc"]["rows"]
+
+    change(other, clean={"audio": {"level_dbfs": -23.0}})
+    assert planned(other)["clean/audio"]["restored"] == done["clean/audio"]["planned"]
+    back = repro(other)
+    assert not worked(back)
+    assert {stage for stage, record in back.items() if record["restored"]} == worked(done)
+    assert tree(other) == before
+
+
+def test_new_files_cost_themselves_wherever_they_land(other: Path) -> None:
+    before = tree(other)
+    raw = other / "data" / "raw" / "shapes"
+    # Twelve samples, i = 20 to 23 of each class; none lacks a modality.
+    put_batch(raw / "second", 20, 4)
+    forecast = planned(other)
+    expected = {
+        **dict.fromkeys(["clean/audio", "clean/image", "clean/text"], 12),
+        **dict.fromkeys(["augment/audio", "augment/image", "augment/text"], 12),
+        **dict.fromkeys(["extract/colour_hog", "extract/hashing", "extract/mfcc"], 24),
+    }
+    assert rows({stage: {"worked": one["rows"]} for stage, one in forecast.items()}) == expected
+    done = repro(other)
+    assert rows(done) == expected
+    assert all(record["taken"] == 0 for record in done.values())
+    after = tree(other)
+    old = {name for name in before if name.endswith(".parquet") and "curated" not in name}
+    old -= {name for name in old if name.startswith(("samples", "evaluation"))}
+    assert {name: after[name] for name in old} == {name: before[name] for name in old}
+
+    # Three more in the old batch: its parts are cut anew, and their old rows taken over.
+    first = raw / "first"
+    with (first / "metadata.csv").open() as file:
+        held = list(csv.DictReader(file))
+    more = put_batch(raw / "more", 40, 1)
+    for path in (raw / "more").iterdir():
+        if path.suffix != ".csv":
+            path.rename(first / path.name)
+    shutil.rmtree(raw / "more")
+    write_metadata(first, [*held, *more])
+    done = repro(other)
+    assert rows(done) == {stage: n // 4 for stage, n in expected.items()}
+    assert done["extract/mfcc"]["taken"] > 0
+
+    # To another batch, and under another name: nothing is decoded or encoded.
+    (raw / "second").rename(raw / "renamed")
+    assert rows(repro(other)) == {}
+
+    fresh = other.parent / "fresh"
+    put_project(fresh, executor="processes", workers=2)
+    shutil.copytree(raw, fresh / "data" / "raw" / "shapes")
+    run(fresh, "dvc", "repro")
+    assert tree(fresh) == tree(other)
 
 
 def test_what_is_bad_is_refused_with_its_reason_and_the_rest_goes_through(

@@ -79,6 +79,7 @@ class World:
         document["features"]["hashing"]["dimension"] = self.words
         document["curate"]["min_components_per_class"] = 1
         document["curate"]["max_component_share"] = 1.0
+        document["curate"]["reject_limit"] = 1.0
         return parse(document)
 
     def contents(self) -> set[tuple[str, int]]:
@@ -90,7 +91,7 @@ def build(params: Params, root: Path = DATA) -> dict[str, Summary]:
     done = {}
     for name, fan in items(params).items():
         if name in ("ingest", "clean", "augment", "extract", "curate"):
-            for item in fan or ("",):
+            for item in fan:
                 label = f"{name}/{item}" if item else name
                 planned = find(params, name, item)(params, item, root)  # type: ignore[call-arg]
                 done[label] = unless_done(label, planned.key, planned.outs, planned.run)
