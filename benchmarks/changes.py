@@ -18,11 +18,13 @@ COUNTS = ("planned", "reused", "computed")
 COMMENT = "# Nothing but a comment.\n"
 
 
-def add(project: Path, batch: Path) -> dict[str, Any]:
+def add(project: Path, batch: Path, workers: int) -> dict[str, Any]:
     """Land a batch in a project whose stages have run, and run them again.
 
-    Stage → its CPU seconds and what its run record counts; `rows` is the number of new files.
+    Stage → its CPU seconds and what its run record counts; `rows` is the number of new files. The
+    executor is the project's own choice, as for a user.
     """
+    ours.put_project(project, "auto", workers)
     ours.add_batch(project, batch)
     spent = ours.run(project)
     rows = sum(len(list((batch / modality).iterdir())) for modality in SETS)
@@ -32,12 +34,12 @@ def add(project: Path, batch: Path) -> dict[str, Any]:
     }
 
 
-def comment(project: Path, batch: Path) -> dict[str, Any]:
+def comment(project: Path, batch: Path, workers: int) -> dict[str, Any]:
     """`dvc repro` of ingest, clean, augment and extract, after a comment in pipeline/part.py.
 
     `cpu_s` is that of all, `stages` those of each stage by its own record; the difference is DVC's.
     """
-    ours.put_project(project, "auto", 2)
+    ours.put_project(project, "auto", workers)
     _put_graph(project)
     ours.add_batch(project, batch)
     environment = ours.environment(project)

@@ -62,8 +62,8 @@ def measure(work: Path, every: int) -> dict[str, Any]:
         "peers": {
             peer: run.peer(peer, "docs" if peer == table.APART else "stamps") for peer in PEERS
         },
-        "added": changes.add(scratch / "ten-processes", batches["more"]),
-        "comment": changes.comment(scratch / "comment", batches["few"]),
+        "added": changes.add(scratch / "ten-processes", batches["more"], workers),
+        "comment": changes.comment(scratch / "comment", batches["few"], workers),
     }
 
 
