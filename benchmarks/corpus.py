@@ -8,7 +8,6 @@ same rows.
 from __future__ import annotations
 
 import io
-import os
 import shutil
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -31,7 +30,10 @@ def stamps() -> Path:
 
 
 def assets(folder: Path) -> dict[str, list[Path]]:
-    """Modality → the pictures and recordings that samples of the stamps use, by path."""
+    """Modality → the pictures and recordings that samples of the stamps use, by path.
+
+    Pictures in SVG are left out: of the peers' libraries, none draws them.
+    """
     source = params().sources["stamps"]
     scan = load("sources", source.kind).scan(folder, source.options)
     return {
@@ -39,7 +41,7 @@ def assets(folder: Path) -> dict[str, list[Path]]:
             {
                 folder / str(sample.assets[modality])
                 for sample in scan.samples
-                if modality in sample.assets
+                if modality in sample.assets and not str(sample.assets[modality]).endswith(".svg")
             }
         )
         for modality in ("image", "audio")
@@ -54,7 +56,7 @@ def put_batch(
 ) -> None:
     """Make a batch of the chosen files, each in the given variants; 0 is the file itself.
 
-    A batch that is there already is left as it is: what it is made of stands in its name.
+    A batch that is there already is left as it is; remove it to have it made anew.
     """
     if batch.exists():
         return
@@ -75,21 +77,9 @@ def _put(path: Path, folder: Path, variants: range) -> list[str]:
     for number in variants:
         data = variant(path.read_bytes(), path.suffix, number)
         name = f"{digest_bytes(data)}{path.suffix}"
-        if number == 0:
-            _link(path, folder / name)
-        else:
-            (folder / name).write_bytes(data)
+        (folder / name).write_bytes(data)
         names.append(name)
     return names
-
-
-def _link(path: Path, to: Path) -> None:
-    if to.exists():
-        return
-    try:
-        os.link(path.resolve(), to)
-    except OSError:
-        shutil.copyfile(path, to)
 
 
 def variant(data: bytes, suffix: str, number: int) -> bytes:
@@ -101,7 +91,7 @@ def variant(data: bytes, suffix: str, number: int) -> bytes:
     """
     if number == 0:
         return data
-    return {".png": _png, ".svg": _svg, ".ogg": _sound, ".wav": _sound}[suffix](data, number)
+    return _png(data, number) if suffix == ".png" else _sound(data, number)
 
 
 def _png(data: bytes, number: int) -> bytes:
@@ -124,12 +114,6 @@ def _png(data: bytes, number: int) -> bytes:
 
 def _place(number: int, room: int) -> int:
     return number * room // 31 % (room + 1)
-
-
-def _svg(data: bytes, number: int) -> bytes:
-    at = data.rindex(b"</")
-    box = f'<rect width="{number + 5}%" height="9%" fill="#{number * 0x01050B % 0x1000000:06x}"/>'
-    return data[:at] + box.encode() + data[at:]
 
 
 def _sound(data: bytes, number: int) -> bytes:

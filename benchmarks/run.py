@@ -57,10 +57,10 @@ def measure(work: Path, every: int) -> dict[str, Any]:
         "files": {name: count(batch) for name, batch in batches.items()},
         "parity": run.parity("few"),
         "limit": {name: run.limit(name) for name in ("few", "stamps", "ten")},
-        "processes": {name: run.ours(name, "processes") for name in ("stamps", "docs", "ten")},
+        "processes": {name: run.ours(name, "processes") for name in ("stamps", "half", "ten")},
         "ray": {name: run.ours(name, "ray") for name in ("few", "stamps", "ten")},
         "peers": {
-            peer: run.peer(peer, "docs" if peer == table.APART else "stamps") for peer in PEERS
+            peer: run.peer(peer, "half" if peer == table.APART else "stamps") for peer in PEERS
         },
         "added": changes.add(scratch / "ten-processes", batches["more"], workers),
         "comment": changes.comment(scratch / "comment", batches["few"], workers),
@@ -72,12 +72,11 @@ def put_batches(folder: Path, every: int, workers: int) -> dict[str, Path]:
     if not corpus.stamps().is_dir():
         ours.stage(PROJECT, "fetch", "stamps")
     folder.mkdir(parents=True, exist_ok=True)
-    files = {m: paths[::every] for m, paths in corpus.assets(corpus.stamps()).items()}
-    drawn = {m: [p for p in paths if p.suffix != ".svg"] for m, paths in files.items()}
+    files = _every(corpus.assets(corpus.stamps()), every)
     wanted = {
-        "few": (_every(drawn, 100), range(1)),
+        "few": (_every(files, 100), range(1)),
         "stamps": (files, range(1)),
-        "docs": (_every(drawn, 4), range(1)),
+        "half": (_every(files, 2), range(1)),
         "ten": (_every(files, 5), range(10)),
         "more": (_every(files, 50), range(10, 11)),
     }

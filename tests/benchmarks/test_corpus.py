@@ -13,8 +13,6 @@ from benchmarks.corpus import put_batch, variant
 from benchmarks.kernels import files
 from tests.dataset import picture, sound
 
-SVG = b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9"><path d="M1 1h7v7z"/></svg>\n'
-
 
 def pixels(data: bytes) -> np.ndarray:
     image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
@@ -49,13 +47,6 @@ def test_a_recording_s_variants_have_other_samples_and_the_same_length() -> None
     assert len({samples.tobytes() for samples in made}) == 11
     assert {len(samples) for samples in made} == {8000}
     assert max(np.abs(samples - made[0]).max() for samples in made) < 0.01
-
-
-def test_an_svg_s_variants_are_other_drawings() -> None:
-    from pipeline.modalities.image.clean import Options, clean
-
-    made = [clean(variant(SVG, ".svg", number), "", Options())[0] for number in range(4)]
-    assert len({image.tobytes() for image in made}) == 4
 
 
 def test_a_batch_holds_equal_files_once_and_is_made_once(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ def results() -> dict[str, Any]:
             "stamps": {"image": 10.0, "audio": 30.0, "loading": 3.0},
             "ten": {"image": 20.0, "audio": 61.0, "loading": 3.0},
         },
-        "processes": {"stamps": stages(44.0), "ten": stages(85.0), "docs": stages(10.0)},
+        "processes": {"stamps": stages(44.0), "ten": stages(85.0), "half": stages(10.0)},
         "ray": {"few": stages(6.0), "stamps": stages(50.0), "ten": stages(94.0)},
         "peers": {
             name: {"cpu_s": 100.0 - i, "wall_s": 50.0} for i, name in enumerate(sorted(PEERS))
