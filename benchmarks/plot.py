@@ -16,7 +16,7 @@ FONT = "system-ui, sans-serif"
 
 
 def draw(results: Mapping[str, Any]) -> str:
-    """An SVG with a bar for every job on the stamps; the one on its own files is scaled to them."""
+    """An SVG with a bar for every job on the stamps; the one on half of them is scaled."""
     rows = bars(results)
     longest = max(ratio for _, ratio, _ in rows)
     height = TOP + ROW * len(rows) + 10
@@ -43,7 +43,7 @@ def draw(results: Mapping[str, Any]) -> str:
 def bars(results: Mapping[str, Any]) -> list[tuple[str, float, str]]:
     """(name, CPU ÷ limit, colour), the cheapest first.
 
-    Jobs on other files than the stamps come by their ratio to this project on those files.
+    The job on half of the stamps comes by its ratio to this project on that half.
     """
     bare = table.limit(results, "stamps")
     own = table.total(results["processes"]["stamps"])
