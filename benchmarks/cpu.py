@@ -15,7 +15,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,7 +66,12 @@ def spend(
         process = subprocess.Popen(
             command, cwd=folder, env=dict(environment), stdout=output, stderr=output
         )
-        cpu_s, status = _watch(process)
+        try:
+            cpu_s, status = _watch(process)
+        except BaseException:
+            _kill(_descendants())
+            process.wait()
+            raise
         wall_s = time.monotonic() - started
         if status:
             output.seek(0)
@@ -97,9 +102,7 @@ def _watch(process: subprocess.Popen[bytes]) -> tuple[float, int]:
         if ended_at and not now:
             return total, status
         if ended_at and time.monotonic() - ended_at > GRACE_S:
-            for pid in now:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
+            _kill(now)
         before = now
         time.sleep(INTERVAL_S)
 
@@ -112,6 +115,12 @@ def _descendants() -> dict[int, _Seen]:
             spent = times.user + times.system + times.children_user + times.children_system
             found[child.pid] = _Seen(child.ppid(), spent, _forgets_children(child.pid))
     return found
+
+
+def _kill(pids: Iterable[int]) -> None:
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def _forgets_children(pid: int) -> bool:

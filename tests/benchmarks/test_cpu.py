@@ -4,6 +4,7 @@ import os
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 from benchmarks.cpu import CommandFailed, spend
@@ -56,3 +57,17 @@ def test_what_a_command_prints_is_kept(tmp_path: Path) -> None:
     log = tmp_path / "log"
     spend([sys.executable, "-c", "print('here')"], tmp_path, os.environ, log)
     assert log.read_text() == "here\n"
+
+
+def test_an_interrupted_measurement_leaves_no_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("benchmarks.cpu.time.sleep", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        cpu_s(tmp_path, "import time; time.sleep(60)")
+    left = [p for p in psutil.Process().children() if p.status() != psutil.STATUS_ZOMBIE]
+    psutil.wait_procs(left, timeout=5)
+    assert not [p for p in left if p.is_running()]
