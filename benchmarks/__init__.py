@@ -1,0 +1,1 @@
+"""The project measured against its limit and its peers; see README.md."""
