@@ -1,0 +1,120 @@
+"""The Ray cluster that a stage works on: one that runs already, the graph's own, or the stage's.
+
+A cluster named by RAY_ADDRESS or execution.ray_address is used and left running. Under DVC the
+first stage that needs Ray starts a head that serves all stages of that run (see `head`); a stage
+that runs by itself starts Ray for itself.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from pipeline.errors import PipelineError
+from pipeline.execution.head import address_of
+from pipeline.execution.threads import ONE_THREAD, single_thread
+from pipeline.execution.watch import dvc_above
+
+
+@contextmanager
+def joined(address: str | None, cpus: int) -> Iterator[dict[str, str]]:
+    """Be a driver on a cluster; gives the environment that its workers must still be given.
+
+    Parameters
+    ----------
+    address:
+        Of a cluster that runs; None: one of this machine's own.
+    cpus:
+        Processes that a cluster started here has room for.
+
+    Raises
+    ------
+    PipelineError
+        No cluster answers, or none could be started.
+    """
+    import ray
+
+    if ray.is_initialized():
+        yield ONE_THREAD
+        return
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    variables = ONE_THREAD if address else {}
+    owner = None if address else dvc_above()
+    try:
+        if address is not None:
+            _check_answers(address)
+            _init(address=address)
+        elif owner is not None:
+            _init(address=address_of(owner, cpus))
+        else:
+            with single_thread():
+                _init(address="local", num_cpus=cpus, include_dashboard=False)
+        yield variables
+    finally:
+        ray.shutdown()
+
+
+def nodes() -> list[dict[str, float]]:
+    """Resources of every node that is alive."""
+    import ray
+
+    listed: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
+    return [node["Resources"] for node in listed if node["Alive"]]
+
+
+def check_alive() -> None:
+    """Ask the head and this machine's node, since Ray waits for the dead in silence.
+
+    Raises
+    ------
+    PipelineError
+        One of them does not answer.
+    """
+    import ray
+
+    context = ray.get_runtime_context()
+    here = context.get_node_id()
+    if _answers(context.gcs_address):
+        for node in ray.nodes():  # type: ignore[no-untyped-call]
+            if node["NodeID"] == here:
+                if _answers(f"{node['NodeManagerAddress']}:{node['NodeManagerPort']}"):
+                    return
+                break
+    raise PipelineError(
+        "Ray died under the work (its head, or its node on this machine). Finished parts stand; "
+        "look for memory pressure, and run again."
+    )
+
+
+def _init(**options: Any) -> None:
+    import ray
+
+    try:
+        ray.init(**options, logging_level=logging.ERROR, log_to_driver=False)
+    except (ConnectionError, RuntimeError, TimeoutError) as error:
+        raise PipelineError(f"cannot use Ray at {options['address']}: {error}") from None
+
+
+def _check_answers(address: str) -> None:
+    """Ray itself tries an address that nobody answers at for minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not host:  # `auto`, or a name that only Ray understands
+        return
+    if not port.isdigit() or not _answers(f"{host}:{port}"):
+        raise PipelineError(
+            f"no Ray cluster answers at '{address}'; start one (`ray start --head`), or leave "
+            f"execution.ray_address and RAY_ADDRESS empty"
+        )
+
+
+def _answers(address: str) -> bool:
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), timeout=10).close()
+    except OSError:
+        return False
+    return True
