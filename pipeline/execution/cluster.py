@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import os
 import socket
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -36,24 +37,24 @@ def joined(address: str | None, cpus: int) -> Iterator[dict[str, str]]:
     PipelineError
         No cluster answers, or none could be started.
     """
-    import ray
-
-    if ray.is_initialized():
+    if "ray" in sys.modules and sys.modules["ray"].is_initialized():
         yield ONE_THREAD
         return
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    variables = ONE_THREAD if address else {}
+    if address is not None:
+        _check_answers(address)
     owner = None if address else dvc_above()
+    there = address or (address_of(owner, cpus) if owner else None)
+
+    import ray
+
     try:
-        if address is not None:
-            _check_answers(address)
-            _init(address=address)
-        elif owner is not None:
-            _init(address=address_of(owner, cpus))
+        if there is not None:
+            _init(address=there)
         else:
             with single_thread():
                 _init(address="local", num_cpus=cpus, include_dashboard=False)
-        yield variables
+        yield ONE_THREAD if address else {}
     finally:
         ray.shutdown()
 

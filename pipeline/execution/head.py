@@ -32,6 +32,8 @@ def address_of(owner: psutil.Process, cpus: int) -> str:
     PipelineError
         Ray did not start.
     """
+    # Ray's own default for a head that it starts, which a driver must be told before it loads Ray.
+    os.environ.setdefault("RAY_AUTH_MODE", "token")
     FOLDER.mkdir(parents=True, exist_ok=True)
     _forget_the_dead()
     path = FOLDER / f"{owner.pid}.json"
@@ -68,6 +70,7 @@ def hold(path: Path, owner: int, cpus: int) -> None:
     finally:
         path.unlink(missing_ok=True)
         ray.shutdown()
+        path.with_suffix(".log").unlink(missing_ok=True)
 
 
 def _start(path: Path, owner: psutil.Process, cpus: int) -> str:

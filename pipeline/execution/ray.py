@@ -45,8 +45,6 @@ class RayExecutor:
     timeout: float = 3600.0
 
     def run(self, work: Work, jobs: Sequence[Job], out: Path) -> Iterator[Made]:
-        from ray.exceptions import RaySystemError
-
         out = out.absolute()
         here = len(os.sched_getaffinity(0))
         try:
@@ -58,10 +56,20 @@ class RayExecutor:
                     work.stage, nodes(), self.workers, self.gpus_per_worker, len(jobs)
                 )
                 yield from Spread(work, jobs, out, placement, token, variables, self.timeout).run()
-        except RaySystemError as error:
-            raise PipelineError(
-                f"{work.stage}: Ray failed ({error}). Finished parts stand; run again."
-            ) from error
+        except Exception as error:
+            _raise_trouble(work.stage, error)
+            raise
+
+
+def _raise_trouble(stage: str, error: Exception) -> None:
+    """Raise what Ray says of itself as a PipelineError."""
+    # Not before it is needed: Ray must not be loaded before `joined` has set it up.
+    from ray.exceptions import RaySystemError
+
+    if isinstance(error, RaySystemError):
+        raise PipelineError(
+            f"{stage}: Ray failed ({error}). Finished parts stand; run again."
+        ) from error
 
 
 @contextmanager

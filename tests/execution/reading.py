@@ -11,6 +11,7 @@ from typing import Any
 
 from pipeline import parts
 from pipeline.digest import digest_file
+from pipeline.errors import PipelineError
 from pipeline.execution.local import Serial
 from pipeline.job import Executor, Job, Made
 from pipeline.part import Compute, Row, Work
@@ -21,11 +22,15 @@ OUT = Path("out")
 
 @dataclass(frozen=True)
 class Reading(Square):
-    """Squares the numbers that files of `folder` hold; `trace`, if given, gets a file a process."""
+    """Squares the numbers that files of `folder` hold; `trace`, if given, gets a file a process.
+
+    With `unseen` it breaks where the folder is there.
+    """
 
     folder: Path = Path()
     trace: Path | None = None
     seconds: float = 0.0
+    unseen: bool = False
 
     rows_at_once = 3
 
@@ -34,6 +39,8 @@ class Reading(Square):
 
     def prepare(self, rows: Sequence[Row], read: Sequence[Any]) -> list[int]:
         self._trace("prepared")
+        if self.unseen and self.folder.exists():
+            raise PipelineError("the worker sees the driver's files")
         return [int(text) for text in read]
 
     def open(self) -> Compute:
@@ -93,3 +100,10 @@ def serial(work: Work, numbers: Sequence[int] = range(30)) -> dict[str, str]:
     for path in OUT.iterdir():
         path.unlink()
     return made
+
+
+def until(condition: Callable[[], object], seconds: float = 60.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come about"
+        time.sleep(0.1)
