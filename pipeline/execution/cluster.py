@@ -59,6 +59,10 @@ def joined(address: str | None, cpus: int) -> Iterator[dict[str, str]]:
         ray.shutdown()
 
 
+class RayDied(PipelineError):
+    """Ray is gone: it must be asked nothing more, since it would wait a minute and end us."""
+
+
 def nodes() -> list[dict[str, float]]:
     """Resources of every node that is alive."""
     import ray
@@ -72,7 +76,7 @@ def check_alive() -> None:
 
     Raises
     ------
-    PipelineError
+    RayDied
         One of them does not answer.
     """
     import ray
@@ -85,7 +89,7 @@ def check_alive() -> None:
                 if _answers(f"{node['NodeManagerAddress']}:{node['NodeManagerPort']}"):
                     return
                 break
-    raise PipelineError(
+    raise RayDied(
         "Ray died under the work (its head, or its node on this machine). Finished parts stand; "
         "look for memory pressure, and run again."
     )

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import PipelineError
-from pipeline.execution.cluster import check_alive, nodes
+from pipeline.execution.cluster import RayDied, check_alive, nodes
 from pipeline.execution.deaths import ATTEMPTS, Death, Deaths, culprits, without
 from pipeline.execution.placement import Placement, place
 from pipeline.execution.worker import Carried, Greeting, Token, Worker
@@ -102,11 +102,19 @@ class Spread:
                 if not (self._pending or self._searches or any(h.tasks for h in self._hands)):
                     return
                 yield from self._step()
-        finally:
-            for hand in self._hands:
-                ray.kill(hand.actor)
-            for search in self._searches:
-                ray.cancel(search, force=True)
+        except RayDied:
+            raise  # it took the workers with it, and would not answer
+        except BaseException:
+            self._stop()
+            raise
+
+    def _stop(self) -> None:
+        import ray
+
+        for hand in self._hands:
+            ray.kill(hand.actor)
+        for search in self._searches:
+            ray.cancel(search, force=True)
 
     def _staff(self) -> None:
         """Start workers while there is more to do than hands, and let go those with nothing."""
@@ -192,10 +200,12 @@ class Spread:
             cause = error.cause
             if not isinstance(cause, RayError):
                 raise cause from None
+            check_alive()
             ray.kill(hand.actor)  # one of its feeders died, and the others go with it
             self._died(hand, Death(None))
             return
         except RayError as error:
+            check_alive()
             if hand.sees is None:
                 self._not_born(hand, error)
             else:

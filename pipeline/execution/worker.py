@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from pipeline.execution.watch import die_with_parent
 from pipeline.fingerprint import Fingerprint, fingerprint
 from pipeline.job import Job, Made, Meter, Use, assemble, prepared, slices
 from pipeline.part import Compute, Outcome, Row, Work, each
@@ -67,6 +68,7 @@ class Feeder:
     """Reads and prepares rows on a CPU, for the worker that holds a GPU."""
 
     def __init__(self, work: Work) -> None:
+        die_with_parent()
         self._work, self._meter = work, Meter()
 
     def greet(self, token: Token | None) -> Greeting:
@@ -92,6 +94,8 @@ class Worker:
     """
 
     def __init__(self, work: Work, gpus: float, feeders: int, variables: dict[str, str]) -> None:
+        # Of a dead node's workers, some would work on for a minute.
+        die_with_parent()
         self._work, self._gpus, self._meter = work, gpus, Meter()
         self._compute: Compute | None = None
         # Two parts may be under way, so that one is fed while the other is computed.

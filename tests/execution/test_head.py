@@ -99,7 +99,7 @@ def parts_made() -> int:
 
 def said(dvc: subprocess.Popen[str]) -> list[str]:
     lines = dvc.communicate(timeout=120)[0].splitlines()
-    return [line for line in lines if line.split()[0] in ("computed", "error:", "stopped")]
+    return [line for line in lines if line.startswith(("computed ", "error: ", "stopped"))]
 
 
 def test_stages_share_a_head_that_ends_with_their_graph(graph: Path) -> None:
@@ -134,8 +134,9 @@ def test_whatever_is_killed_nothing_stays_and_the_next_run_goes_on(graph: Path, 
         dvc.stdout.close()  # type: ignore[union-attr]
     else:
         (line,) = said(dvc)
-        assert line.startswith("error: "), line
-        assert "Ray" in line
+        # Workers may outlive their raylet for as long as they need nothing of it.
+        finished = how == "the raylet is killed" and line.startswith("computed")
+        assert finished or line.startswith("error: Ray died"), line
     until(lambda: gone(processes))
     (line,) = said(start("one 0"))
     assert int(line.split()[-1]) >= before

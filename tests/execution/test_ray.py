@@ -94,7 +94,7 @@ def test_an_overdue_part_is_done_again(inside: Path, two_logical_gpus: None) -> 
 
 
 def test_an_error_of_the_user_ends_the_stage(inside: Path, two_logical_gpus: None) -> None:
-    with pytest.raises(PipelineError, match="^told to break$"):
+    with pytest.raises(PipelineError, match=r"^told to break$"):
         bring(RayExecutor(2), Square(function(), breaks_on=7))
 
 
