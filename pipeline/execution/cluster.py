@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from pipeline.errors import PipelineError
-from pipeline.execution.head import address_of
+from pipeline.execution.head import address_of, forget_the_dead
 from pipeline.execution.threads import ONE_THREAD, single_thread
 from pipeline.execution.watch import dvc_above
 
@@ -55,6 +55,9 @@ def joined(address: str | None, cpus: int) -> Iterator[dict[str, str]]:
             with single_thread():
                 _init(address="local", num_cpus=cpus, include_dashboard=False)
         yield ONE_THREAD if address else {}
+    except RayDied:
+        forget_the_dead()
+        raise
     finally:
         ray.shutdown()
 

@@ -7,6 +7,7 @@ processes with the one that started them.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
@@ -35,7 +36,7 @@ def address_of(owner: psutil.Process, cpus: int) -> str:
     # Ray's own default for a head that it starts, which a driver must be told before it loads Ray.
     os.environ.setdefault("RAY_AUTH_MODE", "token")
     FOLDER.mkdir(parents=True, exist_ok=True)
-    _forget_the_dead()
+    forget_the_dead()
     path = FOLDER / f"{owner.pid}.json"
     running = _read(path)
     return running or _start(path, owner, cpus)
@@ -101,20 +102,36 @@ def _read(path: Path) -> str | None:
     """The address of a head whose holder is alive."""
     try:
         told = json.loads(path.read_text())
-        alive = psutil.Process(told["holder"]).create_time() == told["started"]
-        return str(told["address"]) if alive else None
+        holder = psutil.Process(told["holder"])
+        alive = holder.status() != psutil.STATUS_ZOMBIE
+        return str(told["address"]) if alive and holder.create_time() == told["started"] else None
     except (OSError, ValueError, KeyError, psutil.NoSuchProcess):
         return None
 
 
-def _forget_the_dead() -> None:
-    """Files of holders that were killed."""
+def forget_the_dead() -> None:
+    """End what killed holders left: Ray's agents, which would wait a minute; and their files."""
     for path in FOLDER.glob("*.json"):
         if _read(path) is None:
+            _end_session_of(path)
             path.unlink(missing_ok=True)
     for path in FOLDER.glob("*.log"):
         if not psutil.pid_exists(int(path.stem)):
             path.unlink(missing_ok=True)
+
+
+def _end_session_of(path: Path) -> None:
+    """Kill the session that a dead holder began: none gets its number while one of it is left."""
+    try:
+        holder = int(json.loads(path.read_text())["holder"])
+    except (OSError, ValueError, KeyError):
+        return
+    if psutil.pid_exists(holder) and psutil.Process(holder).status() != psutil.STATUS_ZOMBIE:
+        return
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.NoSuchProcess, ProcessLookupError, PermissionError):
+            if os.getsid(process.pid) == holder:
+                process.kill()
 
 
 if __name__ == "__main__":
