@@ -62,14 +62,11 @@ def place(
 
 def _missing(stage: str, nodes: Sequence[Mapping[str, float]], needed: Mapping[str, float]) -> str:
     there = {kind: sum(node.get(kind, 0.0) for node in nodes) for kind in needed}
-    lacking = [kind for kind, n in needed.items() if n > there[kind]] or list(needed)
+    short = [kind for kind, n in needed.items() if n > there[kind]]
+    lacking = short or list(needed)
     asked = ", ".join(f"{needed[kind]:g} {kind}" for kind in lacking)
     found = ", ".join(f"{there[kind]:g} {kind}" for kind in lacking)
-    together = (
-        ""
-        if any(needed[kind] > there[kind] for kind in needed)
-        else ", but no node has them together"
-    )
+    together = "" if short else ", but no node has them together"
     return (
         f"{stage}: a worker needs {asked}, the Ray cluster has {found}{together}; "
         f"change execution.gpus_per_worker or the feature set's device, or add such a node"

@@ -43,19 +43,23 @@ class _Course:
 
 @dataclass(eq=False)
 class _Hand:
-    """A worker, what it has in flight, oldest first, and since when it is at the oldest."""
+    """A worker, its jobs and tasks in flight, oldest first, and since when it is at the oldest.
+
+    Answers may come in another order than they were asked for.
+    """
 
     actor: Any
     greeting: Any
     sees: bool | None = None
+    courses: list[_Course] = field(default_factory=list)
     tasks: dict[Any, tuple[_Course, int]] = field(default_factory=dict)
     since: float = 0.0
 
     @property
     def course(self) -> _Course | None:
         """The job of which slices remain to be sent."""
-        courses = [course for course, _ in self.tasks.values()]
-        return courses[-1] if courses and courses[-1].sent < len(courses[-1].groups) else None
+        unsent = [course for course in self.courses if course.sent < len(course.groups)]
+        return unsent[0] if unsent else None
 
 
 class Spread:
@@ -140,7 +144,7 @@ class Spread:
         while hand.sees is not None and len(hand.tasks) < IN_FLIGHT:
             course = hand.course
             if course is None:
-                keys = {course.job.part.key for course, _ in hand.tasks.values()}
+                keys = {course.job.part.key for course in hand.courses}
                 if not self._pending or keys & self._alone:
                     return
                 if keys and self._pending[-1].part.key in self._alone:
@@ -150,6 +154,7 @@ class Spread:
                     [] if hand.sees else list(slices(job.rows, self._work.rows_at_once)) or [[]]
                 )
                 course = _Course(job, groups)
+                hand.courses.append(course)
             self._send(hand, course)
 
     def _send(self, hand: _Hand, course: _Course) -> None:
@@ -217,11 +222,13 @@ class Spread:
         course, number = hand.tasks.pop(ref)
         hand.since = time.monotonic()
         if isinstance(answer, Made):
+            hand.courses.remove(course)
             yield answer
             return
         course.found[number], use = answer
         course.uses.append(use)
         if len(course.found) == len(course.groups):
+            hand.courses.remove(course)
             entry = assemble(self._work, course.job, course.outcomes, self._out)
             yield Made(entry, _total(course.uses))
 
@@ -246,7 +253,7 @@ class Spread:
     def _died(self, hand: _Hand, death: Death) -> None:
         """Do its jobs again; the oldest is the one that it was at."""
         self._hands.remove(hand)
-        jobs = list({course.job.part.key: course.job for course, _ in hand.tasks.values()}.values())
+        jobs = [course.job for course in hand.courses]
         self._alone.update(job.part.key for job in jobs)
         self._pending += jobs[1:]
         for job in jobs[:1]:

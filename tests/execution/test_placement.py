@@ -32,7 +32,7 @@ def test_with_gpus_the_cpus_that_remain_decode() -> None:
     [
         ([{"CPU": 4.0}], 1.0, "needs 1 GPU, the Ray cluster has 0 GPU;"),
         ([{"CPU": 0.0}], 0.0, "needs 1 CPU, the Ray cluster has 0 CPU;"),
-        ([{"CPU": 4.0, "GPU": 1.0}] * 2, 2.0, "has 2 GPU, but no node has them together"),
+        ([{"CPU": 4.0, "GPU": 1.0}] * 2, 2.0, "has 8 CPU, 2 GPU, but no node has them together"),
         ([{"CPU": 4.0}, {"GPU": 1.0}], 1.0, "but no node has them together"),
     ],
 )
