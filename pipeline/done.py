@@ -1,7 +1,7 @@
 """Remember that a stage has nothing to do.
 
 A stage is done if what it is made from has not changed since it last ran, and what it wrote still
-stands. To find this by the rows costs reading them; here it costs a few digests. The memory is
+stands, as far as sizes and times tell. To find this by the rows costs reading them. The memory is
 local and may be deleted at any time: the stage then runs again and finds or writes the same.
 """
 
@@ -13,9 +13,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TypeVar
 
-from pipeline.digests import Digests, remembered
+from pipeline.digests import stamp
 from pipeline.part import replacing
-from pipeline.parts import Summary, digests_of
+from pipeline.parts import Summary
 
 S = TypeVar("S", bound=Summary)
 
@@ -32,36 +32,30 @@ def unless_done(stage: str, key: str, outs: Sequence[Path], work: Callable[[], S
     """
     if not key:
         return work()
-    with remembered(_digests(stage), "md5") as digests:
-        found = _found(stage, key, outs, digests)
-        if found is not None:
-            return found
-        summary = work()
-        told = Summary(
-            planned=summary.planned,
-            reused=summary.planned,
-            rows=summary.rows,
-            rejected=summary.rejected,
-            reasons=summary.reasons,
-        )
-        memory = _memory(stage)
-        memory.parent.mkdir(parents=True, exist_ok=True)
-        record = {"key": key, "outs": _md5s(outs, digests), "summary": asdict(told)}
-        with replacing(memory) as temporary:
-            temporary.write_text(json.dumps(record))
-        return summary
+    found = is_done(stage, key, outs)
+    if found is not None:
+        return found
+    summary = work()
+    told = Summary(
+        planned=summary.planned,
+        reused=summary.planned,
+        rows=summary.rows,
+        rejected=summary.rejected,
+        reasons=summary.reasons,
+    )
+    memory = _memory(stage)
+    memory.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(memory) as temporary:
+        record = {"key": key, "outs": _stamps(outs), "summary": asdict(told)}
+        temporary.write_text(json.dumps(record))
+    return summary
 
 
-def is_done(stage: str, key: str, outs: Sequence[Path]) -> bool:
-    """Whether `unless_done` would find the work done."""
-    with remembered(_digests(stage), "md5") as digests:
-        return _found(stage, key, outs, digests) is not None
-
-
-def _found(stage: str, key: str, outs: Sequence[Path], digests: Digests) -> Summary | None:
+def is_done(stage: str, key: str, outs: Sequence[Path]) -> Summary | None:
+    """What the stage would say, if it has nothing to do."""
     try:
         before = json.loads(_memory(stage).read_text())
-        same = before["key"] == key and before["outs"] == _md5s(outs, digests)
+        same = before["key"] == key and before["outs"] == _stamps(outs)
         return Summary(**before["summary"]) if same else None
     except (OSError, ValueError, TypeError, KeyError):
         return None
@@ -71,15 +65,11 @@ def _memory(stage: str) -> Path:
     return Path(".pipeline", "done", f"{stage.replace('/', '@')}.json")
 
 
-def _digests(stage: str) -> Path:
-    return digests_of(Path("done", stage))
-
-
-def _md5s(outs: Sequence[Path], digests: Digests) -> dict[str, str]:
+def _stamps(outs: Sequence[Path]) -> dict[str, list[int]]:
     files = [
         path
         for out in outs
         for path in ([out] if out.is_file() else sorted(out.rglob("*")))
-        if path.is_file()
+        if path.is_file() and path.name != ".gitignore"
     ]
-    return {path.as_posix(): digests.file(path) for path in files}
+    return {path.as_posix(): list(stamp(path)) for path in files}

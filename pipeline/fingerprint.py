@@ -8,9 +8,6 @@ modules import. It knows no time, host, path or worker count.
 
 from __future__ import annotations
 
-import ast
-import functools
-import importlib.util
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -19,7 +16,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from pipeline.digest import digest_bytes, digest_file, digest_json
+from pipeline.code import code, imports, remember
+from pipeline.digest import digest_file, digest_json
 from pipeline.processor import processor
 
 # Import names whose distribution is called otherwise.
@@ -85,10 +83,11 @@ def fingerprint(
         Where torch computes, `cpu` or `cuda`, if it does.
     """
     reached = reach(modules)
+    remember()
     return Fingerprint(
         function=function,
         parameters=parameters,
-        code={name: _code(name) for name in sorted(reached)},
+        code={name: code(name).digest for name in sorted(reached)},
         weights={path.name: digest_file(path) for path in weights},
         libraries=_libraries(reached),
         python=f"{sys.version_info.major}.{sys.version_info.minor}",
@@ -103,12 +102,12 @@ def reach(modules: Iterable[str]) -> set[str]:
         module = pending.pop()
         if module not in reached:
             reached.add(module)
-            pending += [name for name in _imports(module) if name.split(".")[0] == "pipeline"]
+            pending += [name for name in imports(module) if name.split(".")[0] == "pipeline"]
     return reached
 
 
 def _libraries(reached: Iterable[str]) -> dict[str, str]:
-    top = {name.split(".")[0] for module in reached for name in _imports(module)}
+    top = {name.split(".")[0] for module in reached for name in imports(module)}
     foreign = top - {"pipeline"} - set(sys.stdlib_module_names) - INERT
     found = {}
     for name in sorted(foreign):
@@ -118,62 +117,3 @@ def _libraries(reached: Iterable[str]) -> dict[str, str]:
         except PackageNotFoundError:
             found[distribution] = "absent"
     return found
-
-
-@functools.cache
-def _tree(module: str) -> ast.Module:
-    """A module's code as far as it runs: without docstrings and imports for type checkers."""
-    spec = importlib.util.find_spec(module)
-    if spec is None or spec.origin is None:
-        raise ModuleNotFoundError(f"no source found for module {module}")
-    tree = ast.parse(Path(spec.origin).read_bytes())
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            kept = [child for child in node.body if not _is_for_type_checkers(child)]
-            if kept and _is_docstring(kept[0]):
-                del kept[0]
-            node.body = kept or [ast.Pass()]
-    return tree
-
-
-@functools.cache
-def _code(module: str) -> str:
-    return digest_bytes(ast.dump(_tree(module)).encode())
-
-
-def _is_for_type_checkers(node: ast.stmt) -> bool:
-    return (
-        isinstance(node, ast.If)
-        and isinstance(node.test, ast.Name)
-        and node.test.id == "TYPE_CHECKING"
-    )
-
-
-def _is_docstring(node: ast.stmt) -> bool:
-    return (
-        isinstance(node, ast.Expr)
-        and isinstance(node.value, ast.Constant)
-        and isinstance(node.value.value, str)
-    )
-
-
-@functools.cache
-def _imports(module: str) -> tuple[str, ...]:
-    """Dotted names of the modules that a module's import statements name."""
-    found: list[str] = []
-    for node in ast.walk(_tree(module)):
-        if isinstance(node, ast.Import):
-            found += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
-            inner = [f"{node.module}.{alias.name}" for alias in node.names]
-            own = node.module.split(".")[0] == "pipeline"
-            found += [name for name in inner if own and _exists(name)]
-            found.append(node.module)
-    return tuple(found)
-
-
-def _exists(module: str) -> bool:
-    try:
-        return importlib.util.find_spec(module) is not None
-    except (ModuleNotFoundError, AttributeError):
-        return False

@@ -193,7 +193,7 @@ def _ingest(label: str, plan: ingest.Plan) -> Forecast:
 
 def _curate(label: str, plan: curate.Plan) -> Forecast:
     """It is recomputed whole, from small columns; what it writes may well stay as it is."""
-    if is_done(label, plan.key, plan.outs):
+    if is_done(label, plan.key, plan.outs) is not None:
         return Forecast(label, reused=1)
     return Forecast(label, computed=1, reasons=["recomputed whole, from small columns"])
 

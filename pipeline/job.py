@@ -69,6 +69,16 @@ class Use:
     peak_mb: int = 0
 
 
+def total(uses: Sequence[Use]) -> Use:
+    """What several used together, told as the last of them."""
+    return Use(
+        uses[-1].worker,
+        sum(use.cpu_seconds for use in uses),
+        sum(use.gpu_seconds for use in uses),
+        max(use.peak_mb for use in uses),
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Made:
     """A finished part, and what its worker used for it."""

@@ -9,8 +9,9 @@ from __future__ import annotations
 import functools
 import importlib
 import pkgutil
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoints, entry_points
 from types import ModuleType
+from typing import Any
 
 from pipeline.errors import PipelineError, unknown
 
@@ -24,16 +25,27 @@ def names(folder: str) -> list[str]:
 
 def load(folder: str, name: str) -> ModuleType:
     """The module registered as `name`; PipelineError listing the known ones if there is none."""
+    return importlib.import_module(locate(folder, name))
+
+
+def locate(folder: str, name: str) -> str:
+    """The dotted name of the module registered as `name`, which is not imported."""
     known = names(folder)
     if name not in known:
         raise PipelineError(unknown(folder.split("/")[-1].rstrip("s"), name, known))
     for point in _points(folder):
         if point.name == name:
-            return importlib.import_module(point.value)
-    return importlib.import_module(f"pipeline.{folder.replace('/', '.')}.{name}")
+            return point.value
+    return f"pipeline.{folder.replace('/', '.')}.{name}"
+
+
+def _points(folder: str) -> EntryPoints:
+    """Entry points of third parties."""
+    found: EntryPoints = _all_points().select(group=f"pipeline.{folder.replace('/', '.')}")
+    return found
 
 
 @functools.cache
-def _points(folder: str) -> tuple[EntryPoint, ...]:
-    """Entry points of third parties; finding them reads the metadata of every installed package."""
-    return tuple(entry_points(group=f"pipeline.{folder.replace('/', '.')}"))
+def _all_points() -> Any:
+    """Finding them reads the metadata of every installed package, so it is done once."""
+    return entry_points()

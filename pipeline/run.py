@@ -74,9 +74,7 @@ def items(params: Params) -> dict[str, tuple[str, ...]]:
 def labels(params: Params) -> list[str]:
     """Every stage as its records name it: `ingest`, `clean/image` and so on."""
     return [
-        f"{name}/{item}" if item else name
-        for name, fan in items(params).items()
-        for item in fan
+        f"{name}/{item}" if item else name for name, fan in items(params).items() for item in fan
     ]
 
 

@@ -27,8 +27,7 @@ def kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-
         (tmp_path / "kernel_under_test.py").write_text(code)
         sys.modules.pop("kernel_under_test", None)
         importlib.invalidate_caches()
-        for cached in (module._tree, module._code, module._imports):
-            cached.cache_clear()
+        module.code.cache_clear()
         return fingerprint("f", ["kernel_under_test"], how.pop("parameters", {}), **how).digest
 
     return of

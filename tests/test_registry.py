@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import sys
-from importlib.metadata import EntryPoint
+from importlib.metadata import EntryPoint, EntryPoints
 from pathlib import Path
 
 import pytest
@@ -27,11 +27,9 @@ def test_a_third_party_adds_its_own_by_entry_point(
     (tmp_path / "their_encoder.py").write_text("MODALITY = 'image'\n")
     monkeypatch.syspath_prepend(str(tmp_path))
     point = EntryPoint("theirs", "their_encoder", "pipeline.encoders")
-    monkeypatch.setattr(
-        registry, "entry_points", lambda group: [point] if group == point.group else []
-    )
-    registry._points.cache_clear()
+    monkeypatch.setattr(registry, "entry_points", lambda: EntryPoints([point]))
+    registry._all_points.cache_clear()
     assert "theirs" in registry.names("encoders")
     assert registry.load("encoders", "theirs").MODALITY == "image"
     sys.modules.pop("their_encoder")
-    registry._points.cache_clear()
+    registry._all_points.cache_clear()

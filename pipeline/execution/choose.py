@@ -50,5 +50,6 @@ def choose(
         from pipeline.execution.ray import RayExecutor
 
         gpus = options.gpus_per_worker if device != "cpu" else 0.0
-        return RayExecutor(workers, gpus, address)
+        # On a cluster, its CPUs count, not those of the machine that the driver is on.
+        return RayExecutor(options.workers if address else workers, gpus, address, options.timeout)
     return Processes(workers, options.timeout) if kind == "processes" else Serial()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from pipeline.errors import PipelineError, Rejected
@@ -44,7 +44,15 @@ class Deaths:
         self._counts: dict[str, int] = {}
 
     def again(self, job: Job, death: Death) -> Job:
-        """The job to do in place of the one that a worker died on.
+        """The job to do in place of the one that a worker died on: see `suspect`."""
+        if self.suspect(job, death):
+            return without(job, culprits(self._work, job.rows, self._timeout))
+        return job
+
+    def suspect(self, job: Job, death: Death) -> bool:
+        """Count a death; tell whether to look for a row at fault.
+
+        Where nobody knows how the worker died, the part is first tried again as it is.
 
         Raises
         ------
@@ -59,10 +67,14 @@ class Deaths:
                 f"{_how(death)}). Finished parts stand; look for memory pressure, use fewer "
                 f"workers, or raise execution.timeout, then run again."
             )
-        if death.killed:
-            return job
-        found = culprits(self._work, job.rows, self._timeout)
-        return replace(job, stopped={**job.stopped, **found})
+        if death.code is None and not death.overdue:
+            return self._counts[key] > 1
+        return not death.killed
+
+
+def without(job: Job, found: Mapping[str, Rejected]) -> Job:
+    """The job, less the rows that no worker survives."""
+    return replace(job, stopped={**job.stopped, **found})
 
 
 def culprits(work: Work, rows: Sequence[Row], timeout: float) -> dict[str, Rejected]:

@@ -18,10 +18,16 @@ class ExecutionOptions(Options):
         "long enough to carry Ray's fixed cost; else processes of this machine",
     )
     workers: int | None = Field(
-        None, ge=1, le=4096, description="worker processes; empty: the CPUs this process may use"
+        None,
+        ge=1,
+        le=4096,
+        description="worker processes; empty: the CPUs this process may use, or the cluster's",
     )
     gpus_per_worker: float = Field(
-        1.0, gt=0, le=8, description="share of a GPU for each worker whose device is cuda"
+        1.0,
+        gt=0,
+        le=8,
+        description="share of a GPU for each worker that encodes on cuda; others decode for it",
     )
     ray_address: str | None = Field(
         None, description="Ray cluster to join; RAY_ADDRESS in the environment goes before it"

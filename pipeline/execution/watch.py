@@ -18,17 +18,26 @@ def die_with_parent() -> None:
 def die_with_dvc() -> None:
     """Kill this process and its children when the DVC above it, if any, ends.
 
-    DVC runs a stage through a shell, which outlives a killed DVC. It gives `DVC_STAGE` to what it
-    starts, so that the nearest ancestor without it is DVC itself.
+    DVC runs a stage through a shell, which outlives a killed DVC.
+    """
+    dvc = dvc_above()
+    if dvc is not None:
+        if dvc.pid == 1 and not any("dvc" in word for word in dvc.cmdline()):
+            kill_tree()  # DVC has died already, and init has taken its place
+        _die_with(dvc)
+
+
+def dvc_above() -> psutil.Process | None:
+    """The DVC that runs this process, if one does.
+
+    It gives `DVC_STAGE` to what it starts: so it is the nearest ancestor without.
     """
     if "DVC_STAGE" not in os.environ:
-        return
+        return None
     for ancestor in psutil.Process().parents():
         if not _was_started_by_dvc(ancestor):
-            if ancestor.pid == 1 and not any("dvc" in word for word in ancestor.cmdline()):
-                kill_tree()  # DVC has died already, and init has taken its place
-            _die_with(ancestor)
-            return
+            return ancestor
+    return None
 
 
 def _was_started_by_dvc(process: psutil.Process) -> bool:

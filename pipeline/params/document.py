@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +20,17 @@ def read(path: Path) -> Any:
         The file is missing or not YAML, gives a key twice or has a key that is a list or mapping.
     """
     try:
-        return yaml.load(path.read_text(encoding="utf-8"), _Loader)
+        return _loaded(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise PipelineError(f"there is no {path} here; run this in the project's folder") from None
     except (yaml.YAMLError, ValueError) as error:  # ValueError: not UTF-8, or no such date
         raise PipelineError(f"{path} is not YAML: {error}") from None
+
+
+@functools.lru_cache(maxsize=1)
+def _loaded(text: str) -> Any:
+    """Parsing takes longer than all else that is done with the file, and it is asked for twice."""
+    return yaml.load(text, _Loader)
 
 
 class _Loader(yaml.SafeLoader):

@@ -9,7 +9,7 @@ from pipeline.fingerprint import fingerprint
 from pipeline.manifest import manifest_digest
 from pipeline.params import Params
 from pipeline.parts import Summary
-from pipeline.registry import load
+from pipeline.registry import locate
 from pipeline.work.evaluate import make
 
 
@@ -30,7 +30,7 @@ def plan(params: Params, name: str, root: Path = Path("data")) -> artifact.Plan:
             "evaluate",
             [
                 "pipeline.work.evaluate",
-                load("models/fusion", params.models[name].fusion).__name__,
+                locate("models/fusion", params.models[name].fusion),
             ],
             {
                 "model": name,

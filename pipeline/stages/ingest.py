@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import stat
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -42,7 +43,7 @@ class Plan:
 
     @cached_property
     def key(self) -> str:
-        """Digest of what is done, and of names, sizes and times of all files in the raw root.
+        """Digest of what is done, and of name, size, time and kind of all files in the raw root.
 
         Of a source with a root of its own, the file that `look` wrote stands there.
         """
@@ -144,15 +145,16 @@ def plan(params: Params, item: str = "", root: Path = Path("data")) -> Plan:
 
 
 def _stamps(raw: Path, sources: Sequence[str]) -> Iterator[list[object]]:
-    """Path, size, times and inode of everything below the sources' folders, no file opened."""
+    """Path, kind, size, time and inode of everything below the sources' folders, no file opened."""
     for source in sources:
         for folder, names, files in os.walk(raw / source):
             names.sort()
             for name in sorted([*names, *files]):
                 path = os.path.join(folder, name)  # noqa: PTH118, a Path for each costs more
                 found = os.lstat(path)
-                stamp = (found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino)
-                yield [os.fsencode(path).hex(), found.st_mode, *(stamp if name in files else ())]
+                stamp = (found.st_size, found.st_mtime_ns, found.st_ino)
+                kind = stat.S_IFMT(found.st_mode)
+                yield [os.fsencode(path).hex(), kind, *(stamp if name in files else ())]
 
 
 def _check(batches: Sequence[Batch], limit: float) -> None:

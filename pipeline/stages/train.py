@@ -12,7 +12,7 @@ from pipeline.manifest import manifest_digest
 from pipeline.models.options import TRAINABLE
 from pipeline.params import Params
 from pipeline.parts import Summary
-from pipeline.registry import load
+from pipeline.registry import locate
 from pipeline.work.train import make
 
 
@@ -41,7 +41,7 @@ def plan(params: Params, name: str, root: Path = Path("data")) -> Plan:
         out,
         fingerprint(
             "train",
-            ["pipeline.work.train", load("models/fusion", options.fusion).__name__],
+            ["pipeline.work.train", locate("models/fusion", options.fusion)],
             {
                 "model": options.model_dump(mode="json"),
                 "tasks": list(options.tasks),

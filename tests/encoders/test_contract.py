@@ -103,6 +103,17 @@ def test_a_row_depends_on_nothing_but_itself(name: str) -> None:
         assert lengths[row] == alone[place][1][0]
 
 
+@pytest.mark.parametrize(
+    "name", [name for name in ENCODERS if hasattr(load("encoders", name), "prepare")]
+)
+def test_what_is_prepared_elsewhere_encodes_the_same(name: str) -> None:
+    module = load("encoders", name)
+    contents = examples.contents(module.MODALITY)
+    prepared = module.prepare(contents, examples.options(name))
+    assert len(prepared) == len(contents)
+    assert encode(name, prepared)[0].tobytes() == encode(name, contents)[0].tobytes()
+
+
 @pytest.mark.parametrize("name", ENCODERS)
 def test_no_rows(name: str) -> None:
     values, lengths = encode(name, [])

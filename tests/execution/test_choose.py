@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from pipeline.execution.choose import RAY_FROM_SECONDS, choose
@@ -35,3 +37,13 @@ def test_a_named_executor_is_taken() -> None:
     assert choose(options(executor="serial"), 1e6) == Serial()
     assert choose(options(executor="processes"), 0.0) == Processes(2)
     assert choose(options(executor="ray"), 0.0) == RayExecutor(2)
+
+
+def test_on_a_cluster_its_cpus_count_and_not_this_machines() -> None:
+    assert choose(options(workers=None, ray_address="there:1"), 0.1) == RayExecutor(
+        None, 0.0, "there:1"
+    )
+    here = choose(options(workers=None, executor="ray", timeout=9.0), 0.1)
+    assert isinstance(here, RayExecutor)
+    assert here.workers == len(os.sched_getaffinity(0))
+    assert here.timeout == 9.0

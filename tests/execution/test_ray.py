@@ -1,43 +1,59 @@
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from pipeline import parts
 from pipeline.errors import PipelineError
+from pipeline.execution.local import Processes
 from pipeline.execution.ray import RayExecutor
-from tests.toy import Square, function, put, rows
+from tests.execution.reading import Disturbed, Reading, bring, put_files, serial, tree
+from tests.toy import Square, function
 
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def two_logical_gpus() -> Iterator[None]:
     import ray
 
-    ray.init(num_cpus=2, num_gpus=2, include_dashboard=False, log_to_driver=False)
+    ray.init(num_cpus=4, num_gpus=2, include_dashboard=False, log_to_driver=False)
     yield
     ray.shutdown()
 
 
-def bring(executor: RayExecutor) -> parts.Summary:
-    work = Square(function())
-    return put(Path("out"), work, rows(list(range(30))), executor=executor)
-
-
-def test_a_running_cluster_is_used_and_left_running(inside: Path, two_logical_gpus: None) -> None:
+def test_where_there_are_gpus_other_processes_decode_for_those_that_encode(
+    inside: Path, two_logical_gpus: None
+) -> None:
     import ray
 
-    assert bring(RayExecutor(2, gpus_per_worker=0.5)).rows == 30
+    numbers = range(-3, 40)
+    work = Reading(function(), folder=put_files(inside / "in", numbers))
+    expected = serial(work, numbers)
+    trace = inside / "trace"
+    trace.mkdir()
+    traced = Reading(function(), folder=work.folder, trace=trace, seconds=0.01)
+    summary = bring(RayExecutor(4, gpus_per_worker=0.5), traced, numbers)
+    assert tree() == expected
+    prepared, computed = (
+        {path.name.split("-")[1] for path in trace.glob(f"{what}-*")}
+        for what in ("prepared", "computed")
+    )
+    assert len(prepared) == 2
+    assert len(computed) == 2
+    assert not prepared & computed
     assert ray.is_initialized()
+    assert {use.worker.split("/")[1] for use in summary.used} <= computed
+    assert sum(use.gpu_seconds for use in summary.used) >= 0.01 * len(numbers)
+    assert sum(use.cpu_seconds for use in summary.used) > 0
+    assert all(use.peak_mb > 10 for use in summary.used)
 
 
 def test_more_workers_than_there_is_room_for_do_not_wait_for_ever(
     inside: Path, two_logical_gpus: None
 ) -> None:
-    assert bring(RayExecutor(8, gpus_per_worker=1)).rows == 30
     assert bring(RayExecutor(8, gpus_per_worker=0.7)).rows == 30
 
 
@@ -48,6 +64,50 @@ def test_what_the_cluster_lacks_is_said_before_work_begins(
         bring(RayExecutor(1, gpus_per_worker=4))
 
 
-def test_a_cluster_that_does_not_answer_is_said(inside: Path) -> None:
-    with pytest.raises(PipelineError, match=r"no Ray cluster answers at '127\.0\.0\.1:1'"):
-        bring(RayExecutor(1, address="127.0.0.1:1"))
+def test_a_row_that_crashes_is_refused_as_in_processes_and_the_others_kept(
+    inside: Path, two_logical_gpus: None
+) -> None:
+    work = Square(function(), harms_on=7, harm=signal.SIGSEGV)
+    summary = bring(Processes(2), work, range(12))
+    assert summary.reasons == {"crashed": 1}
+    expected = tree()
+    for path in Path("out").iterdir():
+        path.unlink()
+    assert bring(RayExecutor(2), work, range(12)).reasons == {"crashed": 1}
+    assert tree() == expected
+
+
+def test_a_killed_worker_costs_no_row(inside: Path, two_logical_gpus: None) -> None:
+    work = Square(function(), harms_on=7, harm=signal.SIGKILL, once=inside / "once")
+    expected = serial(Square(function()))
+    assert bring(RayExecutor(2), work).rejected == 0
+    assert (inside / "once").exists()
+    assert tree() == expected
+
+
+def test_an_overdue_part_is_done_again(inside: Path, two_logical_gpus: None) -> None:
+    work = Square(function(), harms_on=7, once=inside / "once")
+    expected = serial(Square(function()))
+    assert bring(RayExecutor(2, timeout=6.0), work).rejected == 0
+    assert (inside / "once").exists()
+    assert tree() == expected
+
+
+def test_an_error_of_the_user_ends_the_stage(inside: Path, two_logical_gpus: None) -> None:
+    with pytest.raises(PipelineError, match=r"^told to break$"):
+        bring(RayExecutor(2), Square(function(), breaks_on=7))
+
+
+def test_ctrl_c_ends_the_workers_and_what_is_finished_stands(
+    inside: Path, two_logical_gpus: None
+) -> None:
+    import ray
+
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        bring(Disturbed(RayExecutor(2), 3, interrupt))
+    assert ray.is_initialized()
+    summary = bring(RayExecutor(2))
+    assert summary.reused >= 2

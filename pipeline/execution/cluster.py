@@ -1,0 +1,128 @@
+"""The Ray cluster that a stage works on: one that runs already, the graph's own, or the stage's.
+
+A cluster named by RAY_ADDRESS or execution.ray_address is used and left running. Under DVC the
+first stage that needs Ray starts a head that serves all stages of that run (see `head`); a stage
+that runs by itself starts Ray for itself.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from pipeline.errors import PipelineError
+from pipeline.execution.environment import inherited, single_thread
+from pipeline.execution.head import address_of, forget_the_dead
+from pipeline.execution.watch import dvc_above
+
+
+@contextmanager
+def joined(address: str | None, cpus: int) -> Iterator[dict[str, str]]:
+    """Be a driver on a cluster; gives the environment that its workers must still be given.
+
+    Parameters
+    ----------
+    address:
+        Of a cluster that runs; None: one of this machine's own.
+    cpus:
+        Processes that a cluster started here has room for.
+
+    Raises
+    ------
+    PipelineError
+        No cluster answers, or none could be started.
+    """
+    if "ray" in sys.modules and sys.modules["ray"].is_initialized():
+        yield inherited()
+        return
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    if address is not None:
+        _check_answers(address)
+    owner = None if address else dvc_above()
+    there = address or (address_of(owner, cpus) if owner else None)
+
+    import ray
+
+    try:
+        if there is not None:
+            _init(address=there)
+        else:
+            with single_thread():
+                _init(address="local", num_cpus=cpus, include_dashboard=False)
+        yield inherited() if address else {}
+    except RayDied:
+        forget_the_dead()
+        raise
+    finally:
+        ray.shutdown()
+
+
+class RayDied(PipelineError):
+    """Ray is gone: it must be asked nothing more, since it would wait a minute and end us."""
+
+
+def nodes() -> list[dict[str, float]]:
+    """Resources of every node that is alive."""
+    import ray
+
+    listed: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
+    return [node["Resources"] for node in listed if node["Alive"]]
+
+
+def check_alive() -> None:
+    """Ask the head and this machine's node, since Ray waits for the dead in silence.
+
+    Raises
+    ------
+    RayDied
+        One of them does not answer.
+    """
+    import ray
+
+    context = ray.get_runtime_context()
+    here = context.get_node_id()
+    if _answers(context.gcs_address):
+        for node in ray.nodes():  # type: ignore[no-untyped-call]
+            if node["NodeID"] == here:
+                if _answers(f"{node['NodeManagerAddress']}:{node['NodeManagerPort']}"):
+                    return
+                break
+    raise RayDied(
+        "Ray died under the work (its head, or its node on this machine). Finished parts stand; "
+        "look for memory pressure, and run again."
+    )
+
+
+def _init(**options: Any) -> None:
+    import ray
+
+    try:
+        ray.init(**options, logging_level=logging.ERROR, log_to_driver=False)
+    except (ConnectionError, RuntimeError, TimeoutError) as error:
+        raise PipelineError(f"cannot use Ray at {options['address']}: {error}") from None
+
+
+def _check_answers(address: str) -> None:
+    """Ray itself tries an address that nobody answers at for minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not host:  # `auto`, or a name that only Ray understands
+        return
+    if not port.isdigit() or not _answers(f"{host}:{port}"):
+        raise PipelineError(
+            f"no Ray cluster answers at '{address}'; start one (`ray start --head`), or leave "
+            f"execution.ray_address and RAY_ADDRESS empty"
+        )
+
+
+def _answers(address: str) -> bool:
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), timeout=10).close()
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,109 @@
+"""A work that reads files, and tells which processes prepared and which computed."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline import parts
+from pipeline.digest import digest_file
+from pipeline.errors import PipelineError
+from pipeline.execution.local import Serial
+from pipeline.job import Executor, Job, Made
+from pipeline.part import Compute, Row, Work
+from tests.toy import Square, function, rows
+
+OUT = Path("out")
+
+
+@dataclass(frozen=True)
+class Reading(Square):
+    """Squares the numbers that files of `folder` hold; `trace`, if given, gets a file a process.
+
+    With `unseen` it breaks where the folder is there.
+    """
+
+    folder: Path = Path()
+    trace: Path | None = None
+    seconds: float = 0.0
+    unseen: bool = False
+
+    rows_at_once = 3
+
+    def read(self, rows: Sequence[Row]) -> list[str]:
+        return [(self.folder / str(row.spec)).read_text() for row in rows]
+
+    def prepare(self, rows: Sequence[Row], read: Sequence[Any]) -> list[int]:
+        self._trace("prepared")
+        if self.unseen and self.folder.exists():
+            raise PipelineError("the worker sees the driver's files")
+        return [int(text) for text in read]
+
+    def open(self) -> Compute:
+        square = super().open()
+
+        def compute(rows: Sequence[Row], values: Sequence[Any]) -> Sequence[Any]:
+            self._trace("computed")
+            time.sleep(self.seconds * len(rows))
+            assert [row.spec for row in rows] == list(values)
+            return square(rows, values)
+
+        return compute
+
+    def _trace(self, what: str) -> None:
+        if self.trace:
+            (self.trace / f"{what}-{os.getpid()}").touch()
+
+
+@dataclass(frozen=True)
+class Disturbed:
+    """An executor that does something once so many parts are made."""
+
+    executor: Executor
+    after: int
+    disturb: Callable[[], object]
+
+    def run(self, work: Work, jobs: Sequence[Job], out: Path) -> Iterator[Made]:
+        for number, made in enumerate(self.executor.run(work, jobs, out), 1):
+            if number == self.after:
+                self.disturb()
+            yield made
+
+
+def put_files(folder: Path, numbers: Sequence[int]) -> Path:
+    folder.mkdir()
+    for number in numbers:
+        (folder / str(number)).write_text(str(number))
+    return folder
+
+
+def bring(
+    executor: Executor, work: Work | None = None, numbers: Sequence[int] = range(30)
+) -> parts.Summary:
+    work = work or Square(function())
+    planned = parts.plan(work.fingerprint, rows(list(numbers)), 4, 10**6)
+    return parts.Plan(OUT, work, planned, lambda _: executor, 0.5).run()
+
+
+def tree() -> dict[str, str]:
+    return {path.name: digest_file(path) for path in sorted(OUT.iterdir())}
+
+
+def serial(work: Work, numbers: Sequence[int] = range(30)) -> dict[str, str]:
+    """The tree that one process makes, which is taken away again."""
+    bring(Serial(), work, numbers)
+    made = tree()
+    for path in OUT.iterdir():
+        path.unlink()
+    return made
+
+
+def until(condition: Callable[[], object], seconds: float = 60.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come about"
+        time.sleep(0.1)

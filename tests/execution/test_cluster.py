@@ -1,0 +1,95 @@
+"""Several machines, as far as one can be several: nodes of their own, one in its own namespace."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.errors import PipelineError
+from pipeline.execution.ray import RayExecutor
+from pipeline.execution.worker import differences
+from tests.execution.reading import Disturbed, Reading, bring, put_files, serial, tree, until
+from tests.toy import function
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+
+@pytest.fixture
+def cluster() -> Iterator[Any]:
+    from ray.cluster_utils import Cluster
+
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
+    yield cluster
+    cluster.shutdown()
+
+
+def test_a_cluster_that_does_not_answer_is_said(inside: Path) -> None:
+    with pytest.raises(PipelineError, match=r"no Ray cluster answers at '127\.0\.0\.1:1'"):
+        bring(RayExecutor(1, address="127.0.0.1:1"))
+
+
+def test_a_node_that_dies_costs_time_alone(inside: Path, cluster: Any) -> None:
+    first, _ = [cluster.add_node(num_cpus=1) for _ in range(2)]
+    numbers = range(80)
+    work = Reading(function(), folder=put_files(inside / "in", numbers), seconds=0.05)
+    expected = serial(work, numbers)
+    killed = Disturbed(
+        RayExecutor(None, address=cluster.address),
+        4,
+        lambda: cluster.remove_node(first, allow_graceful=False),
+    )
+    summary = bring(killed, work, numbers)
+    assert tree() == expected
+    assert len({use.worker.split("/")[0] for use in summary.used}) == 2
+
+
+def test_rows_travel_to_workers_that_see_no_file_of_the_driver(inside: Path, cluster: Any) -> None:
+    numbers = range(-2, 20)
+    work = Reading(function(), folder=put_files(inside / "in", numbers))
+    expected = serial(work, numbers)
+    node = hidden_node(cluster.address, inside)
+    try:
+        unseen = replace(work, unseen=True)
+        summary = bring(RayExecutor(None, address=cluster.address), unseen, numbers)
+    finally:
+        node.kill()
+        node.wait()
+    assert tree() == expected
+    assert not list(inside.rglob(".*.driver"))
+    assert sum(use.cpu_seconds for use in summary.used) > 0
+
+
+def hidden_node(address: str, folder: Path) -> subprocess.Popen[bytes]:
+    """A node whose processes see an empty folder in place of the driver's."""
+    import ray
+
+    command = Path(sys.executable).with_name("ray")
+    hide = f"mount -t tmpfs none {shlex.quote(str(folder))}"
+    start = f"exec {command} start --address={address} --num-cpus=2 --block"
+    if subprocess.run(["unshare", "-m", "sh", "-c", hide], capture_output=True).returncode:
+        pytest.skip("mounting in a namespace of one's own needs root")
+    node = subprocess.Popen(
+        ["unshare", "-m", "sh", "-c", f"cd / && {hide} && {start}"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ},
+    )
+    ray.init(address=address, logging_level="ERROR", log_to_driver=False)
+    until(lambda: sum(node["Alive"] for node in ray.nodes()) == 2)
+    ray.shutdown()
+    return node
+
+
+def test_workers_of_another_revision_are_named() -> None:
+    asked = function()
+    assert differences(asked) == ()
+    changed = replace(asked, code={**asked.code, "pipeline.part": "0"}, libraries={"numpy": "0"})
+    assert differences(changed)[0] == "pipeline.part"

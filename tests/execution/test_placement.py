@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.errors import PipelineError
+from pipeline.execution.placement import Placement, place
+
+NODES = st.lists(
+    st.fixed_dictionaries({"CPU": st.integers(0, 16), "GPU": st.integers(0, 4)}), max_size=4
+)
+
+
+def test_without_gpus_a_process_for_each_cpu_or_part() -> None:
+    nodes = [{"CPU": 4.0}, {"CPU": 2.0}]
+    assert place("toy", nodes, None, 0.0, 100) == Placement(6, 0.0)
+    assert place("toy", nodes, 3, 0.0, 100) == Placement(3, 0.0)
+    assert place("toy", nodes, None, 0.0, 2) == Placement(2, 0.0)
+
+
+def test_with_gpus_the_cpus_that_remain_decode() -> None:
+    node = {"CPU": 8.0, "GPU": 2.0}
+    assert place("toy", [node], None, 1.0, 100) == Placement(2, 1.0, feeders=3)
+    assert place("toy", [node], None, 0.5, 100) == Placement(4, 0.5, feeders=1)
+    assert place("toy", [node], None, 0.7, 100) == Placement(2, 0.7, feeders=3)
+    assert place("toy", [node], 1, 1.0, 100) == Placement(1, 1.0, feeders=0)
+
+
+@pytest.mark.parametrize(
+    ("nodes", "gpus", "message"),
+    [
+        ([{"CPU": 4.0}], 1.0, "needs 1 GPU, the Ray cluster has 0 GPU;"),
+        ([{"CPU": 0.0}], 0.0, "needs 1 CPU, the Ray cluster has 0 CPU;"),
+        ([{"CPU": 4.0, "GPU": 1.0}] * 2, 2.0, "has 8 CPU, 2 GPU, but no node has them together"),
+        ([{"CPU": 4.0}, {"GPU": 1.0}], 1.0, "but no node has them together"),
+    ],
+)
+def test_what_is_missing_is_said(nodes: list[dict[str, float]], gpus: float, message: str) -> None:
+    with pytest.raises(PipelineError, match=message):
+        place("toy", nodes, None, gpus, 1)
+
+
+@given(NODES, st.integers(1, 40) | st.none(), st.sampled_from([0.0, 0.25, 0.7, 1.0, 2.0]))
+def test_never_more_than_there_is(
+    nodes: list[dict[str, float]], workers: int | None, gpus: float
+) -> None:
+    try:
+        placed = place("toy", nodes, workers, gpus, 1000)
+    except PipelineError:
+        return
+    processes = placed.workers * (1 + placed.feeders)
+    assert placed.workers >= 1
+    assert processes <= sum(node["CPU"] for node in nodes)
+    assert workers is None or processes <= workers
+    assert placed.workers * gpus <= sum(node["GPU"] for node in nodes) + 1e-9
