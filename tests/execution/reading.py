@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline import parts
 from pipeline.digest import digest_file
 from pipeline.errors import PipelineError
 from pipeline.execution.local import Serial
 from pipeline.job import Executor, Job, Made
 from pipeline.part import Compute, Row, Work
-from tests.toy import Square, function, rows
+from pipeline.parts import Summary
+from tests.toy import Square, function, put, rows
 
 OUT = Path("out")
 
@@ -83,10 +83,9 @@ def put_files(folder: Path, numbers: Sequence[int]) -> Path:
 
 def bring(
     executor: Executor, work: Work | None = None, numbers: Sequence[int] = range(30)
-) -> parts.Summary:
+) -> Summary:
     work = work or Square(function())
-    planned = parts.plan(work.fingerprint, rows(list(numbers)), 4, 10**6)
-    return parts.Plan(OUT, work, planned, lambda _: executor, 0.5).run()
+    return put(OUT, work, rows(list(numbers)), executor=executor, limit=0.5)
 
 
 def tree() -> dict[str, str]:
