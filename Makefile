@@ -39,7 +39,7 @@ repro: $(READY) ## fetch the data, run every stage that has work, name the repor
 	@echo "Open $$(pipeline report)"
 
 test: $(READY) ## run the tests
-	pytest
+	pytest -n auto --dist loadfile
 
 check: $(READY) ## lint, format, types, and the repository's own rules
 	ruff check .

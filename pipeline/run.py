@@ -49,8 +49,15 @@ def run_stage(name: str, item: str) -> str:
     stage = find(params, name, item)
     label = f"{name}/{item}" if item else name
     with recorded(label) as record:
-        planned = stage(params, item)
-        summary = unless_done(label, planned.key, planned.outs, planned.run)
+        try:
+            planned = stage(params, item)
+            summary = unless_done(label, planned.key, planned.outs, planned.run)
+        except OSError as error:
+            where = f"{error.filename}: " if error.filename else ""
+            raise PipelineError(
+                f"{label}: {where}{error.strerror or error}. Finished parts stand; make room or "
+                f"mend the folder's rights, and run again."
+            ) from error
         record.update(summary_of(summary))
     return f"{label}: {_line(summary)}"
 

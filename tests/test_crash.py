@@ -37,9 +37,9 @@ def at_work(folder: Path) -> list[psutil.Process]:
     return found
 
 
-def start(folder: Path) -> psutil.Popen:
+def start(folder: Path, *targets: str) -> psutil.Popen:
     return psutil.Popen(
-        ["dvc", "repro"],
+        ["dvc", "repro", *targets],
         cwd=folder,
         env=environment(folder),
         stdout=subprocess.DEVNULL,
@@ -87,7 +87,7 @@ def change(folder: Path, level: float) -> None:
 
 def kill_one(folder: Path, word: str, rng: random.Random) -> bool:
     """Start a run and SIGKILL one of its processes at some moment; False if it came too late."""
-    dvc = start(folder)
+    dvc = start(folder, "extract@mfcc")
     try:
         time.sleep(rng.uniform(0.0, 1.0))
         victims = [dvc]
@@ -97,7 +97,7 @@ def kill_one(folder: Path, word: str, rng: random.Random) -> bool:
                 if dvc.poll() is not None or time.monotonic() > deadline:
                     return False
                 time.sleep(0.01)
-        time.sleep(rng.uniform(0.0, 1.0 if word else 6.0))
+        time.sleep(rng.uniform(0.0, 0.7 if word else 5.0))
         victim = rng.choice(victims)
         if dvc.poll() is not None or not victim.is_running():
             return False

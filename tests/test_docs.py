@@ -12,7 +12,16 @@ import pytest
 
 from tests.dataset import HERE, picture, put_project, run, write_metadata
 
-PAGES = ("README.md", "CONTRIBUTING.md", "docs/architecture.md", "CHANGELOG.md", "data/README.md")
+PAGES = (
+    "README.md",
+    "CONTRIBUTING.md",
+    "docs/architecture.md",
+    "docs/performance.md",
+    "docs/reproducibility.md",
+    "docs/scaling.md",
+    "CHANGELOG.md",
+    "data/README.md",
+)
 
 
 def commands(page: str) -> list[str]:

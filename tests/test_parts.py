@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import multiprocessing
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -13,9 +14,9 @@ from pipeline.digest import digest_file
 from pipeline.errors import PipelineError
 from pipeline.execution.local import Processes, Serial
 from pipeline.execution.ray import RayExecutor
-from pipeline.job import Executor
+from pipeline.job import Executor, Job, Made
 from pipeline.lock import locked
-from pipeline.part import read_footer
+from pipeline.part import Work, read_footer
 from tests.toy import Square, function, put, rows
 
 OUT = Path("out")
@@ -24,6 +25,14 @@ OUT = Path("out")
 def bring(numbers: list[int], executor: Executor | None = None, **how: object) -> parts.Summary:
     work = Square(function(), **how)  # type: ignore[arg-type]
     return put(OUT, work, rows(numbers), executor=executor, limit=0.5)
+
+
+class Shuffled(Serial):
+    """Parts arrive in an order of their own."""
+
+    def run(self, work: Work, jobs: Sequence[Job], out: Path) -> Iterator[Made]:
+        made = list(super().run(work, sorted(jobs, key=lambda job: job.part.key[::-1]), out))
+        yield from reversed(made)
 
 
 def tree(folder: Path = OUT) -> dict[str, str]:
@@ -93,10 +102,12 @@ def test_removes_what_no_plan_names(inside: Path) -> None:
 @pytest.mark.parametrize(
     "executor",
     [
-        Serial(),
+        Shuffled(),
+        Processes(1),
         Processes(2),
         pytest.param(RayExecutor(1), marks=pytest.mark.slow),
         pytest.param(RayExecutor(2), marks=pytest.mark.slow),
+        pytest.param(RayExecutor(4), marks=pytest.mark.slow),
     ],
     ids=repr,
 )

@@ -1,0 +1,68 @@
+"""The same bytes, however DVC keeps its cache, Python hashes, and from whichever folder it runs."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.dataset import put_batch, put_project, run, tree
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+
+
+def data(folder: Path) -> dict[str, str]:
+    """What the stages up to curate have made."""
+    models = ("models/", "evaluation/", "reports/")
+    return {name: md5 for name, md5 in tree(folder).items() if not name.startswith(models)}
+
+
+@pytest.mark.parametrize("links", ["copy", "hardlink", "symlink"])
+def test_cache_links_change_nothing(project: Path, tmp_path: Path, links: str) -> None:
+    """In two steps, so that a stage works on outputs that are links into the cache."""
+    other = tmp_path / "a" / "longer" / "path"
+    put_project(other, executor="serial")
+    run(other, "dvc", "config", "cache.type", links)
+    raw = other / "data" / "raw" / "shapes"
+    put_batch(raw / "first", 0, 14)
+    put_batch(raw / "extra", 50, 2)
+    run(other, "dvc", "repro", "curate")
+    shutil.rmtree(raw / "extra")
+    cached = {path: path.read_bytes() for path in (other / ".dvc/cache/files").rglob("*.parquet")}
+    run(other, "dvc", "repro", "extract@colour_hog", "extract@mfcc", "extract@hashing", "curate")
+    assert data(other) == data(project)
+    assert all(path.read_bytes() == held for path, held in cached.items())
+    run(other, "dvc", "checkout", "--allow-missing", "--relink")
+    assert data(other) == data(project)
+    part = next((other / "data" / "features" / "mfcc").glob("*.parquet"))
+    assert part.is_symlink() == (links == "symlink")
+    assert (part.stat().st_nlink > 1) == (links == "hardlink")
+
+
+def test_hashing_changes_nothing(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONHASHSEED", "12345")
+    put_project(tmp_path / "other", executor="processes", workers=1)
+    shutil.copytree(project / "data" / "raw", tmp_path / "other" / "data" / "raw")
+    run(tmp_path / "other", "dvc", "repro")
+    assert tree(tmp_path / "other") == tree(project)
+
+
+def test_a_read_only_output_is_said_and_healed(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file in the place of its folder is an output that nobody may write, not even root."""
+    other = tmp_path / "other"
+    shutil.copytree(project, other, symlinks=True)
+    shutil.rmtree(other / "data" / "clean" / "audio")
+    (other / "data" / "clean" / "audio").write_text("in the way")
+    monkeypatch.chdir(other)
+    with pytest.raises(
+        AssertionError, match="error: clean/audio: data/clean/audio/manifest.json: Not a directory"
+    ):
+        run(other, "pipeline", "stage", "clean", "audio")
+    (other / "data" / "clean" / "audio").unlink()
+    run(other, "pipeline", "stage", "clean", "audio")
+    assert tree(other) == tree(project)
