@@ -74,8 +74,8 @@ def _detached(dvc: psutil.Popen) -> list[psutil.Process]:
 
 
 # Whom to kill: the word by which a process is found, and how many times in the suite.
-VICTIMS = {"dvc": ("", 14), "stage": ("pipeline stage", 16), "worker": ("forkserver", 14)}
-RAY = {"raylet": ("raylet/raylet", 4), "ray worker": ("ray::", 4)}
+VICTIMS = {"dvc": ("", 18), "stage": ("pipeline stage", 20), "worker": ("forkserver", 8)}
+RAY = {"raylet": ("raylet/raylet", 3), "ray worker": ("ray::", 3)}
 
 
 def change(folder: Path, level: float) -> None:
@@ -97,7 +97,8 @@ def kill_one(folder: Path, word: str, rng: random.Random) -> bool:
                 if dvc.poll() is not None or time.monotonic() > deadline:
                     return False
                 time.sleep(0.01)
-        time.sleep(rng.uniform(0.0, 0.7 if word else 5.0))
+        # Workers live for a moment only; a stage for a second, and the whole run for five.
+        time.sleep(rng.uniform(0.0, {"": 5.0, "pipeline stage": 0.7}.get(word, 0.1)))
         victim = rng.choice(victims)
         if dvc.poll() is not None or not victim.is_running():
             return False
