@@ -58,7 +58,7 @@ def run(kernel: Kernel, paths: list[Path], out: Path) -> None:
             row = kernel.row(str(path))
             if row is not None:
                 vectors.append(row.pop("vector"))
-                records.append({"batch": "", "content": "", **row})
+                records.append({"key": "", "content": "", **row})
         digests = [record["digest"] for record in records]
         table = pa.Table.from_pylist(records, schema=schema)
         write_table(table, out / "clean" / f"{start}.parquet", {})

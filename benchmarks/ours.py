@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pipeline.execution.threads import ONE_THREAD
+from pipeline.execution.environment import ONE_THREAD
 
 from benchmarks.cpu import Spent, spend
 from benchmarks.kernels import PROJECT, SETS
