@@ -12,6 +12,7 @@ import importlib.util
 import json
 import os
 import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,7 +63,8 @@ def remember() -> None:
     """Keep what this process learnt for the next."""
     if _learnt:
         MEMORY.parent.mkdir(parents=True, exist_ok=True)
-        temporary = MEMORY.with_name(f"{MEMORY.name}.{os.getpid()}")
+        own = f"{os.getpid()}.{threading.get_ident()}"  # threads make keys, too
+        temporary = MEMORY.with_name(f"{MEMORY.name}.{own}")
         temporary.write_text(json.dumps({**_memory(), "": [_reader()]}))
         temporary.replace(MEMORY)
         _learnt.clear()
