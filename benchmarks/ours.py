@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from pipeline.execution.environment import ONE_THREAD
 
 from benchmarks.cpu import Spent, spend
 from benchmarks.kernels import PROJECT, SETS
+from pipeline.execution.environment import ONE_THREAD
 
 MODALITIES = tuple(SETS)
 
