@@ -1,7 +1,7 @@
 """Remember that a stage has nothing to do.
 
 A stage is done if what it is made from has not changed since it last ran, and what it wrote still
-stands, as far as sizes and times tell. To find this by the rows costs reading them. The memory is
+stands. To find this by the rows costs reading them. The memory is
 local and may be deleted at any time: the stage then runs again and finds or writes the same.
 """
 
@@ -13,9 +13,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TypeVar
 
-from pipeline.digests import stamp
+from pipeline.digests import remembered
 from pipeline.part import replacing
-from pipeline.parts import Summary
+from pipeline.parts import Summary, digests_of
 
 S = TypeVar("S", bound=Summary)
 
@@ -46,7 +46,7 @@ def unless_done(stage: str, key: str, outs: Sequence[Path], work: Callable[[], S
     memory = _memory(stage)
     memory.parent.mkdir(parents=True, exist_ok=True)
     with replacing(memory) as temporary:
-        record = {"key": key, "outs": _stamps(outs), "summary": asdict(told)}
+        record = {"key": key, "outs": _md5s(stage, outs), "summary": asdict(told)}
         temporary.write_text(json.dumps(record))
     return summary
 
@@ -55,7 +55,7 @@ def is_done(stage: str, key: str, outs: Sequence[Path]) -> Summary | None:
     """What the stage would say, if it has nothing to do."""
     try:
         before = json.loads(_memory(stage).read_text())
-        same = before["key"] == key and before["outs"] == _stamps(outs)
+        same = before["key"] == key and before["outs"] == _md5s(stage, outs)
         return Summary(**before["summary"]) if same else None
     except (OSError, ValueError, TypeError, KeyError):
         return None
@@ -65,12 +65,13 @@ def _memory(stage: str) -> Path:
     return Path(".pipeline", "done", f"{stage.replace('/', '@')}.json")
 
 
-def _stamps(outs: Sequence[Path]) -> dict[str, list[int]]:
+def _md5s(stage: str, outs: Sequence[Path]) -> dict[str, str]:
+    """Read again only where size or time changed, as DVC does to outputs that it puts in place."""
     files = [
         path
         for out in outs
         for path in ([out] if out.is_file() else sorted(out.rglob("*")))
         if path.is_file() and path.name != ".gitignore"
     ]
-    # Without the inode, so that a copy of the project counts as done as well.
-    return {path.as_posix(): list(stamp(path)[:2]) for path in files}
+    with remembered(digests_of(Path("done", stage)), "md5") as digests:
+        return {path.as_posix(): digests.file(path) for path in files}
