@@ -1,8 +1,8 @@
 """Remember that a stage has nothing to do.
 
 A stage is done if what it is made from has not changed since it last ran, and what it wrote still
-stands. To find this by the rows costs reading them. The memory is
-local and may be deleted at any time: the stage then runs again and finds or writes the same.
+stands. To find this by the rows costs reading them. The memory is local and may be deleted at any
+time: the stage then runs again and finds or writes the same.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ where the rows have travelled.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import threading
@@ -16,10 +17,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from pipeline.errors import PipelineError
 from pipeline.execution.watch import die_with_parent
 from pipeline.fingerprint import Fingerprint, fingerprint
-from pipeline.job import Job, Made, Meter, Use, assemble, prepared, slices
+from pipeline.job import Job, Made, Meter, Use, assemble, prepared, slices, total
 from pipeline.part import Compute, Outcome, Row, Work, each
+from pipeline.processor import processor
 
 # Feeders that have found no room by then are done without.
 FEEDER_SECONDS = 30.0
@@ -162,7 +165,7 @@ class Worker:
 
         values, use = ray.get(coming)
         with self._turn:
-            self._fed = _sum(self._fed, use)
+            self._fed = total([use, self._fed])
         return values  # type: ignore[no-any-return]
 
     def _computed(self, rows: Sequence[Row], values: Sequence[Outcome]) -> list[Outcome]:
@@ -179,7 +182,7 @@ class Worker:
         import ray
 
         with self._turn:
-            use = _sum(self._meter.read(self._gpu_seconds), self._fed)
+            use = total([self._fed, self._meter.read(self._gpu_seconds)])
             self._gpu_seconds, self._fed = 0.0, Use("")
         node = ray.get_runtime_context().get_node_id()[:8]
         return replace(use, worker=f"{node}/{os.getpid()}")
@@ -217,7 +220,7 @@ def differences(asked: Fingerprint) -> tuple[str, ...]:
         (asked.code, here.code),
         (asked.libraries, here.libraries),
         ({"Python": asked.python}, {"Python": here.python}),
-        ({"processor": asked.processor}, {"processor": here.processor}),
+        ({"processor": asked.processor}, {"processor": _processor(asked.processor)}),
     ]
     return tuple(
         name
@@ -227,10 +230,11 @@ def differences(asked: Fingerprint) -> tuple[str, ...]:
     )
 
 
-def _sum(one: Use, other: Use) -> Use:
-    return Use(
-        one.worker,
-        one.cpu_seconds + other.cpu_seconds,
-        one.gpu_seconds + other.gpu_seconds,
-        max(one.peak_mb, other.peak_mb),
-    )
+def _processor(asked: str) -> str:
+    """This worker's processor, named as `asked` is: by itself, or with where torch computes."""
+    here = processor()
+    for device in ("cpu", "cuda"):
+        if here != asked:
+            with contextlib.suppress(PipelineError):  # there is no such device here
+                here = processor(device)
+    return here

@@ -16,6 +16,7 @@ import pytest
 from pipeline.errors import PipelineError
 from pipeline.execution.ray import RayExecutor
 from pipeline.execution.worker import differences
+from pipeline.fingerprint import fingerprint
 from tests.execution.reading import Disturbed, Reading, bring, put_files, serial, tree, until
 from tests.toy import function
 
@@ -93,3 +94,6 @@ def test_workers_of_another_revision_are_named() -> None:
     assert differences(asked) == ()
     changed = replace(asked, code={**asked.code, "pipeline.part": "0"}, libraries={"numpy": "0"})
     assert differences(changed)[0] == "pipeline.part"
+    # What torch computes is named by where it does.
+    assert differences(fingerprint("toy", ["pipeline.part"], {}, device="cpu")) == ()
+    assert differences(replace(asked, processor="another")) == ("processor",)
