@@ -62,14 +62,15 @@ def spend(
             output = stack.enter_context(tempfile.TemporaryFile())
         else:
             output = stack.enter_context(log.open("w+b"))
+        standing = frozenset(_descendants())
         started = time.monotonic()
         process = subprocess.Popen(
             command, cwd=folder, env=dict(environment), stdout=output, stderr=output
         )
         try:
-            cpu_s, status = _watch(process)
+            cpu_s, status = _watch(process, standing)
         except BaseException:
-            _kill(_descendants())
+            _kill(_descendants(standing))
             process.wait()
             raise
         wall_s = time.monotonic() - started
@@ -80,14 +81,17 @@ def spend(
     return Spent(cpu_s, wall_s)
 
 
-def _watch(process: subprocess.Popen[bytes]) -> tuple[float, int]:
-    """CPU seconds of the tree, and the exit status of the process at its top."""
+def _watch(process: subprocess.Popen[bytes], standing: frozenset[int]) -> tuple[float, int]:
+    """CPU seconds of the tree, and the exit status of the process at its top.
+
+    `standing` are the descendants that this process had before; they are left alone.
+    """
     total, ended_at, status = 0.0, 0.0, 0
     before: dict[int, _Seen] = {}
     while True:
-        now = _descendants()
+        now = _descendants(standing)
         reaped = set()
-        while (found := _reap()) is not None:
+        while (found := _reap(standing)) is not None:
             pid, code, cpu_s = found
             reaped.add(pid)
             now.pop(pid, None)
@@ -107,9 +111,11 @@ def _watch(process: subprocess.Popen[bytes]) -> tuple[float, int]:
         time.sleep(INTERVAL_S)
 
 
-def _descendants() -> dict[int, _Seen]:
+def _descendants(standing: frozenset[int] = frozenset()) -> dict[int, _Seen]:
     found = {}
     for child in psutil.Process().children(recursive=True):
+        if child.pid in standing:
+            continue
         with contextlib.suppress(psutil.Error, OSError):
             times = child.cpu_times()
             spent = times.user + times.system + times.children_user + times.children_system
@@ -131,13 +137,15 @@ def _forgets_children(pid: int) -> bool:
     return False
 
 
-def _reap() -> tuple[int, int, float] | None:
+def _reap(standing: frozenset[int]) -> tuple[int, int, float] | None:
     """One ended child: its id, its status, its CPU seconds with those it waited for."""
-    try:
-        pid, status, usage = os.wait4(-1, os.WNOHANG)
-    except ChildProcessError:
-        return None
-    return (pid, status, usage.ru_utime + usage.ru_stime) if pid else None
+    for child in psutil.Process().children():
+        if child.pid not in standing:
+            with contextlib.suppress(ChildProcessError):
+                pid, status, usage = os.wait4(child.pid, os.WNOHANG)
+                if pid:
+                    return pid, status, usage.ru_utime + usage.ru_stime
+    return None
 
 
 @contextlib.contextmanager

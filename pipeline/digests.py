@@ -16,15 +16,15 @@ MEMORY = Path(".pipeline", "digests", "raw.sqlite")
 # read may change again without its stamp telling; such a digest is not remembered.
 SETTLED_NS = 2_000_000_000
 TABLE = (
-    "CREATE TABLE IF NOT EXISTS files (path BLOB PRIMARY KEY, size INTEGER, modified INTEGER,"
-    " inode INTEGER, digest TEXT) WITHOUT ROWID"
+    "CREATE TABLE IF NOT EXISTS stamps (path BLOB PRIMARY KEY, size INTEGER, modified INTEGER,"
+    " changed INTEGER, inode INTEGER, digest TEXT) WITHOUT ROWID"
 )
 
-Stamp = tuple[int, int, int]
+Stamp = tuple[int, int, int, int]
 
 
 class Digests:
-    """Digests of files, read again only where size, time or inode changed.
+    """Digests of files, read again only where size, times or inode changed.
 
     Paths are known as they are given: relative ones to the folder in which the memory lies.
     """
@@ -39,12 +39,12 @@ class Digests:
     def file(self, path: Path) -> str:
         """The digest of a file's bytes; OSError if it cannot be read."""
         name = os.fsencode(path)
-        before = stamp(path)
+        before = self._stamp(path)
         known, digest = self._known.get(name, (None, ""))
         if known != before:
             began = time.time_ns()
             digest = digest_file(path, self._algorithm)
-            if stamp(path) == before and began - before[1] > SETTLED_NS:
+            if self._stamp(path) == before and began - max(before[1:3]) > SETTLED_NS:
                 self.learnt[name] = self._known[name] = (before, digest)
         return digest
 
@@ -54,9 +54,19 @@ class Digests:
         if known != stamp:
             began = time.time_ns()
             said = find()
-            if began - stamp[1] > settled_ns:
+            if began - max(stamp[1:3]) > settled_ns:
                 self.learnt[name] = self._known[name] = (stamp, said)
         return said
+
+    def _stamp(self, path: Path) -> Stamp:
+        """Size, time of the last change of the bytes, and of anything; inode.
+
+        DVC changes the rights of outputs, which are known by MD5, before it runs their stage; so
+        the time of that says nothing of them. DVC itself tells a changed file by the others.
+        """
+        found = path.stat()
+        changed = found.st_ctime_ns if self._algorithm == "sha256" else 0
+        return found.st_size, found.st_mtime_ns, changed, found.st_ino
 
     def tree(self, folder: Path) -> str:
         """The digest of a folder: of its files' digests and paths, as `sha256sum` lists them.
@@ -96,21 +106,15 @@ def remembered(memory: Path = MEMORY, algorithm: Algorithm = "sha256") -> Iterat
 def _load(memory: Path) -> dict[bytes, tuple[Stamp, str]]:
     with closing(sqlite3.connect(memory, timeout=60)) as database:
         database.execute(TABLE)
-        rows = database.execute("SELECT * FROM files").fetchall()
-    return {path: ((size, modified, inode), digest) for path, size, modified, inode, digest in rows}
+        rows = database.execute("SELECT * FROM stamps").fetchall()
+    return {
+        path: ((size, modified, changed, inode), digest)
+        for path, size, modified, changed, inode, digest in rows
+    }
 
 
 def _save(memory: Path, learnt: dict[bytes, tuple[Stamp, str]]) -> None:
     rows = [(path, *stamp, digest) for path, (stamp, digest) in learnt.items()]
     with closing(sqlite3.connect(memory, timeout=60)) as database, database:
         database.execute(TABLE)
-        database.executemany("REPLACE INTO files VALUES (?, ?, ?, ?, ?)", rows)
-
-
-def stamp(path: Path) -> Stamp:
-    """Size, time of the last change and inode: what DVC too tells a changed file by.
-
-    Not the time of the last change of its rights, which DVC itself changes before it runs a stage.
-    """
-    found = path.stat()
-    return found.st_size, found.st_mtime_ns, found.st_ino
+        database.executemany("REPLACE INTO stamps VALUES (?, ?, ?, ?, ?, ?)", rows)

@@ -97,7 +97,7 @@ class Remote:
                 said = find()
             else:
                 name = f"{self.root} {self.name}/{path} {_telling()}".encode()
-                stamp = (self.listing.files[path], modified, 0)
+                stamp = (self.listing.files[path], modified, 0, 0)
                 said = digests.recall(name, stamp, find, SETTLED_NS)
             digest, media_type = said.split(" ")
             return digest, media_type

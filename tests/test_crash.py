@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import shutil
@@ -105,11 +106,10 @@ def kill_one(folder: Path, word: str, rng: random.Random) -> bool:
     except psutil.NoSuchProcess:
         return False
     finally:
-        if word:
-            dvc.wait(timeout=300)
-        else:
-            dvc.kill()
-            dvc.wait()
+        if not word:
+            with contextlib.suppress(psutil.NoSuchProcess):  # it has ended by itself
+                dvc.kill()
+        dvc.wait(timeout=300)
 
 
 @pytest.mark.parametrize("victim", VICTIMS)

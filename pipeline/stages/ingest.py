@@ -43,7 +43,7 @@ class Plan:
 
     @cached_property
     def key(self) -> str:
-        """Digest of what is done, and of name, size, time and kind of all files in the raw root.
+        """Digest of what is done, and of name, size, times and kind of all files in the raw root.
 
         Of a source with a root of its own, the file that `look` wrote stands there.
         """
@@ -145,14 +145,14 @@ def plan(params: Params, item: str = "", root: Path = Path("data")) -> Plan:
 
 
 def _stamps(raw: Path, sources: Sequence[str]) -> Iterator[list[object]]:
-    """Path, kind, size, time and inode of everything below the sources' folders, no file opened."""
+    """Path, kind, size, times and inode of all below the sources' folders, no file opened."""
     for source in sources:
         for folder, names, files in os.walk(raw / source):
             names.sort()
             for name in sorted([*names, *files]):
                 path = os.path.join(folder, name)  # noqa: PTH118, a Path for each costs more
                 found = os.lstat(path)
-                stamp = (found.st_size, found.st_mtime_ns, found.st_ino)
+                stamp = (found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino)
                 kind = stat.S_IFMT(found.st_mode)
                 yield [os.fsencode(path).hex(), kind, *(stamp if name in files else ())]
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -46,6 +47,18 @@ def cpu_s(folder: Path, *arguments: str) -> float:
 )
 def test_all_of_a_tree_is_counted(tmp_path: Path, arguments: tuple[str, ...], least: float) -> None:
     assert cpu_s(tmp_path, *arguments) >= least
+
+
+def test_other_children_are_left_alone(tmp_path: Path) -> None:
+    other = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    ended = subprocess.Popen([sys.executable, "-c", "raise SystemExit(7)"])
+    try:
+        cpu_s(tmp_path, f"{BURN}\nburn(0.2)")
+        assert other.poll() is None
+        assert ended.wait() == 7
+    finally:
+        other.kill()
+        other.wait()
 
 
 def test_a_command_that_fails_says_why(tmp_path: Path) -> None:
