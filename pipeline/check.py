@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import shutil
@@ -34,6 +35,7 @@ def check_machine(params: Params) -> list[str]:
         *_repository(),
         *_disk(),
         *_pipes(),
+        *_dvc_lock(),
     ]
     if problems:
         listed = "\n".join(f"  {problem}" for problem in problems)
@@ -102,6 +104,17 @@ def _pipes(raw: Path = Path("data", "raw")) -> list[str]:
         if not (path.is_file() or path.is_dir() or path.is_symlink())
         and subprocess.run([*DVC, "check-ignore", "--quiet", path], check=False).returncode
     ]
+
+
+def _dvc_lock(path: Path = Path(".dvc", "tmp", "rwlock")) -> list[str]:
+    """A lock that DVC was killed over while it wrote it: it then refuses all work (dvc#7615)."""
+    try:
+        json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return []
+    except ValueError:
+        return [f"{path} is damaged, as a killed DVC leaves it: if no DVC is at work, remove it"]
+    return []
 
 
 def _disk() -> list[str]:

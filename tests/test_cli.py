@@ -78,6 +78,16 @@ def test_check_finds_what_dvc_would_wait_for(inside: Path) -> None:
     assert "add /data/raw/shapes/b/pipe.png to .dvcignore" in output
 
 
+@pytest.mark.parametrize(("written", "damaged"), [("", True), ('{"a', True), ("{}", False)])
+def test_check_finds_the_lock_that_a_killed_dvc_left(
+    inside: Path, written: str, damaged: bool
+) -> None:
+    Path("params.yaml").write_text(yaml.safe_dump(params()))
+    Path(".dvc/tmp").mkdir(parents=True)
+    Path(".dvc/tmp/rwlock").write_text(written)
+    assert (".dvc/tmp/rwlock is damaged" in call("check")[1]) == damaged
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

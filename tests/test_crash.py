@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import random
 import shutil
@@ -112,6 +113,17 @@ def kill_one(folder: Path, word: str, rng: random.Random) -> bool:
         dvc.wait(timeout=300)
 
 
+def heal(folder: Path) -> None:
+    """Do what `pipeline check` says where DVC was killed over its own lock."""
+    lock = folder / ".dvc" / "tmp" / "rwlock"
+    try:
+        json.loads(lock.read_bytes() if lock.is_file() else "{}")
+    except ValueError:
+        with pytest.raises(AssertionError, match=r"rwlock is damaged.*remove it"):
+            run(folder, "pipeline", "check")
+        lock.unlink()
+
+
 @pytest.mark.parametrize("victim", VICTIMS)
 def test_killed_at_random_moments_it_resumes_to_the_same_bytes(
     project: Path, tmp_path: Path, victim: str
@@ -125,6 +137,7 @@ def test_killed_at_random_moments_it_resumes_to_the_same_bytes(
         change(other, -23.0 - attempt % 7)
         killed += kill_one(other, word, rng)
         until(lambda: not at_work(other), 60)
+        heal(other)
         if killed == times:
             break
     assert killed == times

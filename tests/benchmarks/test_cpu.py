@@ -78,9 +78,11 @@ def test_an_interrupted_measurement_leaves_no_process(
     def interrupt(seconds: float) -> None:
         raise KeyboardInterrupt
 
+    before = set(psutil.Process().children())
     monkeypatch.setattr("benchmarks.cpu.time.sleep", interrupt)
     with pytest.raises(KeyboardInterrupt):
         cpu_s(tmp_path, "import time; time.sleep(60)")
-    left = [p for p in psutil.Process().children() if p.status() != psutil.STATUS_ZOMBIE]
+    new = set(psutil.Process().children()) - before
+    left = [p for p in new if p.status() != psutil.STATUS_ZOMBIE]
     psutil.wait_procs(left, timeout=5)
     assert not [p for p in left if p.is_running()]
