@@ -15,6 +15,7 @@ from typing import Any
 
 from benchmarks.kernels import PROJECT, params
 from pipeline.digest import digest_bytes
+from pipeline.folders import Local
 from pipeline.registry import load
 
 # A tone of 50 dB below full scale, at another pitch in each variant.
@@ -35,7 +36,7 @@ def assets(folder: Path) -> dict[str, list[Path]]:
     Pictures in SVG are left out: of the peers' libraries, none draws them.
     """
     source = params().sources["stamps"]
-    scan = load("sources", source.kind).scan(folder, source.options)
+    scan = load("sources", source.kind).scan(Local(folder), source.options)
     return {
         modality: sorted(
             {
