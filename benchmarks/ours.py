@@ -12,19 +12,22 @@ from typing import Any
 import yaml
 
 from benchmarks.cpu import Spent, spend
-from benchmarks.kernels import PROJECT, SETS
-from pipeline.execution.environment import ONE_THREAD
+from benchmarks.kernels import PROJECT, SETS, params
+from pipeline.execution import environment as computing
 
 MODALITIES = tuple(SETS)
 
 
 def environment(modules: Path = PROJECT) -> dict[str, str]:
-    """One thread a process, this Python's commands first, the package that lies in `modules`."""
+    """One thread a process and the project's instruction set, for it and its peers alike.
+
+    This Python's commands come first, and the package is the one that lies in `modules`.
+    """
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     inherited = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
     return {
         **inherited,
-        **ONE_THREAD,
+        **computing.environment(params().instructions),
         "PATH": path,
         "PYTHONPATH": str(modules),
         "DVC_NO_ANALYTICS": "1",
