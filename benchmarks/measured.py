@@ -40,7 +40,7 @@ class Run:
             self.peer(peer, batch)
             found[peer] = {}
             for modality, name in SETS.items():
-                mine = parity.vectors(self._project(batch, "serial") / "data" / "features" / name)
+                mine = parity.vectors(self.scratch / f"{batch}-serial" / "data/features" / name)
                 theirs = parity.vectors(self.scratch / f"{batch}-{peer}" / modality)
                 apart = parity.distance(mine, theirs)
                 parity.check(f"{peer}, {modality}", apart, least[modality] if least else None)
@@ -59,12 +59,13 @@ class Run:
 
     def ours(self, batch: str, executor: str) -> dict[str, dict[str, float]]:
         """Stage → what it spent, in a project of its own."""
-        project = self._project(batch, executor)
-        ours.put_project(project, executor, self.workers)
-        ours.add_batch(project, self.batches[batch])
-        spent = ours.run(project)
-        _say(f"this project, {executor}", batch, sum(stage.cpu_s for stage in spent.values()))
-        return {label: asdict(stage) for label, stage in spent.items()}
+        project = self._put(f"{batch}-{executor}", batch, executor)
+        return _told(f"this project, {executor}", batch, ours.run(project))
+
+    def graph(self, batch: str, executor: str) -> dict[str, dict[str, float]]:
+        """What all stages spent under one parent, which lets them share Ray's head."""
+        project = self._put(f"{batch}-{executor}-graph", batch, executor)
+        return _told(f"this project, {executor}, as a graph", batch, ours.graph(project))
 
     def peer(self, name: str, batch: str) -> dict[str, float]:
         """What a peer spent."""
@@ -79,8 +80,16 @@ class Run:
         _say(name, batch, spent.cpu_s)
         return asdict(spent)
 
-    def _project(self, batch: str, executor: str) -> Path:
-        return self.scratch / f"{batch}-{executor}"
+    def _put(self, name: str, batch: str, executor: str) -> Path:
+        project = self.scratch / name
+        ours.put_project(project, executor, self.workers)
+        ours.add_batch(project, self.batches[batch])
+        return project
+
+
+def _told(job: str, batch: str, spent: dict[str, Spent]) -> dict[str, dict[str, float]]:
+    _say(job, batch, sum(stage.cpu_s for stage in spent.values()))
+    return {label: asdict(stage) for label, stage in spent.items()}
 
 
 def _say(job: str, batch: str, cpu_s: float) -> None:

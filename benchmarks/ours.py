@@ -75,6 +75,13 @@ def run(project: Path) -> dict[str, Spent]:
     return spent | {f"extract/{name}": stage(project, "extract", name) for name in SETS.values()}
 
 
+def graph(project: Path) -> dict[str, Spent]:
+    """Ingest what has landed, then run the stages as a graph, which counts as one."""
+    stage(project, "ingest")
+    command = [sys.executable, "-m", "benchmarks.graph", str(project)]
+    return {"graph": spend(command, PROJECT, environment())}
+
+
 def last_record(project: Path, label: str) -> dict[str, Any]:
     """The latest run record of a stage, such as `clean/image`."""
     path = project / ".pipeline" / "runs" / f"{label.replace('/', '@')}.jsonl"

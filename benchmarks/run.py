@@ -58,7 +58,8 @@ def measure(work: Path, every: int) -> dict[str, Any]:
         "parity": run.parity("few"),
         "limit": {name: run.limit(name) for name in ("few", "stamps", "ten")},
         "processes": {name: run.ours(name, "processes") for name in ("stamps", "half", "ten")},
-        "ray": {name: run.ours(name, "ray") for name in ("few", "stamps", "ten")},
+        "serial": {"few": run.graph("few", "serial")},
+        "ray": {name: run.graph(name, "ray") for name in ("few", "stamps", "ten")},
         "peers": {
             peer: run.peer(peer, "half" if peer == table.APART else "stamps") for peer in PEERS
         },

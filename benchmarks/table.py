@@ -55,14 +55,15 @@ def limit(results: Results, batch: str) -> float:
 
 
 def ray_line(results: Results) -> tuple[float, float]:
-    """CPU seconds that Ray costs whatever the work, and the slope over the limit.
+    """CPU seconds that Ray adds whatever the work, and the slope over the limit.
 
-    The line through the smallest and the largest batch.
+    The former is what the smallest batch costs beyond the same without Ray; the latter that of the
+    line through the smallest and the largest.
     """
     small, large = (limit(results, batch) for batch in ("few", "ten"))
     low, high = (total(results["ray"][batch]) for batch in ("few", "ten"))
     slope = (high - low) / (large - small)
-    return low - slope * small, slope
+    return low - total(results["serial"]["few"]), slope
 
 
 def checks(results: Results) -> list[Check]:
