@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
 import time
@@ -35,6 +36,7 @@ class Digests:
         self._known = known
         self._algorithm = algorithm
         self.learnt: dict[bytes, tuple[Stamp, str]] = {}
+        self._noted: dict[Path, tuple[Stamp, str]] = {}
 
     def file(self, path: Path) -> str:
         """The digest of a file's bytes; OSError if it cannot be read."""
@@ -47,6 +49,18 @@ class Digests:
             if self._stamp(path) == before and began - max(before[1:3]) > SETTLED_NS:
                 self.learnt[name] = self._known[name] = (before, digest)
         return digest
+
+    def note(self, path: Path, digest: str) -> None:
+        """Take the digest of a file that was written just now, so that it need not be read."""
+        self._noted[path] = (self._stamp(path), digest)
+
+    def settle(self) -> None:
+        """Remember what was noted of files that have stood unchanged since, for long enough."""
+        now = time.time_ns()
+        for path, (stamp, digest) in self._noted.items():
+            with contextlib.suppress(FileNotFoundError):
+                if self._stamp(path) == stamp and now - max(stamp[1:3]) > SETTLED_NS:
+                    self.learnt[os.fsencode(path)] = (stamp, digest)
 
     def recall(self, name: bytes, stamp: Stamp, find: Callable[[], str], settled_ns: int) -> str:
         """What `find` says of the bytes under a name, asked again only where the stamp changed."""
@@ -99,6 +113,7 @@ def remembered(memory: Path = MEMORY, algorithm: Algorithm = "sha256") -> Iterat
     try:
         yield digests
     finally:
+        digests.settle()
         if digests.learnt:
             _save(memory, digests.learnt)
 

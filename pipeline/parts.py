@@ -203,6 +203,7 @@ def run(plan: Plan) -> Summary:
             for one in track(work.stage, made, {j.part.key: len(j.rows) for j in computing}):
                 entries[one.entry.key] = one.entry
                 used.append(one.use)
+                digests.note(out / f"{one.entry.key}.parquet", one.entry.md5)
         ordered = [entries[part.key] for part in plan.parts]
         reasons = Counter(
             reject["reason"]

@@ -85,3 +85,28 @@ def test_a_tree_has_the_digest_that_sha256sum_gives(tmp_path: Path, memory: Path
         assert digests.tree(folder) == shown.split()[0].decode()
         (folder / "b").rename(folder / "c")
         assert digests.tree(folder) != shown.split()[0].decode()
+
+
+def test_what_was_noted_is_known_without_reading_unless_it_changed(
+    tmp_path: Path, memory: Path, reads: list[Path]
+) -> None:
+    kept, changed, gone = (tmp_path / name for name in "abc")
+    with remembered(memory) as digests:
+        for path in (kept, changed, gone):
+            path.write_bytes(b"one")
+            digests.note(path, sha256(b"one").hexdigest())
+        changed.write_bytes(b"other")
+        gone.unlink()
+    with remembered(memory) as digests:
+        assert digests.file(kept) == sha256(b"one").hexdigest()
+        assert digests.file(changed) == sha256(b"other").hexdigest()
+    assert reads == [changed]
+
+
+def test_what_was_noted_just_now_is_not_remembered(tmp_path: Path, memory: Path) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(b"one")
+    with remembered(memory) as digests:
+        digests.note(path, "0" * 64)
+    with remembered(memory) as digests:
+        assert digests.file(path) == sha256(b"one").hexdigest()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 from collections.abc import Sequence
@@ -62,18 +63,11 @@ class Extract(Work):
         return size * math.ceil(Work.rows_at_once / size)
 
     def read(self, rows: Sequence[Row]) -> list[tuple[bytes, list[int]]]:
-        """Packed contents with their shapes, each clean part opened once."""
-        import pyarrow.parquet as pq
-
+        """Packed contents with their shapes."""
         found: dict[str, tuple[bytes, list[int]]] = {}
         for name in dict.fromkeys(row.spec.clean_part for row in rows):
             wanted = [row.digest for row in rows if row.spec.clean_part == name]
-            table = pq.read_table(
-                self.clean / f"{name}.parquet",
-                columns=["digest", "shape", "data"],
-                partitioning=None,
-            )
-            place = {digest: i for i, digest in enumerate(table["digest"].to_pylist())}
+            table, place = _contents(self.clean / f"{name}.parquet")
             some = table.take([place[digest] for digest in wanted])
             packed = zip(some["data"].to_pylist(), some["shape"].to_pylist(), strict=True)
             found |= dict(zip(wanted, packed, strict=True))
@@ -131,3 +125,15 @@ class Extract(Work):
 
     def _encoder(self) -> ModuleType:
         return load("encoders", self.encoder)
+
+
+@functools.lru_cache(maxsize=1)
+def _contents(part: Path) -> tuple[pa.Table, dict[str, int]]:
+    """A clean part's contents, and digest → place.
+
+    The last one is kept: rows come a few at a time, and most of a part's from one clean part.
+    """
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(part, columns=["digest", "shape", "data"], partitioning=None)
+    return table, {digest: i for i, digest in enumerate(table["digest"].to_pylist())}
