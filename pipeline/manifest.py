@@ -33,12 +33,17 @@ def read_manifest(out: Path) -> list[Entry]:
         There is no manifest, or it is not one.
     """
     try:
-        manifest = json.loads((out / MANIFEST).read_text())
-        return [Entry(**entry) for entry in manifest["parts"]]
+        return load_manifest(out / MANIFEST)
     except FileNotFoundError:
         raise PipelineError(f"{out} has no {MANIFEST}: run `dvc repro` to make it") from None
+
+
+def load_manifest(path: Path) -> list[Entry]:
+    """The parts that a manifest's file lists; see `read_manifest`. It may lie in DVC's cache."""
+    try:
+        return [Entry(**entry) for entry in json.loads(path.read_text())["parts"]]
     except (ValueError, TypeError, KeyError):
-        raise PipelineError(f"{out / MANIFEST} is damaged: delete {out} and `dvc repro`") from None
+        raise PipelineError(f"{path} is damaged: delete {path.parent} and `dvc repro`") from None
 
 
 def manifest_digest(out: Path) -> str:

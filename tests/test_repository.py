@@ -135,9 +135,11 @@ def test_a_file_says_what_it_is_and_stays_short(path: Path) -> None:
 
 def test_every_library_is_declared_and_its_distribution_known() -> None:
     project = tomllib.loads((HERE / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    optional = [one for name, listed in extras.items() if name != "dev" for one in listed]
     declared = {
         re.split(r"[\[<>=~! ]", requirement)[0].lower().replace("_", "-")
-        for requirement in project["dependencies"]
+        for requirement in [*project["dependencies"], *optional]
     }
     found = packages_distributions()
     for path in SOURCES:
@@ -145,7 +147,7 @@ def test_every_library_is_declared_and_its_distribution_known() -> None:
             if top in sys.stdlib_module_names or top == "pipeline":
                 continue
             distribution = DISTRIBUTIONS.get(top, top)
-            names = {name.lower().replace("_", "-") for name in found[top]}
+            names = {name.lower().replace("_", "-") for name in found.get(top, [distribution])}
             assert distribution.lower().replace("_", "-") in names, f"{top}: {names}"
             assert names & declared or top in TRANSITIVE, f"{top} is not declared"
 

@@ -132,7 +132,7 @@ def examples(
     original = views[0]
     values, lengths = {}, {}
     for name in sets:
-        values[name] = np.stack([view.values[name] for view in views])
+        values[name] = np.stack([view.values[name] for view in views], dtype=np.float32)
         lengths[name] = np.stack([view.lengths[name] for view in views])
         for v, view in enumerate(views[1:], start=1):
             lacking = ~view.present[name]

@@ -264,7 +264,14 @@ class _Reading:
                 )
             options = self._check(module.Options, rest, path)
             if options is not None:
-                found[name] = FeatureSet(own.modality, own.encoder, options, own.reject_limit)
+                found[name] = FeatureSet(
+                    own.modality,
+                    own.encoder,
+                    options,
+                    own.reject_limit,
+                    own.dtype,
+                    own.profile,
+                )
         return found
 
     def _known(self, section: str, value: Mapping[str, Any], known: tuple[str, ...]) -> None:

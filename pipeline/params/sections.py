@@ -15,6 +15,7 @@ from pipeline.models.options import EvaluationOptions, ModelOptions
 from pipeline.options import Options
 from pipeline.records import TargetKind
 from pipeline.reporting.options import Options as ReportOptions
+from pipeline.store.layout import Dtype, Profile
 
 # Keys of a query that hold one, such as client_secret of Azure.
 SECRET = re.compile(r"(secret|password|token|key)[^&=]*=", re.IGNORECASE)
@@ -63,6 +64,8 @@ class FeatureNames(RejectLimit):
 
     modality: str
     encoder: str
+    dtype: Dtype = Field("float32", description="float32 | float16: half the bytes, 3 digits")
+    profile: Profile = Field("mapped", description="mapped: read at once | archive: compressed")
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,8 @@ class FeatureSet:
     encoder: str
     options: Options
     reject_limit: float
+    dtype: Dtype = "float32"
+    profile: Profile = "mapped"
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ def plan(params: Params, name: str, root: Path = Path("data")) -> Plan:
             encoder.__name__,
             f"pipeline.modalities.{feature.modality}.content",
         ],
-        getattr(encoder, "parameters", _all)(feature.options),
+        getattr(encoder, "parameters", _all)(feature.options) | _stored(feature),
         encoder.weights(feature.options),
         _torch_device(feature.options),
     )
@@ -38,13 +38,28 @@ def plan(params: Params, name: str, root: Path = Path("data")) -> Plan:
     apply = fingerprint("apply", [f"pipeline.modalities.{feature.modality}.augment"], {}).digest
     return Plan(
         root / "features" / name,
-        Extract(name, feature.encoder, feature.options, clean.absolute(), identity),
+        Extract(
+            name,
+            feature.encoder,
+            feature.options,
+            clean.absolute(),
+            identity,
+            feature.dtype,
+            feature.profile,
+        ),
         lambda: _rows(feature, clean, augmented, apply),
         lambda: [apply, *map(manifest.manifest_digest, (clean, augmented))],
         (params.parts.mean_rows, params.parts.max_bytes),
         chooser(params.execution, getattr(feature.options, "device", "cpu"), foreign=True),
         feature.reject_limit,
     )
+
+
+def _stored(feature: FeatureSet) -> dict[str, Any]:
+    """How values are kept, where that is not the usual way."""
+    usual = {"dtype": "float32", "profile": "mapped"}
+    chosen = {name: getattr(feature, name) for name in usual}
+    return {name: value for name, value in chosen.items() if value != usual[name]}
 
 
 def _torch_device(options: Options) -> str | None:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
+from pipeline.store.stored import Stored, table_of
+from pipeline.store.tree import WorkTree
 
-from pipeline.manifest import read
-from pipeline.store.features import load_features
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
 
 
 @dataclass(frozen=True)
@@ -19,7 +22,7 @@ class Joined:
     Parameters
     ----------
     values:
-        Feature set → float32 (n, *shape), zero where absent.
+        Feature set → (n, *shape) of the set's dtype, zero where absent.
     lengths:
         Feature set → int32 (n,), valid steps of a sequence, 0 where absent.
     present:
@@ -42,7 +45,7 @@ class Joined:
 
 
 def join(root: Path, sets: Mapping[str, str], view: int = 0) -> Joined:
-    """Join curated samples with feature sets by asset digest.
+    """Join all curated samples of a work tree with feature sets.
 
     Parameters
     ----------
@@ -53,20 +56,33 @@ def join(root: Path, sets: Mapping[str, str], view: int = 0) -> Joined:
     view:
         0 for the cleaned assets themselves, 1..k for augmented views.
     """
-    samples = read(root / "curated")
+    tree = WorkTree(root)
+    stored = {name: (Stored(tree, name), modality) for name, modality in sets.items()}
+    return align(table_of(tree, "curated"), stored, view)
+
+
+def align(
+    samples: pa.Table, sets: Mapping[str, tuple[Stored, str]], view: int | None = 0
+) -> Joined:
+    """Put the features of each sample's assets beside it, by asset digest.
+
+    `sets` maps feature set → what is stored of it, and its modality.
+    """
+    import numpy as np
+    import pyarrow.compute as pc
+
     values: dict[str, np.ndarray] = {}
     lengths: dict[str, np.ndarray] = {}
     present: dict[str, np.ndarray] = {}
-    for name, modality in sets.items():
-        features = load_features(root / "features" / name, view)
-        place = {digest: i for i, digest in enumerate(features.digests)}
-        rows = np.array([place.get(d, -1) for d in samples[modality].to_pylist()], np.int64)
-        found = rows >= 0
-        values[name] = np.zeros((len(rows), *features.values.shape[1:]), np.float32)
-        values[name][found] = features.values[rows[found]]
+    for name, (stored, modality) in sets.items():
+        own = stored.columns(["digest", "length"], view)
+        found = pc.index_in(samples[modality], value_set=own["digest"].combine_chunks())
+        rows = found.fill_null(-1).to_numpy().astype(np.int64)
+        present[name] = rows >= 0
+        values[name] = np.zeros((len(rows), *stored.shape), stored.dtype)
+        stored.fill(values[name], rows, view)
         lengths[name] = np.zeros(len(rows), np.int32)
-        lengths[name][found] = features.lengths[rows[found]]
-        present[name] = found
+        lengths[name][present[name]] = own["length"].to_numpy()[rows[present[name]]]
     prefix = "target."
     return Joined(
         sample_ids=samples["sample_id"].to_pylist(),
@@ -87,5 +103,7 @@ def join(root: Path, sets: Mapping[str, str], view: int = 0) -> Joined:
     )
 
 
-def _strings(samples, column: str) -> np.ndarray:  # type: ignore[no-untyped-def]
+def _strings(samples: pa.Table, column: str) -> np.ndarray:
+    import numpy as np
+
     return np.array(samples[column].to_pylist(), dtype=str)

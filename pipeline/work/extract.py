@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.errors import Rejected
 from pipeline.part import Compute, Outcome, Row, Work, each
 from pipeline.registry import load
-from pipeline.store.layout import features_table, write_features
+from pipeline.store.layout import Dtype, Profile, features_table, write_features
 
 if TYPE_CHECKING:
     import numpy as np
@@ -43,6 +43,8 @@ class Extract(Work):
     options: Options
     clean: Path
     fingerprint: Fingerprint
+    dtype: Dtype = "float32"
+    profile: Profile = "mapped"
     verb: str = "encoded"
 
     @property
@@ -93,6 +95,8 @@ class Extract(Work):
 
         def encode(rows: Sequence[Row], contents: Sequence[Any]) -> list[Outcome]:
             values, lengths = encoder.encode(contents)
+            # As it will be stored: what float16 has no room for is no number there.
+            values = values if values.dtype.kind == "i" else values.astype(self.dtype, copy=False)
             return [
                 (value, int(length)) if np.isfinite(value).all() else NOT_FINITE
                 for value, length in zip(values, lengths, strict=True)
@@ -117,11 +121,11 @@ class Extract(Work):
             [row.key for row in rows],
             [row.view for row in rows],
             np.array([length for _, length in outcomes], np.int32),
-            np.stack(values) if values else np.empty((0, *shape), np.float32),
+            np.stack(values) if values else np.empty((0, *shape), self.dtype),
         )
 
     def write(self, table: pa.Table, path: Path, metadata: dict[bytes, bytes]) -> None:
-        write_features(table, path, metadata)
+        write_features(table, path, metadata, self.profile)
 
     def _encoder(self) -> ModuleType:
         return load("encoders", self.encoder)

@@ -9,7 +9,6 @@ from pipeline import tables
 from pipeline.digest import digest_bytes
 from pipeline.part import Row
 from pipeline.records import curated_schema
-from pipeline.store.features import load_features
 from pipeline.store.join import join
 from tests.stages.stored import Stored
 from tests.toy import function, put
@@ -92,9 +91,3 @@ def test_a_view_that_an_asset_lacks_is_absent(root: Path) -> None:
     assert joined.present["look"].sum() == 1
     assert not joined.present["sound"].any()
     assert joined.values["sound"].shape == (3, 1)
-
-
-def test_features_of_one_view_keep_their_shape_where_there_are_none(root: Path) -> None:
-    features = load_features(root / "features" / "look", view=7)
-    assert features.digests == []
-    assert features.values.shape == (0, 2)

@@ -17,7 +17,6 @@ from pipeline.modalities.text import augment, content
 from pipeline.options import Options
 from pipeline.part import Part, Row, read_footer, write_table
 from pipeline.records import clean_schema
-from pipeline.store.layout import vectors
 from pipeline.work import extract
 from pipeline.work.extract import Extract, Recipe
 from tests.toy import function
@@ -77,7 +76,13 @@ def run(folder: Path, texts: list[str]) -> tuple[dict[str, float], dict[str, str
     entry = do(work, work.open(), Job(Part("key", "s", "b", 0, rows)), folder / "out")
     table = pq.read_table(folder / "out" / f"{entry.key}.parquet")
     refused = read_footer(folder / "out" / f"{entry.key}.parquet")["rejects"]
-    passed = dict(zip(table["digest"].to_pylist(), vectors(table)[:, 0].tolist(), strict=True))
+    passed = dict(
+        zip(
+            table["digest"].to_pylist(),
+            [vector[0] for vector in table["vector"].to_pylist()],
+            strict=True,
+        )
+    )
     return (
         {digests[digest]: value for digest, value in passed.items()},
         {digests[reject["digest"]]: reject["reason"] for reject in refused},

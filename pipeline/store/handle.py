@@ -1,0 +1,280 @@
+"""A feature set as people use it: arrays, tensors, tables, rows by id, batches, neighbours."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from pipeline.digest import digest_json
+from pipeline.errors import PipelineError, unknown
+from pipeline.manifest import MANIFEST
+from pipeline.store.layout import VECTOR
+from pipeline.store.stored import OWN, PLACED, Stored
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas
+    import pyarrow as pa
+    import torch
+
+    from pipeline.store.neighbours import Neighbours
+
+COLUMNS = (*OWN, *PLACED, VECTOR)
+# Letters of a SHA-256 in hexadecimal, by which an asset's digest is told from a sample's id.
+DIGEST = 64
+
+
+@dataclass(frozen=True)
+class FeatureSet(Stored):
+    """One feature set. Handles are cheap and read-only; threads and forks may share one.
+
+    Every method that takes them understands:
+
+    columns:
+        Some of `digest`, `key`, `view`, `length`, `source`, `batch`, `vector`; `source` and
+        `batch` are those that the asset belongs to. None: the vectors alone.
+    where:
+        A condition in SQL over those columns and, joined by digest, over those of the samples that
+        show the asset: `split = 'train' AND target.category = 'animals'`.
+    view:
+        0 for the assets themselves, 1..k for their augmented versions, None for all.
+    as_of:
+        A batch: rows of assets that landed in later ones, by name, are left out.
+    """
+
+    samples: Callable[[], pa.Table] = field(repr=False)
+
+    def __len__(self) -> int:
+        """Rows of view 0, one an asset."""
+        return self.rows(0)
+
+    @cached_property
+    def _manifest(self) -> Mapping[str, Any]:
+        found: Mapping[str, Any] = json.loads(
+            self.tree.file(f"{self.folder}/{MANIFEST}").read_text(encoding="utf-8")
+        )
+        return found
+
+    @property
+    def modality(self) -> str:
+        """The modality that the set describes."""
+        return str(self.tree.params["features"][self.name]["modality"])
+
+    @property
+    def views(self) -> list[int]:
+        """The views that the set has."""
+        return sorted({entry.view for entry in self.entries})
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The Arrow schema of `to_arrow`."""
+        return self.to_arrow(where="false").schema
+
+    @property
+    def provenance(self) -> dict[str, Any]:
+        """What made it: feature set, modality, function, parameters, weights, code, libraries.
+
+        `digest` is that of the function: sets of one digest hold comparable vectors.
+        """
+        function = dict(self._manifest["function"])
+        return {
+            "feature_set": self.name,
+            "modality": self.modality,
+            "digest": digest_json(function),
+            "schema": self._manifest["schema"],
+            **function,
+        }
+
+    def places(
+        self, where: str | None = None, view: int | None = 0, as_of: str | None = None
+    ) -> np.ndarray | None:
+        """Places of the rows that are asked for, ascending; None for all."""
+        import numpy as np
+
+        found = None
+        if where is not None:
+            found = self._where(where, view)
+        if as_of is not None:
+            early = [
+                np.full(entry.rows, entry.batch <= as_of, np.bool_) for entry in self.parts(view)
+            ]
+            kept = np.concatenate([np.empty(0, np.bool_), *early])
+            found = np.flatnonzero(kept) if found is None else found[kept[found]]
+        return found
+
+    def to_numpy(
+        self,
+        columns: Sequence[str] | None = None,
+        where: str | None = None,
+        view: int | None = 0,
+        as_of: str | None = None,
+    ) -> Any:
+        """The vectors, (n, *shape); with `columns`, a dict of one array a column."""
+        rows = self.places(where, view, as_of)
+        if columns is None:
+            return self.matrix(rows, view)
+        self._known(columns)
+        plain = self._plain(columns, rows, view)
+        return {
+            name: self.matrix(rows, view) if name == VECTOR else plain[name].to_numpy()
+            for name in columns
+        }
+
+    def to_torch(
+        self,
+        columns: Sequence[str] | None = None,
+        where: str | None = None,
+        view: int | None = 0,
+        as_of: str | None = None,
+    ) -> torch.Tensor | dict[str, Any]:
+        """As `to_numpy`, in tensors; columns of strings are lists."""
+        import torch
+
+        found = self.to_numpy(columns, where, view, as_of)
+        if columns is None:
+            return torch.from_numpy(found)
+        return {
+            name: array.tolist() if array.dtype == object else torch.from_numpy(array.copy())
+            for name, array in found.items()
+        }
+
+    def to_arrow(
+        self,
+        columns: Sequence[str] | None = None,
+        where: str | None = None,
+        view: int | None = 0,
+        as_of: str | None = None,
+    ) -> pa.Table:
+        """A table of the columns, of all by default."""
+        columns = COLUMNS if columns is None else columns
+        self._known(columns)
+        rows = self.places(where, view, as_of)
+        table = self._plain(columns, rows, view)
+        if VECTOR in columns:
+            table = table.append_column(*self._vector(self.matrix(rows, view)))
+        return table.select(list(columns))
+
+    def to_pandas(
+        self,
+        columns: Sequence[str] | None = None,
+        where: str | None = None,
+        view: int | None = 0,
+        as_of: str | None = None,
+    ) -> pandas.DataFrame:
+        """As `to_arrow`, in a data frame."""
+        try:
+            import pandas  # noqa: F401
+        except ModuleNotFoundError:
+            raise PipelineError("to_pandas() needs pandas: `pip install pandas`") from None
+        return self.to_arrow(columns, where, view, as_of).to_pandas()
+
+    def get(self, ids: Sequence[str] | str, view: int = 0) -> np.ndarray:
+        """Vectors by sample id or asset digest, in the order asked for, (n, *shape).
+
+        Raises
+        ------
+        PipelineError
+            Some are unknown, or have no row in this set.
+        """
+        import numpy as np
+
+        wanted = [ids] if isinstance(ids, str) else list(ids)
+        rows = self.find(wanted, view)
+        missing = [one for one, row in zip(wanted, rows, strict=True) if row < 0]
+        if missing:
+            shown = ", ".join(missing[:3])
+            more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
+            raise PipelineError(
+                f"{self.name} ({self.tree.name}) has no row in view {view} for {shown}{more}"
+            )
+        return self.matrix(np.asarray(rows), view)
+
+    def find(self, ids: Sequence[str], view: int = 0) -> np.ndarray:
+        """Places of samples or assets in a view, int64, -1 where there is none."""
+        import numpy as np
+
+        from pipeline.store.index import index_of
+
+        digests = np.array([_is_digest(one) for one in ids], np.bool_)
+        found = np.full(len(digests), -1, np.int64)
+        for kind in (True, False):
+            here = np.flatnonzero(digests == kind)
+            if len(here):
+                index = index_of(self, view, "digest" if kind else "sample_id")
+                found[here] = index.find([ids[i] for i in here.tolist()])
+        return found
+
+    def batches(
+        self,
+        size: int,
+        where: str | None = None,
+        view: int | None = 0,
+        as_of: str | None = None,
+    ) -> Iterator[np.ndarray]:
+        """The vectors in order, at most `size` at a time, so that memory holds one batch."""
+        import numpy as np
+
+        rows = self.places(where, view, as_of)
+        count = self.rows(view) if rows is None else len(rows)
+        for start in range(0, count, size):
+            some = np.arange(start, min(start + size, count))
+            yield self.matrix(some if rows is None else rows[some], view)
+
+    def nearest(
+        self,
+        query: np.ndarray | str,
+        k: int = 10,
+        where: str | None = None,
+        exact: bool = True,
+        view: int = 0,
+    ) -> Neighbours:
+        """The k nearest rows by cosine, best first: `.digests` and `.scores`.
+
+        Parameters
+        ----------
+        query:
+            A vector of the set's shape, or the id of a sample or asset, which is left out itself.
+        exact:
+            Compare with all rows, or search an approximate index that is built on first use.
+        """
+        from pipeline.store.neighbours import nearest
+
+        return nearest(self, query, k, where, exact, view)
+
+    def _where(self, where: str, view: int | None) -> np.ndarray:
+        from pipeline.store.query import columns_of, matching
+
+        mentioned = columns_of(where)
+        own = sorted(mentioned & {*OWN, *PLACED})
+        others = mentioned - {*OWN, *PLACED}
+        if not others:
+            return matching(self.columns(own, view), where)
+        from pipeline.store.shown import shown_rows
+
+        return shown_rows(self, where, view, own)
+
+    def _plain(self, columns: Sequence[str], rows: np.ndarray | None, view: int | None) -> pa.Table:
+        table = self.columns([name for name in columns if name != VECTOR], view)
+        if not table.num_columns:
+            import pyarrow as pa
+
+            count = self.rows(view) if rows is None else len(rows)
+            return pa.table({"": pa.nulls(count)}).select([])
+        return table if rows is None else table.take(rows)
+
+    def _vector(self, values: np.ndarray) -> tuple[pa.Field, pa.Array]:
+        from pipeline.store.layout import vector_column
+
+        return vector_column(values)
+
+    def _known(self, columns: Sequence[str]) -> None:
+        for name in columns:
+            if name not in COLUMNS:
+                raise PipelineError(unknown("column", name, COLUMNS))
+
+
+def _is_digest(one: str) -> bool:
+    return len(one) == DIGEST and all(letter in "0123456789abcdef" for letter in one)

@@ -1,0 +1,146 @@
+"""Proof that vectors lie in a file as they lie in memory, so that they need no decoding.
+
+Read from the page's own header (Parquet format, `PageHeader` in Thrift's compact protocol): one
+plain, uncompressed data page fills the chunk, and behind its levels stand exactly as many values as
+the rows have. A null, a dictionary, a second page or compression would leave another number of
+bytes, and any of them is enough for the reader to let pyarrow decode the file.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline.store.layout import VECTOR
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+WRITER = "parquet-cpp-arrow"
+HEAD = 128
+DATA_PAGE, PLAIN = 0, 0
+# Fields of PageHeader and of the DataPageHeader in it.
+TYPE, UNCOMPRESSED, COMPRESSED, DATA_HEADER = 1, 2, 3, 5
+NUM_VALUES, ENCODING = 1, 2
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """Rows whose values lie one after another from byte `offset` of a file on."""
+
+    offset: int
+    rows: int
+
+
+def extents(path: Path, metadata: pq.FileMetaData, field: pa.Field) -> tuple[Extent, ...] | None:
+    """Where the values of a file's vector column lie, or None where that cannot be proven.
+
+    Parameters
+    ----------
+    metadata, field:
+        The file's footer, and the column as its Arrow schema has it.
+    """
+    import pyarrow as pa
+
+    kind = field.type
+    if not (
+        metadata.created_by.startswith(WRITER)
+        and pa.types.is_fixed_size_list(kind)
+        and not field.nullable
+        and not kind.value_field.nullable
+    ):
+        return None
+    paths = [metadata.schema.column(i).path for i in range(metadata.num_columns)]
+    column = paths.index(f"{VECTOR}.list.element")
+    row_bytes = kind.list_size * kind.value_type.bit_width // 8
+    found = []
+    with path.open("rb", buffering=0) as file:
+        for number in range(metadata.num_row_groups):
+            group = metadata.row_group(number)
+            if not group.num_rows:
+                continue
+            offset = _values(file.fileno(), group.column(column), group.num_rows, row_bytes)
+            if offset is None or group.column(column).num_values != group.num_rows * kind.list_size:
+                return None
+            found.append(Extent(offset, group.num_rows))
+    return tuple(found)
+
+
+def _values(file: int, chunk: Any, rows: int, row_bytes: int) -> int | None:
+    """Where the values of a chunk begin, if it is one plain page without a null."""
+    if chunk.compression != "UNCOMPRESSED" or chunk.has_dictionary_page:
+        return None
+    start = chunk.data_page_offset
+    try:
+        header, length = read_struct(os.pread(file, HEAD, start))
+        page = header[DATA_HEADER]
+        proven = (
+            header[TYPE] == DATA_PAGE
+            and header[UNCOMPRESSED] == header[COMPRESSED]
+            and length + header[COMPRESSED] == chunk.total_compressed_size
+            and page[NUM_VALUES] == chunk.num_values
+            and page[ENCODING] == PLAIN
+        )
+    except (KeyError, IndexError, ValueError, TypeError):
+        return None
+    # Repetition levels, then definition levels, each with its length before it.
+    levels = 0
+    for _ in range(2):
+        before = os.pread(file, 4, start + length + levels)
+        levels += 4 + int.from_bytes(before, "little")
+    fits = levels + rows * row_bytes == header[COMPRESSED]
+    return start + length + levels if proven and fits else None
+
+
+def read_struct(data: Sequence[int], at: int = 0) -> tuple[dict[int, Any], int]:
+    """A struct in Thrift's compact protocol: field number → value, and where it ends.
+
+    Raises
+    ------
+    ValueError, IndexError
+        A field of a kind that no page header has, or the data end within.
+    """
+    fields: dict[int, Any] = {}
+    number = 0
+    while True:
+        head = data[at]
+        at += 1
+        if head == 0:
+            return fields, at
+        step, kind = head >> 4, head & 15
+        if step:
+            number += step
+        else:
+            number, at = _integer(data, at)
+        if kind in (1, 2):
+            fields[number] = kind == 1
+        elif kind in (4, 5, 6):
+            fields[number], at = _integer(data, at)
+        elif kind == 8:
+            length, at = _varint(data, at)
+            at += length
+        elif kind == 12:
+            fields[number], at = read_struct(data, at)
+        else:
+            raise ValueError(f"a page header has no field of kind {kind}")
+
+
+def _integer(data: Sequence[int], at: int) -> tuple[int, int]:
+    """A zigzag integer."""
+    value, at = _varint(data, at)
+    return (value >> 1) ^ -(value & 1), at
+
+
+def _varint(data: Sequence[int], at: int) -> tuple[int, int]:
+    value = shift = 0
+    while True:
+        byte = data[at]
+        at += 1
+        value |= (byte & 127) << shift
+        if byte < 128:
+            return value, at
+        shift += 7

@@ -1,0 +1,162 @@
+"""A project's feature store: its feature sets by name, joined, queried; now or at a revision."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline.errors import PipelineError, unknown
+from pipeline.manifest import MANIFEST
+from pipeline.store.handle import FeatureSet
+from pipeline.store.samples import samples_of
+from pipeline.store.tree import Tree, WorkTree
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from pipeline.store.diff import Difference
+    from pipeline.store.join import Joined
+    from pipeline.store.training import SampleDataset
+
+
+def open_store(path: str | Path = ".", rev: str | None = None) -> Store:
+    """The store of a project.
+
+    Parameters
+    ----------
+    path:
+        The project's folder, where params.yaml and data/ lie.
+    rev:
+        A git revision (branch, tag, commit), whose data are then read from DVC's cache, or fetched
+        from its remote file by file, without touching the work tree. None: the work tree.
+
+    Raises
+    ------
+    PipelineError
+        There is no project, no such revision, or it has no data.
+    """
+    project = Path(path)
+    if not (project / "params.yaml").is_file() and rev is None:
+        raise PipelineError(
+            f"{project.absolute()} holds no params.yaml: give the folder of a project"
+        )
+    if rev is None:
+        return Store(WorkTree(project / "data"), project)
+    from pipeline.store.revision import Revision
+
+    return Store(Revision.at(project, rev), project)
+
+
+class Store:
+    """The feature sets of a tree by name; read-only, and nothing is read before it is asked for."""
+
+    def __init__(self, tree: Tree, project: Path) -> None:
+        self.tree, self.project = tree, project
+
+    @functools.cached_property
+    def _names(self) -> list[str]:
+        return [
+            name
+            for name in self.tree.names("features")
+            if MANIFEST in self.tree.names(f"features/{name}")
+        ]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._names
+
+    def __getitem__(self, name: str) -> FeatureSet:
+        if name not in self._names:
+            raise PipelineError(unknown(f"feature set in {self.tree.name}", name, self._names))
+        return FeatureSet(self.tree, name, self.samples)
+
+    def samples(self) -> pa.Table:
+        """The curated samples."""
+        return self._samples
+
+    @functools.cached_property
+    def _samples(self) -> pa.Table:
+        return samples_of(self.tree)
+
+    def join(
+        self,
+        sets: Sequence[str],
+        where: str | None = None,
+        split: str | None = None,
+        view: int = 0,
+        as_of: str | None = None,
+    ) -> Joined:
+        """Samples with the features of each set, row by row, and what is present.
+
+        Parameters
+        ----------
+        where:
+            A condition in SQL over the samples' columns; `target.<name>` and
+            `attributes['<name>']` are understood.
+        split:
+            train, validation or test alone.
+        view:
+            View v of one set stands beside view v of the others.
+        as_of:
+            A batch: samples of later ones, by name, are left out.
+        """
+        from pipeline.store.join import align
+
+        chosen = {name: (self[name], self[name].modality) for name in sets}
+        return align(self._chosen(where, split, as_of), chosen, view)
+
+    def _chosen(self, where: str | None, split: str | None, as_of: str | None) -> pa.Table:
+        import pyarrow.compute as pc
+
+        from pipeline.store.query import matching
+        from pipeline.store.samples import spread_targets
+
+        samples = self.samples()
+        if where is not None:
+            samples = samples.take(matching(spread_targets(samples), where))
+        if split is not None:
+            known = self.samples()["split"].unique().to_pylist()
+            if split not in known:
+                raise PipelineError(unknown("split", split, known))
+            samples = samples.filter(pc.equal(samples["split"], split))
+        if as_of is not None:
+            samples = samples.filter(pc.less_equal(samples["batch"], as_of))
+        return samples
+
+    def sql(self, query: str) -> pa.Table:
+        """The result of one SELECT over views: one a feature set, and see `pipeline.store.views`.
+
+        For a result that is larger than memory, see `stream`.
+        """
+        from pipeline.store.views import stream
+
+        with stream(self, query) as reader:
+            return reader.read_all()
+
+    def diff(self, rev_a: str, rev_b: str | None = None, tolerance: float = 0.0) -> Difference:
+        """Rows added, removed and changed from one revision to another, or to this store."""
+        from pipeline.store.diff import difference
+
+        after = self if rev_b is None else open_store(self.project, rev_b)
+        return difference(open_store(self.project, rev_a), after, tolerance)
+
+    def trace(self, sample_id: str) -> dict[str, Any]:
+        """Where a sample's numbers come from: predictions, feature rows, assets, source files."""
+        from pipeline.store.trace import trace
+
+        return trace(self, sample_id)
+
+    def dataset(
+        self, sets: Sequence[str], targets: Sequence[str] = (), **chosen: Any
+    ) -> SampleDataset:
+        """A torch Dataset over `join` with the same arguments; see `pipeline.store.training`."""
+        from pipeline.store.training import SampleDataset
+
+        return SampleDataset(self.join(sets, **chosen), targets)

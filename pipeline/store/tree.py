@@ -1,0 +1,88 @@
+"""Where a project's data lie: in the work tree here, at a revision in `revision.py`."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from pipeline.errors import PipelineError
+
+
+class Tree(Protocol):
+    """The data of a project at one time, file by file; paths are relative to `data/`."""
+
+    @property
+    def name(self) -> str:
+        """What people call it: `the work tree`, or a revision."""
+
+    @property
+    def project(self) -> Path:
+        """The project's folder, below which sidecars may be written."""
+
+    @property
+    def params(self) -> Mapping[str, Any]:
+        """params.yaml as it stood, not validated."""
+
+    def file(self, path: str) -> Path:
+        """A file of this machine with the content of `path`, to be read and never written.
+
+        Raises
+        ------
+        PipelineError
+            The tree has no such file, or nothing here and no remote holds its content.
+        """
+
+    def names(self, folder: str) -> list[str]:
+        """Names in a folder, sorted; none where there is no such folder."""
+
+
+@dataclass(frozen=True)
+class WorkTree:
+    """The data as they lie on this machine now."""
+
+    data: Path
+    name: str = "the work tree"
+
+    @property
+    def project(self) -> Path:
+        return self.data.parent
+
+    @property
+    def params(self) -> Mapping[str, Any]:
+        return _params((self.project / "params.yaml").absolute())
+
+    def file(self, path: str) -> Path:
+        found = self.data / path
+        if not found.is_file():
+            raise PipelineError(
+                f"there is no {found}: `dvc repro` makes it, `dvc checkout` brings it back from "
+                f"the cache"
+            )
+        return found
+
+    def names(self, folder: str) -> list[str]:
+        path = self.data / folder
+        return sorted(one.name for one in path.iterdir()) if path.is_dir() else []
+
+
+def parse_params(text: str, where: str) -> Mapping[str, Any]:
+    """A params.yaml that may be older than today's rules."""
+    import yaml
+
+    try:
+        found = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise PipelineError(f"{where} is not YAML: {error}") from None
+    if not isinstance(found, dict):
+        raise PipelineError(f"{where} holds no sections")
+    return found
+
+
+@functools.lru_cache(maxsize=8)
+def _params(path: Path) -> Mapping[str, Any]:
+    if not path.is_file():
+        raise PipelineError(f"there is no {path}: a store is the folder of a project")
+    return parse_params(path.read_text(encoding="utf-8"), str(path))

@@ -1,0 +1,154 @@
+"""The vectors of one file: read where they lie, or decoded where that cannot be proven."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline.errors import PipelineError
+from pipeline.store.layout import VECTOR
+from pipeline.store.pages import Extent, extents
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+
+
+@dataclass(frozen=True)
+class Vectors:
+    """Vectors of one file, (rows, *shape) of `dtype`; `extents` is None where pyarrow decodes."""
+
+    path: Path
+    rows: int
+    shape: tuple[int, ...]
+    dtype: str
+    extents: tuple[Extent, ...] | None
+
+    def into(self, out: np.ndarray) -> None:
+        """Read all into a C-contiguous array of their shape.
+
+        By read(2) and not by a mapping: the kernel copies in one go, without a fault a page.
+        """
+        if self.extents is None:
+            out[...] = decoded(self.path, self.shape)
+            return
+        flat = memoryview(out.reshape(-1).view("u1"))
+        at, row_bytes = 0, self._row_bytes
+        with self.path.open("rb", buffering=0) as file:
+            for extent in self.extents:
+                file.seek(extent.offset)
+                end = at + extent.rows * row_bytes
+                while at < end:
+                    read = file.readinto(flat[at:end])
+                    if not read:
+                        raise PipelineError(_cut_short(self.path))
+                    at += read
+
+    def take(self, rows: np.ndarray, out: np.ndarray) -> None:
+        """Read some rows, in any order, into (len(rows), *shape)."""
+        import numpy as np
+
+        if self.extents is None:
+            out[...] = decoded(self.path, self.shape)[rows]
+            return
+        first = 0
+        for extent in self.extents:
+            here = (rows >= first) & (rows < first + extent.rows)
+            if here.all():
+                np.take(self._map(extent), rows - first, 0, out=out, mode="clip")
+            elif here.any():
+                out[here] = self._map(extent)[rows[here] - first]
+            first += extent.rows
+
+    def blocks(self) -> list[np.ndarray]:
+        """All rows in order, read-only, in arrays that hold no memory of their own."""
+        if self.extents is None:
+            return [decoded(self.path, self.shape)]
+        return [self._map(extent) for extent in self.extents]
+
+    def _map(self, extent: Extent) -> np.ndarray:
+        import numpy as np
+
+        shape = (extent.rows, *self.shape)
+        return np.memmap(self.path, self.dtype, "r", extent.offset, shape)
+
+    @property
+    def _row_bytes(self) -> int:
+        import numpy as np
+
+        return math.prod(self.shape) * np.dtype(self.dtype).itemsize
+
+
+def vectors_of(path: Path) -> Vectors:
+    """The vectors of a file.
+
+    Raises
+    ------
+    PipelineError
+        It is no Parquet file, or has no column of vectors.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        metadata = pq.read_metadata(path)
+        field = metadata.schema.to_arrow_schema().field(VECTOR)
+    except (pa.ArrowInvalid, OSError):
+        raise PipelineError(_cut_short(path)) from None
+    except KeyError:
+        raise PipelineError(f"{path} has no column '{VECTOR}', so it is no feature set") from None
+    item = field.type.value_type.to_pandas_dtype()
+    found = extents(path, metadata, field)
+    if found is None:
+        decoded_field = decoded(path, shape_of(field))
+        shape, dtype = decoded_field.shape[1:], decoded_field.dtype.name
+    else:
+        import numpy as np
+
+        shape, dtype = shape_of(field), np.dtype(item).name
+    return Vectors(path, metadata.num_rows, shape, dtype, found)
+
+
+def shape_of(field: pa.Field) -> tuple[int, ...]:
+    """The shape of a row: it stands in the field's metadata, or the list is flat."""
+    said = (field.metadata or {}).get(b"shape")
+    if said is not None:
+        return tuple(int(n) for n in said.split(b","))
+    return (field.type.list_size,) if hasattr(field.type, "list_size") else (-1,)
+
+
+def decoded(path: Path, shape: tuple[int, ...]) -> np.ndarray:
+    """The vector column through pyarrow, (rows, *shape); NaN where there is none.
+
+    A length of -1, of a list whose schema says none, is that of the first row.
+    """
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(path) as file:
+        column = file.read(columns=[VECTOR])[VECTOR].combine_chunks()
+    lists: Any = pa.concat_arrays(column.chunks) if isinstance(column, pa.ChunkedArray) else column
+    there = np.asarray(lists.is_valid())
+    flat = lists.flatten().to_numpy(zero_copy_only=False)
+    width = math.prod(shape)
+    if width < 0:
+        width = len(flat) // max(int(there.sum()), 1)
+        shape = (width,)
+    if len(flat) != width * there.sum():
+        raise PipelineError(f"{path}: its vectors are not all of one length")
+    rows = flat.reshape(-1, *shape)
+    if there.all():
+        return np.ascontiguousarray(rows)
+    out = np.full((len(there), *shape), np.nan, np.result_type(flat.dtype, np.float16))
+    out[there] = rows
+    return out
+
+
+def _cut_short(path: Path) -> str:
+    return (
+        f"{path} is no whole Parquet file: `dvc checkout --force` brings its like back from the "
+        f"cache, `dvc repro` makes it again"
+    )

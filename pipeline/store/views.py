@@ -1,0 +1,183 @@
+"""What SQL sees of a store: one view a feature set, and the tables that they come from.
+
+| view | rows |
+|---|---|
+| each feature set, by its name | digest, key, view, length, vector, source, batch |
+| samples | curated samples; `target` is a struct, `attributes` a map |
+| assets | digest, modality, source, batch, size, media_type, locator |
+| clean_<modality> | digest and what cleaning measured |
+| predictions | of every model on every held-out sample |
+| rejects | what was refused, by stage, and why |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.errors import PipelineError, unknown
+from pipeline.manifest import MANIFEST, load_manifest
+from pipeline.part import read_footer
+from pipeline.store.query import check_reads, database, quoted, text
+from pipeline.store.samples import spread_targets
+from pipeline.store.tree import Tree
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from pipeline.store.store import Store
+
+# Rows that a stream hands on at once.
+ROWS = 16_384
+PREDICTIONS = "predictions.parquet"
+PARTS = " parts"
+REJECT_COLUMNS = (
+    "stage", "source", "batch", "subject_kind", "subject", "digest", "reason", "message",
+)  # fmt: skip
+
+
+@dataclass
+class _View:
+    """A view's definition, the files that it reads, and tables that it needs beside them."""
+
+    sql: str = ""
+    files: list[Path] = field(default_factory=list)
+    tables: dict[str, pa.Table] = field(default_factory=dict)
+
+
+def names(store: Store) -> list[str]:
+    """Every view of a store."""
+    found = [*store, "rejects"]
+    tree = store.tree
+    found += [name for name, folder in (("samples", "curated"),) if tree.names(folder)]
+    found += ["assets"] if tree.names("assets") else []
+    found += [f"clean_{modality}" for modality in tree.names("clean")]
+    found += ["predictions"] if tree.names("evaluation") else []
+    return sorted(found)
+
+
+@contextmanager
+def stream(store: Store, query: str) -> Iterator[pa.RecordBatchReader]:
+    """The result of one SELECT, batch by batch, so that it may be larger than memory.
+
+    Raises
+    ------
+    PipelineError
+        It is no SELECT, names what does not exist, or would read outside the store.
+    """
+    check_reads(query)
+    views = {name: _view(store, name) for name in _mentioned(query, names(store))}
+    files = [path for view in views.values() for path in view.files]
+    tables = {name: table for view in views.values() for name, table in view.tables.items()}
+    with database(files, tables) as connection:
+        for name, view in views.items():
+            if view.sql:
+                connection.execute(f"CREATE TEMP VIEW {quoted(name)} AS {view.sql}")
+        yield connection.sql(query).to_arrow_reader(ROWS)
+
+
+def _mentioned(query: str, known: Sequence[str]) -> list[str]:
+    """The views that a query reads, as they are spelt here."""
+    import duckdb
+
+    try:
+        found = duckdb.connect().get_table_names(query)
+    except duckdb.Error as error:
+        raise PipelineError(f"this SQL cannot be answered: {error}") from None
+    spelt = {name.lower(): name for name in known}
+    for name in sorted(found):
+        if name.lower() not in spelt:
+            raise PipelineError(unknown("table", name, known))
+    return sorted({spelt[name.lower()] for name in found})
+
+
+def _view(store: Store, name: str) -> _View:
+    tree = store.tree
+    if name in store:
+        return _features(store, name)
+    if name == "samples":
+        return _View(tables={name: spread_targets(store.samples())})
+    if name == "assets":
+        return _united({m: _files(tree, f"assets/{m}") for m in tree.names("assets")}, "modality")
+    if name == "predictions":
+        models = [m for m in tree.names("evaluation") if PREDICTIONS in _in(tree, m)]
+        return _united({m: [tree.file(f"evaluation/{m}/{PREDICTIONS}")] for m in models}, "")
+    if name == "rejects":
+        return _View(tables={name: _rejects(tree)})
+    files = _files(tree, f"clean/{name.removeprefix('clean_')}")
+    return _View(f"SELECT * EXCLUDE (data) FROM {_read(files)}", files)
+
+
+def _in(tree: Tree, model: str) -> list[str]:
+    return tree.names(f"evaluation/{model}")
+
+
+def _features(store: Store, name: str) -> _View:
+    import pyarrow as pa
+
+    features = store[name]
+    files = [features.path(entry) for entry in features.entries]
+    parts = pa.table(
+        {
+            "filename": [str(path) for path in files],
+            "source": [entry.source for entry in features.entries],
+            "batch": [entry.batch for entry in features.entries],
+        }
+    )
+    sql = (
+        f"SELECT rows.* EXCLUDE (filename), parts.source, parts.batch "
+        f"FROM {_read(files, 'filename = true')} AS rows "
+        f"JOIN {quoted(name + PARTS)} AS parts USING (filename)"
+    )
+    return _View(sql, files, {name + PARTS: parts})
+
+
+def _united(groups: dict[str, list[Path]], column: str) -> _View:
+    """Files of several folders under one name, with the folder's name in a column."""
+    selects = []
+    for folder, files in groups.items():
+        if files:
+            named = f", {text(folder)} AS {quoted(column)}" if column else ""
+            hidden = " EXCLUDE (data)" if column else ""
+            selects.append(f"SELECT *{hidden}{named} FROM {_read(files)}")
+    if not selects:
+        raise PipelineError("there are no rows of this kind yet: `dvc repro` makes them")
+    files = [path for group in groups.values() for path in group]
+    return _View(" UNION ALL BY NAME ".join(selects), files)
+
+
+def _read(files: Sequence[Path], *options: str) -> str:
+    listed = ", ".join(text(str(path)) for path in files)
+    return f"read_parquet({', '.join([f'[{listed}]', *options])})"
+
+
+def _files(tree: Tree, folder: str) -> list[Path]:
+    entries = load_manifest(tree.file(f"{folder}/{MANIFEST}"))
+    return [tree.file(f"{folder}/{entry.key}.parquet") for entry in entries]
+
+
+def _rejects(tree: Tree) -> pa.Table:
+    """Every reject of a tree, from the footers of the parts that have some."""
+    import json
+
+    import pyarrow as pa
+
+    folders = ["samples", "curated"]
+    for group in ("assets", "clean", "augmented", "features"):
+        folders += [f"{group}/{name}" for name in tree.names(group)]
+    rows = []
+    for folder in folders:
+        if MANIFEST not in tree.names(folder):
+            continue
+        manifest = tree.file(f"{folder}/{MANIFEST}")
+        stage = json.loads(manifest.read_text(encoding="utf-8"))["stage"]
+        for entry in load_manifest(manifest):
+            if entry.rejected:
+                placed = {"stage": stage, "source": entry.source, "batch": entry.batch}
+                footer = read_footer(tree.file(f"{folder}/{entry.key}.parquet"))
+                rows += [{**placed, **reject} for reject in footer["rejects"]]
+    schema = pa.schema([(name, pa.string()) for name in REJECT_COLUMNS])
+    return pa.Table.from_pylist(rows, schema=schema)
