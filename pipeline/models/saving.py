@@ -22,7 +22,8 @@ from pipeline.models.training import Trained
 class Model:
     """A trained network, ready to predict on the CPU.
 
-    `classes` and `priors` are by task, as training had them.
+    `classes` and `priors` are by task, as training had them; `made_by` says by feature set what
+    function made it (see `contract`).
     """
 
     network: Network
@@ -30,6 +31,7 @@ class Model:
     options: ModelOptions
     classes: dict[str, list[str]]
     priors: dict[str, np.ndarray]
+    made_by: dict[str, Any]
 
 
 def save(
@@ -81,4 +83,4 @@ def load(folder: Path) -> Model:
     network = Network(sets, {task: len(names) for task, names in classes.items()}, options)
     network.load_state_dict(load_file(folder / "model.safetensors"))
     priors = {t: np.array(about["prior"], np.float32) for t, about in card["tasks"].items()}
-    return Model(network.eval(), sets, options, classes, priors)
+    return Model(network.eval(), sets, options, classes, priors, card["made_by"])

@@ -37,8 +37,10 @@ def make(
     Raises
     ------
     PipelineError
-        `group_by` names what no sample has.
+        `group_by` names what no sample has, or the model was trained on other features.
     """
+    from pipeline.manifest import read_function
+    from pipeline.models.contract import check_features
     from pipeline.models.determinism import deterministic
     from pipeline.models.evaluation import Split, evaluate
     from pipeline.models.examples import examples
@@ -46,8 +48,10 @@ def make(
     from pipeline.models.saving import load as load_model
     from pipeline.store.join import join
 
-    joined = join(root, sets)
     model = load_model(root / "models" / name)
+    given = {one: read_function(root / "features" / one) for one in sets}
+    check_features(name, model.made_by, given)
+    joined = join(root, sets)
     whole = examples([joined], sets, model.classes)
     groups = _groups(joined, options.group_by)
     splits = [

@@ -30,6 +30,7 @@ def make(
         Digests of what is read, for the model's description.
     """
     from pipeline.device import torch_device
+    from pipeline.manifest import read_function
     from pipeline.models.examples import classes_of, examples
     from pipeline.models.saving import save
     from pipeline.models.training import train
@@ -49,5 +50,6 @@ def make(
         }
         for name, some in (("train", training), ("validation", validation))
     }
-    about = {"samples": samples, "seed": seed, "inputs": dict(inputs)}
+    made_by = {name: read_function(root / "features" / name) for name in sets}
+    about = {"samples": samples, "seed": seed, "inputs": dict(inputs), "made_by": made_by}
     save(folder, trained, whole.sets, classes, options, about)

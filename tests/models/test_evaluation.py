@@ -25,7 +25,7 @@ OPTIONS = EvaluationOptions(resamples=200, group_by=("language",))
 def model() -> Model:
     trained = fit(list(SETS), epochs=10)
     sets = list(split_of(WORLD, "test").sets)
-    return Model(trained.network, sets, options(), CLASSES, trained.priors)
+    return Model(trained.network, sets, options(), CLASSES, trained.priors, {})
 
 
 @pytest.fixture(scope="module")

@@ -176,7 +176,7 @@ save_to(Path(sys.argv[1]), fit(["pixels", "words"], fusion=sys.argv[3], epochs=3
 def save_to(folder, trained: Trained) -> None:
     features = ["pixels", "words"]
     sets = split_of(WORLD, "test", {name: SETS[name] for name in features}).sets
-    save(folder, trained, sets, CLASSES, options(features=features), {})
+    save(folder, trained, sets, CLASSES, options(features=features), {"made_by": {}})
 
 
 def test_equal_bytes_in_any_process(tmp_path):
