@@ -58,7 +58,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("params",),
     ("stages", "check"),
     ("run",),
-    ("forecast",),
+    ("forecast", "verify"),
     ("listed",),
     ("cli",),
 )

@@ -106,7 +106,7 @@ def columns_of(where: str) -> set[str]:
 
     query = f"SELECT 1 WHERE ({where}\n)"
     check_reads(query)
-    (tree,) = duckdb.connect().execute("SELECT json_serialize_sql(?)", [query]).fetchone()
+    tree = duckdb.connect().execute("SELECT json_serialize_sql(?)", [query]).fetchall()[0][0]
     node = json.loads(tree)["statements"][0]["node"]
     if node["type"] != "SELECT_NODE" or node["from_table"]["type"] != "EMPTY":
         raise PipelineError(f"this is more than a condition in SQL: {where}")

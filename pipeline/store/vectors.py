@@ -34,7 +34,7 @@ class Vectors:
         if self.extents is None:
             out[...] = decoded(self.path, self.shape)
             return
-        flat = memoryview(out.reshape(-1).view("u1"))
+        flat = out.reshape(-1).view("u1").data
         at, row_bytes = 0, self._row_bytes
         with self.path.open("rb", buffering=0) as file:
             for extent in self.extents:

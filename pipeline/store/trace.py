@@ -1,0 +1,132 @@
+"""Where a sample's numbers come from, from its predictions back to its source files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from pipeline.errors import PipelineError
+from pipeline.manifest import MANIFEST, load_manifest
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from pipeline.store.store import Store
+    from pipeline.store.tree import Tree
+
+
+def trace(store: Store, sample_id: str) -> dict[str, Any]:
+    """A sample, its assets, what was made of them, and what the models made of that.
+
+    Returns
+    -------
+    dict
+        `sample`: its row. `revision`: the tree it is read from. `modalities`: by modality the
+        `asset` (source file, digest), the `clean` row (part, content, measurements) and by feature
+        set the `features` (part, row, encoder, provenance). `predictions`: one a model and task,
+        each with what its model was trained on.
+
+    Raises
+    ------
+    PipelineError
+        There is no such sample, or a table that it is in is not there.
+    """
+    tree = store.tree
+    sample = _sample(store, sample_id)
+    encoders = tree.params.get("features", {})
+    modalities = {}
+    for modality in tree.names("clean"):
+        digest = sample.get(modality)
+        if digest is None:
+            continue
+        sets = [name for name in store if encoders[name]["modality"] == modality]
+        modalities[modality] = {
+            "asset": _row(tree, f"assets/{modality}", digest),
+            "clean": _row(tree, f"clean/{modality}", digest),
+            "features": {name: _feature(store, name, digest) for name in sets},
+        }
+    return {
+        "revision": tree.name,
+        "sample": {name: value for name, value in sample.items() if value is not None},
+        "modalities": modalities,
+        "predictions": list(_predictions(tree, sample_id)),
+    }
+
+
+def _sample(store: Store, sample_id: str) -> dict[str, Any]:
+    import pyarrow.compute as pc
+
+    samples = store.samples()
+    found = samples.filter(pc.equal(samples["sample_id"], sample_id)).to_pylist()
+    if not found:
+        near = samples.filter(pc.match_substring(samples["sample_id"], sample_id))["sample_id"]
+        hint = f"; like it: {', '.join(near.to_pylist()[:5])}" if near else ""
+        raise PipelineError(f"{store.tree.name} has no sample '{sample_id}'{hint}")
+    return dict(found[0])
+
+
+def _row(tree: Tree, folder: str, digest: str) -> dict[str, Any] | None:
+    """The row of a digest, without its bytes, and the part that it stands in."""
+    for part, table, row in _places(tree, folder, digest):
+        values = table.slice(row, 1).to_pylist()[0]
+        return {**values, "part": part, "row": row}
+    return None
+
+
+def _places(tree: Tree, folder: str, digest: str) -> Iterator[tuple[str, pa.Table, int]]:
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    for entry in load_manifest(tree.file(f"{folder}/{MANIFEST}")):
+        with pq.ParquetFile(tree.file(f"{folder}/{entry.key}.parquet")) as file:
+            names = [name for name in file.schema_arrow.names if name != "data"]
+            table = file.read(columns=names)
+        row = pc.index(table["digest"], digest).as_py() if table.num_rows else -1
+        if row >= 0:
+            yield entry.key, table, row
+
+
+def _feature(store: Store, name: str, digest: str) -> dict[str, Any] | None:
+    """Where a set holds an asset, and what made it."""
+    features = store[name]
+    place = int(features.find([digest])[0])
+    if place < 0:
+        return None
+    said = features.provenance
+    for entry in features.parts(0):
+        if place < entry.rows:
+            return {
+                "part": entry.key,
+                "row": place,
+                "function": said["function"],
+                "provenance": said["digest"],
+                "parameters": said["parameters"],
+                "weights": said["weights"],
+            }
+        place -= entry.rows
+    raise AssertionError("a place lies in a part")
+
+
+def _predictions(tree: Tree, sample_id: str) -> Iterator[dict[str, Any]]:
+    """What every model made of a sample that it had not seen, surest first."""
+    import pyarrow.parquet as pq
+
+    for model in tree.names("evaluation"):
+        if "predictions.parquet" not in tree.names(f"evaluation/{model}"):
+            continue
+        path = tree.file(f"evaluation/{model}/predictions.parquet")
+        card = json.loads(tree.file(f"models/{model}/model.json").read_text(encoding="utf-8"))
+        rows = pq.read_table(path, filters=[("sample_id", "=", sample_id)], partitioning=None)
+        for row in rows.to_pylist():
+            yield {
+                "model": model,
+                "task": row["task"],
+                "split": row["split"],
+                "prediction": row["prediction"],
+                "probability": max(row["probabilities"]),
+                "truth": row["truth"],
+                "right": row["truth"] is None or row["prediction"] == row["truth"],
+                "present": row["present"],
+                "trained_on": card["inputs"],
+            }

@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.errors import PipelineError
+from pipeline.store import Store, open_store
+
+
+@pytest.fixture
+def store(project: Path) -> Store:
+    return open_store(project)
+
+
+def ids(store: Store, where: str) -> list[str]:
+    found: list[Any] = store.sql(f"SELECT sample_id FROM samples WHERE {where} ORDER BY sample_id")[
+        "sample_id"
+    ].to_pylist()
+    return found
+
+
+def test_a_prediction_leads_to_its_source_files(store: Store) -> None:
+    asked = store.sql("SELECT sample_id, model FROM predictions WHERE split = 'test'").to_pylist()
+    one = asked[0]["sample_id"]
+    found = store.trace(one)
+    assert found["sample"]["sample_id"] == one
+    assert {(p["model"], p["split"]) for p in found["predictions"]} == {
+        (row["model"], "test") for row in asked if row["sample_id"] == one
+    }
+    for prediction in found["predictions"]:
+        assert 0 <= prediction["probability"] <= 1
+        assert prediction["right"] == (prediction["prediction"] == prediction["truth"])
+        assert "curated" in prediction["trained_on"]
+    assert found["modalities"]
+    for modality, about in found["modalities"].items():
+        raw = store.project / "data" / "raw" / about["asset"]["locator"]
+        digest = found["sample"][modality]
+        assert digest == about["asset"]["digest"] == about["clean"]["digest"]
+        if raw.name != "metadata.csv":  # a text stands within it
+            assert hashlib.sha256(raw.read_bytes()).hexdigest() == digest
+        for name, row in about["features"].items():
+            features = store[name]
+            assert row["provenance"] == features.provenance["digest"]
+            part = next(entry for entry in features.entries if entry.key == row["part"])
+            digests = features.to_arrow(["digest"])["digest"].to_pylist()
+            before = features.parts(0).index(part)
+            start = sum(entry.rows for entry in features.parts(0)[:before])
+            assert digests[start + row["row"]] == digest
+
+
+def test_a_sample_that_lacks_a_modality_is_traced_without(store: Store) -> None:
+    (one, *_) = ids(store, "audio IS NULL")
+    assert "audio" not in store.trace(one)["modalities"]
+
+
+def test_an_unknown_sample_is_told_with_what_is_like_it(store: Store) -> None:
+    with pytest.raises(PipelineError, match=r"no sample 'first'; like it: shapes/first"):
+        store.trace("first")
+    with pytest.raises(PipelineError, match=r"no sample 'nobody'$"):
+        store.trace("nobody")
