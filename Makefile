@@ -14,7 +14,7 @@ UNLOCKED := torch triton cuda-bindings cuda-pathfinder cuda-toolkit nvidia-cubla
 	nvidia-cufile nvidia-curand nvidia-cusolver nvidia-cusparse nvidia-cusparselt-cu13 \
 	nvidia-nccl-cu13 nvidia-nvjitlink nvidia-nvshmem-cu13 nvidia-nvtx
 
-.PHONY: help env repro test test-all check format lock bench clean
+.PHONY: help env repro test test-all check format lock bench bench-store clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,6 +58,9 @@ lock: $(READY) ## resolve the dependencies anew into requirements/lock.txt
 
 bench: $(READY) ## measure the project against its limit and its peers (15 minutes)
 	@python -m benchmarks.run
+
+bench-store: $(READY) ## measure the feature store against its peers (15 minutes)
+	@python -m benchmarks.store.run
 
 clean: ## remove the environment and caches; data stays
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build *.egg-info

@@ -16,6 +16,7 @@ PACKAGES = {
     "ray_data": ("pandas==3.1.1", "pillow==13.0.0"),
     "datasets": ("datasets==5.2.0", "pandas==3.1.1"),
     "daft": ("daft==0.7.26",),
+    "lance": ("pylance==14.0.2", "pandas==3.1.1"),
 }
 # Whatever a peer asks for, torch stays the project's.
 PINNED = ("torch==2.13.0",)

@@ -121,13 +121,7 @@ def _peer(
 def text(results: Results) -> str:
     """The tables in Markdown."""
     made = [
-        _table(
-            ("figure", "measured", "wanted", ""),
-            (
-                (c.what, f"{c.measured:.3g}", c.wanted, "met" if c.met else "**missed**")
-                for c in checks(results)
-            ),
-        ),
+        rows_of(checks(results)),
         _table(
             ("job", "files", "CPU-s", "wall s", "CPU ÷ processes"),
             (
@@ -143,6 +137,14 @@ def text(results: Results) -> str:
     machine = results["machine"]
     where = f"{machine['cores']} cores, {machine['processor']}, Python {machine['python']}"
     return f"{where}; {results['minutes']:.1f} minutes in all.\n\n" + "\n".join(made)
+
+
+def rows_of(found: Iterable[Check]) -> str:
+    """Figures beside what was wanted of them."""
+    return _table(
+        ("figure", "measured", "wanted", ""),
+        ((c.what, f"{c.measured:.3g}", c.wanted, "met" if c.met else "**missed**") for c in found),
+    )
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

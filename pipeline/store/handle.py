@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import torch
 
+    from pipeline.store.index import Index
     from pipeline.store.neighbours import Neighbours
 
 COLUMNS = (*OWN, *PLACED, VECTOR)
@@ -203,9 +204,15 @@ class FeatureSet(Stored):
         for kind in (True, False):
             here = np.flatnonzero(digests == kind)
             if len(here):
-                index = index_of(self, view, "digest" if kind else "sample_id")
-                found[here] = index.find([ids[i] for i in here.tolist()])
+                known = view, "digest" if kind else "sample_id"
+                if known not in self._indexes:
+                    self._indexes[known] = index_of(self, *known)
+                found[here] = self._indexes[known].find([ids[i] for i in here.tolist()])
         return found
+
+    @cached_property
+    def _indexes(self) -> dict[tuple[int, str], Index]:
+        return {}
 
     def batches(
         self,

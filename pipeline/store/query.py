@@ -6,6 +6,7 @@ by name), to Python's variables, to extensions or to its own settings.
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -68,13 +69,7 @@ def check_reads(query: str) -> None:
     PipelineError
         It is no SQL, more than one statement, or would change something.
     """
-    import duckdb
-
-    try:
-        statements = duckdb.connect().extract_statements(query)
-    except duckdb.Error as error:
-        raise PipelineError(f"this is no SQL: {_first_line(error)}") from None
-    kinds = [statement.type.name for statement in statements]
+    kinds, _ = _parsed(query)
     if len(kinds) != 1 or kinds[0] != "SELECT":
         raise PipelineError(
             f"a store answers one SELECT and changes nothing; this is {', '.join(kinds) or 'empty'}"
@@ -102,15 +97,29 @@ def columns_of(where: str) -> set[str]:
     PipelineError
         It is no condition.
     """
-    import duckdb
-
     query = f"SELECT 1 WHERE ({where}\n)"
     check_reads(query)
-    tree = duckdb.connect().execute("SELECT json_serialize_sql(?)", [query]).fetchall()[0][0]
-    node = json.loads(tree)["statements"][0]["node"]
+    node = json.loads(_parsed(query)[1])["statements"][0]["node"]
     if node["type"] != "SELECT_NODE" or node["from_table"]["type"] != "EMPTY":
         raise PipelineError(f"this is more than a condition in SQL: {where}")
     return set(_references(node["where_clause"]))
+
+
+@functools.lru_cache(maxsize=256)
+def _parsed(query: str) -> tuple[list[str], str]:
+    """The kinds of a query's statements, and the tree of a SELECT as JSON.
+
+    Remembered, because a connection takes 12 ms and may not be kept over a fork.
+    """
+    import duckdb
+
+    with duckdb.connect() as connection:
+        try:
+            kinds = [one.type.name for one in connection.extract_statements(query)]
+            told = connection.execute("SELECT json_serialize_sql(?)", [query])
+            return kinds, str(told.fetchall()[0][0])
+        except duckdb.Error as error:
+            raise PipelineError(f"this is no SQL: {_first_line(error)}") from None
 
 
 def _references(node: Any) -> Iterator[str]:

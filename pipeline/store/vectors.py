@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,9 @@ from pipeline.store.pages import Extent, extents
 if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
+
+# Fewer rows than one in so many are read one by one, since a mapping faults in far more than they.
+SPARSE = 16
 
 
 @dataclass(frozen=True)
@@ -56,10 +60,13 @@ class Vectors:
         first = 0
         for extent in self.extents:
             here = (rows >= first) & (rows < first + extent.rows)
-            if here.all():
-                np.take(self._map(extent), rows - first, 0, out=out, mode="clip")
-            elif here.any():
-                out[here] = self._map(extent)[rows[here] - first]
+            wanted = rows[here] - first
+            if len(wanted) * SPARSE < extent.rows:
+                out[here] = self._some(extent, wanted)
+            elif len(wanted) == len(rows):
+                np.take(self._map(extent), wanted, 0, out=out, mode="clip")
+            else:
+                out[here] = self._map(extent)[wanted]
             first += extent.rows
 
     def blocks(self) -> list[np.ndarray]:
@@ -67,6 +74,20 @@ class Vectors:
         if self.extents is None:
             return [decoded(self.path, self.shape)]
         return [self._map(extent) for extent in self.extents]
+
+    def _some(self, extent: Extent, rows: np.ndarray) -> np.ndarray:
+        """A few rows of an extent, each by a read(2) of its own."""
+        import numpy as np
+
+        some = np.empty((len(rows), *self.shape), self.dtype)
+        if len(rows):
+            flat, size = some.reshape(-1).view("u1").data, self._row_bytes
+            with self.path.open("rb", buffering=0) as file:
+                for number, row in enumerate(rows.tolist()):
+                    into = [flat[number * size : (number + 1) * size]]
+                    if os.preadv(file.fileno(), into, extent.offset + row * size) != size:
+                        raise PipelineError(_cut_short(self.path))
+        return some
 
     def _map(self, extent: Extent) -> np.ndarray:
         import numpy as np

@@ -1,0 +1,1 @@
+"""The feature store beside other ways to keep and read vectors."""
