@@ -123,11 +123,11 @@ def fetch(dvc: Path, known: Known, what: str, check: bool = False) -> Path:
     if not refused:
         raise PipelineError(
             f"{missing}, and DVC knows no remote: `dvc remote add --default <name> <url>` names "
-            f"one that `dvc push --all-commits` has filled where the data were made"
+            f"the one that `dvc push` filled from that revision, where the data were made"
         )
     raise PipelineError(
-        f"{missing}, and no remote gives it ({'; '.join(refused)}): `dvc push --all-commits` where "
-        f"the data were made puts it there; `dvc fetch --all-commits` brings all, not this alone"
+        f"{missing}, and no remote gives it ({'; '.join(refused)}): `dvc push` puts it there from "
+        f"a checkout of that revision, where the data were made; `dvc fetch` then brings it"
     )
 
 
