@@ -82,6 +82,7 @@ class Revision:
         check = path.endswith(MANIFEST) and known.md5 not in self._checked
         found = object_path(self.project, known, self._called(path), check)
         if check:
+            _refuse_foreign(found, self._called(path))
             self._checked.add(known.md5)
         return found
 
@@ -96,6 +97,17 @@ class Revision:
             listed = self._listing(out)
             found |= {name[len(start) :].split("/")[0] for name in listed if name.startswith(start)}
         return sorted(found)
+
+    def files(self, outs: Iterable[str]) -> dict[str, str]:
+        """Path → MD5 of the files of some of `outs`; a folder's listing alone is read."""
+        found: dict[str, str] = {}
+        for out in outs:
+            known = self.outs.get(out)
+            if known is not None and known.md5.endswith(DIRECTORY):
+                found |= {f"{out}/{path}": md5 for path, md5 in self._listing(out).items()}
+            elif known is not None:
+                found[out] = known.md5
+        return found
 
     def _object(self, path: str) -> Known | None:
         known = self.outs.get(path)
@@ -149,6 +161,19 @@ class Revision:
     @cached_property
     def _checked(self) -> set[str]:
         return set()
+
+
+def _refuse_foreign(manifest: Path, what: str) -> None:
+    """Stop at a manifest whose bytes are as they were made, but in a form of another time."""
+    document = json.loads(manifest.read_bytes())
+    if "parts" in document:
+        try:
+            load_manifest(manifest)
+        except PipelineError:
+            raise PipelineError(
+                f"{what} is in form {document.get('schema')}, which this version does not read: "
+                f"check that revision out beside this project (`git worktree add`) and ask there"
+            ) from None
 
 
 def lock_outs(lock: bytes, where: str) -> dict[str, Known]:
