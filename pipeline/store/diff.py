@@ -1,0 +1,242 @@
+"""What changed from one store to another: rows of feature sets, and files of revisions.
+
+Parts of one MD5 hold the same rows, so only parts that one side alone has are read: their ids at
+once, their vectors some rows at a time.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from pipeline.errors import PipelineError
+from pipeline.manifest import MANIFEST
+from pipeline.part import Entry
+from pipeline.store.revision import Revision
+from pipeline.store.stored import Stored
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+
+    from pipeline.store.store import Store
+
+# Bytes of vectors that are compared at once, of either side.
+BLOCK = 16 * 2**20
+
+
+@dataclass(frozen=True)
+class SetDifference:
+    """What changed in one feature set.
+
+    Parameters
+    ----------
+    told:
+        Sentences about what is no row: shape, dtype, provenance.
+    added, removed:
+        Tables of `digest` and `view`.
+    changed:
+        A table of `digest`, `view` and `by` (float64): the largest absolute difference of a
+        value, infinite where shapes differ or one side alone is no number. A row whose `length`
+        changed is among them, whatever its `by`.
+    """
+
+    told: list[str]
+    added: pa.Table
+    removed: pa.Table
+    changed: pa.Table
+
+    def __bool__(self) -> bool:
+        return bool(self.told or len(self.added) or len(self.removed) or len(self.changed))
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Rows by what became of them."""
+        return {name: len(getattr(self, name)) for name in ("added", "removed", "changed")}
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What changed from `before` to `after`, which are names of trees; false if nothing did.
+
+    Parameters
+    ----------
+    added, removed:
+        Feature sets that only the later, or only the earlier store has.
+    sets:
+        Those of both that differ.
+    """
+
+    before: str
+    after: str
+    added: list[str]
+    removed: list[str]
+    sets: dict[str, SetDifference]
+
+    def __bool__(self) -> bool:
+        return bool(self.added or self.removed or self.sets)
+
+
+def difference(before: Store, after: Store, tolerance: float = 0.0) -> Difference:
+    """Rows added, removed and changed by more than `tolerance`, by feature set.
+
+    Memory holds the ids of the rows in parts that differ, and some of their vectors at a time.
+    """
+    if not tolerance >= 0:
+        raise PipelineError(f"a tolerance is a number from 0 on, and not {tolerance}")
+    common = [name for name in before if name in after]
+    found = {name: _of_set(before, after, name, tolerance) for name in common}
+    return Difference(
+        before.tree.name,
+        after.tree.name,
+        added=[name for name in after if name not in before],
+        removed=[name for name in before if name not in after],
+        sets={name: one for name, one in found.items() if one},
+    )
+
+
+def files_between(before: Revision, after: Revision) -> dict[str, list[str]]:
+    """Paths below `data/` that were added, removed or changed between two revisions.
+
+    Only the listings of folders that differ are read.
+    """
+    folders = {*before.outs, *after.outs}
+    moved = [out for out in folders if before.outs.get(out) != after.outs.get(out)]
+    ours, theirs = before.files(moved), after.files(moved)
+    return {
+        "added": sorted(theirs.keys() - ours.keys()),
+        "removed": sorted(ours.keys() - theirs.keys()),
+        "changed": sorted(
+            path for path in ours.keys() & theirs.keys() if ours[path] != theirs[path]
+        ),
+    }
+
+
+@dataclass(frozen=True)
+class _Some(Stored):
+    """Some parts of a feature set."""
+
+    some: tuple[Entry, ...] = field(repr=False)
+
+    @cached_property
+    def entries(self) -> tuple[Entry, ...]:
+        return self.some
+
+
+def _of_set(before: Store, after: Store, name: str, tolerance: float) -> SetDifference | None:
+    manifests = [store.tree.file(f"features/{name}/{MANIFEST}") for store in (before, after)]
+    old, new = (path.read_bytes() for path in manifests)
+    if old == new:
+        return None
+    told = [
+        sentence
+        for key in ("schema", "function")
+        for sentence in _told(json.loads(old).get(key), json.loads(new).get(key), key)
+    ]
+    ours, theirs = _alone(before, after, name), _alone(after, before, name)
+    if ours.some and theirs.some:
+        told += _told(ours.shape, theirs.shape, "shape") + _told(ours.dtype, theirs.dtype, "dtype")
+    views = sorted({entry.view for entry in (*ours.some, *theirs.some)} or {0})
+    found = [_of_view(ours, theirs, view, tolerance) for view in views]
+    one = SetDifference(told, *(_rows(list(tables)) for tables in zip(*found, strict=True)))
+    return one if one else None
+
+
+def _alone(store: Store, other: Store, name: str) -> _Some:
+    """The parts of a set that the other store lacks."""
+    same = {entry.md5 for entry in Stored(other.tree, name).entries}
+    entries = Stored(store.tree, name).entries
+    return _Some(store.tree, name, tuple(entry for entry in entries if entry.md5 not in same))
+
+
+def _of_view(
+    ours: Stored, theirs: Stored, view: int, tolerance: float
+) -> tuple[pa.Table, pa.Table, pa.Table]:
+    """Added, removed and changed rows of one view."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    old, new = (one.columns(["digest", "view", "length"], view) for one in (ours, theirs))
+    found = pc.index_in(old["digest"], value_set=new["digest"].combine_chunks())
+    place = found.fill_null(-1).to_numpy().astype(np.int64)
+    kept = np.flatnonzero(place >= 0)
+    place = place[kept]
+    by = _apart(ours, theirs, kept, place, view)
+    longer = old["length"].to_numpy()[kept] != new["length"].to_numpy()[place]
+    changed = (by > tolerance) | longer
+    before, after = (pa.table({key: one[key] for key in ("digest", "view")}) for one in (old, new))
+    return (
+        after.filter(pa.array(_but(len(new), place))),
+        before.filter(pa.array(_but(len(old), kept))),
+        before.take(pa.array(kept[changed])).append_column("by", pa.array(by[changed])),
+    )
+
+
+def _but(count: int, places: np.ndarray) -> np.ndarray:
+    """A mask of all but some places."""
+    import numpy as np
+
+    mask = np.ones(count, np.bool_)
+    mask[places] = False
+    return mask
+
+
+def _apart(
+    ours: Stored, theirs: Stored, rows: np.ndarray, others: np.ndarray, view: int
+) -> np.ndarray:
+    """The largest difference of each of some rows to those of another set, float64."""
+    import numpy as np
+
+    by = np.full(len(rows), np.inf)
+    if not len(rows) or ours.shape != theirs.shape:
+        return by
+    row_bytes = math.prod(ours.shape) * np.dtype(ours.dtype).itemsize
+    step = max(1, BLOCK // max(row_bytes, 1))
+    for start in range(0, len(rows), step):
+        some = slice(start, start + step)
+        by[some] = largest(ours.matrix(rows[some], view), theirs.matrix(others[some], view))
+    return by
+
+
+def largest(before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    """The largest absolute difference of each row's values, (n, …) twice → float64 (n,).
+
+    Two that are no numbers are equal; one alone is infinitely far from a number.
+    """
+    import numpy as np
+
+    before, after = (values.reshape(len(values), -1) for values in (before, after))
+    by = np.zeros(len(before))
+    rows = np.flatnonzero((before != after).any(axis=1))
+    old, new = before[rows].astype(np.float64), after[rows].astype(np.float64)
+    with np.errstate(invalid="ignore"):
+        apart = np.abs(new - old)
+    apart[(old == new) | (np.isnan(old) & np.isnan(new))] = 0.0
+    apart[np.isnan(apart)] = np.inf
+    by[rows] = apart.max(axis=1, initial=0.0)
+    return by
+
+
+def _rows(tables: list[pa.Table]) -> pa.Table:
+    import pyarrow as pa
+
+    return pa.concat_tables(tables)
+
+
+def _told(old: Any, new: Any, what: str) -> list[str]:
+    """What differs between two documents, a sentence a leaf."""
+    if old == new:
+        return []
+    if isinstance(old, dict) and isinstance(new, dict):
+        keys = sorted({*old, *new})
+        return [s for key in keys for s in _told(old.get(key), new.get(key), f"{what}.{key}")]
+    return [f"{what}: {_short(old)} → {_short(new)}"]
+
+
+def _short(value: Any) -> str:
+    """A value for people; of a digest, the first letters."""
+    return f"{value[:12]}…" if isinstance(value, str) and len(value) >= 32 else str(value)

@@ -1,0 +1,177 @@
+"""DVC's objects, named by their MD5: in its cache here or, one by one, from its remotes.
+
+DVC is imported only when the cache lacks something.
+"""
+
+from __future__ import annotations
+
+import configparser
+import functools
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline.digest import digest_file
+from pipeline.errors import PipelineError
+
+DIRECTORY = ".dir"
+EMPTY = "d41d8cd98f00b204e9800998ecf8427e"
+CONFIGS = ("config.local", "config")
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """An object as DVC knows it: `md5` ends in `.dir` for the listing of a folder.
+
+    `size` is in bytes, None where nothing says it.
+    """
+
+    md5: str
+    size: int | None = None
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Where it lies below a cache or a remote."""
+        return ("files", "md5", self.md5[:2], self.md5[2:])
+
+    def is_whole(self, path: Path, check: bool = False) -> bool:
+        """Whether a file can be this object: by its size, or by its bytes if `check`."""
+        try:
+            size = path.stat().st_size
+        except OSError:
+            return False
+        if size != self.size if self.size is not None else not size and self.md5 != EMPTY:
+            return False
+        return not check or digest_file(path, "md5") == self.md5.removesuffix(DIRECTORY)
+
+
+def object_path(project: Path, known: Known, what: str, check: bool = False) -> Path:
+    """The file of an object, in DVC's cache; brought there from a remote if need be.
+
+    Parameters
+    ----------
+    what:
+        What it is, for people.
+    check:
+        Compare its bytes with its MD5, and not its size alone.
+
+    Raises
+    ------
+    PipelineError
+        Neither the cache nor a remote has it whole.
+    """
+    dvc = dvc_folder(project)
+    path = cache_folder(dvc).joinpath(*known.parts)
+    return path if known.is_whole(path, check) else fetch(dvc, known, what, check)
+
+
+@functools.lru_cache(maxsize=8)
+def dvc_folder(project: Path) -> Path:
+    """The folder `.dvc` that a project belongs to, its own or one above."""
+    for folder in (project, *project.parents):
+        if (folder / ".dvc").is_dir():
+            return folder / ".dvc"
+    raise PipelineError(f"{project} belongs to no DVC repository: `dvc init` makes one")
+
+
+def cache_folder(dvc: Path) -> Path:
+    """Where DVC's cache lies, as far as its repository says so (see `fetch` for the machine)."""
+    return _cache_folder(dvc, _stamp(dvc))
+
+
+@functools.lru_cache(maxsize=8)
+def _cache_folder(dvc: Path, stamp: tuple[int, ...]) -> Path:
+    for name in CONFIGS:
+        config = configparser.ConfigParser(interpolation=None, strict=False)
+        try:
+            config.read(dvc / name, encoding="utf-8")
+        except configparser.Error:
+            continue
+        said = config.get("cache", "dir", fallback="").strip("'\"")
+        if said:
+            return Path(os.path.abspath(dvc / Path(said).expanduser()))  # noqa: PTH100
+    return dvc / "cache"
+
+
+def fetch(dvc: Path, known: Known, what: str, check: bool = False) -> Path:
+    """Bring one object from the first remote that has it to DVC's cache, by rename.
+
+    Its bytes are checked before they are put in place. The default remote is asked first.
+
+    Raises
+    ------
+    PipelineError
+        No remote gives it whole.
+    """
+    config = _config(dvc, _stamp(dvc))
+    cache = Path(config["cache"].get("dir") or dvc / "cache")
+    path = cache.joinpath(*known.parts)
+    # A configuration of the user or the machine may have put the cache elsewhere.
+    if cache != cache_folder(dvc) and known.is_whole(path, check):
+        return path
+    default = config["core"].get("remote")
+    refused = []
+    for name in sorted(config["remote"], key=lambda name: (name != default, name)):
+        why = _get(config, name, known, path)
+        if why is None:
+            return path
+        refused.append(f"{name}: {why}")
+    damaged = "damaged in" if path.is_file() else "not in"
+    missing = f"{what} is {damaged} DVC's cache, as {path}"
+    if not refused:
+        raise PipelineError(
+            f"{missing}, and DVC knows no remote: `dvc remote add --default <name> <url>` names "
+            f"the one that `dvc push` filled from that revision, where the data were made"
+        )
+    raise PipelineError(
+        f"{missing}, and no remote gives it ({'; '.join(refused)}): `dvc push` puts it there from "
+        f"a checkout of that revision, where the data were made; `dvc fetch` then brings it"
+    )
+
+
+def _get(config: Any, name: str, known: Known, path: Path) -> str | None:
+    """Bring an object from one remote to `path`; why not, if not."""
+    from dvc.fs import get_cloud_fs  # type: ignore[import-untyped]
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, chosen = tempfile.mkstemp(".tmp", ".", path.parent)
+    os.close(handle)
+    temporary = Path(chosen)
+    try:
+        kind, options, root = get_cloud_fs(config, name=name)
+        if options.pop("worktree", False) or options.get("version_aware"):
+            return "it keeps files under their own names, which are not looked for"
+        system = kind(**options)
+        system.get_file(system.join(root, *known.parts), str(temporary))
+        if not known.is_whole(temporary, check=True):
+            return "what it has is damaged"
+        temporary.chmod(0o444)
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except FileNotFoundError:
+        return "it has no such file"
+    except Exception as error:  # each remote's library has its own
+        return f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
+    finally:
+        temporary.unlink(missing_ok=True)
+    return None
+
+
+def _stamp(dvc: Path) -> tuple[int, ...]:
+    """Changes when DVC's configuration does."""
+    paths = [dvc / name for name in CONFIGS]
+    return tuple(path.stat().st_mtime_ns if path.is_file() else 0 for path in paths)
+
+
+@functools.lru_cache(maxsize=8)
+def _config(dvc: Path, stamp: tuple[int, ...]) -> Any:
+    """DVC's configuration as DVC reads it."""
+    from dvc.config import Config, ConfigError  # type: ignore[import-untyped]
+
+    try:
+        return Config(str(dvc))
+    except ConfigError as error:
+        raise PipelineError(f"{dvc}: DVC's configuration cannot be read: {error}") from None
