@@ -58,7 +58,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("params",),
     ("stages", "check", "why"),
     ("run",),
-    ("forecast",),
+    ("forecast", "search"),
     ("listed",),
     ("cli",),
 )
