@@ -58,7 +58,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("params",),
     ("stages", "check"),
     ("run",),
-    ("forecast", "verify"),
+    ("forecast", "search", "verify"),
     ("listed",),
     ("cli",),
 )

@@ -1,0 +1,36 @@
+"""Cleaned contents by digest."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pipeline.manifest import MANIFEST, load_manifest
+from pipeline.registry import load
+
+if TYPE_CHECKING:
+    from collections.abc import Set
+
+    from pipeline.store.tree import Tree
+
+
+def contents(tree: Tree, modality: str, digests: Set[str]) -> dict[str, Any]:
+    """Digest → content of a modality's assets, for those that cleaning passed."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    folder = f"clean/{modality}"
+    if not digests or MANIFEST not in tree.names(folder):
+        return {}
+    unpack = load(f"modalities/{modality}", "content").unpack
+    wanted = pa.array(sorted(digests), pa.string())
+    found: dict[str, Any] = {}
+    for entry in load_manifest(tree.file(f"{folder}/{MANIFEST}")):
+        if len(found) == len(digests):
+            break
+        with pq.ParquetFile(tree.file(f"{folder}/{entry.key}.parquet")) as file:
+            here = pc.is_in(file.read(columns=["digest"])["digest"], wanted)
+            if pc.any(here).as_py():
+                rows = file.read(columns=["digest", "shape", "data"]).filter(here).to_pylist()
+                found |= {row["digest"]: unpack(row["data"], row["shape"]) for row in rows}
+    return found

@@ -1,0 +1,75 @@
+"""The picture sheet: one page that shows what was asked and what was found, best first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from pipeline.reporting import format
+from pipeline.reporting.options import Options
+from pipeline.reporting.page import TEMPLATES, policy
+from pipeline.reporting.shown import Shown, show
+from pipeline.search.contents import contents
+
+if TYPE_CHECKING:
+    from pipeline.search.hits import Hit
+    from pipeline.search.question import Question
+    from pipeline.store import Store
+
+HERE = Path(__file__).parent
+SHOW = Options.model_validate({"picture": 320, "clip": 6.0})
+
+
+def sheet(
+    store: Store, name: str, asked: Question, hits: Sequence[Hit], where: str | None = None
+) -> str:
+    """HTML that needs no other file and asks no host: pictures, words, sounds, scores.
+
+    Parameters
+    ----------
+    name:
+        The feature set that was asked.
+    """
+    modalities = list(dict.fromkeys(modality for hit in hits for modality in hit.digests))
+    shown = {modality: _shown(store, modality, hits) for modality in modalities}
+    style = (TEMPLATES / "style.css").read_text(encoding="utf-8")
+    style += (HERE / "sheet.css").read_text(encoding="utf-8")
+    script = (TEMPLATES / "script.js").read_text(encoding="utf-8")
+    environment = Environment(
+        loader=FileSystemLoader([HERE, TEMPLATES]),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        count=format.count, spoken=format.spoken, tag=format.language_tag, percent=format.percent
+    )
+    return environment.get_template("sheet.html").render(
+        asked=asked,
+        question=None if asked.content is None else show(asked.modality, asked.content, SHOW),
+        name=name,
+        rows=len(store[name]),
+        tree=store.tree.name,
+        where=where,
+        cards=[
+            (hit, [shown[m][d] for m, d in hit.digests.items() if d in shown[m]]) for hit in hits
+        ],
+        style=Markup(style),
+        script=Markup(script),
+        policy=policy(style, script),
+    )
+
+
+def _shown(store: Store, modality: str, hits: Iterable[Hit]) -> dict[str, Shown]:
+    """Digest → how a modality's assets are shown, of those for which there is a way."""
+    digests = {hit.digests[modality] for hit in hits if modality in hit.digests}
+    found = {
+        digest: show(modality, content, SHOW)
+        for digest, content in contents(store.tree, modality, digests).items()
+    }
+    return {digest: one for digest, one in found.items() if one is not None}

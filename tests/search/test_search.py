@@ -1,0 +1,109 @@
+"""Search by words, by picture and by sound on a project that has run."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline.errors import PipelineError
+from pipeline.search.contents import contents
+from pipeline.search.hits import search
+from pipeline.search.question import question
+from pipeline.search.sheet import sheet
+from pipeline.store import Store, open_store
+from tests.dataset import picture, sound
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
+
+@pytest.fixture(scope="module")
+def store(project: Path) -> Store:
+    return open_store(project)
+
+
+def sample(store: Store, name: str) -> dict[str, object]:
+    rows = store.samples().to_pylist()
+    (found,) = (row for row in rows if str(row["sample_id"]).endswith(f"/{name}"))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("name", "modality", "suffix", "made"),
+    [("colour_hog", "image", ".png", picture), ("mfcc", "audio", ".wav", sound)],
+)
+def test_a_file_finds_the_sample_that_it_is_of(
+    store: Store, tmp_path: Path, name: str, modality: str, suffix: str, made: object
+) -> None:
+    path = tmp_path / f"mine{suffix}"
+    path.write_bytes(made("circle", 3))  # type: ignore[operator]
+    asked = question(store, name, str(path))
+    own = sample(store, "circle-3")
+    assert asked.modality == modality
+    assert np.array_equal(asked.query, store[name].get(str(own["sample_id"]))[0])
+    best, *_ = search(store, name, asked.query, 5)
+    assert best.sample_id == own["sample_id"]
+    assert best.score == 1.0
+    assert best.digests["image"] == own["image"]
+
+
+def test_words_end_in_pictures(store: Store) -> None:
+    asked = question(store, "hashing", "  a bright  cross cross-3 ")
+    assert asked.content == "a bright cross cross-3"
+    found = search(store, "hashing", asked.query, 4, each="image")
+    assert len({hit.digests["image"] for hit in found}) == 4
+    assert found[0].sample_id == sample(store, "cross-3")["sample_id"]
+
+
+def test_an_id_asks_for_others_like_it(store: Store) -> None:
+    own = sample(store, "square-2")
+    by_sample = question(store, "colour_hog", str(own["sample_id"]))
+    by_digest = question(store, "colour_hog", str(own["image"]))
+    assert by_sample.content.shape == (48, 64, 3)
+    assert np.array_equal(by_sample.content, by_digest.content)
+    found = search(store, "colour_hog", by_sample.query, 5)
+    assert found == search(store, "colour_hog", by_digest.query, 5)
+    assert own["sample_id"] not in {hit.sample_id for hit in found}
+
+
+def test_contents_are_those_that_cleaning_kept(store: Store) -> None:
+    own = sample(store, "square-2")
+    found = contents(store.tree, "text", {str(own["text"]), "0" * 64})
+    assert found == {own["text"]: "a crossed square square-2"}
+    assert contents(store.tree, "smell", {"0" * 64}) == {}
+
+
+def test_a_question_that_cannot_be_understood_is_told(store: Store, tmp_path: Path) -> None:
+    with pytest.raises(PipelineError, match=r"'a fish' is no file.*describes image"):
+        question(store, "colour_hog", "a fish")
+    (tmp_path / "bad.png").write_bytes(b"no picture")
+    with pytest.raises(PipelineError, match="is refused as"):
+        question(store, "colour_hog", str(tmp_path / "bad.png"))
+    with pytest.raises(PipelineError, match="is refused as empty"):
+        question(store, "hashing", " ")
+    lacking = next(row for row in store.samples().to_pylist() if row["text"] is None)
+    with pytest.raises(PipelineError, match="has no row in hashing"):
+        question(store, "hashing", lacking["sample_id"])
+
+
+def test_the_sheet_shows_what_was_asked_and_found(store: Store, tmp_path: Path) -> None:
+    path = tmp_path / "<b>mine.wav"
+    path.write_bytes(sound("circle", 3))
+    asked = question(store, "mfcc", str(path))
+    found = search(store, "mfcc", asked.query, 6, each="image")
+    page = sheet(store, "mfcc", asked, found, "split = 'train'")
+    assert page == sheet(store, "mfcc", asked, found, "split = 'train'")
+    assert "Nearest by sound" in page
+    assert "&lt;b&gt;mine.wav" in page
+    assert "<b>mine" not in page
+    assert page.count("data:image/webp") == 6
+    sounds = sum("audio" in hit.digests for hit in found)
+    assert page.count("data:audio/mpeg") == sounds + 1
+    assert "split = &#39;train&#39;" in page
+    assert not re.search(r'(src|href)="(?!data:|#)', page)
+    for hit in found:
+        assert hit.sample_id in page
+    empty = sheet(store, "mfcc", asked, [])
+    assert "Nothing was found" in empty
