@@ -4,6 +4,7 @@ SHELL := /bin/sh
 PYTHON ?= python3
 VENV := .venv
 READY := $(VENV)/.ready
+ENGINES := .venv-engines
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export DVC_NO_ANALYTICS := 1
 export PYTHONDONTWRITEBYTECODE :=
@@ -38,8 +39,17 @@ repro: $(READY) ## fetch the data, run every stage that has work, name the repor
 	@dvc repro
 	@echo "Open $$(pipeline report)"
 
-test: $(READY) ## run the tests
+$(ENGINES)/.ready: $(READY) requirements/engines.txt
+	@python -m venv --clear $(ENGINES)
+	@python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' \
+		> $$(echo $(ENGINES)/lib/python*/site-packages)/project.pth
+	$(ENGINES)/bin/pip install --quiet --disable-pip-version-check --no-deps \
+		--requirement requirements/engines.txt
+	@touch $@
+
+test: $(READY) $(ENGINES)/.ready ## run the tests
 	pytest -n auto --dist loadfile
+	$(ENGINES)/bin/python -m pytest -q tests/store/test_engines.py
 
 check: $(READY) ## lint, format, types, and the repository's own rules
 	ruff check .
@@ -63,4 +73,4 @@ bench-store: $(READY) ## measure the feature store against its peers (15 minutes
 	@python -m benchmarks.store.run
 
 clean: ## remove the environment and caches; data stays
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis build *.egg-info
+	rm -rf $(VENV) $(ENGINES) .pytest_cache .mypy_cache .ruff_cache .hypothesis build *.egg-info

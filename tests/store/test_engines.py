@@ -7,13 +7,18 @@ from pathlib import Path
 
 import duckdb
 import numpy as np
-import pandas
 import polars
 import pyarrow.dataset
 import pyarrow.parquet as pq
 import pytest
 
+from pipeline.store import open_store
 from pipeline.store.layout import Profile, features_table, write_features
+from tests.store.small import small
+
+__all__ = ["small"]
+
+ELSEWHERE = "requirements/engines.txt installs it, for `make test`"
 
 
 def with_pyarrow(path: Path) -> list[list[float]]:
@@ -34,11 +39,12 @@ def with_polars(path: Path) -> list[list[float]]:
 
 
 def with_pandas(path: Path) -> list[list[float]]:
+    pandas = pytest.importorskip("pandas", reason=ELSEWHERE)
     return pandas.read_parquet(path)["vector"].tolist()
 
 
 def with_hugging_face(path: Path) -> list[list[float]]:
-    datasets = pytest.importorskip("datasets", reason="`pip install datasets` to see it read")
+    datasets = pytest.importorskip("datasets", reason=ELSEWHERE)
     datasets.disable_progress_bars()
     cache = str(path.parent / "cache")
     rows = datasets.load_dataset("parquet", data_files=str(path), cache_dir=cache, split="train")
@@ -72,3 +78,11 @@ def test_writing_again_gives_the_same_bytes(tmp_path: Path) -> None:
         for name in "ab":
             write_features(table, tmp_path / name, {b"pipeline": b"{}"}, profile)  # type: ignore[arg-type]
         assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_a_set_comes_as_a_data_frame(small: Path) -> None:
+    pytest.importorskip("pandas", reason=ELSEWHERE)
+    look = open_store(small)["look"]
+    frame = look.to_pandas(["digest", "batch", "vector"])
+    assert frame["digest"].tolist() == look.to_arrow(["digest"])["digest"].to_pylist()
+    assert np.array_equal(np.stack(frame["vector"].to_list()), look.to_numpy())
