@@ -60,22 +60,21 @@ def propose(
 
     faiss, index = _faiss(), index_of(features, view)
     count = features.rows(view)
-    cells = index.nlist
-    looked = min(cells, max(LEAST, math.ceil(cells * LOOKED_INTO)))
-    selector = None
+    cells, share, selector = index.nlist, LOOKED_INTO, None
     if rows is not None:
         chosen = np.zeros(count, np.bool_)
         chosen[rows] = True
         selector = faiss.IDSelectorBitmap(np.packbits(chosen, bitorder="little"))
-    query = unit.astype(np.float32)[None]
+        # As many rows that meet the condition as there would be rows without one.
+        share *= count / len(rows)
+    query, wanted = unit.astype(np.float32)[None], min(max(SPARE * k, FEWEST), count)
+    looked = min(cells, max(LEAST, math.ceil(cells * share)))
     while True:
         asked = faiss.SearchParametersIVF(nprobe=looked, sel=selector)
-        found: np.ndarray = index.search(query, min(max(SPARE * k, FEWEST), count), params=asked)[
-            1
-        ][0]
+        _, (places,) = index.search(query, wanted, params=asked)
         # What is missing is -1.
-        found = found[(found >= 0) & (found < count)]
-        # What `rows` leaves may stand in other cells.
+        found: np.ndarray = places[(places >= 0) & (places < count)]
+        # What meets the condition may stand in other cells.
         if len(found) >= k or looked == cells:
             return found
         looked = min(cells, 4 * looked)
