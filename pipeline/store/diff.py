@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pipeline.store.store import Store
 
 # Bytes of vectors that are compared at once, of either side.
-BLOCK = 16 * 2**20
+BLOCK = 8 * 2**20
 
 
 @dataclass(frozen=True)

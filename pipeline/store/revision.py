@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -29,6 +30,8 @@ class Revision:
     ----------
     name:
         The revision as it was asked for.
+    params_text:
+        Its params.yaml.
     outs:
         What DVC tracks: path relative to `data/` → its object.
     """
@@ -36,7 +39,7 @@ class Revision:
     project: Path
     name: str
     commit: str
-    params: Mapping[str, Any] = field(repr=False, compare=False)
+    params_text: str = field(repr=False, compare=False)
     outs: Mapping[str, Known] = field(repr=False, compare=False)
 
     @classmethod
@@ -60,11 +63,10 @@ class Revision:
             raise PipelineError(f"revision {rev} has no params.yaml in {project}")
         outs = {} if lock is None else lock_outs(lock.data, f"dvc.lock of {rev}")
         for name, blob in zip(tracked, dvc, strict=True):
-            document = _yaml(blob.data if blob else b"", f"{name} of {rev}")
+            with _yaml(blob.data if blob else b"", f"{name} of {rev}") as loader:
+                document = loader.get_single_data() or {}
             outs |= dict(_below_data(document.get("outs") or (), PurePosixPath(name).parent))
-        found = cls(
-            project, rev, commit, parse_params(params.data.decode(), f"params.yaml of {rev}"), outs
-        )
+        found = cls(project, rev, commit, params.data.decode(), outs)
         if not found.names("features"):
             why = "it has no dvc.lock" if lock is None else "its dvc.lock names none"
             raise PipelineError(
@@ -72,6 +74,11 @@ class Revision:
                 f"keeps dvc.lock; `pipeline store log` lists the commits that have some"
             )
         return found
+
+    @cached_property
+    def params(self) -> Mapping[str, Any]:
+        """See `Tree.params`."""
+        return parse_params(self.params_text, f"params.yaml of revision {self.name}")
 
     def file(self, path: str) -> Path:
         """The object of a file, in DVC's cache; see `Tree.file`."""
@@ -177,12 +184,29 @@ def _refuse_foreign(manifest: Path, what: str) -> None:
 
 
 def lock_outs(lock: bytes, where: str) -> dict[str, Known]:
-    """What a dvc.lock tracks below `data/`: path relative to it → its object."""
-    stages = _yaml(lock, where).get("stages") or {}
-    found: dict[str, Known] = {}
-    for stage in stages.values():
-        found |= dict(_below_data(stage.get("outs") or (), PurePosixPath()))
-    return found
+    """What a dvc.lock tracks below `data/`: path relative to it → its object.
+
+    Values are made of its outs alone, for most of its length is dependencies and parameters.
+    """
+    with _yaml(lock, where) as loader:
+        found: dict[str, Known] = {}
+        for name, stages in _items(loader.get_single_node()):
+            for _, stage in _items(stages) if name == "stages" else ():
+                for key, outs in _items(stage):
+                    if key == "outs":
+                        found |= dict(
+                            _below_data(loader.construct_document(outs) or (), PurePosixPath())
+                        )
+        return found
+
+
+def _items(node: Any) -> list[tuple[str, Any]]:
+    """The keys and values of a mapping's node."""
+    import yaml
+
+    if not isinstance(node, yaml.MappingNode):
+        return []
+    return [(key.value, value) for key, value in node.value]
 
 
 def _below_data(
@@ -198,14 +222,12 @@ def _below_data(
             )
 
 
-def _yaml(text: bytes, where: str) -> Mapping[str, Any]:
-    """A document that DVC wrote, parsed in C where PyYAML can: dvc.lock is long."""
+@contextmanager
+def _yaml(text: bytes, where: str) -> Iterator[Any]:
+    """A loader of a document that DVC wrote, in C where PyYAML has it: dvc.lock is long."""
     import yaml
 
     try:
-        found = yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        yield getattr(yaml, "CSafeLoader", yaml.SafeLoader)(text)
     except yaml.YAMLError as error:
         raise PipelineError(f"{where} is damaged: {error}") from None
-    if not isinstance(found, dict):
-        raise PipelineError(f"{where} is damaged: it holds no sections")
-    return found

@@ -15,7 +15,7 @@ from hypothesis.extra import numpy as hn
 
 from pipeline.errors import PipelineError
 from pipeline.part import Row
-from pipeline.store import Store, diff, open_store
+from pipeline.store import Store, diff, open_store, stored
 from pipeline.store.diff import difference, files_between, largest
 from pipeline.store.revision import Revision
 from tests.stages.stored import Stored, asset
@@ -144,10 +144,21 @@ def test_another_function_is_told_though_no_row_changed(revised: Path) -> None:
 def test_vectors_are_compared_some_at_a_time(
     revised: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    sizes: list[int] = []
+    original = stored.Stored.matrix
+
+    def matrix(self: Any, rows: np.ndarray, view: int) -> np.ndarray:
+        sizes.append(len(rows))
+        return original(self, rows, view)
+
+    monkeypatch.setattr(stored.Stored, "matrix", matrix)
     whole = open_store(revised).diff("v1", "v2").sets["look"]
+    assert max(sizes) > 2
+    sizes.clear()
     monkeypatch.setattr(diff, "BLOCK", 40)  # two rows
     pieces = open_store(revised).diff("v1", "v2").sets["look"]
     assert pieces.changed.equals(whole.changed)
+    assert max(sizes) == 2
 
 
 VALUES = hn.arrays(

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import pickle
 import shutil
+import socket
 import subprocess
 import sys
 import threading
+import time
+import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import pyarrow.fs as fs
 import pytest
 
 from pipeline.errors import PipelineError
 from pipeline.store import Store, open_store
 from pipeline.store.revision import Revision
 from tests.dataset import AUTHOR, run
-from tests.store.revised import cache, revised, snapshot
+from tests.stages.stored import asset
+from tests.store.revised import cache, keep, revised, snapshot
 from tests.store.small import BATCHES, COUNT, picture
 
 __all__ = ["revised"]
@@ -178,7 +186,7 @@ def test_what_the_cache_lacks_is_fetched_alone(revised: Path, harm: str) -> None
 
     found = open_store(revised, "v1")["look"]
     assert found.tree.names("features/sound")
-    assert np.array_equal(found.matrix(found.find([asset5()]), 0), expected)
+    assert np.array_equal(found.matrix(found.find([asset("image", "5")]), 0), expected)
 
     fetched = objects(revised).items() - before.items()
     if harm == "gone":
@@ -187,12 +195,6 @@ def test_what_the_cache_lacks_is_fetched_alone(revised: Path, harm: str) -> None
     assert manifest.stat().st_mode & 0o777 == 0o444
     assert not list(cache(revised).rglob("*.tmp"))
     assert found.to_numpy(view=None).shape == (3 * (COUNT - 1), 5)
-
-
-def asset5() -> str:
-    from tests.stages.stored import asset
-
-    return asset("image", "5")
 
 
 def objects(project: Path) -> dict[str, bytes]:
@@ -209,6 +211,68 @@ def listings(project: Path, *names: str) -> list[Path]:
 def parts(project: Path, name: str) -> list[Path]:
     features = open_store(project, "v1")[name]
     return [features.path(entry) for entry in features.entries]
+
+
+@pytest.fixture
+def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The address of an S3 server."""
+    pytest.importorskip("dvc_s3", reason="DVC reaches S3 through dvc-s3, which is not installed")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    with socket.socket() as chosen:
+        chosen.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{chosen.getsockname()[1]}"
+    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", address[10:]]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as server:
+        for _ in range(600):
+            with contextlib.suppress(OSError), urllib.request.urlopen(f"http://{address}"):
+                break
+            assert server.poll() is None, "the S3 server, of the package moto, does not start"
+            time.sleep(0.1)
+        yield address
+        server.terminate()
+
+
+def test_what_the_cache_lacks_is_fetched_from_s3(revised: Path, bucket: str) -> None:
+    expected = features(open_store(revised, "v1"))
+    far = f"s3://bucket/far?scheme=http&endpoint_override={bucket}&region=us-east-1"
+    system, base = fs.FileSystem.from_uri(f"{far}&allow_bucket_creation=true")
+    system.create_dir("bucket")
+    fs.copy_files(str(revised.parents[1] / "far"), base, destination_filesystem=system)
+    shutil.rmtree(revised.parents[1] / "far")
+    options = {"endpointurl": f"http://{bucket}", "region": "us-east-1"}
+    run(revised, "dvc", "remote", "modify", "--quiet", "far", "url", "s3://bucket/far")
+    for name, value in options.items():
+        run(revised, "dvc", "remote", "modify", "--quiet", "far", name, value)
+    shutil.rmtree(cache(revised))
+
+    found = features(open_store(revised, "v1"))
+
+    assert found.keys() == expected.keys()
+    assert all(np.array_equal(found[name], expected[name]) for name in found)
+    path = unlisted(revised, "v1", "features/look/manifest.json")
+    theirs = f"{base}/{path.relative_to(revised.parent / '.dvc' / 'cache').as_posix()}"
+    with system.open_output_stream(theirs) as stream:
+        stream.write(b"damaged")
+    path.unlink()
+    with pytest.raises(PipelineError, match="far: what it has is damaged"):
+        open_store(revised, "v1")["look"].entries  # noqa: B018
+    system.delete_file(theirs)
+    with pytest.raises(PipelineError, match="far: it has no such file"):
+        open_store(revised, "v1")["look"].entries  # noqa: B018
+
+
+def test_a_manifest_of_another_time_is_not_called_damaged(revised: Path) -> None:
+    path = revised / "data" / "features" / "look" / "manifest.json"
+    old = json.loads(path.read_text()) | {"schema": 1}
+    for entry in old["parts"]:
+        del entry["md5"]
+    path.unlink()
+    path.write_text(json.dumps(old))
+    keep(revised, "an older form")
+    with pytest.raises(PipelineError, match=r"manifest\.json of revision HEAD is in form 1"):
+        open_store(revised, "HEAD")["look"].entries  # noqa: B018
 
 
 def test_a_damaged_object_of_a_remote_is_refused(revised: Path) -> None:
@@ -295,6 +359,8 @@ def test_dvc_is_loaded_only_to_fetch(revised: Path) -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_a_project_that_ran_is_read_at_its_commit_as_it_lies(project: Path, tmp_path: Path) -> None:
     here = tmp_path / "project"
     shutil.copytree(project, here, symlinks=True)
