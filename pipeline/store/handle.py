@@ -62,7 +62,13 @@ class FeatureSet(Stored):
     @property
     def modality(self) -> str:
         """The modality that the set describes."""
-        return str(self.tree.params["features"][self.name]["modality"])
+        named = self.tree.params.get("features") or {}
+        if self.name not in named:
+            raise PipelineError(
+                f"params.yaml of {self.tree.name} names no feature set '{self.name}' (it names "
+                f"{', '.join(named) or 'none'}), so nothing says what it is of"
+            )
+        return str(named[self.name]["modality"])
 
     @property
     def views(self) -> list[int]:

@@ -73,7 +73,8 @@ def parse_params(text: str, where: str) -> Mapping[str, Any]:
     import yaml
 
     try:
-        found = yaml.safe_load(text)
+        # In C where PyYAML can: 15 times as fast.
+        found = yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except yaml.YAMLError as error:
         raise PipelineError(f"{where} is not YAML: {error}") from None
     if not isinstance(found, dict):

@@ -75,7 +75,7 @@ def results() -> dict[str, Any]:
         "append": {"grown": 0.0101, "touched": 0},
         "revision": {"ours": 0.5, "memmap copy": 1.0},
         "count": {"ours": 0.1, "DVCFileSystem": 0.4},
-        "diff": {"ours": 0.1, "dvc diff": 1.0},
+        "diff": {"ours, files": 0.1, "ours, rows": 0.2, "dvc diff": 1.0},
     }
 
 
@@ -91,5 +91,5 @@ def test_the_page_holds_every_figure_and_says_what_is_missed(
     assert "yesterday" not in told
     assert all(check.what in told for check in table.checks(results))
     missed = {check.what for check in table.checks(results) if not check.met}
-    assert "diff: dvc diff ÷ ours" in missed
+    assert "diff of files: dvc diff ÷ ours" in missed
     assert "load all ÷ copying a memmap" not in missed
