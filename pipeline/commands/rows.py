@@ -72,7 +72,7 @@ def nearest(
     rev: Rev = "",
     json: Json = False,
 ) -> None:
-    """List the nearest rows by cosine, best first, with the samples that show them."""
+    """List the nearest rows by cosine, best first: a sample that shows each, and how many do."""
     from pipeline.store.describe import showing
 
     features = opened(rev)[name]
@@ -81,10 +81,15 @@ def nearest(
     samples = showing(features, digests)
     show(
         (
-            {"score": float(str(score)), "digest": digest, "samples": samples[digest]}
+            {
+                "score": float(str(score)),
+                "sample": next(iter(samples[digest]), digest),
+                "shown_by": len(samples[digest]),
+                "digest": digest,
+            }
             for digest, score in zip(digests, found.scores, strict=True)
         ),
-        ("score", "digest", "samples"),
+        ("score", "sample", "shown_by"),
         json,
     )
 

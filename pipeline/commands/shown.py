@@ -18,13 +18,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    from rich.table import Table
 
 Record = Mapping[str, Any]
 # Rows of one table on a terminal: a longer result goes on in another, so that none is held whole.
 TOGETHER = 200
 # Values of a list that a terminal shows, and letters that a column has at least.
-VALUES, NARROW = 4, 18
+VALUES, NARROW = 4, 24
 ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 
@@ -32,7 +31,7 @@ def show(records: Iterable[Record], columns: Sequence[str], as_json: bool) -> No
     """Write rows to the standard output as they come."""
     if as_json:
         _write(json.dumps(_plain(one), ensure_ascii=False) for one in records)
-    elif sys.stdout.isatty():
+    elif _on_terminal():
         _tables(records, columns)
     else:
         lines = ("\t".join(_cell(one[name]) for name in columns) for one in records)
@@ -56,6 +55,10 @@ def numbers(values: Any) -> list[float | int]:
     return [float(str(value)) for value in flat] if flat.dtype.kind == "f" else flat.tolist()
 
 
+def _on_terminal() -> bool:
+    return sys.stdout.isatty()
+
+
 def _write(lines: Iterable[str]) -> None:
     for line in lines:
         sys.stdout.write(line + "\n")
@@ -64,42 +67,41 @@ def _write(lines: Iterable[str]) -> None:
 
 def _tables(records: Iterable[Record], columns: Sequence[str]) -> None:
     from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
 
-    console = Console()
+    terminal = Console().width
     rest = iter(records)
     some = list(islice(rest, TOGETHER))
     while True:
-        table, width = _table(some, columns)
-        console.print(table, highlight=False, width=max(console.width, width))
+        cells = {name: [_short(name, one[name]) for one in some] for name in columns}
+        between = 2 * (len(columns) - 1)
+        widths = _widths([max(map(len, [n, *own])) for n, own in cells.items()], terminal - between)
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        for name, width in zip(columns, widths, strict=True):
+            number = all(_is_number(one[name]) for one in some)
+            # Names and values alone have room to be whole; else a row is a line.
+            table.add_column(
+                name,
+                width=width,
+                justify="right" if number else "left",
+                no_wrap=len(columns) > 2,
+                overflow="fold" if len(columns) <= 2 else "ellipsis",
+            )
+        for row in zip(*cells.values(), strict=True):
+            table.add_row(*map(Text, row))
+        Console(width=max(terminal, sum(widths) + between)).print(table)
         some = list(islice(rest, TOGETHER))
         if not some:
             return
 
 
-def _table(records: Sequence[Record], columns: Sequence[str]) -> tuple[Table, int]:
-    """A table, and the width under which it would be of no use.
-
-    A row is a line, cut where the terminal ends; names and values alone have room to be whole.
-    """
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    cells = {name: [_short(name, one[name]) for one in records] for name in columns}
-    pairs, width = len(columns) <= 2, 0
-    for name, own in cells.items():
-        least = min(max(map(len, [name, *own])), NARROW)
-        width += least + 1
-        table.add_column(
-            name,
-            justify="right" if all(_is_number(one[name]) for one in records) else "left",
-            overflow="fold" if pairs else "ellipsis",
-            no_wrap=not pairs,
-            min_width=least,
-        )
-    for row in zip(*cells.values(), strict=True):
-        table.add_row(*map(Text, row))
-    return table, width
+def _widths(wanted: Sequence[int], room: int) -> list[int]:
+    """What each column gets: the widest give way, but none below `NARROW`."""
+    most = max(wanted, default=0)
+    while most > NARROW and sum(min(one, most) for one in wanted) > room:
+        most -= 1
+    return [min(one, most) for one in wanted]
 
 
 def _is_number(value: Any) -> bool:

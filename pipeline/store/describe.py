@@ -51,8 +51,10 @@ def described(features: FeatureSet) -> dict[str, Any]:
         group["parts"] += 1
         for name in ("rows", "rejected", "bytes"):
             group[name] += getattr(entry, name)
+    # There is no view -1: its table has the types, and no row and no SQL is needed for them.
+    schema = features.to_arrow(view=-1).schema
     return {
-        "schema": {field.name: str(field.type) for field in features.schema},
+        "schema": {field.name: str(field.type) for field in schema},
         "shape": list(features.shape),
         "provenance": features.provenance,
         "parts": [
