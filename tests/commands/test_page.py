@@ -50,6 +50,7 @@ def test_a_command_of_the_page_answers(stamps: Path, command: list[str]) -> None
 
 
 def test_the_python_of_the_page_runs(stamps: Path) -> None:
+    pytest.importorskip("pandas")
     (code,) = re.findall(r"^```python\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
     names: dict[str, object] = {}
     exec(code, names)

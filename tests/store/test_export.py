@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
@@ -35,14 +34,16 @@ def read(path: Path) -> tuple[list[str], np.ndarray]:
     if path.suffix in (".parquet", ".arrow", ".lance"):
         return of_arrow(table(path))
     if path.suffix == ".npy":
-        rows = pandas.read_csv(path.with_suffix(".rows.tsv"), sep="\t")
-        return rows["digest"].tolist(), np.load(path)
+        tabs = pyarrow.csv.ParseOptions(delimiter="\t")
+        rows = pyarrow.csv.read_csv(path.with_suffix(".rows.tsv"), parse_options=tabs)
+        return rows["digest"].to_pylist(), np.load(path)
     if path.suffix == ".safetensors":
         found = load_file(path)
         return [row.tobytes().hex() for row in found["digest"]], found["vector"]
     if path.suffix == ".csv":
-        frame = pandas.read_csv(path)
-        return frame["digest"].tolist(), frame[[f"v{i}" for i in range(5)]].to_numpy(np.float32)
+        lines = pyarrow.csv.read_csv(path)
+        columns = [lines[f"v{i}"].to_numpy() for i in range(5)]
+        return lines["digest"].to_pylist(), np.stack(columns, 1).astype(np.float32)
     rows = [json.loads(line) for line in path.read_text().splitlines()]
     return [row["digest"] for row in rows], np.array([row["vector"] for row in rows], np.float32)
 
