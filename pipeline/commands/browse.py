@@ -28,7 +28,7 @@ def browse(
     port: Annotated[int, typer.Option(help="Of localhost.")] = 5055,
     rev: Rev = "",
 ) -> None:
-    """Open a map of a set's rows in a browser, with its pictures; Ctrl-C ends it."""
+    """Serve a map of a set's rows, with its pictures, to a browser here; Ctrl-C ends it."""
     import subprocess
     import sys
     from tempfile import TemporaryDirectory
@@ -91,7 +91,7 @@ def _pictures(store: Store, digests: set[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     if MANIFEST not in store.tree.names("clean/image"):
         return found
-    options = Options()
+    options = Options.model_validate({})
     for entry in load_manifest(store.tree.file(f"clean/image/{MANIFEST}")):
         path = store.tree.file(f"clean/image/{entry.key}.parquet")
         for row in pq.read_table(path, columns=["digest", "shape", "data"]).to_pylist():
