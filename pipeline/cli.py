@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import functools
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pipeline.commands.mended import mended
+from pipeline.commands.store import app as store
 from pipeline.errors import PipelineError, unknown
 
 if TYPE_CHECKING:
@@ -22,24 +22,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-
-
-def _mended(command: Callable[..., Any]) -> Callable[..., Any]:
-    """A user's mistake ends in its message and exit code 1, never in a traceback."""
-
-    @functools.wraps(command)
-    def wrapped(*args: Any, **kwargs: Any) -> Any:
-        try:
-            return command(*args, **kwargs)
-        except PipelineError as error:
-            typer.secho("error: ", fg="red", bold=True, err=True, nl=False)
-            typer.echo(str(error), err=True)
-            raise typer.Exit(1) from None
-        except KeyboardInterrupt:
-            typer.echo("stopped; finished parts stand, run again to go on", err=True)
-            raise typer.Exit(130) from None
-
-    return wrapped
+app.add_typer(store, name="store")
 
 
 def _version(asked: bool) -> None:
@@ -68,7 +51,7 @@ def main(
 
 
 @app.command()
-@_mended
+@mended
 def check() -> None:
     """Check params.yaml and this machine before any work begins."""
     from pipeline.check import check_machine
@@ -80,7 +63,7 @@ def check() -> None:
 
 
 @app.command()
-@_mended
+@mended
 def stage(
     name: Annotated[str, typer.Argument(help="Name of the stage.")],
     item: Annotated[
@@ -94,7 +77,7 @@ def stage(
 
 
 @app.command()
-@_mended
+@mended
 def plan(
     stage: Annotated[str, typer.Argument(help="Only this stage, e.g. clean/image.")] = "",
     json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
@@ -114,7 +97,7 @@ def plan(
 
 
 @app.command()
-@_mended
+@mended
 def runs(
     stage: Annotated[str, typer.Argument(help="Only this stage, e.g. clean/image.")] = "",
     every: Annotated[bool, typer.Option("--all", help="All runs, not only the last.")] = False,
@@ -132,7 +115,7 @@ def runs(
 
 
 @app.command()
-@_mended
+@mended
 def rejects(
     stage: Annotated[str, typer.Option(help="Only this stage, e.g. clean/image.")] = "",
     json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
@@ -148,7 +131,7 @@ def rejects(
 
 
 @app.command()
-@_mended
+@mended
 def report(
     open: Annotated[
         bool,

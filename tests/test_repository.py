@@ -60,6 +60,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("run",),
     ("forecast", "search", "verify"),
     ("listed",),
+    ("commands",),
     ("cli",),
 )
 HEAVY = {"torch", "ray", "librosa", "scipy", "sklearn", "pyarrow", "numpy", "cv2", "duckdb"}

@@ -1,0 +1,1 @@
+"""The commands below `pipeline store`; one thin function a command."""

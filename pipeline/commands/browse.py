@@ -1,0 +1,101 @@
+"""The store to look at: a map of one set's rows in Embedding Atlas, on this machine alone."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pipeline.commands.given import Rev, Set, View, Where, command, opened
+from pipeline.errors import PipelineError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from pipeline.store import Store
+    from pipeline.store.handle import FeatureSet
+
+app = typer.Typer()
+
+
+@command(app)
+def browse(
+    name: Set,
+    where: Where = "",
+    view: View = 0,
+    port: Annotated[int, typer.Option(help="Of localhost.")] = 5055,
+    rev: Rev = "",
+) -> None:
+    """Serve a map of a set's rows, with its pictures, to a browser here; Ctrl-C ends it."""
+    import subprocess
+    import sys
+    from tempfile import TemporaryDirectory
+
+    if find_spec("embedding_atlas") is None:
+        raise PipelineError("browse needs embedding-atlas: `pip install embedding-atlas`")
+    import pyarrow.parquet as pq
+
+    store = opened(rev)
+    points = points_of(store, store[name], where or None, view)
+    with TemporaryDirectory() as folder:
+        file = Path(folder, f"{name}.parquet")
+        pq.write_table(points, file)
+        # Where the points are is known, so it loads no model, and the browser gets no database.
+        options = ["--x", "x", "--y", "y", "--disable-projection", "--duckdb", "server"]
+        if "picture" in points.column_names:
+            options += ["--image", "picture"]
+        call = [sys.executable, "-m", "embedding_atlas.cli", str(file), *options, "--no-mcp"]
+        done = subprocess.run([*call, "--port", str(port)], check=False)
+    if done.returncode:
+        raise typer.Exit(done.returncode)
+
+
+def points_of(
+    store: Store, features: FeatureSet, where: str | None = None, view: int = 0
+) -> pa.Table:
+    """A row a point: digest, x, y, a sample that shows it with split and targets, its picture."""
+    import pyarrow as pa
+
+    from pipeline.store.describe import showing
+    from pipeline.store.flatten import flatten
+
+    rows = features.to_arrow(["digest", "source", "batch"], where, view)
+    digests = rows["digest"].to_pylist()
+    axes = flatten(features, where, view)
+    rows = rows.append_column("x", pa.array(axes[:, 0])).append_column("y", pa.array(axes[:, 1]))
+    shown = showing(features, digests)
+    samples = store.samples()
+    about = ["sample_id", "split", *(n for n in samples.column_names if n.startswith("target."))]
+    known = {row["sample_id"]: row for row in samples.select(about).to_pylist()}
+    first: list[dict[str, Any]] = [known.get(next(iter(shown[one]), ""), {}) for one in digests]
+    for column in about:
+        rows = rows.append_column(column, pa.array([row.get(column) for row in first]))
+    if features.modality == "image":
+        pictures = _pictures(store, set(digests))
+        uris = pa.array([pictures.get(digest) for digest in digests], pa.string())
+        rows = rows.append_column("picture", uris)
+    return rows
+
+
+def _pictures(store: Store, digests: set[str]) -> dict[str, str]:
+    """Digest → a small picture as a data: URI, of the cleaned pictures that are there."""
+    import pyarrow.parquet as pq
+
+    from pipeline.manifest import MANIFEST, load_manifest
+    from pipeline.modalities.image.content import unpack
+    from pipeline.reporting.media.image import show
+    from pipeline.reporting.options import Options
+
+    found: dict[str, str] = {}
+    if MANIFEST not in store.tree.names("clean/image"):
+        return found
+    options = Options.model_validate({})
+    for entry in load_manifest(store.tree.file(f"clean/image/{MANIFEST}")):
+        path = store.tree.file(f"clean/image/{entry.key}.parquet")
+        for row in pq.read_table(path, columns=["digest", "shape", "data"]).to_pylist():
+            if row["digest"] in digests:
+                content = unpack(row["data"], row["shape"])
+                found[row["digest"]] = str(show(content, options).picture)
+    return found

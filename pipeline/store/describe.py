@@ -1,0 +1,174 @@
+"""What a feature set is, and what its values are like."""
+
+from __future__ import annotations
+
+import hashlib
+import heapq
+import math
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from pipeline.store.layout import VECTOR
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from pipeline.store.handle import FeatureSet
+    from pipeline.store.store import Store
+
+LISTED = (
+    "name", "modality", "encoder", "rows", "views", "shape", "dtype", "bytes", "provenance",
+)  # fmt: skip
+SHOWN = ("digest", "view", "length", "source", "batch")
+# Bytes of vectors that are held at once.
+BLOCK = 2**24
+
+
+def listed(store: Store) -> Iterator[dict[str, Any]]:
+    """One record a feature set: `LISTED`. `rows` are those of view 0, `bytes` those of all views;
+    `provenance` begins the digest of the function that made it."""
+    for name in store:
+        features = store[name]
+        yield {
+            "name": name,
+            "modality": features.modality,
+            "encoder": features.tree.params["features"][name]["encoder"],
+            "rows": len(features),
+            "views": len(features.views),
+            "shape": list(features.shape),
+            "dtype": features.dtype,
+            "bytes": sum(entry.bytes for entry in features.entries),
+            "provenance": features.provenance["digest"][:8],
+        }
+
+
+def described(features: FeatureSet) -> dict[str, Any]:
+    """`schema`: column → type; `provenance`; `parts`: counted by source, batch and view."""
+    groups: dict[tuple[str, str, int], dict[str, int]] = {}
+    for entry in features.entries:
+        empty = {"parts": 0, "rows": 0, "rejected": 0, "bytes": 0}
+        group = groups.setdefault((entry.source, entry.batch, entry.view), empty)
+        group["parts"] += 1
+        for name in ("rows", "rejected", "bytes"):
+            group[name] += getattr(entry, name)
+    # There is no view -1: its table has the types, and no row and no SQL is needed for them.
+    schema = features.to_arrow(view=-1).schema
+    return {
+        "schema": {field.name: str(field.type) for field in schema},
+        "shape": list(features.shape),
+        "provenance": features.provenance,
+        "parts": [
+            {"source": source, "batch": batch, "view": view, **counts}
+            for (source, batch, view), counts in groups.items()
+        ],
+    }
+
+
+def stats(features: FeatureSet, where: str | None = None, view: int | None = 0) -> dict[str, Any]:
+    """Figures of a set's values, read block by block: beside one block, 16 bytes a row are held.
+
+    `norm` is a vector's Euclidean length; means and deviations are those of single dimensions over
+    the rows (float64; Chan, Golub, LeVeque 1979), of which lowest, middle and highest are told.
+    Rows with a value that is not finite count in `nan` and `infinite` (values), and nowhere else.
+    `duplicates` are rows equal, bit by bit, to an earlier one.
+    """
+    import numpy as np
+
+    width = math.prod(features.shape)
+    size = max(1, BLOCK // max(width * np.dtype(features.dtype).itemsize, 1))
+    rows = finite = nan = infinite = 0
+    mean, squares = np.zeros(width), np.zeros(width)
+    lowest, highest = np.full(width, np.inf), np.full(width, -np.inf)
+    norms, hashes = [np.empty(0)], [b""]
+    for batch in features.batches(size, where, view):
+        block = batch.reshape(len(batch), width)
+        rows += len(block)
+        hashes.append(
+            b"".join(hashlib.blake2b(row.tobytes(), digest_size=8).digest() for row in block)
+        )
+        nan += int(np.isnan(block).sum())
+        infinite += int(np.isinf(block).sum())
+        whole = block[np.isfinite(block).all(1)].astype(np.float64)
+        if len(whole):
+            norms.append(np.linalg.norm(whole, axis=1))
+            lowest = np.minimum(lowest, whole.min(0))
+            highest = np.maximum(highest, whole.max(0))
+            own = whole.mean(0)
+            step = own - mean
+            share = len(whole) / (finite + len(whole))
+            squares += ((whole - own) ** 2).sum(0) + step**2 * finite * share
+            mean += step * share
+            finite += len(whole)
+    deviations = np.sqrt(squares / max(finite, 1))
+    every = np.concatenate(norms)
+    return {
+        "rows": rows,
+        "dimensions": width,
+        "dtype": features.dtype,
+        "nan": nan,
+        "infinite": infinite,
+        "duplicates": rows - len(np.unique(np.frombuffer(b"".join(hashes), np.uint64))),
+        "zero": int((every == 0).sum()),
+        "constant_dimensions": int((lowest == highest).sum()),
+        "norm": _spread(every),
+        "mean": _spread(mean[: width if finite else 0]),
+        "deviation": _spread(deviations[: width if finite else 0]),
+    }
+
+
+def _spread(values: np.ndarray) -> dict[str, float | None]:
+    import numpy as np
+
+    if not len(values):
+        return dict.fromkeys(("lowest", "median", "highest"))
+    found = np.quantile(values, [0, 0.5, 1]).tolist()
+    return dict(zip(("lowest", "median", "highest"), found, strict=True))
+
+
+def sampled(
+    features: FeatureSet, count: int, seed: int, where: str | None = None, view: int = 0
+) -> np.ndarray:
+    """Places of `count` rows, int64, drawn by a hash of (seed, digest).
+
+    So the draw knows no order: of a store that has grown, it holds the same rows as before and
+    those newcomers that outrank them.
+    """
+    import numpy as np
+
+    digests = features.columns(["digest"], view)["digest"].to_pylist()
+    places = features.places(where, view)
+    chosen = range(len(digests)) if places is None else places.tolist()
+    ranked = ((_rank(seed, digests[place]), place) for place in chosen)
+    return np.array([place for _, place in heapq.nsmallest(count, ranked)], np.int64)
+
+
+def _rank(seed: int, digest: str) -> bytes:
+    return hashlib.sha256(f"{seed}\x1f{digest}".encode()).digest()
+
+
+def first_places(features: FeatureSet, count: int, where: str | None, view: int) -> np.ndarray:
+    """Places of the first rows for which a condition holds, int64."""
+    import numpy as np
+
+    places = features.places(where, view)
+    return np.arange(min(count, features.rows(view))) if places is None else places[:count]
+
+
+def rows_at(features: FeatureSet, places: np.ndarray, view: int) -> Iterator[dict[str, Any]]:
+    """Records of `SHOWN` and the vector, an array, at the given places."""
+    table = features.columns(SHOWN, view).take(places)
+    for row, vector in zip(table.to_pylist(), features.matrix(places, view), strict=True):
+        yield {**row, VECTOR: vector}
+
+
+def showing(features: FeatureSet, digests: Sequence[str]) -> dict[str, list[str]]:
+    """Asset digest → ids of the samples that show it, in their order."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    samples = features.samples().select(["sample_id", features.modality])
+    mine = samples.filter(pc.is_in(samples[features.modality], value_set=pa.array(digests)))
+    found: dict[str, list[str]] = {digest: [] for digest in digests}
+    for row in mine.to_pylist():
+        found[row[features.modality]].append(row["sample_id"])
+    return found

@@ -1,0 +1,142 @@
+"""Whether a feature set is what its manifest says, down to its values."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.digest import digest_file
+from pipeline.errors import PipelineError
+from pipeline.manifest import MANIFEST, load_manifest
+from pipeline.part import FOOTER, Entry
+from pipeline.store.stored import OWN
+from pipeline.store.vectors import Vectors, vectors_of
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from pipeline.store.tree import Tree
+
+# Bytes of vectors that are looked at together.
+BLOCK = 2**24
+
+
+@dataclass
+class Verdict:
+    """What was looked at, and every problem as (part or file, what is wrong).
+
+    `mapped` parts are read where they lie, `decoded` ones through pyarrow: slower, and no problem.
+    """
+
+    name: str
+    parts: int = 0
+    rows: int = 0
+    mapped: int = 0
+    decoded: int = 0
+    problems: list[tuple[str, str]] = field(default_factory=list)
+
+
+@dataclass
+class _Seen:
+    """View and digest → the part that holds them, and the form of the first part's vectors."""
+
+    digests: dict[tuple[int, str], str] = field(default_factory=dict)
+    form: str = ""
+
+
+def validate(tree: Tree, name: str) -> Verdict:
+    """Read every byte of a feature set and compare it with its manifest."""
+    import pyarrow as pa
+
+    verdict, folder = Verdict(name), f"features/{name}"
+    try:
+        entries = load_manifest(tree.file(f"{folder}/{MANIFEST}"))
+    except PipelineError as error:
+        verdict.problems.append((MANIFEST, str(error)))
+        return verdict
+    planned = {MANIFEST, *(f"{entry.key}.parquet" for entry in entries)}
+    for other in sorted(set(tree.names(folder)) - planned):
+        verdict.problems.append((other, "the manifest knows no such file; it is never read"))
+    seen = _Seen()
+    for entry in entries:
+        file = f"{entry.key}.parquet"
+        verdict.parts += 1
+        verdict.rows += entry.rows
+        try:
+            path = tree.file(f"{folder}/{file}")
+            for what in _part(path, entry, verdict, seen):
+                verdict.problems.append((file, what))
+        except (PipelineError, OSError, pa.ArrowException) as error:
+            verdict.problems.append((file, str(error)))
+    return verdict
+
+
+def _part(path: Path, entry: Entry, verdict: Verdict, seen: _Seen) -> Iterator[str]:
+    size = path.stat().st_size
+    if size != entry.bytes:
+        yield f"it has {size} bytes, the manifest says {entry.bytes}"
+    elif (md5 := digest_file(path, "md5")) != entry.md5:
+        yield f"its MD5 is {md5}, the manifest says {entry.md5}"
+    vectors = vectors_of(path)
+    if vectors.extents is None:
+        verdict.decoded += 1
+    else:
+        verdict.mapped += 1
+    if vectors.rows != entry.rows:
+        yield f"it has {vectors.rows} rows, the manifest says {entry.rows}"
+    form = f"{vectors.dtype} {vectors.shape}"
+    seen.form = seen.form or form
+    if vectors.rows and form != seen.form:
+        yield f"its vectors are {form}, those of the first part {seen.form}"
+    yield from _columns(path, entry, vectors, seen)
+    yield from _values(vectors)
+
+
+def _columns(path: Path, entry: Entry, vectors: Vectors, seen: _Seen) -> Iterator[str]:
+    import pyarrow.parquet as pq
+
+    try:
+        with pq.ParquetFile(path) as file:
+            footer = json.loads((file.metadata.metadata or {})[FOOTER])
+            rows = file.read(columns=list(OWN)).to_pydict()
+        digests, keys, views, lengths = (rows[name] for name in OWN)
+    except KeyError as error:
+        yield f"it lacks {error.args[0]!r}: its footer or a column was not written by a stage"
+        return
+    if footer.get("key") != entry.key:
+        yield f"its footer says key {footer.get('key')}"
+    if len(footer.get("rejects", ())) != entry.rejected:
+        yield f"its footer has {len(footer['rejects'])} rejects, the manifest says {entry.rejected}"
+    if any(one >= other for one, other in pairwise(digests)):
+        yield "its digests are not in ascending order, each once"
+    for digest in digests:
+        other = seen.digests.setdefault((entry.view, digest), entry.key)
+        if other != entry.key:
+            yield f"{digest} stands in {other}.parquet too"
+    if not all(keys):
+        yield f"{sum(not key for key in keys)} rows have no key"
+    if any(view != entry.view for view in views):
+        yield f"rows of another view than {entry.view}"
+    most = vectors.shape[0] if len(vectors.shape) > 1 else 1
+    wrong = sum(not 0 < length <= most for length in lengths)
+    if wrong:
+        yield f"{wrong} rows have a length that is not from 1 to {most}"
+
+
+def _values(vectors: Vectors) -> Iterator[str]:
+    import numpy as np
+
+    broken = sum(int((~np.isfinite(some)).sum()) for some in _pieces(vectors))
+    if broken:
+        yield f"{broken} values are not finite"
+
+
+def _pieces(vectors: Vectors) -> Iterator[np.ndarray]:
+    for block in vectors.blocks():
+        size = max(1, BLOCK // max(block.nbytes // max(len(block), 1), 1))
+        for start in range(0, len(block), size):
+            yield block[start : start + size]
