@@ -19,6 +19,7 @@ PAGES = (
     "docs/performance.md",
     "docs/reproducibility.md",
     "docs/scaling.md",
+    "docs/store.md",
     "CHANGELOG.md",
     "data/README.md",
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from pipeline.commands import browse, files, revisions, rows
+from pipeline.commands import ask, browse, files, revisions, rows
 from pipeline.commands.given import Json, MaybeSet, Rev, Set, View, Where, command, opened
 from pipeline.commands.shown import flat, show
 
@@ -94,5 +94,5 @@ def index(name: MaybeSet = "", rev: Rev = "", json: Json = False) -> None:
     )
 
 
-for group in (rows, files, revisions, browse):
+for group in (rows, ask, files, revisions, browse):
     app.add_typer(group.app)

@@ -78,7 +78,9 @@ class FeatureSet(Stored):
     @property
     def schema(self) -> pa.Schema:
         """The Arrow schema of `to_arrow`."""
-        return self.to_arrow(where="false").schema
+        import numpy as np
+
+        return self._table(COLUMNS, np.empty(0, np.int64), 0).schema
 
     @property
     def provenance(self) -> dict[str, Any]:
@@ -158,11 +160,7 @@ class FeatureSet(Stored):
         """A table of the columns, of all by default."""
         columns = COLUMNS if columns is None else columns
         self._known(columns)
-        rows = self.places(where, view, as_of)
-        table = self._plain(columns, rows, view)
-        if VECTOR in columns:
-            table = table.append_column(*self._vector(self.matrix(rows, view)))
-        return table.select(list(columns))
+        return self._table(columns, self.places(where, view, as_of), view)
 
     def to_pandas(
         self,
@@ -269,6 +267,14 @@ class FeatureSet(Stored):
 
         return shown_rows(self, where, view, own)
 
+    def _table(self, columns: Sequence[str], rows: np.ndarray | None, view: int | None) -> pa.Table:
+        from pipeline.store.layout import vector_column
+
+        table = self._plain(columns, rows, view)
+        if VECTOR in columns:
+            table = table.append_column(*vector_column(self.matrix(rows, view)))
+        return table.select(list(columns))
+
     def _plain(self, columns: Sequence[str], rows: np.ndarray | None, view: int | None) -> pa.Table:
         table = self.columns([name for name in columns if name != VECTOR], view)
         if not table.num_columns:
@@ -277,11 +283,6 @@ class FeatureSet(Stored):
             count = self.rows(view) if rows is None else len(rows)
             return pa.table({"": pa.nulls(count)}).select([])
         return table if rows is None else table.take(rows)
-
-    def _vector(self, values: np.ndarray) -> tuple[pa.Field, pa.Array]:
-        from pipeline.store.layout import vector_column
-
-        return vector_column(values)
 
     def _known(self, columns: Sequence[str]) -> None:
         for name in columns:

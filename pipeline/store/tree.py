@@ -36,7 +36,7 @@ class Tree(Protocol):
         """
 
     def names(self, folder: str) -> list[str]:
-        """Names in a folder, sorted; none where there is no such folder."""
+        """Names in a folder, sorted, but for hidden ones; none where there is no such folder."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,9 @@ class WorkTree:
 
     def names(self, folder: str) -> list[str]:
         path = self.data / folder
-        return sorted(one.name for one in path.iterdir()) if path.is_dir() else []
+        if not path.is_dir():
+            return []
+        return sorted(one.name for one in path.iterdir() if not one.name.startswith("."))
 
 
 def parse_params(text: str, where: str) -> Mapping[str, Any]:
