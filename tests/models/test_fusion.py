@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -253,8 +255,16 @@ def test_checking_options_loads_nothing_heavy():
     assert subprocess.run([sys.executable, "-c", code], stdout=subprocess.DEVNULL).returncode == 0
 
 
-def test_there_are_the_three_and_more():
-    assert {"none", "concatenation", "gated", "attention"} <= set(NAMES)
+def test_the_manual_lists_every_fusion_with_its_parameters():
+    text = (Path(__file__).parents[2] / "docs" / "models.md").read_text()
+    table = text.split("## Fusions")[1].split("\n## ")[0]
+    listed = dict(re.findall(r"^\| `(\w+)` \|.*\| ([\d,]+) \|[^|]*\|$", table, re.MULTILINE))
+    counted = {}
+    for name in NAMES:
+        module = registry.load("models/fusion", name)
+        layers = module.Fusion(1 if name == "none" else 3, 128, module.Options()).layers
+        counted[name] = f"{sum(parameter.numel() for parameter in layers.parameters()):,}"
+    assert listed == counted
 
 
 def test_gates_sum_to_one_over_what_is_present():
@@ -315,4 +325,4 @@ def test_nothing_is_taken_from_an_absent_set(absent):
         for stream in fusion.streams:
             stream[0]["source"].bias += 1  # what a source would say, whatever its token
         assert torch.equal(fusion.fuse(tokens, present), before)
-        assert not torch.equal(fusion.fuse(tokens, ~present | present), before)
+        assert not torch.equal(fusion.fuse(tokens, torch.ones_like(present)), before)
