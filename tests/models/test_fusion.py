@@ -2,36 +2,64 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from pipeline import registry
+from pipeline.models.examples import FeatureSet
 from pipeline.models.fusion.gated import Fusion as Gated
 from pipeline.models.fusion.gated import Options as GatedOptions
+from pipeline.models.fusion.weighted_sum import Fusion as WeightedSum
+from pipeline.models.fusion.weighted_sum import Options as WeightedSumOptions
+from pipeline.models.network import Network
+from tests.models.synthetic import SETS, WIDTHS, options
 
 WIDTH = 8
 NAMES = registry.names("models/fusion")
+# They multiply what is absent by 0, which suits the finite tokens of a Network, but not a NaN.
+FINITE_ONLY = {"none", "late", "gated", "attention"}
+# It asks for the number of rows with len(), which fixes it in the exported program.
+ONE_BATCH_SIZE = {"attention"}
 
 
-def make(name: str, sets: int):
+def make(name: str, sets: int, seed: int = 0, **changed):
     module = registry.load("models/fusion", name)
-    options = module.Options()
+    chosen = module.Options(**changed)
     if hasattr(module, "check"):
         try:
-            module.check(sets, WIDTH, options)
+            module.check(sets, WIDTH, chosen)
         except ValueError:
             return None
-    torch.manual_seed(0)
-    fusion = module.Fusion(sets, WIDTH, options)
+    torch.manual_seed(seed)
+    fusion = module.Fusion(sets, WIDTH, chosen)
     fusion.layers.eval()
     return fusion
+
+
+def some(name: str):
+    """The fusion of three sets, or of the one that it takes."""
+    for sets in (3, 1):
+        fusion = make(name, sets)
+        if fusion is not None:
+            return fusion, sets
+    raise AssertionError(f"{name} takes neither three sets nor one")
 
 
 def masks(sets: int) -> torch.Tensor:
     """Every subset of the sets, one a row."""
     return torch.arange(2**sets)[:, None] >> torch.arange(sets) & 1 == 1
+
+
+def draw(*shape: int, seed: int = 0) -> torch.Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -53,6 +81,17 @@ def test_absent_tokens_do_not_count_and_any_subset_is_finite(name, sets, seed, s
     assert torch.equal(fused, changed)
 
 
+@pytest.mark.parametrize("name", sorted(set(NAMES) - FINITE_ONLY))
+def test_not_even_a_nan_counts_where_it_is_absent(name):
+    fusion, sets = some(name)
+    present = masks(sets)
+    tokens = draw(len(present), sets, WIDTH)
+    with torch.no_grad():
+        fused = fusion.fuse(tokens, present)
+        broken = fusion.fuse(tokens.where(present[..., None], torch.nan), present)
+    assert torch.equal(fused, broken)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_present_tokens_count(name):
     for sets in (1, 3):
@@ -70,18 +109,19 @@ def test_present_tokens_count(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_gradients_are_finite_and_rows_are_independent(name):
+def test_gradients_reach_what_is_present_alone_and_rows_are_independent(name):
     for sets in (1, 3):
         fusion = make(name, sets)
         if fusion is None:
             continue
         present = masks(sets)
-        random = torch.Generator().manual_seed(2)
-        tokens = torch.randn(len(present), sets, WIDTH, generator=random, requires_grad=True)
-        fusion.fuse(tokens, present).square().sum().backward()
+        tokens = draw(len(present), sets, WIDTH, seed=2).requires_grad_()
+        # Against random directions, since a layer norm's numbers have a fixed sum of squares.
+        fused = fusion.fuse(tokens, present)
+        (fused * draw(*fused.shape, seed=3)).sum().backward()
         assert tokens.grad is not None
         assert tokens.grad.isfinite().all()
-        assert not tokens.grad[~present].any()
+        assert torch.equal(tokens.grad.any(2), present)
         with torch.no_grad():
             whole = fusion.fuse(tokens, present)
             alone = torch.cat(
@@ -90,8 +130,141 @@ def test_gradients_are_finite_and_rows_are_independent(name):
         torch.testing.assert_close(whole, alone)
 
 
-def test_there_are_the_three_and_more():
-    assert {"none", "concatenation", "gated", "attention"} <= set(NAMES)
+@pytest.mark.parametrize("name", NAMES)
+def test_the_order_of_a_batch_does_not_matter(name):
+    fusion, sets = some(name)
+    present = masks(sets)
+    tokens = draw(len(present), sets, WIDTH)
+    order = torch.randperm(len(present), generator=torch.Generator().manual_seed(4))
+    with torch.no_grad():
+        fused = fusion.fuse(tokens, present)
+        shuffled = fusion.fuse(tokens[order], present[order])
+    torch.testing.assert_close(shuffled, fused[order])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_all_that_a_fusion_learns_is_in_its_layers(name):
+    fusion, sets = some(name)
+    for parameter in fusion.layers.parameters():
+        torch.nn.init.normal_(parameter)
+    other = make(name, sets, seed=1)
+    other.layers.load_state_dict(fusion.layers.state_dict())
+    present = masks(sets)
+    tokens = draw(len(present), sets, WIDTH)
+    with torch.no_grad():
+        assert torch.equal(other.fuse(tokens, present), fusion.fuse(tokens, present))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_same_seed_trains_to_the_same_numbers(name):
+    def trained() -> torch.Tensor:
+        fusion, sets = some(name)
+        fusion.layers.train()
+        head = torch.nn.Linear(fusion.width, 1)
+        learned = [*fusion.layers.parameters(), *head.parameters()]
+        optimizer = torch.optim.SGD(learned, 0.1)
+        tokens, present = draw(2**sets, sets, WIDTH), masks(sets)
+        for _ in range(3):
+            optimizer.zero_grad()
+            head(fusion.fuse(tokens, present)).square().mean().backward()
+            optimizer.step()
+        return torch.cat([parameter.detach().flatten() for parameter in learned])
+
+    assert torch.equal(trained(), trained())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_tiny_batch_is_learned_by_heart(name):
+    fusion, sets = some(name)
+    tokens, present = draw(8, sets, WIDTH, seed=5), masks(sets)[1:].repeat(8, 1)[:8]
+    classes = torch.tensor([0, 1, 1, 0, 1, 0, 0, 1])
+    head = torch.nn.Linear(fusion.width, 2)
+    optimizer = torch.optim.Adam([*fusion.layers.parameters(), *head.parameters()], 0.03)
+    for _ in range(150):
+        optimizer.zero_grad()
+        loss = torch.nn.functional.cross_entropy(head(fusion.fuse(tokens, present)), classes)
+        loss.backward()
+        optimizer.step()
+    assert loss < 0.1
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_network_is_exported(name):
+    """A fusion is no module by itself; a network that holds it is, and is exported whole."""
+    names = ["words"] if name == "none" else list(SETS)
+    sets = [FeatureSet(one, SETS[one], (WIDTHS[one],)) for one in names]
+    torch.manual_seed(0)
+    network = Network(sets, {"category": 8}, options(features=names, fusion=name)).eval()
+
+    def batch(rows: int):
+        values = {one: draw(rows, WIDTHS[one], seed=rows) for one in names}
+        lengths = {one: torch.ones(rows, dtype=torch.int32) for one in names}
+        return values, lengths, masks(3)[:rows, : len(names)]
+
+    rows = None if name in ONE_BATCH_SIZE else torch.export.Dim("rows", min=1, max=4096)
+    each = {one: {0: rows} for one in names}
+    exported = torch.export.export(network, batch(5), dynamic_shapes=(each, each, {0: rows}))
+    again = batch(5 if name in ONE_BATCH_SIZE else 7)
+    with torch.no_grad():
+        torch.testing.assert_close(exported.module()(*again), network(*again))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_options_are_described_and_unknown_ones_refused(name):
+    known = registry.load("models/fusion", name).Options
+    assert all(field.description for field in known.model_fields.values())
+    assert known.model_validate_json(known().model_dump_json()) == known()
+    with pytest.raises(ValidationError, match="glue"):
+        known(glue=1)
+
+
+@pytest.mark.parametrize(
+    ("fusion", "chosen", "said"),
+    [
+        ("weighted_sum", {"weights": [1, 2]}, "2 weights for 3 feature sets"),
+        ("weighted_sum", {"weights": [1, 2, 0]}, "weights.2: Input should be greater"),
+        ("weighted_sum", {"weights": [1, 2, float("inf")]}, "weights.2: Input should be"),
+        ("tensor", {"part": 64}, r"\(64 \+ 1\)\^3 = 274625 numbers .* more than 65536"),
+        ("crossmodal", {"heads": 3}, "width 8 is not divisible by the 3 heads"),
+        ("bottleneck", {"heads": 3}, "width 8 is not divisible by the 3 heads"),
+        ("bottleneck", {"layers": 1}, "fusion_options.layers: Input should be greater"),
+        ("hadamard", {"hidden": 0}, "fusion_options.hidden"),
+        ("bilinear", {"rank": 0}, "fusion_options.rank"),
+        ("sum", {"weights": [1, 1, 1]}, "fusion_options.weights: Extra inputs"),
+    ],
+)
+def test_mistakes_are_named(fusion, chosen, said):
+    with pytest.raises(ValidationError, match=said):
+        options(fusion=fusion, fusion_options=chosen)
+
+
+@pytest.mark.parametrize("fusion", ["bilinear", "crossmodal"])
+def test_a_pair_needs_two(fusion):
+    with pytest.raises(ValidationError, match="takes two feature sets or more"):
+        options(fusion=fusion, features=["words"])
+
+
+def test_checking_options_loads_nothing_heavy():
+    code = (
+        "import sys; from pipeline import registry\n"
+        f"for name in {NAMES}:\n"
+        "    module = registry.load('models/fusion', name)\n"
+        "    getattr(module, 'check', print)(1 if name == 'none' else 2, 8, module.Options())\n"
+        "sys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], stdout=subprocess.DEVNULL).returncode == 0
+
+
+def test_the_manual_lists_every_fusion_with_its_parameters():
+    text = (Path(__file__).parents[2] / "docs" / "models.md").read_text()
+    table = text.split("## Fusions")[1].split("\n## ")[0]
+    listed = dict(re.findall(r"^\| `(\w+)` \|.*\| ([\d,]+) \|[^|]*\|$", table, re.MULTILINE))
+    counted = {}
+    for name in NAMES:
+        module = registry.load("models/fusion", name)
+        layers = module.Fusion(1 if name == "none" else 3, 128, module.Options()).layers
+        counted[name] = f"{sum(parameter.numel() for parameter in layers.parameters()):,}"
+    assert listed == counted
 
 
 def test_gates_sum_to_one_over_what_is_present():
@@ -101,3 +274,55 @@ def test_gates_sum_to_one_over_what_is_present():
     gates = fusion.gates(torch.randn(8, 3, WIDTH), present)
     assert not gates[~present].any()
     torch.testing.assert_close(gates.sum(1), present.any(1).float())
+
+
+def test_fixed_weights_stay_and_are_shared_out_over_what_is_present():
+    fusion = WeightedSum(3, WIDTH, WeightedSumOptions(weights=(1, 2, 3)))
+    assert not any(parameter.requires_grad for parameter in fusion.layers.parameters())
+    present = masks(3)
+    weights = fusion.weights(present)
+    torch.testing.assert_close(weights[7], torch.tensor([1 / 6, 2 / 6, 3 / 6]))
+    torch.testing.assert_close(weights[5], torch.tensor([1 / 4, 0, 3 / 4]))
+    torch.testing.assert_close(weights.sum(1), present.any(1).float())
+
+
+def test_learned_weights_are_at_first_those_of_late_averaging():
+    tokens, present = draw(8, 3, WIDTH), masks(3)
+    weighted, late = make("weighted_sum", 3), make("late", 3)
+    torch.testing.assert_close(weighted.fuse(tokens, present), late.fuse(tokens, present))
+
+
+@pytest.mark.parametrize("name", sorted(set(NAMES) - {"none", "concatenation", "crossmodal"}))
+def test_an_absent_set_is_as_if_it_had_never_been(name):
+    """What remains gives what the same weights give in a fusion without the absent set.
+
+    Not so where each set has its place in one layer that joins them.
+    """
+    whole, less = make(name, 3), make(name, 2)
+    assert whole is not None
+    assert less is not None
+    weights, own = whole.layers.state_dict(), less.layers.state_dict()
+    if name == "tensor":  # the last number of the absent set is its 1: every ninth column
+        weights["1.1.weight"] = weights["1.1.weight"][:, 8::9]
+    for key, old in own.items():
+        own[key] = weights[key][tuple(slice(n) for n in old.shape)]
+    less.layers.load_state_dict(own)
+    tokens = draw(4, 3, WIDTH)
+    present = torch.tensor([[True, True, False]]).expand(4, 3)
+    with torch.no_grad():
+        torch.testing.assert_close(
+            whole.fuse(tokens, present), less.fuse(tokens[:, :2], present[:, :2])
+        )
+
+
+@pytest.mark.parametrize("absent", [0, 1])
+def test_nothing_is_taken_from_an_absent_set(absent):
+    fusion = make("crossmodal", 2)
+    tokens = draw(4, 2, WIDTH)
+    present = (torch.arange(2) != absent).expand(4, 2)
+    with torch.no_grad():
+        before = fusion.fuse(tokens, present)
+        for stream in fusion.streams:
+            stream[0]["source"].bias += 1  # what a source would say, whatever its token
+        assert torch.equal(fusion.fuse(tokens, present), before)
+        assert not torch.equal(fusion.fuse(tokens, torch.ones_like(present)), before)

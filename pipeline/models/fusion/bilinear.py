@@ -1,0 +1,54 @@
+"""Every pair of sets multiplied at low rank, and each set by itself.
+
+h = Σᵢ (Vᵢ·xᵢ + cᵢ) + Σᵢ<ⱼ Pᵢⱼ·(tanh(Uᵢ·xᵢ + bᵢ) ∘ tanh(Uⱼ·xⱼ + bⱼ)): multimodal low-rank bilinear
+pooling with shortcuts (Kim et al. 2017, MLB, arXiv:1610.04325), for any number of sets. Pairs
+share the projection Uᵢ of a set, which the paper, of one pair, need not say. A pair with an absent
+side counts nothing; the shortcuts are why one set alone still speaks.
+"""
+
+from __future__ import annotations
+
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+import pipeline.options
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class Options(pipeline.options.Options):
+    hidden: int = Field(128, ge=1, le=4096, description="numbers that go on to the heads")
+    rank: int = Field(32, ge=1, le=1024, description="numbers in which two sets are multiplied")
+
+
+def check(sets: int, width: int, options: Options) -> None:
+    if sets < 2:
+        raise ValueError("fusion 'bilinear' takes two feature sets or more: name fusion 'none'")
+
+
+class Fusion:
+    def __init__(self, sets: int, width: int, options: Options) -> None:
+        from torch import nn
+
+        self.width = options.hidden
+        self.pairs = list(combinations(range(sets), 2))
+        self.factors = nn.ModuleList(nn.Linear(width, options.rank) for _ in range(sets))
+        self.shortcuts = nn.ModuleList(nn.Linear(width, options.hidden) for _ in range(sets))
+        self.pool = nn.Linear(len(self.pairs) * options.rank, options.hidden, bias=False)
+        self.layers = nn.ModuleList([self.factors, self.shortcuts, self.pool])
+
+    def fuse(self, tokens: Tensor, present: Tensor) -> Tensor:
+        """Float (n, sets, width) and bool (n, sets) to float (n, hidden); 0 of no set."""
+        import torch
+
+        def each(layers: list[Tensor]) -> Tensor:
+            return torch.stack(layers, 1).where(present[..., None], 0.0)
+
+        alone = each([layer(tokens[:, i]) for i, layer in enumerate(self.shortcuts)]).sum(1)
+        factors = each([layer(tokens[:, i]).tanh() for i, layer in enumerate(self.factors)])
+        products = [factors[:, i] * factors[:, j] for i, j in self.pairs]
+        pooled: Tensor = self.pool(torch.cat(products, 1))
+        return alone + pooled

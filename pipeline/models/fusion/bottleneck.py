@@ -1,0 +1,78 @@
+"""Sets exchange what they know through a few shared tokens alone.
+
+Attention bottlenecks (MBT, Nagrani et al. 2021, arXiv:2107.00135): in each layer every set has an
+encoder of its own over its token and the shared ones; the shared tokens that come out are averaged
+over the present sets. h is the mean of the present sets' tokens after the last layer, so that the
+linear heads average the sets' logits, as the paper does. The first layer writes and the second
+reads, hence two layers at least.
+
+What differs: the paper's sets are sequences with a class token each, here a set is its one token.
+In the paper's lower layers each set is by itself; here it is so in its tower.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+import pipeline.options
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class Options(pipeline.options.Options):
+    shared: int = Field(4, ge=1, le=64, description="tokens through which the sets exchange")
+    layers: int = Field(2, ge=2, le=12, description="rounds of exchange; one alone would be none")
+    heads: int = Field(4, ge=1, le=64, description="attention heads; divides the towers' width")
+    expansion: int = Field(2, ge=1, le=8, description="inner layer's width over the tokens' width")
+    dropout: float = Field(0.1, ge=0, lt=1, description="share dropped in training")
+
+
+def check(sets: int, width: int, options: Options) -> None:
+    if width % options.heads:
+        raise ValueError(f"tower.width {width} is not divisible by the {options.heads} heads")
+
+
+class Fusion:
+    def __init__(self, sets: int, width: int, options: Options) -> None:
+        import torch
+        from torch import nn
+
+        def encoder() -> nn.Module:
+            return nn.TransformerEncoderLayer(
+                width,
+                options.heads,
+                options.expansion * width,
+                options.dropout,
+                activation="gelu",
+                batch_first=True,
+                norm_first=True,
+            )
+
+        self.width = width
+        self.shared = nn.ParameterList([torch.randn(1, options.shared, width) * 0.02])
+        self.rounds = [nn.ModuleList(encoder() for _ in range(sets)) for _ in range(options.layers)]
+        self.norm = nn.LayerNorm(width)
+        self.layers = nn.ModuleList([self.shared, *self.rounds, self.norm])
+
+    def fuse(self, tokens: Tensor, present: Tensor) -> Tensor:
+        """Float (n, sets, width) and bool (n, sets) to float (n, width); 0 if nothing is there."""
+        import torch
+
+        shares = present / present.sum(1, keepdim=True).clamp(min=1)
+        tokens = tokens.where(present[..., None], 0.0)
+        shared = self.shared[0].expand(tokens.shape[0], -1, -1)
+        for encoders in self.rounds:
+            seen = torch.stack(
+                [
+                    encoder(torch.cat([tokens[:, i : i + 1], shared], 1))
+                    for i, encoder in enumerate(encoders)
+                ],
+                1,
+            )
+            tokens = seen[:, :, 0]
+            shared = (shares[..., None, None] * seen[:, :, 1:]).sum(1)
+        fused: Tensor = (shares[..., None] * self.norm(tokens)).sum(1)
+        return fused

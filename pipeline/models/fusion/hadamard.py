@@ -1,0 +1,36 @@
+"""The projected tokens multiplied, number by number.
+
+h = ∘ᵢ tanh(Wᵢ·xᵢ + bᵢ), as image and question are joined by Antol et al. 2015 (VQA,
+arXiv:1505.00468). An absent set contributes the factor 1, that is, nothing. It is `product` at
+rank 1 but bounded: a factor near ±1 lets through what the others say, or turns it round.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+import pipeline.options
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class Options(pipeline.options.Options):
+    hidden: int = Field(128, ge=1, le=4096, description="numbers of each factor and of the product")
+
+
+class Fusion:
+    def __init__(self, sets: int, width: int, options: Options) -> None:
+        from torch import nn
+
+        self.width = options.hidden
+        self.layers = nn.ModuleList(nn.Linear(width, options.hidden) for _ in range(sets))
+
+    def fuse(self, tokens: Tensor, present: Tensor) -> Tensor:
+        """Float (n, sets, width) and bool (n, sets) to float (n, hidden) in [-1, 1]."""
+        import torch
+
+        factors = torch.stack([layer(tokens[:, i]) for i, layer in enumerate(self.layers)], 1)
+        return factors.tanh().where(present[..., None], 1.0).prod(1)

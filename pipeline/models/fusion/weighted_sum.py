@@ -1,0 +1,55 @@
+"""Tokens added up by weights that are the same for every example.
+
+h = Σ wᵢ xᵢ / Σ wᵢ over the present sets, with weights given or learned (as softmax of a number a
+set). The heads are linear, so this weighs the sets' logits: the logarithmic opinion pool (Genest &
+Zidek 1986, Statistical Science 1(1):114-135), trained with its experts. In `gated` each example
+has weights of its own.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
+
+import pipeline.options
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class Options(pipeline.options.Options):
+    weights: tuple[Annotated[float, Field(ge=1e-6, le=1e6)], ...] | None = Field(
+        None, description="a weight a feature set, in their order; null: learned, at first equal"
+    )
+
+
+def check(sets: int, width: int, options: Options) -> None:
+    if options.weights is not None and len(options.weights) != sets:
+        raise ValueError(
+            f"fusion_options.weights: {len(options.weights)} weights for {sets} feature sets: "
+            "give one a set"
+        )
+
+
+class Fusion:
+    def __init__(self, sets: int, width: int, options: Options) -> None:
+        import torch
+        from torch import nn
+
+        self.width = width
+        start = torch.ones(sets) if options.weights is None else torch.tensor(options.weights)
+        scores = nn.Parameter(start.log(), requires_grad=options.weights is None)
+        self.layers = nn.ParameterList([scores])
+
+    def fuse(self, tokens: Tensor, present: Tensor) -> Tensor:
+        """Float (n, sets, width) and bool (n, sets) to float (n, width); 0 if nothing is there."""
+        shown = present[..., None]
+        return (self.weights(present)[..., None] * tokens.where(shown, 0.0)).sum(1)
+
+    def weights(self, present: Tensor) -> Tensor:
+        """Weights (n, sets): over the present sets they sum to 1, to 0 if there are none."""
+        scores = self.layers[0].expand_as(present)
+        # A finite floor, since a softmax over nothing but -inf is not a number.
+        shares: Tensor = scores.masked_fill(~present, -1e9).softmax(1) * present
+        return shares
