@@ -16,6 +16,7 @@ PAGES = (
     "README.md",
     "CONTRIBUTING.md",
     "docs/architecture.md",
+    "docs/models.md",
     "docs/performance.md",
     "docs/reproducibility.md",
     "docs/scaling.md",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shlex
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -42,15 +41,12 @@ def test_the_page_has_its_questions() -> None:
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: " ".join(command[1:4])[:30])
 def test_a_command_of_the_page_answers(stamps: Path, command: list[str]) -> None:
-    if "nearest" in command and not find_spec("pipeline.store.neighbours"):
-        pytest.skip("there is no search yet")
     done = CliRunner().invoke(app, command[1:])
     assert done.exit_code == 0, done.output
     assert len(done.output.splitlines()) > 1
 
 
 def test_the_python_of_the_page_runs(stamps: Path) -> None:
-    pytest.importorskip("pandas")
     (code,) = re.findall(r"^```python\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
     names: dict[str, object] = {}
     exec(code, names)

@@ -26,8 +26,6 @@ WIDTH = 8
 NAMES = registry.names("models/fusion")
 # They multiply what is absent by 0, which suits the finite tokens of a Network, but not a NaN.
 FINITE_ONLY = {"none", "late", "gated", "attention"}
-# It asks for the number of rows with len(), which fixes it in the exported program.
-ONE_BATCH_SIZE = {"attention"}
 
 
 def make(name: str, sets: int, seed: int = 0, **changed):
@@ -201,10 +199,10 @@ def test_a_network_is_exported(name):
         lengths = {one: torch.ones(rows, dtype=torch.int32) for one in names}
         return values, lengths, masks(3)[:rows, : len(names)]
 
-    rows = None if name in ONE_BATCH_SIZE else torch.export.Dim("rows", min=1, max=4096)
+    rows = torch.export.Dim("rows", min=1, max=4096)
     each = {one: {0: rows} for one in names}
     exported = torch.export.export(network, batch(5), dynamic_shapes=(each, each, {0: rows}))
-    again = batch(5 if name in ONE_BATCH_SIZE else 7)
+    again = batch(7)
     with torch.no_grad():
         torch.testing.assert_close(exported.module()(*again), network(*again))
 

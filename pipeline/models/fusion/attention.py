@@ -53,7 +53,7 @@ class Fusion:
     def fuse(self, tokens: Tensor, present: Tensor) -> Tensor:
         import torch
 
-        rows = len(tokens)
+        rows = tokens.shape[0]
         reader = self.reader.expand(rows, -1, -1)
         sequence = torch.cat([reader, tokens + self.names], 1)
         absent = torch.cat([present.new_zeros(rows, 1), ~present], 1)
