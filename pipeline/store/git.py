@@ -37,6 +37,12 @@ def resolve(project: Path, rev: str) -> str:
     raise PipelineError(unknown("revision", rev, listed))
 
 
+def described(project: Path) -> str:
+    """The commit that is checked out, `-dirty` where files differ from it; empty outside git."""
+    told = _run(project, "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
+    return told.stdout.decode().strip() if told.returncode == 0 else ""
+
+
 def blobs(project: Path, names: Sequence[str]) -> list[Blob | None]:
     """Files by git's names for them (`<commit>:./dvc.lock`, from the project's folder on).
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import PipelineError
 from pipeline.manifest import MANIFEST, load_manifest
+from pipeline.store.git import described
+from pipeline.store.revision import Revision
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -22,7 +24,7 @@ def trace(store: Store, sample_id: str) -> dict[str, Any]:
     Returns
     -------
     dict
-        `sample`: its row. `revision`: the tree it is read from. `modalities`: by modality the
+        `sample`: its row. `revision`, `commit`: whence it is read. `modalities`: by modality the
         `asset` (source file, digest), the `clean` row (part, content, measurements) and by feature
         set the `features` (part, row, encoder, provenance). `predictions`: one a model and task,
         each with what its model was trained on.
@@ -48,6 +50,7 @@ def trace(store: Store, sample_id: str) -> dict[str, Any]:
         }
     return {
         "revision": tree.name,
+        "commit": tree.commit if isinstance(tree, Revision) else described(tree.project),
         "sample": {name: value for name, value in sample.items() if value is not None},
         "modalities": modalities,
         "predictions": list(_predictions(tree, sample_id)),
