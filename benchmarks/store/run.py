@@ -64,7 +64,7 @@ def _job(job: str, project: Path, lance: Path, rounds: int) -> dict[str, dict[st
         for way, found in told.items():
             if number and way in ONCE:
                 continue
-            python = lance if way == "lance" else Path(sys.executable)
+            python = lance if way in ("lance", "pandas") else Path(sys.executable)
             output = _run(python, "benchmarks.store.contenders", job, way, str(project))
             found.append(json.loads(output.splitlines()[-1]))
     sums = {way: found[0]["sum"] for way, found in told.items()}
