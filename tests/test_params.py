@@ -64,7 +64,7 @@ def test_every_mistake_is_said_at_once_with_its_path() -> None:
         (("features", "mfcc", "modality"), "image", "'mfcc' encodes audio, not image"),
         (("models", "image", "tasks"), {"category": {}, "colour": {}}, "unknown target 'colour'"),
         (("models", "image", "views"), 3, "trains on 3 views, but augment makes 2"),
-        (("models", "gated", "fusion"), "sum", "unknown fusion 'sum'; there are: "),
+        (("models", "gated", "fusion"), "mean", "unknown fusion 'mean'; there are: "),
         (("curate", "join_on", "smell"), "equal", "unknown modality 'smell'"),
         (("curate", "join_on", "audio"), "near", "audio cannot join on near, having no percep"),
         (("curate", "join_on", "audio"), "near", "perceptual hash; there are: image; set it"),
