@@ -30,7 +30,7 @@ except ModuleNotFoundError:  # in its own environment alone
 SET, WHERE = "words", "batch < 'b10' AND length > 5"
 JOINED = ("pictures", "words", "voices")
 MODALITY = {"pictures": "image", "words": "text", "voices": "audio"}
-Job = Callable[[Path], np.ndarray]
+Job = Callable[[Path], np.ndarray | list[np.ndarray]]
 
 
 def load_ours(project: Path) -> np.ndarray:
@@ -104,12 +104,12 @@ def _take(count: int) -> dict[str, Job]:
     return {"ours": ours, "lance": lance}
 
 
-def join_ours(project: Path) -> np.ndarray:
+def join_ours(project: Path) -> list[np.ndarray]:
     joined = _store(project).join(JOINED)
-    return np.concatenate([joined.values[name] for name in JOINED], axis=1)
+    return [joined.values[name] for name in JOINED]
 
 
-def join_duckdb(project: Path) -> np.ndarray:
+def join_duckdb(project: Path) -> list[np.ndarray]:
     """Left joins by digest; what is absent is zero."""
     import duckdb
 
@@ -125,10 +125,10 @@ def join_duckdb(project: Path) -> np.ndarray:
         f"ORDER BY sample_id"
     )
     table = found.to_arrow_table()
-    return np.concatenate([_matrix(table[name]) for name in JOINED], axis=1)
+    return [_matrix(table[name]) for name in JOINED]
 
 
-def join_pandas(project: Path) -> np.ndarray:
+def join_pandas(project: Path) -> list[np.ndarray]:
     """pandas' merge, for its answer and not for its time."""
     import pandas
 
@@ -141,7 +141,7 @@ def join_pandas(project: Path) -> np.ndarray:
         zero = np.zeros(len(part["vector"].iloc[0]), np.float32)
         rows = [zero if isinstance(value, float) else value for value in merged["vector"]]
         matrices.append(np.stack(rows))
-    return np.concatenate(matrices, axis=1)
+    return matrices
 
 
 def nearest_ours(project: Path) -> np.ndarray:
@@ -250,8 +250,10 @@ def main(job: str, way: str, project: Path) -> None:
         found = run(project)
         seconds = time.perf_counter() - began
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    total = float(found.sum(dtype=np.float64))
-    print(json.dumps({"seconds": seconds, "sum": total, "bytes": found.nbytes, "peak": peak}))
+    matrices = found if isinstance(found, list) else [found]
+    total = float(sum(one.sum(dtype=np.float64) for one in matrices))
+    size = sum(one.nbytes for one in matrices)
+    print(json.dumps({"seconds": seconds, "sum": total, "bytes": size, "peak": peak}))
 
 
 if __name__ == "__main__":
