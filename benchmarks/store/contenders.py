@@ -246,6 +246,7 @@ def main(job: str, way: str, project: Path) -> None:
         ids(project, COUNTS[job])
     seconds = 0.0
     for _ in range(1 if "cold" in job else 2):
+        found: Any = None  # one result at a time, for the peak
         began = time.perf_counter()
         found = run(project)
         seconds = time.perf_counter() - began
