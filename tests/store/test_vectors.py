@@ -74,6 +74,17 @@ def split_bytes(made: pa.Table, path: Path) -> None:
     write_features(made, path, {}, "archive")
 
 
+def split_bytes_uncompressed(made: pa.Table, path: Path) -> None:
+    """As many bytes as plain ones, in another order: the page's encoding alone tells."""
+    pq.write_table(
+        made,
+        path,
+        compression="none",
+        use_dictionary=False,
+        column_encoding={f"{VECTOR}.list.element": "BYTE_STREAM_SPLIT"},
+    )
+
+
 def another_writer(made: pa.Table, path: Path) -> None:
     rows = made  # noqa: F841  DuckDB finds it by name
     duckdb.sql(f"COPY (SELECT * FROM rows) TO '{path}' (FORMAT parquet, COMPRESSION uncompressed)")
@@ -93,6 +104,7 @@ def nullable(made: pa.Table, path: Path) -> None:
         compressed,
         second_page_version,
         split_bytes,
+        split_bytes_uncompressed,
         another_writer,
         nullable,
     ],
