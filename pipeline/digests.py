@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sqlite3
 import time
@@ -55,12 +54,11 @@ class Digests:
         self._noted[path] = (self._stamp(path), digest)
 
     def settle(self) -> None:
-        """Remember what was noted of files that have stood unchanged since, for long enough."""
+        """Remember what was noted long enough ago; a file that changed since has another stamp."""
         now = time.time_ns()
         for path, (stamp, digest) in self._noted.items():
-            with contextlib.suppress(FileNotFoundError):
-                if self._stamp(path) == stamp and now - max(stamp[1:3]) > SETTLED_NS:
-                    self.learnt[os.fsencode(path)] = (stamp, digest)
+            if now - max(stamp[1:3]) > SETTLED_NS:
+                self.learnt[os.fsencode(path)] = (stamp, digest)
 
     def recall(self, name: bytes, stamp: Stamp, find: Callable[[], str], settled_ns: int) -> str:
         """What `find` says of the bytes under a name, asked again only where the stamp changed."""

@@ -263,7 +263,7 @@ class FeatureSet(Stored):
         others = mentioned - {*OWN, *PLACED}
         if not others:
             return matching(self.columns(own, view), where)
-        from pipeline.store.shown import shown_rows
+        from pipeline.store.samples import shown_rows
 
         return shown_rows(self, where, view, own)
 

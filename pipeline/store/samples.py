@@ -1,4 +1,4 @@
-"""The samples of a store as queries see them."""
+"""The samples of a store as queries see them, and the rows of a feature set that they show."""
 
 from __future__ import annotations
 
@@ -6,11 +6,16 @@ from typing import TYPE_CHECKING
 
 from pipeline.errors import PipelineError
 from pipeline.manifest import MANIFEST
-from pipeline.store.stored import table_of
+from pipeline.store.query import ROW, database
+from pipeline.store.stored import OWN, PLACED, table_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
     import pyarrow as pa
 
+    from pipeline.store.handle import FeatureSet
     from pipeline.store.tree import Tree
 
 TARGET = "target."
@@ -34,3 +39,29 @@ def spread_targets(samples: pa.Table) -> pa.Table:
     arrays = [pa.concat_arrays(c.chunks) if isinstance(c, pa.ChunkedArray) else c for c in columns]
     struct = pa.StructArray.from_arrays(arrays, [name.removeprefix(TARGET) for name in names])
     return samples.append_column("target", struct)
+
+
+def shown_rows(
+    features: FeatureSet, where: str, view: int | None, own: Sequence[str]
+) -> np.ndarray:
+    """Places of the rows that some sample shows for which a condition holds, ascending.
+
+    `own` are the set's own columns that the condition mentions. Where samples have columns of the
+    same name, the set's go first.
+    """
+    import numpy as np
+    import pyarrow as pa
+
+    rows = features.columns(sorted({*own, "digest"}), view)
+    rows = rows.append_column(ROW, pa.array(np.arange(rows.num_rows)))
+    samples = spread_targets(features.samples())
+    asset = samples[features.modality]
+    hidden = [name for name in (*OWN, *PLACED) if name in samples.column_names]
+    samples = samples.drop_columns(hidden).append_column(f"asset {ROW}", asset)
+    query = (
+        f'SELECT DISTINCT {ROW} FROM rows JOIN samples ON samples."asset {ROW}" = rows.digest '
+        f"WHERE ({where}\n) ORDER BY {ROW}"
+    )
+    with database(tables={"rows": rows, "samples": samples}) as connection:
+        found: np.ndarray = connection.execute(query).fetchnumpy()[ROW]
+    return found
