@@ -75,6 +75,7 @@ def _detached(dvc: psutil.Popen) -> list[psutil.Process]:
     return [*found, *(child for process in found for child in process.children(recursive=True))]
 
 
+TARGET = "extract@mfcc"
 # Whom to kill: the word by which a process is found, and how many times in the suite.
 VICTIMS = {"dvc": ("", 24), "stage": ("pipeline stage", 26)}
 
@@ -86,19 +87,29 @@ def change(folder: Path, level: float) -> None:
     (folder / "params.yaml").write_text(yaml.safe_dump(knobs))
 
 
-def kill_one(folder: Path, word: str, rng: random.Random) -> bool:
-    """Start a run and SIGKILL one of its processes at some moment; False if it came too late."""
-    dvc = start(folder, "extract@mfcc")
+def duration(folder: Path) -> float:
+    """Seconds that an unbroken run takes here: a killer must know within what time to strike."""
+    begun = time.monotonic()
+    start(folder, TARGET).wait(timeout=300)
+    return time.monotonic() - begun
+
+
+def kill_one(folder: Path, word: str, rng: random.Random, seconds: float) -> bool:
+    """Start a run and SIGKILL one of its processes at some moment; False if it came too late.
+
+    The moment lies within `seconds`; a process found by `word` is killed soon after it came.
+    """
+    dvc = start(folder, TARGET)
     try:
-        time.sleep(rng.uniform(0.0, 1.0))
         victims = [dvc]
         if word:
+            time.sleep(rng.uniform(0.0, 1.0))
             deadline = time.monotonic() + 60
             while not (victims := below(dvc, word)):
                 if dvc.poll() is not None or time.monotonic() > deadline:
                     return False
                 time.sleep(0.01)
-        time.sleep(rng.uniform(0.0, 0.7 if word else 5.0))
+        time.sleep(rng.uniform(0.0, 0.7 if word else seconds))
         victim = rng.choice(victims)
         if dvc.poll() is not None or not victim.is_running():
             return False
@@ -133,9 +144,11 @@ def test_killed_at_random_moments_it_resumes_to_the_same_bytes(
     shutil.copytree(project / "data" / "raw", other / "data" / "raw")
     word, times = VICTIMS[victim]
     rng, killed = random.Random(victim), 0
+    change(other, -22.0)
+    seconds = duration(other)
     for attempt in range(4 * times):
-        change(other, -23.0 - attempt % 7)
-        killed += kill_one(other, word, rng)
+        change(other, -23.0 - attempt % 29)
+        killed += kill_one(other, word, rng, seconds)
         until(lambda: not at_work(other), 60)
         heal(other)
         if killed == times:
