@@ -64,6 +64,7 @@ def run_stage(name: str, item: str) -> str:
 
 def items(params: Params) -> dict[str, tuple[str, ...]]:
     """Stage → what it fans out over; the empty name for a stage that stands alone."""
+    compared = tuple(params.comparison.models) if params.comparison else ()
     return {
         "fetch": tuple(params.fetch),
         "look": params.look,
@@ -75,6 +76,8 @@ def items(params: Params) -> dict[str, tuple[str, ...]]:
         "train": tuple(params.models),
         "evaluate": tuple(params.models),
         "report": ("",),
+        "crossvalidate": compared,
+        "compare": ("",) if compared else (),
     }
 
 

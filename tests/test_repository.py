@@ -53,7 +53,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("manifest", "job", "cached", "why"),
     ("parts", "execution", "progress"),
     ("tables", "artifact", "done", "runs", "store", "curation"),
-    ("models", "work", "refused"),
+    ("models", "protocol", "work", "refused"),
     ("reporting",),
     ("params",),
     ("stages", "check"),

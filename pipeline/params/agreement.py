@@ -32,14 +32,20 @@ def disagreements(values: Mapping[str, Any], named: Mapping[str, Collection[str]
         yield from _names(section, named[section])
     yield from _roots(values, named)
     yield from _targets_of_sources(values, named)
-    for name, model in values["models"].items():
-        yield from _features(name, model, named)
-        yield from _tasks(name, model, values, named)
-        yield from _views(name, model, values)
+    for path, model in _models(values):
+        yield from _features(path, model, named)
+        yield from _tasks(path, model, values, named)
+        yield from _views(path, model, values)
     if values["curate"]:
         yield from _joins(values)
     if values["evaluate"]:
         yield from _groups(values, named)
+    if values["comparison"]:
+        yield from _names("comparison.models", values["comparison"].models)
+        for name, used in values["comparison"].baseline.features.items():
+            if used not in named["features"]:
+                path = f"comparison.baseline.features.{name}"
+                yield path, unknown("feature set", used, named["features"])
 
 
 def _names(section: str, names: Collection[str]) -> Mistakes:
@@ -76,17 +82,26 @@ def _targets_of_sources(
                 yield path, unknown("target", target, named["targets"])
 
 
-def _features(name: str, model: Any, named: Mapping[str, Collection[str]]) -> Mistakes:
+def _models(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Path and options of every model, of those that are compared too."""
+    for name, model in values["models"].items():
+        yield f"models.{name}", model
+    if values["comparison"]:
+        for name, model in values["comparison"].models.items():
+            yield f"comparison.models.{name}", model
+
+
+def _features(path: str, model: Any, named: Mapping[str, Collection[str]]) -> Mistakes:
     for i, used in enumerate(model.features):
         if used not in named["features"]:
-            yield f"models.{name}.features.{i}", unknown("feature set", used, named["features"])
+            yield f"{path}.features.{i}", unknown("feature set", used, named["features"])
 
 
 def _tasks(
-    name: str, model: Any, values: Mapping[str, Any], named: Mapping[str, Collection[str]]
+    where: str, model: Any, values: Mapping[str, Any], named: Mapping[str, Collection[str]]
 ) -> Mistakes:
     for task in model.tasks:
-        path = f"models.{name}.tasks.{task}"
+        path = f"{where}.tasks.{task}"
         kind = values["targets"].get(task)
         if task not in named["targets"]:
             yield path, unknown("target", task, named["targets"])
@@ -95,12 +110,12 @@ def _tasks(
             yield path, f"a target of kind {kind} cannot be learnt yet; there are: {learnt}"
 
 
-def _views(name: str, model: Any, values: Mapping[str, Any]) -> Mistakes:
+def _views(path: str, model: Any, values: Mapping[str, Any]) -> Mistakes:
     modalities = {values["features"][s].modality for s in model.features if s in values["features"]}
     sections = [values["augment"].get(modality) for modality in modalities]
     made = min((section.views for section in sections if section), default=model.views)
     if model.views > made:
-        yield f"models.{name}.views", f"trains on {model.views} views, but augment makes {made}"
+        yield f"{path}.views", f"trains on {model.views} views, but augment makes {made}"
 
 
 def _joins(values: Mapping[str, Any]) -> Mistakes:

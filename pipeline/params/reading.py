@@ -29,6 +29,7 @@ from pipeline.params.sections import (
     TargetOptions,
 )
 from pipeline.processor import HELD, INSTRUCTIONS
+from pipeline.protocol.options import Options as ComparisonOptions
 from pipeline.reporting.options import Options as ReportOptions
 
 Model = TypeVar("Model", bound=Options)
@@ -103,6 +104,8 @@ class _Reading:
         }
         for name, model in single.items():
             values[name] = self._check(model, document.get(name) or {}, name)
+        given = document.get("comparison")
+        values["comparison"] = given and self._check(ComparisonOptions, given, "comparison")
         named = {
             name: self._names(document, name)
             for name in ("sources", "targets", "features", "models")

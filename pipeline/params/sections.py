@@ -13,6 +13,7 @@ from pipeline.curation.options import Options as CurateOptions
 from pipeline.execution.options import ExecutionOptions
 from pipeline.models.options import EvaluationOptions, ModelOptions
 from pipeline.options import Options
+from pipeline.protocol.options import Options as ComparisonOptions
 from pipeline.records import TargetKind
 from pipeline.reporting.options import Options as ReportOptions
 from pipeline.store.layout import Dtype, Profile
@@ -110,6 +111,7 @@ class Params:
     curate: CurateOptions
     models: dict[str, ModelOptions]
     evaluate: EvaluationOptions
+    comparison: ComparisonOptions | None
     report: ReportOptions
     execution: ExecutionOptions
 

@@ -17,8 +17,9 @@ from pipeline.reporting.inputs import Inputs
 from pipeline.reporting.shown import modules
 
 PAGE = "index.html"
-# Where data is fetched from and where work runs change no output, so no digest either.
-UNSEEN = ("fetch", "execution")
+# What changes nothing that the page shows: where data is fetched from, where work runs, and the
+# comparison, which has a page of its own.
+UNSEEN = ("fetch", "execution", "comparison")
 
 
 def plan(params: Params, item: str = "", root: Path = Path("data")) -> artifact.Plan:

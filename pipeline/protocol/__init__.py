@@ -1,0 +1,1 @@
+"""Which model is better, and is it sure: cross-validation and paired comparison of models."""

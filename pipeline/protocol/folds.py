@@ -1,0 +1,85 @@
+"""Which samples are judged when: folds that no component straddles and every class is spread over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pipeline.errors import PipelineError
+from pipeline.protocol.options import FoldOptions
+from pipeline.randomness import entropy
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+@dataclass(frozen=True)
+class Fold:
+    """One training: rows to learn from, to stop and choose by, and to be judged on."""
+
+    seed: int
+    number: int
+    training: np.ndarray
+    inner: np.ndarray
+    outer: np.ndarray
+
+
+def folds(
+    targets: np.ndarray, component: np.ndarray, options: FoldOptions, seed: int
+) -> Iterator[Fold]:
+    """Every training of a model, seed by seed and fold by fold.
+
+    The outer folds are the same for all seeds and all models, so that models are judged on the
+    same samples having learnt from the same; what is held out within them differs by seed, so that
+    the mean over seeds depends less on that choice.
+
+    Parameters
+    ----------
+    targets:
+        int64 (n,): class index, -1 for samples that are left out.
+    component:
+        (n,): what must not straddle folds.
+
+    Raises
+    ------
+    PipelineError
+        There are fewer components with a target than folds.
+    """
+    import numpy as np
+
+    known = np.flatnonzero(targets >= 0)
+    outer = _deal(targets[known], component[known], options.folds, entropy(seed, "outer"))
+    for number in range(options.seeds):
+        for fold in range(options.folds):
+            rest = known[outer != fold]
+            held = _deal(
+                targets[rest], component[rest], options.inner, entropy(seed, "inner", number, fold)
+            )
+            yield Fold(number, fold, rest[held != 0], rest[held == 0], known[outer == fold])
+
+
+def _deal(targets: np.ndarray, component: np.ndarray, count: int, seed: int) -> np.ndarray:
+    """Fold of each row, (n,), by scikit-learn's StratifiedGroupKFold.
+
+    It deals out whole components so that each fold has each class in about its share; of a class
+    with fewer components than folds, some fold has none.
+    """
+    import warnings
+
+    import numpy as np
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    components = len(np.unique(component))
+    if components < count:
+        raise PipelineError(
+            f"{components} components cannot be dealt out to {count} folds: gather more data, or "
+            f"lower comparison.folds or comparison.inner"
+        )
+    dealt = np.empty(len(targets), np.int64)
+    splitter = StratifiedGroupKFold(count, shuffle=True, random_state=seed % 2**32)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The least populated class")
+        for fold, (_, rows) in enumerate(splitter.split(targets, targets, component)):
+            dealt[rows] = fold
+    return dealt

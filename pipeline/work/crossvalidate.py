@@ -1,0 +1,107 @@
+"""Fold and seed → what a model trained there answers. A training is a row: it runs where others do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline.part import Compute, Row, Work
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from pipeline.fingerprint import Fingerprint
+    from pipeline.models.options import ModelOptions
+    from pipeline.protocol.options import FoldOptions
+
+
+@dataclass(frozen=True)
+class Crossvalidate(Work):
+    """Trains one model for one fold and seed a row, `spec` being (seed, fold).
+
+    Parameters
+    ----------
+    sets:
+        (feature set, modality) of the model.
+    root:
+        The data directory, absolute.
+    """
+
+    model: str
+    options: ModelOptions
+    folds: FoldOptions
+    sets: tuple[tuple[str, str], ...]
+    seed: int
+    root: Path
+    fingerprint: Fingerprint
+    cost_ms: float = 8000.0
+    verb: str = "trained"
+    rows_at_once = 1
+
+    @property
+    def stage(self) -> str:  # type: ignore[override]
+        return f"crossvalidate/{self.model}"
+
+    def open(self) -> Compute:
+        from pipeline.models.examples import classes_of, examples
+        from pipeline.protocol.crossvalidation import answer
+        from pipeline.protocol.folds import folds
+        from pipeline.store.join import join
+
+        sets = dict(self.sets)
+        views = [join(self.root, sets, view) for view in range(self.options.views + 1)]
+        classes = classes_of(views[0], list(self.options.tasks))
+        whole = examples(views, sets, classes)
+        dealt = {
+            (fold.seed, fold.number): fold
+            for fold in folds(
+                whole.targets[self.options.primary], whole.component, self.folds, self.seed
+            )
+        }
+
+        def compute(rows: Sequence[Row], values: Sequence[Any]) -> list[Any]:
+            return [answer(whole, classes, self.options, dealt[row.spec]) for row in rows]
+
+        return compute
+
+    def table(self, rows: Sequence[Row], outcomes: Sequence[Any]) -> pa.Table:
+        """A row a training; `shown` names the subsets, `probabilities` are theirs, flattened."""
+        import numpy as np
+        import pyarrow as pa
+
+        records = [
+            {
+                "digest": row.digest,
+                "key": row.key,
+                "seed": row.spec[0],
+                "fold": row.spec[1],
+                "epochs": one.epochs,
+                "parameters": one.parameters,
+                "temperature": one.temperature,
+                "inner_macro_f1": one.inner,
+                "sample_id": one.sample_ids.tolist(),
+                "shown": list(one.shown),
+                "probabilities": np.concatenate([p.ravel() for p in one.shown.values()]),
+            }
+            for row, one in zip(rows, outcomes, strict=True)
+        ]
+        return pa.Table.from_pylist(
+            records,
+            schema=pa.schema(
+                {
+                    "digest": pa.string(),
+                    "key": pa.string(),
+                    "seed": pa.int32(),
+                    "fold": pa.int32(),
+                    "epochs": pa.int32(),
+                    "parameters": pa.int64(),
+                    "temperature": pa.float64(),
+                    "inner_macro_f1": pa.float64(),
+                    "sample_id": pa.list_(pa.string()),
+                    "shown": pa.list_(pa.string()),
+                    "probabilities": pa.list_(pa.float32()),
+                }
+            ),
+        )
