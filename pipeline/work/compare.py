@@ -182,32 +182,26 @@ def _subsets(modalities: Sequence[str]) -> list[str]:
 def _baseline(
     whole: Examples, options: Options, dealt: Sequence[Fold], modalities: Mapping[str, str]
 ) -> list[Candidate]:
-    from pipeline.protocol.baseline import logistic
+    from pipeline.protocol.baseline import JOINED, MEAN, logistic
     from pipeline.protocol.comparison import Candidate
 
+    sets = options.baseline.features
     found = logistic(
-        {name: _shown(whole, used) for name, used in options.baseline.features.items()},
+        {name: _shown(whole, used) for name, used in sets.items()},
         whole.targets[options.task],
         {fold.number: fold for fold in dealt if fold.seed == 0},
         options.baseline.C,
     )
-    every = tuple(sorted({modalities[used] for used in options.baseline.features.values()}))
+    every = tuple(sorted({modalities[used] for used in sets.values()}))
+    seen = {**{name: (modalities[used],) for name, used in sets.items()}, JOINED: every, MEAN: every}
     return [
         Candidate(
-            name=f"logistic-{name}",
-            kind="baseline",
-            modalities=(modalities[options.baseline.features[name]],)
-            if name in options.baseline.features
-            else every,
-            probabilities=[p],
-            predictions={
-                "+".join(
-                    (modalities[options.baseline.features[name]],)
-                    if name in options.baseline.features
-                    else every
-                ): [p.argmax(1)]
-            },
-            inner={},
+            f"logistic-{name}",
+            "baseline",
+            seen[name],
+            [p],
+            {"+".join(seen[name]): [p.argmax(1)]},
+            {},
         )
         for name, p in found.items()
     ]
@@ -218,12 +212,9 @@ def _chance(whole: Examples, options: Options, dealt: Sequence[Fold], seed: int)
     from pipeline.protocol.comparison import Candidate
     from pipeline.randomness import generator
 
-    found = chance(
-        whole.targets[options.task],
-        {fold.number: fold for fold in dealt if fold.seed == 0},
-        max(len(values) for values in [range(int(whole.targets[options.task].max()) + 1)]),
-        generator(seed, "chance"),
-    )
+    targets = whole.targets[options.task]
+    first = {fold.number: fold for fold in dealt if fold.seed == 0}
+    found = chance(targets, first, int(targets.max()) + 1, generator(seed, "chance"))
     return [
         Candidate(name, "chance", (), (), {"": [answers]}, {}) for name, answers in found.items()
     ]
