@@ -1,6 +1,7 @@
 """Batches for training: which examples, at which views, with which modalities hidden.
 
-All of it is drawn by NumPy from one generator, so that a device's own random numbers don't count.
+All of it is drawn by NumPy from one generator, so that a device's own random numbers don't count,
+and so that processes that share a batch draw the same one.
 """
 
 from __future__ import annotations
@@ -13,9 +14,12 @@ import torch
 from torch import Tensor
 
 from pipeline.models.examples import Examples
+from pipeline.models.parallel import World
 
 if TYPE_CHECKING:
     import numpy as np
+
+    from pipeline.models.options import ModelOptions
 
 
 @dataclass(frozen=True)
@@ -25,6 +29,21 @@ class Inputs:
     values: Mapping[str, Tensor]
     lengths: Mapping[str, Tensor]
     present: Tensor
+
+
+@dataclass(frozen=True)
+class Piece:
+    """What goes through the network at once: m rows of a batch, all of them or some.
+
+    `targets` and `weights` are by task, (m,) or wider. `portion` is float32 (tasks,): how many of
+    the batch's rows that have the task's target lie in the piece. The losses of the pieces, each
+    times its portion, sum up to the batch's.
+    """
+
+    inputs: Inputs
+    targets: dict[str, Tensor]
+    weights: dict[str, Tensor]
+    portion: Tensor
 
 
 class Tensors:
@@ -53,6 +72,32 @@ class Tensors:
             {s.name: self.lengths[s.name][view.get(s.modality, 0), place] for s in self.sets},
             present if shown is None else present & _tensor(shown, device),
         )
+
+
+def pieces(
+    rng: np.random.Generator,
+    examples: Examples,
+    source: Tensors,
+    weights: Mapping[str, Tensor],
+    options: ModelOptions,
+    world: World,
+) -> Iterator[tuple[int, list[Piece]]]:
+    """An epoch on the device: by batch its number of rows, and this process's pieces of it.
+
+    A weight of 0 says that an example lacks the task's target.
+    """
+    for rows, views, shown in epoch(rng, examples, options.batch_size, options.modality_dropout):
+        everywhere = _known(weights, rows)
+        found = []
+        for part in world.share(len(rows), options.accumulate):
+            mine = rows[part]
+            place = _tensor(mine, everywhere.device)
+            inputs = source.gather(mine, {m: view[part] for m, view in views.items()}, shown[part])
+            targets = {task: values[place] for task, values in source.targets.items()}
+            own = {task: values[place] for task, values in weights.items()}
+            portion = _known(weights, mine) / everywhere.clamp(min=1)
+            found.append(Piece(inputs, targets, own, portion))
+        yield len(rows), found
 
 
 def epoch(
@@ -86,6 +131,12 @@ def hide(rng: np.random.Generator, examples: Examples, chance: float) -> np.ndar
     kept = luck >= chance
     kept[np.arange(len(examples)), best] = True
     return examples.present & kept[:, owner]
+
+
+def _known(weights: Mapping[str, Tensor], rows: np.ndarray) -> Tensor:
+    """float32 (tasks,): how many of the rows have each target."""
+    own = [values[_tensor(rows, values.device)] for values in weights.values()]
+    return torch.stack([(one > 0).sum() for one in own]).float()
 
 
 def _tensor(array: np.ndarray, device: torch.device) -> Tensor:

@@ -82,6 +82,40 @@ class ModelOptions(Options):
     label_smoothing: float = Field(
         default=0.1, ge=0, lt=1, description="probability spread evenly over the classes"
     )
+    warmup: float = Field(
+        default=0.0,
+        ge=0,
+        lt=1,
+        description="share of all steps over which the step size rises to its peak",
+    )
+    clip: float | None = Field(
+        default=None,
+        gt=0,
+        le=1e6,
+        description="norm that a step's gradient is cut down to; empty: it is left as it is",
+    )
+    accumulate: int = Field(
+        default=1,
+        ge=1,
+        le=65_536,
+        description="pieces that a batch goes through in one after the other, to need less memory",
+    )
+    average: float = Field(
+        default=0.0,
+        ge=0,
+        lt=1,
+        description="share that a running mean of the weights keeps at each step; the mean is then "
+        "what is validated and kept. 0: the weights themselves are",
+    )
+    precision: Literal["float32", "bfloat16", "float16"] = Field(
+        default="float32", description="what most of a step computes in; weights stay float32"
+    )
+    workers: int = Field(
+        default=1,
+        ge=1,
+        le=1024,
+        description="processes that share each batch, on Ray; 1: this one alone, without Ray",
+    )
     device: Literal["cpu", "cuda"] = Field(default="cpu", description="where training computes")
 
     @model_validator(mode="before")
@@ -113,6 +147,24 @@ class ModelOptions(Options):
         if hasattr(module, "check"):
             options = module.Options(**self.fusion_options)
             module.check(len(self.features), self.tower.width, options)
+        return self
+
+    @model_validator(mode="after")
+    def _check_training(self) -> Self:
+        if self.accumulate > self.batch_size:
+            raise ValueError(
+                f"accumulate: a batch_size of {self.batch_size} makes no {self.accumulate} pieces; "
+                f"give it {self.batch_size} at most"
+            )
+        if self.accumulate * self.workers > self.batch_size:
+            raise ValueError(
+                f"workers: a batch_size of {self.batch_size} is too small for {self.workers} "
+                f"workers with {self.accumulate} piece(s) each; raise batch_size, or lower either"
+            )
+        if self.precision == "float16" and self.device != "cuda":
+            raise ValueError(
+                "precision: float16 needs `device: cuda`; bfloat16 and float32 do without"
+            )
         return self
 
 

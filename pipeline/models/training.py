@@ -1,20 +1,26 @@
-"""Training: AdamW with a decaying step, early stopping, the best weights kept."""
+"""Training: steps over epochs, early stopping, the best weights kept, and going on after a kill."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 
 from pipeline.errors import PipelineError
-from pipeline.models.batches import Tensors, epoch
+from pipeline.models.batches import Tensors, pieces
+from pipeline.models.clock import Clock
+from pipeline.models.course import Course, State
 from pipeline.models.determinism import deterministic
 from pipeline.models.examples import Examples
 from pipeline.models.losses import example_weights, loss
 from pipeline.models.network import Network
+from pipeline.models.optimization import Optimization, averaged
 from pipeline.models.options import ModelOptions
+from pipeline.models.parallel import ALONE, World
+from pipeline.models.snapshot import Snapshots
 from pipeline.models.statistics import statistics
 from pipeline.models.validation import Validation
 from pipeline.randomness import generator
@@ -25,13 +31,17 @@ class Trained:
     """A network at its best epoch, and how it came there.
 
     `best_epoch` counts from 0; `curves` holds figure → value for each epoch; `priors` are the
-    class frequencies of the train split by task, float32 (classes,).
+    class frequencies of the train split by task, float32 (classes,). `diverged` is the epoch whose
+    loss was no number, at which training stopped. `spent` says how long steps took here, and from
+    which epoch a killed training went on: no part of what was trained.
     """
 
     network: Network
     best_epoch: int
     curves: list[dict[str, float]]
     priors: dict[str, np.ndarray]
+    diverged: int | None = None
+    spent: dict[str, float] = field(default_factory=dict, compare=False)
 
 
 def train(
@@ -41,16 +51,25 @@ def train(
     options: ModelOptions,
     seed: int,
     device: torch.device,
+    snapshots: Snapshots | None = None,
+    world: World = ALONE,
 ) -> Trained:
     """Train a network on one split and stop by the other.
 
     Examples with nothing present teach nothing and are passed over. Equal arguments give equal
-    weights, to the bit, on one kind of machine.
+    weights, to the bit, on one kind of machine, however often it was killed and went on.
+
+    Parameters
+    ----------
+    snapshots:
+        Where the state is kept after an epoch, and found again; None: nowhere.
+    world:
+        The processes that train together; each calls this with the same arguments.
 
     Raises
     ------
     PipelineError
-        A split holds nothing to learn from or to stop by, or the loss is no longer a number.
+        A split holds nothing to learn from or to stop by, or the first epoch's loss is no number.
     """
     seen = training.take(training.seen)
     judged = validation.take(validation.seen)
@@ -68,9 +87,9 @@ def train(
             network.standardise(name, torch.from_numpy(mean), torch.from_numpy(deviation))
         network.to(device)
         judge = Validation(judged, counts, options, device)
-        best_epoch, curves = _fit(network, seen, judge, options, seed, device)
+        course, spent = _fit(network, seen, judge, options, seed, device, snapshots, world)
     priors = {task: prior(seen.targets[task], k) for task, k in counts.items()}
-    return Trained(network, best_epoch, curves, priors)
+    return Trained(network, course.best_epoch, course.curves, priors, course.diverged, spent)
 
 
 def prior(targets: np.ndarray, classes: int) -> np.ndarray:
@@ -87,52 +106,67 @@ def _fit(
     options: ModelOptions,
     seed: int,
     device: torch.device,
-) -> tuple[int, list[dict[str, float]]]:
-    """Fit the network in place; the best epoch, and the curves."""
+    snapshots: Snapshots | None,
+    world: World,
+) -> tuple[Course, dict[str, float]]:
+    """Fit the network in place; its course, and what was spent here."""
     rng = generator(seed, "batches")
     source = Tensors(training, device)
     weights = example_weights(training, judge.classes, options.tasks, device)
-    optimizer = torch.optim.AdamW(
-        network.parameters(), lr=options.learning_rate, weight_decay=options.weight_decay
-    )
     steps = options.epochs * -(-len(training) // options.batch_size)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
-    curves: list[dict[str, float]] = []
-    best, best_epoch, kept = float("-inf"), 0, _copy(network)
-    for number in range(options.epochs):
+    optimization = Optimization(network.parameters(), options, steps, device)
+    average = averaged(network, options.average)
+    judged: Network = network if average is None else average.module  # type: ignore[assignment]
+    course, clock = Course(), Clock()
+    stateful = {"network": network, **optimization.parts}
+    if average is not None:
+        stateful["average"] = average
+    state = State(stateful, course, rng, device)
+    if snapshots is not None:
+        state.restore(snapshots.read())
+    began = len(course.curves)
+    for number in range(began, options.epochs):
+        if number - 1 - course.best_epoch >= options.patience:
+            break
+        world.reseed(seed, number)
         network.train()
         total = torch.zeros(len(judge.classes), dtype=torch.float64)
-        for rows, views, shown in epoch(
-            rng, training, options.batch_size, options.modality_dropout
-        ):
-            inputs = source.gather(rows, views, shown)
-            place = torch.from_numpy(rows).to(device)
-            losses = loss(
-                network(inputs.values, inputs.lengths, inputs.present),
-                {task: targets[place] for task, targets in source.targets.items()},
-                {task: weight[place] for task, weight in weights.items()},
-                options.tasks,
-                options.label_smoothing,
-            )
-            stacked = torch.stack(list(losses.values()))
-            optimizer.zero_grad()
-            stacked.sum().backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
-            schedule.step()
-            total += stacked.detach().cpu().double() * len(rows)
-        if not total.isfinite().all():
-            raise PipelineError("training diverged: lower the model's learning_rate")
+        for rows, parts in clock.timed(pieces(rng, training, source, weights, options, world)):
+            for piece in parts:
+                inputs = piece.inputs
+                with optimization.reduced():
+                    losses = loss(
+                        network(inputs.values, inputs.lengths, inputs.present),
+                        piece.targets,
+                        piece.weights,
+                        options.tasks,
+                        options.label_smoothing,
+                    )
+                stacked = torch.stack(list(losses.values())) * piece.portion
+                optimization.backward(stacked.sum())
+                total += stacked.detach().cpu().double() * rows
+            optimization.step(world)
+            if average is not None:
+                average.update_parameters(network)
+            clock.examples += rows
+        world.sum(total)
         means = dict(zip(judge.classes, (total / len(training)).tolist(), strict=True))
-        curves.append(
-            {**{f"train/{task}/loss": mean for task, mean in means.items()}, **judge(network)}
-        )
-        score = curves[-1]["validation/score"]
-        if score > best:
-            best, best_epoch, kept = score, number, _copy(network)
-        elif number - best_epoch >= options.patience:
+        figures = {f"train/{task}/loss": mean for task, mean in means.items()}
+        if total.isfinite().all():
+            figures |= judge(judged)
+        score = figures.get("validation/score", math.nan)
+        if not math.isfinite(score):
+            if not course.curves:
+                raise PipelineError("training diverged: lower the model's learning_rate")
+            course.diverged = number
             break
-    network.load_state_dict(kept)
-    return best_epoch, curves
+        course.curves.append(figures)
+        if score > course.best:
+            course.best, course.best_epoch, course.kept = score, number, _copy(judged)
+        if snapshots is not None:
+            snapshots.write(state.dump)
+    network.load_state_dict(course.kept)
+    return course, {**clock.figures, "resumed": began}
 
 
 def _copy(network: Network) -> dict[str, torch.Tensor]:

@@ -3,17 +3,46 @@
 from __future__ import annotations
 
 import json
+import sys
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from pipeline.artifact import Plan
+from pipeline import artifact, parts
 from pipeline.errors import PipelineError
+from pipeline.execution.ranks import together
 from pipeline.fingerprint import fingerprint
+from pipeline.lock import named
 from pipeline.manifest import manifest_digest
 from pipeline.models.options import TRAINABLE
 from pipeline.params import Params
-from pipeline.parts import Summary
 from pipeline.registry import locate
 from pipeline.work.train import make
+
+
+@dataclass(frozen=True)
+class Summary(parts.Summary):
+    """What the stage did, and how training went: `data_wait` and the like.
+
+    `training` depends on the machine, so it stands in the run record and in no versioned output.
+    """
+
+    training: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Plan(artifact.Plan):
+    """A model that is to be, and the state of its training, which goes once the model stands."""
+
+    @property
+    def snapshot(self) -> Path:
+        """What a killed training goes on from."""
+        return Path(".pipeline", "snapshots", f"{named(self.out)}.pt")
+
+    def run(self) -> parts.Summary:
+        summary = super().run()
+        self.snapshot.unlink(missing_ok=True)
+        return summary
 
 
 def plan(params: Params, name: str, root: Path = Path("data")) -> Plan:
@@ -37,7 +66,28 @@ def plan(params: Params, name: str, root: Path = Path("data")) -> Plan:
         "curated": manifest_digest(root / "curated"),
         **{f"features/{one}": manifest_digest(root / "features" / one) for one in sets},
     }
-    return Plan(
+    training: dict[str, Any] = {}
+
+    def compute(folder: Path) -> None:
+        found = make(
+            folder,
+            options,
+            sets,
+            params.seed,
+            root,
+            inputs,
+            (planned.snapshot, planned.key),
+            lambda work, size: together(work, size, params.execution, options.device),
+        )
+        training.update(found)
+        if "diverged" in found:
+            print(
+                f"train/{name}: training diverged in epoch {found['diverged']['epoch']}; the best "
+                f"weights before are kept. A lower learning_rate, or clip, may help",
+                file=sys.stderr,
+            )
+
+    planned = Plan(
         out,
         fingerprint(
             "train",
@@ -51,12 +101,13 @@ def plan(params: Params, name: str, root: Path = Path("data")) -> Plan:
             device=options.device,
         ),
         inputs,
-        lambda folder: make(folder, options, sets, params.seed, root, inputs),
-        lambda: _count(out),
+        compute,
+        lambda: _count(out, training),
     )
+    return planned
 
 
-def _count(out: Path) -> Summary:
+def _count(out: Path, training: dict[str, Any]) -> Summary:
     """Samples that were learnt from or stopped by, and those in which the model sees nothing."""
     samples = json.loads((out / "model.json").read_text(encoding="utf-8"))["samples"]
     unseen = sum(split["unseen"] for split in samples.values())
@@ -64,4 +115,5 @@ def _count(out: Path) -> Summary:
         rows=sum(split["seen"] for split in samples.values()),
         rejected=unseen,
         reasons={"no_modality": unseen} if unseen else {},
+        training=training,
     )
