@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from pipeline.errors import PipelineError
+from pipeline.execution.ranks import check_room
 from pipeline.params import Params
 from pipeline.processor import check_instructions
 from pipeline.registry import load
@@ -32,6 +33,7 @@ def check_machine(params: Params) -> list[str]:
         *_instructions(params),
         *_weights(params),
         *_devices(params),
+        *_workers(params),
         *_repository(),
         *_disk(),
         *_pipes(),
@@ -82,6 +84,16 @@ def _devices(params: Params) -> list[str]:
             torch_device(device)
         except PipelineError as error:
             problems.append(f"{path}: {error}")
+    return problems
+
+
+def _workers(params: Params) -> list[str]:
+    problems = []
+    for name, model in params.models.items():
+        try:
+            check_room(model.workers, params.execution)
+        except PipelineError as error:
+            problems.append(f"models.{name}: {error}")
     return problems
 
 

@@ -23,6 +23,15 @@ from tests.models.synthetic import options
         ({"features": []}, "features"),
         ({"colour": 1}, "colour"),
         ({"modality_dropout": 1.5}, "modality_dropout"),
+        ({"batch_size": 8, "accumulate": 9}, "batch_size of 8 makes no 9 pieces"),
+        ({"batch_size": 8, "workers": 9}, "batch_size of 8 is too small for 9 workers"),
+        ({"batch_size": 8, "accumulate": 3, "workers": 3}, "3 workers with 3 piece"),
+        ({"precision": "float16"}, "float16 needs `device: cuda`"),
+        ({"precision": "float8"}, "precision"),
+        ({"warmup": 1.0}, "warmup"),
+        ({"clip": 0.0}, "clip"),
+        ({"average": 1.0}, "average"),
+        ({"workers": 0}, "workers"),
     ],
 )
 def test_mistakes_are_named(changed, said):

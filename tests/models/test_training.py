@@ -17,6 +17,7 @@ from pipeline.models.prediction import predict
 from pipeline.models.saving import load, save
 from pipeline.models.statistics import statistics
 from pipeline.models.training import Trained, train
+from pipeline.models.validation import Validation
 from tests.models.synthetic import SETS, TASKS, joined, options, split_of
 
 CPU = torch.device("cpu")
@@ -214,3 +215,72 @@ def test_a_saved_model_predicts_the_same(tmp_path):
     assert model.classes == CLASSES
     for task in TASKS:
         np.testing.assert_array_equal(before[task], after[task])
+
+
+def diverge_in(epoch: int, monkeypatch: pytest.MonkeyPatch, batches: int) -> None:
+    """The loss is no number from an epoch on."""
+    calls = []
+
+    def call(*given):
+        calls.append(1)
+        factor = float("nan") if len(calls) > epoch * batches else 1.0
+        return {task: factor * value for task, value in loss(*given).items()}
+
+    monkeypatch.setattr("pipeline.models.training.loss", call)
+
+
+def test_training_that_diverges_later_keeps_the_best_before(monkeypatch):
+    changed = {"fusion": "none", "epochs": 3, "batch_size": 4096}
+    good = fit(["words"], **changed)
+    diverge_in(3, monkeypatch, 1)
+    bad = fit(["words"], **{**changed, "epochs": 6, "patience": 6})
+    assert good.diverged is None
+    assert bad.diverged == 3 == len(bad.curves)
+    assert all(np.isfinite(list(figures.values())).all() for figures in bad.curves)
+    assert all(tensor.isfinite().all() for tensor in bad.network.state_dict().values())
+    assert bad.best_epoch <= 2
+
+
+def test_a_validation_that_is_no_number_is_divergence_too(monkeypatch):
+    judge, calls = Validation.__call__, []
+
+    def call(self, network):
+        calls.append(1)
+        return judge(self, network) | ({"validation/score": np.nan} if len(calls) > 2 else {})
+
+    monkeypatch.setattr(Validation, "__call__", call)
+    assert fit(["words"], fusion="none", epochs=5).diverged == 2
+
+
+@pytest.mark.parametrize("accumulate", [2, 32])
+def test_pieces_of_a_batch_teach_what_the_whole_does(accumulate):
+    tower = {"hidden": 16, "width": 8, "dropout": 0.0}
+    still = {"tower": tower, "fusion_options": {"dropout": 0.0}, "epochs": 3}
+    whole, cut = (fit(list(SETS), **still, accumulate=n) for n in (1, accumulate))
+    for mine, theirs in zip(cut.curves, whole.curves, strict=True):
+        assert mine == pytest.approx(theirs, rel=1e-3, abs=1e-3)
+
+
+def test_the_mean_of_the_weights_is_what_is_validated_and_kept():
+    trained = fit(list(SETS), average=0.95, epochs=10)
+    plain = fit(list(SETS), epochs=10)
+    losses = [f"train/{task}/loss" for task in CLASSES]
+    assert [trained.curves[i][name] for i in range(len(plain.curves)) for name in losses] == [
+        plain.curves[i][name] for i in range(len(plain.curves)) for name in losses
+    ]
+    assert trained.curves[0]["validation/score"] != plain.curves[0]["validation/score"]
+    prediction = predict(trained.network, split_of(WORLD, "validation"), trained.priors)
+    truth = split_of(WORLD, "validation").targets["category"]
+    kept = scores(truth, prediction["category"].argmax(1))["macro_f1"]
+    assert kept == pytest.approx(trained.curves[trained.best_epoch]["validation/category/macro_f1"])
+
+
+def test_bfloat16_learns_too():
+    assert measure(fit(list(SETS), precision="bfloat16"), list(SETS)) > 0.5
+
+
+def test_what_was_spent_is_told():
+    spent = fit(["words"], fusion="none", epochs=2).spent
+    assert 0 < spent["data_wait"] < 1
+    assert spent["examples_per_second"] > 0
+    assert spent["resumed"] == 0

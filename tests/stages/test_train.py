@@ -1,6 +1,10 @@
 from __future__ import annotations
 
 import json
+import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,8 +12,11 @@ import pytest
 from pipeline import artifact
 from pipeline.digest import digest_file
 from pipeline.errors import PipelineError
+from pipeline.execution.options import ExecutionOptions
+from pipeline.runs import summary_of
 from pipeline.stages.train import plan
 from tests.models.synthetic import joined, options
+from tests.models.test_snapshot import die_in
 from tests.stages.stored import KINDS, params, store_curated, store_features, store_world
 
 ROOT = Path("data")
@@ -54,8 +61,6 @@ def test_curves_have_a_line_an_epoch(world):
 
 def test_nothing_is_written_elsewhere(world, monkeypatch):
     """DVCLive is kept from writing beside its folder, in a git repository without commits too."""
-    import subprocess
-
     subprocess.run(["git", "init", "-q", "."], check=True)
     plan(params({"m": CHOSEN}), "m").run()
     assert {path.name for path in Path().iterdir()} == {".git", ".pipeline", "data"}
@@ -123,3 +128,126 @@ def test_a_target_that_no_sample_has_is_said(inside):
         store_features(ROOT, name, [world])
     with pytest.raises(PipelineError, match="no sample has the target 'category'"):
         plan(params({"m": CHOSEN}), "m").run()
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from pipeline.models import snapshot
+from pipeline.stages.train import plan
+from tests.models.test_snapshot import die_in
+from tests.stages.stored import params
+from tests.stages.test_train import LONG
+snapshot.Snapshots.__init__.__defaults__ = (0.0, True)
+die_in(2)
+plan(params({"m": LONG}), "m").run()
+"""
+LONG = options(epochs=4)
+SNAPSHOT = Path(".pipeline", "snapshots", "data-models-m.pt")
+
+
+def test_a_killed_stage_goes_on_and_ends_the_same(world, capsys):
+    plan(params({"m": LONG}), "m").run()
+    unbroken = files()
+    shutil.rmtree(OUT)
+    killed = subprocess.run([sys.executable, "-c", KILLED], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert SNAPSHOT.is_file()
+    assert not OUT.exists()
+    summary = plan(params({"m": LONG}), "m").run()
+    assert summary.training["resumed"] == 2
+    assert files() == unbroken
+    assert not SNAPSHOT.exists()
+    assert capsys.readouterr().err == ""
+
+
+def test_a_snapshot_of_other_options_is_said_and_not_used(world, capsys):
+    plan(params({"m": CHOSEN}), "m").run()
+    unbroken = files()
+    shutil.rmtree(OUT)
+    subprocess.run([sys.executable, "-c", KILLED], check=False)
+    assert plan(params({"m": CHOSEN}), "m").run().training["resumed"] == 0
+    assert "data-models-m.pt is of another configuration" in capsys.readouterr().err
+    assert files() == unbroken
+    assert not SNAPSHOT.exists()
+
+
+def test_how_training_went_stands_in_the_record_alone(world):
+    summary = plan(params({"m": CHOSEN}), "m").run()
+    told = summary_of(summary)["training"]
+    assert set(told) == {"step_seconds", "data_wait", "examples_per_second", "resumed"}
+    json.dumps(told)
+    assert not {"training", "spent", "data_wait"} & set(
+        json.loads((OUT / "model.json").read_text())
+    )
+
+
+def test_divergence_is_said_by_the_model_and_on_the_console(world, monkeypatch, capsys):
+    from pipeline.models.validation import Validation
+
+    judge, calls = Validation.__call__, []
+
+    def call(self, network):
+        calls.append(1)
+        return judge(self, network) | ({"validation/score": float("nan")} if calls[1:] else {})
+
+    monkeypatch.setattr(Validation, "__call__", call)
+    plan(params({"m": LONG}), "m").run()
+    assert json.loads((OUT / "model.json").read_text())["diverged"] == {"epoch": 1}
+    assert "train/m: training diverged in epoch 1" in capsys.readouterr().err
+
+
+STILL = {
+    "tower": {"hidden": 16, "width": 8, "dropout": 0.0},
+    "fusion_options": {"dropout": 0.0},
+    "epochs": 4,
+}
+
+
+@pytest.mark.slow
+def test_two_workers_come_to_what_one_does(world, two):
+    from pipeline.models.saving import load
+
+    plan(params({"m": options(**STILL)}), "m").run()
+    single = json.loads((OUT / "model.json").read_text())
+    weights = load(OUT).network.state_dict()
+    chosen = {"m": options(**STILL, workers=2, accumulate=2)}
+    summary = plan(params(chosen, execution=ExecutionOptions()), "m").run()
+    assert summary.training["examples_per_second"] > 0
+    both = json.loads((OUT / "model.json").read_text())
+    assert both["best"] == pytest.approx(single["best"], rel=1e-3, abs=1e-3)
+    for name, tensor in load(OUT).network.state_dict().items():
+        assert tensor.numpy() == pytest.approx(weights[name].numpy(), rel=1e-2, abs=1e-3)
+
+
+@pytest.mark.slow
+def test_a_killed_worker_costs_its_epoch(world, two, monkeypatch):
+    chosen = {"m": options(epochs=4, workers=2)}
+    plan(params(chosen, execution=ExecutionOptions()), "m").run()
+    unbroken = files()
+    shutil.rmtree(OUT)
+    monkeypatch.setattr("pipeline.work.train._learn_as_one_of", mortal)
+    summary = plan(params(chosen, execution=ExecutionOptions()), "m").run()
+    assert Path("died").read_text() == "1"
+    # The first worker may have been through the epoch by then.
+    assert summary.training["resumed"] in (2, 3)
+    assert files() == unbroken
+
+
+def mortal(learn, device, rank, size, address):
+    """The second worker kills itself in its third epoch, once."""
+    from pipeline.models import snapshot
+    from pipeline.work import train
+
+    died = learn.args[4].parent / "died"
+    snapshot.Snapshots.__init__.__defaults__ = (0.0, True)
+    if rank == 1 and not died.exists():
+        died.write_text("1")
+        die_in(2)
+    return train._learn_as_one_of(learn, device, rank, size, address)
+
+
+@pytest.fixture
+def two(monkeypatch):
+    """Two CPUs, whatever there is."""
+    monkeypatch.setattr("pipeline.execution.ranks.os.sched_getaffinity", lambda pid: {0, 1})
