@@ -15,7 +15,7 @@ UNLOCKED := torch triton cuda-bindings cuda-pathfinder cuda-toolkit nvidia-cubla
 	nvidia-cufile nvidia-curand nvidia-cusolver nvidia-cusparse nvidia-cusparselt-cu13 \
 	nvidia-nccl-cu13 nvidia-nvjitlink nvidia-nvshmem-cu13 nvidia-nvtx
 
-.PHONY: help env repro test test-all check format lock bench bench-store clean
+.PHONY: help env repro test test-all check format lock bench bench-store bench-training clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -71,6 +71,9 @@ bench: $(READY) ## measure the project against its limit and its peers (15 minut
 
 bench-store: $(READY) ## measure the feature store against its peers (15 minutes)
 	@python -m benchmarks.store.run
+
+bench-training: $(READY) ## measure training's batches against a plain DataLoader (5 minutes)
+	@python -m benchmarks.training.run
 
 clean: ## remove the environment and caches; data stays
 	rm -rf $(VENV) $(ENGINES) .pytest_cache .mypy_cache .ruff_cache .hypothesis build *.egg-info
