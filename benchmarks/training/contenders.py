@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from pipeline.models.batches import Inputs, Piece, Tensors, epoch, pieces
+from pipeline.models.batches import Inputs, Piece, Tensors, ahead, epoch, pieces
 from pipeline.models.clock import Clock
 from pipeline.models.determinism import deterministic
 from pipeline.models.examples import Examples, classes_of, examples
@@ -54,7 +54,7 @@ def ours(training: Examples, project: Path) -> Callable[[], Batches]:
     source = Tensors(training, CPU)
     weights = _weights(training)
     rng = generator(7, "batches")
-    return lambda: pieces(rng, training, source, weights, OPTIONS, ALONE)
+    return lambda: ahead(pieces(rng, training, source, weights, OPTIONS, ALONE))
 
 
 class Rows(Dataset[dict[str, Any]]):

@@ -6,9 +6,10 @@ and so that processes that share a batch draw the same one.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import torch
 from torch import Tensor
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     import numpy as np
 
     from pipeline.models.options import ModelOptions
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -68,8 +71,8 @@ class Tensors:
         view = {name: _tensor(v, device) for name, v in (views or {}).items()}
         present = self.present[place]
         return Inputs(
-            {s.name: self.values[s.name][view.get(s.modality, 0), place] for s in self.sets},
-            {s.name: self.lengths[s.name][view.get(s.modality, 0), place] for s in self.sets},
+            {s.name: _at(self.values[s.name], view.get(s.modality, 0), place) for s in self.sets},
+            {s.name: _at(self.lengths[s.name], view.get(s.modality, 0), place) for s in self.sets},
             present if shown is None else present & _tensor(shown, device),
         )
 
@@ -98,6 +101,19 @@ def pieces(
             portion = _known(weights, mine) / everywhere.clamp(min=1)
             found.append(Piece(inputs, targets, own, portion))
         yield len(rows), found
+
+
+def ahead(items: Iterable[T]) -> Iterator[T]:
+    """The same items in the same order, each made by another thread while the last is used.
+
+    Copying rows leaves Python to others, so that a step need not wait for its batch.
+    """
+    iterator = iter(items)
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(next, iterator, None)
+        while (item := coming.result()) is not None:
+            coming = pool.submit(next, iterator, None)
+            yield item
 
 
 def epoch(
@@ -137,6 +153,11 @@ def _known(weights: Mapping[str, Tensor], rows: np.ndarray) -> Tensor:
     """float32 (tasks,): how many of the rows have each target."""
     own = [values[_tensor(rows, values.device)] for values in weights.values()]
     return torch.stack([(one > 0).sum() for one in own]).float()
+
+
+def _at(array: Tensor, view: Tensor | int, place: Tensor) -> Tensor:
+    """Rows of (views, n, …). Rows copied whole took a third of the time that indexing took."""
+    return array.flatten(0, 1).index_select(0, view * array.shape[1] + place)
 
 
 def _tensor(array: np.ndarray, device: torch.device) -> Tensor:

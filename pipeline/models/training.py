@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from pipeline.errors import PipelineError
-from pipeline.models.batches import Tensors, pieces
+from pipeline.models.batches import Tensors, ahead, pieces
 from pipeline.models.clock import Clock
 from pipeline.models.course import Course, State
 from pipeline.models.determinism import deterministic
@@ -131,7 +131,8 @@ def _fit(
         world.reseed(seed, number)
         network.train()
         total = torch.zeros(len(judge.classes), dtype=torch.float64)
-        for rows, parts in clock.timed(pieces(rng, training, source, weights, options, world)):
+        batches = ahead(pieces(rng, training, source, weights, options, world))
+        for rows, parts in clock.timed(batches):
             for piece in parts:
                 inputs = piece.inputs
                 with optimization.reduced():
