@@ -61,9 +61,12 @@ def test_check_says_what_the_machine_lacks(inside: Path) -> None:
     asked = params()
     asked["features"]["colour_hog"] = {"modality": "image", "encoder": "efficientnet_lite0"}  # type: ignore[index]
     asked["features"]["colour_hog"] |= {"backend": "torch", "device": "cuda"}  # type: ignore[index]
+    model = next(iter(asked["models"]))
+    asked["models"][model]["workers"] = 200
     Path("params.yaml").write_text(yaml.safe_dump(asked))
     code, output = call("check")
     assert code == 1
+    assert f"models.{model}: 200 workers need as many CPUs" in output
     assert "this folder is no DVC project" in output
     assert "git has no commit" in output
     assert "features.colour_hog: params.yaml asks for `device: cuda`" in output

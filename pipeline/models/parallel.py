@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, distributed
 from torch.nn import Parameter
 
+from pipeline.errors import PipelineError
 from pipeline.randomness import entropy
 
 # A process that died is noticed at once; this is for one that hangs.
@@ -40,6 +41,16 @@ class World:
         """Make a tensor the sum of all processes' own, in place."""
         if self.size > 1:
             distributed.all_reduce(tensor)
+
+    def check_agreed(self, epoch: int) -> None:
+        """PipelineError if processes begin at different epochs."""
+        begun = torch.tensor(float(epoch))
+        self.sum(begun)
+        if begun.item() != self.size * epoch:
+            raise PipelineError(
+                "workers found different snapshots under .pipeline/snapshots: let all nodes share "
+                "the project's file system, or remove that folder"
+            )
 
     def sum_gradients(self, parameters: Iterable[Parameter]) -> None:
         """Give every process the sum of the gradients; one that nobody has stays None.
@@ -73,7 +84,8 @@ ALONE = World()
 def world(rank: int, size: int, address: str, device: str) -> Iterator[World]:
     """Be one of `size` processes that meet at `host:port`, on the CPU (gloo) or on GPUs (NCCL)."""
     distributed.init_process_group(
-        "nccl" if device == "cuda" else "gloo",
+        # The figures of an epoch are summed on the CPU wherever training computes.
+        "cpu:gloo,cuda:nccl" if device == "cuda" else "gloo",
         init_method=f"tcp://{address}",
         rank=rank,
         world_size=size,

@@ -125,6 +125,7 @@ def _fit(
     if snapshots is not None:
         state.restore(snapshots.read())
     began = len(course.curves)
+    world.check_agreed(began)
     for number in range(began, options.epochs):
         if number - 1 - course.best_epoch >= options.patience:
             break

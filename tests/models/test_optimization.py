@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from pipeline.errors import PipelineError
 from pipeline.models.batches import Tensors, pieces
 from pipeline.models.examples import Examples
 from pipeline.models.losses import example_weights, loss
@@ -133,3 +134,10 @@ def test_bfloat16_computes_in_it_and_keeps_float32():
 def test_float32_is_left_alone():
     with Optimization([parameter()], options(), 1, CPU).reduced():
         assert torch.nn.Linear(4, 2)(torch.ones(1, 4)).dtype == torch.float32
+
+
+def test_workers_that_found_different_states_are_refused(monkeypatch):
+    monkeypatch.setattr("torch.distributed.all_reduce", lambda tensor: tensor.add_(3))
+    World(1, 2).check_agreed(3)
+    with pytest.raises(PipelineError, match="different snapshots"):
+        World(1, 2).check_agreed(4)
