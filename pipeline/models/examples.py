@@ -126,6 +126,11 @@ def examples(
 
     `sets` maps feature set to modality. Where an asset lacks an augmented view (because it could
     not be made) view 0 stands in.
+
+    Raises
+    ------
+    PipelineError
+        What is present holds numbers that are none (NaN, infinity).
     """
     import numpy as np
 
@@ -138,6 +143,7 @@ def examples(
             lacking = ~view.present[name]
             values[name][v, lacking] = original.values[name][lacking]
             lengths[name][v, lacking] = original.lengths[name][lacking]
+        _check_finite(name, values[name], original.present[name])
     return Examples(
         sets=tuple(
             FeatureSet(name, modality, tuple(values[name].shape[2:]))
@@ -152,6 +158,19 @@ def examples(
         component=np.asarray(original.component),
         sample_ids=np.asarray(original.sample_ids),
     )
+
+
+def _check_finite(name: str, values: np.ndarray, present: np.ndarray) -> None:
+    """Extraction refuses such rows, so that one here is a store that was changed since."""
+    import numpy as np
+
+    finite = np.isfinite(values).reshape(*values.shape[:2], -1).all(2)
+    broken = int((~finite.all(0) & present).sum())
+    if broken:
+        raise PipelineError(
+            f"feature set '{name}': {broken} of {int(present.sum())} samples have numbers that are "
+            f"not finite (NaN, infinity): remove data/features/{name} and extract it again"
+        )
 
 
 def _indices(values: np.ndarray, ordered: Sequence[str]) -> np.ndarray:

@@ -8,9 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from pipeline import registry
-from pipeline.models.examples import FeatureSet
+from pipeline.errors import PipelineError
+from pipeline.models.examples import Examples, FeatureSet
 from pipeline.models.options import FUSIONS, ModelOptions
-from pipeline.models.towers import Tower
+from pipeline.models.tower import Tower
 
 
 class Network(nn.Module):
@@ -22,6 +23,11 @@ class Network(nn.Module):
         The feature sets, in the order of the mask's columns.
     classes:
         Task → number of its classes.
+
+    Raises
+    ------
+    PipelineError
+        A tower cannot read rows of its set's shape: the message names those that can.
     """
 
     def __init__(
@@ -30,13 +36,24 @@ class Network(nn.Module):
         super().__init__()
         self.names = [one.name for one in sets]
         self.tasks = list(classes)
-        towers = [Tower(one.shape, options.tower) for one in sets]
+        wrong = options.check_shapes({one.name: one.shape for one in sets})
+        if wrong:
+            listed = "; ".join(f"{name}: {said}" for name, said in wrong.items())
+            raise PipelineError(f"a tower cannot read its feature set: {listed}")
+        chosen = [options.tower_of(one.name, one.shape) for one in sets]
+        towers = [Tower(one.shape, kind) for one, kind in zip(sets, chosen, strict=True)]
         self.by_name = dict(zip(self.names, towers, strict=True))
         self.towers = nn.ModuleList(towers)
         module = registry.load(FUSIONS, options.fusion)
-        fusion = module.Fusion(
-            len(sets), options.tower.width, module.Options(**options.fusion_options)
-        )
+        knobs = module.Options(**options.fusion_options)
+        self.early = options.early
+        if self.early:
+            fusion = module.Fusion([kind.width for kind in chosen], options.tower, knobs)
+        else:
+            fusion = module.Fusion(len(sets), options.tower.width, knobs)
+        self.absent = None
+        if options.absent == "learned":
+            self.absent = nn.Parameter(torch.randn(len(sets), options.tower.width) * 0.02)
         self.fuse = fusion.fuse
         self.fusion = fusion.layers
         self.heads = nn.ModuleList(nn.Linear(fusion.width, n) for n in classes.values())
@@ -54,12 +71,22 @@ class Network(nn.Module):
             array = values[name]
             shown = present[:, i].view(-1, *[1] * (array.ndim - 1))
             tokens.append(tower(array.where(shown, 0.0), lengths[name]))
-        fused = self.fuse(torch.stack(tokens, 1), present)
+        fused = self.fuse(*self._fill(tokens, present))
         return {task: head(fused) for task, head in zip(self.tasks, self.heads, strict=True)}
 
-    def standardise(self, name: str, mean: Tensor, deviation: Tensor) -> None:
-        """Tell the tower of a feature set its statistics, (bands,) each."""
-        self.by_name[name].standardise(mean, deviation)
+    def _fill(self, tokens: list[Tensor], present: Tensor) -> tuple[Tensor | list[Tensor], Tensor]:
+        """What the fusion takes: tokens and presence; learned tokens stand in as present ones."""
+        if self.early:
+            return tokens, present
+        stacked = torch.stack(tokens, 1)
+        if self.absent is None:
+            return stacked, present
+        return stacked.where(present[..., None], self.absent), torch.ones_like(present)
+
+    def fit(self, train: Examples) -> None:
+        """Tell each tower what its feature set looks like in training."""
+        for name, tower in self.by_name.items():
+            tower.fit(train, name)
 
     def size(self) -> int:
         """Number of trained parameters."""

@@ -2,30 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
 
 from pipeline import registry
 from pipeline.errors import PipelineError
+from pipeline.models.tower_options import Chosen, TowerOptions, check, of_kind
+from pipeline.models.towers import identity
 from pipeline.options import Options
 
 FUSIONS = "models/fusion"
 # The kinds of target that there is a head and a loss for.
 TRAINABLE = ("binary", "multiclass", "ordinal")
-
-
-class TowerOptions(Options):
-    """The network of one feature set, the same for all sets of a model."""
-
-    hidden: int = Field(default=256, ge=1, le=8192, description="numbers of the hidden layer")
-    width: int = Field(
-        default=128, ge=1, le=4096, description="numbers of the token that comes out"
-    )
-    dropout: float = Field(default=0.3, ge=0, lt=1, description="share of the hidden layer dropped")
-    sequence: Literal["convolution", "gru"] = Field(
-        default="convolution", description="the network that reads a feature set of frames"
-    )
 
 
 class TaskOptions(Options):
@@ -50,8 +40,15 @@ class ModelOptions(Options):
     fusion_options: dict[str, Any] = Field(
         default_factory=dict, description="the fusion's own knobs"
     )
-    tower: TowerOptions = Field(
-        default_factory=TowerOptions, description="the network of each feature set"
+    tower: Chosen = Field(
+        default_factory=lambda: of_kind({}), description="the network of each feature set"
+    )
+    towers: dict[str, Chosen] = Field(
+        default_factory=dict, description="by feature set, another network; its width is tower's"
+    )
+    absent: Literal["masked", "learned"] = Field(
+        default="masked",
+        description="whether the fusion leaves an absent set out, or sees a learned token there",
     )
     tasks: dict[str, TaskOptions] = Field(min_length=1, description="targets to learn, by name")
     primary: str = Field(description="the task by which models are compared")
@@ -137,16 +134,40 @@ class ModelOptions(Options):
             raise ValueError("; ".join(wrong)) from None
         return {**data, "fusion_options": complete}
 
+    @model_validator(mode="before")
+    @classmethod
+    def _share_width(cls, data: Any) -> Any:
+        """Tokens of one model are of one width, so that it need not be said again."""
+        if not isinstance(data, dict) or not isinstance(data.get("towers"), dict):
+            return data
+        default = TowerOptions.model_fields["width"].default
+        width = {"width": dict(data.get("tower", {})).get("width", default)}
+        towers = {
+            name: {**width, **one} if isinstance(one, dict) else one
+            for name, one in data["towers"].items()
+        }
+        return {**data, "towers": towers}
+
     @model_validator(mode="after")
     def _agree(self) -> Self:
         if self.primary not in self.tasks:
             raise ValueError(f"primary: '{self.primary}' is not one of tasks: {list(self.tasks)}")
         if len(set(self.features)) < len(self.features):
             raise ValueError(f"features: one is named twice in {list(self.features)}")
+        for name, one in self.towers.items():
+            if name not in self.features:
+                raise ValueError(f"towers: '{name}' is not one of features: {list(self.features)}")
+            if one.width != self.tower.width:
+                raise ValueError(f"towers.{name}.width: it is not tower.width, {self.tower.width}")
         module = registry.load(FUSIONS, self.fusion)
         if hasattr(module, "check"):
             options = module.Options(**self.fusion_options)
             module.check(len(self.features), self.tower.width, options)
+        if self.early and (self.towers or self.absent == "learned"):
+            raise ValueError(
+                "fusion 'early' joins sets before any tower, with flags for absent ones: it takes "
+                "neither `towers` nor `absent: learned`"
+            )
         return self
 
     @model_validator(mode="after")
@@ -166,6 +187,44 @@ class ModelOptions(Options):
                 "precision: float16 needs `device: cuda`; bfloat16 and float32 do without"
             )
         return self
+
+    @property
+    def early(self) -> bool:
+        """Whether features are joined before the one tower, which is `tower`."""
+        return getattr(registry.load(FUSIONS, self.fusion), "EARLY", False)
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """All the kinds of tower that the model is made of, sorted."""
+        towers = [self.tower, *self.towers.values()]
+        if self.early:
+            towers.append(identity.Options(kind="identity"))
+        return tuple(sorted({kind for one in towers for kind in one.kinds}))
+
+    def tower_of(self, name: str, shape: tuple[int, ...]) -> TowerOptions:
+        """The tower of a feature set whose rows have that shape."""
+        if self.early:
+            return identity.Options(kind="identity", width=shape[-1])
+        return self.towers.get(name, self.tower)
+
+    def check_shapes(
+        self, shapes: Mapping[str, tuple[int, ...]], ids: Mapping[str, bool] | None = None
+    ) -> dict[str, str]:
+        """By feature set, what its tower cannot do with rows of its shape; `fusion` is for early's.
+
+        `ids`: by feature set, whether it holds ids of words, where that is known.
+        """
+        chosen = {name: (shape, self.tower_of(name, shape)) for name, shape in shapes.items()}
+        if self.early:
+            width = sum(shape[-1] for shape in shapes.values()) + len(shapes)
+            chosen["fusion"] = ((width,), self.tower)
+        wrong = {}
+        for name, (shape, tower) in chosen.items():
+            try:
+                check(shape, tower, (ids or {}).get(name))
+            except ValueError as error:
+                wrong[name] = str(error)
+        return wrong
 
 
 class EvaluationOptions(Options):

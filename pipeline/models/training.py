@@ -21,7 +21,6 @@ from pipeline.models.optimization import Optimization, averaged
 from pipeline.models.options import ModelOptions
 from pipeline.models.parallel import ALONE, World
 from pipeline.models.snapshot import Snapshots
-from pipeline.models.statistics import statistics
 from pipeline.models.validation import Validation
 from pipeline.randomness import generator
 
@@ -82,9 +81,7 @@ def train(
     counts = {task: len(names) for task, names in classes.items()}
     with deterministic(seed, "train", device):
         network = Network(seen.sets, counts, options)
-        for name in network.names:
-            mean, deviation = statistics(seen, name)
-            network.standardise(name, torch.from_numpy(mean), torch.from_numpy(deviation))
+        network.fit(seen)
         network.to(device)
         judge = Validation(judged, counts, options, device)
         course, spent = _fit(network, seen, judge, options, seed, device, snapshots, world)

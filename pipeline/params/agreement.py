@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from pipeline import registry
-from pipeline.errors import unknown
+from pipeline.errors import PipelineError, unknown
 from pipeline.models.options import TRAINABLE
 
 # Names that become folders, stages of DVC and arguments of the command.
@@ -36,6 +36,7 @@ def disagreements(values: Mapping[str, Any], named: Mapping[str, Collection[str]
         yield from _features(path, model, named)
         yield from _tasks(path, model, values, named)
         yield from _views(path, model, values)
+        yield from _towers(path, model, values)
     if values["curate"]:
         yield from _joins(values)
     if values["evaluate"]:
@@ -116,6 +117,26 @@ def _views(path: str, model: Any, values: Mapping[str, Any]) -> Mistakes:
     made = min((section.views for section in sections if section), default=model.views)
     if model.views > made:
         yield f"{path}.views", f"trains on {model.views} views, but augment makes {made}"
+
+
+def _towers(path: str, model: Any, values: Mapping[str, Any]) -> Mistakes:
+    """Towers that cannot read what their encoders make, as far as that can be told by now."""
+    shapes, ids = {}, {}
+    for used in model.features:
+        feature = values["features"].get(used)
+        if feature is None:
+            continue
+        encoder = registry.load("encoders", feature.encoder)
+        try:
+            shapes[used] = encoder.shape(feature.options)
+        except PipelineError:  # its weights are missing, of which check speaks
+            continue
+        ids[used] = getattr(encoder, "IDS", False)
+        if ids[used] and feature.dtype != "float32":
+            yield f"features.{used}.dtype", f"ids of words need float32, not {feature.dtype}"
+    if len(shapes) == len(model.features):
+        for used, said in model.check_shapes(shapes, ids).items():
+            yield f"{path}.towers.{used}", said
 
 
 def _joins(values: Mapping[str, Any]) -> Mistakes:

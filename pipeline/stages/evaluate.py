@@ -31,6 +31,7 @@ def plan(params: Params, name: str, root: Path = Path("data")) -> artifact.Plan:
             [
                 "pipeline.work.evaluate",
                 locate("models/fusion", params.models[name].fusion),
+                *(locate("models/towers", kind) for kind in params.models[name].kinds),
             ],
             {
                 "model": name,

@@ -91,7 +91,11 @@ def plan(params: Params, name: str, root: Path = Path("data")) -> Plan:
         out,
         fingerprint(
             "train",
-            ["pipeline.work.train", locate("models/fusion", options.fusion)],
+            [
+                "pipeline.work.train",
+                locate("models/fusion", options.fusion),
+                *(locate("models/towers", kind) for kind in options.kinds),
+            ],
             {
                 "model": options.model_dump(mode="json"),
                 "tasks": list(options.tasks),

@@ -7,26 +7,29 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline import registry
+from pipeline.errors import PipelineError
 from pipeline.models.batches import epoch, hide
 from pipeline.models.examples import FeatureSet
 from pipeline.models.network import Network
-from pipeline.models.options import TowerOptions
 from pipeline.models.prediction import predict
-from pipeline.models.towers import Tower
 from tests.models.synthetic import SETS, WIDTHS, joined, options, split_of
 
 FUSIONS = sorted(set(registry.names("models/fusion")) - {"none"})
 
 
-def network(fusion: str) -> Network:
+def network(fusion: str, **changed) -> Network:
     torch.manual_seed(0)
     sets = [FeatureSet(name, modality, (WIDTHS[name],)) for name, modality in SETS.items()]
-    return Network(sets, {"category": 8, "language": 3}, options(fusion=fusion)).eval()
+    chosen = options(fusion=fusion, **changed)
+    return Network(sets, {"category": 8, "language": 3}, chosen).eval()
 
 
+@pytest.mark.parametrize("absent", ["masked", "learned"])
 @pytest.mark.parametrize("fusion", FUSIONS)
-def test_what_stands_in_an_absent_set_is_not_looked_at(fusion):
-    model = network(fusion)
+def test_what_stands_in_an_absent_set_is_not_looked_at(fusion, absent):
+    if fusion == "early" and absent == "learned":
+        return  # refused: see test_towers
+    model = network(fusion, absent=absent)
     present = torch.arange(8)[:, None] >> torch.arange(3) & 1 == 1
     random = torch.Generator().manual_seed(0)
     values = {name: torch.randn(8, width, generator=random) for name, width in WIDTHS.items()}
@@ -43,6 +46,44 @@ def test_what_stands_in_an_absent_set_is_not_looked_at(fusion):
         assert torch.equal(logits, after[task])
 
 
+@pytest.mark.parametrize("fusion", sorted(set(FUSIONS) - {"early"}))
+def test_a_learned_token_is_present_to_the_fusion_and_trained_where_it_stands(fusion):
+    model = network(fusion, absent="learned")
+    values = {name: torch.ones(4, width) for name, width in WIDTHS.items()}
+    lengths = {name: torch.ones(4, dtype=torch.int32) for name in SETS}
+    present = torch.tensor([[True, True, False]]).expand(4, 3)
+    before = model(values, lengths, present)["category"]
+    (before * torch.randn(before.shape)).sum().backward()
+    assert model.absent.grad.any(1).tolist() == [False, False, True]
+    with torch.no_grad():
+        model.absent[2] += 1
+        assert not torch.allclose(model(values, lengths, present)["category"], before)
+    assert "absent" in model.state_dict()
+
+
+def test_sets_of_frames_enter_early_fusion_by_their_mean():
+    sets = [FeatureSet("a", "audio", (7, 3)), FeatureSet("b", "image", (4,))]
+    torch.manual_seed(0)
+    chosen = options(features=["a", "b"], fusion="early")
+    model = Network(sets, {"category": 8}, chosen).eval()
+    frames = torch.randn(2, 7, 3)
+    means = frames[:, :5].mean(1, keepdim=True).expand(2, 7, 3)
+    lengths = {"a": torch.tensor([5, 5]), "b": torch.tensor([1, 1])}
+    present = torch.ones(2, 2, dtype=torch.bool)
+    with torch.no_grad():
+        one, other = (
+            model({"a": a, "b": torch.ones(2, 4)}, lengths, present)["category"]
+            for a in (frames, means)
+        )
+    torch.testing.assert_close(one, other)
+    assert model.size() == sum(p.numel() for p in model.fusion.parameters()) + 8 * 9
+
+
+def test_early_fusion_takes_a_tower_of_vectors():
+    with pytest.raises(PipelineError, match="fusion: tower 'gru' takes sequences of frames"):
+        network("early", tower={"kind": "gru"})
+
+
 def test_an_example_that_cannot_be_seen_is_answered_by_the_prior():
     world = joined()
     world.present["pixels"][:] = False
@@ -51,24 +92,6 @@ def test_an_example_that_cannot_be_seen_is_answered_by_the_prior():
     found = predict(network("gated"), test, priors, modalities=["image"])
     assert (found["language"] == [0, 1, 0]).all()
     assert (found["category"] == np.float32(1 / 8)).all()
-
-
-@pytest.mark.parametrize("kind", ["convolution", "gru"])
-def test_padding_of_a_sequence_does_not_count(kind):
-    torch.manual_seed(0)
-    tower = Tower((11, 4), TowerOptions(hidden=8, width=6, sequence=kind)).eval()
-    tower.standardise(torch.full((4,), 0.5), torch.full((4,), 2.0))
-    lengths = torch.tensor([11, 5, 1, 0])
-    frames = torch.randn(4, 11, 4)
-    other = frames.clone()
-    other[torch.arange(11) >= lengths[:, None]] = 77.0
-    with torch.no_grad():
-        tokens = tower(frames, lengths)
-        assert tokens.shape == (4, 6)
-        assert tokens.isfinite().all()
-        torch.testing.assert_close(tower(other, lengths), tokens)
-        other[0, 10] += 5
-        assert not torch.allclose(tower(other, lengths)[0], tokens[0])
 
 
 @settings(max_examples=20)

@@ -1,0 +1,49 @@
+"""A recurrent network over frames in both directions; the mean of its states."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from pipeline.models.frames import backwards, head, mean
+from pipeline.models.tower_options import TowerOptions
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+
+class RecurrentOptions(TowerOptions):
+    hidden: int = Field(
+        256, ge=1, le=8192, description="numbers of a state, and of the layer above"
+    )
+    dropout: float = Field(0.3, ge=0, lt=1, description="share of the hidden layer dropped")
+
+
+class Recurrent:
+    """`unit`: nn.GRU or nn.LSTM.
+
+    A state depends on what was before it alone, so padding after the end changes none that counts;
+    backwards, a row is turned within its length. Nothing is packed, which torch.export refuses.
+    """
+
+    def __init__(
+        self,
+        unit: type[nn.GRU] | type[nn.LSTM],
+        shape: tuple[int, ...],
+        options: RecurrentOptions,
+    ) -> None:
+        from torch import nn
+
+        hidden = options.hidden
+        self.units = [unit(shape[1], hidden, batch_first=True) for _ in range(2)]
+        self.head = head(2 * hidden, hidden, options.width, options.dropout)
+        self.layers = nn.ModuleList([*self.units, self.head])
+
+    def read(self, values: Tensor, lengths: Tensor) -> Tensor:
+        import torch
+
+        forward, backward = self.units
+        states = [forward(values)[0], backward(backwards(values, lengths))[0]]
+        token: Tensor = self.head(torch.cat([mean(each, lengths) for each in states], 1))
+        return token

@@ -1,0 +1,71 @@
+"""A tower as a module: one feature set in, one token of fixed width out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from pipeline import registry
+from pipeline.models.frames import valid
+from pipeline.models.statistics import counts, statistics
+from pipeline.models.tower_options import TOWERS, TowerOptions, check
+
+if TYPE_CHECKING:
+    from pipeline.models.examples import Examples
+
+# Standardised features are cut off here: one that hardly varies in training may come out huge.
+LARGEST = 10.0
+
+
+class Tower(nn.Module):
+    """Blank what lies beyond a row's length, standardise, then read as the kind does.
+
+    `forward` takes values (n, *shape) float32 and lengths (n,) int and gives (n, width).
+
+    Raises
+    ------
+    ValueError
+        The kind does not take rows of that shape.
+    """
+
+    mean: Tensor
+    scale: Tensor
+
+    def __init__(self, shape: Sequence[int], options: TowerOptions) -> None:
+        super().__init__()
+        check(shape, options)
+        module = registry.load(TOWERS, options.kind)
+        self.ids: bool = module.IDS
+        if not self.ids:
+            self.register_buffer("mean", torch.zeros(shape[-1]))
+            self.register_buffer("scale", torch.ones(shape[-1]))
+        self.kind = module.Tower(tuple(shape), options)
+        self.layers = self.kind.layers
+
+    def fit(self, train: Examples, name: str) -> None:
+        """Learn what the feature set looks like in training: its statistics, or its words."""
+        if self.ids:
+            self.kind.fit(*map(torch.from_numpy, counts(train, name)))
+        else:
+            self.standardise(*map(torch.from_numpy, statistics(train, name)))
+
+    def standardise(self, mean: Tensor, deviation: Tensor) -> None:
+        """Set the statistics, (bands,) each; a feature that never varies is only centred."""
+        if hasattr(self.kind, "pool"):
+            mean, deviation = self.kind.pool(mean, deviation)
+        self.mean.copy_(mean)
+        self.scale.copy_(torch.where(deviation > 1e-6, 1 / deviation, 1.0))
+
+    def forward(self, values: Tensor, lengths: Tensor) -> Tensor:
+        if not self.ids:
+            # Cut first, since a huge value less a mean of the other sign is no number.
+            largest = torch.finfo(values.dtype).max / 2
+            values = (values.clamp(-largest, largest) - self.mean) * self.scale
+            values = values.clamp(-LARGEST, LARGEST)
+        if values.ndim == 3:
+            values = values.where(valid(values.shape[1], lengths), 0.0)
+        token: Tensor = self.kind.read(values, lengths)
+        return token

@@ -1,0 +1,84 @@
+"""The knobs of a tower: which kind it is, and that kind's own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, SerializeAsAny, ValidationError
+
+from pipeline import registry
+from pipeline.errors import PipelineError
+from pipeline.options import Options
+
+TOWERS = "models/towers"
+
+
+class TowerOptions(Options):
+    """What every kind has; a kind adds its own knobs (see pipeline/models/towers)."""
+
+    kind: str = Field(default="mlp", description="file name in pipeline/models/towers")
+    width: int = Field(
+        default=128, ge=1, le=4096, description="numbers of the token that comes out"
+    )
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """All the kinds at work: this one, and those that it is made of."""
+        return (self.kind,)
+
+
+def of_kind(given: Any) -> Any:
+    """The options of the kind that is named; ValueError saying what is wrong with them."""
+    if not isinstance(given, Mapping):
+        return given
+    try:
+        return registry.load(TOWERS, str(given.get("kind", "mlp"))).Options.model_validate(given)
+    except PipelineError as error:
+        raise ValueError(str(error)) from None
+    except ValidationError as error:
+        wrong = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
+        raise ValueError("; ".join(wrong)) from None
+
+
+Chosen = Annotated[SerializeAsAny[TowerOptions], BeforeValidator(of_kind)]
+
+
+def check(shape: Sequence[int], options: TowerOptions, ids: bool | None = None) -> None:
+    """See whether a tower can read a feature set.
+
+    Parameters
+    ----------
+    shape:
+        (D,) or (frames, bands), as the set has it.
+    ids:
+        Whether its numbers are ids of words, as those of `tokens` are; None if that is unknown.
+
+    Raises
+    ------
+    ValueError
+        It cannot: the message names the kinds that can.
+    """
+    wrong = _mistake(shape, options, ids)
+    if wrong is None:
+        return
+    fit = [
+        kind
+        for kind in registry.names(TOWERS)
+        if _mistake(shape, of_kind({"kind": kind, "width": options.width}), ids) is None
+    ]
+    raise ValueError(
+        f"tower '{options.kind}' {wrong}, and the set's shape is {tuple(shape)}; "
+        f"what fits: {', '.join(fit)}"
+    )
+
+
+def _mistake(shape: Sequence[int], options: TowerOptions, ids: bool | None) -> str | None:
+    module = registry.load(TOWERS, options.kind)
+    if ids is not None and ids != module.IDS:
+        return "takes ids of words" if module.IDS else "takes quantities, not ids of words"
+    try:
+        module.check(shape, options)
+    except ValueError as error:
+        return str(error)
+    return None

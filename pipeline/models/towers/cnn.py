@@ -1,0 +1,76 @@
+"""Convolutions over two dimensions: pictures, and spectrograms as pictures.
+
+Layers of 3 by 3 filters at stride 2 (LeCun et al. 1998, doi:10.1109/5.726791, strides for its
+subsampling), each with twice the filters of the one before; then the mean and the maximum over the
+plane. A picture of height h and width w is a sequence of h rows with w * channels numbers, channels
+together, as `pixels` makes it; a log-mel spectrogram has one channel.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from pipeline.models.frames import check_frames, head, valid
+from pipeline.models.tower_options import TowerOptions
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+IDS = False
+
+
+class Options(TowerOptions):
+    channels: int = Field(1, ge=1, le=64, description="numbers of a pixel; of a spectrogram 1")
+    filters: int = Field(32, ge=1, le=1024, description="filters of the first layer")
+    layers: int = Field(3, ge=1, le=6, description="layers, each half as high and wide")
+    hidden: int = Field(256, ge=1, le=8192, description="numbers of the hidden layer")
+    dropout: float = Field(0.3, ge=0, lt=1, description="share of the hidden layer dropped")
+
+
+def check(shape: tuple[int, ...], options: Options) -> None:
+    check_frames(shape)
+    if shape[1] % options.channels:
+        raise ValueError(f"takes frames of a multiple of {options.channels} (channels) numbers")
+
+
+class Tower:
+    def __init__(self, shape: tuple[int, ...], options: Options) -> None:
+        from torch import nn
+
+        self.channels = options.channels
+        sizes = [options.channels, *(options.filters * 2**i for i in range(options.layers))]
+        self.steps = [
+            nn.Conv2d(before, after, kernel_size=3, stride=2, padding=1)
+            for before, after in pairwise(sizes)
+        ]
+        self.head = head(2 * sizes[-1], options.hidden, options.width, options.dropout)
+        self.layers = nn.ModuleList([*self.steps, self.head])
+
+    def pool(self, mean: Tensor, deviation: Tensor) -> tuple[Tensor, Tensor]:
+        """Those of a channel over all columns: a filter should see the same at every place.
+
+        With one channel the columns are bands, each of which has its own level.
+        """
+        if self.channels == 1:
+            return mean, deviation
+        columns = mean.view(-1, self.channels)
+        center = columns.mean(0)
+        square = (deviation.view_as(columns) ** 2 + (columns - center) ** 2).mean(0)
+        return center.repeat(len(columns)), square.sqrt().repeat(len(columns))
+
+    def read(self, values: Tensor, lengths: Tensor) -> Tensor:
+        import torch
+
+        found = values.view(*values.shape[:2], -1, self.channels).permute(0, 3, 1, 2)
+        for step in self.steps:
+            lengths = (lengths + 1) // 2
+            found = torch.nn.functional.gelu(step(found))
+            within = valid(found.shape[2], lengths)[:, None]
+            found = found.where(within, 0.0)
+        mean = found.sum((2, 3)) / (lengths.clamp(min=1) * found.shape[3])[:, None]
+        peak = found.masked_fill(~within, -1e9).amax((2, 3)).where(lengths[:, None] > 0, 0.0)
+        token: Tensor = self.head(torch.cat([mean, peak], 1))
+        return token

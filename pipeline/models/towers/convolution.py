@@ -1,0 +1,51 @@
+"""Two strided convolutions over time; the mean and the maximum of what they find."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from pipeline.models.frames import check_frames, head, mean, valid
+from pipeline.models.tower_options import TowerOptions
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+IDS = False
+
+
+class Options(TowerOptions):
+    hidden: int = Field(256, ge=1, le=8192, description="numbers of a frame, and of each layer")
+    dropout: float = Field(0.3, ge=0, lt=1, description="share of the hidden layer dropped")
+
+
+def check(shape: tuple[int, ...], options: Options) -> None:
+    check_frames(shape)
+
+
+class Tower:
+    def __init__(self, shape: tuple[int, ...], options: Options) -> None:
+        from torch import nn
+
+        hidden = options.hidden
+        self.steps = [
+            nn.Conv1d(bands, hidden, kernel_size=5, stride=2, padding=2)
+            for bands in (shape[1], hidden)
+        ]
+        self.join = nn.Linear(2 * hidden, hidden)
+        self.head = head(hidden, hidden, options.width, options.dropout)
+        self.layers = nn.ModuleList([*self.steps, self.join, self.head])
+
+    def read(self, values: Tensor, lengths: Tensor) -> Tensor:
+        import torch
+
+        found = values
+        for step in self.steps:
+            lengths = (lengths + 1) // 2
+            found = torch.nn.functional.gelu(step(found.transpose(1, 2))).transpose(1, 2)
+            within = valid(found.shape[1], lengths)
+            found = found.where(within, 0.0)
+        peak = found.masked_fill(~within, -1e9).amax(1).where(lengths[:, None] > 0, 0.0)
+        token: Tensor = self.head(self.join(torch.cat([mean(found, lengths), peak], 1)))
+        return token

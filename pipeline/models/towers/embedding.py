@@ -1,0 +1,90 @@
+"""Words to learned vectors, then the tower that reads sequences of such.
+
+A word is an id, as `tokens` makes them. The commonest ids of the train split get a vector of their
+own, in the order of frequency, then id; all the others share one, which rare words train. Vectors
+by table lookup: Bengio et al. 2003 (jmlr.org/papers/v3/bengio03a).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pydantic import Field, model_validator
+
+from pipeline import registry
+from pipeline.models.frames import valid
+from pipeline.models.tower_options import TOWERS, Chosen, TowerOptions, of_kind
+from pipeline.models.tower_options import check as check_tower
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+IDS = True
+# Stands for no word, behind all ids, which have 24 bits.
+NONE = 2**24
+
+
+class Options(TowerOptions):
+    words: int = Field(
+        8192, ge=1, le=1 << 20, description="words with a vector of their own, at most"
+    )
+    at_least: int = Field(
+        2, ge=1, le=10_000, description="times that such a word occurs in the train split"
+    )
+    numbers: int = Field(64, ge=1, le=4096, description="numbers of a word's vector")
+    reader: Chosen = Field(
+        default_factory=lambda: of_kind({"kind": "gru"}),
+        description="the tower that reads the vectors; its width is this one's",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _share_width(cls, data: Any) -> Any:
+        reader = {"kind": "gru", **data.get("reader", {})}
+        width = data.get("width", TowerOptions.model_fields["width"].default)
+        if reader.setdefault("width", width) != width:
+            raise ValueError(f"reader.width: {reader['width']} is not width, {width}")
+        return {**data, "reader": reader}
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        return (self.kind, *self.reader.kinds)
+
+
+def check(shape: tuple[int, ...], options: Options) -> None:
+    if len(shape) != 2 or shape[1] != 1:
+        raise ValueError("takes ids of words, one a frame")
+    check_tower((shape[0], options.numbers), options.reader, ids=False)
+
+
+class Tower:
+    def __init__(self, shape: tuple[int, ...], options: Options) -> None:
+        import torch
+        from torch import nn
+
+        self.at_least = options.at_least
+        reader = registry.load(TOWERS, options.reader.kind)
+        self.reader = reader.Tower((shape[0], options.numbers), options.reader)
+        self.vectors = nn.Embedding(options.words + 1, options.numbers)
+        self.layers = nn.ModuleList([self.vectors, self.reader.layers])
+        self.layers.register_buffer("words", torch.full((options.words,), NONE))
+
+    def fit(self, ids: Tensor, count: Tensor) -> None:
+        """Choose the words: distinct ids (k,) in order, and how often each occurs, (k,)."""
+        words = self.layers.get_buffer("words")
+        order = count.argsort(descending=True, stable=True)
+        common = order[count[order] >= self.at_least]
+        chosen = ids[common[: len(words)]].sort()[0]
+        words.fill_(NONE)[: len(chosen)] = chosen
+
+    def read(self, values: Tensor, lengths: Tensor) -> Tensor:
+        """Ids, float (n, frames, 1), to (n, width)."""
+        import torch
+
+        words = self.layers.get_buffer("words")
+        ids = values[..., 0].nan_to_num().clamp(0, NONE - 1).long()
+        place = torch.searchsorted(words, ids).clamp(max=len(words) - 1)
+        vectors = self.vectors((place + 1).where(words[place] == ids, 0))
+        found = vectors.where(valid(vectors.shape[1], lengths), 0.0)
+        token: Tensor = self.reader.read(found, lengths)
+        return token

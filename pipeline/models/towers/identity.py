@@ -1,0 +1,36 @@
+"""Nothing is learnt: the standardised vector is the token, and of frames their mean is.
+
+A fusion takes tokens of one width, so the set must be as wide as they are. `early` fusion, which
+takes sets of any width, reads them all by this.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pipeline.models.frames import mean
+from pipeline.models.tower_options import TowerOptions
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+IDS = False
+
+
+class Options(TowerOptions):
+    """There is nothing to choose."""
+
+
+def check(shape: tuple[int, ...], options: Options) -> None:
+    if shape[-1] != options.width:
+        raise ValueError(f"takes {options.width} numbers, the width of the tokens")
+
+
+class Tower:
+    def __init__(self, shape: tuple[int, ...], options: Options) -> None:
+        from torch import nn
+
+        self.layers = nn.Module()
+
+    def read(self, values: Tensor, lengths: Tensor) -> Tensor:
+        return values if values.ndim == 2 else mean(values, lengths)

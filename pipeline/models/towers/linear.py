@@ -1,0 +1,36 @@
+"""One linear layer over a vector, or over the mean of frames."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from pipeline.models.frames import mean
+from pipeline.models.tower_options import TowerOptions
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+IDS = False
+
+
+class Options(TowerOptions):
+    dropout: float = Field(0.0, ge=0, lt=1, description="share of the set's numbers dropped")
+
+
+def check(shape: tuple[int, ...], options: Options) -> None:
+    """It takes any."""
+
+
+class Tower:
+    def __init__(self, shape: tuple[int, ...], options: Options) -> None:
+        from torch import nn
+
+        self.layers = nn.Sequential(
+            nn.Dropout(options.dropout), nn.Linear(shape[-1], options.width)
+        )
+
+    def read(self, values: Tensor, lengths: Tensor) -> Tensor:
+        token: Tensor = self.layers(values if values.ndim == 2 else mean(values, lengths))
+        return token

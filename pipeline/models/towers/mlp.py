@@ -1,0 +1,33 @@
+"""Two layers over a vector."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from pipeline.models.frames import check_vector, head
+from pipeline.models.tower_options import TowerOptions
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+IDS = False
+
+
+class Options(TowerOptions):
+    hidden: int = Field(256, ge=1, le=8192, description="numbers of the hidden layer")
+    dropout: float = Field(0.3, ge=0, lt=1, description="share of the hidden layer dropped")
+
+
+def check(shape: tuple[int, ...], options: Options) -> None:
+    check_vector(shape)
+
+
+class Tower:
+    def __init__(self, shape: tuple[int, ...], options: Options) -> None:
+        self.layers = head(shape[0], options.hidden, options.width, options.dropout)
+
+    def read(self, values: Tensor, lengths: Tensor) -> Tensor:
+        token: Tensor = self.layers(values)
+        return token

@@ -1,0 +1,79 @@
+"""A transformer encoder over frames, read at one learned token that is always there.
+
+Vaswani et al. 2017 (arXiv:1706.03762), its sinusoids for positions; frames beyond a row's length
+are masked as keys. The token that is read stands before the first frame and has no position.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from pipeline.models.frames import check_frames, valid
+from pipeline.models.tower_options import TowerOptions
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+IDS = False
+
+
+class Options(TowerOptions):
+    hidden: int = Field(128, ge=2, le=4096, multiple_of=2, description="numbers of a frame inside")
+    layers: int = Field(2, ge=1, le=12, description="transformer layers")
+    heads: int = Field(4, ge=1, le=64, description="attention heads; divides `hidden`")
+    expansion: int = Field(2, ge=1, le=8, description="inner layer's width over `hidden`")
+    dropout: float = Field(0.1, ge=0, lt=1, description="share dropped in training")
+
+
+def check(shape: tuple[int, ...], options: Options) -> None:
+    check_frames(shape)
+    if options.hidden % options.heads:
+        raise ValueError(
+            f"takes heads that divide its hidden {options.hidden}, not {options.heads}"
+        )
+
+
+class Tower:
+    def __init__(self, shape: tuple[int, ...], options: Options) -> None:
+        import torch
+        from torch import nn
+
+        hidden = options.hidden
+        self.enter = nn.Linear(shape[1], hidden)
+        self.reader = nn.ParameterList([torch.randn(1, 1, hidden) * 0.02])
+        layer = nn.TransformerEncoderLayer(
+            hidden,
+            options.heads,
+            options.expansion * hidden,
+            options.dropout,
+            activation="gelu",
+            batch_first=True,
+            norm_first=True,
+        )
+        self.encoder = nn.TransformerEncoder(
+            layer, options.layers, nn.LayerNorm(hidden), enable_nested_tensor=False
+        )
+        self.leave = nn.Linear(hidden, options.width)
+        self.layers = nn.ModuleList([self.enter, self.reader, self.encoder, self.leave])
+        self.layers.register_buffer("places", positions(shape[0], hidden), persistent=False)
+
+    def read(self, values: Tensor, lengths: Tensor) -> Tensor:
+        import torch
+
+        places = self.layers.get_buffer("places")
+        reader = self.reader[0].expand(values.shape[0], -1, -1)
+        sequence = torch.cat([reader, self.enter(values) + places], 1)
+        padding = ~valid(sequence.shape[1], lengths + 1)[..., 0]
+        token: Tensor = self.leave(self.encoder(sequence, src_key_padding_mask=padding)[:, 0])
+        return token
+
+
+def positions(count: int, hidden: int) -> Tensor:
+    """Sines and cosines of geometrically growing wavelengths, float32 (count, hidden)."""
+    import torch
+
+    rate = 10_000 ** (-torch.arange(0, hidden, 2) / hidden)
+    angles = torch.arange(count)[:, None] * rate
+    return torch.stack([angles.sin(), angles.cos()], 2).flatten(1)

@@ -1,0 +1,317 @@
+"""What every registered tower must do, whatever it is."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from pipeline import registry
+from pipeline.errors import PipelineError
+from pipeline.models.determinism import deterministic
+from pipeline.models.examples import FeatureSet
+from pipeline.models.network import Network
+from pipeline.models.tower import Tower
+from pipeline.models.tower_options import TOWERS, of_kind
+from pipeline.models.towers.transformer import positions
+from tests.models.synthetic import options
+
+WIDTH = 6
+FRAMES = 9
+SHAPES = {"vector": (WIDTH,), "frames": (FRAMES, WIDTH), "ids": (FRAMES, 1)}
+SMALL = {"transformer": {"hidden": 16}, "cnn": {"channels": 2, "filters": 4, "hidden": 8}}
+SMALL |= {name: {"hidden": 8} for name in ("mlp", "convolution", "gru", "lstm")}
+READERS = ("linear", "cnn", "convolution", "gru", "lstm", "transformer")
+
+
+def of(kind: str, **changed):
+    given = {"width": WIDTH, **SMALL.get(kind, {}), **changed}
+    if kind == "embedding":
+        given |= {"words": 20, "numbers": 4}
+    return of_kind({"kind": kind, **given})
+
+
+def make(kind: str, shape: str, seed: int = 0, **changed) -> Tower | None:
+    """A tower for rows of a shape, or None if they are not what it takes."""
+    if registry.load(TOWERS, kind).IDS != (shape == "ids"):
+        return None
+    torch.manual_seed(seed)
+    try:
+        tower = Tower(SHAPES[shape], of(kind, **changed)).eval()
+    except ValueError:
+        return None
+    if tower.ids:
+        tower.kind.fit(torch.arange(1, 9), torch.arange(2, 10))
+    else:
+        tower.standardise(torch.full(SHAPES[shape][-1:], 0.5), torch.full(SHAPES[shape][-1:], 2.0))
+    return tower
+
+
+def draw(shape: str, rows: int = 5, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
+    """Rows of which the second holds nothing, the third one frame and the first all of them."""
+    random = torch.Generator().manual_seed(seed)
+    values = torch.randn((rows, *SHAPES[shape]), generator=random)
+    if shape == "ids":
+        values = torch.randint(1, 12, values.shape, generator=random).float()
+    longest = FRAMES if values.ndim == 3 else 1
+    lengths = torch.randint(0, longest + 1, (rows,), generator=random)
+    lengths[: min(rows, 3)] = torch.tensor([longest, 0, 1])[:rows]
+    return values, lengths
+
+
+CASES = [
+    (kind, shape) for kind in registry.names(TOWERS) for shape in SHAPES if make(kind, shape)
+]
+
+
+def test_every_kind_reads_something_and_everything_is_read_by_some():
+    assert {kind for kind, _ in CASES} == set(registry.names(TOWERS))
+    assert {shape for _, shape in CASES} == set(SHAPES)
+
+
+@pytest.mark.parametrize(("kind", "shape"), CASES)
+@settings(max_examples=10)
+@given(seed=st.integers(0, 999), filling=st.sampled_from([77.0, torch.nan, torch.inf, -3e38]))
+def test_what_stands_in_padding_does_not_count(kind, shape, seed, filling):
+    tower = make(kind, shape)
+    values, lengths = draw(shape, seed=seed)
+    if values.ndim == 2:
+        return
+    other = values.clone()
+    other[torch.arange(FRAMES) >= lengths[:, None]] = filling
+    with torch.no_grad():
+        tokens = tower(values, lengths)
+        assert tokens.shape == (5, WIDTH)
+        assert tokens.isfinite().all()
+        assert torch.equal(tower(other, lengths), tokens)
+
+
+@pytest.mark.parametrize(("kind", "shape"), CASES)
+def test_what_is_there_counts_to_the_last_frame(kind, shape):
+    tower = make(kind, shape)
+    values, lengths = draw(shape)
+    other = values.clone()
+    other.view(5, -1, SHAPES[shape][-1])[0, -1, 0] = 4 if values[0].flatten()[-1] != 4 else 5
+    with torch.no_grad():
+        assert not torch.allclose(tower(other, lengths)[0], tower(values, lengths)[0])
+
+
+@pytest.mark.parametrize(("kind", "shape"), CASES)
+@pytest.mark.parametrize("value", [0.0, 1e30, -3.4e38, torch.inf, -torch.inf])
+def test_the_token_is_finite_for_any_number(kind, shape, value):
+    tower = make(kind, shape)
+    _, lengths = draw(shape)
+    with torch.no_grad():
+        assert tower(torch.full((5, *SHAPES[shape]), value), lengths).isfinite().all()
+
+
+@pytest.mark.parametrize(("kind", "shape"), CASES)
+def test_no_gradient_comes_from_padding_and_rows_are_independent(kind, shape):
+    tower = make(kind, shape)
+    values, lengths = draw(shape)
+    if shape != "ids":
+        values.requires_grad_()
+        tokens = tower(values, lengths)
+        (tokens * torch.randn(tokens.shape)).sum().backward()
+        assert values.grad is not None
+        assert values.grad.isfinite().all()
+        if values.ndim == 3:
+            within = torch.arange(FRAMES) < lengths[:, None]
+            assert torch.equal(values.grad.any(2), within)
+        else:
+            assert values.grad.any(1).all()
+    with torch.no_grad():
+        whole = tower(values, lengths)
+        order = torch.tensor([3, 0, 4, 1, 2])
+        torch.testing.assert_close(tower(values[order], lengths[order]), whole[order])
+        alone = [tower(values[i : i + 1], lengths[i : i + 1]) for i in range(5)]
+        torch.testing.assert_close(torch.cat(alone), whole)
+
+
+@pytest.mark.parametrize(("kind", "shape"), CASES)
+def test_all_that_a_tower_knows_is_in_its_state(kind, shape):
+    tower, other = make(kind, shape), make(kind, shape, seed=1)
+    if other.ids:
+        other.kind.fit(torch.tensor([3]), torch.tensor([2]))
+    other.load_state_dict(tower.state_dict())
+    values, lengths = draw(shape)
+    with torch.no_grad():
+        assert torch.equal(other(values, lengths), tower(values, lengths))
+
+
+@pytest.mark.parametrize(("kind", "shape"), CASES)
+def test_a_tiny_batch_is_learned_by_heart_and_the_same_seed_gives_the_same(kind, shape):
+    def trained() -> tuple[float, torch.Tensor]:
+        with deterministic(0, "test"):
+            tower = make(kind, shape).train()
+            head = torch.nn.Linear(WIDTH, 2)
+            learned = [*tower.parameters(), *head.parameters()]
+            optimizer = torch.optim.Adam(learned, 0.02)
+            values, _ = draw(shape, 6, seed=1)
+            lengths = torch.full((6,), FRAMES if values.ndim == 3 else 1)
+            for _ in range(120):
+                optimizer.zero_grad()
+                classes = torch.tensor([0, 1, 1, 0, 1, 0])
+                loss = torch.nn.functional.cross_entropy(head(tower(values, lengths)), classes)
+                loss.backward()
+                optimizer.step()
+            with torch.no_grad():
+                right = (head(tower.eval()(values, lengths)).argmax(1) == classes).float().mean()
+            return right.item(), torch.cat([one.detach().flatten() for one in learned])
+
+    (right, first), (_, second) = trained(), trained()
+    assert right == 1
+    assert torch.equal(first, second)
+
+
+# Tracing puts a recurrent unit's own list of weights aside and back again.
+@pytest.mark.filterwarnings("ignore:The tensor attributes self.*_flat_weights")
+@pytest.mark.parametrize(("kind", "shape"), CASES)
+def test_a_network_is_exported(kind, shape):
+    sets = [FeatureSet("a", "audio", SHAPES[shape])]
+    one = {"kind": kind, **of(kind).model_dump(mode="json")}
+    network = Network(sets, {"category": 3}, options(features=["a"], fusion="none", tower=one))
+    rows = torch.export.Dim("rows", min=1, max=4096)
+
+    def batch(n: int):
+        values, lengths = draw(shape, n, seed=n)
+        return {"a": values}, {"a": lengths}, torch.ones(n, 1, dtype=torch.bool)
+
+    shapes = ({"a": {0: rows}}, {"a": {0: rows}}, {0: rows})
+    exported = torch.export.export(network.eval(), batch(5), dynamic_shapes=shapes)
+    with torch.no_grad():
+        torch.testing.assert_close(exported.module()(*batch(7)), network(*batch(7)))
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_words_are_read_by_any_reader_of_frames(reader):
+    chosen = of_kind(
+        {
+            "kind": "embedding",
+            "width": WIDTH,
+            "words": 9,
+            "numbers": 4,
+            "reader": {"kind": reader, **SMALL.get(reader, {})},
+        }
+    )
+    assert chosen.kinds == ("embedding", reader)
+    tower = Tower(SHAPES["ids"], chosen).eval()
+    tower.kind.fit(torch.tensor([3, 5]), torch.tensor([2, 4]))
+    rows = torch.tensor([[3, 5, 9], [3, 5, 8], [3, 3, 8]]).float()
+    values = torch.zeros(3, FRAMES, 1)
+    values[:, :3, 0] = rows
+    with torch.no_grad():
+        tokens = tower(values, torch.full((3,), 3))
+    assert torch.equal(tokens[0], tokens[1])  # neither 8 nor 9 is known
+    assert not torch.allclose(tokens[1], tokens[2])
+
+
+def test_the_vocabulary_is_the_commonest_ids_in_order_of_frequency_then_id():
+    tower = Tower(SHAPES["ids"], of_kind({"kind": "embedding", "words": 3, "at_least": 2}))
+    tower.kind.fit(torch.tensor([2, 4, 6, 8, 9]), torch.tensor([3, 7, 3, 3, 1]))
+    assert tower.state_dict()["layers.words"].tolist() == [2, 4, 6]
+    tower.kind.fit(torch.tensor([2, 2**24 - 1]), torch.tensor([1, 5]))
+    assert tower.state_dict()["layers.words"].tolist() == [2**24 - 1, 2**24, 2**24]
+
+
+def test_a_picture_is_standardised_by_channel_and_a_spectrum_by_band():
+    mean, deviation = torch.tensor([0.0, 1.0, 4.0, 1.0]), torch.tensor([1.0, 2.0, 1.0, 2.0])
+    picture = Tower((5, 4), of_kind({"kind": "cnn", "channels": 2}))
+    picture.standardise(mean, deviation)
+    assert picture.mean.tolist() == [2, 1, 2, 1]
+    torch.testing.assert_close(picture.scale, torch.tensor([1 / 5**0.5, 0.5] * 2))
+    spectrum = Tower((5, 4), of_kind({"kind": "cnn"}))
+    spectrum.standardise(mean, deviation)
+    assert torch.equal(spectrum.mean, mean)
+
+
+def test_positions_are_those_of_the_paper():
+    found = positions(3, 4)
+    expected = [[0, 1, 0, 1]] + [
+        [f(p / r) for r in (1, 100) for f in (torch.sin, torch.cos)] for p in torch.arange(1, 3)
+    ]
+    torch.testing.assert_close(found, torch.tensor(expected))
+
+
+@pytest.mark.parametrize(
+    ("kind", "shape", "said"),
+    [
+        ("cnn", (4,), r"takes sequences of frames, and .* \(4,\); what fits: linear, mlp"),
+        ("gru", (4,), "takes sequences of frames"),
+        ("mlp", (9, 4), "takes vectors, .* what fits: cnn, convolution, gru, linear, lstm, trans"),
+        ("identity", (4,), "takes 128 numbers, the width of the tokens"),
+        ("embedding", (9, 4), "takes ids of words, one a frame"),
+    ],
+)
+def test_what_does_not_fit_is_named_with_what_does(kind, shape, said):
+    sets = [FeatureSet("a", "audio", shape)]
+    one = options(features=["a"], fusion="none", tower={"kind": kind})
+    with pytest.raises(PipelineError, match=f"a: tower '{kind}' {said}"):
+        Network(sets, {"category": 3}, one)
+
+
+def test_columns_that_are_no_whole_pixels_are_refused():
+    with pytest.raises(ValueError, match=r"a multiple of 3 \(channels\)"):
+        Tower((9, 4), of_kind({"kind": "cnn", "channels": 3}))
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"tower": {"kind": "rnn"}}, "unknown tower 'rnn'; there are: cnn, conv"),
+        ({"tower": {"kind": "gru", "heads": 2}}, "heads: Extra inputs"),
+        ({"tower": {"hidden": 0}}, "hidden: Input should be greater"),
+        ({"towers": {"sound": {"kind": "gru"}}}, "'sound' is not one of features"),
+        ({"towers": {"words": {"kind": "gru", "width": 4}}}, "towers.words.width"),
+        (
+            {"towers": {"words": {"kind": "embedding", "reader": {"width": 3}}}},
+            "reader.width: 3 is not width, 8",
+        ),
+        ({"fusion": "early", "towers": {"words": {"kind": "linear"}}}, "neither `towers` nor"),
+        ({"fusion": "early", "absent": "learned"}, "neither `towers` nor"),
+        ({"absent": "guessed"}, "absent"),
+    ],
+)
+def test_mistakes_are_named(changed, said):
+    with pytest.raises(ValidationError, match=said):
+        options(**changed)
+
+
+def test_options_with_towers_survive_json_and_name_their_kinds():
+    towers = {"words": {"kind": "embedding", "reader": {"kind": "lstm"}}}
+    first = options(towers=towers)
+    assert type(first).model_validate(first.model_dump(mode="json")) == first
+    assert first.kinds == ("embedding", "lstm", "mlp")
+    assert first.towers["words"].width == 8
+    assert options(fusion="early").kinds == ("identity", "mlp")
+
+
+@pytest.mark.parametrize("name", registry.names(TOWERS))
+def test_knobs_are_described(name):
+    known = registry.load(TOWERS, name).Options
+    assert all(field.description for field in known.model_fields.values())
+
+
+def test_checking_towers_loads_nothing_heavy():
+    code = (
+        "import sys; from pipeline.models.tower_options import of_kind, check\n"
+        f"for kind in {registry.names(TOWERS)}:\n"
+        "    for shape in ((128,), (9, 128), (9, 1)):\n"
+        "        try: check(shape, of_kind({'kind': kind}))\n"
+        "        except ValueError: pass\n"
+        "sys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_the_manual_lists_every_tower():
+    text = (Path(__file__).parents[2] / "docs" / "models.md").read_text()
+    table = text.split("## Towers")[1].split("\n## ")[0]
+    assert re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE) == registry.names(TOWERS)
