@@ -118,6 +118,38 @@ def test_groups_are_targets_or_attributes_that_the_sources_have() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("feature", "model", "said"),
+    [
+        ({"encoder": "pixels"}, {"tower": {"kind": "cnn", "channels": 3}}, None),
+        ({"encoder": "pixels"}, {}, "models.m.towers.f: tower 'mlp' takes vectors"),
+        ({"encoder": "hashing"}, {"tower": {"kind": "gru"}}, "what fits: linear, mlp"),
+        ({"encoder": "tokens"}, {"tower": {"kind": "embedding"}}, None),
+        ({"encoder": "tokens"}, {"tower": {"kind": "gru"}}, "takes quantities, not ids of words"),
+        ({"encoder": "tokens"}, {"tower": {"kind": "gru"}}, "what fits: embedding"),
+        ({"encoder": "logmel"}, {"tower": {"kind": "embedding"}}, "takes ids of words, and"),
+        ({"encoder": "tokens", "dtype": "float16"}, {"tower": {"kind": "embedding"}}, "float32"),
+        ({"encoder": "logmel"}, {"fusion": "early"}, None),
+        ({"encoder": "tokens"}, {"fusion": "early"}, "m.towers.f: tower 'identity' takes quant"),
+        ({"encoder": "logmel"}, {"fusion": "early", "tower": {"kind": "gru"}}, "m.fusion: tower"),
+    ],
+)
+def test_a_tower_reads_what_its_encoder_makes(
+    feature: dict[str, Any], model: dict[str, Any], said: str | None
+) -> None:
+    modality = {"pixels": "image", "logmel": "audio"}.get(feature["encoder"], "text")
+    changed = own(
+        modalities=[modality],
+        features={"f": {"modality": modality, **feature}},
+        models={"m": {"features": ["f"], "tasks": {"shape": {}}, "primary": "shape", **model}},
+    )
+    if said is None:
+        assert parse(changed).models["m"].features == ("f",)
+    else:
+        (mistake,) = mistakes(changed)
+        assert said in mistake
+
+
 def test_a_source_that_does_not_say_its_attributes_may_have_any() -> None:
     changed = own(evaluate={"group_by": ["picture"]})
     changed["sources"]["stamps"] = {"kind": "stamps"}

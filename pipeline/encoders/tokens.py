@@ -1,9 +1,9 @@
 """A text as a sequence of words, for networks that learn to read: no weights, any language.
 
 A word is a run of letters, marks and digits; its id is a hash of it, 1 + CRC-32 of the UTF-8 bytes
-modulo 2^24 - 1, so that a row depends on its text alone and float32 holds it exactly. In scripts that
-put no space between words (Han, kana, Thai, Lao, Burmese, Khmer) overlapping pairs of characters are
-the words, as search engines have them. A text without any letter is one word.
+modulo 2^24 - 1, so that a row depends on its text alone and float32 holds it exactly. In scripts
+that put no space between words (Han, kana, Thai, Lao, Burmese, Khmer) overlapping pairs of
+characters are the words, as search engines have them. A text without any letter is one word.
 
 A tower `embedding` finds the vocabulary in the train split. 0 pads, and is no word's id.
 """

@@ -210,20 +210,29 @@ class ModelOptions(Options):
     def check_shapes(
         self, shapes: Mapping[str, tuple[int, ...]], ids: Mapping[str, bool] | None = None
     ) -> dict[str, str]:
-        """By feature set, what its tower cannot do with rows of its shape; `fusion` is for early's.
+        """What towers cannot do with rows of these shapes, by `towers.SET`.
 
-        `ids`: by feature set, whether it holds ids of words, where that is known.
+        With `early` fusion what the one tower cannot do with all of them joined is by `fusion`.
+
+        Parameters
+        ----------
+        shapes:
+            By feature set, (D,) or (frames, bands).
+        ids:
+            By feature set, whether it holds ids of words, where that is known.
         """
-        chosen = {name: (shape, self.tower_of(name, shape)) for name, shape in shapes.items()}
+        wrong = {}
+        for name, shape in shapes.items():
+            try:
+                check(shape, self.tower_of(name, shape), (ids or {}).get(name))
+            except ValueError as error:
+                wrong[f"towers.{name}"] = str(error)
         if self.early:
             width = sum(shape[-1] for shape in shapes.values()) + len(shapes)
-            chosen["fusion"] = ((width,), self.tower)
-        wrong = {}
-        for name, (shape, tower) in chosen.items():
             try:
-                check(shape, tower, (ids or {}).get(name))
+                check((width,), self.tower, ids=False)
             except ValueError as error:
-                wrong[name] = str(error)
+                wrong["fusion"] = str(error)
         return wrong
 
 

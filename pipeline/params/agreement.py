@@ -135,8 +135,8 @@ def _towers(path: str, model: Any, values: Mapping[str, Any]) -> Mistakes:
         if ids[used] and feature.dtype != "float32":
             yield f"features.{used}.dtype", f"ids of words need float32, not {feature.dtype}"
     if len(shapes) == len(model.features):
-        for used, said in model.check_shapes(shapes, ids).items():
-            yield f"{path}.towers.{used}", said
+        for place, said in model.check_shapes(shapes, ids).items():
+            yield f"{path}.{place}", said
 
 
 def _joins(values: Mapping[str, Any]) -> Mistakes:

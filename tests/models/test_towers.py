@@ -251,7 +251,7 @@ def test_positions_are_those_of_the_paper():
 def test_what_does_not_fit_is_named_with_what_does(kind, shape, said):
     sets = [FeatureSet("a", "audio", shape)]
     one = options(features=["a"], fusion="none", tower={"kind": kind})
-    with pytest.raises(PipelineError, match=f"a: tower '{kind}' {said}"):
+    with pytest.raises(PipelineError, match=f"towers.a: tower '{kind}' {said}"):
         Network(sets, {"category": 3}, one)
 
 
