@@ -91,6 +91,25 @@ def test_what_stands_in_padding_does_not_count(kind, shape, seed, filling):
         assert torch.equal(tower(other, lengths), tokens)
 
 
+def check_that_padding_does_not_show(tower: Tower, values, lengths) -> None:
+    """A row gives what it gives without any padding after it."""
+    with torch.no_grad():
+        tokens = tower(values, lengths)
+        for i, length in enumerate(lengths.tolist()):
+            if length:
+                alone = tower(values[i : i + 1, :length], lengths[i : i + 1])
+                torch.testing.assert_close(alone[0], tokens[i])
+
+
+@pytest.mark.parametrize(("kind", "shape"), CASES)
+@pytest.mark.parametrize("seed", range(3))
+def test_how_much_padding_there_is_does_not_count(kind, shape, seed):
+    tower = make(kind, shape)
+    values, lengths = draw(shape, seed=seed)
+    if values.ndim == 3:
+        check_that_padding_does_not_show(tower, values, lengths)
+
+
 @pytest.mark.parametrize(("kind", "shape"), CASES)
 def test_what_is_there_counts_to_the_last_frame(kind, shape):
     tower = make(kind, shape)
@@ -202,13 +221,14 @@ def test_words_are_read_by_any_reader_of_frames(reader):
     assert chosen.kinds == ("embedding", reader)
     tower = Tower(SHAPES["ids"], chosen).eval()
     tower.kind.fit(torch.tensor([3, 5]), torch.tensor([2, 4]))
-    rows = torch.tensor([[3, 5, 9], [3, 5, 8], [3, 3, 8]]).float()
+    rows = torch.tensor([[3, 5, 4], [3, 5, 8], [3, 3, 8]]).float()
     values = torch.zeros(3, FRAMES, 1)
     values[:, :3, 0] = rows
     with torch.no_grad():
         tokens = tower(values, torch.full((3,), 3))
-    assert torch.equal(tokens[0], tokens[1])  # neither 8 nor 9 is known
+    assert torch.equal(tokens[0], tokens[1])  # neither 4 nor 8 is known
     assert not torch.allclose(tokens[1], tokens[2])
+    check_that_padding_does_not_show(tower, *draw("ids"))
 
 
 def test_the_vocabulary_is_the_commonest_ids_in_order_of_frequency_then_id():

@@ -62,7 +62,7 @@ class Tower:
     def read(self, values: Tensor, lengths: Tensor) -> Tensor:
         import torch
 
-        places = self.layers.get_buffer("places")
+        places = self.layers.get_buffer("places")[: values.shape[1]]
         reader = self.reader[0].expand(values.shape[0], -1, -1)
         sequence = torch.cat([reader, self.enter(values) + places], 1)
         padding = ~valid(sequence.shape[1], lengths + 1)[..., 0]
