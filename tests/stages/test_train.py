@@ -52,6 +52,19 @@ def test_a_model_has_its_files(world):
     }
 
 
+def test_the_code_of_its_towers_and_their_readers_is_in_its_key(world):
+    """What is loaded by name is not found by following imports."""
+    plain = plan(params({"m": CHOSEN}), "m").fingerprint.code
+    assert "pipeline.models.towers.mlp" in plain
+    assert "pipeline.models.towers.gru" not in plain
+    towers = {"words": {"kind": "embedding", "reader": {"kind": "lstm"}}}
+    code = plan(params({"m": options(towers=towers)}), "m").fingerprint.code
+    towers = {"pipeline.models.towers.embedding", "pipeline.models.towers.lstm"}
+    assert {*towers, "pipeline.models.recurrent"} <= set(code)
+    early = plan(params({"m": options(fusion="early")}), "m").fingerprint.code
+    assert "pipeline.models.fusion.early" in early
+
+
 def test_curves_have_a_line_an_epoch(world):
     plan(params({"m": CHOSEN}), "m").run()
     lines = (OUT / "curves/plots/metrics/train/category/loss.tsv").read_text().splitlines()
