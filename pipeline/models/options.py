@@ -140,10 +140,11 @@ class ModelOptions(Options):
         """Tokens of one model are of one width, so that it need not be said again."""
         if not isinstance(data, dict) or not isinstance(data.get("towers"), dict):
             return data
-        default = TowerOptions.model_fields["width"].default
-        width = {"width": dict(data.get("tower", {})).get("width", default)}
+        tower = data.get("tower")
+        given = tower.get("width") if isinstance(tower, dict) else getattr(tower, "width", None)
+        width = TowerOptions().width if given is None else given
         towers = {
-            name: {**width, **one} if isinstance(one, dict) else one
+            name: {"width": width, **one} if isinstance(one, dict) else one
             for name, one in data["towers"].items()
         }
         return {**data, "towers": towers}

@@ -79,6 +79,11 @@ def test_sets_of_frames_enter_early_fusion_by_their_mean():
     assert model.size() == sum(p.numel() for p in model.fusion.parameters()) + 8 * 9
 
 
+def test_early_fusion_takes_sets_wider_than_any_token():
+    chosen = options(features=["a"], fusion="early")
+    Network([FeatureSet("a", "text", (5000,))], {"category": 8}, chosen)
+
+
 def test_early_fusion_takes_a_tower_of_vectors():
     with pytest.raises(PipelineError, match="fusion: tower 'gru' takes sequences of frames"):
         network("early", tower={"kind": "gru"})

@@ -295,6 +295,10 @@ def test_columns_that_are_no_whole_pixels_are_refused():
         ({"fusion": "early", "towers": {"words": {"kind": "linear"}}}, "neither `towers` nor"),
         ({"fusion": "early", "absent": "learned"}, "neither `towers` nor"),
         ({"absent": "guessed"}, "absent"),
+        ({"tower": 3, "towers": {"words": {}}}, "tower\n  Input should be a valid dict"),
+        ({"towers": {"words": 3}}, "towers.words\n  Input should be a valid dict"),
+        ({"towers": {"words": {"kind": "embedding", "reader": 3}}}, "reader: Input should be a v"),
+        ({"towers": {"words": {"kind": "embedding", "reader": {"kind": "x"}}}}, "unknown tower"),
     ],
 )
 def test_mistakes_are_named(changed, said):

@@ -7,6 +7,7 @@ by table lookup: Bengio et al. 2003 (jmlr.org/papers/v3/bengio03a).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, model_validator
@@ -40,8 +41,10 @@ class Options(TowerOptions):
     @model_validator(mode="before")
     @classmethod
     def _share_width(cls, data: Any) -> Any:
+        if not isinstance(data.get("reader", {}), Mapping):
+            return data
         reader = {"kind": "gru", **data.get("reader", {})}
-        width = data.get("width", TowerOptions.model_fields["width"].default)
+        width = data.get("width", TowerOptions().width)
         if reader.setdefault("width", width) != width:
             raise ValueError(f"reader.width: {reader['width']} is not width, {width}")
         return {**data, "reader": reader}

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pydantic import Field
+
 from pipeline.models.frames import mean
 from pipeline.models.tower_options import TowerOptions
 
@@ -18,7 +20,9 @@ IDS = False
 
 
 class Options(TowerOptions):
-    """There is nothing to choose."""
+    """There is nothing to choose; the width is the set's own, however large."""
+
+    width: int = Field(default=128, ge=1, description="numbers of the set, and of the token")
 
 
 def check(shape: tuple[int, ...], options: Options) -> None:
