@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self
+from collections.abc import Mapping
+from types import ModuleType
+from typing import Any, Literal, Self, get_args
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -11,8 +13,12 @@ from pipeline.errors import PipelineError
 from pipeline.options import Options
 
 FUSIONS = "models/fusion"
+TASKS = "models/tasks"
 # The kinds of target that there is a head and a loss for.
-TRAINABLE = ("binary", "multiclass", "ordinal")
+Kind = Literal["binary", "multiclass", "multilabel", "ordinal", "regression"]
+TRAINABLE: tuple[str, ...] = get_args(Kind)
+# The kinds with one class a sample: a target of one can be learned as another.
+ONE_CLASS = ("binary", "multiclass", "ordinal")
 
 
 class TowerOptions(Options):
@@ -29,8 +35,20 @@ class TowerOptions(Options):
 
 
 class TaskOptions(Options):
-    """How much one target counts in the loss, and how its examples are weighed."""
+    """How one target is learned, how much it counts, and how its examples are weighed."""
 
+    kind: Kind = Field(
+        default="multiclass",
+        description="what it is learned as; left out, what `targets` says that it is",
+    )
+    order: tuple[str, ...] = Field(
+        default=(),
+        description="its classes from low to high, of two the positive one last; left out, "
+        "numbers by value and anything else as text",
+    )
+    focal: float = Field(
+        default=0.0, ge=0, le=10, description="power by which easy examples count less; 0 is none"
+    )
     weight: float = Field(default=1.0, gt=0, le=1000, description="factor of this task's loss")
     classes: Literal["balanced", "as_is"] = Field(
         default="balanced", description="whether each class, or each example, counts the same"
@@ -40,6 +58,11 @@ class TaskOptions(Options):
         description="what counts as one example: a component, whose samples then share its "
         "weight, suits a target that is the same for all of them; a sample, any other",
     )
+
+
+def kind_of(task: TaskOptions) -> ModuleType:
+    """The functions of the task's kind, a file of pipeline/models/tasks."""
+    return registry.load(TASKS, task.kind)
 
 
 class ModelOptions(Options):
@@ -54,6 +77,10 @@ class ModelOptions(Options):
         default_factory=TowerOptions, description="the network of each feature set"
     )
     tasks: dict[str, TaskOptions] = Field(min_length=1, description="targets to learn, by name")
+    weighting: Literal["fixed", "uncertainty"] = Field(
+        default="fixed",
+        description="whether the tasks' weights stand, or a learned factor multiplies each",
+    )
     primary: str = Field(description="the task by which models are compared")
     modality_dropout: float = Field(
         default=0.4, ge=0, lt=1, description="chance that training hides a modality of an example"
@@ -72,7 +99,8 @@ class ModelOptions(Options):
     )
     monitor: Literal["macro_f1", "loss"] = Field(
         default="macro_f1",
-        description="what on the validation split must get better: the tasks' mean, by weight",
+        description="what on the validation split must get better, the tasks' mean by weight: "
+        "macro-F1 (R² of a number), or the loss",
     )
     batch_size: int = Field(default=256, ge=1, le=65_536, description="examples a step")
     learning_rate: float = Field(
@@ -105,6 +133,9 @@ class ModelOptions(Options):
 
     @model_validator(mode="after")
     def _agree(self) -> Self:
+        for task, options in self.tasks.items():
+            if len(set(options.order)) < len(options.order):
+                raise ValueError(f"tasks.{task}.order: one is named twice")
         if self.primary not in self.tasks:
             raise ValueError(f"primary: '{self.primary}' is not one of tasks: {list(self.tasks)}")
         if len(set(self.features)) < len(self.features):
@@ -114,6 +145,16 @@ class ModelOptions(Options):
             options = module.Options(**self.fusion_options)
             module.check(len(self.features), self.tower.width, options)
         return self
+
+    def as_kinds(self, kinds: Mapping[str, str]) -> Self:
+        """The same, each task that names no kind being learned as what its target is."""
+        tasks = {
+            task: options
+            if "kind" in options.model_fields_set
+            else options.model_copy(update={"kind": kinds[task]})
+            for task, options in self.tasks.items()
+        }
+        return self.model_copy(update={"tasks": tasks})
 
 
 class EvaluationOptions(Options):

@@ -1,7 +1,9 @@
-"""What a feature set looks like in training: mean and deviation, for towers to standardise by."""
+"""Mean and deviation in training: of feature sets, for towers to standardise by, and of targets."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pipeline.models.examples import Examples
@@ -27,3 +29,27 @@ def statistics(train: Examples, name: str) -> tuple[np.ndarray, np.ndarray]:
         bands = values.shape[-1]
         return np.zeros(bands), np.ones(bands)
     return values.mean(0, dtype=np.float64), values.std(0, dtype=np.float64)
+
+
+def target_scales(train: Examples) -> dict[str, tuple[float, float]]:
+    """Task → mean and standard deviation, of the targets that are numbers."""
+    import numpy as np
+
+    return {
+        task: (float(np.nanmean(array, dtype=np.float64)), float(np.nanstd(array, dtype=np.float64)))
+        for task, array in train.targets.items()
+        if array.dtype.kind == "f" and array.ndim == 1
+    }
+
+
+def standardise_targets(some: Examples, scales: Mapping[str, tuple[float, float]]) -> Examples:
+    """The same examples with those targets in deviations from the mean."""
+    return replace(
+        some,
+        targets={
+            task: ((array - scales[task][0]) / scales[task][1]).astype(array.dtype)
+            if task in scales
+            else array
+            for task, array in some.targets.items()
+        },
+    )

@@ -12,10 +12,11 @@ from pipeline.errors import PipelineError
 from pipeline.models.batches import Tensors, epoch
 from pipeline.models.determinism import deterministic
 from pipeline.models.examples import Examples
-from pipeline.models.losses import example_weights, loss
+from pipeline.models.losses import Combination, example_weights, loss
 from pipeline.models.network import Network
 from pipeline.models.options import ModelOptions
-from pipeline.models.statistics import statistics
+from pipeline.models.statistics import standardise_targets, statistics, target_scales
+from pipeline.models.targets import check_learnable, known, prior
 from pipeline.models.validation import Validation
 from pipeline.randomness import generator
 
@@ -24,8 +25,8 @@ from pipeline.randomness import generator
 class Trained:
     """A network at its best epoch, and how it came there.
 
-    `best_epoch` counts from 0; `curves` holds figure → value for each epoch; `priors` are the
-    class frequencies of the train split by task, float32 (classes,).
+    `best_epoch` counts from 0; `curves` holds figure → value for each epoch; `priors` are
+    what the train split says by task of an example that nothing is seen of: see `targets.prior`.
     """
 
     network: Network
@@ -54,12 +55,15 @@ def train(
     """
     seen = training.take(training.seen)
     judged = validation.take(validation.seen)
-    for split, some in (("train", seen), ("validation", judged)):
-        if not (some.targets[options.primary] >= 0).any():
-            raise PipelineError(
-                f"the {split} split has no sample with '{options.primary}' and one of the features "
-                f"{list(options.features)}: mend the data, or the model's features or primary"
-            )
+    check_learnable(seen.targets, options.features)
+    if not known(judged.targets[options.primary]).any():
+        raise PipelineError(
+            f"the validation split has no sample with '{options.primary}' and one of the features "
+            f"{list(options.features)}: mend the data, or the model's features or primary"
+        )
+    scales = target_scales(seen)
+    priors = {task: prior(seen.targets[task], len(names)) for task, names in classes.items()}
+    seen, judged = (standardise_targets(some, scales) for some in (seen, judged))
     counts = {task: len(names) for task, names in classes.items()}
     with deterministic(seed, "train", device):
         network = Network(seen.sets, counts, options)
@@ -69,15 +73,8 @@ def train(
         network.to(device)
         judge = Validation(judged, counts, options, device)
         best_epoch, curves = _fit(network, seen, judge, options, seed, device)
-    priors = {task: prior(seen.targets[task], k) for task, k in counts.items()}
+        judge.calibrate(network, scales)
     return Trained(network, best_epoch, curves, priors)
-
-
-def prior(targets: np.ndarray, classes: int) -> np.ndarray:
-    """How common each class is: float32 (classes,); all the same if there are no targets."""
-    count = np.bincount(targets[targets >= 0], minlength=classes).astype(np.float64)
-    count = count if count.any() else np.ones(classes)
-    return np.asarray(count / count.sum(), dtype=np.float32)
 
 
 def _fit(
@@ -92,8 +89,13 @@ def _fit(
     rng = generator(seed, "batches")
     source = Tensors(training, device)
     weights = example_weights(training, judge.classes, options.tasks, device)
+    combination = Combination(options).to(device)
+    groups = [
+        {"params": list(network.parameters())},
+        {"params": list(combination.parameters()), "weight_decay": 0.0},
+    ]
     optimizer = torch.optim.AdamW(
-        network.parameters(), lr=options.learning_rate, weight_decay=options.weight_decay
+        groups, lr=options.learning_rate, weight_decay=options.weight_decay
     )
     steps = options.epochs * -(-len(training) // options.batch_size)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
@@ -116,7 +118,7 @@ def _fit(
             )
             stacked = torch.stack(list(losses.values()))
             optimizer.zero_grad()
-            stacked.sum().backward()  # type: ignore[no-untyped-call]
+            combination(losses).backward()
             optimizer.step()
             schedule.step()
             total += stacked.detach().cpu().double() * len(rows)
@@ -124,7 +126,11 @@ def _fit(
             raise PipelineError("training diverged: lower the model's learning_rate")
         means = dict(zip(judge.classes, (total / len(training)).tolist(), strict=True))
         curves.append(
-            {**{f"train/{task}/loss": mean for task, mean in means.items()}, **judge(network)}
+            {
+                **{f"train/{task}/loss": mean for task, mean in means.items()},
+                **combination.factors(),
+                **judge(network),
+            }
         )
         score = curves[-1]["validation/score"]
         if score > best:

@@ -8,7 +8,7 @@ from typing import Any
 
 from pipeline import registry
 from pipeline.errors import unknown
-from pipeline.models.options import TRAINABLE
+from pipeline.models.options import ONE_CLASS, TRAINABLE
 
 # Names that become folders, stages of DVC and arguments of the command.
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -85,7 +85,7 @@ def _features(name: str, model: Any, named: Mapping[str, Collection[str]]) -> Mi
 def _tasks(
     name: str, model: Any, values: Mapping[str, Any], named: Mapping[str, Collection[str]]
 ) -> Mistakes:
-    for task in model.tasks:
+    for task, options in model.tasks.items():
         path = f"models.{name}.tasks.{task}"
         kind = values["targets"].get(task)
         if task not in named["targets"]:
@@ -93,6 +93,11 @@ def _tasks(
         elif kind is not None and kind not in TRAINABLE:
             learnt = ", ".join(TRAINABLE)
             yield path, f"a target of kind {kind} cannot be learnt yet; there are: {learnt}"
+        elif kind is not None and "kind" in options.model_fields_set:
+            fit = ONE_CLASS if kind in ONE_CLASS else (kind,)
+            if options.kind not in fit:
+                said = f"a target of kind {kind} cannot be learnt as {options.kind}"
+                yield f"{path}.kind", f"{said}; there are: {', '.join(fit)}"
 
 
 def _views(name: str, model: Any, values: Mapping[str, Any]) -> Mistakes:

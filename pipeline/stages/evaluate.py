@@ -7,6 +7,7 @@ from pathlib import Path
 from pipeline import artifact
 from pipeline.fingerprint import fingerprint
 from pipeline.manifest import manifest_digest
+from pipeline.models.options import TASKS
 from pipeline.params import Params
 from pipeline.parts import Summary
 from pipeline.registry import locate
@@ -23,6 +24,7 @@ def plan(params: Params, name: str, root: Path = Path("data")) -> artifact.Plan:
     """
     sets = {one: params.features[one].modality for one in params.models[name].features}
     out = root / "evaluation" / name
+    tasks = params.models[name].as_kinds(params.targets).tasks.values()
     model = artifact.read_manifest(root / "models" / name)["files"]
     return artifact.Plan(
         out,
@@ -31,6 +33,7 @@ def plan(params: Params, name: str, root: Path = Path("data")) -> artifact.Plan:
             [
                 "pipeline.work.evaluate",
                 locate("models/fusion", params.models[name].fusion),
+                *sorted({locate(TASKS, task.kind) for task in tasks}),
             ],
             {
                 "model": name,

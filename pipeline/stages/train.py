@@ -9,7 +9,7 @@ from pipeline.artifact import Plan
 from pipeline.errors import PipelineError
 from pipeline.fingerprint import fingerprint
 from pipeline.manifest import manifest_digest
-from pipeline.models.options import TRAINABLE
+from pipeline.models.options import TASKS, TRAINABLE
 from pipeline.params import Params
 from pipeline.parts import Summary
 from pipeline.registry import locate
@@ -25,13 +25,15 @@ def plan(params: Params, name: str, root: Path = Path("data")) -> Plan:
         A task is of a kind that no head is for, or there is nothing to learn from.
     """
     options = params.models[name]
+    kinds = {task: params.targets[task] for task in options.tasks}
     sets = {one: params.features[one].modality for one in options.features}
-    for task in options.tasks:
-        if params.targets[task] not in TRAINABLE:
+    for task, kind in kinds.items():
+        if kind not in TRAINABLE:
             raise PipelineError(
-                f"models.{name}.tasks.{task}: a target of kind {params.targets[task]} cannot be "
-                f"learnt yet; there are: {', '.join(TRAINABLE)}"
+                f"models.{name}.tasks.{task}: a target of kind {kind} cannot be learnt yet; "
+                f"there are: {', '.join(TRAINABLE)}"
             )
+    options = options.as_kinds(kinds)
     out = root / "models" / name
     inputs = {
         "curated": manifest_digest(root / "curated"),
@@ -41,7 +43,11 @@ def plan(params: Params, name: str, root: Path = Path("data")) -> Plan:
         out,
         fingerprint(
             "train",
-            ["pipeline.work.train", locate("models/fusion", options.fusion)],
+            [
+                "pipeline.work.train",
+                locate("models/fusion", options.fusion),
+                *sorted({locate(TASKS, task.kind) for task in options.tasks.values()}),
+            ],
             {
                 "model": options.model_dump(mode="json"),
                 "tasks": list(options.tasks),
