@@ -1,7 +1,7 @@
 """Cross entropies, with label smoothing and focal weights.
 
-The focal loss multiplies an example's cross entropy by (1 - p)^γ, p being the probability of the
-truth, so that what is easy counts less (Lin et al. 2017, arXiv:1708.02002); with γ = 0 it is the
+The focal loss multiplies an example's cross entropy by (1 - p)^focal, p being the probability of
+the truth, so that what is easy counts less (Lin et al. 2017, arXiv:1708.02002); with 0 it is the
 cross entropy. Smoothing ε spreads that share of the truth evenly over the classes (Szegedy et al.
 2016, arXiv:1512.00567).
 """

@@ -136,8 +136,8 @@ def examples(
 ) -> Examples:
     """Arrays of the samples, `views[v]` being the same samples at view v.
 
-    `sets` maps feature set to modality, `classes` are those that `classes_of` found. Where an asset lacks an augmented view (because it could
-    not be made) view 0 stands in.
+    `sets` maps feature set to modality, `classes` are those that `classes_of` found. Where an asset
+    lacks an augmented view (because it could not be made) view 0 stands in.
     """
     import numpy as np
 

@@ -26,7 +26,7 @@ class Reading:
 
     `temperature` divides the logits of classes and labels (Guo et al. 2017, arXiv:1706.04599);
     `thresholds` say from which probability on the positive class, or each label, is answered;
-    `mean` and `deviation` are the train split's, of a number, which the network learns standardised.
+    `mean` and `deviation` are the train split's, of a number, which is learned standardised.
     """
 
     kind: str = "multiclass"
@@ -110,7 +110,9 @@ def _temperature(reading: Reading, logits: Tensor, truth: np.ndarray) -> float:
     wide = logits.double()
 
     def cost(log: float) -> float:
-        return negative_log_likelihood(replace(reading, temperature=math.exp(log)).answer(wide), truth)
+        return negative_log_likelihood(
+            replace(reading, temperature=math.exp(log)).answer(wide), truth
+        )
 
     bounds = (math.log(COLDEST), math.log(HOTTEST))
     found = minimize_scalar(cost, bounds=bounds, method="bounded", options={"xatol": 1e-4})

@@ -36,7 +36,10 @@ def target_scales(train: Examples) -> dict[str, tuple[float, float]]:
     import numpy as np
 
     return {
-        task: (float(np.nanmean(array, dtype=np.float64)), float(np.nanstd(array, dtype=np.float64)))
+        task: (
+            float(np.nanmean(array, dtype=np.float64)),
+            float(np.nanstd(array, dtype=np.float64)),
+        )
         for task, array in train.targets.items()
         if array.dtype.kind == "f" and array.ndim == 1
     }

@@ -3,7 +3,7 @@
 | a target is | array |
 | --- | --- |
 | one class | int64 (n,): an index into the task's classes, -1 where it is missing |
-| any number of labels | float32 (n, labels) of 0 and 1, NaN throughout the row where it is missing |
+| any number of labels | float32 (n, labels) of 0 and 1, all NaN where it is missing |
 | a number | float32 (n,), NaN where it is missing |
 """
 

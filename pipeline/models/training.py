@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -90,7 +91,7 @@ def _fit(
     source = Tensors(training, device)
     weights = example_weights(training, judge.classes, options.tasks, device)
     combination = Combination(options).to(device)
-    groups = [
+    groups: list[dict[str, Any]] = [
         {"params": list(network.parameters())},
         {"params": list(combination.parameters()), "weight_decay": 0.0},
     ]

@@ -39,8 +39,9 @@ class Validation:
 
         Accuracy and macro-F1 of classes and labels, R² of a number, with probabilities as they
         come and thresholds of a half. And `validation/score`, which early stopping wants high: the
-        mean of macro-F1 or R² of the tasks by their weights, or minus the sum of their losses. All tasks have a say, because the figure of
-        one on a small split jumps, and a lucky early epoch would leave the others half learnt.
+        mean of macro-F1 or R² of the tasks by their weights, or minus the sum of their losses. All
+        tasks have a say, because the figure of one on a small split jumps, and a lucky early epoch
+        would leave the others half learnt.
         """
         outputs = logits(network, self.tensors, self.examples.present)
         losses = loss(
@@ -73,11 +74,11 @@ class Validation:
         there = known(self.examples.targets[task])
         truth, answer = self.examples.targets[task][there], reading.answer(outputs)[there]
         decision = reading.decide(answer)
-        names = (kind.MONITORED,)
         if truth.dtype.kind == "i":
-            names, found = ("accuracy", "macro_f1"), class_scores(truth, decision, classes)
+            found = class_scores(truth, decision, classes)
         else:
             found = kind.figures(truth, answer, decision) if len(truth) else {}
+        names = ("accuracy", kind.MONITORED) if classes else (kind.MONITORED,)
         return {name: found.get(name, 0.0) for name in names}
 
     def _score(self, figures: Mapping[str, float]) -> float:

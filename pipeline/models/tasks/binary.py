@@ -1,4 +1,4 @@
-"""One of two classes: a sigmoid, and a threshold for the second class, which is the positive one."""
+"""One of two classes, the second being the positive one: a sigmoid and a threshold."""
 
 from __future__ import annotations
 
