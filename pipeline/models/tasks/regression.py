@@ -58,7 +58,7 @@ def say(decision: float, classes: Sequence[str]) -> str:
 
 
 def figures(truth: np.ndarray, answer: np.ndarray, decision: np.ndarray) -> dict[str, float]:
-    """MAE and RMSE in the target's unit; R² and Spearman's rank correlation where they are defined."""
+    """MAE and RMSE in the target's unit; R² and Spearman's correlation where they are defined."""
     import numpy as np
     from scipy.stats import spearmanr
     from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_error
