@@ -72,10 +72,11 @@ class Reading:
         return cls(**fields)
 
 
-def fit(reading: Reading, logits: Tensor, targets: np.ndarray) -> Reading:
+def fit(reading: Reading, logits: Tensor, targets: np.ndarray, weights: np.ndarray) -> Reading:
     """The temperature, then the thresholds, that suit a split that was not learned from.
 
-    Where the split lacks the target, the reading is left as it is.
+    weights: how much an example counts for the temperature, float32 (n,) or (n, labels). Where the
+    split lacks the target, the reading is left as it is.
     """
     import torch
 
@@ -83,25 +84,27 @@ def fit(reading: Reading, logits: Tensor, targets: np.ndarray) -> Reading:
     if reading.kind == "regression" or not there.any():
         return reading
     shown, truth = logits[torch.from_numpy(there).to(logits.device)], targets[there]
-    fitted = replace(reading, temperature=_temperature(reading, shown, truth))
+    fitted = replace(reading, temperature=_temperature(reading, shown, truth, weights[there]))
     if hasattr(reading.module, "fit_thresholds"):
         thresholds = fitted.module.fit_thresholds(fitted.answer(shown), truth)
         fitted = replace(fitted, thresholds=tuple(thresholds))
     return fitted
 
 
-def negative_log_likelihood(answer: np.ndarray, truth: np.ndarray) -> float:
-    """The mean over examples, and labels, of -log of the probability of the truth."""
+def negative_log_likelihood(answer: np.ndarray, truth: np.ndarray, weights: np.ndarray) -> float:
+    """The weighted mean over examples, and labels, of -log of the probability of the truth."""
     import numpy as np
 
     if truth.dtype.kind == "i":
         likely = np.take_along_axis(answer, truth[:, None], 1)
     else:
         likely = np.where(truth > 0, answer, 1 - answer)
-    return float(-np.log(likely.astype(np.float64).clip(1e-12)).mean())
+    cost = -np.log(likely.astype(np.float64).clip(1e-12))
+    each = np.broadcast_to(weights.reshape(len(weights), -1), cost.shape)
+    return float(np.average(cost, weights=each))
 
 
-def _temperature(reading: Reading, logits: Tensor, truth: np.ndarray) -> float:
+def _temperature(reading: Reading, logits: Tensor, truth: np.ndarray, weights: np.ndarray) -> float:
     """Of the greatest likelihood; 1 if no other is better."""
     import math
 
@@ -110,9 +113,8 @@ def _temperature(reading: Reading, logits: Tensor, truth: np.ndarray) -> float:
     wide = logits.double()
 
     def cost(log: float) -> float:
-        return negative_log_likelihood(
-            replace(reading, temperature=math.exp(log)).answer(wide), truth
-        )
+        answer = replace(reading, temperature=math.exp(log)).answer(wide)
+        return negative_log_likelihood(answer, truth, weights)
 
     bounds = (math.log(COLDEST), math.log(HOTTEST))
     found = minimize_scalar(cost, bounds=bounds, method="bounded", options={"xatol": 1e-4})

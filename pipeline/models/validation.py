@@ -9,7 +9,7 @@ import torch
 
 from pipeline.models.batches import Tensors
 from pipeline.models.examples import Examples
-from pipeline.models.losses import example_weights, loss
+from pipeline.models.losses import example_weights, loss, weights
 from pipeline.models.metrics import class_scores
 from pipeline.models.network import Network
 from pipeline.models.options import ModelOptions, kind_of
@@ -59,13 +59,20 @@ class Validation:
         return {**figures, "validation/score": self._score(figures)}
 
     def calibrate(self, network: Network, scales: Mapping[str, tuple[float, float]]) -> None:
-        """Fit the network's readings; `scales`: mean and deviation of the targets that have one."""
+        """Fit the network's readings; `scales`: mean and deviation of the targets that have one.
+
+        Classes count as often as they occur, since that is how they will be met; samples of a
+        component share a weight if the task's do.
+        """
         outputs = logits(network, self.tensors, self.examples.present)
         for task, reading in network.readings.items():
             if task in scales:
                 mean, deviation = scales[task]
                 reading = replace(reading, mean=mean, deviation=deviation)
-            network.readings[task] = fit(reading, outputs[task], self.examples.targets[task])
+            as_is = self.options.tasks[task].model_copy(update={"classes": "as_is"})
+            targets = self.examples.targets[task]
+            counted = weights(targets, self.examples.component, self.classes[task], as_is)
+            network.readings[task] = fit(reading, outputs[task], targets, counted)
 
     def _figures(self, task: str, classes: int, outputs: torch.Tensor) -> dict[str, float]:
         """Of numbers as they were learned, standardised, to which R² is all the same."""

@@ -15,6 +15,7 @@ from pipeline import registry
 from pipeline.errors import PipelineError
 from pipeline.models import entropy
 from pipeline.models.answers import answers
+from pipeline.models.batches import Tensors
 from pipeline.models.evaluation import Split, evaluate
 from pipeline.models.examples import classes_of
 from pipeline.models.losses import Combination, loss, weights
@@ -24,6 +25,7 @@ from pipeline.models.prediction import logits, predict
 from pipeline.models.reading import Reading, fit, negative_log_likelihood
 from pipeline.models.results import write
 from pipeline.models.saving import Model, load, save
+from pipeline.models.targets import known
 from pipeline.models.thresholds import best_threshold
 from tests.models import world as worlds
 from tests.models.world import TASKS, chosen
@@ -151,6 +153,15 @@ def test_ordinal_cut_points_are_ordered_and_the_answer_is_the_median() -> None:
     np.testing.assert_allclose(kind.loss(out, target, 0.0, 0.0), by_hand, rtol=1e-4)
 
 
+def test_kappa_counts_ranks_that_do_not_occur() -> None:
+    truth, said = np.array([0, 0, 3, 3, 1]), np.array([0, 1, 3, 1, 1])
+    found = registry.load(FOLDER, "ordinal").figures(truth, np.zeros((5, 4)), said)
+    observed = ((truth - said) ** 2).mean()
+    chance = ((truth[:, None] - said) ** 2).mean()
+    assert found["kappa"] == pytest.approx(1 - observed / chance)
+    assert found["rank_mae"] == pytest.approx(3 / 5)
+
+
 def test_a_number_has_hubers_loss() -> None:
     found = registry.load(FOLDER, "regression").loss(
         torch.tensor([[0.5], [3.0]]), torch.tensor([0.0, 0.0]), 0.0, 0.0
@@ -248,22 +259,21 @@ def test_every_kind_at_once_beats_the_trivial_answer(fitted) -> None:
 
 def test_a_temperature_lowers_the_likelihood_cost_on_validation(fitted) -> None:
     trained, found, _ = fitted
-    from pipeline.models.batches import Tensors
-
     validation = found["validation"]
-    out = logits(trained.network, Tensors(validation, torch.device("cpu")), validation.present)
+    tensors = Tensors(validation, torch.device("cpu"))
+    out = logits(trained.network, tensors, validation.present)
     for task in ("sort", "alive", "traits", "size"):
         reading = trained.network.readings[task]
         targets = validation.targets[task]
-        there = targets >= 0 if targets.ndim == 1 else ~np.isnan(targets[:, 0])
-        hot = replace(reading, temperature=1.0)
-        for temperature in (1.0, 0.9 * reading.temperature, 1.1 * reading.temperature):
-            other = replace(hot, temperature=temperature)
-            assert (
-                negative_log_likelihood(reading.answer(out[task])[there], targets[there])
-                <= negative_log_likelihood(other.answer(out[task])[there], targets[there]) + 1e-6
-            )
-        assert reading.temperature != 1.0
+        there = known(targets)
+
+        def cost(temperature: float, task=task, targets=targets, there=there) -> float:
+            answer = Reading(TASKS[task]["kind"], temperature).answer(out[task])[there]
+            return negative_log_likelihood(answer, targets[there], np.ones(there.sum()))
+
+        best = reading.temperature
+        assert best != 1.0
+        assert cost(best) < min(cost(1.0), cost(0.9 * best), cost(1.1 * best)) + 1e-6
     assert trained.network.readings["weight"].temperature == 1.0
 
 
@@ -272,9 +282,12 @@ def test_a_temperature_that_was_planted_is_found() -> None:
     true = rng.normal(size=(4000, 3))
     p = np.exp(true) / np.exp(true).sum(1, keepdims=True)
     truth = np.array([rng.choice(3, p=row) for row in p])
-    found = fit(Reading(), torch.from_numpy(3 * true), truth)
+    found = fit(Reading(), torch.from_numpy(3 * true), truth, np.ones(4000))
     assert found.temperature == pytest.approx(3, rel=0.1)
-    assert fit(Reading(), torch.from_numpy(true), np.full(4000, -1)) == Reading()
+    assert fit(Reading(), torch.from_numpy(true), np.full(4000, -1), np.ones(4000)) == Reading()
+    mixed = np.concatenate([3 * true[:2000], true[2000:]])
+    half = np.repeat([0.01, 1.0], 2000)
+    assert fit(Reading(), torch.from_numpy(mixed), truth, half).temperature < 1.15
 
 
 def test_a_threshold_is_of_the_greatest_f1() -> None:

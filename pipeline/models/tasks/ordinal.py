@@ -73,5 +73,8 @@ def figures(truth: np.ndarray, answer: np.ndarray, decision: np.ndarray) -> dict
 
     found = {"rank_mae": float(mean_absolute_error(truth, decision))}
     if len(np.union1d(truth, decision)) > 1:
-        found["kappa"] = float(cohen_kappa_score(truth, decision, weights="quadratic"))
+        # All ranks are named, since those that are given are the ones that distances are between.
+        ranks = np.arange(answer.shape[1])
+        kappa = cohen_kappa_score(truth, decision, labels=ranks, weights="quadratic")
+        found["kappa"] = float(kappa)
     return found
