@@ -65,7 +65,7 @@ def store_world(root: Path, views: int = 0) -> Joined:
     return world
 
 
-def store_curated(root: Path, world: Joined) -> None:
+def store_curated(root: Path, world: Joined, kinds: dict[str, str] = KINDS) -> None:
     records = [
         {
             "sample_id": sample,
@@ -86,7 +86,7 @@ def store_curated(root: Path, world: Joined) -> None:
     ]
     print_ = fingerprint("curate", ["pipeline.digest"], {})
     rows = [tables.record_row(record, record["sample_id"]) for record in records]
-    schema = curated_schema(SETS.values(), KINDS)  # type: ignore[arg-type]
+    schema = curated_schema(SETS.values(), kinds)  # type: ignore[arg-type]
     tables.table(root / "curated", "curate", print_, schema, rows, 64, 2**20, 0.0).run()
 
 
