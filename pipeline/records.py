@@ -189,7 +189,8 @@ def augmented_schema() -> pa.Schema:
 def predictions_schema() -> pa.Schema:
     """One row a sample, split and task: probabilities over `classes` of the model card, and truth.
 
-    `present` lists the modalities that the model saw.
+    Labels stand in `prediction` and `truth` with `|` between them; a number stands there as text,
+    and has no probabilities. `present` lists the modalities that the model saw.
     """
     import pyarrow as pa
 

@@ -69,7 +69,17 @@ def test_every_mistake_is_said_at_once_with_its_path() -> None:
         (("curate", "join_on", "audio"), "near", "audio cannot join on near, having no percep"),
         (("curate", "join_on", "audio"), "near", "perceptual hash; there are: image; set it"),
         (("targets", "language", "kind"), "text", "models.image.tasks.language: a target of kind"),
-        (("targets", "language", "kind"), "text", "there are: binary, multiclass, ordinal"),
+        (("targets", "language", "kind"), "text", "there are: binary, multiclass, multi"),
+        (
+            ("models", "image", "tasks"),
+            {"category": {"kind": "regression"}},
+            "image.tasks.category.kind: a target of kind multiclass cannot be learnt as regression",
+        ),
+        (
+            ("models", "image", "tasks"),
+            {"category": {"order": ["a", "a"]}},
+            "models.image: tasks.category.order: one is named twice",
+        ),
         (("sources", "../raw"), {"kind": "stamps"}, "sources.../raw: '../raw' cannot name"),
         (("features", "a/b"), {"modality": "text", "encoder": "hashing"}, "'a/b' cannot name"),
         (("models", ".hidden"), {}, "models..hidden: '.hidden' cannot name a folder"),

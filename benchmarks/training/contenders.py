@@ -135,14 +135,14 @@ WAYS: dict[str, Way] = {
 def measure(way: str, project: Path) -> dict[str, float]:
     """First loss, share of waiting, examples a second of the second epoch."""
     joined = join(project / "data", SETS)
-    whole = examples([joined], SETS, classes_of(joined, ["kind"]))
+    whole = examples([joined], SETS, classes_of(joined, OPTIONS.tasks), OPTIONS.tasks)
     training = whole.take(joined.split == "train")
     training = training.take(training.seen)
     with deterministic(7, "train"):
         network = Network(training.sets, {"kind": 7}, OPTIONS)
         batches = WAYS[way](training, project)
         steps = 2 * -(-len(training) // OPTIONS.batch_size)
-        optimization = Optimization(network.parameters(), OPTIONS, steps, CPU)
+        optimization = Optimization(network.parameters(), [], OPTIONS, steps, CPU)
         first = _epoch(network, optimization, batches(), Clock())
         clock, began = Clock(), time.perf_counter()
         _epoch(network, optimization, batches(), clock)

@@ -7,17 +7,26 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.models.examples import Examples
+from pipeline.models.reading import Reading
+from pipeline.models.targets import known
 
 
 @dataclass(frozen=True)
 class Answers:
-    """n answers: class indices, the probability of the answer, the component's index."""
+    """n answers: truths and decisions, the probabilities behind them, the component's index.
+
+    `truth` and `prediction` are class indices (n,), labels 0 or 1 (n, labels) or values (n,);
+    `confidence` the probability of the answered class (n,) or of each label (n, labels), and
+    `correct` whether it came true; `answer` is what `predict` gave, (n, classes) or (n, 1).
+    """
 
     truth: np.ndarray
     prediction: np.ndarray
     confidence: np.ndarray
     component: np.ndarray
     classes: int
+    answer: np.ndarray
+    kind: str = "multiclass"
 
     def __len__(self) -> int:
         return len(self.truth)
@@ -29,24 +38,43 @@ class Answers:
             self.confidence[rows],
             self.component[rows],
             self.classes,
+            self.answer[rows],
+            self.kind,
         )
 
     @property
     def components(self) -> int:
         return len(np.unique(self.component))
 
+    @property
+    def correct(self) -> np.ndarray:
+        return self.truth > 0 if self.kind == "multilabel" else self.truth == self.prediction
 
-def answers(examples: Examples, task: str, probabilities: np.ndarray) -> Answers:
+
+def answers(
+    examples: Examples, task: str, answer: np.ndarray, reading: Reading | None = None
+) -> Answers:
     """Answers of the examples whose truth is known, in their order.
 
-    probabilities: (n, classes). Of equally probable classes the first is the answer.
+    answer: (n, classes) or (n, 1), as `predict` gives it. reading: the network's for the task;
+    without it the likeliest class is the answer, of equally probable ones the first.
     """
-    known = examples.targets[task] >= 0
-    shown = probabilities[known]
+    reading = reading or Reading()
+    there = known(examples.targets[task])
+    shown = answer[there]
+    decision = reading.decide(shown)
+    if reading.kind == "multilabel":
+        confidence = shown
+    elif reading.kind == "regression":
+        confidence = np.ones(len(shown), np.float32)
+    else:
+        confidence = np.take_along_axis(shown, decision[:, None], 1)[:, 0]
     return Answers(
-        truth=examples.targets[task][known],
-        prediction=shown.argmax(1),
-        confidence=shown.max(1, initial=0.0),
-        component=np.unique(examples.component[known], return_inverse=True)[1],
-        classes=probabilities.shape[1],
+        truth=examples.targets[task][there],
+        prediction=decision,
+        confidence=confidence,
+        component=np.unique(examples.component[there], return_inverse=True)[1],
+        classes=answer.shape[1],
+        answer=shown,
+        kind=reading.kind,
     )

@@ -12,6 +12,7 @@ counted as 0, they were shifted downwards and held it 79 times.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from pipeline.models.metrics import calibration_error, from_tally
@@ -60,12 +61,29 @@ def replicates(
     }
 
 
+def replicates_of_rows(
+    counts: np.ndarray,
+    component: np.ndarray,
+    measure: Callable[[np.ndarray], Mapping[str, float]],
+) -> dict[str, np.ndarray]:
+    """The same for any figures: `measure` is given the rows of each resample, with repetition.
+
+    It is as slow as `measure` is. A figure that a resample does not have is NaN there.
+    """
+    import numpy as np
+
+    rows = np.arange(len(component))
+    found = [measure(np.repeat(rows, drawn[component])) for drawn in counts.astype(np.int64)]
+    names = sorted({name for one in found for name in one})
+    return {name: np.array([one.get(name, np.nan) for one in found]) for name in names}
+
+
 def interval(values: np.ndarray, confidence: float) -> tuple[float, float]:
-    """The percentile interval that holds `confidence` of the resamples."""
+    """The percentile interval that holds `confidence` of the resamples that have the figure."""
     import numpy as np
 
     tail = (1 - confidence) / 2
-    low, high = np.quantile(values, [tail, 1 - tail])
+    low, high = np.quantile(values[~np.isnan(values)], [tail, 1 - tail])
     return float(low), float(high)
 
 

@@ -10,15 +10,20 @@ from typing import Any
 import numpy as np
 
 from pipeline.models.answers import Answers, answers
-from pipeline.models.bootstrap import interval, replicates, resample
+from pipeline.models.evaluation_options import EvaluationOptions
 from pipeline.models.examples import Examples
-from pipeline.models.metrics import bin_of, calibration, calibration_error, per_class, scores
-from pipeline.models.options import EvaluationOptions
+from pipeline.models.figures import baseline, brief, figures
+from pipeline.models.metrics import calibration, per_class
+from pipeline.models.options import ONE_CLASS
 from pipeline.models.prediction import predict
+from pipeline.models.reading import Reading
 from pipeline.models.saving import Model
+from pipeline.models.targets import known
 from pipeline.randomness import generator
 
 Table = list[dict[str, Any]]
+# Figures of groups and subsets: of classes and labels the first two, of a number the others.
+BRIEF = ("accuracy", "macro_f1", "mae", "r2")
 
 
 @dataclass(frozen=True)
@@ -57,14 +62,15 @@ def evaluate(
     """
     found = Evaluation({task: {} for task in model.classes})
     for split in splits:
-        probabilities = predict(model.network, split.examples, model.priors)
+        predicted = predict(model.network, split.examples, model.priors)
         masked = {
             subset: predict(model.network, split.examples, model.priors, subset)
             for subset in _subsets(split.examples.modalities)
         }
         for task, classes in model.classes.items():
-            found.predictions += _predictions(name, split, task, classes, probabilities[task])
-            given = answers(split.examples, task, probabilities[task])
+            reading = model.network.readings[task]
+            found.predictions += _predictions(name, split, task, classes, predicted[task], reading)
+            given = answers(split.examples, task, predicted[task], reading)
             found.metrics[task][split.name] = {
                 "n": len(given),
                 "components": given.components,
@@ -75,52 +81,20 @@ def evaluate(
             rng = generator(seed, "bootstrap", task, split.name)
             found.metrics[task][split.name] |= {
                 **figures(given, options, rng),
-                "majority": _majority(given, int(model.priors[task].argmax())),
+                **baseline(given, model.priors[task], reading),
             }
-            if split.name == "test":
+            if split.name == "test" and given.kind in ONE_CLASS:
                 found.confusion += _confusion(task, given, classes)
             shown = {subset: each[task] for subset, each in masked.items()}
             for table, rows in (
                 (found.per_class, _classes(given, classes)),
                 (found.groups, _groups(split, task, given)),
                 (found.subsets, _natural(split.examples, task, given)),
-                (found.subsets, _masked(split.examples, task, shown)),
+                (found.subsets, _masked(split.examples, task, shown, reading)),
                 (found.calibration, _calibration(given, options.bins)),
             ):
                 table.extend({"task": task, "split": split.name, **row} for row in rows)
     return found
-
-
-def figures(
-    given: Answers, options: EvaluationOptions, rng: np.random.Generator
-) -> dict[str, dict[str, float]]:
-    """Each score and the calibration error: value, low, high."""
-    sums = calibration(given.confidence, given.truth == given.prediction, options.bins)
-    values = {
-        **scores(given.truth, given.prediction),
-        "ece": float(calibration_error(sums)),
-    }
-    drawn = replicates(
-        resample(rng, given.components, options.resamples),
-        given.component,
-        given.truth,
-        given.prediction,
-        bin_of(given.confidence, options.bins),
-        given.confidence,
-        given.classes,
-        options.bins,
-    )
-    found = {}
-    for name, value in values.items():
-        low, high = interval(drawn[name], options.confidence)
-        found[name] = {"value": value, "low": low, "high": high}
-    return found
-
-
-def _majority(given: Answers, commonest: int) -> dict[str, float]:
-    """What always answering the commonest class of the train split would score."""
-    found = scores(given.truth, np.full(len(given), commonest))
-    return {name: found[name] for name in ("accuracy", "macro_f1")}
 
 
 def _confusion(task: str, given: Answers, classes: list[str]) -> Iterator[dict[str, Any]]:
@@ -129,20 +103,22 @@ def _confusion(task: str, given: Answers, classes: list[str]) -> Iterator[dict[s
 
 
 def _classes(given: Answers, classes: list[str]) -> Iterator[dict[str, Any]]:
+    if given.kind == "regression":
+        return
     columns = ("class", "precision", "recall", "f1", "support")
     for row in per_class(given.truth, given.prediction, classes):
         yield dict(zip(columns, row, strict=True))
 
 
 def _brief(given: Answers) -> dict[str, Any]:
-    found = scores(given.truth, given.prediction)
-    return {"n": len(given), "accuracy": found["accuracy"], "macro_f1": found["macro_f1"]}
+    found = brief(given)
+    return {"n": len(given), **{name: found[name] for name in BRIEF if name in found}}
 
 
 def _groups(split: Split, task: str, given: Answers) -> Iterator[dict[str, Any]]:
-    known = split.examples.targets[task] >= 0
+    there = known(split.examples.targets[task])
     for attribute, values in split.groups.items():
-        shown = values[known]
+        shown = values[there]
         for value in sorted({str(v) for v in shown if v is not None}):
             some = given.take(np.array([v is not None and str(v) == value for v in shown]))
             yield {"attribute": attribute, "value": value, **_brief(some)}
@@ -150,7 +126,7 @@ def _groups(split: Split, task: str, given: Answers) -> Iterator[dict[str, Any]]
 
 def _natural(examples: Examples, task: str, given: Answers) -> Iterator[dict[str, Any]]:
     """Examples that have exactly a subset of the modalities, as they are."""
-    has = examples.has[examples.targets[task] >= 0]
+    has = examples.has[known(examples.targets[task])]
     for subset in ((), *_subsets(examples.modalities)):
         exactly = np.all(has == [m in subset for m in examples.modalities], axis=1)
         if exactly.any():
@@ -158,18 +134,23 @@ def _natural(examples: Examples, task: str, given: Answers) -> Iterator[dict[str
 
 
 def _masked(
-    examples: Examples, task: str, probabilities: Mapping[tuple[str, ...], np.ndarray]
+    examples: Examples,
+    task: str,
+    predicted: Mapping[tuple[str, ...], np.ndarray],
+    reading: Reading,
 ) -> Iterator[dict[str, Any]]:
     """Examples that have all modalities, with only a subset shown."""
-    full = np.all(examples.has, axis=1)[examples.targets[task] >= 0]
+    full = np.all(examples.has, axis=1)[known(examples.targets[task])]
     if full.any():
-        for subset, each in probabilities.items():
-            some = answers(examples, task, each).take(full)
+        for subset, each in predicted.items():
+            some = answers(examples, task, each, reading).take(full)
             yield {"kind": "masked", "subset": _name(subset), **_brief(some)}
 
 
 def _calibration(given: Answers, bins: int) -> Iterator[dict[str, Any]]:
-    sums = calibration(given.confidence, given.truth == given.prediction, bins)
+    if given.kind == "regression":
+        return
+    sums = calibration(given.confidence.ravel(), given.correct.ravel(), bins)
     for m, (count, confidence, correct) in enumerate(sums):
         yield {
             "bin": m,
@@ -182,21 +163,33 @@ def _calibration(given: Answers, bins: int) -> Iterator[dict[str, Any]]:
 
 
 def _predictions(
-    name: str, split: Split, task: str, classes: list[str], probabilities: np.ndarray
+    name: str,
+    split: Split,
+    task: str,
+    classes: list[str],
+    predicted: np.ndarray,
+    reading: Reading,
 ) -> Iterator[dict[str, Any]]:
     examples = split.examples
-    for sample, has, each, truth in zip(
-        examples.sample_ids, examples.has, probabilities, examples.targets[task], strict=True
+    targets = examples.targets[task]
+    for sample, has, each, decision, truth, there in zip(
+        examples.sample_ids,
+        examples.has,
+        predicted,
+        reading.decide(predicted),
+        targets,
+        known(targets),
+        strict=True,
     ):
         yield {
             "sample_id": str(sample),
             "model": name,
             "split": split.name,
             "task": task,
-            "present": [m for m, there in zip(examples.modalities, has, strict=True) if there],
-            "probabilities": each,
-            "prediction": classes[int(each.argmax())],
-            "truth": None if truth < 0 else classes[truth],
+            "present": [m for m, seen in zip(examples.modalities, has, strict=True) if seen],
+            "probabilities": each if classes else [],
+            "prediction": reading.say(decision, classes),
+            "truth": reading.say(truth, classes) if there else None,
         }
 
 

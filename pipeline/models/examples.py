@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 from pipeline.errors import PipelineError
+from pipeline.models.options import TaskOptions, kind_of
+from pipeline.models.targets import is_known
 
 if TYPE_CHECKING:
     import numpy as np
@@ -53,7 +55,7 @@ class Examples:
     present:
         bool (n, s). Values of absent sets mean nothing.
     targets:
-        By task, int64 (n,): an index into the task's classes, -1 where there is none.
+        By task, classes, labels or numbers; see `targets`.
     component, sample_ids:
         str (n,).
     """
@@ -102,25 +104,35 @@ class Examples:
         )
 
 
-def classes_of(joined: Joined, tasks: Sequence[str]) -> dict[str, list[str]]:
-    """By task, its classes in order: all that occur, in whatever split.
+def classes_of(joined: Joined, tasks: Mapping[str, TaskOptions]) -> dict[str, list[str]]:
+    """By task, its classes in order: all that occur, in whatever split; none of a number.
 
     A class that the train split lacks is thereby a class that the model gets wrong, rather than
     one that is left out of its figures.
+
+    Raises
+    ------
+    PipelineError
+        No sample has the target, or its classes are none for its kind.
     """
     found = {}
-    for task in tasks:
-        values = {str(value) for value in joined.targets[task] if _known(value)}
-        if not values:
+    for task, options in tasks.items():
+        if not any(is_known(value) for value in joined.targets[task]):
             raise PipelineError(
                 f"no sample has the target '{task}': name another one in tasks, or mend the data"
             )
-        found[task] = sorted(values)
+        try:
+            found[task] = kind_of(options).classes(joined.targets[task], options.order)
+        except PipelineError as error:
+            raise PipelineError(f"tasks.{task}: {error}") from None
     return found
 
 
 def examples(
-    views: Sequence[Joined], sets: Mapping[str, str], classes: Mapping[str, Sequence[str]]
+    views: Sequence[Joined],
+    sets: Mapping[str, str],
+    classes: Mapping[str, Sequence[str]],
+    tasks: Mapping[str, TaskOptions],
 ) -> Examples:
     """Arrays of the samples, `views[v]` being the same samples at view v.
 
@@ -153,7 +165,8 @@ def examples(
         lengths=lengths,
         present=np.stack([original.present[name] for name in sets], axis=1),
         targets={
-            task: _indices(original.targets[task], ordered) for task, ordered in classes.items()
+            task: kind_of(tasks[task]).encode(original.targets[task], named)
+            for task, named in classes.items()
         },
         component=np.asarray(original.component),
         sample_ids=np.asarray(original.sample_ids),
@@ -171,14 +184,3 @@ def _check_finite(name: str, values: np.ndarray, present: np.ndarray) -> None:
             f"feature set '{name}': {broken} of {int(present.sum())} samples have numbers that are "
             f"not finite (NaN, infinity): remove data/features/{name} and extract it again"
         )
-
-
-def _indices(values: np.ndarray, ordered: Sequence[str]) -> np.ndarray:
-    import numpy as np
-
-    position = {name: i for i, name in enumerate(ordered)}
-    return np.array([position[str(v)] if _known(v) else -1 for v in values], dtype=np.int64)
-
-
-def _known(value: object) -> bool:
-    return value is not None and value == value  # a missing number is not equal to itself

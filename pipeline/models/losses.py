@@ -1,17 +1,16 @@
-"""The loss: for each task a weighted cross entropy, and their weighted sum."""
+"""The loss: for each task a weighted mean over its examples, and their sum."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor, nn
 
 from pipeline.models.examples import Examples
-from pipeline.models.options import TaskOptions
-
-if TYPE_CHECKING:
-    import numpy as np
-    import torch
-    from torch import Tensor
+from pipeline.models.options import ModelOptions, TaskOptions, kind_of
+from pipeline.models.targets import known
 
 
 def weights(
@@ -20,20 +19,24 @@ def weights(
     """A weight an example, float32 (n,), with mean 1 over those that have a target, 0 elsewhere.
 
     With `examples: component` the samples of a component share one example's weight; with
-    `classes: balanced` each class that occurs then weighs the same.
+    `classes: balanced` each class that occurs then weighs the same. Of labels (n, labels), each
+    column for itself, having the label and not having it being the classes. A number has no
+    classes.
     """
-    import numpy as np
-
-    known = targets >= 0
-    weight = known.astype(np.float64)
+    if targets.ndim == 2:
+        bits = np.where(np.isnan(targets), -1, targets).astype(np.int64)
+        columns = [weights(column, component, 2, options) for column in bits.T]
+        return np.stack(columns, 1)
+    there = known(targets)
+    weight = there.astype(np.float64)
     if options.examples == "component":
-        _, member, size = np.unique(component[known], return_inverse=True, return_counts=True)
-        weight[known] = 1 / size[member]
-    if options.classes == "balanced":
-        mass = np.bincount(targets[known], weight[known], minlength=classes)
-        weight[known] /= mass[targets[known]]
-    if known.any():
-        weight *= known.sum() / weight.sum()
+        _, member, size = np.unique(component[there], return_inverse=True, return_counts=True)
+        weight[there] = 1 / size[member]
+    if options.classes == "balanced" and targets.dtype.kind == "i":
+        mass = np.bincount(targets[there], weight[there], minlength=classes)
+        weight[there] /= mass[targets[there]]
+    if there.any():
+        weight *= there.sum() / weight.sum()
     return weight.astype(np.float32)
 
 
@@ -44,8 +47,6 @@ def example_weights(
     device: torch.device,
 ) -> dict[str, Tensor]:
     """By task, `weights` of the examples, on a device."""
-    import torch
-
     return {
         task: torch.from_numpy(
             weights(examples.targets[task], examples.component, k, tasks[task])
@@ -61,19 +62,45 @@ def loss(
     tasks: Mapping[str, TaskOptions],
     label_smoothing: float,
 ) -> dict[str, Tensor]:
-    """By task, the mean of weight times cross entropy over the rows that have a target, scaled by
-    the task's weight. A batch without any target has loss 0."""
-    from torch.nn.functional import cross_entropy
-
+    """By task, the mean of weight times loss over the rows that have a target, scaled by the
+    task's weight. A batch without any target has loss 0."""
     found = {}
     for task, options in tasks.items():
-        each = cross_entropy(
-            logits[task],
-            targets[task],
-            ignore_index=-1,
-            reduction="none",
-            label_smoothing=label_smoothing,
-        )
-        known = (targets[task] >= 0).sum().clamp(min=1)
-        found[task] = options.weight * (each * weights[task]).sum() / known
+        truth = targets[task]
+        each = kind_of(options).loss(logits[task], truth, label_smoothing, options.focal)
+        # Weights are 0 where the target is missing, of which the loss may then say anything.
+        there = truth.isfinite() if truth.is_floating_point() else truth >= 0
+        count = there.sum().clamp(min=1)
+        found[task] = options.weight * (each * weights[task]).sum() / count
     return found
+
+
+class Combination(nn.Module):
+    """The tasks' losses as one.
+
+    Their sum; with `weighting: uncertainty` Σ exp(-s)·L + s/2, where s, the log-variance of a
+    task's noise, is learned with the network, so that a task that cannot be learned better counts
+    less (Kendall et al. 2018, arXiv:1705.07115). L of a number is half the squared error there as
+    here. A task without targets in the batch, whose loss is 0, leaves its s alone.
+    """
+
+    def __init__(self, options: ModelOptions) -> None:
+        super().__init__()
+        self.tasks = list(options.tasks)
+        learned = options.weighting == "uncertainty"
+        self.log_variance = nn.Parameter(torch.zeros(len(self.tasks))) if learned else None
+
+    def forward(self, losses: Mapping[str, Tensor], portion: Tensor | float = 1.0) -> Tensor:
+        """One number; `portion`, (tasks,): how much of the batch the losses stand for."""
+        stacked = torch.stack([losses[task] for task in self.tasks])
+        if self.log_variance is None:
+            return (stacked * portion).sum()
+        s = self.log_variance
+        return (((-s).exp() * stacked + s / 2 * (stacked.detach() > 0)) * portion).sum()
+
+    def factors(self) -> dict[str, float]:
+        """`train/TASK/weight`: what each loss is multiplied by; nothing where that is fixed."""
+        if self.log_variance is None:
+            return {}
+        values = (-self.log_variance.detach()).exp().tolist()
+        return {f"train/{t}/weight": v for t, v in zip(self.tasks, values, strict=True)}

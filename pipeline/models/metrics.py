@@ -71,6 +71,12 @@ def from_tally(counts: np.ndarray) -> dict[str, np.ndarray]:
     }
 
 
+def class_scores(truth: np.ndarray, prediction: np.ndarray, classes: int) -> dict[str, float]:
+    """SCORES from a tally, which is quick; all 0 where there is nothing to measure."""
+    found = from_tally(tally(truth, prediction, classes))
+    return {name: float(value) for name, value in found.items()}
+
+
 def scores(truth: np.ndarray, prediction: np.ndarray) -> dict[str, float]:
     """SCORES by scikit-learn."""
     import numpy as np

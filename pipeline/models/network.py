@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from pipeline import registry
 from pipeline.errors import PipelineError
 from pipeline.models.examples import Examples, FeatureSet
-from pipeline.models.options import FUSIONS, ModelOptions
+from pipeline.models.options import FUSIONS, ModelOptions, kind_of
+from pipeline.models.reading import Reading
 from pipeline.models.tower import Tower
 
 
@@ -22,7 +23,9 @@ class Network(nn.Module):
     sets:
         The feature sets, in the order of the mask's columns.
     classes:
-        Task → number of its classes.
+        Task → number of its classes, 0 of a number.
+
+    `readings` say by task how its logits are to be read; training fits them at its end.
 
     Raises
     ------
@@ -56,12 +59,14 @@ class Network(nn.Module):
             self.absent = nn.Parameter(torch.randn(len(sets), options.tower.width) * 0.02)
         self.fuse = fusion.fuse
         self.fusion = fusion.layers
-        self.heads = nn.ModuleList(nn.Linear(fusion.width, n) for n in classes.values())
+        kinds = {task: kind_of(options.tasks[task]) for task in classes}
+        self.heads = nn.ModuleList(kinds[t].layer(fusion.width, n) for t, n in classes.items())
+        self.readings = {task: Reading(options.tasks[task].kind) for task in classes}
 
     def forward(
         self, values: Mapping[str, Tensor], lengths: Mapping[str, Tensor], present: Tensor
     ) -> dict[str, Tensor]:
-        """Logits (n, classes) by task.
+        """Logits (n, outputs) by task, as many as the head of its kind has.
 
         values: by set, float32 (n, *shape); lengths: by set, (n,); present: bool (n, sets).
         Whatever stands in an absent set is not looked at.

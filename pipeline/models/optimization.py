@@ -22,6 +22,8 @@ class Optimization:
 
     Parameters
     ----------
+    parameters, free:
+        What is trained, with weight decay and without.
     steps:
         All that there will be, of which `options.warmup` is the share of the warm-up.
     """
@@ -29,13 +31,19 @@ class Optimization:
     def __init__(
         self,
         parameters: Iterable[Parameter],
+        free: Iterable[Parameter],
         options: ModelOptions,
         steps: int,
         device: torch.device,
     ) -> None:
-        self.parameters = list(parameters)
+        decayed, free = list(parameters), list(free)
+        self.parameters = [*decayed, *free]
+        groups: list[dict[str, Any]] = [
+            {"params": decayed},
+            {"params": free, "weight_decay": 0.0},
+        ]
         self.optimizer = torch.optim.AdamW(
-            self.parameters, lr=options.learning_rate, weight_decay=options.weight_decay
+            groups, lr=options.learning_rate, weight_decay=options.weight_decay
         )
         self.schedule = _schedule(self.optimizer, steps, round(options.warmup * steps))
         # Small gradients would be zero in float16 (1710.03740); bfloat16 has float32's range.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, Self
+from types import ModuleType
+from typing import Any, Literal, Self, get_args
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -14,13 +15,29 @@ from pipeline.models.towers import identity
 from pipeline.options import Options
 
 FUSIONS = "models/fusion"
+TASKS = "models/tasks"
 # The kinds of target that there is a head and a loss for.
-TRAINABLE = ("binary", "multiclass", "ordinal")
+Kind = Literal["binary", "multiclass", "multilabel", "ordinal", "regression"]
+TRAINABLE: tuple[str, ...] = get_args(Kind)
+# The kinds with one class a sample: a target of one can be learned as another.
+ONE_CLASS = ("binary", "multiclass", "ordinal")
 
 
 class TaskOptions(Options):
-    """How much one target counts in the loss, and how its examples are weighed."""
+    """How one target is learned, how much it counts, and how its examples are weighed."""
 
+    kind: Kind = Field(
+        default="multiclass",
+        description="what it is learned as; left out, what `targets` says that it is",
+    )
+    order: tuple[str, ...] = Field(
+        default=(),
+        description="its classes from low to high, of two the positive one last; left out, "
+        "numbers by value and anything else as text",
+    )
+    focal: float = Field(
+        default=0.0, ge=0, le=10, description="power by which easy examples count less; 0 is none"
+    )
     weight: float = Field(default=1.0, gt=0, le=1000, description="factor of this task's loss")
     classes: Literal["balanced", "as_is"] = Field(
         default="balanced", description="whether each class, or each example, counts the same"
@@ -30,6 +47,11 @@ class TaskOptions(Options):
         description="what counts as one example: a component, whose samples then share its "
         "weight, suits a target that is the same for all of them; a sample, any other",
     )
+
+
+def kind_of(task: TaskOptions) -> ModuleType:
+    """The functions of the task's kind, a file of pipeline/models/tasks."""
+    return registry.load(TASKS, task.kind)
 
 
 class ModelOptions(Options):
@@ -51,6 +73,10 @@ class ModelOptions(Options):
         description="whether the fusion leaves an absent set out, or sees a learned token there",
     )
     tasks: dict[str, TaskOptions] = Field(min_length=1, description="targets to learn, by name")
+    weighting: Literal["fixed", "uncertainty"] = Field(
+        default="fixed",
+        description="whether the tasks' weights stand, or a learned factor multiplies each",
+    )
     primary: str = Field(description="the task by which models are compared")
     modality_dropout: float = Field(
         default=0.4, ge=0, lt=1, description="chance that training hides a modality of an example"
@@ -69,7 +95,8 @@ class ModelOptions(Options):
     )
     monitor: Literal["macro_f1", "loss"] = Field(
         default="macro_f1",
-        description="what on the validation split must get better: the tasks' mean, by weight",
+        description="what on the validation split must get better, the tasks' mean by weight: "
+        "macro-F1 (R² of a number), or the loss",
     )
     batch_size: int = Field(default=256, ge=1, le=65_536, description="examples a step")
     learning_rate: float = Field(
@@ -151,6 +178,9 @@ class ModelOptions(Options):
 
     @model_validator(mode="after")
     def _agree(self) -> Self:
+        for task, options in self.tasks.items():
+            if len(set(options.order)) < len(options.order):
+                raise ValueError(f"tasks.{task}.order: one is named twice")
         if self.primary not in self.tasks:
             raise ValueError(f"primary: '{self.primary}' is not one of tasks: {list(self.tasks)}")
         if len(set(self.features)) < len(self.features):
@@ -202,6 +232,16 @@ class ModelOptions(Options):
             towers.append(identity.Options(kind="identity"))
         return tuple(sorted({kind for one in towers for kind in one.kinds}))
 
+    @property
+    def modules(self) -> list[str]:
+        """Dotted names of the plug-ins that the model is made of: fusion, towers, tasks."""
+        tasks = sorted({task.kind for task in self.tasks.values()})
+        return [
+            registry.locate(FUSIONS, self.fusion),
+            *(registry.locate("models/towers", kind) for kind in self.kinds),
+            *(registry.locate(TASKS, kind) for kind in tasks),
+        ]
+
     def tower_of(self, name: str, shape: tuple[int, ...]) -> TowerOptions:
         """The tower of a feature set whose rows have that shape."""
         if self.early:
@@ -236,17 +276,12 @@ class ModelOptions(Options):
                 wrong["fusion"] = str(error)
         return wrong
 
-
-class EvaluationOptions(Options):
-    """How models are measured."""
-
-    resamples: int = Field(
-        default=1000, ge=100, le=100_000, description="bootstrap resamples over components"
-    )
-    confidence: float = Field(default=0.95, gt=0, lt=1, description="mass of the intervals")
-    bins: int = Field(
-        default=15, ge=1, le=1000, description="equal-width bins of the calibration error"
-    )
-    group_by: tuple[str, ...] = Field(
-        default=(), description="targets or attributes by whose values the test is cut"
-    )
+    def as_kinds(self, kinds: Mapping[str, str]) -> Self:
+        """The same, each task that names no kind being learned as what its target is."""
+        tasks = {
+            task: options
+            if "kind" in options.model_fields_set
+            else options.model_copy(update={"kind": kinds[task]})
+            for task, options in self.tasks.items()
+        }
+        return self.model_copy(update={"tasks": tasks})

@@ -1,4 +1,4 @@
-"""Probabilities from a trained network."""
+"""Answers of a trained network: probabilities, or values."""
 
 from __future__ import annotations
 
@@ -23,10 +23,11 @@ def predict(
     priors: Mapping[str, np.ndarray],
     modalities: Collection[str] | None = None,
 ) -> dict[str, np.ndarray]:
-    """Probabilities float32 (n, classes) by task, at view 0, seeing only the given modalities.
+    """By task, at view 0, seeing only the given modalities: float32 (n, classes) or (n, 1).
 
-    An example with nothing to see gets the task's prior: (classes,), how common each class was in
-    training.
+    Probabilities of classes or labels, at the fitted temperature, or the value of a number, in the
+    target's unit. An example with nothing to see gets the task's prior: (classes,), how common
+    each class was in training, or (1,), the mean.
     """
     import numpy as np
 
@@ -36,7 +37,7 @@ def predict(
     if modalities is not None:
         shown = shown & np.array([one.modality in modalities for one in examples.sets])
     outputs = logits(network, Tensors(examples, _device(network)), shown)
-    found = {task: each.softmax(1).cpu().numpy() for task, each in outputs.items()}
+    found = {task: network.readings[task].answer(each) for task, each in outputs.items()}
     blind = ~np.any(shown, axis=1)
     for task, probabilities in found.items():
         probabilities[blind] = priors[task]
@@ -44,7 +45,7 @@ def predict(
 
 
 def logits(network: Network, tensors: Tensors, shown: np.ndarray) -> dict[str, torch.Tensor]:
-    """Logits (n, classes) by task, without dropout; `shown`: bool (n, sets)."""
+    """Logits (n, outputs) by task, without dropout; `shown`: bool (n, sets)."""
     import numpy as np
 
     network.eval()

@@ -6,14 +6,14 @@ import csv
 import json
 from pathlib import Path
 
-from pipeline.models.evaluation import Evaluation
+from pipeline.models.evaluation import BRIEF, Evaluation
 from pipeline.records import predictions_schema
 
 COLUMNS = {
     "confusion": ("task", "truth", "prediction"),
     "per_class": ("task", "split", "class", "precision", "recall", "f1", "support"),
-    "groups": ("task", "split", "attribute", "value", "n", "accuracy", "macro_f1"),
-    "subsets": ("task", "split", "kind", "subset", "n", "accuracy", "macro_f1"),
+    "groups": ("task", "split", "attribute", "value", "n", *BRIEF),
+    "subsets": ("task", "split", "kind", "subset", "n", *BRIEF),
     "calibration": ("task", "split", "bin", "low", "high", "confidence", "accuracy", "n"),
 }
 

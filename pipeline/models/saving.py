@@ -15,6 +15,7 @@ from pipeline.models.curves import write_curves
 from pipeline.models.examples import FeatureSet
 from pipeline.models.network import Network
 from pipeline.models.options import ModelOptions
+from pipeline.models.reading import Reading
 from pipeline.models.training import Trained
 
 
@@ -56,6 +57,7 @@ def save(
         "tasks": {
             task: {
                 "classes": list(names),
+                **trained.network.readings[task].card(),
                 "prior": [float(share) for share in trained.priors[task]],
             }
             for task, names in classes.items()
@@ -82,5 +84,6 @@ def load(folder: Path) -> Model:
     classes = {task: list(about["classes"]) for task, about in card["tasks"].items()}
     network = Network(sets, {task: len(names) for task, names in classes.items()}, options)
     network.load_state_dict(load_file(folder / "model.safetensors"))
+    network.readings = {t: Reading.from_card(about) for t, about in card["tasks"].items()}
     priors = {t: np.array(about["prior"], np.float32) for t, about in card["tasks"].items()}
     return Model(network.eval(), sets, options, classes, priors, card["made_by"])

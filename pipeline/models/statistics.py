@@ -1,7 +1,9 @@
-"""What a feature set looks like in training: its mean and deviation, or its words."""
+"""What training looks like: mean and deviation of features and of targets, or their words."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pipeline.models.examples import Examples
@@ -43,3 +45,30 @@ def _seen(train: Examples, name: str) -> np.ndarray:
         within = np.arange(values.shape[1]) < train.lengths[name][0, rows][:, None]
         return np.asarray(values[within])
     return values
+
+
+def target_scales(train: Examples) -> dict[str, tuple[float, float]]:
+    """Task → mean and standard deviation, of the targets that are numbers."""
+    import numpy as np
+
+    return {
+        task: (
+            float(np.nanmean(array, dtype=np.float64)),
+            float(np.nanstd(array, dtype=np.float64)),
+        )
+        for task, array in train.targets.items()
+        if array.dtype.kind == "f" and array.ndim == 1
+    }
+
+
+def standardise_targets(some: Examples, scales: Mapping[str, tuple[float, float]]) -> Examples:
+    """The same examples with those targets in deviations from the mean."""
+    return replace(
+        some,
+        targets={
+            task: ((array - scales[task][0]) / scales[task][1]).astype(array.dtype)
+            if task in scales
+            else array
+            for task, array in some.targets.items()
+        },
+    )

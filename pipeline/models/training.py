@@ -15,12 +15,14 @@ from pipeline.models.clock import Clock
 from pipeline.models.course import Course, State
 from pipeline.models.determinism import deterministic
 from pipeline.models.examples import Examples
-from pipeline.models.losses import example_weights, loss
+from pipeline.models.losses import Combination, example_weights, loss
 from pipeline.models.network import Network
 from pipeline.models.optimization import Optimization, averaged
 from pipeline.models.options import ModelOptions
 from pipeline.models.parallel import ALONE, World
 from pipeline.models.snapshot import Snapshots
+from pipeline.models.statistics import standardise_targets, target_scales
+from pipeline.models.targets import check_learnable, known, prior
 from pipeline.models.validation import Validation
 from pipeline.randomness import generator
 
@@ -29,10 +31,11 @@ from pipeline.randomness import generator
 class Trained:
     """A network at its best epoch, and how it came there.
 
-    `best_epoch` counts from 0; `curves` holds figure → value for each epoch; `priors` are the
-    class frequencies of the train split by task, float32 (classes,). `diverged` is the epoch whose
-    loss was no number, at which training stopped. `spent` says how long steps took here, and from
-    which epoch a killed training went on: no part of what was trained.
+    `best_epoch` counts from 0; `curves` holds figure → value for each epoch; `priors` are
+    what the train split says by task of an example that nothing is seen of: see `targets.prior`.
+    `diverged` is the epoch whose loss was no number, at which training stopped. `spent` says how
+    long steps took here, and from which epoch a killed training went on: no part of what was
+    trained.
     """
 
     network: Network
@@ -72,12 +75,15 @@ def train(
     """
     seen = training.take(training.seen)
     judged = validation.take(validation.seen)
-    for split, some in (("train", seen), ("validation", judged)):
-        if not (some.targets[options.primary] >= 0).any():
-            raise PipelineError(
-                f"the {split} split has no sample with '{options.primary}' and one of the features "
-                f"{list(options.features)}: mend the data, or the model's features or primary"
-            )
+    check_learnable(seen.targets, options.features)
+    if not known(judged.targets[options.primary]).any():
+        raise PipelineError(
+            f"the validation split has no sample with '{options.primary}' and one of the features "
+            f"{list(options.features)}: mend the data, or the model's features or primary"
+        )
+    scales = target_scales(seen)
+    priors = {task: prior(seen.targets[task], len(names)) for task, names in classes.items()}
+    seen, judged = (standardise_targets(some, scales) for some in (seen, judged))
     counts = {task: len(names) for task, names in classes.items()}
     with deterministic(seed, "train", device):
         network = Network(seen.sets, counts, options)
@@ -85,15 +91,8 @@ def train(
         network.to(device)
         judge = Validation(judged, counts, options, device)
         course, spent = _fit(network, seen, judge, options, seed, device, snapshots, world)
-    priors = {task: prior(seen.targets[task], k) for task, k in counts.items()}
+        judge.calibrate(network, scales)
     return Trained(network, course.best_epoch, course.curves, priors, course.diverged, spent)
-
-
-def prior(targets: np.ndarray, classes: int) -> np.ndarray:
-    """How common each class is: float32 (classes,); all the same if there are no targets."""
-    count = np.bincount(targets[targets >= 0], minlength=classes).astype(np.float64)
-    count = count if count.any() else np.ones(classes)
-    return np.asarray(count / count.sum(), dtype=np.float32)
 
 
 def _fit(
@@ -110,12 +109,15 @@ def _fit(
     rng = generator(seed, "batches")
     source = Tensors(training, device)
     weights = example_weights(training, judge.classes, options.tasks, device)
+    combination = Combination(options).to(device)
     steps = options.epochs * -(-len(training) // options.batch_size)
-    optimization = Optimization(network.parameters(), options, steps, device)
+    optimization = Optimization(
+        network.parameters(), combination.parameters(), options, steps, device
+    )
     average = averaged(network, options.average)
     judged: Network = network if average is None else average.module  # type: ignore[assignment]
     course, clock = Course(), Clock()
-    stateful = {"network": network, **optimization.parts}
+    stateful = {"network": network, "combination": combination, **optimization.parts}
     if average is not None:
         stateful["average"] = average
     state = State(stateful, course, rng, device)
@@ -141,8 +143,8 @@ def _fit(
                         options.tasks,
                         options.label_smoothing,
                     )
+                optimization.backward(combination(losses, piece.portion))
                 stacked = torch.stack(list(losses.values())) * piece.portion
-                optimization.backward(stacked.sum())
                 total += stacked.detach().cpu().double() * rows
             optimization.step(world)
             if average is not None:
@@ -151,6 +153,7 @@ def _fit(
         world.sum(total)
         means = dict(zip(judge.classes, (total / len(training)).tolist(), strict=True))
         figures = {f"train/{task}/loss": mean for task, mean in means.items()}
+        figures |= combination.factors()
         if total.isfinite().all():
             figures |= judge(judged)
         score = figures.get("validation/score", math.nan)

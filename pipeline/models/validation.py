@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import torch
 
 from pipeline.models.batches import Tensors
 from pipeline.models.examples import Examples
-from pipeline.models.losses import example_weights, loss
-from pipeline.models.metrics import from_tally, tally
+from pipeline.models.losses import example_weights, loss, weights
+from pipeline.models.metrics import class_scores
 from pipeline.models.network import Network
-from pipeline.models.options import ModelOptions
+from pipeline.models.options import ModelOptions, kind_of
 from pipeline.models.prediction import logits
+from pipeline.models.reading import Reading, fit
+from pipeline.models.targets import known
 
 
 class Validation:
@@ -32,11 +35,13 @@ class Validation:
         self.weights = example_weights(examples, classes, options.tasks, device)
 
     def __call__(self, network: Network) -> dict[str, float]:
-        """By task: `validation/TASK/loss`, weighted as in training, and accuracy and macro-F1.
+        """By task: `validation/TASK/loss`, weighted as in training, and figures of its kind.
 
-        And `validation/score`, which early stopping wants high: the mean macro-F1 of the tasks by
-        their weights, or minus the sum of their losses. All tasks have a say, because the figure of
-        one on a small split jumps, and a lucky early epoch would leave the others half learnt.
+        Accuracy and macro-F1 of classes and labels, R² of a number, with probabilities as they
+        come and thresholds of a half. And `validation/score`, which early stopping wants high: the
+        mean of macro-F1 or R² of the tasks by their weights, or minus the sum of their losses. All
+        tasks have a say, because the figure of one on a small split jumps, and a lucky early epoch
+        would leave the others half learnt.
         """
         outputs = logits(network, self.tensors, self.examples.present)
         losses = loss(
@@ -48,14 +53,40 @@ class Validation:
         )
         figures = {}
         for task, k in self.classes.items():
-            truth = self.examples.targets[task]
-            known = truth >= 0
-            prediction = outputs[task].argmax(1).cpu().numpy()
-            scores = from_tally(tally(truth[known], prediction[known], k))
             figures[f"validation/{task}/loss"] = losses[task].item()
-            for name in ("accuracy", "macro_f1"):
-                figures[f"validation/{task}/{name}"] = float(scores[name])
+            for name, value in self._figures(task, k, outputs[task]).items():
+                figures[f"validation/{task}/{name}"] = value
         return {**figures, "validation/score": self._score(figures)}
+
+    def calibrate(self, network: Network, scales: Mapping[str, tuple[float, float]]) -> None:
+        """Fit the network's readings; `scales`: mean and deviation of the targets that have one.
+
+        Classes count as often as they occur, since that is how they will be met; samples of a
+        component share a weight if the task's do.
+        """
+        outputs = logits(network, self.tensors, self.examples.present)
+        for task, reading in network.readings.items():
+            if task in scales:
+                mean, deviation = scales[task]
+                reading = replace(reading, mean=mean, deviation=deviation)
+            as_is = self.options.tasks[task].model_copy(update={"classes": "as_is"})
+            targets = self.examples.targets[task]
+            counted = weights(targets, self.examples.component, self.classes[task], as_is)
+            network.readings[task] = fit(reading, outputs[task], targets, counted)
+
+    def _figures(self, task: str, classes: int, outputs: torch.Tensor) -> dict[str, float]:
+        """Of numbers as they were learned, standardised, to which R² is all the same."""
+        kind = kind_of(self.options.tasks[task])
+        reading = Reading(self.options.tasks[task].kind)
+        there = known(self.examples.targets[task])
+        truth, answer = self.examples.targets[task][there], reading.answer(outputs)[there]
+        decision = reading.decide(answer)
+        if truth.dtype.kind == "i":
+            found = class_scores(truth, decision, classes)
+        else:
+            found = kind.figures(truth, answer, decision) if len(truth) else {}
+        names = ("accuracy", kind.MONITORED) if classes else (kind.MONITORED,)
+        return {name: found.get(name, 0.0) for name in names}
 
     def _score(self, figures: Mapping[str, float]) -> float:
         tasks = self.options.tasks
@@ -63,6 +94,9 @@ class Validation:
             return -sum(figures[f"validation/{task}/loss"] for task in tasks)
         total = sum(options.weight for options in tasks.values())
         return (
-            sum(o.weight * figures[f"validation/{task}/macro_f1"] for task, o in tasks.items())
+            sum(
+                o.weight * figures[f"validation/{task}/{kind_of(o).MONITORED}"]
+                for task, o in tasks.items()
+            )
             / total
         )

@@ -8,7 +8,7 @@ from typing import Any
 
 from pipeline import registry
 from pipeline.errors import PipelineError, unknown
-from pipeline.models.options import TRAINABLE
+from pipeline.models.options import ONE_CLASS, TRAINABLE
 
 # Names that become folders, stages of DVC and arguments of the command.
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -43,6 +43,11 @@ def disagreements(values: Mapping[str, Any], named: Mapping[str, Collection[str]
         yield from _groups(values, named)
     if values["comparison"]:
         yield from _names("comparison.models", values["comparison"].models)
+        task = values["comparison"].task
+        kind = values["targets"].get(task, "multiclass")
+        if kind not in ONE_CLASS:
+            said = f"compares by macro-F1, and '{task}' is of kind {kind}"
+            yield "comparison.models", f"{said}; primary may be {', '.join(ONE_CLASS)}"
         for name, used in values["comparison"].baseline.features.items():
             if used not in named["features"]:
                 path = f"comparison.baseline.features.{name}"
@@ -101,7 +106,7 @@ def _features(path: str, model: Any, named: Mapping[str, Collection[str]]) -> Mi
 def _tasks(
     where: str, model: Any, values: Mapping[str, Any], named: Mapping[str, Collection[str]]
 ) -> Mistakes:
-    for task in model.tasks:
+    for task, options in model.tasks.items():
         path = f"{where}.tasks.{task}"
         kind = values["targets"].get(task)
         if task not in named["targets"]:
@@ -109,6 +114,11 @@ def _tasks(
         elif kind is not None and kind not in TRAINABLE:
             learnt = ", ".join(TRAINABLE)
             yield path, f"a target of kind {kind} cannot be learnt yet; there are: {learnt}"
+        elif kind is not None and "kind" in options.model_fields_set:
+            fit = ONE_CLASS if kind in ONE_CLASS else (kind,)
+            if options.kind not in fit:
+                said = f"a target of kind {kind} cannot be learnt as {options.kind}"
+                yield f"{path}.kind", f"{said}; there are: {', '.join(fit)}"
 
 
 def _views(path: str, model: Any, values: Mapping[str, Any]) -> Mistakes:

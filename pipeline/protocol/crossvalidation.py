@@ -26,7 +26,7 @@ class Answer:
         str (n,).
     shown:
         Subset of the modalities, joined by `+` → class probabilities, float32 (n, classes), of the
-        task by which models are compared, divided by `temperature`; the whole set is the last.
+        task by which models are compared, scaled by `temperature`; the whole set is the last.
     inner:
         Macro-F1 on the rows held out within the training folds, by which models are chosen.
     epochs, parameters:
@@ -53,7 +53,6 @@ def answer(
     from pipeline.models.metrics import scores
     from pipeline.models.prediction import predict
     from pipeline.models.training import train
-    from pipeline.protocol.temperature import fit, scaled
     from pipeline.randomness import entropy
 
     task = options.primary
@@ -64,18 +63,15 @@ def answer(
     with deterministic(seed, "crossvalidate"):
         network = trained.network.to("cpu")
         held = predict(network, inner, trained.priors)[task]
-        temperature = fit(held, inner.targets[task])
         shown = {
-            "+".join(subset): scaled(
-                predict(network, outer, trained.priors, subset)[task], temperature
-            )
+            "+".join(subset): predict(network, outer, trained.priors, subset)[task]
             for subset in subsets(whole.modalities)
         }
     return Answer(
         sample_ids=outer.sample_ids,
         shown=shown,
         inner=scores(inner.targets[task], held.argmax(1))["macro_f1"],
-        temperature=temperature,
+        temperature=network.readings[task].temperature,
         epochs=len(trained.curves),
         parameters=network.size(),
     )

@@ -1,4 +1,4 @@
-"""Which samples are judged when: folds that no component straddles and every class is spread over."""
+"""Which samples are judged when: no component straddles folds, every class is spread over them."""
 
 from __future__ import annotations
 

@@ -65,16 +65,16 @@ def _rows(
     count: str,
     attribute: str | None = None,
 ) -> list[Row]:
-    """The rows of one table with test samples, by the names of its columns."""
+    """The rows of one table with test samples and that figure, by the names of its columns."""
     beside = {
         row[name]: float(row[figure])
         for row in _select(other, table, task)
-        if row.get("attribute") == attribute
+        if row.get("attribute") == attribute and row[figure]
     }
     return [
         Row(row[name], float(row[figure]), beside.get(row[name]), int(row[count]))
         for row in _select(model, table, task)
-        if row.get("attribute") == attribute and int(row[count]) > 0
+        if row.get("attribute") == attribute and int(row[count]) > 0 and row[figure]
     ]
 
 

@@ -10,7 +10,7 @@ from pipeline.reporting.inputs import Inputs, Model
 
 @dataclass(frozen=True)
 class Choice:
-    """The best by validation macro-F1 of the primary task; None where there is no such model.
+    """The best by validation macro-F1, or R², of the primary task; None where there is none.
 
     `shown` is the one that the sections look at first: the fusion, or the single modality where
     there is no fusion.
@@ -45,15 +45,21 @@ def best_single(models: Sequence[Model], task: str) -> Model | None:
     return _best([model for model in models if len(model.modalities) <= 1], task)
 
 
-def score(model: Model, task: str, split: str, metric: str = "macro_f1") -> float | None:
-    """One figure of a model, or None where it was not measured."""
-    figure = model.tasks.get(task, {}).get(split, {}).get(metric)
-    return None if figure is None else float(figure["value"])
+def score(
+    model: Model, task: str, split: str, metrics: Sequence[str] = ("macro_f1", "r2")
+) -> float | None:
+    """The first of these figures that a model has, or None where none was measured."""
+    figures = model.tasks.get(task, {}).get(split, {})
+    return next((float(figures[name]["value"]) for name in metrics if name in figures), None)
 
 
 def ranked(models: Sequence[Model], task: str, split: str) -> list[Model]:
-    """Best macro-F1 first; models without one last; ties by name."""
-    return sorted(models, key=lambda m: (-(score(m, task, split) or -1.0), m.name))
+    """Best macro-F1, or R² of a number, first; models without one last; ties by name."""
+    return sorted(models, key=lambda m: (-_or_last(score(m, task, split)), m.name))
+
+
+def _or_last(figure: float | None) -> float:
+    return float("-inf") if figure is None else figure
 
 
 def _best(models: Sequence[Model], task: str) -> Model | None:

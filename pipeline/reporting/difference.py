@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from pipeline.models.bootstrap import interval, resample
 from pipeline.models.metrics import from_confusion
+from pipeline.models.options import ONE_CLASS
 from pipeline.randomness import generator
 from pipeline.reporting.inputs import Model
 
@@ -38,7 +39,9 @@ def difference(
     draws: int,
     confidence: float,
 ) -> Difference | None:
-    """Macro-F1 of `model` less that of `other` on the test split; None without common samples.
+    """Macro-F1 of `model` less that of `other` on the test split.
+
+    None without common samples, and of labels and numbers, which have no one class a sample.
 
     Parameters
     ----------
@@ -49,6 +52,8 @@ def difference(
     confidence:
         Mass of the interval, 0 to 1.
     """
+    if not {model.kind(task), other.kind(task)} <= set(ONE_CLASS):
+        return None
     first, second = _answers(model, task), _answers(other, task)
     common = sorted(first.keys() & second.keys() & components.keys())
     if not common:

@@ -20,7 +20,7 @@ def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
         return Absent("The report's options ask for no gallery.")
     answers = _answers(inputs, choice.shown, choice.task)
     if not answers:
-        return Absent(f"{choice.shown.name} left no predictions of the test split.")
+        return Absent(f"{choice.shown.name} left no predictions of classes of the test split.")
     found = strata(answers, inputs.by_id, options.gallery)
     ids = {answer.sample_id for stratum in found for answer in stratum.answers}
     shown = _shown(inputs, ids, options)
@@ -69,7 +69,7 @@ def _asides(inputs: Inputs, choice: Choice, ids: set[str]) -> dict[str, list[dic
         for row in model.predictions if model else ():
             asked = row["split"] == "test" and row["sample_id"] in ids and row["truth"] is not None
             own = model is choice.shown
-            if model and asked and own != (row["task"] == choice.task):
+            if model and asked and row["probabilities"] and own != (row["task"] == choice.task):
                 who = row["task"] if own else f"{model.name} alone"
                 verdict = "right" if row["prediction"] == row["truth"] else "wrong"
                 aside = {"who": who, "said": row["prediction"], "verdict": verdict}

@@ -59,6 +59,11 @@ class Model:
             for task, spec in self.card.get("tasks", {}).items()
         }
 
+    def kind(self, task: str) -> str:
+        """What the task is learned as, such as multiclass or regression."""
+        spec = self.card.get("tasks", {}).get(task)
+        return str(spec.get("kind", "multiclass")) if isinstance(spec, dict) else "multiclass"
+
     @cached_property
     def modalities(self) -> tuple[str, ...]:
         """The modalities of its feature sets, in the order of params."""

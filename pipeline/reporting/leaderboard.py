@@ -1,11 +1,11 @@
-"""The models, ranked by macro-F1 on the test split, each task for itself."""
+"""The models, ranked by macro-F1 or R² on the test split, each task for itself."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from pipeline.reporting.choice import choose, ranked
-from pipeline.reporting.inputs import Absent, Inputs
+from pipeline.reporting.inputs import Absent, Inputs, Model
 from pipeline.reporting.options import Options
 from pipeline.reporting.plots.rows import axis, whisker
 from pipeline.reporting.plots.scale import nice
@@ -19,8 +19,15 @@ COLUMNS = {
     "macro_recall": "macro recall",
     "weighted_precision": "weighted precision",
     "weighted_recall": "weighted recall",
+    "f1": "F1 of the positive class",
+    "roc_auc": "ROC AUC",
+    "average_precision": "average precision",
+    "micro_f1": "micro-F1",
+    "mean_average_precision": "mean average precision",
+    "kappa": "quadratic kappa",
     "ece": "calibration error",
 }
+NUMBERS = {"r2": "R²", "mae": "MAE", "rmse": "RMSE", "spearman": "Spearman"}
 
 
 def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
@@ -69,6 +76,12 @@ def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
     return {
         "choice": choice,
         "boards": boards,
+        "numbers": [
+            {"task": task, "rows": rows}
+            for task in _tasks(inputs, choice.task)
+            if (rows := _numbers(inputs, task))
+        ],
+        "titles": NUMBERS,
         "confidence": inputs.confidence,
         "columns": {
             key: title
@@ -76,6 +89,21 @@ def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
             if any(key in row["test"] for board in boards for row in board["rows"])
         },
     }
+
+
+def _numbers(inputs: Inputs, task: str) -> list[tuple[Model, list[str]]]:
+    """Models that predict a number, best first, with each figure and its interval as text."""
+    return [
+        (
+            model,
+            [
+                "{value:.4g} ({low:.4g} to {high:.4g})".format(**test[name]) if name in test else ""
+                for name in NUMBERS
+            ],
+        )
+        for model in ranked(inputs.evaluated, task, "test")
+        if "mae" in (test := model.tasks.get(task, {}).get("test", {}))
+    ]
 
 
 def _tasks(inputs: Inputs, primary: str) -> list[str]:

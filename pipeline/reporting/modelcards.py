@@ -28,8 +28,8 @@ def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
                 "parameters": model.card.get("parameters"),
                 "epochs": model.card.get("epochs"),
                 "best_epoch": model.card.get("best_epoch"),
-                "test": score(model, choice.task, "test"),
-                "validation": score(model, choice.task, "validation"),
+                "test": score(model, choice.task, "test", ("macro_f1",)),
+                "validation": score(model, choice.task, "validation", ("macro_f1",)),
                 "inputs": sorted(model.card.get("inputs", {}).items()),
             }
             for model in ranked(inputs.evaluated, choice.task, "test")

@@ -44,7 +44,10 @@ def _panel(model: Model, task: str, kind: str, modalities: Sequence[str]) -> dic
             "plot": bar(float(row["accuracy"]), f"accuracy {percent(float(row['accuracy']))} %"),
         }
         for row in model.table("subsets")
-        if (row["task"], row["split"], row["kind"]) == (task, "test", kind) and float(row["n"]) > 0
+        if (row["task"], row["split"], row["kind"]) == (task, "test", kind)
+        and float(row["n"]) > 0
+        and row["accuracy"]
+        and row["macro_f1"]
     ]
     if not rows:
         return None

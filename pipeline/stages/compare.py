@@ -54,6 +54,6 @@ def plan(params: Params, item: str = "", root: Path = Path("data")) -> Plan:
                 for name in options.models
             },
         },
-        lambda folder: make(folder, options, modalities, params.seed, root),
+        lambda folder: make(folder, options, modalities, params.targets, params.seed, root),
         lambda: Summary(rows=len(options.models)),
     )

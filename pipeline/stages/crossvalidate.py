@@ -14,7 +14,6 @@ from pipeline.params import Params
 from pipeline.part import Row, row_key
 from pipeline.parts import Plan
 from pipeline.protocol.options import FoldOptions
-from pipeline.registry import locate
 from pipeline.work.crossvalidate import Crossvalidate
 
 # Rows are few and each is long: every training is a part of its own.
@@ -32,12 +31,12 @@ def plan(params: Params, name: str, root: Path = Path("data")) -> Plan:
     comparison = params.comparison
     if comparison is None:
         raise PipelineError("there is nothing to compare: params.yaml has no section `comparison`")
-    options = comparison.models[name]
+    options = comparison.models[name].as_kinds(params.targets)
     folds = FoldOptions.model_validate(comparison.model_dump(include=set(FoldOptions.model_fields)))
     sets = {one: params.features[one].modality for one in options.features}
     identity = fingerprint(
         "crossvalidate",
-        ["pipeline.work.crossvalidate", locate("models/fusion", options.fusion)],
+        ["pipeline.work.crossvalidate", *options.modules],
         {
             "model": options.model_dump(mode="json"),
             "tasks": list(options.tasks),

@@ -9,7 +9,6 @@ from pipeline.fingerprint import fingerprint
 from pipeline.manifest import manifest_digest
 from pipeline.params import Params
 from pipeline.parts import Summary
-from pipeline.registry import locate
 from pipeline.work.evaluate import make
 
 
@@ -23,16 +22,13 @@ def plan(params: Params, name: str, root: Path = Path("data")) -> artifact.Plan:
     """
     sets = {one: params.features[one].modality for one in params.models[name].features}
     out = root / "evaluation" / name
+    options = params.models[name].as_kinds(params.targets)
     model = artifact.read_manifest(root / "models" / name)["files"]
     return artifact.Plan(
         out,
         fingerprint(
             "evaluate",
-            [
-                "pipeline.work.evaluate",
-                locate("models/fusion", params.models[name].fusion),
-                *(locate("models/towers", kind) for kind in params.models[name].kinds),
-            ],
+            ["pipeline.work.evaluate", *options.modules],
             {
                 "model": name,
                 "evaluate": params.evaluate.model_dump(mode="json"),

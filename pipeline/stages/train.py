@@ -16,7 +16,6 @@ from pipeline.lock import named
 from pipeline.manifest import manifest_digest
 from pipeline.models.options import TRAINABLE
 from pipeline.params import Params
-from pipeline.registry import locate
 from pipeline.work.train import make
 
 
@@ -54,13 +53,15 @@ def plan(params: Params, name: str, root: Path = Path("data")) -> Plan:
         A task is of a kind that no head is for, or there is nothing to learn from.
     """
     options = params.models[name]
+    kinds = {task: params.targets[task] for task in options.tasks}
     sets = {one: params.features[one].modality for one in options.features}
-    for task in options.tasks:
-        if params.targets[task] not in TRAINABLE:
+    for task, kind in kinds.items():
+        if kind not in TRAINABLE:
             raise PipelineError(
-                f"models.{name}.tasks.{task}: a target of kind {params.targets[task]} cannot be "
-                f"learnt yet; there are: {', '.join(TRAINABLE)}"
+                f"models.{name}.tasks.{task}: a target of kind {kind} cannot be learnt yet; "
+                f"there are: {', '.join(TRAINABLE)}"
             )
+    options = options.as_kinds(kinds)
     out = root / "models" / name
     inputs = {
         "curated": manifest_digest(root / "curated"),
@@ -91,11 +92,7 @@ def plan(params: Params, name: str, root: Path = Path("data")) -> Plan:
         out,
         fingerprint(
             "train",
-            [
-                "pipeline.work.train",
-                locate("models/fusion", options.fusion),
-                *(locate("models/towers", kind) for kind in options.kinds),
-            ],
+            ["pipeline.work.train", *options.modules],
             {
                 "model": options.model_dump(mode="json"),
                 "tasks": list(options.tasks),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import PipelineError
@@ -111,6 +111,11 @@ def _feature(store: Store, name: str, digest: str) -> dict[str, Any] | None:
     raise AssertionError("a place lies in a part")
 
 
+def _right(row: Mapping[str, Any]) -> bool:
+    """A number, which has no probabilities, is neither right nor wrong: it passes for right."""
+    return not row["probabilities"] or row["truth"] in (None, row["prediction"])
+
+
 def _predictions(tree: Tree, sample_id: str) -> Iterator[dict[str, Any]]:
     """What every model made of a sample that it had not seen, surest first."""
     import pyarrow.parquet as pq
@@ -127,9 +132,9 @@ def _predictions(tree: Tree, sample_id: str) -> Iterator[dict[str, Any]]:
                 "task": row["task"],
                 "split": row["split"],
                 "prediction": row["prediction"],
-                "probability": max(row["probabilities"]),
+                "probability": max(row["probabilities"], default=None),
                 "truth": row["truth"],
-                "right": row["truth"] is None or row["prediction"] == row["truth"],
+                "right": _right(row),
                 "present": row["present"],
                 "trained_on": card["inputs"],
             }

@@ -12,7 +12,6 @@ from pipeline.errors import PipelineError
 
 if TYPE_CHECKING:
     import numpy as np
-    import pyarrow as pa
 
     from pipeline.models.examples import Examples
     from pipeline.protocol.comparison import Candidate
@@ -33,7 +32,12 @@ COLUMNS = {
 
 
 def make(
-    folder: Path, options: Options, modalities: Mapping[str, str], seed: int, root: Path
+    folder: Path,
+    options: Options,
+    modalities: Mapping[str, str],
+    kinds: Mapping[str, str],
+    seed: int,
+    root: Path,
 ) -> None:
     """Compare all cross-validated models with each other, the baseline and chance.
 
@@ -41,6 +45,8 @@ def make(
     ----------
     modalities:
         Feature set → modality, of all sets that models or the baseline read.
+    kinds:
+        Target → its kind.
     root:
         The data directory.
 
@@ -60,8 +66,10 @@ def make(
     from pipeline.store.join import join
 
     joined = join(root, modalities)
-    classes = classes_of(joined, [options.task])
-    whole = examples([joined], modalities, classes)
+    tasks = next(iter(options.models.values())).as_kinds(kinds).tasks
+    tasks = {options.task: tasks[options.task]}
+    classes = classes_of(joined, tasks)
+    whole = examples([joined], modalities, classes, tasks)
     dealt = list(folds(whole.targets[options.task], whole.component, options, seed))
     base = [
         *_baseline(whole, options, dealt, modalities),
@@ -190,10 +198,15 @@ def _baseline(
         {name: _shown(whole, used) for name, used in sets.items()},
         whole.targets[options.task],
         {fold.number: fold for fold in dealt if fold.seed == 0},
+        int(whole.targets[options.task].max()) + 1,
         options.baseline.C,
     )
     every = tuple(sorted({modalities[used] for used in sets.values()}))
-    seen = {**{name: (modalities[used],) for name, used in sets.items()}, JOINED: every, MEAN: every}
+    seen = {
+        **{name: (modalities[used],) for name, used in sets.items()},
+        JOINED: every,
+        MEAN: every,
+    }
     return [
         Candidate(
             f"logistic-{name}",

@@ -1,4 +1,4 @@
-"""Fold and seed → what a model trained there answers. A training is a row: it runs where others do."""
+"""Fold and seed → what a model trained there answers. A training is a row like any other."""
 
 from __future__ import annotations
 
@@ -52,8 +52,9 @@ class Crossvalidate(Work):
 
         sets = dict(self.sets)
         views = [join(self.root, sets, view) for view in range(self.options.views + 1)]
-        classes = classes_of(views[0], list(self.options.tasks))
-        whole = examples(views, sets, classes)
+        tasks = self.options.tasks
+        classes = classes_of(views[0], tasks)
+        whole = examples(views, sets, classes, tasks)
         dealt = {
             (fold.seed, fold.number): fold
             for fold in folds(

@@ -11,7 +11,7 @@ from pipeline.errors import PipelineError, unknown
 if TYPE_CHECKING:
     import numpy as np
 
-    from pipeline.models.options import EvaluationOptions
+    from pipeline.models.evaluation_options import EvaluationOptions
     from pipeline.store.join import Joined
 
 SPLITS = ("validation", "test")
@@ -52,7 +52,7 @@ def make(
     given = {one: read_function(root / "features" / one) for one in sets}
     check_features(name, model.made_by, given)
     joined = join(root, sets)
-    whole = examples([joined], sets, model.classes)
+    whole = examples([joined], sets, model.classes, model.options.tasks)
     groups = _groups(joined, options.group_by)
     splits = [
         Split(split, whole.take(rows), {a: values[rows] for a, values in groups.items()})

@@ -92,8 +92,8 @@ def _learn(
     from pipeline.store.join import join
 
     views = [join(root, sets, view) for view in range(options.views + 1)]
-    classes = classes_of(views[0], list(options.tasks))
-    whole = examples(views, sets, classes)
+    classes = classes_of(views[0], options.tasks)
+    whole = examples(views, sets, classes, options.tasks)
     training = whole.take(views[0].split == "train")
     validation = whole.take(views[0].split == "validation", views=1)
     device = torch_device(options.device)

@@ -24,7 +24,7 @@ def told(folder: Path, rank: int, size: int, address: str) -> tuple[int, int, st
 def mortal(folder: Path, deaths: int, rank: int, size: int, address: str) -> int:
     """Rank 1 kills itself so often; the other then finds nobody."""
     (folder / f"{rank}-{os.getpid()}").touch()
-    began = len(list(folder.glob("1-*")))
+    began = len(list(folder.glob(f"{rank}-*")))
     if rank == 1 and began <= deaths:
         os.kill(os.getpid(), signal.SIGKILL)
     if began <= deaths:

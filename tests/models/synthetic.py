@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 
 from pipeline.models.examples import Examples, classes_of, examples
-from pipeline.models.options import ModelOptions
+from pipeline.models.options import ModelOptions, TaskOptions
 from pipeline.store.join import Joined
 
 SETS = {"pixels": "image", "spectrum": "audio", "words": "text"}
 WIDTHS = {"pixels": 6, "spectrum": 9, "words": 5}
 LANGUAGES = ("de", "el", "fr")
 TASKS = {"category": {"examples": "component"}, "language": {"weight": 0.5}}
+TASK_OPTIONS = {task: TaskOptions.model_validate(given) for task, given in TASKS.items()}
 
 
 def joined(
@@ -62,8 +63,8 @@ def joined(
 
 
 def split_of(world: Joined, name: str, sets: dict[str, str] | None = None) -> Examples:
-    classes = classes_of(world, list(TASKS))
-    return examples([world], sets or SETS, classes).take(world.split == name)
+    classes = classes_of(world, TASK_OPTIONS)
+    return examples([world], sets or SETS, classes, TASK_OPTIONS).take(world.split == name)
 
 
 def options(**changed: Any) -> ModelOptions:

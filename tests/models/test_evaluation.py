@@ -9,8 +9,8 @@ import pytest
 from sklearn import metrics as sk
 
 from pipeline.models.evaluation import Split, evaluate
+from pipeline.models.evaluation_options import EvaluationOptions
 from pipeline.models.examples import Examples
-from pipeline.models.options import EvaluationOptions
 from pipeline.models.prediction import predict
 from pipeline.models.results import write
 from pipeline.models.saving import Model

@@ -73,7 +73,7 @@ def test_shares_are_all_rows_once():
 
 def rates(steps: int, **changed) -> list[float]:
     own = parameter()
-    optimization = Optimization([own], options(learning_rate=0.1, **changed), steps, CPU)
+    optimization = Optimization([own], [], options(learning_rate=0.1, **changed), steps, CPU)
     found = []
     for _ in range(steps):
         found.append(optimization.optimizer.param_groups[0]["lr"])
@@ -98,7 +98,7 @@ def test_it_rises_in_a_line_before():
 def test_long_gradients_are_cut(clip, norm):
     """The first mean of gradients that AdamW keeps is a tenth of the first gradient."""
     own = parameter()
-    optimization = Optimization([own], options(clip=clip), 1, CPU)
+    optimization = Optimization([own], [], options(clip=clip), 1, CPU)
     optimization.backward(own.sum())
     optimization.step(ALONE)
     kept = optimization.optimizer.state[own]["exp_avg"].norm().item()
@@ -121,7 +121,7 @@ def test_the_mean_of_the_weights_follows_them():
 def test_bfloat16_computes_in_it_and_keeps_float32():
     layer = torch.nn.Linear(4, 2)
     before = copy.deepcopy(layer)
-    optimization = Optimization(layer.parameters(), options(precision="bfloat16"), 1, CPU)
+    optimization = Optimization(layer.parameters(), [], options(precision="bfloat16"), 1, CPU)
     with optimization.reduced():
         output = layer(torch.ones(1, 4))
     assert output.dtype == torch.bfloat16
@@ -132,7 +132,7 @@ def test_bfloat16_computes_in_it_and_keeps_float32():
 
 
 def test_float32_is_left_alone():
-    with Optimization([parameter()], options(), 1, CPU).reduced():
+    with Optimization([parameter()], [], options(), 1, CPU).reduced():
         assert torch.nn.Linear(4, 2)(torch.ones(1, 4)).dtype == torch.float32
 
 

@@ -6,7 +6,7 @@ import sys
 import pytest
 from pydantic import ValidationError
 
-from pipeline.models.options import EvaluationOptions
+from pipeline.models.evaluation_options import EvaluationOptions
 from tests.models.synthetic import options
 
 

@@ -119,9 +119,9 @@ def test_features_that_are_no_numbers_are_refused_where_they_are_present(bad):
     absent = ~one.present["words"]
     one.values["words"][absent] = bad
     other.values["words"][absent] = bad
-    assert len(examples([one, other], SETS, {})) == len(absent)
+    assert len(examples([one, other], SETS, {}, {})) == len(absent)
     shown = np.flatnonzero(~absent)
     one.values["words"][shown[:3], 1] = bad
     other.values["words"][shown[2:5], 0] = bad
     with pytest.raises(PipelineError, match=f"'words': 5 of {len(shown)} samples .*not finite"):
-        examples([one, other], SETS, {})
+        examples([one, other], SETS, {}, {})

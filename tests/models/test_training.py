@@ -18,11 +18,11 @@ from pipeline.models.saving import load, save
 from pipeline.models.statistics import statistics
 from pipeline.models.training import Trained, train
 from pipeline.models.validation import Validation
-from tests.models.synthetic import SETS, TASKS, joined, options, split_of
+from tests.models.synthetic import SETS, TASK_OPTIONS, TASKS, joined, options, split_of
 
 CPU = torch.device("cpu")
 WORLD = joined()
-CLASSES = classes_of(WORLD, list(TASKS))
+CLASSES = classes_of(WORLD, TASK_OPTIONS)
 
 
 def fit(features: list[str], **changed) -> Trained:
@@ -118,7 +118,7 @@ def test_statistics_of_frames_count_what_is_within_their_length():
 def test_augmented_views_are_drawn_in_training():
     chosen = options(views=2, epochs=2)
     views = [joined(view=v) for v in range(3)]
-    whole = examples(views, SETS, CLASSES)
+    whole = examples(views, SETS, CLASSES, TASK_OPTIONS)
     training = whole.take(WORLD.split == "train")
     validation = whole.take(WORLD.split == "validation", views=1)
     assert training.values["words"].shape[0] == 3

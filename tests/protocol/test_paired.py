@@ -42,7 +42,8 @@ def test_a_better_model_is_found_and_an_equal_one_is_not():
     scores = {"good": scorer.score([good]), "bad": scorer.score([bad])}
     scores["same"] = scores["good"]
     better, equal = differences(scores, [("good", "bad"), ("good", "same")], 0.95)
-    assert better.low > 0 and better.corrected < 0.02
+    assert better.low > 0
+    assert better.corrected < 0.02
     assert (equal.value, equal.low, equal.high, equal.p) == (0, 0, 0, 1)
 
 

@@ -18,6 +18,9 @@ class Told:
 
     predictions: list[dict[str, Any]] = field(default_factory=list)
 
+    def kind(self, task: str) -> str:
+        return "multiclass"
+
 
 def told(truth: list[str], said: list[str], split: str = "test") -> Told:
     return Told(

@@ -14,7 +14,8 @@ import pyarrow as pa
 from pipeline import tables
 from pipeline.digest import digest_bytes, digest_json
 from pipeline.fingerprint import Fingerprint, fingerprint
-from pipeline.models.options import EvaluationOptions, ModelOptions
+from pipeline.models.evaluation_options import EvaluationOptions
+from pipeline.models.options import ModelOptions
 from pipeline.part import Compute, Row, Work
 from pipeline.records import curated_schema
 from pipeline.store.join import Joined
@@ -65,7 +66,7 @@ def store_world(root: Path, views: int = 0) -> Joined:
     return world
 
 
-def store_curated(root: Path, world: Joined) -> None:
+def store_curated(root: Path, world: Joined, kinds: dict[str, str] = KINDS) -> None:
     records = [
         {
             "sample_id": sample,
@@ -86,7 +87,7 @@ def store_curated(root: Path, world: Joined) -> None:
     ]
     print_ = fingerprint("curate", ["pipeline.digest"], {})
     rows = [tables.record_row(record, record["sample_id"]) for record in records]
-    schema = curated_schema(SETS.values(), KINDS)  # type: ignore[arg-type]
+    schema = curated_schema(SETS.values(), kinds)  # type: ignore[arg-type]
     tables.table(root / "curated", "curate", print_, schema, rows, 64, 2**20, 0.0).run()
 
 

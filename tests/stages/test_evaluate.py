@@ -2,17 +2,20 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from pipeline.digest import digest_file
 from pipeline.errors import PipelineError
-from pipeline.models.options import EvaluationOptions
+from pipeline.models.evaluation_options import EvaluationOptions
 from pipeline.stages import train
 from pipeline.stages.evaluate import plan
-from tests.models.synthetic import options
-from tests.stages.stored import params, store_world
+from tests.models.synthetic import SETS, joined, options
+from tests.stages.stored import params, store_curated, store_features, store_world
 
 ROOT = Path("data")
 OUT = ROOT / "evaluation" / "m"
@@ -33,6 +36,34 @@ def test_it_measures_the_held_out_splits(world):
     metrics = json.loads((OUT / "metrics.json").read_text())
     assert metrics["model"] == "m"
     assert metrics["tasks"]["category"]["test"]["n"] == (world.split == "test").sum()
+
+
+def test_labels_and_numbers_go_through_the_stages(inside):
+    world = joined()
+    kinds = {"category": "multilabel", "language": "regression"}
+    numbers = 10.0 + np.array([ord(name[0]) for name in world.targets["language"]])
+    numbers[::7] = None
+    labels = np.array([f"{'low' if int(k[1]) < 4 else 'high'}|{k}"
+                       for k in world.targets["category"]], object)  # fmt: skip
+    world = replace(world, targets={"category": labels, "language": numbers})
+    store_curated(ROOT, world, kinds)
+    for name in SETS:
+        store_features(ROOT, name, [world])
+    models = {"m": options(epochs=15)}
+    train.plan(params(models, targets=kinds), "m").run()
+    plan(params(models, targets=kinds), "m").run()
+    tasks = json.loads((OUT / "metrics.json").read_text())["tasks"]
+    known = (world.split == "test") & ~np.isnan(numbers)
+    assert tasks["language"]["test"]["n"] == known.sum() < (world.split == "test").sum()
+    assert tasks["language"]["test"]["r2"]["value"] > 0.3
+    assert tasks["category"]["test"]["macro_f1"]["value"] > 0.3
+    rows = pq.read_table(OUT / "predictions.parquet").to_pylist()
+    (one,) = [r for r in rows if r["task"] == "category" and r["sample_id"] == rows[0]["sample_id"]]
+    assert len(one["probabilities"]) == 10
+    assert set(one["truth"].split("|")) & {"low", "high"}
+    values = [float(r["prediction"]) for r in rows if r["task"] == "language"]
+    assert min(values) > 90
+    assert {tuple(r["probabilities"]) for r in rows if r["task"] == "language"} == {()}
 
 
 def test_groups_are_cut_by_targets_and_attributes(world):

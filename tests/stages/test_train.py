@@ -129,8 +129,23 @@ def test_samples_that_a_model_cannot_see_are_counted(world):
 
 
 def test_a_target_that_no_head_is_for_is_said(world):
-    with pytest.raises(PipelineError, match=r"models\.m\.tasks\.category.*regression"):
-        plan(params({"m": CHOSEN}, targets={**KINDS, "category": "regression"}), "m").run()
+    with pytest.raises(PipelineError, match=r"models\.m\.tasks\.category.*text"):
+        plan(params({"m": CHOSEN}, targets={**KINDS, "category": "text"}), "m").run()
+
+
+def test_a_target_is_learned_as_its_kind_or_as_the_task_says(world):
+    targets = {**KINDS, "category": "ordinal"}
+    code = {}
+    for name, category in (("plain", {}), ("told", {"kind": "multiclass"})):
+        tasks = {"category": category, "language": {"weight": 0.5}}
+        plan(params({name: options(epochs=1, tasks=tasks)}, targets=targets), name).run()
+        card = json.loads((ROOT / "models" / name / "model.json").read_text())
+        code[card["tasks"]["category"]["kind"]] = artifact.read_manifest(ROOT / "models" / name)
+        assert card["tasks"]["language"]["kind"] == "multiclass"
+        assert card["tasks"]["category"]["temperature"] > 0
+    assert set(code) == {"ordinal", "multiclass"}
+    assert "pipeline.models.tasks.ordinal" in code["ordinal"]["function"]["code"]
+    assert "pipeline.models.tasks.ordinal" not in code["multiclass"]["function"]["code"]
 
 
 def test_a_target_that_no_sample_has_is_said(inside):

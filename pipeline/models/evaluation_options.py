@@ -1,0 +1,22 @@
+"""The knobs of an evaluation. All of them are keyed."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from pipeline.options import Options
+
+
+class EvaluationOptions(Options):
+    """How models are measured."""
+
+    resamples: int = Field(
+        default=1000, ge=100, le=100_000, description="bootstrap resamples over components"
+    )
+    confidence: float = Field(default=0.95, gt=0, lt=1, description="mass of the intervals")
+    bins: int = Field(
+        default=15, ge=1, le=1000, description="equal-width bins of the calibration error"
+    )
+    group_by: tuple[str, ...] = Field(
+        default=(), description="targets or attributes by whose values the test is cut"
+    )

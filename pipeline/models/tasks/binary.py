@@ -1,0 +1,73 @@
+"""One of two classes, the second being the positive one: a sigmoid and a threshold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from pipeline.errors import PipelineError
+from pipeline.models import entropy
+from pipeline.models.targets import indices, occurring, ordered
+from pipeline.models.thresholds import best_threshold
+
+if TYPE_CHECKING:
+    import numpy as np
+    from torch import Tensor, nn
+
+MONITORED = "macro_f1"
+
+
+def classes(values: Iterable[object], order: Sequence[str]) -> list[str]:
+    """As declared, else by value or as text: no before yes, 0 before 1."""
+    found = ordered(occurring(values), order)
+    if len(found) > 2:
+        raise PipelineError(f"a binary target has two classes, not {len(found)}: {found}")
+    return found
+
+
+def encode(values: Iterable[object], classes: Sequence[str]) -> np.ndarray:
+    return indices(values, classes)
+
+
+def layer(width: int, classes: int) -> nn.Module:
+    from torch import nn
+
+    return nn.Linear(width, 1)
+
+
+def loss(logits: Tensor, targets: Tensor, smoothing: float, focal: float) -> Tensor:
+    bits = targets.clamp(min=0).to(logits.dtype)
+    return entropy.of_bits(logits[:, 0], bits, smoothing, focal)
+
+
+def answer(logits: Tensor) -> Tensor:
+    """Of both classes."""
+    import torch
+
+    return torch.cat([-logits, logits], 1).sigmoid()
+
+
+def decide(answer: np.ndarray, thresholds: Sequence[float]) -> np.ndarray:
+    """1 where the second class is at least as likely as the threshold says."""
+    import numpy as np
+
+    return np.asarray(answer[:, 1] >= thresholds[0], np.int64)
+
+
+def say(decision: int, classes: Sequence[str]) -> str:
+    return classes[decision]
+
+
+def fit_thresholds(answer: np.ndarray, truth: np.ndarray) -> list[float]:
+    return [best_threshold(answer[:, 1], truth)]
+
+
+def figures(truth: np.ndarray, answer: np.ndarray, decision: np.ndarray) -> dict[str, float]:
+    """ROC AUC and average precision, where both classes occur; the positive class's F1."""
+    from sklearn.metrics import average_precision_score, f1_score, roc_auc_score
+
+    found = {"f1": float(f1_score(truth, decision, zero_division=0))}
+    if 0 < truth.sum() < len(truth):
+        found["roc_auc"] = float(roc_auc_score(truth, answer[:, 1]))
+        found["average_precision"] = float(average_precision_score(truth, answer[:, 1]))
+    return found

@@ -1,0 +1,101 @@
+"""Any number of labels: a sigmoid and a threshold each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from pipeline.models import entropy
+from pipeline.models.targets import SEPARATOR, is_known, ordered, split_labels
+from pipeline.models.thresholds import best_threshold
+
+if TYPE_CHECKING:
+    import numpy as np
+    from torch import Tensor, nn
+
+MONITORED = "macro_f1"
+
+
+def classes(values: Iterable[object], order: Sequence[str]) -> list[str]:
+    """All labels that occur, as declared, else by value or as text."""
+    found = {label for value in values if is_known(value) for label in split_labels(value)}
+    return ordered(found, order)
+
+
+def encode(values: Iterable[object], classes: Sequence[str]) -> np.ndarray:
+    import numpy as np
+
+    cells = list(values)
+    found = np.full((len(cells), len(classes)), np.nan, np.float32)
+    position = {name: i for i, name in enumerate(classes)}
+    for row, value in enumerate(cells):
+        if is_known(value):
+            found[row] = 0
+            found[row, [position[label] for label in split_labels(value)]] = 1
+    return found
+
+
+def layer(width: int, classes: int) -> nn.Module:
+    from torch import nn
+
+    return nn.Linear(width, classes)
+
+
+def loss(logits: Tensor, targets: Tensor, smoothing: float, focal: float) -> Tensor:
+    """(n, labels)"""
+    return entropy.of_bits(logits, targets.nan_to_num(), smoothing, focal)
+
+
+def answer(logits: Tensor) -> Tensor:
+    return logits.sigmoid()
+
+
+def decide(answer: np.ndarray, thresholds: Sequence[float]) -> np.ndarray:
+    """0 or 1, int64 (n, labels)."""
+    import numpy as np
+
+    return (answer >= np.asarray(thresholds, answer.dtype)).astype(np.int64)
+
+
+def say(decision: np.ndarray, classes: Sequence[str]) -> str:
+    """The labels with `|` between them; `|` alone if there are none."""
+    given = [name for name, there in zip(classes, decision, strict=True) if there]
+    return SEPARATOR.join(given) or SEPARATOR
+
+
+def fit_thresholds(answer: np.ndarray, truth: np.ndarray) -> list[float]:
+    return [best_threshold(a, t) for a, t in zip(answer.T, truth.T, strict=True)]
+
+
+def figures(truth: np.ndarray, answer: np.ndarray, decision: np.ndarray) -> dict[str, float]:
+    """Macro averages run over the labels that occur among the truths.
+
+    `accuracy` is the share of examples with every label right, `mean_average_precision` the mean
+    over labels of the average precision.
+    """
+    import numpy as np
+    from sklearn.metrics import (
+        accuracy_score,
+        average_precision_score,
+        f1_score,
+        precision_recall_fscore_support,
+    )
+
+    truth = truth.astype(np.int64)
+    found = {"accuracy": float(accuracy_score(truth, decision))}
+    there = np.flatnonzero(truth.any(0))
+    if not len(there):
+        return found
+    precision, recall, f1, _ = precision_recall_fscore_support(
+        truth[:, there], decision[:, there], average="macro", zero_division=0
+    )
+    return {
+        **found,
+        "macro_f1": float(f1),
+        "micro_f1": float(f1_score(truth, decision, average="micro", zero_division=0)),
+        "macro_precision": float(precision),
+        "macro_recall": float(recall),
+        "mean_average_precision": float(
+            average_precision_score(truth[:, there], answer[:, there], average="macro")
+        ),
+    }

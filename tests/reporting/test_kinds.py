@@ -1,0 +1,65 @@
+"""Labels and numbers in the report."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from pipeline.models.evaluation import Split, evaluate
+from pipeline.models.evaluation_options import EvaluationOptions
+from pipeline.models.results import write
+from pipeline.models.saving import load, save
+from pipeline.reporting import breakdown, calibration, confusion, leaderboard, modelcards, subsets
+from pipeline.reporting.choice import choose
+from pipeline.reporting.difference import difference
+from pipeline.reporting.inputs import Absent, Inputs
+from pipeline.reporting.options import Options
+from pipeline.reporting.page import render
+from tests.models import world as worlds
+
+
+@pytest.fixture(scope="module", params=["weight", "traits"])
+def root(request, tmp_path_factory) -> Path:
+    """A run whose primary task is of that kind."""
+    root = tmp_path_factory.mktemp("run")
+    some, tasks = (
+        worlds.world(subjects=80),
+        {request.param: worlds.TASKS[request.param], **worlds.TASKS},
+    )
+    selected = worlds.chosen(tasks, epochs=4)
+    trained, found, classes = worlds.fit(some, selected)
+    folder, out = root / "models" / "m", root / "evaluation" / "m"
+    folder.mkdir(parents=True)
+    out.mkdir(parents=True)
+    save(folder, trained, list(found["test"].sets), classes, selected, {"made_by": {}})
+    voice = {name: some.targets["sort"][some.split == name] for name in ("validation", "test")}
+    splits = [Split(name, found[name], {"sort": values}) for name, values in voice.items()]
+    with torch.inference_mode():
+        measured = evaluate("m", load(folder), splits, EvaluationOptions(resamples=100), 7)
+    write(out, "m", selected.primary, measured)
+    return root
+
+
+def test_every_section_is_made(root: Path) -> None:
+    inputs = Inputs(root, ["m"], ["image", "audio"], worlds.SETS, {}, "")
+    choice = choose(inputs)
+    assert choice is not None
+    assert choice.shown.name == "m"
+    for section in (breakdown, calibration, confusion, leaderboard, modelcards, subsets):
+        made = section.build(inputs, Options())
+        assert not isinstance(made, Absent), section.__name__
+    made = leaderboard.build(inputs, Options())
+    assert isinstance(made, dict)
+    assert {board["task"] for board in made["boards"]} == set(worlds.TASKS) - {"weight"}
+    (number,) = made["numbers"]
+    measured = json.loads((root / "evaluation/m/metrics.json").read_text())["tasks"]
+    r2 = measured["weight"]["test"]["r2"]["value"]
+    assert number["rows"][0][1][0].startswith(f"{r2:.4g} (")
+    text = render(inputs, Options())
+    assert ">weight, a number" in text
+    for task in ("weight", "traits"):
+        model = choice.shown
+        assert difference(model, model, task, {"x": "c"}, 100, 0.95) is None
