@@ -107,14 +107,17 @@ def _fit(
         ):
             inputs = source.gather(rows, views, shown)
             place = torch.from_numpy(rows).to(device)
-            losses = loss(
-                network(inputs.values, inputs.lengths, inputs.present),
-                {task: targets[place] for task, targets in source.targets.items()},
-                {task: weight[place] for task, weight in weights.items()},
-                options.tasks,
-                options.label_smoothing,
-            )
-            stacked = torch.stack(list(losses.values()))
+            lessons = [
+                loss(
+                    lesson,
+                    {task: targets[place] for task, targets in source.targets.items()},
+                    {task: weight[place] for task, weight in weights.items()},
+                    options.tasks,
+                    options.label_smoothing,
+                )
+                for lesson in network.lessons(inputs.values, inputs.lengths, inputs.present)
+            ]
+            stacked = torch.stack([torch.stack(list(one.values())) for one in lessons]).mean(0)
             optimizer.zero_grad()
             stacked.sum().backward()  # type: ignore[no-untyped-call]
             optimizer.step()
