@@ -45,6 +45,7 @@ class Evaluation:
     groups: Table = field(default_factory=list)
     subsets: Table = field(default_factory=list)
     calibration: Table = field(default_factory=list)
+    robustness: Table = field(default_factory=list)
 
 
 def evaluate(

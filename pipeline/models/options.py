@@ -129,3 +129,9 @@ class EvaluationOptions(Options):
     group_by: tuple[str, ...] = Field(
         default=(), description="targets or attributes by whose values the test is cut"
     )
+    draws: int = Field(
+        default=3,
+        ge=0,
+        le=100,
+        description="random draws at each rate of the robustness curves; 0: no curves",
+    )

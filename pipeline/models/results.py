@@ -15,6 +15,7 @@ COLUMNS = {
     "groups": ("task", "split", "attribute", "value", "n", "accuracy", "macro_f1"),
     "subsets": ("task", "split", "kind", "subset", "n", "accuracy", "macro_f1"),
     "calibration": ("task", "split", "bin", "low", "high", "confidence", "accuracy", "n"),
+    "robustness": ("task", "kind", "modality", "rate", "macro_f1", "accuracy", "low", "high"),
 }
 
 

@@ -45,7 +45,9 @@ def make(
     from pipeline.models.evaluation import Split, evaluate
     from pipeline.models.examples import examples
     from pipeline.models.results import write
+    from pipeline.models.robustness import robustness
     from pipeline.models.saving import load as load_model
+    from pipeline.models.statistics import statistics
     from pipeline.store.join import join
 
     model = load_model(root / "models" / name)
@@ -61,6 +63,9 @@ def make(
     ]
     with deterministic(seed, "evaluate"):
         found = evaluate(name, model, splits, options, seed)
+        train, test = (whole.take(joined.split == split) for split in ("train", "test"))
+        deviations = {one.name: statistics(train, one.name)[1] for one in whole.sets}
+        found.robustness = robustness(model, test, deviations, options.draws, seed)
     write(folder, name, model.options.primary, found)
 
 

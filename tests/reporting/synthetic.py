@@ -381,6 +381,14 @@ def _evaluated(
                      "accuracy": (said == truth)[at].mean() if at.any() else "",
                      "n": int(at.sum())}
                 )  # fmt: skip
+    csvs["robustness"] = [
+        {"task": "category", "kind": kind, "modality": modality, "rate": rate,
+         "macro_f1": SKILL[name] * (1 - rate / 2), "accuracy": SKILL[name] * (1 - rate / 2),
+         "low": 0.0, "high": 1.0}
+        for kind in ("absence", "noise", "misalignment")
+        for modality in seen
+        for rate in (0.0, 0.5, 1.0)
+    ]  # fmt: skip
     write_json(
         folder / "metrics.json", {"model": name, "primary_task": "category", "tasks": metrics}
     )
