@@ -46,6 +46,7 @@ class Evaluation:
     subsets: Table = field(default_factory=list)
     calibration: Table = field(default_factory=list)
     robustness: Table = field(default_factory=list)
+    contributions: Table = field(default_factory=list)
 
 
 def evaluate(

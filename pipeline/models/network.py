@@ -46,6 +46,7 @@ class Network(nn.Module):
         module = registry.load(FUSIONS, options.fusion)
         chosen = module.Options(**options.fusion_options)
         self.decision = None
+        self.counted = None
         if hasattr(module, "Decision"):
             self.decision = module.Decision(len(sets), list(classes.values()), chosen)
             self.fusion = self.decision.layers
@@ -55,6 +56,7 @@ class Network(nn.Module):
         else:
             fusion = module.Fusion(len(sets), options.tower.width, chosen)
             self.fuse = fusion.fuse
+            self.counted = getattr(fusion, "shares", None)
             self.fusion = fusion.layers
             self.heads = nn.ModuleList(nn.Linear(fusion.width, n) for n in classes.values())
 
@@ -99,6 +101,17 @@ class Network(nn.Module):
             }
             found.append(joined)
         return found
+
+    def shares(
+        self, values: Mapping[str, Tensor], lengths: Mapping[str, Tensor], present: Tensor
+    ) -> dict[str, Tensor]:
+        """By task, how much each set counts, (n, sets), where the fusion has such weights."""
+        if self.counted is not None:
+            each = self.counted(self.tokens(values, lengths, present), present)
+            return dict.fromkeys(self.tasks, each)
+        if self.decision is not None and hasattr(self.decision, "weights"):
+            return {t: self.decision.weights(i, present) for i, t in enumerate(self.tasks)}
+        return {}
 
     def tokens(
         self, values: Mapping[str, Tensor], lengths: Mapping[str, Tensor], present: Tensor

@@ -16,6 +16,7 @@ COLUMNS = {
     "subsets": ("task", "split", "kind", "subset", "n", "accuracy", "macro_f1"),
     "calibration": ("task", "split", "bin", "low", "high", "confidence", "accuracy", "n"),
     "robustness": ("task", "kind", "modality", "rate", "macro_f1", "accuracy", "low", "high"),
+    "contributions": ("task", "measure", "level", "name", "modality", "value", "low", "high", "n"),
 }
 
 

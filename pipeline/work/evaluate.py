@@ -44,6 +44,7 @@ def make(
     from pipeline.models.determinism import deterministic
     from pipeline.models.evaluation import Split, evaluate
     from pipeline.models.examples import examples
+    from pipeline.models.explanation.contributions import contributions
     from pipeline.models.results import write
     from pipeline.models.robustness import robustness
     from pipeline.models.saving import load as load_model
@@ -66,6 +67,7 @@ def make(
         train, test = (whole.take(joined.split == split) for split in ("train", "test"))
         deviations = {one.name: statistics(train, one.name)[1] for one in whole.sets}
         found.robustness = robustness(model, test, deviations, options.draws, seed)
+        found.contributions = contributions(model, test, options, seed)
     write(folder, name, model.options.primary, found)
 
 

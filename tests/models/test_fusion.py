@@ -274,7 +274,7 @@ def test_gates_sum_to_one_over_what_is_present():
     torch.manual_seed(0)
     fusion = Gated(3, WIDTH, GatedOptions())
     present = masks(3)
-    gates = fusion.gates(torch.randn(8, 3, WIDTH), present)
+    gates = fusion.shares(torch.randn(8, 3, WIDTH), present)
     assert not gates[~present].any()
     torch.testing.assert_close(gates.sum(1), present.any(1).float())
 
