@@ -389,6 +389,16 @@ def _evaluated(
         for modality in seen
         for rate in (0.0, 0.5, 1.0)
     ]  # fmt: skip
+    about = [("shapley", "overall", ""), ("permutation", "overall", "")]
+    about += [("shapley", "class", name) for name in classes["category"]]
+    about += [("shapley", "sample", row["sample_id"]) for row in rows if row["split"] == "test"]
+    csvs["contributions"] = [
+        {"task": "category", "measure": measure, "level": level, "name": name_,
+         "modality": modality, "value": 0.1 * i, "low": 0.1 * i - 0.05, "high": 0.1 * i + 0.05,
+         "n": 10}
+        for measure, level, name_ in about
+        for i, modality in enumerate(seen, start=1)
+    ]  # fmt: skip
     write_json(
         folder / "metrics.json", {"model": name, "primary_task": "category", "tasks": metrics}
     )
