@@ -127,7 +127,8 @@ class EvaluationOptions(Options):
         default=15, ge=1, le=1000, description="equal-width bins of the calibration error"
     )
     group_by: tuple[str, ...] = Field(
-        default=(), description="targets or attributes by whose values the test is cut"
+        default=(),
+        description="targets or attributes by whose values the test is cut; presence, duration",
     )
     draws: int = Field(
         default=3,

@@ -12,7 +12,7 @@ from pipeline.records import predictions_schema
 COLUMNS = {
     "confusion": ("task", "truth", "prediction"),
     "per_class": ("task", "split", "class", "precision", "recall", "f1", "support"),
-    "groups": ("task", "split", "attribute", "value", "n", "accuracy", "macro_f1"),
+    "groups": ("task", "split", "attribute", "value", "components", "n", "accuracy", "macro_f1"),
     "subsets": ("task", "split", "kind", "subset", "n", "accuracy", "macro_f1"),
     "calibration": ("task", "split", "bin", "low", "high", "confidence", "accuracy", "n"),
     "robustness": ("task", "kind", "modality", "rate", "macro_f1", "accuracy", "low", "high"),

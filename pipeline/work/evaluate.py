@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.errors import PipelineError, unknown
-
 if TYPE_CHECKING:
-    import numpy as np
-
     from pipeline.models.options import EvaluationOptions
-    from pipeline.store.join import Joined
 
 SPLITS = ("validation", "test")
 
@@ -50,13 +45,14 @@ def make(
     from pipeline.models.saving import load as load_model
     from pipeline.models.statistics import statistics
     from pipeline.store.join import join
+    from pipeline.work.slices import slices
 
     model = load_model(root / "models" / name)
     given = {one: read_function(root / "features" / one) for one in sets}
     check_features(name, model.made_by, given)
     joined = join(root, sets)
     whole = examples([joined], sets, model.classes)
-    groups = _groups(joined, options.group_by)
+    groups = slices(joined, options.group_by, sets, root)
     splits = [
         Split(split, whole.take(rows), {a: values[rows] for a, values in groups.items()})
         for split in SPLITS
@@ -69,20 +65,3 @@ def make(
         found.robustness = robustness(model, test, deviations, options.draws, seed)
         found.contributions = contributions(model, test, options, seed)
     write(folder, name, model.options.primary, found)
-
-
-def _groups(joined: Joined, names: Sequence[str]) -> dict[str, np.ndarray]:
-    """By target or attribute, its value of each sample, None where it has none."""
-    import numpy as np
-
-    found = {}
-    attributes = {name for one in joined.attributes for name in one}
-    for name in names:
-        if name in joined.targets:
-            found[name] = joined.targets[name]
-        elif name in attributes:
-            found[name] = np.array([one.get(name) for one in joined.attributes], dtype=object)
-        else:
-            known = {*joined.targets, *attributes}
-            raise PipelineError(f"evaluate.group_by: {unknown('target or attribute', name, known)}")
-    return found

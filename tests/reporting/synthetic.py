@@ -362,6 +362,7 @@ def _evaluated(
                 figures = scores(truth[at], said[at])
                 csvs["groups"].append(
                     {**where, "attribute": "language", "value": value, "n": int(at.sum()),
+                     "components": len({row["component"] for row in np.array(own)[at]}),
                      "accuracy": figures["accuracy"], "macro_f1": figures["macro_f1"]}
                 )  # fmt: skip
             subsets = [[m for i, m in enumerate(seen) if mask >> i & 1]
