@@ -136,3 +136,9 @@ class EvaluationOptions(Options):
         le=100,
         description="random draws at each rate of the robustness curves; 0: no curves",
     )
+    attributed: int = Field(
+        default=0,
+        ge=0,
+        le=100_000,
+        description="test samples whose answers are traced back to features; takes captum",
+    )

@@ -18,6 +18,7 @@ MEASURES = {
     "shapley": "Shapley value",
     "permutation": "loss when another's",
     "weight": "weight in the fusion",
+    "gradients": "share of gradients",
 }
 
 

@@ -32,6 +32,11 @@ def plan(params: Params, name: str, root: Path = Path("data")) -> artifact.Plan:
             [
                 "pipeline.work.evaluate",
                 locate("models/fusion", params.models[name].fusion),
+                *(
+                    [locate("models/explanation", "gradients")]
+                    if params.evaluate.attributed
+                    else []
+                ),
             ],
             {
                 "model": name,

@@ -34,6 +34,7 @@ def make(
     PipelineError
         `group_by` names what no sample has, or the model was trained on other features.
     """
+    from pipeline import registry
     from pipeline.manifest import read_function
     from pipeline.models.contract import check_features
     from pipeline.models.determinism import deterministic
@@ -64,4 +65,9 @@ def make(
         deviations = {one.name: statistics(train, one.name)[1] for one in whole.sets}
         found.robustness = robustness(model, test, deviations, options.draws, seed)
         found.contributions = contributions(model, test, options, seed)
+        if options.attributed:
+            # Named rather than imported, so that no key knows an extra that is not used.
+            module = registry.load("models/explanation", "gradients")
+            means = {one.name: statistics(train, one.name)[0] for one in whole.sets}
+            found.contributions += module.attributed(model, test, means, options.attributed, seed)
     write(folder, name, model.options.primary, found)
