@@ -10,21 +10,26 @@ import numpy as np
 from pipeline.models.examples import Examples
 
 
-def noisy(
+def grain(
     examples: Examples,
     modality: str,
-    amount: float,
     deviations: Mapping[str, np.ndarray],
     rng: np.random.Generator,
-) -> Examples:
-    """Normal noise on every feature of a modality, of `amount` times its deviation (bands,)."""
-    values = dict(examples.values)
+) -> dict[str, np.ndarray]:
+    """Normal noise for every feature of a modality, of its deviation (bands,), by set."""
+    found = {}
     for i in _owned(examples, modality):
         name = examples.sets[i].name
-        noise = rng.standard_normal(values[name].shape, dtype=np.float32)
-        noise *= np.float32(amount) * deviations[name].astype(np.float32)
-        values[name] = values[name] + noise
-    return replace(examples, values=values)
+        noise = rng.standard_normal(examples.values[name].shape, dtype=np.float32)
+        found[name] = noise * deviations[name].astype(np.float32)
+    return found
+
+
+def noisy(examples: Examples, noise: Mapping[str, np.ndarray], amount: float) -> Examples:
+    """With so many times the noise added to the sets that have some."""
+    loud = np.float32(amount)
+    added = {name: examples.values[name] + loud * each for name, each in noise.items()}
+    return replace(examples, values={**examples.values, **added})
 
 
 def misaligned(examples: Examples, modality: str, donors: np.ndarray) -> Examples:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.models.corruption import donors, misaligned, noisy
+from pipeline.models.corruption import donors, grain, misaligned, noisy
 from pipeline.models.examples import Examples
 from pipeline.models.metrics import from_tally, tally
 from pipeline.models.prediction import predict
@@ -24,7 +24,7 @@ from pipeline.randomness import generator
 # Of absence and misalignment, shares of the samples; of noise, train deviations.
 RATES = {
     "absence": tuple(i / 10 for i in range(11)),
-    "noise": (0.0, 0.5, 1.0, 2.0, 4.0),
+    "noise": (0.0, 1.0, 2.0, 4.0),
     "misalignment": tuple(i / 10 for i in range(11)),
 }
 ALL = "all"
@@ -86,11 +86,10 @@ class Curves:
     def draw(self, kind: str, modality: str, rng: np.random.Generator) -> Iterator[np.ndarray]:
         """The answers at each rate of the kind, in one draw."""
         if kind == "noise":
-            state = rng.bit_generator.state
+            noise = grain(self.examples, modality, self.deviations, rng)
             yield self.answers[-1]
             for rate in RATES[kind][1:]:
-                rng.bit_generator.state = state  # the same noise, louder
-                yield self._ask(noisy(self.examples, modality, rate, self.deviations, rng))
+                yield self._ask(noisy(self.examples, noise, rate))
             return
         names = self.examples.modalities
         rows = np.arange(len(self.examples))

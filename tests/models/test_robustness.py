@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.models.corruption import donors, misaligned, noisy
+from pipeline.models.corruption import donors, grain, misaligned, noisy
 from pipeline.models.robustness import ALL, RATES, Curves, robustness
 from pipeline.models.saving import Model
 from pipeline.models.statistics import statistics
@@ -81,7 +81,7 @@ def test_equal_seeds_give_equal_rows_and_no_draws_none(model, rows):
 
 def test_noise_is_in_units_of_the_train_deviation_and_of_its_modality_alone():
     calm = {name: 3 * deviation for name, deviation in DEVIATIONS.items()}
-    worse = noisy(TEST, "image", 0.5, calm, np.random.default_rng(0))
+    worse = noisy(TEST, grain(TEST, "image", calm, np.random.default_rng(0)), 0.5)
     added = (worse.values["pixels"] - TEST.values["pixels"])[0]
     np.testing.assert_allclose(added.std(0), 1.5 * DEVIATIONS["pixels"], rtol=0.3)
     assert worse.values["words"] is TEST.values["words"]

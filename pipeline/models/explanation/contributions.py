@@ -6,7 +6,7 @@ what it does for an answer. Intervals are by resampling components.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -41,6 +41,11 @@ def contributions(
     modalities = examples.modalities
     asked = [predict(model.network, examples, model.priors, s) for s in every(modalities)]
     shares = weights(model, examples)
+    swapped = {
+        modality: [_swapped(model, examples, modality, seed, draw) for draw in range(options.draws)]
+        for modality in modalities
+        if options.draws
+    }
     for task, classes in model.classes.items():
         known = examples.targets[task] >= 0
         if not known.any():
@@ -52,7 +57,8 @@ def contributions(
         found += _classes(some.targets[task], worth, classes, modalities)
         if task == model.options.primary:
             found += _samples(examples, np.stack([each[task] for each in asked]))
-        found += _permuted(model, some, scores, worth[-1].argmax(1), task, options.draws, seed)
+        said = {m: [each[task][known].argmax(1) for each in drawn] for m, drawn in swapped.items()}
+        found += _permuted(scores, worth[-1].argmax(1), said)
         if task in shares:
             mean = shares[task][known].mean(0)
             found += [
@@ -123,28 +129,25 @@ def _samples(examples: Examples, worth: np.ndarray) -> Iterator[Row]:
                 yield _row("shapley", "sample", str(sample), modality, each[i, n], 1)
 
 
+def _swapped(
+    model: Model, examples: Examples, modality: str, seed: int, draw: int
+) -> dict[str, np.ndarray]:
+    """Probabilities by task when the modality is another component's."""
+    rng = generator(seed, "permutation", modality, draw)
+    worse = misaligned(examples, modality, donors(examples, modality, rng))
+    return predict(model.network, worse, model.priors)
+
+
 def _permuted(
-    model: Model,
-    examples: Examples,
-    scores: Scores,
-    answers: np.ndarray,
-    task: str,
-    draws: int,
-    seed: int,
+    scores: Scores, answers: np.ndarray, swapped: Mapping[str, list[np.ndarray]]
 ) -> Iterator[Row]:
     """Permutation importance (Breiman 2001, doi:10.1023/A:1010933404324), over components."""
     start, resampled = scores.value(answers), scores.drawn(answers)
-    for modality in examples.modalities if draws else ():
-        values, drawn = [], []
-        for draw in range(draws):
-            rng = generator(seed, "permutation", task, modality, draw)
-            worse = misaligned(examples, modality, donors(examples, modality, rng))
-            said = predict(model.network, worse, model.priors)[task].argmax(1)
-            values.append(start - scores.value(said))
-            drawn.append(resampled - scores.drawn(said))
-        between = interval(np.concatenate(drawn), scores.confidence)
-        value = float(np.mean(values))
-        yield _row("permutation", "overall", "", modality, value, len(examples), between)
+    for modality, drawn in swapped.items():
+        value = float(np.mean([start - scores.value(said) for said in drawn]))
+        losses = np.concatenate([resampled - scores.drawn(said) for said in drawn])
+        between = interval(losses, scores.confidence)
+        yield _row("permutation", "overall", "", modality, value, len(answers), between)
 
 
 def _nats(worth: np.ndarray, classes: np.ndarray) -> np.ndarray:
