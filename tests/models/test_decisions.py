@@ -10,8 +10,12 @@ from hypothesis import strategies as st
 from pipeline import registry
 from pipeline.models.examples import FeatureSet
 from pipeline.models.network import Network
-from tests.models.synthetic import SETS, WIDTHS, options
+from pipeline.models.prediction import predict
+from pipeline.models.saving import load, save
+from tests.models.synthetic import SETS, WIDTHS, options, split_of
 from tests.models.test_fusion import EVERY, NAMES, draw, masks
+from tests.models.test_training import CLASSES as TRAINED_CLASSES
+from tests.models.test_training import WORLD, fit
 
 DECISIONS = sorted(set(EVERY) - set(NAMES))
 CLASSES = [5, 3]
@@ -161,3 +165,17 @@ def test_a_stack_starts_as_the_mean_of_the_logarithms():
     said = module.Decision(3, CLASSES, module.Options()).decide(0, logits, present)
     mean = logits[7].log_softmax(1).mean(0).log_softmax(0)
     torch.testing.assert_close(said[7], mean)
+
+
+def test_a_model_of_decisions_is_trained_saved_and_read_back(tmp_path):
+    trained = fit(list(SETS), fusion="stacking", epochs=15)
+    test = split_of(WORLD, "test")
+    said = predict(trained.network, test, trained.priors)
+    chosen = options(fusion="stacking")
+    about = {"made_by": {}, "samples": {}}
+    save(tmp_path, trained, test.sets, TRAINED_CLASSES, chosen, about)
+    again = load(tmp_path)
+    for task, each in predict(again.network, test, again.priors).items():
+        assert (each == said[task]).all()
+    right = (said["language"].argmax(1) == test.targets["language"]).mean()
+    assert right > 0.6
