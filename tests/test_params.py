@@ -121,10 +121,11 @@ def test_a_source_names_targets_that_there_are() -> None:
 
 
 def test_groups_are_targets_or_attributes_that_the_sources_have() -> None:
-    parse(own(evaluate={"group_by": ["size", "artist"]}))
+    parse(own(evaluate={"group_by": ["size", "artist", "presence"]}))
     (mistake,) = mistakes(own(evaluate={"group_by": ["shape", "artsit"]}))
     assert mistake == (
-        "evaluate.group_by.1: unknown target or attribute 'artsit'; there are: artist, shape, size"
+        "evaluate.group_by.1: unknown target or attribute 'artsit'; there are: artist, "
+        "duration, presence, shape, size"
     )
 
 

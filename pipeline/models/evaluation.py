@@ -50,6 +50,8 @@ class Evaluation:
     groups: Table = field(default_factory=list)
     subsets: Table = field(default_factory=list)
     calibration: Table = field(default_factory=list)
+    robustness: Table = field(default_factory=list)
+    contributions: Table = field(default_factory=list)
 
 
 def evaluate(
@@ -121,7 +123,8 @@ def _groups(split: Split, task: str, given: Answers) -> Iterator[dict[str, Any]]
         shown = values[there]
         for value in sorted({str(v) for v in shown if v is not None}):
             some = given.take(np.array([v is not None and str(v) == value for v in shown]))
-            yield {"attribute": attribute, "value": value, **_brief(some)}
+            of = {"attribute": attribute, "value": value, "components": some.components}
+            yield {**of, **_brief(some)}
 
 
 def _natural(examples: Examples, task: str, given: Answers) -> Iterator[dict[str, Any]]:

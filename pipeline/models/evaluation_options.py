@@ -18,5 +18,18 @@ class EvaluationOptions(Options):
         default=15, ge=1, le=1000, description="equal-width bins of the calibration error"
     )
     group_by: tuple[str, ...] = Field(
-        default=(), description="targets or attributes by whose values the test is cut"
+        default=(),
+        description="targets or attributes by whose values the test is cut; presence, duration",
+    )
+    draws: int = Field(
+        default=3,
+        ge=0,
+        le=100,
+        description="random draws at each rate of the robustness curves; 0: no curves",
+    )
+    attributed: int = Field(
+        default=0,
+        ge=0,
+        le=100_000,
+        description="test samples whose answers are traced back to features; takes captum",
     )

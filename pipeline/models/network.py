@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +14,16 @@ from pipeline.models.examples import Examples, FeatureSet
 from pipeline.models.options import FUSIONS, ModelOptions, kind_of
 from pipeline.models.reading import Reading
 from pipeline.models.tower import Tower
+
+
+class EachSet(nn.ModuleList):
+    """A head a feature set: tokens (n, sets, width) to logits (n, sets, classes)."""
+
+    def __init__(self, sets: int, width: int, classes: int) -> None:
+        super().__init__(nn.Linear(width, classes) for _ in range(sets))
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        return torch.stack([head(tokens[:, i]) for i, head in enumerate(self)], 1)
 
 
 class Network(nn.Module):
@@ -49,19 +60,29 @@ class Network(nn.Module):
         self.towers = nn.ModuleList(towers)
         module = registry.load(FUSIONS, options.fusion)
         knobs = module.Options(**options.fusion_options)
+        width = options.tower.width
         self.early = options.early
-        if self.early:
-            fusion = module.Fusion([kind.width for kind in chosen], options.tower, knobs)
-        else:
-            fusion = module.Fusion(len(sets), options.tower.width, knobs)
         self.absent = None
         if options.absent == "learned":
-            self.absent = nn.Parameter(torch.randn(len(sets), options.tower.width) * 0.02)
-        self.fuse = fusion.fuse
-        self.fusion = fusion.layers
+            self.absent = nn.Parameter(torch.randn(len(sets), width) * 0.02)
         kinds = {task: kind_of(options.tasks[task]) for task in classes}
-        self.heads = nn.ModuleList(kinds[t].layer(fusion.width, n) for t, n in classes.items())
         self.readings = {task: Reading(options.tasks[task].kind) for task in classes}
+        self.decision = self.counted = None
+        if options.decides:
+            self.decision = module.Decision(len(sets), list(classes.values()), knobs)
+            self.fusion = self.decision.layers
+            self.heads = nn.ModuleList(EachSet(len(sets), width, n) for n in classes.values())
+            return
+        widths = [kind.width for kind in chosen]
+        fusion = (
+            module.Fusion(widths, options.tower, knobs)
+            if self.early
+            else module.Fusion(len(sets), width, knobs)
+        )
+        self.fuse = fusion.fuse
+        self.counted = getattr(fusion, "shares", None)
+        self.fusion = fusion.layers
+        self.heads = nn.ModuleList(kinds[t].layer(fusion.width, n) for t, n in classes.items())
 
     def forward(
         self, values: Mapping[str, Tensor], lengths: Mapping[str, Tensor], present: Tensor
@@ -71,16 +92,64 @@ class Network(nn.Module):
         values: by set, float32 (n, *shape); lengths: by set, (n,); present: bool (n, sets).
         Whatever stands in an absent set is not looked at.
         """
+        tokens, shown = self.tokens(values, lengths, present)
+        if self.decision is None:
+            fused = self.fuse(tokens, shown)
+            return {task: head(fused) for task, head in zip(self.tasks, self.heads, strict=True)}
+        return {
+            task: self.decision.decide(i, head(tokens), present)
+            for i, (task, head) in enumerate(zip(self.tasks, self.heads, strict=True))
+        }
+
+    def lessons(
+        self, values: Mapping[str, Tensor], lengths: Mapping[str, Tensor], present: Tensor
+    ) -> list[dict[str, Tensor]]:
+        """What training compares with the targets: logits (n, classes) by task, once or often.
+
+        Where the fusion is of decisions, each set has to answer by itself, and what joins the
+        answers, if it learns, has to do so by the answers as they are. An absent set's logits are
+        zeros, so that it learns nothing.
+        """
+        if self.decision is None:
+            return [self(values, lengths, present)]
+        tokens, _ = self.tokens(values, lengths, present)
+        said = {task: head(tokens) for task, head in zip(self.tasks, self.heads, strict=True)}
+        found = [
+            {task: each[:, i].where(present[:, i : i + 1], 0.0) for task, each in said.items()}
+            for i in range(len(self.names))
+        ]
+        if any(True for _ in self.fusion.parameters()):
+            joined = {
+                task: self.decision.decide(i, each.detach(), present)
+                for i, (task, each) in enumerate(said.items())
+            }
+            found.append(joined)
+        return found
+
+    def shares(
+        self, values: Mapping[str, Tensor], lengths: Mapping[str, Tensor], present: Tensor
+    ) -> dict[str, Tensor]:
+        """By task, how much each set counts, (n, sets), where the fusion has such weights."""
+        if self.counted is not None:
+            each = self.counted(*self.tokens(values, lengths, present))
+            return dict.fromkeys(self.tasks, each)
+        if self.decision is not None and hasattr(self.decision, "weights"):
+            return {t: self.decision.weights(i, present) for i, t in enumerate(self.tasks)}
+        return {}
+
+    def tokens(
+        self, values: Mapping[str, Tensor], lengths: Mapping[str, Tensor], present: Tensor
+    ) -> tuple[Any, Tensor]:
+        """What the fusion takes: tokens (n, sets, width), and which of them count, (n, sets).
+
+        Learned tokens stand in for absent sets and count; to `early` goes a list, as sets differ in
+        width.
+        """
         tokens = []
         for i, (name, tower) in enumerate(self.by_name.items()):
             array = values[name]
             shown = present[:, i].view(-1, *[1] * (array.ndim - 1))
             tokens.append(tower(array.where(shown, 0.0), lengths[name]))
-        fused = self.fuse(*self._fill(tokens, present))
-        return {task: head(fused) for task, head in zip(self.tasks, self.heads, strict=True)}
-
-    def _fill(self, tokens: list[Tensor], present: Tensor) -> tuple[Tensor | list[Tensor], Tensor]:
-        """What the fusion takes: tokens and presence; learned tokens stand in as present ones."""
         if self.early:
             return tokens, present
         stacked = torch.stack(tokens, 1)

@@ -194,6 +194,11 @@ class ModelOptions(Options):
         if hasattr(module, "check"):
             options = module.Options(**self.fusion_options)
             module.check(len(self.features), self.tower.width, options)
+        if self.decides and self.absent == "learned":
+            raise ValueError(
+                f"fusion '{self.fusion}' joins the decisions of those that are there: it takes no "
+                f"`absent: learned`"
+            )
         if self.early and (self.towers or self.absent == "learned"):
             raise ValueError(
                 "fusion 'early' joins sets before any tower, with flags for absent ones: it takes "
@@ -223,6 +228,11 @@ class ModelOptions(Options):
     def early(self) -> bool:
         """Whether features are joined before the one tower, which is `tower`."""
         return getattr(registry.load(FUSIONS, self.fusion), "EARLY", False)
+
+    @property
+    def decides(self) -> bool:
+        """Whether the sets decide by themselves, and the fusion joins their decisions."""
+        return hasattr(registry.load(FUSIONS, self.fusion), "Decision")
 
     @property
     def kinds(self) -> tuple[str, ...]:

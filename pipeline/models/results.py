@@ -12,9 +12,11 @@ from pipeline.records import predictions_schema
 COLUMNS = {
     "confusion": ("task", "truth", "prediction"),
     "per_class": ("task", "split", "class", "precision", "recall", "f1", "support"),
-    "groups": ("task", "split", "attribute", "value", "n", *BRIEF),
+    "groups": ("task", "split", "attribute", "value", "components", "n", *BRIEF),
     "subsets": ("task", "split", "kind", "subset", "n", *BRIEF),
     "calibration": ("task", "split", "bin", "low", "high", "confidence", "accuracy", "n"),
+    "robustness": ("task", "kind", "modality", "rate", "macro_f1", "accuracy", "low", "high"),
+    "contributions": ("task", "measure", "level", "name", "modality", "value", "low", "high", "n"),
 }
 
 

@@ -136,13 +136,20 @@ def _fit(
             for piece in parts:
                 inputs = piece.inputs
                 with optimization.reduced():
-                    losses = loss(
-                        network(inputs.values, inputs.lengths, inputs.present),
-                        piece.targets,
-                        piece.weights,
-                        options.tasks,
-                        options.label_smoothing,
-                    )
+                    lessons = [
+                        loss(
+                            lesson,
+                            piece.targets,
+                            piece.weights,
+                            options.tasks,
+                            options.label_smoothing,
+                        )
+                        for lesson in network.lessons(inputs.values, inputs.lengths, inputs.present)
+                    ]
+                losses = {
+                    task: torch.stack([lesson[task] for lesson in lessons]).mean()
+                    for task in judge.classes
+                }
                 optimization.backward(combination(losses, piece.portion))
                 stacked = torch.stack(list(losses.values())) * piece.portion
                 total += stacked.detach().cpu().double() * rows

@@ -9,6 +9,7 @@ from typing import Any
 from pipeline import registry
 from pipeline.errors import PipelineError, unknown
 from pipeline.models.options import ONE_CLASS, TRAINABLE
+from pipeline.work.slices import DURATION, PRESENCE
 
 # Names that become folders, stages of DVC and arguments of the command.
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -114,11 +115,21 @@ def _tasks(
         elif kind is not None and kind not in TRAINABLE:
             learnt = ", ".join(TRAINABLE)
             yield path, f"a target of kind {kind} cannot be learnt yet; there are: {learnt}"
+        elif kind is not None and model.decides and _learned(options, kind) != "multiclass":
+            yield (
+                path,
+                f"'{model.fusion}' joins decisions between classes, not targets of kind {kind}: "
+                f"take `late` or `weighted_sum`; classes can be learnt as `kind: multiclass`",
+            )
         elif kind is not None and "kind" in options.model_fields_set:
             fit = ONE_CLASS if kind in ONE_CLASS else (kind,)
             if options.kind not in fit:
                 said = f"a target of kind {kind} cannot be learnt as {options.kind}"
                 yield f"{path}.kind", f"{said}; there are: {', '.join(fit)}"
+
+
+def _learned(options: Any, kind: str) -> str:
+    return str(options.kind) if "kind" in options.model_fields_set else kind
 
 
 def _views(path: str, model: Any, values: Mapping[str, Any]) -> Mistakes:
@@ -178,7 +189,7 @@ def _groups(values: Mapping[str, Any], named: Mapping[str, Collection[str]]) -> 
         if declared is None:
             return
         attributes |= set(declared)
-    known = {*named["targets"], *attributes}
+    known = {*named["targets"], *attributes, PRESENCE, DURATION}
     for i, name in enumerate(values["evaluate"].group_by):
         if name not in known:
             yield f"evaluate.group_by.{i}", unknown("target or attribute", name, known)

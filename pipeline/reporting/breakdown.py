@@ -13,6 +13,9 @@ from pipeline.reporting.options import Options
 from pipeline.reporting.plots.rows import axis, dumbbell
 from pipeline.reporting.plots.scale import UNIT
 
+# A slice of fewer components is weak or strong by luck.
+COMPONENTS = 10
+
 
 @dataclass(frozen=True)
 class Row:
@@ -52,7 +55,32 @@ def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
     drawn = [_drawn(panel, options.classes) for panel in panels if panel["rows"]]
     if not drawn:
         return Absent("No evaluation wrote per_class.csv or groups.csv.")
-    return {"choice": choice, "panels": drawn, "axis": axis(UNIT)}
+    weakest = [
+        {"model": model.name, "task": task, **slice_}
+        for model in inputs.evaluated
+        for task in model.tasks
+        if (slice_ := _weakest(model, task))
+    ]
+    return {"choice": choice, "panels": drawn, "axis": axis(UNIT), "weakest": weakest}
+
+
+def _weakest(model: Model, task: str) -> dict[str, Any] | None:
+    """The slice of the test with the lowest accuracy, of those that are not all luck."""
+    rows = [
+        row
+        for row in _select(model, "groups", task)
+        if int(row.get("components") or 0) >= COMPONENTS
+    ]
+    if not rows:
+        return None
+    row = min(rows, key=lambda row: (float(row["accuracy"]), row["attribute"], row["value"]))
+    return {
+        "attribute": row["attribute"],
+        "value": row["value"],
+        "accuracy": float(row["accuracy"]),
+        "n": int(row["n"]),
+        "components": int(row["components"]),
+    }
 
 
 def _rows(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from pipeline.reporting.choice import Choice, choose
@@ -25,13 +26,14 @@ def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
     ids = {answer.sample_id for stratum in found for answer in stratum.answers}
     shown = _shown(inputs, ids, options)
     asides = _asides(inputs, choice, ids)
+    given = _given(choice.shown, choice.task, inputs.modalities)
     return {
         "choice": choice,
         "strata": [
             {
                 "stratum": stratum,
                 "cards": [
-                    _card(answer, inputs, shown, asides.get(answer.sample_id, []))
+                    _card(answer, inputs, shown, asides.get(answer.sample_id, []), given)
                     for answer in stratum.answers
                 ],
             }
@@ -77,6 +79,19 @@ def _asides(inputs: Inputs, choice: Choice, ids: set[str]) -> dict[str, list[dic
     return found
 
 
+def _given(model: Model, task: str, order: Sequence[str]) -> dict[str, dict[str, float]]:
+    """Sample → modality → what it gave to the answer's log-probability, in nats.
+
+    Empty for a model of one modality, which gives all there is.
+    """
+    found: dict[str, dict[str, float]] = {}
+    if len(model.modalities) > 1:
+        for row in model.table("contributions"):
+            if (row["task"], row["level"]) == (task, "sample"):
+                found.setdefault(row["name"], {})[row["modality"]] = float(row["value"])
+    return {key: {m: each[m] for m in order if m in each} for key, each in found.items()}
+
+
 def _shown(inputs: Inputs, ids: set[str], options: Options) -> dict[tuple[str, str], Shown]:
     """(modality, digest) → what to show, for the assets of these samples."""
     found = {}
@@ -94,6 +109,7 @@ def _card(
     inputs: Inputs,
     shown: dict[tuple[str, str], Shown],
     asides: list[dict[str, str]],
+    given: dict[str, dict[str, float]],
 ) -> dict[str, Any]:
     row = inputs.by_id[answer.sample_id]
     language = row.get("target.language") or row["attributes"].get("language")
@@ -112,4 +128,5 @@ def _card(
             if (modality, row.get(modality) or "") not in shown
         ],
         "asides": asides,
+        "given": given.get(answer.sample_id, {}),
     }

@@ -9,7 +9,9 @@ from pipeline.fingerprint import fingerprint
 from pipeline.manifest import manifest_digest
 from pipeline.params import Params
 from pipeline.parts import Summary
+from pipeline.registry import locate
 from pipeline.work.evaluate import make
+from pipeline.work.slices import read_too
 
 
 def plan(params: Params, name: str, root: Path = Path("data")) -> artifact.Plan:
@@ -28,7 +30,15 @@ def plan(params: Params, name: str, root: Path = Path("data")) -> artifact.Plan:
         out,
         fingerprint(
             "evaluate",
-            ["pipeline.work.evaluate", *options.modules],
+            [
+                "pipeline.work.evaluate",
+                *options.modules,
+                *(
+                    [locate("models/explanation", "gradients")]
+                    if params.evaluate.attributed
+                    else []
+                ),
+            ],
             {
                 "model": name,
                 "evaluate": params.evaluate.model_dump(mode="json"),
@@ -40,6 +50,10 @@ def plan(params: Params, name: str, root: Path = Path("data")) -> artifact.Plan:
             **{f"model/{file}": model[file] for file in ("model.json", "model.safetensors")},
             "curated": manifest_digest(root / "curated"),
             **{f"features/{one}": manifest_digest(root / "features" / one) for one in sets},
+            **{
+                table: manifest_digest(root / table)
+                for table in read_too(params.evaluate.group_by, root)
+            },
         },
         lambda folder: make(folder, name, params.evaluate, params.seed, sets, root),
         lambda: Summary(rows=_rows(out)),

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.errors import PipelineError, unknown
-
 if TYPE_CHECKING:
-    import numpy as np
-
     from pipeline.models.evaluation_options import EvaluationOptions
-    from pipeline.store.join import Joined
 
 SPLITS = ("validation", "test")
 
@@ -39,21 +34,26 @@ def make(
     PipelineError
         `group_by` names what no sample has, or the model was trained on other features.
     """
+    from pipeline import registry
     from pipeline.manifest import read_function
     from pipeline.models.contract import check_features
     from pipeline.models.determinism import deterministic
     from pipeline.models.evaluation import Split, evaluate
     from pipeline.models.examples import examples
+    from pipeline.models.explanation.contributions import contributions
     from pipeline.models.results import write
+    from pipeline.models.robustness import robustness
     from pipeline.models.saving import load as load_model
+    from pipeline.models.statistics import statistics
     from pipeline.store.join import join
+    from pipeline.work.slices import slices
 
     model = load_model(root / "models" / name)
     given = {one: read_function(root / "features" / one) for one in sets}
     check_features(name, model.made_by, given)
     joined = join(root, sets)
     whole = examples([joined], sets, model.classes, model.options.tasks)
-    groups = _groups(joined, options.group_by)
+    groups = slices(joined, options.group_by, sets, root)
     splits = [
         Split(split, whole.take(rows), {a: values[rows] for a, values in groups.items()})
         for split in SPLITS
@@ -61,21 +61,18 @@ def make(
     ]
     with deterministic(seed, "evaluate"):
         found = evaluate(name, model, splits, options, seed)
+        train, test = (whole.take(joined.split == split) for split in ("train", "test"))
+        towers = model.network.by_name
+        deviations = {
+            one.name: statistics(train, one.name)[1]
+            for one in whole.sets
+            if not towers[one.name].ids
+        }
+        found.robustness = robustness(model, test, deviations, options.draws, seed)
+        found.contributions = contributions(model, test, options, seed)
+        if options.attributed:
+            # Named rather than imported, so that no key knows an extra that is not used.
+            module = registry.load("models/explanation", "gradients")
+            means = {one.name: statistics(train, one.name)[0] for one in whole.sets}
+            found.contributions += module.attributed(model, test, means, options.attributed, seed)
     write(folder, name, model.options.primary, found)
-
-
-def _groups(joined: Joined, names: Sequence[str]) -> dict[str, np.ndarray]:
-    """By target or attribute, its value of each sample, None where it has none."""
-    import numpy as np
-
-    found = {}
-    attributes = {name for one in joined.attributes for name in one}
-    for name in names:
-        if name in joined.targets:
-            found[name] = joined.targets[name]
-        elif name in attributes:
-            found[name] = np.array([one.get(name) for one in joined.attributes], dtype=object)
-        else:
-            known = {*joined.targets, *attributes}
-            raise PipelineError(f"evaluate.group_by: {unknown('target or attribute', name, known)}")
-    return found

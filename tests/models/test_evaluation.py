@@ -162,8 +162,9 @@ def test_files_have_their_columns_and_equal_bytes(found, model, tmp_path):
         again = found if name == "one" else evaluate("m", model, splits(WORLD), OPTIONS, 7)
         write(tmp_path / name, "m", "category", again)
     names = sorted(path.name for path in (tmp_path / "one").iterdir())
-    assert names == ["calibration.csv", "confusion.csv", "groups.csv", "metrics.json",
-                     "per_class.csv", "predictions.parquet", "subsets.csv"]  # fmt: skip
+    assert names == ["calibration.csv", "confusion.csv", "contributions.csv", "groups.csv",
+                     "metrics.json", "per_class.csv", "predictions.parquet", "robustness.csv",
+                     "subsets.csv"]  # fmt: skip
     for name in names:
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
     metrics = json.loads((tmp_path / "one" / "metrics.json").read_text())

@@ -24,7 +24,9 @@ from pipeline.models.tower_options import of_kind
 from tests.models.synthetic import SETS, WIDTHS, options
 
 WIDTH = 8
-NAMES = registry.names("models/fusion")
+EVERY = registry.names("models/fusion")
+# Those that join tokens; those that join decisions have test_decisions.py.
+NAMES = [name for name in EVERY if hasattr(registry.load("models/fusion", name), "Fusion")]
 # They multiply what is absent by 0, which suits the finite tokens of a Network, but not a NaN.
 FINITE_ONLY = {"none", "late", "gated", "attention"}
 
@@ -202,7 +204,7 @@ def test_a_tiny_batch_is_learned_by_heart(name):
     assert loss < 0.1
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", EVERY)
 def test_a_network_is_exported(name):
     """A fusion is no module by itself; a network that holds it is, and is exported whole."""
     names = ["words"] if name == "none" else list(SETS)
@@ -223,7 +225,7 @@ def test_a_network_is_exported(name):
         torch.testing.assert_close(exported.module()(*again), network(*again))
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", EVERY)
 def test_options_are_described_and_unknown_ones_refused(name):
     known = registry.load("models/fusion", name).Options
     assert all(field.description for field in known.model_fields.values())
@@ -261,7 +263,7 @@ def test_a_pair_needs_two(fusion):
 def test_checking_options_loads_nothing_heavy():
     code = (
         "import sys; from pipeline import registry\n"
-        f"for name in {NAMES}:\n"
+        f"for name in {EVERY}:\n"
         "    module = registry.load('models/fusion', name)\n"
         "    getattr(module, 'check', print)(1 if name == 'none' else 2, 8, module.Options())\n"
         "sys.exit('torch' in sys.modules)"
@@ -274,12 +276,15 @@ def test_the_manual_lists_every_fusion_with_its_parameters():
     table = text.split("## Fusions")[1].split("\n## ")[0]
     listed = dict(re.findall(r"^\| `(\w+)` \|.*\| ([\d,]+) \|[^|]*\|$", table, re.MULTILINE))
     counted = {}
-    for name in NAMES:
+    for name in EVERY:
         if name == "early":  # the model's tower is all that it has
             counted[name] = "0"
             continue
         module = registry.load("models/fusion", name)
-        layers = module.Fusion(1 if name == "none" else 3, 128, module.Options()).layers
+        if name in NAMES:
+            layers = module.Fusion(1 if name == "none" else 3, 128, module.Options()).layers
+        else:
+            layers = module.Decision(3, [8], module.Options()).layers
         counted[name] = f"{sum(parameter.numel() for parameter in layers.parameters()):,}"
     assert listed == counted
 
@@ -288,7 +293,7 @@ def test_gates_sum_to_one_over_what_is_present():
     torch.manual_seed(0)
     fusion = Gated(3, WIDTH, GatedOptions())
     present = masks(3)
-    gates = fusion.gates(torch.randn(8, 3, WIDTH), present)
+    gates = fusion.shares(torch.randn(8, 3, WIDTH), present)
     assert not gates[~present].any()
     torch.testing.assert_close(gates.sum(1), present.any(1).float())
 

@@ -13,7 +13,7 @@ from tests.models.synthetic import options
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        ({"fusion": "glue"}, "unknown fusion 'glue'; there are: attention, bilinear"),
+        ({"fusion": "glue"}, "unknown fusion 'glue'; there are: attention, average, bilinear"),
         ({"fusion": "attention", "fusion_options": {"heads": 0}}, "fusion_options.heads"),
         ({"fusion": "attention", "fusion_options": {"heads": 3}}, "not divisible by the 3 heads"),
         ({"fusion": "gated", "fusion_options": {"heads": 3}}, "fusion_options.heads"),

@@ -362,6 +362,7 @@ def _evaluated(
                 figures = scores(truth[at], said[at])
                 csvs["groups"].append(
                     {**where, "attribute": "language", "value": value, "n": int(at.sum()),
+                     "components": len({row["component"] for row in np.array(own)[at]}),
                      "accuracy": figures["accuracy"], "macro_f1": figures["macro_f1"]}
                 )  # fmt: skip
             subsets = [[m for i, m in enumerate(seen) if mask >> i & 1]
@@ -381,6 +382,24 @@ def _evaluated(
                      "accuracy": (said == truth)[at].mean() if at.any() else "",
                      "n": int(at.sum())}
                 )  # fmt: skip
+    csvs["robustness"] = [
+        {"task": "category", "kind": kind, "modality": modality, "rate": rate,
+         "macro_f1": SKILL[name] * (1 - rate / 2), "accuracy": SKILL[name] * (1 - rate / 2),
+         "low": 0.0, "high": 1.0}
+        for kind in ("absence", "noise", "misalignment")
+        for modality in seen
+        for rate in (0.0, 0.5, 1.0)
+    ]  # fmt: skip
+    about = [("shapley", "overall", ""), ("permutation", "overall", "")]
+    about += [("shapley", "class", name) for name in classes["category"]]
+    about += [("shapley", "sample", row["sample_id"]) for row in rows if row["split"] == "test"]
+    csvs["contributions"] = [
+        {"task": "category", "measure": measure, "level": level, "name": name_,
+         "modality": modality, "value": 0.1 * i, "low": 0.1 * i - 0.05, "high": 0.1 * i + 0.05,
+         "n": 10}
+        for measure, level, name_ in about
+        for i, modality in enumerate(seen, start=1)
+    ]  # fmt: skip
     write_json(
         folder / "metrics.json", {"model": name, "primary_task": "category", "tasks": metrics}
     )

@@ -122,3 +122,17 @@ def test_the_lineage_names_every_output(inputs: Inputs) -> None:
     assert {"samples", "curated", "clean/image", "models/image", "evaluation/image"} <= names
     assert names == set(inputs.digests())
     assert built["libraries"] == [("numpy", "2.4.6")]
+
+
+def test_the_weakest_slice_is_of_enough_components(inputs: Inputs) -> None:
+    found = shown(breakdown.build(inputs, Options()))["weakest"]
+    assert {(one["model"], one["task"]) for one in found} == {
+        (model.name, task) for model in inputs.evaluated for task in model.tasks
+    }
+    for one in found:
+        model = next(m for m in inputs.evaluated if m.name == one["model"])
+        rows = [row for row in model.table("groups")
+                if (row["task"], row["split"]) == (one["task"], "test")]  # fmt: skip
+        enough = [float(row["accuracy"]) for row in rows if int(row["components"]) >= 10]
+        assert one["accuracy"] == min(enough)
+        assert one["components"] >= 10

@@ -11,4 +11,12 @@ that options are checked cheaply:
 A row's result is finite for any subset of present sets, the empty one too, and does not depend on
 the tokens of absent ones. A function `check(sets, width, options)`, if there is one, raises
 ValueError for what the fusion cannot do.
+
+A module whose level is the decision has `class Decision` in place of `Fusion`; the network then has
+a head a set and task, which learns by its own loss:
+
+- `Decision(sets, classes, options)`: `classes` counts those of each task;
+- `layers`: a torch module that holds whatever is to be trained, on the heads' answers as they are;
+- `decide(task, logits, present)`: the number of a task, float (n, sets, classes) and bool (n, sets)
+  to log-probabilities (n, classes), finite for any subset, and independent of absent sets' logits.
 """

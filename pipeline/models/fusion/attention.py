@@ -51,11 +51,27 @@ class Fusion:
         self.layers = nn.ModuleList([nn.ParameterList([self.names, self.reader]), self.encoder])
 
     def fuse(self, tokens: Tensor, present: Tensor) -> Tensor:
+        sequence, absent = self.sequence(tokens, present)
+        read: Tensor = self.encoder(sequence, src_key_padding_mask=absent)[:, 0]
+        return read
+
+    def shares(self, tokens: Tensor, present: Tensor) -> Tensor:
+        """What the reader attends to in the last layer, over the sets alone: (n, sets)."""
+        read, absent = self.sequence(tokens, present)
+        *lower, last = self.encoder.layers
+        for layer in lower:
+            read = layer(read, src_key_padding_mask=absent)
+        read = last.norm1(read)
+        _, attended = last.self_attn(read, read, read, key_padding_mask=absent)
+        of_sets = attended[:, 0, 1:]
+        shares: Tensor = of_sets / of_sets.sum(1, keepdim=True).clamp(min=1e-30)
+        return shares
+
+    def sequence(self, tokens: Tensor, present: Tensor) -> tuple[Tensor, Tensor]:
+        """The reader and the named tokens, (n, 1 + sets, width), and which of them are absent."""
         import torch
 
         rows = tokens.shape[0]
         reader = self.reader.expand(rows, -1, -1)
         sequence = torch.cat([reader, tokens + self.names], 1)
-        absent = torch.cat([present.new_zeros(rows, 1), ~present], 1)
-        read: Tensor = self.encoder(sequence, src_key_padding_mask=absent)[:, 0]
-        return read
+        return sequence, torch.cat([present.new_zeros(rows, 1), ~present], 1)

@@ -30,9 +30,9 @@ class Fusion:
 
     def fuse(self, tokens: Tensor, present: Tensor) -> Tensor:
         tokens = tokens * present[..., None]
-        return (self.gates(tokens, present)[..., None] * tokens).sum(1)
+        return (self.shares(tokens, present)[..., None] * tokens).sum(1)
 
-    def gates(self, tokens: Tensor, present: Tensor) -> Tensor:
+    def shares(self, tokens: Tensor, present: Tensor) -> Tensor:
         """Weights (n, sets): over the present sets they sum to 1, to 0 if there are none."""
         import torch
 

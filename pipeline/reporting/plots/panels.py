@@ -15,8 +15,10 @@ LEFT, RIGHT, TOP, BOTTOM = 38, 8, 8, 24
 Points = Sequence[tuple[float, float]]
 
 
-def lines(series: Mapping[str, Points], label: str, best: float | None = None) -> Markup:
-    """Lines over epochs, one CSS class a name, with the best epoch marked."""
+def lines(
+    series: Mapping[str, Points], label: str, best: float | None = None, unit: str = "epoch"
+) -> Markup:
+    """Lines over epochs (or another unit), one CSS class a name, with the best epoch marked."""
     steps = [x for points in series.values() for x, _ in points]
     across = Scale(min(steps), max(max(steps), min(steps) + 1), ())
     up = nice([y for points in series.values() for _, y in points], ticks=4)
@@ -44,7 +46,7 @@ def lines(series: Mapping[str, Points], label: str, best: float | None = None) -
         shapes.append(tag("polyline", points=path, class_=f"line {name}"))
     shapes += [
         tag("text", number(across.low), x=LEFT, y=HEIGHT - 6),
-        tag("text", "epoch", x=(LEFT + WIDTH - RIGHT) / 2, y=HEIGHT - 6, text_anchor="middle"),
+        tag("text", unit, x=(LEFT + WIDTH - RIGHT) / 2, y=HEIGHT - 6, text_anchor="middle"),
         tag("text", number(max(steps)), x=WIDTH - RIGHT, y=HEIGHT - 6, text_anchor="end"),
     ]
     return drawing(label, *shapes, viewBox=f"0 0 {WIDTH} {HEIGHT}", class_="panel")

@@ -1,0 +1,184 @@
+"""Rows of contributions.csv: Shapley values, permutation importance, weights, gradients.
+
+Macro-F1 says what a modality does for the score; the logarithm of a class's probability, in nats,
+what it does for an answer. Intervals are by resampling components.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from pipeline.models.bootstrap import interval, replicates, resample
+from pipeline.models.corruption import donors, misaligned
+from pipeline.models.evaluation_options import EvaluationOptions
+from pipeline.models.examples import Examples
+from pipeline.models.explanation.shapley import shapley
+from pipeline.models.explanation.weights import weights
+from pipeline.models.metrics import from_tally, tally
+from pipeline.models.options import ONE_CLASS
+from pipeline.models.prediction import predict
+from pipeline.models.saving import Model
+from pipeline.models.subsets import every
+from pipeline.randomness import generator
+
+Row = dict[str, Any]
+# A probability that was rounded to 0 counts as this.
+SMALLEST = 1e-7
+
+
+def contributions(
+    model: Model, examples: Examples, options: EvaluationOptions, seed: int
+) -> list[Row]:
+    """What each modality gives to the answers on some examples, for tasks of one class a sample.
+
+    `measure`: shapley, of the score (level overall), of the true class's log-probability (level
+    class) and, for the primary task, of the answer's (level sample); permutation, the loss of
+    score when the modality is another component's; weight, its mean share where the fusion says.
+    """
+    rows: list[Row] = []
+    modalities = examples.modalities
+    asked = [predict(model.network, examples, model.priors, s) for s in every(modalities)]
+    shares = weights(model, examples)
+    swapped = {
+        modality: [_swapped(model, examples, modality, seed, draw) for draw in range(options.draws)]
+        for modality in modalities
+        if options.draws
+    }
+    for task, classes in model.classes.items():
+        if model.options.tasks[task].kind not in ONE_CLASS:
+            continue
+        known = examples.targets[task] >= 0
+        if not known.any():
+            continue
+        reading = model.network.readings[task]
+        some = examples.take(known)
+        worth = np.stack([each[task][known] for each in asked])
+        scores = Scores(some, task, len(classes), options, seed)
+        answered = np.stack([reading.decide(each) for each in worth])
+        found = list(_overall(scores, answered, modalities))
+        found += _classes(some.targets[task], worth, classes, modalities)
+        if task == model.options.primary:
+            found += _samples(examples, np.stack([each[task] for each in asked]))
+        said = {
+            m: [reading.decide(each[task][known]) for each in drawn] for m, drawn in swapped.items()
+        }
+        found += _permuted(scores, answered[-1], said)
+        if task in shares:
+            mean = shares[task][known].mean(0)
+            found += [
+                _row("weight", "overall", "", modality, mean[i], len(some))
+                for i, modality in enumerate(modalities)
+            ]
+        rows += [{"task": task, **row} for row in found]
+    return rows
+
+
+class Scores:
+    """Macro-F1 of answers to one task, and of resamples of them."""
+
+    def __init__(
+        self, examples: Examples, task: str, classes: int, options: EvaluationOptions, seed: int
+    ) -> None:
+        self.truth = examples.targets[task]
+        self.classes = classes
+        self.confidence = options.confidence
+        self.component = np.unique(examples.component, return_inverse=True)[1]
+        rng = generator(seed, "contributions", task)
+        self.counts = resample(rng, int(self.component.max()) + 1, options.resamples)
+
+    def value(self, prediction: np.ndarray) -> float:
+        return float(from_tally(tally(self.truth, prediction, self.classes))["macro_f1"])
+
+    def drawn(self, prediction: np.ndarray) -> np.ndarray:
+        """The same of each resample: (resamples,)."""
+        nothing = np.zeros(len(prediction))
+        found = replicates(
+            self.counts,
+            self.component,
+            self.truth,
+            prediction,
+            nothing.astype(np.int64),
+            nothing,
+            self.classes,
+            1,
+        )
+        return found["macro_f1"]
+
+
+def _overall(scores: Scores, said: np.ndarray, modalities: tuple[str, ...]) -> Iterator[Row]:
+    values = shapley(np.array([scores.value(each) for each in said]))
+    drawn = shapley(np.stack([scores.drawn(each) for each in said]))
+    for i, modality in enumerate(modalities):
+        between = interval(drawn[i], scores.confidence)
+        yield _row("shapley", "overall", "", modality, values[i], said.shape[1], between)
+
+
+def _classes(
+    truth: np.ndarray, worth: np.ndarray, classes: list[str], modalities: tuple[str, ...]
+) -> Iterator[Row]:
+    each = shapley(_nats(worth, truth))
+    for k, name in enumerate(classes):
+        rows = truth == k
+        if rows.any():
+            for i, modality in enumerate(modalities):
+                yield _row("shapley", "class", name, modality, each[i, rows].mean(), rows.sum())
+
+
+def _samples(examples: Examples, worth: np.ndarray) -> Iterator[Row]:
+    each = shapley(_nats(worth, worth[-1].argmax(1)))
+    for n, sample in enumerate(examples.sample_ids):
+        for i, modality in enumerate(examples.modalities):
+            if examples.has[n, i]:
+                yield _row("shapley", "sample", str(sample), modality, each[i, n], 1)
+
+
+def _swapped(
+    model: Model, examples: Examples, modality: str, seed: int, draw: int
+) -> dict[str, np.ndarray]:
+    """Probabilities by task when the modality is another component's."""
+    rng = generator(seed, "permutation", modality, draw)
+    worse = misaligned(examples, modality, donors(examples, modality, rng))
+    return predict(model.network, worse, model.priors)
+
+
+def _permuted(
+    scores: Scores, answers: np.ndarray, swapped: Mapping[str, list[np.ndarray]]
+) -> Iterator[Row]:
+    """Permutation importance (Breiman 2001, doi:10.1023/A:1010933404324), over components."""
+    start, resampled = scores.value(answers), scores.drawn(answers)
+    for modality, drawn in swapped.items():
+        value = float(np.mean([start - scores.value(said) for said in drawn]))
+        losses = np.concatenate([resampled - scores.drawn(said) for said in drawn])
+        between = interval(losses, scores.confidence)
+        yield _row("permutation", "overall", "", modality, value, len(answers), between)
+
+
+def _nats(worth: np.ndarray, classes: np.ndarray) -> np.ndarray:
+    """Log-probability of one class an example: (subsets, n, classes), (n,) to (subsets, n)."""
+    chosen = worth[:, np.arange(len(classes)), classes].astype(np.float64)
+    return np.asarray(np.log(chosen.clip(min=SMALLEST)))
+
+
+def _row(
+    measure: str,
+    level: str,
+    name: str,
+    modality: str,
+    value: float,
+    n: int,
+    between: tuple[float, float] | None = None,
+) -> Row:
+    low, high = between or ("", "")
+    return {
+        "measure": measure,
+        "level": level,
+        "name": name,
+        "modality": modality,
+        "value": float(value),
+        "low": low,
+        "high": high,
+        "n": int(n),
+    }

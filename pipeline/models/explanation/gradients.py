@@ -1,0 +1,128 @@
+"""Integrated gradients: which features of which set an answer rests on.
+
+The gradient of the answer's log-probability, integrated along the straight way from the train
+split's mean to the features (Sundararajan et al. 2017, arXiv:1703.01365), by Captum. Attributions
+add up to the log-probability's gain over that of the mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pipeline.errors import PipelineError
+from pipeline.models.batches import Tensors
+from pipeline.models.examples import Examples
+from pipeline.models.saving import Model
+from pipeline.randomness import generator
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+STEPS = 64
+# Steps times samples that are computed at once.
+BATCH = 1024
+# Features of each modality that are named.
+TOP = 10
+
+
+def attributed(
+    model: Model, examples: Examples, means: Mapping[str, np.ndarray], samples: int, seed: int
+) -> list[dict[str, Any]]:
+    """Rows of contributions.csv, of the primary task: each modality's share, and top features.
+
+    At most `samples` of the examples that have something present, drawn at random, are asked.
+    A share is of the summed absolute attributions; they add up to 1 over the modalities.
+    means: by set, float (bands,), those of the train split.
+    """
+    rng = generator(seed, "attributed")
+    seen = np.flatnonzero(examples.seen)
+    ids = any(tower.ids for tower in model.network.by_name.values())
+    several = model.options.tasks[model.options.primary].kind == "multiclass"
+    if not samples or not len(seen) or ids or not several:
+        return []
+    some = examples.take(np.sort(rng.permutation(seen)[:samples]))
+    task = model.options.primary
+    found = attributions(model, some, means, task)
+    # Over samples, and of a sequence over its frames.
+    sums = {
+        name: abs(each).sum(tuple(range(each.ndim - 1)), dtype=np.float64)
+        for name, each in found.items()
+    }
+    whole = sum(float(each.sum()) for each in sums.values()) or 1.0
+    return [
+        {"task": task, "measure": "gradients", "low": "", "high": "", "n": len(some), **row}
+        for modality in examples.modalities
+        for row in _shares(examples, modality, sums, whole)
+    ]
+
+
+def attributions(
+    model: Model, examples: Examples, means: Mapping[str, np.ndarray], task: str
+) -> dict[str, np.ndarray]:
+    """By set, float32 (n, *shape): each feature's part of the answer's log-probability, in nats.
+
+    Raises
+    ------
+    PipelineError
+        Captum is not installed.
+    """
+    import torch
+
+    try:
+        from captum.attr import IntegratedGradients
+    except ImportError:
+        raise PipelineError(
+            "evaluate.attributed needs captum: pip install 'multimodal-pipeline[explain]'; "
+            "or set it to 0"
+        ) from None
+    network = model.network.eval()
+    rows = np.arange(len(examples))
+    inputs = Tensors(examples, torch.device("cpu")).gather(rows)
+    names = network.names
+
+    def log_probability(*given: Tensor) -> Tensor:
+        *values, present, answer = given[: len(names) + 2]
+        lengths = dict(zip(names, given[len(names) + 2 :], strict=True))
+        said = network(dict(zip(names, values, strict=True)), lengths, present)[task]
+        chosen: Tensor = said.log_softmax(1).gather(1, answer[:, None])[:, 0]
+        return chosen
+
+    with torch.no_grad():
+        answer = network(inputs.values, inputs.lengths, inputs.present)[task].argmax(1)
+    found = IntegratedGradients(log_probability, multiply_by_inputs=True).attribute(
+        tuple(inputs.values[name] for name in names),
+        tuple(_mean(means[name], inputs.values[name]) for name in names),
+        additional_forward_args=(
+            inputs.present,
+            answer,
+            *(inputs.lengths[name] for name in names),
+        ),
+        n_steps=STEPS,
+        internal_batch_size=max(BATCH, len(rows)),
+    )
+    return {name: each.numpy() for name, each in zip(names, found, strict=True)}
+
+
+def _mean(mean: np.ndarray, values: Tensor) -> Tensor:
+    import torch
+
+    return torch.from_numpy(mean.astype(np.float32)).expand_as(values)
+
+
+def _shares(
+    examples: Examples, modality: str, sums: Mapping[str, np.ndarray], whole: float
+) -> Iterator[dict[str, Any]]:
+    names = [one.name for one in examples.sets if one.modality == modality]
+    total = sum(float(sums[name].sum()) for name in names)
+    yield {"level": "overall", "name": "", "modality": modality, "value": total / whole}
+    parts = [(float(v), name, i) for name in names for i, v in enumerate(sums[name])]
+    for value, name, i in sorted(parts, key=lambda part: (-part[0], part[1:]))[:TOP]:
+        yield {
+            "level": "feature",
+            "name": f"{name}[{i}]",
+            "modality": modality,
+            "value": value / whole,
+        }

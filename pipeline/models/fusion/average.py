@@ -1,0 +1,31 @@
+"""Decision-level averaging: the mean of the present sets' probabilities.
+
+log p = log Σ pᵢ / s, the sum rule (Kittler et al. 1998, doi:10.1109/34.667881). Each set's head
+learns by its own loss. In `late`, by contrast, logits are averaged and learn together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import pipeline.options
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class Options(pipeline.options.Options):
+    """There is nothing to choose."""
+
+
+class Decision:
+    def __init__(self, sets: int, classes: Sequence[int], options: Options) -> None:
+        from torch import nn
+
+        self.layers = nn.Module()
+
+    def decide(self, task: int, logits: Tensor, present: Tensor) -> Tensor:
+        from pipeline.models.pooling import equal, linear
+
+        return linear(logits, present, equal(present))

@@ -1,0 +1,39 @@
+"""Decision-level averaging by learned weights: one a set and task, the same for every example.
+
+p = Σ wᵢpᵢ / Σ wᵢ over the present sets: the linear opinion pool (Stone 1961,
+doi:10.1214/aoms/1177704873). Each set's head learns by its own loss, the weights by the pool's.
+They learn on the train split, so that a set that overfits is trusted more than it deserves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import pipeline.options
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class Options(pipeline.options.Options):
+    """There is nothing to choose."""
+
+
+class Decision:
+    def __init__(self, sets: int, classes: Sequence[int], options: Options) -> None:
+        import torch
+        from torch import nn
+
+        self.layers = nn.ParameterList(torch.zeros(sets) for _ in classes)
+
+    def decide(self, task: int, logits: Tensor, present: Tensor) -> Tensor:
+        from pipeline.models.pooling import linear
+
+        return linear(logits, present, self.weights(task, present))
+
+    def weights(self, task: int, present: Tensor) -> Tensor:
+        """Weights (n, sets): over the present sets they sum to 1, to 0 if there are none."""
+        from pipeline.models.pooling import softmax
+
+        return softmax(self.layers[task], present)

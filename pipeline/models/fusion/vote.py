@@ -1,0 +1,40 @@
+"""Decision-level voting: each present set has one vote, for its likeliest class.
+
+p = (votes + mean pᵢ) / (s + 1) over the s present sets: the majority wins, and the mean of the
+probabilities, which never adds a whole vote, breaks ties (plurality vote: Kittler et al. 1998,
+doi:10.1109/34.667881). Votes have no gradient; each set's head learns by its own loss.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import pipeline.options
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class Options(pipeline.options.Options):
+    """There is nothing to choose."""
+
+
+class Decision:
+    def __init__(self, sets: int, classes: Sequence[int], options: Options) -> None:
+        from torch import nn
+
+        self.layers = nn.Module()
+
+    def decide(self, task: int, logits: Tensor, present: Tensor) -> Tensor:
+        import torch
+
+        from pipeline.models.pooling import equal, linear
+
+        classes = torch.arange(logits.shape[2], device=logits.device)
+        chosen = logits.where(present[..., None], 0.0).argmax(2, keepdim=True) == classes
+        votes = (chosen & present[..., None]).sum(1).to(logits.dtype)
+        mean = linear(logits, present, equal(present))
+        # log(votes + mean), with no vote the logarithm itself: no probability is rounded to 0.
+        counted = torch.logaddexp(votes.clamp(min=1).log(), mean).where(votes > 0, mean)
+        return counted.log_softmax(1)

@@ -1,0 +1,30 @@
+"""What each set says of the classes, joined by weights over the sets that are there."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+
+def equal(present: Tensor) -> Tensor:
+    """Weights (n, sets), equal over the present sets: they sum to 1, to 0 if there are none."""
+    return present / present.sum(1, keepdim=True).clamp(min=1)
+
+
+def softmax(scores: Tensor, present: Tensor) -> Tensor:
+    """Weights (n, sets) as softmax of scores (sets,) over the present sets; 0 if there are none."""
+    # A finite floor, since a softmax over nothing but -inf is not a number.
+    return scores.expand_as(present).masked_fill(~present, -1e9).softmax(1) * present
+
+
+def linear(logits: Tensor, present: Tensor, weights: Tensor) -> Tensor:
+    """Log-probabilities (n, classes) of the weighted mean of the sets' probabilities.
+
+    The linear opinion pool (Stone 1961, doi:10.1214/aoms/1177704873). logits: (n, sets, classes);
+    present: bool (n, sets); weights: (n, sets). A row with no set is uniform. The sum is taken of
+    logarithms, so that no probability is rounded to 0.
+    """
+    shown = present[..., None]
+    each = logits.where(shown, 0.0).log_softmax(2)
+    pooled = (each + weights.clamp(min=1e-30).log()[..., None]).masked_fill(~shown, -1e9)
+    joined = pooled.logsumexp(1).where(present.any(1, keepdim=True), 0.0)
+    return joined.log_softmax(1)

@@ -1,0 +1,101 @@
+"""What each modality gives to the answers: to the score, and to each class."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from markupsafe import Markup
+
+from pipeline.reporting.choice import choose
+from pipeline.reporting.format import points
+from pipeline.reporting.inputs import Absent, Inputs, Model
+from pipeline.reporting.options import Options
+from pipeline.reporting.plots.rows import axis, whisker
+from pipeline.reporting.plots.scale import Scale, nice
+
+MEASURES = {
+    "shapley": "Shapley value",
+    "permutation": "loss when another's",
+    "weight": "weight in the fusion",
+    "gradients": "share of gradients",
+}
+
+
+def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
+    choice = choose(inputs)
+    if choice is None:
+        return Absent("No model has been evaluated yet.")
+    panels = [
+        panel
+        for model in inputs.evaluated
+        if len(model.modalities) > 1
+        for task in model.tasks
+        if (panel := _panel(model, task, inputs.modalities, options.classes))
+    ]
+    if not panels:
+        return Absent("No model of several modalities wrote contributions.csv.")
+    return {"choice": choice, "panels": panels, "modalities": inputs.modalities}
+
+
+def _panel(model: Model, task: str, order: Sequence[str], most: int) -> dict[str, Any] | None:
+    rows = [row for row in model.table("contributions") if row["task"] == task]
+    overall = [row for row in rows if row["level"] == "overall"]
+    if not overall:
+        return None
+    shapley = {row["modality"]: row for row in overall if row["measure"] == "shapley"}
+    names = [name for name in order if name in shapley]
+    ends = [float(shapley[name][end]) for name in names for end in ("low", "high")]
+    scale = nice([0.0, *ends])
+    return {
+        "model": model.name,
+        "task": task,
+        "names": names,
+        "axis": axis(scale),
+        "rows": [
+            {
+                "modality": name,
+                "plot": _interval(shapley[name], scale),
+                "figures": {
+                    row["measure"]: points(float(row["value"]))
+                    for row in overall
+                    if row["modality"] == name
+                },
+            }
+            for name in names
+        ],
+        "measures": {
+            key: title
+            for key, title in MEASURES.items()
+            if any(row["measure"] == key for row in overall)
+        },
+        **_classes(rows, names, most),
+    }
+
+
+def _interval(row: dict[str, str], scale: Scale) -> Markup:
+    value, low, high = (float(row[key]) for key in ("value", "low", "high"))
+    return whisker(value, low, high, scale)
+
+
+def _classes(rows: Sequence[dict[str, str]], names: Sequence[str], most: int) -> dict[str, Any]:
+    """By class, commonest first, each modality's value in nats, and which is the greatest."""
+    found: dict[str, dict[str, float]] = {}
+    sizes: dict[str, int] = {}
+    for row in rows:
+        if row["level"] == "class":
+            found.setdefault(row["name"], {})[row["modality"]] = float(row["value"])
+            sizes[row["name"]] = int(row["n"])
+    ordered = sorted(found, key=lambda name: (-sizes[name], name))
+    return {
+        "classes": [
+            {
+                "name": name,
+                "n": sizes[name],
+                "values": [(found[name][m], found[name][m] == max(found[name].values()))
+                           for m in names],
+            }
+            for name in ordered[:most]
+        ],
+        "more": len(ordered[most:]),
+    }  # fmt: skip

@@ -1,0 +1,89 @@
+"""How every model's score falls as its inputs get worse."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+from markupsafe import Markup
+
+from pipeline.reporting.choice import Choice, choose
+from pipeline.reporting.format import spoken
+from pipeline.reporting.inputs import Absent, Inputs, Model
+from pipeline.reporting.options import Options
+from pipeline.reporting.plots.panels import Points, lines
+
+KINDS = {
+    "absence": ("absent", "share of samples without it"),
+    "noise": ("noisy", "noise, in train deviations"),
+    "misalignment": ("of another sample", "share of samples swapped"),
+}
+
+
+def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
+    choice = choose(inputs)
+    if choice is None:
+        return Absent("No model has been evaluated yet.")
+    curves = {model.name: _curves(model) for model in inputs.evaluated}
+    if not any(curves.values()):
+        return Absent("No evaluation drew robustness curves (evaluate.draws).")
+    worsened = [
+        (kind, modality)
+        for kind in KINDS
+        for modality in (*inputs.modalities, "all")
+        if any((kind, modality) in found for found in curves.values())
+    ]
+    return {
+        "choice": choice,
+        "charts": [
+            {
+                "title": f"{spoken(modality).capitalize()} {KINDS[kind][0]}",
+                "plot": _chart(inputs, choice, curves, kind, modality),
+            }
+            for kind, modality in worsened
+        ],
+        "worsened": worsened,
+        "rows": [
+            (model, choice.mark(model), [_area(curves[model.name].get(one)) for one in worsened])
+            for model in inputs.evaluated
+            if curves[model.name]
+        ],
+    }
+
+
+def _curves(model: Model) -> dict[tuple[str, str], list[tuple[float, float]]]:
+    """(kind, modality) → (rate, macro-F1) pairs by rate."""
+    found: dict[tuple[str, str], list[tuple[float, float]]] = {}
+    for row in model.table("robustness"):
+        point = (float(row["rate"]), float(row["macro_f1"]))
+        found.setdefault((row["kind"], row["modality"]), []).append(point)
+    return {key: sorted(points) for key, points in found.items()}
+
+
+def _area(points: Points | None) -> float | None:
+    """Mean height of a curve, by trapezes; None where there is none."""
+    if not points or len(points) < 2:
+        return None
+    whole = sum((x2 - x1) * (y1 + y2) / 2 for (x1, y1), (x2, y2) in pairwise(points))
+    return whole / (points[-1][0] - points[0][0])
+
+
+def _chart(
+    inputs: Inputs,
+    choice: Choice,
+    curves: dict[str, dict[tuple[str, str], list[tuple[float, float]]]],
+    kind: str,
+    modality: str,
+) -> Markup:
+    """All models that have the modality; the two chosen ones last, so that they lie on top."""
+    models: Sequence[Model] = sorted(
+        (one for one in inputs.evaluated if (kind, modality) in curves[one.name]),
+        key=lambda model: choice.mark(model) != "",
+    )
+    series = {
+        choice.mark(model) or f"beside of-{number}": curves[model.name][kind, modality]
+        for number, model in enumerate(models)
+    }
+    what, unit = KINDS[kind]
+    return lines(series, f"Macro-F1 of {choice.task}, {modality} {what}", unit=unit)

@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from pipeline.models.evaluation_options import EvaluationOptions
+from pipeline.models.explanation.contributions import contributions
+from pipeline.models.explanation.weights import weights
+from pipeline.models.prediction import predict
+from pipeline.models.results import COLUMNS
+from pipeline.models.saving import Model
+from tests.models.synthetic import SETS, TASKS, options, split_of
+from tests.models.test_training import CLASSES, WORLD, fit
+
+TEST = split_of(WORLD, "test")
+OPTIONS = EvaluationOptions(resamples=100, draws=2)
+
+
+def model_of(fusion: str, epochs: int = 10) -> Model:
+    chosen = options(fusion=fusion, tower={"hidden": 16, "width": 8, "dropout": 0.1})
+    trained = fit(list(SETS), fusion=fusion, epochs=epochs)
+    return Model(trained.network, list(TEST.sets), chosen, CLASSES, trained.priors, {})
+
+
+@pytest.fixture(scope="module")
+def model() -> Model:
+    return model_of("gated")
+
+
+@pytest.fixture(scope="module")
+def rows(model):
+    return contributions(model, TEST, OPTIONS, 7)
+
+
+def some(rows, **where):
+    return [row for row in rows if all(row[key] == value for key, value in where.items())]
+
+
+def test_rows_have_the_columns_of_their_table_and_equal_seeds_give_equal_rows(rows, model):
+    assert all(set(row) == set(COLUMNS["contributions"]) for row in rows)
+    assert contributions(model, TEST, OPTIONS, 7) == rows
+
+
+def test_shapley_values_of_the_score_add_up_to_what_the_model_has_over_the_prior(rows, model):
+    for task in TASKS:
+        found = some(rows, task=task, measure="shapley", level="overall")
+        assert {row["modality"] for row in found} == set(TEST.modalities)
+        assert all(row["low"] <= row["value"] <= row["high"] for row in found)
+    from sklearn.metrics import f1_score
+
+    said = predict(model.network, TEST, model.priors)["category"].argmax(1)
+    truth = TEST.targets["category"]
+    blind = np.full(len(truth), model.priors["category"].argmax())
+    gain = f1_score(truth, said, average="macro") - f1_score(truth, blind, average="macro")
+    found = some(rows, task="category", measure="shapley", level="overall")
+    assert sum(row["value"] for row in found) == pytest.approx(gain)
+
+
+def test_a_samples_values_add_up_to_its_log_probability_over_the_prior(rows, model):
+    probabilities = predict(model.network, TEST, model.priors)["category"]
+    for n, sample in enumerate(TEST.sample_ids[:20]):
+        found = some(rows, task="category", level="sample", name=str(sample))
+        has = TEST.has[n]
+        assert [row["modality"] for row in found] == list(np.array(TEST.modalities)[has])
+        k = probabilities[n].argmax()
+        gain = np.log(probabilities[n, k]) - np.log(model.priors["category"][k])
+        assert sum(row["value"] for row in found) == pytest.approx(gain, abs=1e-5)
+    assert some(rows, task="language", level="sample") == []
+
+
+def test_the_modality_that_knows_the_language_counts_for_it(rows):
+    for measure in ("shapley", "permutation"):
+        overall = some(rows, task="language", measure=measure, level="overall")
+        found = {row["modality"]: row["value"] for row in overall}
+        assert max(found, key=found.get) == "audio"
+        assert found["audio"] > found["image"] + 0.1
+    classes = some(rows, task="language", level="class", modality="audio")
+    assert {row["name"] for row in classes} == set(CLASSES["language"])
+
+
+@pytest.mark.parametrize("fusion", ["gated", "weighted_sum", "attention", "learned_average"])
+def test_weights_are_shared_out_over_what_is_present(fusion):
+    found = weights(model_of(fusion, epochs=1), TEST)
+    assert set(found) == set(TASKS)
+    for each in found.values():
+        np.testing.assert_allclose(each.sum(1), TEST.seen.astype(float), atol=1e-5)
+        assert not each[~TEST.has].any()
+
+
+def test_other_fusions_have_no_weights(rows):
+    assert weights(model_of("concatenation", epochs=1), TEST) == {}
+    assert len(some(rows, measure="weight", task="category")) == 3
+
+
+def test_attention_weights_are_those_that_the_reader_uses():
+    """One head and one layer: the reader's attention times the values is what it takes."""
+    import torch
+
+    from pipeline.models.fusion.attention import Fusion, Options
+
+    torch.manual_seed(0)
+    fusion = Fusion(3, 8, Options(heads=1, dropout=0.0))
+    fusion.layers.eval()
+    tokens = torch.randn(4, 3, 8)
+    present = torch.tensor([[True, True, True], [True, False, True], [False, True, False]] * 2)[:4]
+    with torch.no_grad():
+        shares = fusion.shares(tokens, present)
+        layer = fusion.encoder.layers[0]
+        sequence, absent = fusion.sequence(tokens, present)
+        q, k, _ = layer.self_attn.in_proj_weight.chunk(3)
+        bq, bk, _ = layer.self_attn.in_proj_bias.chunk(3)
+        normed = layer.norm1(sequence)
+        scores = (normed[:, :1] @ q.T + bq) @ (normed @ k.T + bk).transpose(1, 2) / 8**0.5
+        expected = scores[:, 0].masked_fill(absent, -torch.inf)[:, 1:].softmax(1)
+    torch.testing.assert_close(shares, expected)

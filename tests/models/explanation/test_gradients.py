@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from pipeline.errors import PipelineError
+from pipeline.models.determinism import deterministic
+from pipeline.models.explanation import gradients
+from pipeline.models.prediction import predict
+from pipeline.models.results import COLUMNS
+from pipeline.models.saving import Model
+from pipeline.models.statistics import statistics
+from tests.models.synthetic import SETS, options, split_of
+from tests.models.test_training import CLASSES, WORLD, fit
+
+TEST = split_of(WORLD, "test")
+MEANS = {name: statistics(split_of(WORLD, "train"), name)[0] for name in SETS}
+
+
+@pytest.fixture(scope="module")
+def model() -> Model:
+    trained = fit(list(SETS), fusion="gated", epochs=10)
+    chosen = options(fusion="gated")
+    return Model(trained.network, list(TEST.sets), chosen, CLASSES, trained.priors, {})
+
+
+def nats(model: Model, examples, classes: np.ndarray, task: str) -> np.ndarray:
+    found = predict(model.network, examples, model.priors)[task]
+    return np.log(found[np.arange(len(classes)), classes])
+
+
+@pytest.mark.parametrize("task", ["category", "language"])
+def test_parts_add_up_to_the_gain_over_the_mean(model, task):
+    pytest.importorskip("captum")
+    from dataclasses import replace
+
+    seen = TEST.take(TEST.seen)
+    with deterministic(0, "gradients"):
+        found = gradients.attributions(model, seen, MEANS, task)
+    answer = predict(model.network, seen, model.priors)[task].argmax(1)
+    mean = {
+        name: np.broadcast_to(MEANS[name].astype(np.float32), each.shape)
+        for name, each in seen.values.items()
+    }
+    gain = nats(model, seen, answer, task) - nats(model, replace(seen, values=mean), answer, task)
+    parts = sum(each.sum(1) for each in found.values())
+    assert abs(gain).max() > 0.5
+    np.testing.assert_allclose(parts, gain, atol=0.03)
+    for i, name in enumerate(SETS):
+        assert not found[name][~seen.present[:, i]].any()
+
+
+def test_shares_add_up_and_the_planted_feature_is_named(model):
+    pytest.importorskip("captum")
+    rows = gradients.attributed(model, TEST, MEANS, 30, 7)
+    assert all(set(row) == set(COLUMNS["contributions"]) for row in rows)
+    overall = [row for row in rows if row["level"] == "overall"]
+    assert sum(row["value"] for row in overall) == pytest.approx(1)
+    best = next(row for row in rows if row["level"] == "feature" and row["modality"] == "image")
+    assert best["name"] in ("pixels[0]", "pixels[1]")  # the bit of the category
+    assert gradients.attributed(model, TEST, MEANS, 30, 7) == rows
+    assert gradients.attributed(model, TEST, MEANS, 0, 7) == []
+
+
+def test_without_captum_the_command_is_told(model, monkeypatch):
+    monkeypatch.setitem(sys.modules, "captum.attr", None)
+    with pytest.raises(PipelineError, match=r"pip install 'multimodal-pipeline\[explain\]'"):
+        gradients.attributed(model, TEST, MEANS, 5, 7)
+    assert torch.is_grad_enabled()
