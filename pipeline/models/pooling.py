@@ -28,3 +28,14 @@ def linear(logits: Tensor, present: Tensor, weights: Tensor) -> Tensor:
     pooled = (each + weights.clamp(min=1e-30).log()[..., None]).masked_fill(~shown, -1e9)
     joined = pooled.logsumexp(1).where(present.any(1, keepdim=True), 0.0)
     return joined.log_softmax(1)
+
+
+def logarithmic(logits: Tensor, present: Tensor, weights: Tensor) -> Tensor:
+    """Log-probabilities (n, classes) of the weighted geometric mean of the sets' probabilities.
+
+    The logarithmic opinion pool (Genest & Zidek 1986, doi:10.1214/ss/1177013825), with arguments as
+    those of `linear`. A row with no set is uniform.
+    """
+    shown = present[..., None]
+    each = logits.where(shown, 0.0).log_softmax(2) * shown
+    return (each * weights[..., None]).sum(1).log_softmax(1)

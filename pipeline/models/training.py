@@ -55,6 +55,7 @@ def train(
     device: torch.device,
     snapshots: Snapshots | None = None,
     world: World = ALONE,
+    epochs: int | None = None,
 ) -> Trained:
     """Train a network on one split and stop by the other.
 
@@ -67,6 +68,9 @@ def train(
         Where the state is kept after an epoch, and found again; None: nowhere.
     world:
         The processes that train together; each calls this with the same arguments.
+    epochs:
+        Pass over just so many of the schedule's epochs and keep the last, whatever `validation`
+        says: it may then be among the training examples. None: stop by it and keep the best.
 
     Raises
     ------
@@ -90,7 +94,7 @@ def train(
         network.fit(seen)
         network.to(device)
         judge = Validation(judged, counts, options, device)
-        course, spent = _fit(network, seen, judge, options, seed, device, snapshots, world)
+        course, spent = _fit(network, seen, judge, options, seed, device, snapshots, world, epochs)
         judge.calibrate(network, scales)
     return Trained(network, course.best_epoch, course.curves, priors, course.diverged, spent)
 
@@ -104,6 +108,7 @@ def _fit(
     device: torch.device,
     snapshots: Snapshots | None,
     world: World,
+    epochs: int | None,
 ) -> tuple[Course, dict[str, float]]:
     """Fit the network in place; its course, and what was spent here."""
     rng = generator(seed, "batches")
@@ -125,7 +130,7 @@ def _fit(
         state.restore(snapshots.read())
     began = len(course.curves)
     world.check_agreed(began)
-    for number in range(began, options.epochs):
+    for number in range(began, options.epochs if epochs is None else epochs):
         if number - 1 - course.best_epoch >= options.patience:
             break
         world.reseed(seed, number)
@@ -170,7 +175,7 @@ def _fit(
             course.diverged = number
             break
         course.curves.append(figures)
-        if score > course.best:
+        if score > course.best or epochs is not None:
             course.best, course.best_epoch, course.kept = score, number, _copy(judged)
         if snapshots is not None:
             snapshots.write(state.dump)

@@ -24,7 +24,7 @@ def logistic(
 
     A balanced logistic regression (scikit-learn) on each standardised feature set, one on all of
     them joined (`joined`) and the mean of the single ones' probabilities (`mean`). It needs no rows
-    to stop by, so that it learns from all that are not judged: more than the models do.
+    to score by, so that it learns once, from all that are not judged, as the models do in the end.
 
     Parameters
     ----------

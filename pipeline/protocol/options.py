@@ -15,10 +15,10 @@ class FoldOptions(Base):
 
     folds: int = Field(5, ge=2, le=50, description="outer folds; every sample is judged once")
     seeds: int = Field(5, ge=1, le=100, description="times that each fold is trained, with others "
-                       "to stop by and other initial weights")  # fmt: skip
+                       "held out and other initial weights")  # fmt: skip
     inner: int = Field(
         6, ge=2, le=50, description="one of so many shares of the training folds is held out to "
-        "stop by, to scale by and to choose by"
+        "scale by and to choose by"
     )  # fmt: skip
 
 

@@ -1,0 +1,33 @@
+"""Decision-level pooling of logarithms: the geometric mean of the present sets' probabilities.
+
+log p = Σ log pᵢ / s + const: the product rule of Kittler et al. (1998, doi:10.1109/34.667881), or
+logarithmic opinion pool (Genest & Zidek 1986, doi:10.1214/ss/1177013825). Unlike `average`, one
+set can rule a class out. Each set's head learns by its own loss. The mean in place of the sum
+leaves an answer as sure as the sets are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import pipeline.options
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class Options(pipeline.options.Options):
+    """There is nothing to choose."""
+
+
+class Decision:
+    def __init__(self, sets: int, classes: Sequence[int], options: Options) -> None:
+        from torch import nn
+
+        self.layers = nn.Module()
+
+    def decide(self, task: int, logits: Tensor, present: Tensor) -> Tensor:
+        from pipeline.models.pooling import equal, logarithmic
+
+        return logarithmic(logits, present, equal(present))
