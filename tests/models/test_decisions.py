@@ -42,7 +42,7 @@ def batch(seed: int = 0):
 
 
 def test_there_are_four() -> None:
-    assert DECISIONS == ["average", "learned_average", "stacking", "vote"]
+    assert DECISIONS == ["average", "geometric", "learned_average", "stacking", "vote"]
 
 
 @pytest.mark.parametrize("name", DECISIONS)
@@ -124,6 +124,16 @@ def test_each_set_learns_by_its_own_loss(name):
         lessons[-1]["category"].square().sum().backward()
         assert all(p.grad is None for p in model.towers.parameters())
         assert any(p.grad is not None and p.grad.any() for p in model.fusion.parameters())
+
+
+def test_a_geometric_mean_is_of_logarithms_over_those_that_are_there():
+    logits = draw(5, 3, 4)
+    present = masks(3)[[7, 3, 1, 0, 6]]
+    said = make("geometric").decide(0, logits, present).exp()
+    each = logits.softmax(2)
+    for row, shown in enumerate(present):
+        wanted = each[row, shown].prod(0) ** (1 / max(int(shown.sum()), 1))
+        assert torch.allclose(said[row], wanted / wanted.sum(), atol=1e-6)
 
 
 def test_an_average_is_of_probabilities():

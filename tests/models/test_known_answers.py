@@ -24,7 +24,7 @@ FUSIONS = sorted(set(registry.names("models/fusion")) - {"none"})
 # Their logits are sums of a function of each set (of `gated`, up to a positive factor).
 ADDITIVE = ("gated", "late", "sum", "weighted_sum")
 # Their sets are asked one by one, and of XOR each knows nothing.
-DECISIONS = ("average", "learned_average", "stacking", "vote")
+DECISIONS = ("average", "geometric", "learned_average", "stacking", "vote")
 JOINT = sorted(set(FUSIONS) - {*ADDITIVE, *DECISIONS})
 TRAIN, TEST, FEATURES = 512, 2048, 4
 
