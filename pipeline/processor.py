@@ -43,7 +43,7 @@ def check_instructions(name: str) -> None:
     """
     if name not in HELD:
         raise PipelineError(f"instructions: {unknown('instruction set', name, HELD)}")
-    missing = sorted(NEEDED.get(name, set()) - _flags())
+    missing = sorted(NEEDED.get(name, set()) - flags())
     if missing:
         raise PipelineError(
             f"params.yaml asks for `instructions: {name}`, but this {platform.machine()} processor "
@@ -76,7 +76,7 @@ def processor(device: str | None = None) -> str:
     held = instructions()
     name = f"{platform.machine()} {held}"
     if held == "native":
-        name += f" {_maker()} {' '.join(sorted(f for f in _flags() if f.startswith(WIDE)))}"
+        name += f" {_maker()} {' '.join(sorted(f for f in flags() if f.startswith(WIDE)))}"
     elif device == "cpu":
         name += f" {_maker()}"
     if device not in (None, "cpu"):
@@ -93,7 +93,8 @@ def _maker() -> str:
     return " ".join(about[name] for pair in names for name in pair if name in about)
 
 
-def _flags() -> frozenset[str]:
+def flags() -> frozenset[str]:
+    """What this processor can do, as Linux names it; empty where there is no /proc."""
     about = _about()
     return frozenset((about.get("flags") or about.get("Features") or "").split())
 

