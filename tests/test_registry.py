@@ -29,7 +29,9 @@ def test_a_third_party_adds_its_own_by_entry_point(
     point = EntryPoint("theirs", "their_encoder", "pipeline.encoders")
     monkeypatch.setattr(registry, "entry_points", lambda: EntryPoints([point]))
     registry._all_points.cache_clear()
+    registry._points.cache_clear()
     assert "theirs" in registry.names("encoders")
     assert registry.load("encoders", "theirs").MODALITY == "image"
     sys.modules.pop("their_encoder")
     registry._all_points.cache_clear()
+    registry._points.cache_clear()
