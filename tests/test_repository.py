@@ -58,8 +58,8 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("params",),
     ("stages", "check"),
     ("run",),
-    ("forecast", "search", "verify"),
-    ("listed",),
+    ("forecast", "search", "verify", "trials"),
+    ("listed", "promotion"),
     ("commands",),
     ("cli",),
 )

@@ -1,0 +1,104 @@
+"""`pipeline promote`: the best of a model's experiments becomes what params.yaml says."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipeline.commands.mended import mended
+from pipeline.commands.shown import show
+from pipeline.errors import PipelineError, unknown
+
+if TYPE_CHECKING:
+    from pipeline.trials import Trial, Trials
+
+PARAMS = Path("params.yaml")
+
+
+@mended
+def promote(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="A name of `models`.")],
+    metric: Annotated[
+        str,
+        typer.Option(help="Figure of the validation split; macro_f1, or r2 of a number, if none."),
+    ] = "",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would change, and write nothing.")
+    ] = False,
+) -> None:
+    """Write the values of a model's best experiment into params.yaml.
+
+    Best is the best on the validation split; the test split is not looked at.
+    """
+    from pipeline import trials
+    from pipeline.params import load
+    from pipeline.promotion import elsewhere, promoted, remember
+
+    known = load(PARAMS).models
+    if model not in known:
+        raise PipelineError(unknown("model", model, known))
+    found = trials.read(trials.shown(), model, metric)
+    winner = trials.best(found, metric)
+    show(
+        _rows(found, winner, model), ("best", "experiment", "validation", "options", "state"), False
+    )
+    if winner is found.standing:
+        typer.echo("no experiment is better than what stands; params.yaml is left as it is")
+        return
+    before = PARAMS.read_text(encoding="utf-8")
+    after = promoted(before, found, winner, model)
+    if others := elsewhere(found, winner):
+        typer.echo(f"{winner.name} also had another {', '.join(others)}: not written", err=True)
+    if dry_run:
+        typer.echo(_difference(before, after), nl=False)
+        return
+    _write(after)
+    kept = remember(winner)
+    typer.echo(
+        f"params.yaml has the values of {winner.name}; `dvc repro` "
+        + ("brings its model back from the cache" if kept else "trains it")
+    )
+
+
+def _rows(found: Trials, winner: Trial, model: str) -> list[dict[str, object]]:
+    """What was tried, the best first."""
+    from pipeline.params.change import GONE, flow
+    from pipeline.promotion import options
+
+    def told(one: Trial) -> str:
+        changes = options(one, found.standing, model).items()
+        return ", ".join(
+            f"{'.'.join(map(str, path))}: {'gone' if value is GONE else flow(value)}"
+            for path, value in changes
+        )
+
+    every: Sequence[Trial] = [found.standing, *found.tried]
+    ranked = sorted(
+        every, key=lambda one: (one is not winner, one.score is None, -(one.score or 0))
+    )
+    return [
+        {
+            "best": "*" if one is winner else "",
+            "experiment": one.name,
+            "validation": one.score,
+            "options": told(one),
+            "state": one.state,
+        }
+        for one in ranked
+    ]
+
+
+def _difference(before: str, after: str) -> str:
+    old, new = (text.splitlines(keepends=True) for text in (before, after))
+    return "".join(difflib.unified_diff(old, new, str(PARAMS), str(PARAMS)))
+
+
+def _write(text: str) -> None:
+    from pipeline.part import replacing
+
+    with replacing(PARAMS) as temporary:
+        temporary.write_text(text, encoding="utf-8")
