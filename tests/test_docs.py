@@ -43,11 +43,19 @@ OWN_DATA = (
     "pipeline rejects",
     "pipeline report",
 )
+# In this order: tests/test_sweep.py.
+SWEEP = (
+    "dvc exp run --queue -S '++models.gated.learning_rate=0.001,0.004' evaluate@gated",
+    "dvc exp run --run-all",
+    "dvc exp show --only-changed",
+    "pipeline promote gated --dry-run",
+    "pipeline promote gated",
+)
 
 
 def test_commands_are_found() -> None:
     assert len(SHOWN) > 15
-    assert set(OWN_DATA) <= set(SHOWN)
+    assert {*OWN_DATA, *SWEEP} <= set(SHOWN)
 
 
 @pytest.mark.parametrize("command", [line for line in SHOWN if line.startswith("make ")])
@@ -59,7 +67,8 @@ def test_make_knows_the_target(command: str) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(
-    "command", [line for line in SHOWN if not line.startswith("make ") and line not in OWN_DATA]
+    "command",
+    [line for line in SHOWN if not line.startswith("make ") and line not in OWN_DATA + SWEEP],
 )
 def test_a_command_shown_works(
     project: Path, command: str, monkeypatch: pytest.MonkeyPatch

@@ -1,0 +1,63 @@
+"""A sweep as docs/models.md shows it: queued, run, promoted, and nothing trained twice."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.dataset import AUTHOR, put_batch, put_project, run
+from tests.test_docs import SWEEP
+
+# Knows next to nothing after its epochs, so that any other is better.
+HOPELESS = 1e-7
+
+
+@pytest.fixture(scope="module")
+def swept(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
+    """A committed project and what each command of the sweep printed."""
+    folder = tmp_path_factory.mktemp("swept")
+    put_project(folder / "project", executor="serial")
+    folder /= "project"
+    put_batch(folder / "data" / "raw" / "shapes" / "first", 0, 12)
+    run(folder, "dvc", "add", "data/raw/shapes/first")
+    params = yaml.safe_load((folder / "params.yaml").read_text())
+    params["models"]["gated"]["learning_rate"] = HOPELESS
+    (folder / "params.yaml").write_text("# A comment.\n" + yaml.safe_dump(params))
+    run(folder, "dvc", "repro")
+    run(folder, "git", "add", "--all")
+    run(folder, "git", *AUTHOR, "commit", "--quiet", "--message", "run")
+    return folder, {line: run(folder, "sh", "-c", line).stdout for line in (*SWEEP, "dvc repro")}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_an_experiment_computes_what_changed_and_no_more(
+    swept: tuple[Path, dict[str, str]],
+) -> None:
+    queued = swept[1][SWEEP[1]]
+    assert queued.count("train/gated: ") == queued.count("evaluate/gated: ") == 2
+    assert queued.count("Running stage") == queued.count("parts: 1 computed") == 4
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_the_best_is_promoted_and_comes_back_from_the_cache(
+    swept: tuple[Path, dict[str, str]],
+) -> None:
+    folder, said = swept
+    *_, dry, promote = SWEEP
+    assert "-    learning_rate: 1.0e-07" in said[dry]
+    text = (folder / "params.yaml").read_text()
+    models = yaml.safe_load(text)["models"]
+    assert models["gated"]["learning_rate"] in (0.001, 0.004)
+    assert "learning_rate" not in models["image"]
+    assert text.startswith("# A comment.\n")
+    changed = run(folder, "git", "diff", "--numstat", "params.yaml").stdout.split()
+    assert changed[:2] == ["1", "1"]
+    assert "brings its model back from the cache" in said[promote]
+    for stage in ("train", "evaluate"):
+        (line,) = (one for one in said["dvc repro"].splitlines() if f"{stage}/gated: " in one)
+        assert "0 computed, 1 restored" in line
+    assert "train/image" not in said["dvc repro"]
