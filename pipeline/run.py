@@ -51,6 +51,7 @@ def run_stage(name: str, item: str) -> str:
     with recorded(label) as record:
         try:
             planned = stage(params, item)
+            record["key"] = planned.key
             summary = unless_done(label, planned.key, planned.outs, planned.run)
         except OSError as error:
             where = f"{error.filename}: " if error.filename else ""

@@ -1,4 +1,4 @@
-"""Time and revision laid over a copy of the page, since the versioned page holds neither."""
+"""Times and revision laid over a copy of the page, since the versioned page holds neither."""
 
 from __future__ import annotations
 
@@ -9,10 +9,16 @@ from markupsafe import Markup
 from pipeline.errors import PipelineError
 
 PLACE = "<!-- record -->"
+TIMES = "<!-- times -->"
 
 
-def overlay(page: str, record: Mapping[str, str]) -> str:
+def overlay(page: str, record: Mapping[str, str], times: str = "") -> str:
     """The page with a banner that lists the run record, e.g. {"Made": …, "Revision": …}.
+
+    Parameters
+    ----------
+    times:
+        What the models took, as HTML for the leaderboard; a page without one has no place for it.
 
     Raises
     ------
@@ -24,4 +30,5 @@ def overlay(page: str, record: Mapping[str, str]) -> str:
             "this is no page of `pipeline report`: delete it and `dvc repro report`"
         )
     entries = (Markup("<div><dt>{}</dt><dd>{}</dd></div>").format(*pair) for pair in record.items())
+    page = page.replace(TIMES, times or TIMES)
     return page.replace(PLACE, f'<dl class="record">{"".join(entries)}</dl>')

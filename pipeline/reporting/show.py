@@ -1,4 +1,4 @@
-"""A copy of the page to look at, with the time and revision of the run that made it."""
+"""A copy of the page to look at, with the times and revision of the runs that made it."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ from pathlib import Path
 
 from pipeline import runs
 from pipeline.reporting.overlay import overlay
+from pipeline.reporting.times import table, times
 
 COPY = Path(".pipeline", "report.html")
 SHOWN = {"started": "Made", "revision": "Revision", "host": "Host", "seconds": "Seconds"}
 
 
 def dated_copy(page: Path) -> Path:
-    """Write the page with its run record to .pipeline/report.html, and say where it is.
+    """Write the page with what its runs took to .pipeline/report.html, and say where it is.
 
     Raises
     ------
@@ -22,5 +23,6 @@ def dated_copy(page: Path) -> Path:
     record = runs.last_made("report")
     shown = {title: str(record[key]) for key, title in SHOWN.items() if key in record}
     COPY.parent.mkdir(parents=True, exist_ok=True)
-    COPY.write_text(overlay(page.read_text(encoding="utf-8"), shown), encoding="utf-8")
+    took = table(times(page.parents[1]))
+    COPY.write_text(overlay(page.read_text(encoding="utf-8"), shown, took), encoding="utf-8")
     return COPY

@@ -1,0 +1,106 @@
+"""What training and evaluating each model took here: of run records, so of no versioned page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from markupsafe import Markup
+
+from pipeline import artifact, runs
+from pipeline.errors import PipelineError
+from pipeline.reporting.format import count, spoken
+
+HEADS = ("model", "training, s", "examples/s", "waiting for data, %", "evaluation, s")
+NOTE = (
+    "Wall time on this machine of the runs that made what is shown; a dash where the cache gave it "
+    "back, or another machine. Waiting is a share of the steps' time."
+)
+DASH = "\N{EN DASH}"
+ROW = Markup('<tr><th scope="row">{}</th>{}</tr>')
+HEAD = Markup('<th scope="col">{}</th>')
+CELL = Markup("<td>{}</td>")
+TABLE = Markup(
+    '<details class="times"><summary>Time and throughput</summary>'
+    '<div class="scroll" tabindex="0" role="region" aria-label="Time and throughput">'
+    '<table class="figures"><thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>'
+    '<p class="small">{}</p></details>'
+)
+
+
+@dataclass(frozen=True)
+class Took:
+    """What one model took; None where no run of this machine made it.
+
+    `wait` is the share of the steps' time that went into waiting for batches; `resumed` the epoch
+    from which a killed training went on, before which nothing is counted.
+    """
+
+    model: str
+    training: float | None = None
+    evaluation: float | None = None
+    examples_per_second: float | None = None
+    wait: float | None = None
+    resumed: int = 0
+
+
+def times(root: Path) -> list[Took]:
+    """Of each evaluated model under a data directory, by name; empty if nothing is known."""
+    models = sorted(path.parent.name for path in root.glob("evaluation/*/manifest.json"))
+    found = [_took(root, name) for name in models]
+    known = any(one.training is not None or one.evaluation is not None for one in found)
+    return found if known else []
+
+
+def table(found: Sequence[Took]) -> Markup:
+    """The table for the leaderboard; nothing where there is nothing to show."""
+    if not found:
+        return Markup()
+    rows = (
+        ROW.format(spoken(one.model), Markup().join(map(CELL.format, _cells(one)))) for one in found
+    )
+    return TABLE.format(Markup().join(map(HEAD.format, HEADS)), Markup().join(rows), NOTE)
+
+
+def _took(root: Path, model: str) -> Took:
+    trained = _made("train", root / "models" / model)
+    evaluated = _made("evaluate", root / "evaluation" / model)
+    spent = trained.get("training") or {}
+    return Took(
+        model,
+        trained.get("seconds"),
+        evaluated.get("seconds"),
+        spent.get("examples_per_second"),
+        spent.get("data_wait"),
+        int(spent.get("resumed", 0)),
+    )
+
+
+def _made(stage: str, out: Path) -> dict[str, Any]:
+    """The record of the run that computed this output; of another output's run none."""
+    try:
+        key = artifact.read_manifest(out)["key"]
+    except PipelineError:
+        return {}
+    made = (
+        record
+        for record in reversed(runs.records(f"{stage}/{out.name}"))
+        if record.get("key") == key
+        and record.get("outcome") == "done"
+        and record.get("computed", 0)
+    )
+    return next(made, {})
+
+
+def _cells(one: Took) -> Iterator[str]:
+    training = _figure(one.training)
+    yield f"{training} (from epoch {one.resumed})" if one.resumed else training
+    yield DASH if one.examples_per_second is None else count(one.examples_per_second)
+    yield _figure(None if one.wait is None else 100 * one.wait)
+    yield _figure(one.evaluation)
+
+
+def _figure(value: float | None) -> str:
+    return DASH if value is None else f"{value:.1f}"
