@@ -115,27 +115,29 @@ def read(document: Sequence[Mapping[str, Any]], model: str, metric: str = "") ->
     return Trials(_params(document[0]), standing, tried)
 
 
-def best(trials: Trials, metric: str = "") -> Trial:
-    """The trial of the best validation score; of equal ones the standing, then the first by name.
+def ranked(trials: Trials, metric: str = "") -> list[Trial]:
+    """All trials by their validation score, the best first, those without one last.
+
+    Of equal ones the standing is first, so that nothing is changed for nothing, then by name.
 
     Raises
     ------
     PipelineError
         No experiment has ended with a score.
     """
-    scored = [one for one in trials.tried if one.score is not None]
-    if not scored:
+    if all(one.score is None for one in trials.tried):
         states = ", ".join(f"{one.name} {one.state}" for one in trials.tried)
         raise PipelineError(
             f"no experiment has a validation score: {states}. `dvc queue logs NAME` tells why one "
             f"failed; `dvc exp run --run-all` runs those that are queued"
         )
-    sign = -1.0 if metric in ERRORS else 1.0
-    ranked = sorted(scored, key=lambda one: (-sign * (one.score or 0.0), one.name))
-    standing = trials.standing
-    if standing.score is not None and sign * standing.score >= sign * (ranked[0].score or 0.0):
-        return standing
-    return ranked[0]
+    sign = 1.0 if metric in ERRORS else -1.0
+
+    def place(one: Trial) -> tuple[bool, float, bool, str]:
+        unknown = one.score is None
+        return unknown, sign * (one.score or 0.0), one is not trials.standing, one.name
+
+    return sorted((trials.standing, *trials.tried), key=place)
 
 
 def _trial(name: str, state: str, rev: Mapping[str, Any], model: str, metric: str) -> Trial:

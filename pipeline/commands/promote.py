@@ -14,7 +14,7 @@ from pipeline.commands.shown import show
 from pipeline.errors import PipelineError, unknown
 
 if TYPE_CHECKING:
-    from pipeline.trials import Trial, Trials
+    from pipeline.trials import Trial
 
 PARAMS = Path("params.yaml")
 
@@ -42,10 +42,10 @@ def promote(
     if model not in known:
         raise PipelineError(unknown("model", model, known))
     found = trials.read(trials.shown(), model, metric)
-    winner = trials.best(found, metric)
-    show(
-        _rows(found, winner, model), ("best", "experiment", "validation", "options", "state"), False
-    )
+    ranked = trials.ranked(found, metric)
+    winner = ranked[0]
+    columns = ("best", "experiment", "validation", "options", "state")
+    show(_rows(ranked, found.standing, model), columns, False)
     if winner is found.standing:
         typer.echo("no experiment is better than what stands; params.yaml is left as it is")
         return
@@ -64,31 +64,27 @@ def promote(
     )
 
 
-def _rows(found: Trials, winner: Trial, model: str) -> list[dict[str, object]]:
+def _rows(ranked: Sequence[Trial], standing: Trial, model: str) -> list[dict[str, object]]:
     """What was tried, the best first."""
     from pipeline.params.change import GONE, flow
     from pipeline.promotion import options
 
     def told(one: Trial) -> str:
-        changes = options(one, found.standing, model).items()
+        changes = options(one, standing, model).items()
         return ", ".join(
             f"{'.'.join(map(str, path))}: {'gone' if value is GONE else flow(value)}"
             for path, value in changes
         )
 
-    every: Sequence[Trial] = [found.standing, *found.tried]
-    ranked = sorted(
-        every, key=lambda one: (one is not winner, one.score is None, -(one.score or 0))
-    )
     return [
         {
-            "best": "*" if one is winner else "",
+            "best": "" if place else "*",
             "experiment": one.name,
             "validation": one.score,
             "options": told(one),
             "state": one.state,
         }
-        for one in ranked
+        for place, one in enumerate(ranked)
     ]
 
 

@@ -13,10 +13,10 @@ from pipeline import artifact, runs
 from pipeline.errors import PipelineError
 from pipeline.reporting.format import count, spoken
 
-HEADS = ("model", "training, s", "examples/s", "waiting for data, %", "evaluation, s")
+HEADS = ("model", "training, s", "examples/s", "data wait, %", "evaluation, s")
 NOTE = (
     "Wall time on this machine of the runs that made what is shown; a dash where the cache gave it "
-    "back, or another machine. Waiting is a share of the steps' time."
+    "back, or another machine. The wait for data is a share of the steps' time."
 )
 DASH = "\N{EN DASH}"
 ROW = Markup('<tr><th scope="row">{}</th>{}</tr>')

@@ -64,7 +64,7 @@ def test_the_page_has_one_place_for_them_and_the_copy_alone_has_them(
     model: str, inside: Path, finished: Path, page: str
 ) -> None:
     assert page.count(TIMES) == 1
-    assert "waiting for data" not in page
+    assert "data wait" not in page
     original = inside / "reports" / "index.html"
     original.parent.mkdir()
     original.write_text(page, encoding="utf-8")
