@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from pipeline.reporting.times import Took, times
 from tests.dataset import AUTHOR, put_batch, put_project, run
 from tests.test_docs import SWEEP
 
@@ -61,3 +62,17 @@ def test_the_best_is_promoted_and_comes_back_from_the_cache(
         (line,) = (one for one in said["dvc repro"].splitlines() if f"{stage}/gated: " in one)
         assert "0 computed, 1 restored" in line
     assert "train/image" not in said["dvc repro"]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_the_report_has_the_times_of_what_was_trained_here(
+    swept: tuple[Path, dict[str, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(swept[0])
+    took = {one.model: one for one in times(Path("data"))}
+    image = took["image"]
+    assert min(image.training or 0, image.evaluation or 0, image.examples_per_second or 0) > 0
+    assert image.wait is not None
+    # What stands was trained by an experiment; the training before was of other options.
+    assert took["gated"] == Took("gated")
