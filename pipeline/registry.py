@@ -41,7 +41,7 @@ def locate(folder: str, name: str) -> str:
 
 @functools.cache
 def _points(folder: str) -> EntryPoints:
-    """Entry points of third parties. Selecting them takes a millisecond: too long for each batch."""
+    """Entry points of third parties. Selecting takes a millisecond, too long for each batch."""
     found: EntryPoints = _all_points().select(group=f"pipeline.{folder.replace('/', '.')}")
     return found
 
