@@ -44,7 +44,8 @@ def found(inputs: Inputs) -> Found:
             board("audio", "single", 0.3),
             board("majority", "chance", 0.1),
         ],
-        "paired": [pair("chosen", "image", 0.28, 0.01), pair("chosen", "early", -0.02, 0.8)],
+        "paired": [pair("chosen", "image", 0.28, 0.01), pair("chosen", "early", -0.02, 0.8),
+                   pair("chosen", "logistic-a", 0.18, 0.06)],
         "missing": [
             lost("chosen", "image", -0.06),
             {"model": "chosen", "shown": "audio", "macro_f1": 0.2},
@@ -89,8 +90,15 @@ def test_the_best_of_a_kind_is_never_the_choice(found: Found) -> None:
     ]  # fmt: skip
 
 
-def test_the_opening_names_the_gain_over_the_best_single_modality(found: Found) -> None:
-    assert summary(found)["gain"] == found.tables["paired"][0]
+def test_the_opening_names_the_gain_over_each_rival_and_whether_it_is_sure(found: Found) -> None:
+    gains = summary(found)["gains"]
+    assert gains == {
+        "single": {**found.tables["paired"][0], "sure": "gain"},
+        "baseline": {**found.tables["paired"][2], "sure": ""},
+    }
+    page = render(found)
+    assert "a gain that stands" in page
+    assert "too little to tell" in page
     assert {kind: row["model"] for kind, row in summary(found)["best"].items()} == {
         "fusion": "chosen", "single": "image", "baseline": "logistic-a",
     }  # fmt: skip
@@ -100,7 +108,7 @@ def test_a_difference_is_coloured_only_if_it_is_sure(found: Found) -> None:
     data = differences(found)
     assert not isinstance(data, Absent)
     plots = {forest["other"]: str(forest["rows"][0][2]) for forest in data["forests"]}
-    assert set(plots) == {"image", "early"}
+    assert set(plots) == {"image", "early", "logistic-a"}
     assert 'class="row gain"' in plots["image"]
     assert 'class="row"' in plots["early"]
     assert "+28.0 points, interval +26.0 to +30.0" in plots["image"]

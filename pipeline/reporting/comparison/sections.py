@@ -23,22 +23,20 @@ RIVALS = {
 
 def summary(found: Found) -> dict[str, Any]:
     """The figures of the opening; a kind that no model is of is left out."""
-    alone = found.best("single")
-    named = {"fusion": CHOSEN, "single": alone, "baseline": found.best("baseline")}
+    others = {kind: found.best(kind) for kind in ("single", "baseline")}
+    named = {"fusion": CHOSEN, **others}
+    rows = {(row["model"], row["other"]): row for row in found.tables["paired"]}
     return {
         **found.summary,
         "folds": found.folds,
         "seeds": found.seeds,
         "confidence": found.confidence,
         "best": {kind: found.scores[name] for kind, name in named.items() if name in found.scores},
-        "gain": next(
-            (
-                row
-                for row in found.tables["paired"]
-                if (row["model"], row["other"]) == (CHOSEN, alone)
-            ),
-            None,
-        ),
+        "gains": {
+            kind: {**rows[CHOSEN, name], "sure": _sure(rows[CHOSEN, name], found.confidence)}
+            for kind, name in others.items()
+            if (CHOSEN, name) in rows
+        },
     }
 
 
