@@ -56,6 +56,8 @@ def test_a_planted_label_is_found_once_a_component() -> None:
     assert one.row in range(28, 32)
     assert (one.given, one.suggested) == (0, 1)
     assert (one.denied, one.alike) == (4, 4)
+    assert np.isclose(one.self_confidence, 1 - sure[28:32].mean())
+    assert np.isclose(one.margin, 2 * sure[28:32].mean() - 1)
     assert one.row == 31  # of whose own class the model is surest, so of the given one least
 
 

@@ -178,6 +178,25 @@ def test_every_fusion_is_held_against_the_best_of_each_kind(
     assert [row["corrected"] for row in rows] == pytest.approx(holm([row["p"] for row in rows]))
 
 
+def test_nothing_is_held_against_the_choice() -> None:
+    """Each fusion is right in the folds where it is chosen, so that the choice beats them all."""
+    right = {shown: [TRUTH] * SEEDS for shown in subsets(EVERY)}
+
+    def half(one: Candidate, folds: tuple[int, ...]) -> Candidate:
+        answers = {
+            k: [np.where(np.isin(FOLD, folds), TRUTH, 0) for _ in v] for k, v in right.items()
+        }
+        return replace(one, predictions=answers)
+
+    both = [half(EARLY, (0, 2)), half(LATE, (1,))]
+    one = scorer()
+    every = [IMAGE, *both, chosen(both, FOLD)[0]]
+    scores = {each.name: one.score(each.answers) for each in every}
+    assert scores[CHOSEN].value == 1.0
+    rows = comparison.paired(every, scores, 0.95)
+    assert {row["other"] for row in rows} == {"image", "early"}
+
+
 def test_a_missing_modality_is_held_against_the_model_trained_without(
     tables: dict[str, comparison.Table],
 ) -> None:

@@ -131,6 +131,14 @@ def test_answers_of_fewer_seeds_are_an_error(there: Path) -> None:
         plan(params(seeds=3)).make(there / "scratch")
 
 
+def test_answers_of_more_seeds_than_asked_are_left_out(there: Path) -> None:
+    scratch = there / "fewer"
+    scratch.mkdir()
+    plan(params(seeds=1)).make(scratch)
+    with (scratch / "leaderboard.csv").open(newline="") as file:
+        assert {row["deviation"] for row in csv.DictReader(file)} == {"0.0"}
+
+
 def test_without_a_comparison_there_is_nothing_to_compare(inside: Path) -> None:
     with pytest.raises(PipelineError, match="no section `comparison`"):
         plan(some({}, comparison=None))
