@@ -3,96 +3,79 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from pipeline.models.bootstrap import interval
 from pipeline.models.metrics import calibration, calibration_error
+from pipeline.protocol.audit import suspects
+from pipeline.protocol.candidate import CHOSEN, Candidate, chosen
 from pipeline.protocol.paired import differences
 from pipeline.protocol.scores import Sampled, Scorer
 
 if TYPE_CHECKING:
     import numpy as np
 
+    from pipeline.protocol.options import Options
+
 Table = list[dict[str, Any]]
-CHOSEN = "chosen"
+SUSPECTS = 20
 
 
-@dataclass(frozen=True)
-class Candidate:
-    """A model's answers out of fold to n samples, all of known truth.
+def compare(
+    candidates: Sequence[Candidate],
+    fold: np.ndarray,
+    truth: np.ndarray,
+    component: np.ndarray,
+    sample_ids: np.ndarray,
+    classes: Sequence[str],
+    options: Options,
+    seed: int,
+) -> dict[str, Table]:
+    """Every table of the comparison by name.
 
-    Attributes
+    Parameters
     ----------
-    kind:
-        `single` (one modality), `partial` (some), `fusion` (all), `baseline` or `chance`.
-    probabilities:
-        Seed → float32 (n, classes), with everything shown. Chance has none.
-    predictions:
-        Shown modalities, joined by `+` → by seed, int (n,).
-    inner:
-        Fold → its mean score over seeds within the training folds.
-    """
-
-    name: str
-    kind: str
-    modalities: tuple[str, ...]
-    probabilities: Sequence[np.ndarray]
-    predictions: Mapping[str, Sequence[np.ndarray]]
-    inner: Mapping[int, float]
-    parameters: int | None = None
-
-    @property
-    def whole(self) -> str:
-        return "+".join(self.modalities)
-
-    @property
-    def answers(self) -> Sequence[np.ndarray]:
-        """By seed, what it says with everything shown, int (n,)."""
-        return self.predictions[self.whole]
-
-
-def chosen(candidates: Sequence[Candidate], fold: np.ndarray) -> tuple[Candidate, dict[int, str]]:
-    """What comes of choosing the fusion in each fold by its inner score, and what was chosen.
-
-    The choice sees nothing of the fold that it is judged on, so the score is that of the whole
-    procedure, choice included. fold: int (n,).
+    fold, truth, component, sample_ids:
+        (n,) each: fold that a sample is judged in, class index, component and id.
     """
     import numpy as np
 
+    scorer = Scorer(truth, component, len(classes), options.resamples, seed)
+    picked: dict[int, str] = {}
+    doubted: Table = []
     fusions = [one for one in candidates if one.kind == "fusion"]
-    picked = {
-        number: max(fusions, key=lambda one: (one.inner[number], one.name))
-        for number in sorted({*fold.tolist()})
+    if fusions:
+        choice, picked = chosen(candidates, fold)
+        candidates = [*candidates, choice]
+        fusions = [*fusions, choice]
+        doubted = [
+            {
+                "sample_id": str(sample_ids[one.row]),
+                "component": str(component[one.row]),
+                **asdict(one),
+                "given": classes[one.given],
+                "suggested": classes[one.suggested],
+            }
+            for one in suspects(np.mean(choice.probabilities, 0), truth, component, SUSPECTS)
+        ]
+    scores = {one.name: scorer.score(one.answers) for one in candidates}
+    inner = {one.name: one.inner for one in candidates}
+    return {
+        "leaderboard": leaderboard(candidates, scores, scorer, truth, options),
+        "paired": paired(candidates, scores, options.confidence),
+        "missing": [
+            row
+            for one in fusions
+            for row in missing(one, candidates, scores, scorer, options.confidence)
+        ],
+        "choices": [
+            {"fold": number, "model": name, "inner_macro_f1": inner[name][number]}
+            for number, name in picked.items()
+        ],
+        "classes": by_class(candidates, truth, component, classes),
+        "suspects": doubted,
     }
-    first = fusions[0]
-
-    def assembled(parts: Mapping[int, np.ndarray]) -> np.ndarray:
-        whole = np.empty_like(next(iter(parts.values())))
-        for number, part in parts.items():
-            whole[fold == number] = part[fold == number]
-        return whole
-
-    seeds = range(len(first.probabilities))
-    return (
-        Candidate(
-            name=CHOSEN,
-            kind="fusion",
-            modalities=first.modalities,
-            probabilities=[
-                assembled({k: one.probabilities[s] for k, one in picked.items()}) for s in seeds
-            ],
-            predictions={
-                shown: [
-                    assembled({k: one.predictions[shown][s] for k, one in picked.items()})
-                    for s in seeds
-                ]
-                for shown in first.predictions
-            },
-            inner={number: one.inner[number] for number, one in picked.items()},
-        ),
-        {number: one.name for number, one in picked.items()},
-    )
 
 
 def leaderboard(
@@ -100,8 +83,7 @@ def leaderboard(
     scores: Mapping[str, Sampled],
     scorer: Scorer,
     truth: np.ndarray,
-    confidence: float,
-    bins: int,
+    options: Options,
 ) -> Table:
     """A row a candidate, the best first.
 
@@ -113,8 +95,7 @@ def leaderboard(
     rows = []
     for one in candidates:
         score = scores[one.name]
-        low, high = interval(score.drawn, confidence)
-        singles = [scorer.score([answer]).value for answer in one.answers]
+        low, high = interval(score.drawn, options.confidence)
         row = {
             "model": one.name,
             "kind": one.kind,
@@ -123,16 +104,16 @@ def leaderboard(
             "macro_f1": score.value,
             "low": low,
             "high": high,
-            "deviation": float(np.std(singles)),
-            "accuracy": float(np.mean([(answer == truth).mean() for answer in one.answers])),
-            "inner_macro_f1": float(np.mean(list(one.inner.values()))) if one.inner else None,
+            "deviation": float(np.std(score.seeds)),
             "together": None,
+            "accuracy": float(np.mean([(answer == truth).mean() for answer in one.answers])),
             "ece": None,
+            "inner_macro_f1": float(np.mean(list(one.inner.values()))) if one.inner else None,
         }
         if one.probabilities:
             together = np.mean(one.probabilities, 0)
             row["together"] = scorer.score([together.argmax(1)]).value
-            row["ece"] = float(np.mean([_ece(p, truth, bins) for p in one.probabilities]))
+            row["ece"] = float(np.mean([_ece(p, truth, options.bins) for p in one.probabilities]))
         rows.append(row)
     return sorted(rows, key=lambda row: (-row["macro_f1"], row["model"]))
 
@@ -140,11 +121,11 @@ def leaderboard(
 def paired(
     candidates: Sequence[Candidate], scores: Mapping[str, Sampled], confidence: float
 ) -> Table:
-    """Every fusion against the best single modality, the best fusion and the best baseline."""
+    """Every fusion against the best single modality, the best baseline and the best fusion."""
 
     def best(kind: str) -> str | None:
         named = [one.name for one in candidates if one.kind == kind and one.name != CHOSEN]
-        return max(named, key=lambda name: scores[name].value, default=None)
+        return min(named, key=lambda name: (-scores[name].value, name), default=None)
 
     fusions = [one.name for one in candidates if one.kind == "fusion"]
     pairs = [
@@ -158,7 +139,11 @@ def paired(
 
 
 def missing(
-    one: Candidate, candidates: Sequence[Candidate], scorer: Scorer, confidence: float
+    one: Candidate,
+    candidates: Sequence[Candidate],
+    scores: Mapping[str, Sampled],
+    scorer: Scorer,
+    confidence: float,
 ) -> Table:
     """What a fusion loses where modalities are missing, against the model trained for what is left.
 
@@ -170,23 +155,54 @@ def missing(
             continue
         own = scorer.score(answers)
         row: dict[str, Any] = {"model": one.name, "shown": shown, "macro_f1": own.value}
-        rivals = {
-            other.name: scorer.score(other.answers)
+        rivals = [
+            other.name
             for other in candidates
             if other.whole == shown and other.kind in ("single", "partial")
-        }
+        ]
         if rivals:
-            name = max(rivals, key=lambda rival: rivals[rival].value)
-            low, high = interval(own.drawn - rivals[name].drawn, confidence)
+            name = min(rivals, key=lambda rival: (-scores[rival].value, rival))
+            low, high = interval(own.drawn - scores[name].drawn, confidence)
             row |= {
                 "other": name,
-                "other_macro_f1": rivals[name].value,
-                "value": own.value - rivals[name].value,
+                "other_macro_f1": scores[name].value,
+                "value": own.value - scores[name].value,
                 "low": low,
                 "high": high,
             }
         rows.append(row)
     return rows
+
+
+def by_class(
+    candidates: Sequence[Candidate],
+    truth: np.ndarray,
+    component: np.ndarray,
+    classes: Sequence[str],
+) -> Table:
+    """A row a candidate and class that occurs: its F1, the mean over seeds."""
+    import numpy as np
+    from sklearn.metrics import f1_score
+
+    present = np.unique(truth)
+    counts = {
+        k: {"n": int((truth == k).sum()), "components": len(np.unique(component[truth == k]))}
+        for k in present.tolist()
+    }
+    return [
+        {"model": one.name, "class": classes[k], **counts[k], "f1": float(f1)}
+        for one in candidates
+        for found in [
+            np.mean(
+                [
+                    f1_score(truth, answer, labels=present, average=None, zero_division=0.0)
+                    for answer in one.answers
+                ],
+                0,
+            )
+        ]
+        for k, f1 in zip(present.tolist(), found, strict=True)
+    ]
 
 
 def _ece(probabilities: np.ndarray, truth: np.ndarray, bins: int) -> float:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pipeline.models.bootstrap import resample
-from pipeline.models.metrics import from_confusion
+from pipeline.models.metrics import from_tally
 from pipeline.randomness import generator
 
 if TYPE_CHECKING:
@@ -16,10 +16,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Sampled:
-    """A score: its value, and its value on each resample, float64 (resamples,)."""
+    """A score: its value, and its value on each resample, float64 (resamples,).
+
+    Both are means over seeds, of which `seeds` has each.
+    """
 
     value: float
     drawn: np.ndarray
+    seeds: tuple[float, ...] = ()
 
 
 class Scorer:
@@ -41,25 +45,32 @@ class Scorer:
         self._truth, self._classes = truth, classes
         self._place = np.unique(component, return_inverse=True)[1]
         groups = int(self._place.max()) + 1
-        self._counts = resample(generator(seed, "comparison"), groups, resamples)
+        drawn = resample(generator(seed, "comparison"), groups, resamples)
+        # The last resample is the sample itself.
+        self._counts = np.concatenate([drawn, np.ones((1, groups))])
+        self._support = self._tally(truth, slice(None))
 
     def score(self, predictions: Sequence[np.ndarray]) -> Sampled:
         """Mean macro-F1 of several sets of answers, int (n,) each: those of a model's seeds."""
         import numpy as np
 
-        found = [self._one(prediction) for prediction in predictions]
-        return Sampled(
-            float(np.mean([value for value, _ in found])),
-            np.mean([drawn for _, drawn in found], 0),
-        )
+        found = np.array([self._drawn(prediction) for prediction in predictions])
+        values, drawn = found[:, -1], found[:, :-1]
+        return Sampled(float(values.mean()), drawn.mean(0), tuple(values.tolist()))
 
-    def _one(self, prediction: np.ndarray) -> tuple[float, np.ndarray]:
+    def _drawn(self, prediction: np.ndarray) -> np.ndarray:
+        """Macro-F1 on each resample, (resamples + 1,)."""
         import numpy as np
 
-        groups, k = self._counts.shape[1], self._classes
-        cells = np.zeros((groups, k, k))
-        np.add.at(cells, (self._place, self._truth, prediction), 1)
-        flat = cells.reshape(groups, -1)
-        matrices = (self._counts @ flat).reshape(-1, k, k)
-        whole = from_confusion(flat.sum(0).reshape(k, k))["macro_f1"]
-        return float(whole), from_confusion(matrices)["macro_f1"]
+        hits = self._tally(self._truth, prediction == self._truth)
+        tallies = np.stack([hits, self._support, self._tally(prediction, slice(None))], 1)
+        return from_tally(tallies)["macro_f1"]
+
+    def _tally(self, of: np.ndarray, rows: np.ndarray | slice) -> np.ndarray:
+        """How many of these rows are of each class, (resamples + 1, classes)."""
+        import numpy as np
+
+        cells = np.zeros((self._counts.shape[1], self._classes))
+        np.add.at(cells, (self._place[rows], of[rows]), 1)
+        found: np.ndarray = self._counts @ cells
+        return found

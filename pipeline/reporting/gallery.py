@@ -24,7 +24,7 @@ def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
         return Absent(f"{choice.shown.name} left no predictions of classes of the test split.")
     found = strata(answers, inputs.by_id, options.gallery)
     ids = {answer.sample_id for stratum in found for answer in stratum.answers}
-    shown = _shown(inputs, ids, options)
+    shown = pieces(inputs, ids, options)
     asides = _asides(inputs, choice, ids)
     given = _given(choice.shown, choice.task, inputs.modalities)
     return {
@@ -92,7 +92,7 @@ def _given(model: Model, task: str, order: Sequence[str]) -> dict[str, dict[str,
     return {key: {m: each[m] for m in order if m in each} for key, each in found.items()}
 
 
-def _shown(inputs: Inputs, ids: set[str], options: Options) -> dict[tuple[str, str], Shown]:
+def pieces(inputs: Inputs, ids: set[str], options: Options) -> dict[tuple[str, str], Shown]:
     """(modality, digest) → what to show, for the assets of these samples."""
     found = {}
     for modality in inputs.modalities:
@@ -104,17 +104,11 @@ def _shown(inputs: Inputs, ids: set[str], options: Options) -> dict[tuple[str, s
     return found
 
 
-def _card(
-    answer: Answer,
-    inputs: Inputs,
-    shown: dict[tuple[str, str], Shown],
-    asides: list[dict[str, str]],
-    given: dict[str, dict[str, float]],
-) -> dict[str, Any]:
-    row = inputs.by_id[answer.sample_id]
+def met(inputs: Inputs, sample_id: str, shown: dict[tuple[str, str], Shown]) -> dict[str, Any]:
+    """A sample as a card shows it: its pieces by modality, and what it lacks."""
+    row = inputs.by_id[sample_id]
     language = row.get("target.language") or row["attributes"].get("language")
     return {
-        "answer": answer,
         "sample": row,
         "language": language_tag(language),
         "shown": {
@@ -127,6 +121,19 @@ def _card(
             for modality in inputs.modalities
             if (modality, row.get(modality) or "") not in shown
         ],
+    }
+
+
+def _card(
+    answer: Answer,
+    inputs: Inputs,
+    shown: dict[tuple[str, str], Shown],
+    asides: list[dict[str, str]],
+    given: dict[str, dict[str, float]],
+) -> dict[str, Any]:
+    return {
+        **met(inputs, answer.sample_id, shown),
+        "answer": answer,
         "asides": asides,
         "given": given.get(answer.sample_id, {}),
     }

@@ -1,16 +1,11 @@
-"""The page: sections, templates and the policy that keeps it from asking any other host."""
+"""The page: its sections, each drawn by a template."""
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
 
 from pipeline.reporting import (
     breakdown,
@@ -19,7 +14,6 @@ from pipeline.reporting import (
     contributions,
     curves,
     datacard,
-    format,
     gallery,
     leaderboard,
     lineage,
@@ -30,10 +24,9 @@ from pipeline.reporting import (
     subsets,
     summary,
 )
+from pipeline.reporting.frame import TEMPLATES, dress, environment
 from pipeline.reporting.inputs import Absent, Inputs
 from pipeline.reporting.options import Options
-
-TEMPLATES = Path(__file__).with_name("templates")
 
 
 @dataclass(frozen=True)
@@ -70,48 +63,19 @@ def templates() -> list[Path]:
 
 def render(inputs: Inputs, options: Options) -> str:
     """The whole page as HTML: a pure function of what it reads."""
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters.update(
-        percent=format.percent,
-        points=format.points,
-        count=format.count,
-        size=format.size,
-        listed=format.listed,
-        spoken=format.spoken,
-        tag=format.language_tag,
-    )
     built = [(section, section.build(inputs, options)) for section in SECTIONS]
-    style = (TEMPLATES / "style.css").read_text(encoding="utf-8")
-    script = (TEMPLATES / "script.js").read_text(encoding="utf-8")
-    return environment.get_template("page.html").render(
-        opening=_data(summary.build(inputs, options)),
-        sections=[(s, data) for s, data in built if not isinstance(data, Absent)],
-        left_out=[(s, data.note) for s, data in built if isinstance(data, Absent)],
-        models=inputs.evaluated,
-        modalities=inputs.modalities,
-        style=Markup(style),
-        script=Markup(script),
-        policy=policy(style, script),
-    )
-
-
-def policy(style: str, script: str) -> str:
-    """A Content-Security-Policy that lets in this style, this script and data: URIs alone."""
     return (
-        f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}; "
-        "img-src data:; media-src data:; base-uri 'none'; form-action 'none'"
+        environment(TEMPLATES)
+        .get_template("page.html")
+        .render(
+            opening=_data(summary.build(inputs, options)),
+            sections=[(s, data) for s, data in built if not isinstance(data, Absent)],
+            left_out=[(s, data.note) for s, data in built if isinstance(data, Absent)],
+            models=inputs.evaluated,
+            modalities=inputs.modalities,
+            **dress(),
+        )
     )
-
-
-def _hash(text: str) -> str:
-    return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"
 
 
 def _data(built: dict[str, Any] | Absent) -> dict[str, Any] | None:

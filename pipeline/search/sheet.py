@@ -6,12 +6,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
-
-from pipeline.reporting import format
+from pipeline.reporting.frame import TEMPLATES, dress, environment
 from pipeline.reporting.options import Options
-from pipeline.reporting.page import TEMPLATES, policy
 from pipeline.reporting.shown import Shown, show
 from pipeline.search.contents import contents
 
@@ -36,32 +32,22 @@ def sheet(
     """
     modalities = list(dict.fromkeys(modality for hit in hits for modality in hit.digests))
     shown = {modality: _shown(store, modality, hits) for modality in modalities}
-    style = (TEMPLATES / "style.css").read_text(encoding="utf-8")
-    style += (HERE / "sheet.css").read_text(encoding="utf-8")
-    script = (TEMPLATES / "script.js").read_text(encoding="utf-8")
-    environment = Environment(
-        loader=FileSystemLoader([HERE, TEMPLATES]),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(
-        count=format.count, spoken=format.spoken, tag=format.language_tag, percent=format.percent
-    )
-    return environment.get_template("sheet.html").render(
-        asked=asked,
-        question=None if asked.content is None else show(asked.modality, asked.content, SHOW),
-        name=name,
-        rows=len(store[name]),
-        tree=store.tree.name,
-        where=where,
-        cards=[
-            (hit, [shown[m][d] for m, d in hit.digests.items() if d in shown[m]]) for hit in hits
-        ],
-        style=Markup(style),
-        script=Markup(script),
-        policy=policy(style, script),
+    return (
+        environment(HERE, TEMPLATES)
+        .get_template("sheet.html")
+        .render(
+            asked=asked,
+            question=None if asked.content is None else show(asked.modality, asked.content, SHOW),
+            name=name,
+            rows=len(store[name]),
+            tree=store.tree.name,
+            where=where,
+            cards=[
+                (hit, [shown[m][d] for m, d in hit.digests.items() if d in shown[m]])
+                for hit in hits
+            ],
+            **dress(HERE / "sheet.css"),
+        )
     )
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from markupsafe import Markup
 
-from pipeline.reporting.format import percent
+from pipeline.reporting.format import percent, points
 from pipeline.reporting.plots.scale import Scale
 from pipeline.reporting.plots.svg import drawing, share, tag
 
@@ -20,9 +20,32 @@ def whisker(value: float, low: float, high: float, scale: Scale, mark: str = "")
     return drawing(
         f"{percent(value)} %, interval {percent(low)} to {percent(high)} %",
         *_grid(scale),
-        tag("line", x1=x1, x2=x2, y1=middle, y2=middle, class_="whisker"),
-        *(tag("line", x1=x, x2=x, y1=middle - 4, y2=middle + 4, class_="cap") for x in (x1, x2)),
-        tag("circle", cx=x, cy=middle, r=5.5, class_="dot"),
+        *_interval(x, x1, x2, middle),
+        class_=f"row {mark}".strip(),
+    )
+
+
+def effect(
+    value: float,
+    low: float,
+    high: float,
+    scale: Scale,
+    mark: str = "",
+    limit: float | None = None,
+) -> Markup:
+    """A difference with its interval, beside the line of no difference and that of a limit."""
+    middle = HEIGHT / 2
+    lines = {"zero": 0.0, **({} if limit is None else {"limit": limit})}
+    x, x1, x2 = (share(scale.place(v)) for v in (value, low, high))
+    return drawing(
+        f"{points(value)} points, interval {points(low)} to {points(high)}",
+        *_grid(scale),
+        *(
+            tag("line", x1=at, x2=at, y1=0, y2=HEIGHT, class_=name)
+            for name, place in lines.items()
+            for at in [share(scale.place(place))]
+        ),
+        *_interval(x, x1, x2, middle),
         class_=f"row {mark}".strip(),
     )
 
@@ -63,19 +86,27 @@ def stack(shares: Sequence[tuple[str, float]], label: str) -> Markup:
     return drawing(label, *shapes, class_="row stack")
 
 
-def axis(scale: Scale) -> Markup:
-    """The ticks of the rows below or above it, in per cent."""
+def axis(scale: Scale, written: Callable[[float], str] = percent) -> Markup:
+    """The ticks of the rows below or above it, in per cent or as `written`."""
     anchors = ["start"] + ["middle"] * (len(scale.ticks) - 2) + ["end"]
     return tag(
         "svg",
         *(
-            tag("text", percent(tick).removesuffix(".0"), x=share(scale.place(tick)), y=12,
+            tag("text", written(tick).removesuffix(".0"), x=share(scale.place(tick)), y=12,
                 text_anchor=anchor)
             for tick, anchor in zip(scale.ticks, anchors, strict=True)
         ),
         class_="row axis",
         aria_hidden="true",
     )  # fmt: skip
+
+
+def _interval(x: str, low: str, high: str, y: float) -> list[Markup]:
+    return [
+        tag("line", x1=low, x2=high, y1=y, y2=y, class_="whisker"),
+        *(tag("line", x1=end, x2=end, y1=y - 4, y2=y + 4, class_="cap") for end in (low, high)),
+        tag("circle", cx=x, cy=y, r=5.5, class_="dot"),
+    ]
 
 
 def _grid(scale: Scale) -> list[Markup]:

@@ -1,0 +1,84 @@
+"""A model's answers out of fold, and the one that is chosen anew in each fold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+
+CHOSEN = "chosen"
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A model's answers out of fold to n samples, all of known truth.
+
+    Attributes
+    ----------
+    kind:
+        `single` (one modality), `partial` (some), `fusion` (all), `baseline` or `chance`.
+    probabilities:
+        By seed, float32 (n, classes), with everything shown. Chance has none.
+    predictions:
+        Shown modalities, joined by `+` → by seed, int (n,).
+    inner:
+        Fold → its mean score over seeds within the training folds. References have none.
+    """
+
+    name: str
+    kind: str
+    modalities: tuple[str, ...]
+    probabilities: Sequence[np.ndarray]
+    predictions: Mapping[str, Sequence[np.ndarray]]
+    inner: Mapping[int, float]
+    parameters: int | None = None
+
+    @property
+    def whole(self) -> str:
+        return "+".join(self.modalities)
+
+    @property
+    def answers(self) -> Sequence[np.ndarray]:
+        """By seed, what it says with everything shown, int (n,)."""
+        return self.predictions[self.whole]
+
+
+def chosen(candidates: Sequence[Candidate], fold: np.ndarray) -> tuple[Candidate, dict[int, str]]:
+    """What comes of choosing the fusion in each fold by its inner score, and what was chosen.
+
+    The choice sees nothing of the fold that it is judged on, so the score is that of the whole
+    procedure, choice included. fold: int (n,).
+    """
+    import numpy as np
+
+    fusions = [one for one in candidates if one.kind == "fusion"]
+    picked = {
+        number: max(fusions, key=lambda one: (one.inner[number], one.name))
+        for number in np.unique(fold).tolist()
+    }
+
+    def assembled(parts: Mapping[int, Sequence[np.ndarray]]) -> list[np.ndarray]:
+        """By seed, the rows of each fold from its part."""
+        found = [np.empty_like(one) for one in next(iter(parts.values()))]
+        for number, part in parts.items():
+            for whole, one in zip(found, part, strict=True):
+                whole[fold == number] = one[fold == number]
+        return found
+
+    return (
+        Candidate(
+            name=CHOSEN,
+            kind="fusion",
+            modalities=fusions[0].modalities,
+            probabilities=assembled({k: one.probabilities for k, one in picked.items()}),
+            predictions={
+                shown: assembled({k: one.predictions[shown] for k, one in picked.items()})
+                for shown in fusions[0].predictions
+            },
+            inner={number: one.inner[number] for number, one in picked.items()},
+        ),
+        {number: one.name for number, one in picked.items()},
+    )

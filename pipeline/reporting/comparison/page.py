@@ -1,0 +1,57 @@
+"""The page of the comparison: its sections, each drawn by a template."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline.reporting.comparison import sections
+from pipeline.reporting.comparison.found import Found
+from pipeline.reporting.frame import TEMPLATES, dress, environment
+from pipeline.reporting.inputs import Absent
+
+HERE = TEMPLATES / "comparison"
+
+
+@dataclass(frozen=True)
+class Section:
+    """One part of the page, drawn by templates/comparison/<anchor>.html."""
+
+    anchor: str
+    title: str
+    build: Callable[[Found], dict[str, Any] | Absent]
+
+
+SECTIONS = (
+    Section("leaderboard", "Leaderboard", sections.leaderboard),
+    Section("differences", "Differences", sections.differences),
+    Section("missing", "Missing", sections.missing),
+    Section("choices", "Choices", sections.choices),
+    Section("classes", "Classes", sections.classes),
+    Section("labels", "Labels", sections.labels),
+    Section("probe", "Leak probe", sections.probe),
+    Section("words", "Words", sections.words),
+)
+
+
+def templates() -> list[Path]:
+    """The files beside the code that shape the page, and so belong to its key."""
+    shared = [TEMPLATES / name for name in ("page.html", "macros.html", "style.css", "script.js")]
+    return [*shared, *sorted(HERE.iterdir())]
+
+
+def render(found: Found) -> str:
+    """The whole page as HTML: a pure function of what it is given."""
+    built = [(section, section.build(found)) for section in SECTIONS]
+    return (
+        environment(HERE, TEMPLATES)
+        .get_template("comparison.html")
+        .render(
+            opening=sections.summary(found),
+            sections=[(s, data) for s, data in built if not isinstance(data, Absent)],
+            left_out=[(s, data.note) for s, data in built if isinstance(data, Absent)],
+            **dress(HERE / "comparison.css"),
+        )
+    )

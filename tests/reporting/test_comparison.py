@@ -1,0 +1,144 @@
+"""The page of the comparison, from tables made by hand and samples of a finished run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from pipeline.reporting.comparison.found import Found
+from pipeline.reporting.comparison.page import SECTIONS, render
+from pipeline.reporting.comparison.sections import differences, labels, missing, summary
+from pipeline.reporting.inputs import Absent, Inputs
+from pipeline.reporting.options import Options
+from tests.reporting.reading import read
+
+
+def board(model: str, kind: str, score: float) -> dict[str, Any]:
+    return {
+        "model": model, "kind": kind, "modalities": "image", "parameters": None,
+        "macro_f1": score, "low": score - 0.05, "high": score + 0.05, "deviation": 0.01,
+        "together": score, "accuracy": score, "ece": 0.02, "inner_macro_f1": score,
+    }  # fmt: skip
+
+
+def pair(model: str, other: str, value: float, corrected: float) -> dict[str, Any]:
+    return {"model": model, "other": other, "value": value, "low": value - 0.02,
+            "high": value + 0.02, "p": corrected / 2, "corrected": corrected}  # fmt: skip
+
+
+def lost(model: str, shown: str, value: float) -> dict[str, Any]:
+    return {"model": model, "shown": shown, "macro_f1": 0.5, "other": "image", "value": value,
+            "other_macro_f1": 0.5 - value, "low": value - 0.02, "high": value + 0.02}  # fmt: skip
+
+
+@pytest.fixture
+def found(inputs: Inputs) -> Found:
+    sample = inputs.curated[0]
+    tables: dict[str, list[dict[str, Any]]] = {
+        "leaderboard": [
+            board("chosen", "fusion", 0.9),
+            board("early", "fusion", 0.88),
+            board("logistic-a", "baseline", 0.7),
+            board("image", "single", 0.6),
+            board("audio", "single", 0.3),
+            board("majority", "chance", 0.1),
+        ],
+        "paired": [pair("chosen", "image", 0.28, 0.01), pair("chosen", "early", -0.02, 0.8),
+                   pair("chosen", "logistic-a", 0.18, 0.06)],
+        "missing": [
+            lost("chosen", "image", -0.06),
+            {"model": "chosen", "shown": "audio", "macro_f1": 0.2},
+            lost("early", "image", -0.04),
+        ],
+        "choices": [{"fold": 0, "model": "early", "inner_macro_f1": 0.8}],
+        "classes": [
+            {"model": model, "class": "<bird>", "n": 9, "components": 3, "f1": 0.5}
+            for model in ("chosen", "image")
+        ],
+        "suspects": [
+            {"sample_id": sample["sample_id"], "component": sample["component"], "given": "<bird>",
+             "suggested": "fish", "self_confidence": 0.02, "margin": 0.9, "denied": 2, "alike": 3}
+        ],
+    }  # fmt: skip
+    about = {"task": "category", "n": 90, "components": 30, "classes": 2,
+             "probe": {"macro_f1": 0.081, "plausible": 0.105}}  # fmt: skip
+    return Found(about, tables, inputs, 2, 3, 0.95, Options())
+
+
+def without(found: Found, *names: str) -> Found:
+    tables = {name: [] if name in names else rows for name, rows in found.tables.items()}
+    return Found(found.summary, tables, found.inputs, 2, 3, 0.95, Options())
+
+
+def test_every_section_is_drawn_and_names_are_escaped(found: Found) -> None:
+    page = render(found)
+    root = read(page)
+    assert [one.attributes["id"] for one in root.all("section")] == [s.anchor for s in SECTIONS]
+    assert "&lt;bird&gt;" in page
+    assert "<bird>" not in page
+    assert " style=" not in page
+    assert render(found) == page
+
+
+def test_the_best_of_a_kind_is_never_the_choice(found: Found) -> None:
+    assert [found.best(kind) for kind in ("fusion", "single", "baseline", "partial")] == [
+        "early", "image", "logistic-a", None,
+    ]  # fmt: skip
+    assert [found.mark(name) for name in ("chosen", "early", "image", "audio")] == [
+        "fusion", "", "single", "",
+    ]  # fmt: skip
+
+
+def test_the_opening_names_the_gain_over_each_rival_and_whether_it_is_sure(found: Found) -> None:
+    gains = summary(found)["gains"]
+    assert gains == {
+        "single": {**found.tables["paired"][0], "sure": "gain"},
+        "baseline": {**found.tables["paired"][2], "sure": ""},
+    }
+    page = render(found)
+    assert "a gain that stands" in page
+    assert "too little to tell" in page
+    assert {kind: row["model"] for kind, row in summary(found)["best"].items()} == {
+        "fusion": "chosen", "single": "image", "baseline": "logistic-a",
+    }  # fmt: skip
+
+
+def test_a_difference_is_coloured_only_if_it_is_sure(found: Found) -> None:
+    data = differences(found)
+    assert not isinstance(data, Absent)
+    plots = {forest["other"]: str(forest["rows"][0][2]) for forest in data["forests"]}
+    assert set(plots) == {"image", "early", "logistic-a"}
+    assert 'class="row gain"' in plots["image"]
+    assert 'class="row"' in plots["early"]
+    assert "+28.0 points, interval +26.0 to +30.0" in plots["image"]
+
+
+def test_more_than_five_points_lost_are_a_cost(found: Found) -> None:
+    data = missing(found)
+    assert not isinstance(data, Absent)
+    assert data["models"] == ["chosen", "early"]
+    (row, dear), (_, none) = data["panels"][0]["rows"]
+    ((_, cheap),) = data["panels"][1]["rows"]
+    assert row["other"] == "image"
+    assert 'class="row loss"' in str(dear)
+    assert none == ""
+    assert 'class="row gain"' in str(cheap)
+    assert 'class="limit"' in str(cheap)
+
+
+def test_a_doubted_label_is_shown_with_what_the_sample_is(found: Found) -> None:
+    data = labels(found)
+    assert not isinstance(data, Absent)
+    (card,) = data["cards"]
+    row = found.inputs.curated[0]
+    assert {*card["shown"], *card["absent"]} == {*found.inputs.modalities}
+    assert [*card["shown"]] == [m for m in found.inputs.modalities if row[m]]
+
+
+def test_what_is_not_there_is_left_out_with_its_reason(found: Found) -> None:
+    page = render(without(found, "paired", "missing", "choices", "suspects"))
+    root = read(page)
+    shown = [one.attributes["id"] for one in root.all("section")]
+    assert shown == ["leaderboard", "classes", "probe", "words"]
+    assert page.count("No model joins all modalities.") == 2

@@ -1,0 +1,153 @@
+"""The stage: tables and a page of what was cross-validated, once."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.errors import PipelineError
+from pipeline.stages.compare import plan
+from pipeline.work.compare import COLUMNS
+from tests.reporting.reading import read
+from tests.stages import test_report
+from tests.stages.crossvalidated import MODELS, params, store, train
+from tests.stages.stored import params as some
+
+OUT = Path("data/comparison")
+
+
+def table(name: str) -> list[dict[str, str]]:
+    with (OUT / f"{name}.csv").open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def files() -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in OUT.iterdir()}
+
+
+@pytest.fixture(scope="module")
+def compared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project whose models are cross-validated and compared."""
+    folder = tmp_path_factory.mktemp("compared")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        store(folder / "data")
+        train(params())
+        assert plan(params()).run().computed == 1
+    return folder
+
+
+@pytest.fixture
+def there(compared: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(compared)
+    return compared
+
+
+def test_every_table_is_written(there: Path) -> None:
+    assert {*files()} == {"manifest.json", "metrics.json", "index.html",
+                          *(f"{name}.csv" for name in COLUMNS)}  # fmt: skip
+    kinds = {row["model"]: row["kind"] for row in table("leaderboard")}
+    assert kinds == {
+        "image": "single",
+        "early": "fusion",
+        "chosen": "fusion",
+        "logistic-picture": "baseline",
+        "logistic-words": "baseline",
+        "logistic-joined": "baseline",
+        "logistic-mean": "baseline",
+        "majority": "chance",
+        "random": "chance",
+    }
+    assert [row["model"] for row in table("choices")] == ["early", "early"]
+    assert {row["shown"] for row in table("missing")} == {
+        "audio", "image", "text", "audio+image", "audio+text", "image+text",
+    }  # fmt: skip
+    assert [row["other"] for row in table("missing") if row["shown"] == "image"] == ["image"] * 2
+    metrics = json.loads((OUT / "metrics.json").read_text())
+    assert (metrics["n"], metrics["components"], metrics["classes"]) == (144, 48, 8)
+
+
+def test_of_one_fusion_the_choice_is_that_fusion(there: Path) -> None:
+    rows = {row["model"]: row for row in table("leaderboard")}
+    for name in ("macro_f1", "low", "high", "together", "ece", "inner_macro_f1"):
+        assert rows["chosen"][name] == rows["early"][name]
+
+
+def test_the_page_says_what_the_tables_say(there: Path) -> None:
+    page = (OUT / "index.html").read_text(encoding="utf-8")
+    root = read(page)
+    shown = [section.attributes["id"] for section in root.all("section")]
+    assert [one for one in shown if one != "labels"] == [
+        "leaderboard", "differences", "missing", "choices", "classes", "probe", "words",
+    ]  # fmt: skip
+    (board,) = [one for one in root.all("ol") if one.attributes["class"] == "board"]
+    names = [one.all("strong")[0].text for one in board.all("li") if one.all("strong")]
+    assert names == [row["model"] for row in table("leaderboard")]
+    for row in table("leaderboard"):
+        assert f"{100 * float(row['macro_f1']):.1f}" in page
+    assert str(there) not in page
+    assert not any(f'="{scheme}:' in page for scheme in ("http", "https"))
+    assert " style=" not in page
+
+
+def test_equal_answers_compare_nothing_and_give_equal_bytes(there: Path) -> None:
+    before = files()
+    assert plan(params()).run().computed == 0
+    (OUT / "index.html").unlink()
+    assert plan(params()).run().computed == 1
+    assert files() == before
+
+
+@pytest.mark.parametrize("changed", [{"resamples": 101}, {"confidence": 0.9}, {"bins": 10}])
+def test_other_options_make_another_key(there: Path, changed: dict[str, Any]) -> None:
+    assert plan(params(**changed)).key != plan(params()).key
+
+
+def test_other_answers_make_another_key(there: Path) -> None:
+    key = plan(params()).key
+    manifest = Path("data/crossvalidation/image/manifest.json")
+    kept = manifest.read_text()
+    entries = json.loads(kept)
+    entries["parts"][0]["md5"] = "0" * 32
+    manifest.write_text(json.dumps(entries))
+    try:
+        assert plan(params()).key != key
+    finally:
+        manifest.write_text(kept)
+
+
+def test_a_model_that_is_not_trained_yet_is_an_error(there: Path) -> None:
+    given = params(models={**MODELS, "late": MODELS["early"]})
+    with pytest.raises(PipelineError, match="not cross-validated yet: late"):
+        plan(given)
+
+
+def test_answers_of_fewer_seeds_are_an_error(there: Path) -> None:
+    with pytest.raises(PipelineError, match="data/crossvalidation/image is of other samples"):
+        plan(params(seeds=3)).make(there / "scratch")
+
+
+def test_answers_of_more_seeds_than_asked_are_left_out(there: Path) -> None:
+    scratch = there / "fewer"
+    scratch.mkdir()
+    plan(params(seeds=1)).make(scratch)
+    with (scratch / "leaderboard.csv").open(newline="") as file:
+        assert {row["deviation"] for row in csv.DictReader(file)} == {"0.0"}
+
+
+def test_without_a_comparison_there_is_nothing_to_compare(inside: Path) -> None:
+    with pytest.raises(PipelineError, match="no section `comparison`"):
+        plan(some({}, comparison=None))
+
+
+def test_models_are_not_compared_by_a_number() -> None:
+    model = {"features": ["pixels"], "tasks": {"weight": {}}, "primary": "weight"}
+    comparison = {"models": {"one": model}, "baseline": {"features": {"picture": "pixels"}}}
+    with pytest.raises(PipelineError, match="'weight' is of kind regression"):
+        test_report.params(
+            targets={"weight": {"kind": "regression"}}, models={}, comparison=comparison
+        )
