@@ -15,10 +15,10 @@ from pipeline.reporting.plots.rows import axis, whisker
 from pipeline.reporting.plots.scale import Scale, nice
 
 MEASURES = {
-    "shapley": "Shapley value",
-    "permutation": "loss when another's",
-    "weight": "weight in the fusion",
-    "gradients": "share of gradients",
+    "shapley": "Shapley",
+    "permutation": "swapped",
+    "weight": "weight",
+    "gradients": "gradients",
 }
 
 
