@@ -48,6 +48,7 @@ def put_project(folder: Path, executor: str, workers: int) -> None:
         "curate": {},
         "models": {},
         "evaluate": {},
+        "comparison": None,
         "execution": {"executor": executor, "workers": workers},
     }
     folder.mkdir(parents=True, exist_ok=True)

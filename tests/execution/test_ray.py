@@ -41,7 +41,7 @@ def test_where_there_are_gpus_other_processes_decode_for_those_that_encode(
         {path.name.split("-")[1] for path in trace.glob(f"{what}-*")}
         for what in ("prepared", "computed")
     )
-    assert len(prepared) == 2
+    assert 1 <= len(prepared) <= 2  # on a busy machine the first reads all before the second is up
     assert len(computed) == 2
     assert not prepared & computed
     assert ray.is_initialized()
