@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,6 +28,18 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 settings.load_profile("steady")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that may take longest begin first, so that no worker is left alone with one.
+
+    What a test may take is its own timeout; slow ones without count a minute.
+    """
+    weight: Counter[Path] = Counter()
+    for item in items:
+        limit, slow = item.get_closest_marker("timeout"), item.get_closest_marker("slow")
+        weight[item.path] += limit.args[0] if limit else 60 * bool(slow)
+    items.sort(key=lambda item: -weight[item.path])
 
 
 @pytest.fixture
