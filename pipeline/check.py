@@ -37,7 +37,8 @@ def check_machine(params: Params) -> list[str]:
         *_repository(),
         *_disk(),
         *_pipes(),
-        *_dvc_lock(),
+        *damaged_rwlock(),
+        *damaged_lockfile(),
     ]
     if problems:
         listed = "\n".join(f"  {problem}" for problem in problems)
@@ -118,7 +119,7 @@ def _pipes(raw: Path = Path("data", "raw")) -> list[str]:
     ]
 
 
-def _dvc_lock(path: Path = Path(".dvc", "tmp", "rwlock")) -> list[str]:
+def damaged_rwlock(path: Path = Path(".dvc", "tmp", "rwlock")) -> list[str]:
     """A lock that DVC was killed over while it wrote it: it then refuses all work (dvc#7615)."""
     try:
         json.loads(path.read_bytes())
@@ -126,6 +127,24 @@ def _dvc_lock(path: Path = Path(".dvc", "tmp", "rwlock")) -> list[str]:
         return []
     except ValueError:
         return [f"{path} is damaged, as a killed DVC leaves it: if no DVC is at work, remove it"]
+    return []
+
+
+def damaged_lockfile(path: Path = Path("dvc.lock")) -> list[str]:
+    """A dvc.lock that DVC was killed over while it wrote it."""
+    if not path.is_file():
+        return []
+    import yaml
+    from dvc.schema import COMPILED_LOCKFILE_SCHEMA  # type: ignore[import-untyped]
+    from voluptuous import Invalid
+
+    try:
+        COMPILED_LOCKFILE_SCHEMA(yaml.safe_load(path.read_bytes()))
+    except (yaml.YAMLError, Invalid):
+        return [
+            f"{path} is damaged, as a killed DVC leaves it: `git checkout {path}` brings the "
+            f"committed one back, and where none is committed remove it; what is computed stays"
+        ]
     return []
 
 

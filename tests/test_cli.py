@@ -92,6 +92,18 @@ def test_check_finds_the_lock_that_a_killed_dvc_left(
 
 
 @pytest.mark.parametrize(
+    ("written", "damaged"),
+    [("", True), ("schema: '2.0'\nstages:\n  clean@im", True), ("schema: '2.0'\n", False)],
+)
+def test_check_finds_the_lockfile_that_a_killed_dvc_left(
+    inside: Path, written: str, damaged: bool
+) -> None:
+    Path("params.yaml").write_text(yaml.safe_dump(params()))
+    Path("dvc.lock").write_text(written)
+    assert ("dvc.lock is damaged" in call("check")[1]) == damaged
+
+
+@pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (("stage", "cleam"), "unknown stage 'cleam'; there are: augment, clean"),

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-import json
-import os
 import random
 import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 import pytest
 import yaml
 
+from pipeline.check import damaged_lockfile, damaged_rwlock
 from tests.dataset import environment, put_project, run, tree
+from tests.processes import at_work, until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 
@@ -25,18 +24,6 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 def parts(folder: Path) -> dict[Path, int]:
     """Part → inode, which tells whether it was written again."""
     return {path: path.stat().st_ino for path in (folder / "data").rglob("[!.]*.parquet")}
-
-
-def at_work(folder: Path) -> list[psutil.Process]:
-    """Processes, other than the test's own, whose working directory is the project."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if process.pid != os.getpid() and Path(process.cwd()) == folder:
-                found.append(process)
-        except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
-            continue
-    return found
 
 
 def start(folder: Path, *targets: str) -> psutil.Popen:
@@ -49,30 +36,16 @@ def start(folder: Path, *targets: str) -> psutil.Popen:
     )
 
 
-def until(condition: Callable[[], object], seconds: float = 240) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "nothing happened"
-        time.sleep(0.02)
-
-
 def below(dvc: psutil.Popen, name: str) -> list[psutil.Process]:
     """The processes that a run has started, by a word of their command."""
     found = []
-    for process in [*dvc.children(recursive=True), *_detached(dvc)]:
+    for process in at_work(Path(dvc.cwd())):
         try:
-            if name in " ".join(process.cmdline()):
+            if process.pid != dvc.pid and name in " ".join(process.cmdline()):
                 found.append(process)
-        except (psutil.NoSuchProcess, psutil.ZombieProcess):
+        except psutil.NoSuchProcess:
             continue
     return found
-
-
-def _detached(dvc: psutil.Popen) -> list[psutil.Process]:
-    """What a run has started and let go, such as Ray's processes."""
-    own = Path(dvc.cwd())
-    found = [process for process in at_work(own) if process.pid != dvc.pid]
-    return [*found, *(child for process in found for child in process.children(recursive=True))]
 
 
 TARGET = "extract@mfcc"
@@ -87,52 +60,32 @@ def change(folder: Path, level: float) -> None:
     (folder / "params.yaml").write_text(yaml.safe_dump(knobs))
 
 
-def duration(folder: Path) -> float:
-    """Seconds that an unbroken run takes here: a killer must know within what time to strike."""
-    begun = time.monotonic()
-    start(folder, TARGET).wait(timeout=300)
-    return time.monotonic() - begun
-
-
 def kill_one(folder: Path, word: str, rng: random.Random, seconds: float) -> bool:
-    """Start a run and SIGKILL one of its processes at some moment; False if it came too late.
-
-    The moment lies within `seconds`; a process found by `word` is killed soon after it came.
-    """
+    """Start a run and SIGKILL one of its processes within `seconds`; False if it ended before."""
     dvc = start(folder, TARGET)
     try:
+        with contextlib.suppress(psutil.TimeoutExpired):
+            dvc.wait(rng.uniform(0.0, seconds))
+            return False
         victims = [dvc]
         if word:
-            time.sleep(rng.uniform(0.0, 1.0))
-            deadline = time.monotonic() + 60
-            while not (victims := below(dvc, word)):
-                if dvc.poll() is not None or time.monotonic() > deadline:
-                    return False
-                time.sleep(0.01)
-        time.sleep(rng.uniform(0.0, 0.7 if word else seconds))
-        victim = rng.choice(victims)
-        if dvc.poll() is not None or not victim.is_running():
-            return False
-        victim.send_signal(signal.SIGKILL)
+            until(lambda: dvc.poll() is not None or below(dvc, word))
+            victims = below(dvc, word)
+        rng.choice(victims).send_signal(signal.SIGKILL)
         return True
-    except psutil.NoSuchProcess:
+    except (psutil.NoSuchProcess, IndexError):  # no victim is left
         return False
     finally:
-        if not word:
-            with contextlib.suppress(psutil.NoSuchProcess):  # it has ended by itself
-                dvc.kill()
         dvc.wait(timeout=300)
 
 
 def heal(folder: Path) -> None:
-    """Do what `pipeline check` says where DVC was killed over its own lock."""
-    lock = folder / ".dvc" / "tmp" / "rwlock"
-    try:
-        json.loads(lock.read_bytes() if lock.is_file() else "{}")
-    except ValueError:
-        with pytest.raises(AssertionError, match=r"rwlock is damaged.*remove it"):
-            run(folder, "pipeline", "check")
-        lock.unlink()
+    """Do what `pipeline check` says where DVC was killed over what it wrote."""
+    for path, damage in ((".dvc/tmp/rwlock", damaged_rwlock), ("dvc.lock", damaged_lockfile)):
+        if damage(folder / path):
+            with pytest.raises(AssertionError, match=f"{path} is damaged.*remove it"):
+                run(folder, "pipeline", "check")
+            (folder / path).unlink()
 
 
 @pytest.mark.parametrize("victim", VICTIMS)
@@ -144,11 +97,14 @@ def test_killed_at_random_moments_it_resumes_to_the_same_bytes(
     shutil.copytree(project / "data" / "raw", other / "data" / "raw")
     word, times = VICTIMS[victim]
     rng, killed = random.Random(victim), 0
-    change(other, -22.0)
-    seconds = duration(other)
+    seconds = 10.0
     for attempt in range(4 * times):
         change(other, -23.0 - attempt % 29)
-        killed += kill_one(other, word, rng, seconds)
+        begun = time.monotonic()
+        if kill_one(other, word, rng, seconds):
+            killed += 1
+        else:  # this is what a run takes here, and the next blow falls within it
+            seconds = time.monotonic() - begun
         until(lambda: not at_work(other), 60)
         heal(other)
         if killed == times:

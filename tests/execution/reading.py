@@ -99,10 +99,3 @@ def serial(work: Work, numbers: Sequence[int] = range(30)) -> dict[str, str]:
     for path in OUT.iterdir():
         path.unlink()
     return made
-
-
-def until(condition: Callable[[], object], seconds: float = 60.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come about"
-        time.sleep(0.1)

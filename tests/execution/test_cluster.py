@@ -17,7 +17,8 @@ from pipeline.errors import PipelineError
 from pipeline.execution.ray import RayExecutor
 from pipeline.execution.worker import differences
 from pipeline.fingerprint import fingerprint
-from tests.execution.reading import Disturbed, Reading, bring, put_files, serial, tree, until
+from tests.execution.reading import Disturbed, Reading, bring, put_files, serial, tree
+from tests.processes import until
 from tests.toy import function
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]

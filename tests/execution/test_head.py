@@ -14,7 +14,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.execution.reading import OUT, put_files, until
+from tests.execution.reading import OUT, put_files
+from tests.processes import at_work, gone, until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -71,24 +72,6 @@ def start(*stages: str) -> subprocess.Popen[str]:
     )
 
 
-def at_work(folder: Path) -> list[psutil.Process]:
-    """Processes that run in the folder, and their descendants wherever those run."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if process.pid != os.getpid() and Path(process.cwd()) == folder:
-                found += [process, *process.children(recursive=True)]
-        except (psutil.NoSuchProcess, psutil.AccessDenied):
-            continue
-    return found
-
-
-def gone(processes: list[psutil.Process]) -> bool:
-    return not any(
-        process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in processes
-    )
-
-
 def heads(folder: Path) -> list[dict[str, object]]:
     return [json.loads(path.read_text()) for path in (folder / ".pipeline/ray").glob("*.json")]
 
@@ -112,7 +95,7 @@ def test_stages_share_a_head_that_ends_with_their_graph(graph: Path) -> None:
         time.sleep(0.5)
     assert len(said(dvc)) == 2
     assert len(seen) == 1
-    until(lambda: gone(list(processes.values())))
+    until(lambda: gone(processes.values()))
     assert not heads(graph)
 
 

@@ -4,10 +4,11 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import psutil
 import pytest
+
+from tests.processes import gone, until
 
 STAGE = """
 import subprocess, sys, time
@@ -17,21 +18,6 @@ child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
 print(child.pid, flush=True)
 time.sleep(60)
 """
-
-
-def gone(pid: int) -> bool:
-    try:
-        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return True
-
-
-def wait_until(condition) -> bool:  # type: ignore[no-untyped-def]
-    for _ in range(200):
-        if condition():
-            return True
-        time.sleep(0.05)
-    return False
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
@@ -45,10 +31,11 @@ def test_a_stage_and_its_workers_die_with_dvc(how: signal.Signals, tmp_path) -> 
     )
     dvc = subprocess.Popen([sys.executable, "-c", parent], stdout=subprocess.PIPE, text=True)
     assert dvc.stdout is not None
-    worker = int(dvc.stdout.readline())
-    stage = psutil.Process(worker).ppid()
-    assert not gone(stage)
+    worker = psutil.Process(int(dvc.stdout.readline()))
+    stage = worker.parent()
+    assert stage is not None
+    assert stage.is_running()
     os.kill(dvc.pid, how)
     dvc.wait()
-    assert wait_until(lambda: gone(stage) and gone(worker))
+    until(lambda: gone([stage, worker]), 10)
     dvc.stdout.close()
