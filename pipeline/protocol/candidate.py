@@ -1,9 +1,9 @@
-"""A model's answers out of fold, and the one that is chosen anew in each fold."""
+"""A model's answers out of fold, the one that is chosen anew in each fold, and seeds as one."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -19,13 +19,15 @@ class Candidate:
     Attributes
     ----------
     kind:
-        `single` (one modality), `partial` (some), `fusion` (all), `baseline` or `chance`.
+        `single` (one modality), `partial` (some), `fusion` (all), `chosen` among fusions,
+        `baseline` or `chance`.
     probabilities:
         By seed, float32 (n, classes), with everything shown. Chance has none.
     predictions:
         Shown modalities, joined by `+` → by seed, int (n,).
     inner:
-        Fold → its mean score over seeds within the training folds. References have none.
+        Fold → macro-F1 of what was held out within its training folds, the rows of all seeds
+        scored once. References have none.
     """
 
     name: str
@@ -71,7 +73,7 @@ def chosen(candidates: Sequence[Candidate], fold: np.ndarray) -> tuple[Candidate
     return (
         Candidate(
             name=CHOSEN,
-            kind="fusion",
+            kind=CHOSEN,
             modalities=fusions[0].modalities,
             probabilities=assembled({k: one.probabilities for k, one in picked.items()}),
             predictions={
@@ -81,4 +83,17 @@ def chosen(candidates: Sequence[Candidate], fold: np.ndarray) -> tuple[Candidate
             inner={number: one.inner[number] for number, one in picked.items()},
         ),
         {number: one.name for number, one in picked.items()},
+    )
+
+
+def together(one: Candidate) -> Candidate:
+    """A model's seeds used as one: the mean of their probabilities, which answers once."""
+    import numpy as np
+
+    mean = np.mean(one.probabilities, 0)
+    return replace(
+        one,
+        name=f"{one.name}-together",
+        probabilities=[mean],
+        predictions={one.whole: [mean.argmax(1)]},
     )

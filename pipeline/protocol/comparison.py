@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.models.bootstrap import interval
 from pipeline.models.metrics import calibration, calibration_error
 from pipeline.protocol.audit import suspects
-from pipeline.protocol.candidate import CHOSEN, Candidate, chosen
+from pipeline.protocol.candidate import CHOSEN, Candidate, chosen, together
 from pipeline.protocol.paired import differences
 from pipeline.protocol.scores import Sampled, Scorer
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 Table = list[dict[str, Any]]
 SUSPECTS = 20
+FUSED = ("fusion", CHOSEN)
 
 
 def compare(
@@ -44,11 +45,9 @@ def compare(
     scorer = Scorer(truth, component, len(classes), options.resamples, seed)
     picked: dict[int, str] = {}
     doubted: Table = []
-    fusions = [one for one in candidates if one.kind == "fusion"]
-    if fusions:
+    if any(one.kind == "fusion" for one in candidates):
         choice, picked = chosen(candidates, fold)
-        candidates = [*candidates, choice]
-        fusions = [*fusions, choice]
+        candidates = [*candidates, choice, together(choice)]
         doubted = [
             {
                 "sample_id": str(sample_ids[one.row]),
@@ -66,7 +65,8 @@ def compare(
         "paired": paired(candidates, scores, options.confidence),
         "missing": [
             row
-            for one in fusions
+            for one in candidates
+            if one.kind in FUSED
             for row in missing(one, candidates, scores, scorer, options.confidence)
         ],
         "choices": [
@@ -124,10 +124,10 @@ def paired(
     """Every fusion against the best single modality, the best baseline and the best fusion."""
 
     def best(kind: str) -> str | None:
-        named = [one.name for one in candidates if one.kind == kind and one.name != CHOSEN]
+        named = [one.name for one in candidates if one.kind == kind]
         return min(named, key=lambda name: (-scores[name].value, name), default=None)
 
-    fusions = [one.name for one in candidates if one.kind == "fusion"]
+    fusions = [one.name for one in candidates if one.kind in FUSED]
     pairs = [
         (name, other)
         for kind in ("single", "baseline", "fusion")

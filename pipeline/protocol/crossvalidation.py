@@ -28,15 +28,17 @@ class Answer:
     shown:
         Subset of the modalities, joined by `+` → class probabilities, float32 (n, classes), of the
         task by which models are compared, scaled by `temperature`; the whole set is the last.
-    inner:
-        Macro-F1 on the rows held out within the training folds, by which models are chosen.
+    held_ids, held:
+        The same of the m rows held out within the training folds, by which models are chosen: str
+        (m,) and float32 (m, classes), with everything shown, by the training without them.
     parameters:
         How many numbers the model trains.
     """
 
     sample_ids: np.ndarray
     shown: Mapping[str, np.ndarray]
-    inner: float
+    held_ids: np.ndarray
+    held: np.ndarray
     temperature: float
     parameters: int
 
@@ -44,7 +46,7 @@ class Answer:
 def answer(
     whole: Examples, classes: Mapping[str, Sequence[str]], options: ModelOptions, fold: Fold
 ) -> Answer:
-    """Train on a fold's training rows, score and scale by its inner ones, then once more on both.
+    """Train on a fold's training rows, ask and scale by its inner ones, then once more on both.
 
     The second training answers the outer rows: it learns from as many components as a baseline
     does that holds none out, which is worth two points of macro-F1 where components are few. Both
@@ -56,7 +58,6 @@ def answer(
 
     from pipeline.device import torch_device
     from pipeline.models.determinism import deterministic
-    from pipeline.models.metrics import scores
     from pipeline.models.prediction import predict
     from pipeline.models.training import train
     from pipeline.randomness import entropy
@@ -82,7 +83,8 @@ def answer(
     return Answer(
         sample_ids=outer.sample_ids,
         shown=shown,
-        inner=scores(inner.targets[task], held.argmax(1))["macro_f1"],
+        held_ids=inner.sample_ids,
+        held=held,
         temperature=network.readings[task].temperature,
         parameters=network.size(),
     )

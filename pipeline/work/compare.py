@@ -153,25 +153,32 @@ def _candidate(
     import numpy as np
 
     from pipeline import manifest
+    from pipeline.models.metrics import scores
     from pipeline.protocol.crossvalidation import subsets
 
     used = tuple(sorted({modalities[one] for one in options.models[name].features}))
     every = len({*modalities.values()})
+    truth = whole.targets[options.task]
     place = {sample: i for i, sample in enumerate(whole.sample_ids.tolist())}
     probabilities = {
         "+".join(subset): np.full((options.seeds, len(whole), classes), np.nan, np.float32)
         for subset in subsets(used)
     }
-    inner: dict[int, list[float]] = {}
+    inner: dict[int, list[np.ndarray]] = {}
     parameters = 0
     for row in manifest.read(root / "crossvalidation" / name).to_pylist():
-        samples = [place.get(sample, -1) for sample in row["sample_id"]]
+        samples, held = (
+            [place.get(sample, -1) for sample in row[column]]
+            for column in ("sample_id", "inner_sample_id")
+        )
         flat = np.asarray(row["probabilities"], np.float32)
-        if -1 in samples or row["shown"] != list(probabilities) or row["seed"] >= options.seeds:
+        asked = row["shown"] == list(probabilities) and row["seed"] < options.seeds
+        if not asked or -1 in samples + held:
             continue
         for shown, one in zip(row["shown"], np.split(flat, len(row["shown"])), strict=True):
             probabilities[shown][row["seed"], samples] = one.reshape(len(samples), classes)
-        inner.setdefault(row["fold"], []).append(row["inner_macro_f1"])
+        own = np.reshape(row["inner_probabilities"], (len(held), classes))
+        inner.setdefault(row["fold"], []).append(np.stack([truth[held], own.argmax(1)]))
         parameters = row["parameters"]
     if any(np.isnan(each).any() for each in probabilities.values()):
         raise PipelineError(
@@ -184,7 +191,10 @@ def _candidate(
         modalities=used,
         probabilities=list(probabilities["+".join(used)]),
         predictions={shown: list(p.argmax(2)) for shown, p in probabilities.items()},
-        inner={fold: float(np.mean(each)) for fold, each in sorted(inner.items())},
+        inner={
+            fold: scores(*np.concatenate(each, 1))["macro_f1"]
+            for fold, each in sorted(inner.items())
+        },
         parameters=parameters,
     )
 

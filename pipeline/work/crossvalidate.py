@@ -80,10 +80,11 @@ class Crossvalidate(Work):
                 "fold": row.spec[1],
                 "parameters": one.parameters,
                 "temperature": one.temperature,
-                "inner_macro_f1": one.inner,
                 "sample_id": one.sample_ids.tolist(),
                 "shown": list(one.shown),
                 "probabilities": np.concatenate([p.ravel() for p in one.shown.values()]),
+                "inner_sample_id": one.held_ids.tolist(),
+                "inner_probabilities": one.held.ravel(),
             }
             for row, one in zip(rows, outcomes, strict=True)
         ]
@@ -97,10 +98,11 @@ class Crossvalidate(Work):
                     "fold": pa.int32(),
                     "parameters": pa.int64(),
                     "temperature": pa.float64(),
-                    "inner_macro_f1": pa.float64(),
                     "sample_id": pa.list_(pa.string()),
                     "shown": pa.list_(pa.string()),
                     "probabilities": pa.list_(pa.float32()),
+                    "inner_sample_id": pa.list_(pa.string()),
+                    "inner_probabilities": pa.list_(pa.float32()),
                 }
             ),
         )

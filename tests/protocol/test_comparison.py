@@ -10,7 +10,7 @@ import pytest
 from sklearn.metrics import accuracy_score, f1_score
 
 from pipeline.protocol import comparison
-from pipeline.protocol.candidate import CHOSEN, Candidate, chosen
+from pipeline.protocol.candidate import CHOSEN, Candidate, chosen, together
 from pipeline.protocol.options import Options
 from pipeline.protocol.paired import holm
 from pipeline.protocol.scores import Scorer
@@ -62,6 +62,7 @@ EARLY = candidate("early", EVERY, 2.0, (0.6, 0.7, 0.2), 4)
 LATE = candidate("late", EVERY, 2.5, (0.5, 0.8, 0.1), 5)
 BASE = replace(IMAGE, name="base", kind="baseline", inner={}, parameters=None)
 LUCK = Candidate("luck", "chance", (), (), {"": [np.zeros(N, np.int64)]}, {})
+TOGETHER = f"{CHOSEN}-together"
 ALL = [IMAGE, OTHER_IMAGE, PAIR, EARLY, LATE, BASE, LUCK]
 
 
@@ -105,9 +106,20 @@ def test_the_choice_leaves_its_sources_as_they_are() -> None:
     assert (EARLY.probabilities[0] == before).all()
 
 
+def test_seeds_together_answer_once_by_their_mean() -> None:
+    one = together(LATE)
+    (own,) = one.probabilities
+    assert own == pytest.approx((LATE.probabilities[0] + LATE.probabilities[1]) / 2)
+    assert [*one.predictions] == [LATE.whole]
+    assert (one.answers[0] == own.argmax(1)).all()
+    assert (one.inner, one.kind) == (LATE.inner, LATE.kind)
+
+
 def test_the_leaderboard_is_what_scikit_learn_says(tables: dict[str, comparison.Table]) -> None:
     rows = {row["model"]: row for row in tables["leaderboard"]}
-    assert {*rows} == {*(one.name for one in ALL), CHOSEN}
+    assert {*rows} == {*(one.name for one in ALL), CHOSEN, TOGETHER}
+    assert rows[TOGETHER]["macro_f1"] == rows[TOGETHER]["together"] == rows[CHOSEN]["together"]
+    assert rows[TOGETHER]["kind"] == rows[CHOSEN]["kind"] == CHOSEN
     for one in ALL:
         row = rows[one.name]
         single = [macro_f1(answer) for answer in one.answers]
@@ -164,12 +176,14 @@ def test_every_fusion_is_held_against_the_best_of_each_kind(
 ) -> None:
     rows = tables["paired"]
     assert [(row["model"], row["other"]) for row in rows] == [
-        ("early", "image"), ("late", "image"), (CHOSEN, "image"),
-        ("early", "base"), ("late", "base"), (CHOSEN, "base"),
-        ("early", "late"), (CHOSEN, "late"),
+        ("early", "image"), ("late", "image"), (CHOSEN, "image"), (TOGETHER, "image"),
+        ("early", "base"), ("late", "base"), (CHOSEN, "base"), (TOGETHER, "base"),
+        ("early", "late"), (CHOSEN, "late"), (TOGETHER, "late"),
     ]  # fmt: skip
     one = scorer()
-    scores = {each.name: one.score(each.answers) for each in [*ALL, chosen(ALL, FOLD)[0]]}
+    choice = chosen(ALL, FOLD)[0]
+    every = [*ALL, choice, together(choice)]
+    scores = {each.name: one.score(each.answers) for each in every}
     for row in rows:
         own, other = scores[row["model"]], scores[row["other"]]
         assert row["value"] == pytest.approx(own.value - other.value)

@@ -37,7 +37,7 @@ def found(inputs: Inputs) -> Found:
     sample = inputs.curated[0]
     tables: dict[str, list[dict[str, Any]]] = {
         "leaderboard": [
-            board("chosen", "fusion", 0.9),
+            board("chosen", "chosen", 0.9),
             board("early", "fusion", 0.88),
             board("logistic-a", "baseline", 0.7),
             board("image", "single", 0.6),

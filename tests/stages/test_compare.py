@@ -7,8 +7,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from sklearn.metrics import f1_score
 
+from pipeline import manifest
 from pipeline.errors import PipelineError
 from pipeline.stages.compare import plan
 from pipeline.work.compare import COLUMNS
@@ -54,7 +57,8 @@ def test_every_table_is_written(there: Path) -> None:
     assert kinds == {
         "image": "single",
         "early": "fusion",
-        "chosen": "fusion",
+        "chosen": "chosen",
+        "chosen-together": "chosen",
         "logistic-picture": "baseline",
         "logistic-words": "baseline",
         "logistic-joined": "baseline",
@@ -75,6 +79,27 @@ def test_of_one_fusion_the_choice_is_that_fusion(there: Path) -> None:
     rows = {row["model"]: row for row in table("leaderboard")}
     for name in ("macro_f1", "low", "high", "together", "ece", "inner_macro_f1"):
         assert rows["chosen"][name] == rows["early"][name]
+
+
+def test_a_fusion_is_chosen_by_what_its_seeds_answered_within_the_folds(there: Path) -> None:
+    curated = manifest.read(Path("data/curated")).to_pylist()
+    truth = {row["sample_id"]: row["target.category"] for row in curated}
+    names = sorted({*truth.values()})
+    rows = manifest.read(Path("data/crossvalidation/early")).to_pylist()
+    for choice in table("choices"):
+        answers = [
+            (truth[sample], names[np.argmax(one)])
+            for row in rows
+            if row["fold"] == int(choice["fold"])
+            for sample, one in zip(
+                row["inner_sample_id"],
+                np.reshape(row["inner_probabilities"], (-1, len(names))),
+                strict=True,
+            )
+        ]
+        own, said = zip(*answers, strict=True)
+        expected = f1_score(own, said, average="macro", labels=sorted({*own}), zero_division=0)
+        assert float(choice["inner_macro_f1"]) == pytest.approx(expected)
 
 
 def test_the_page_says_what_the_tables_say(there: Path) -> None:

@@ -38,6 +38,11 @@ def test_every_fold_and_seed_is_trained_once(inside: Path) -> None:
         assert len(row["shown"]) == 7
         probabilities = np.reshape(row["probabilities"], (7, len(row["sample_id"]), 8))
         assert np.allclose(probabilities.sum(2), 1, atol=1e-4)
+        inner = set(row["inner_sample_id"])
+        assert inner
+        assert not inner & set(row["sample_id"])
+        held = np.reshape(row["inner_probabilities"], (len(row["inner_sample_id"]), 8))
+        assert np.allclose(held.sum(1), 1, atol=1e-4)
     before = files("early")
     assert computed(params()) == {"image": 0, "early": 0}
     assert files("early") == before

@@ -47,12 +47,11 @@ class Found:
         return {row["model"]: row for row in self.tables["leaderboard"]}
 
     def best(self, kind: str) -> str | None:
-        """The model of a kind that scores best; not the one chosen anew in each fold."""
-        named = (name for name, one in self.kinds.items() if one == kind and name != CHOSEN)
-        return next(named, None)
+        """The model of a kind that scores best."""
+        return next((name for name, one in self.kinds.items() if one == kind), None)
 
     def mark(self, model: str) -> str:
         """The CSS class of the fusion that is chosen and of the best single modality."""
-        if model == CHOSEN:
+        if self.kinds[model] == CHOSEN:
             return "fusion"
         return "single" if model == self.best("single") else ""
