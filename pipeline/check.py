@@ -134,13 +134,13 @@ def damaged_lockfile(path: Path = Path("dvc.lock")) -> list[str]:
     """A dvc.lock that DVC was killed over while it wrote it."""
     if not path.is_file():
         return []
-    import yaml
+    from dvc.exceptions import DvcException  # type: ignore[import-untyped]
     from dvc.schema import COMPILED_LOCKFILE_SCHEMA  # type: ignore[import-untyped]
-    from voluptuous import Invalid
+    from dvc.utils import strictyaml  # type: ignore[import-untyped]
 
     try:
-        COMPILED_LOCKFILE_SCHEMA(yaml.safe_load(path.read_bytes()))
-    except (yaml.YAMLError, Invalid):
+        strictyaml.load(str(path), COMPILED_LOCKFILE_SCHEMA)
+    except DvcException:
         return [
             f"{path} is damaged, as a killed DVC leaves it: `git checkout {path}` brings the "
             f"committed one back, and where none is committed remove it; what is computed stays"
