@@ -66,13 +66,14 @@ lock: $(READY) ## resolve the dependencies anew into requirements/lock.txt
 		--generate-hashes --no-header --no-annotate --quiet --upgrade \
 		$(addprefix --no-emit-package ,$(UNLOCKED)) --output-file requirements/lock.txt
 
-bench: $(READY) ## measure the project against its limit and its peers (15 minutes)
+bench: $(READY) ## measure the project against its limit and its peers (20 minutes)
 	@python -m benchmarks.run
+	@python -m benchmarks.training.run
 
 bench-store: $(READY) ## measure the feature store against its peers (15 minutes)
 	@python -m benchmarks.store.run
 
-bench-training: $(READY) ## measure training's batches against a plain DataLoader (5 minutes)
+bench-training: $(READY) ## measure training's batches alone (5 minutes)
 	@python -m benchmarks.training.run
 
 clean: ## remove the environment and caches; data stays
