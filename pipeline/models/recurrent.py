@@ -10,6 +10,7 @@ from pipeline.models.frames import backwards, head, mean
 from pipeline.models.tower_options import TowerOptions
 
 if TYPE_CHECKING:
+    from jaxtyping import Float, Int
     from torch import Tensor, nn
 
 
@@ -40,7 +41,9 @@ class Recurrent:
         self.head = head(2 * hidden, hidden, options.width, options.dropout)
         self.layers = nn.ModuleList([*self.units, self.head])
 
-    def read(self, values: Tensor, lengths: Tensor) -> Tensor:
+    def read(
+        self, values: Float[Tensor, "n frames bands"], lengths: Int[Tensor, " n"]
+    ) -> Float[Tensor, "n width"]:
         import torch
 
         forward, backward = self.units

@@ -12,6 +12,7 @@ from pipeline.models.examples import FeatureSet
 from pipeline.models.network import Network
 from pipeline.models.prediction import predict
 from pipeline.models.saving import load, save
+from tests.models.shapes import hold
 from tests.models.synthetic import SETS, WIDTHS, options, split_of
 from tests.models.test_fusion import EVERY, NAMES, draw, masks
 from tests.models.test_training import CLASSES as TRAINED_CLASSES
@@ -24,7 +25,7 @@ CLASSES = [5, 3]
 def make(name: str, sets: int = 3, seed: int = 0):
     module = registry.load("models/fusion", name)
     torch.manual_seed(seed)
-    decision = module.Decision(sets, CLASSES, module.Options())
+    decision = hold(module.Decision(sets, CLASSES, module.Options()))
     for parameter in decision.layers.parameters():
         torch.nn.init.normal_(parameter)
     return decision

@@ -21,6 +21,7 @@ from pipeline.models.fusion.weighted_sum import Fusion as WeightedSum
 from pipeline.models.fusion.weighted_sum import Options as WeightedSumOptions
 from pipeline.models.network import Network
 from pipeline.models.tower_options import of_kind
+from tests.models.shapes import hold
 from tests.models.synthetic import SETS, WIDTHS, options
 
 WIDTH = 8
@@ -43,7 +44,7 @@ def make(name: str, sets: int, seed: int = 0, **changed):
         except ValueError:
             return None
     torch.manual_seed(seed)
-    fusion = module.Fusion(sets, WIDTH, chosen)
+    fusion = hold(module.Fusion(sets, WIDTH, chosen))
     fusion.layers.eval()
     return fusion
 
@@ -53,7 +54,8 @@ class Early:
 
     def __init__(self, sets: int, width: int, chosen) -> None:
         tower = of_kind({"kind": "mlp", "hidden": 16, "width": width})
-        self.fusion = registry.load("models/fusion", "early").Fusion([width] * sets, tower, chosen)
+        module = registry.load("models/fusion", "early")
+        self.fusion = hold(module.Fusion([width] * sets, tower, chosen))
         self.width, self.layers = self.fusion.width, self.fusion.layers.eval()
 
     def fuse(self, tokens: torch.Tensor, present: torch.Tensor) -> torch.Tensor:

@@ -21,6 +21,7 @@ from pipeline.models.network import Network
 from pipeline.models.tower import Tower
 from pipeline.models.tower_options import TOWERS, of_kind
 from pipeline.models.towers.transformer import positions
+from tests.models.shapes import hold
 from tests.models.synthetic import options
 
 WIDTH = 6
@@ -47,6 +48,7 @@ def make(kind: str, shape: str, seed: int = 0, **changed) -> Tower | None:
         tower = Tower(SHAPES[shape], of(kind, **changed)).eval()
     except ValueError:
         return None
+    hold(tower.kind)
     if tower.ids:
         tower.kind.fit(torch.arange(1, 9), torch.arange(2, 10))
     else:

@@ -8,6 +8,8 @@ that options are checked cheaply:
 - `layers`: a torch module that holds whatever is to be trained;
 - `fuse(tokens, present)`: float (n, sets, width) and bool (n, sets) to float (n, self.width).
 
+Annotations state the shapes, for tests to check; `hidden={self.width}` is a name and its size.
+
 A row's result is finite for any subset of present sets, the empty one too, and does not depend on
 the tokens of absent ones. A function `check(sets, width, options)`, if there is one, raises
 ValueError for what the fusion cannot do.

@@ -13,6 +13,7 @@ from pydantic import Field
 import pipeline.options
 
 if TYPE_CHECKING:
+    from jaxtyping import Bool, Float
     from torch import Tensor
 
 
@@ -50,13 +51,17 @@ class Fusion:
         )
         self.layers = nn.ModuleList([nn.ParameterList([self.names, self.reader]), self.encoder])
 
-    def fuse(self, tokens: Tensor, present: Tensor) -> Tensor:
+    def fuse(
+        self, tokens: Float[Tensor, "n sets width"], present: Bool[Tensor, "n sets"]
+    ) -> Float[Tensor, "n width"]:
         sequence, absent = self.sequence(tokens, present)
         read: Tensor = self.encoder(sequence, src_key_padding_mask=absent)[:, 0]
         return read
 
-    def shares(self, tokens: Tensor, present: Tensor) -> Tensor:
-        """What the reader attends to in the last layer, over the sets alone: (n, sets)."""
+    def shares(
+        self, tokens: Float[Tensor, "n sets width"], present: Bool[Tensor, "n sets"]
+    ) -> Float[Tensor, "n sets"]:
+        """What the reader attends to in the last layer, over the sets alone."""
         read, absent = self.sequence(tokens, present)
         *lower, last = self.encoder.layers
         for layer in lower:
@@ -67,8 +72,10 @@ class Fusion:
         shares: Tensor = of_sets / of_sets.sum(1, keepdim=True).clamp(min=1e-30)
         return shares
 
-    def sequence(self, tokens: Tensor, present: Tensor) -> tuple[Tensor, Tensor]:
-        """The reader and the named tokens, (n, 1 + sets, width), and which of them are absent."""
+    def sequence(
+        self, tokens: Float[Tensor, "n sets width"], present: Bool[Tensor, "n sets"]
+    ) -> tuple[Float[Tensor, "n sets+1 width"], Bool[Tensor, "n sets+1"]]:
+        """The reader and the named tokens, and which of them are absent."""
         import torch
 
         rows = tokens.shape[0]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pipeline.options
 
 if TYPE_CHECKING:
+    from jaxtyping import Bool, Float
     from torch import Tensor
 
 
@@ -25,7 +26,9 @@ class Decision:
 
         self.layers = nn.Module()
 
-    def decide(self, task: int, logits: Tensor, present: Tensor) -> Tensor:
+    def decide(
+        self, task: int, logits: Float[Tensor, "n sets classes"], present: Bool[Tensor, "n sets"]
+    ) -> Float[Tensor, "n classes"]:
         from pipeline.models.pooling import equal, linear
 
         return linear(logits, present, equal(present))

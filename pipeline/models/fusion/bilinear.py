@@ -16,6 +16,7 @@ from pydantic import Field
 import pipeline.options
 
 if TYPE_CHECKING:
+    from jaxtyping import Bool, Float
     from torch import Tensor
 
 
@@ -40,8 +41,10 @@ class Fusion:
         self.pool = nn.Linear(len(self.pairs) * options.rank, options.hidden, bias=False)
         self.layers = nn.ModuleList([self.factors, self.shortcuts, self.pool])
 
-    def fuse(self, tokens: Tensor, present: Tensor) -> Tensor:
-        """Float (n, sets, width) and bool (n, sets) to float (n, hidden); 0 of no set."""
+    def fuse(
+        self, tokens: Float[Tensor, "n sets width"], present: Bool[Tensor, "n sets"]
+    ) -> Float[Tensor, "n hidden={self.width}"]:
+        """0 if nothing is there."""
         import torch
 
         def each(layers: list[Tensor]) -> Tensor:

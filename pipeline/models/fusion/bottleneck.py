@@ -19,6 +19,7 @@ from pydantic import Field
 import pipeline.options
 
 if TYPE_CHECKING:
+    from jaxtyping import Bool, Float
     from torch import Tensor
 
 
@@ -57,8 +58,10 @@ class Fusion:
         self.norm = nn.LayerNorm(width)
         self.layers = nn.ModuleList([self.shared, *self.rounds, self.norm])
 
-    def fuse(self, tokens: Tensor, present: Tensor) -> Tensor:
-        """Float (n, sets, width) and bool (n, sets) to float (n, width); 0 if nothing is there."""
+    def fuse(
+        self, tokens: Float[Tensor, "n sets width"], present: Bool[Tensor, "n sets"]
+    ) -> Float[Tensor, "n width"]:
+        """0 if nothing is there."""
         import torch
 
         shares = present / present.sum(1, keepdim=True).clamp(min=1)

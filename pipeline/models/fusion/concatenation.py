@@ -9,6 +9,7 @@ from pydantic import Field
 import pipeline.options
 
 if TYPE_CHECKING:
+    from jaxtyping import Bool, Float
     from torch import Tensor
 
 
@@ -29,7 +30,9 @@ class Fusion:
         )
         self.layers = nn.ModuleList([nn.ParameterList([self.absent]), self.mix])
 
-    def fuse(self, tokens: Tensor, present: Tensor) -> Tensor:
+    def fuse(
+        self, tokens: Float[Tensor, "n sets width"], present: Bool[Tensor, "n sets"]
+    ) -> Float[Tensor, "n hidden={self.width}"]:
         filled = tokens.where(present[..., None], self.absent)
         mixed: Tensor = self.mix(filled.flatten(1))
         return mixed

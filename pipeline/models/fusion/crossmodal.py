@@ -19,6 +19,7 @@ from pydantic import Field
 import pipeline.options
 
 if TYPE_CHECKING:
+    from jaxtyping import Bool, Float
     from torch import Tensor, nn
 
 
@@ -49,8 +50,9 @@ class Fusion:
         )
         self.layers = nn.ModuleList([*map(nn.ModuleList, self.streams), self.join])
 
-    def fuse(self, tokens: Tensor, present: Tensor) -> Tensor:
-        """Float (n, sets, width) and bool (n, sets) to float (n, hidden)."""
+    def fuse(
+        self, tokens: Float[Tensor, "n sets width"], present: Bool[Tensor, "n sets"]
+    ) -> Float[Tensor, "n hidden={self.width}"]:
         import torch
 
         # Attention multiplies what is masked by 0, which would not silence a NaN.
@@ -87,8 +89,13 @@ def _layer(width: int, options: Options) -> nn.ModuleDict:
     )
 
 
-def _ask(layer: nn.ModuleDict, target: Tensor, source: Tensor, absent: Tensor) -> Tensor:
-    """Tokens (n, 1, width) of the target and the source, bool (n, 1), to (n, 1, width)."""
+def _ask(
+    layer: nn.ModuleDict,
+    target: Float[Tensor, "n 1 width"],
+    source: Float[Tensor, "n 1 width"],
+    absent: Bool[Tensor, "n 1"],
+) -> Float[Tensor, "n 1 width"]:
+    """The target's token after it has asked the source, which may be absent."""
     key = layer["source"](source)
     taken, _ = layer["attention"](
         layer["target"](target), key, key, key_padding_mask=absent, need_weights=False

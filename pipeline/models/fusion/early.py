@@ -14,6 +14,7 @@ from pipeline import registry
 from pipeline.models.tower_options import TOWERS, TowerOptions
 
 if TYPE_CHECKING:
+    from jaxtyping import Bool, Float
     from torch import Tensor
 
 EARLY = True
@@ -32,8 +33,10 @@ class Fusion:
         self.tower = module.Tower((sum(widths) + len(widths),), tower)
         self.layers = self.tower.layers
 
-    def fuse(self, tokens: Sequence[Tensor], present: Tensor) -> Tensor:
-        """By set, float (n, its width), and bool (n, sets) to float (n, width)."""
+    def fuse(
+        self, tokens: Sequence[Float[Tensor, "n _"]], present: Bool[Tensor, "n sets"]
+    ) -> Float[Tensor, "n width={self.width}"]:
+        """Each set comes in its own width."""
         import torch
 
         shown = [one.where(present[:, i : i + 1], 0.0) for i, one in enumerate(tokens)]

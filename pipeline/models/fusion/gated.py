@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import pipeline.options
 
 if TYPE_CHECKING:
+    from jaxtyping import Bool, Float
     from torch import Tensor
 
 
@@ -28,12 +29,16 @@ class Fusion:
         self.width = width
         self.layers = nn.ModuleList(nn.Linear(width, 1) for _ in range(sets))
 
-    def fuse(self, tokens: Tensor, present: Tensor) -> Tensor:
+    def fuse(
+        self, tokens: Float[Tensor, "n sets width"], present: Bool[Tensor, "n sets"]
+    ) -> Float[Tensor, "n width"]:
         tokens = tokens * present[..., None]
         return (self.shares(tokens, present)[..., None] * tokens).sum(1)
 
-    def shares(self, tokens: Tensor, present: Tensor) -> Tensor:
-        """Weights (n, sets): over the present sets they sum to 1, to 0 if there are none."""
+    def shares(
+        self, tokens: Float[Tensor, "n sets width"], present: Bool[Tensor, "n sets"]
+    ) -> Float[Tensor, "n sets"]:
+        """Weights that sum to 1 over the present sets, to 0 if there are none."""
         import torch
 
         scores = torch.cat([gate(tokens[:, i]) for i, gate in enumerate(self.layers)], 1)

@@ -14,6 +14,7 @@ from pydantic import Field
 import pipeline.options
 
 if TYPE_CHECKING:
+    from jaxtyping import Bool, Float
     from torch import Tensor
 
 
@@ -28,8 +29,10 @@ class Fusion:
         self.width = options.hidden
         self.layers = nn.ModuleList(nn.Linear(width, options.hidden) for _ in range(sets))
 
-    def fuse(self, tokens: Tensor, present: Tensor) -> Tensor:
-        """Float (n, sets, width) and bool (n, sets) to float (n, hidden) in [-1, 1]."""
+    def fuse(
+        self, tokens: Float[Tensor, "n sets width"], present: Bool[Tensor, "n sets"]
+    ) -> Float[Tensor, "n hidden={self.width}"]:
+        """Numbers in [-1, 1]."""
         import torch
 
         factors = torch.stack([layer(tokens[:, i]) for i, layer in enumerate(self.layers)], 1)

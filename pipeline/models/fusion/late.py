@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pipeline.options
 
 if TYPE_CHECKING:
+    from jaxtyping import Bool, Float
     from torch import Tensor
 
 
@@ -24,6 +25,8 @@ class Fusion:
         self.width = width
         self.layers = nn.Module()
 
-    def fuse(self, tokens: Tensor, present: Tensor) -> Tensor:
+    def fuse(
+        self, tokens: Float[Tensor, "n sets width"], present: Bool[Tensor, "n sets"]
+    ) -> Float[Tensor, "n width"]:
         shown = present[..., None]
         return (tokens * shown).sum(1) / shown.sum(1).clamp(min=1)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pipeline.options
 
 if TYPE_CHECKING:
+    from jaxtyping import Bool, Float
     from torch import Tensor
 
 
@@ -27,13 +28,15 @@ class Decision:
 
         self.layers = nn.ParameterList(torch.zeros(sets) for _ in classes)
 
-    def decide(self, task: int, logits: Tensor, present: Tensor) -> Tensor:
+    def decide(
+        self, task: int, logits: Float[Tensor, "n sets classes"], present: Bool[Tensor, "n sets"]
+    ) -> Float[Tensor, "n classes"]:
         from pipeline.models.pooling import linear
 
         return linear(logits, present, self.weights(task, present))
 
-    def weights(self, task: int, present: Tensor) -> Tensor:
-        """Weights (n, sets): over the present sets they sum to 1, to 0 if there are none."""
+    def weights(self, task: int, present: Bool[Tensor, "n sets"]) -> Float[Tensor, "n sets"]:
+        """Weights that sum to 1 over the present sets, to 0 if there are none."""
         from pipeline.models.pooling import softmax
 
         return softmax(self.layers[task], present)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pipeline.options
 
 if TYPE_CHECKING:
+    from jaxtyping import Bool, Float
     from torch import Tensor
 
 
@@ -26,5 +27,7 @@ class Fusion:
         self.width = width
         self.layers = nn.Module()
 
-    def fuse(self, tokens: Tensor, present: Tensor) -> Tensor:
+    def fuse(
+        self, tokens: Float[Tensor, "n sets width"], present: Bool[Tensor, "n sets"]
+    ) -> Float[Tensor, "n width"]:
         return tokens[:, 0] * present

@@ -14,6 +14,7 @@ from pydantic import Field
 import pipeline.options
 
 if TYPE_CHECKING:
+    from jaxtyping import Bool, Float
     from torch import Tensor
 
 
@@ -35,7 +36,9 @@ class Fusion:
         self.norm = nn.LayerNorm(options.hidden)
         self.layers = nn.ModuleList([self.factors, self.norm])
 
-    def fuse(self, tokens: Tensor, present: Tensor) -> Tensor:
+    def fuse(
+        self, tokens: Float[Tensor, "n sets width"], present: Bool[Tensor, "n sets"]
+    ) -> Float[Tensor, "n hidden={self.width}"]:
         import torch
 
         factors = torch.stack([f(tokens[:, i]) for i, f in enumerate(self.factors)], 1)

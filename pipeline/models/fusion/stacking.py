@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import pipeline.options
 
 if TYPE_CHECKING:
+    from jaxtyping import Bool, Float
     from torch import Tensor
 
 
@@ -38,7 +39,9 @@ class Decision:
                 layer.bias.zero_()
         self.layers = nn.ModuleList(layers)
 
-    def decide(self, task: int, logits: Tensor, present: Tensor) -> Tensor:
+    def decide(
+        self, task: int, logits: Float[Tensor, "n sets classes"], present: Bool[Tensor, "n sets"]
+    ) -> Float[Tensor, "n classes"]:
         import torch
 
         shown = present[..., None]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pipeline.options
 
 if TYPE_CHECKING:
+    from jaxtyping import Bool, Float
     from torch import Tensor
 
 
@@ -26,6 +27,8 @@ class Fusion:
         self.width = width
         self.layers = nn.Module()
 
-    def fuse(self, tokens: Tensor, present: Tensor) -> Tensor:
-        """Float (n, sets, width) and bool (n, sets) to float (n, width); 0 if nothing is there."""
+    def fuse(
+        self, tokens: Float[Tensor, "n sets width"], present: Bool[Tensor, "n sets"]
+    ) -> Float[Tensor, "n width"]:
+        """0 if nothing is there."""
         return tokens.where(present[..., None], 0.0).sum(1)

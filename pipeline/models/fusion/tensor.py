@@ -15,6 +15,7 @@ from pydantic import Field
 import pipeline.options
 
 if TYPE_CHECKING:
+    from jaxtyping import Bool, Float
     from torch import Tensor
 
 # Numbers of the outer product of an example, at most: the layer above has `hidden` times as many.
@@ -49,8 +50,9 @@ class Fusion:
         )
         self.layers = nn.ModuleList([self.parts, self.mix])
 
-    def fuse(self, tokens: Tensor, present: Tensor) -> Tensor:
-        """Float (n, sets, width) and bool (n, sets) to float (n, hidden)."""
+    def fuse(
+        self, tokens: Float[Tensor, "n sets width"], present: Bool[Tensor, "n sets"]
+    ) -> Float[Tensor, "n hidden={self.width}"]:
         import torch
 
         one = torch.ones_like(tokens[:, 0, :1])

@@ -15,6 +15,7 @@ from pydantic import Field
 import pipeline.options
 
 if TYPE_CHECKING:
+    from jaxtyping import Bool, Float
     from torch import Tensor
 
 
@@ -42,18 +43,22 @@ class Fusion:
         scores = nn.Parameter(start.log(), requires_grad=options.weights is None)
         self.layers = nn.ParameterList([scores])
 
-    def fuse(self, tokens: Tensor, present: Tensor) -> Tensor:
-        """Float (n, sets, width) and bool (n, sets) to float (n, width); 0 if nothing is there."""
+    def fuse(
+        self, tokens: Float[Tensor, "n sets width"], present: Bool[Tensor, "n sets"]
+    ) -> Float[Tensor, "n width"]:
+        """0 if nothing is there."""
         shown = present[..., None]
         return (self.weights(present)[..., None] * tokens.where(shown, 0.0)).sum(1)
 
-    def weights(self, present: Tensor) -> Tensor:
-        """Weights (n, sets): over the present sets they sum to 1, to 0 if there are none."""
+    def weights(self, present: Bool[Tensor, "n sets"]) -> Float[Tensor, "n sets"]:
+        """Weights that sum to 1 over the present sets, to 0 if there are none."""
         scores = self.layers[0].expand_as(present)
         # A finite floor, since a softmax over nothing but -inf is not a number.
         shares: Tensor = scores.masked_fill(~present, -1e9).softmax(1) * present
         return shares
 
-    def shares(self, tokens: Tensor, present: Tensor) -> Tensor:
+    def shares(
+        self, tokens: Float[Tensor, "n sets width"], present: Bool[Tensor, "n sets"]
+    ) -> Float[Tensor, "n sets"]:
         """The same, whatever the tokens."""
         return self.weights(present)

@@ -17,6 +17,7 @@ from pipeline.models.frames import check_frames, head, valid
 from pipeline.models.tower_options import TowerOptions
 
 if TYPE_CHECKING:
+    from jaxtyping import Float, Int
     from torch import Tensor
 
 IDS = False
@@ -49,7 +50,9 @@ class Tower:
         self.head = head(2 * sizes[-1], options.hidden, options.width, options.dropout)
         self.layers = nn.ModuleList([*self.steps, self.head])
 
-    def pool(self, mean: Tensor, deviation: Tensor) -> tuple[Tensor, Tensor]:
+    def pool(
+        self, mean: Float[Tensor, " bands"], deviation: Float[Tensor, " bands"]
+    ) -> tuple[Float[Tensor, " bands"], Float[Tensor, " bands"]]:
         """Those of a channel over all columns: a filter should see the same at every place.
 
         With one channel the columns are bands, each of which has its own level.
@@ -61,7 +64,9 @@ class Tower:
         square = (deviation.view_as(columns) ** 2 + (columns - center) ** 2).mean(0)
         return center.repeat(len(columns)), square.sqrt().repeat(len(columns))
 
-    def read(self, values: Tensor, lengths: Tensor) -> Tensor:
+    def read(
+        self, values: Float[Tensor, "n frames bands"], lengths: Int[Tensor, " n"]
+    ) -> Float[Tensor, "n width"]:
         import torch
 
         found = values.view(*values.shape[:2], -1, self.channels).permute(0, 3, 1, 2)

@@ -10,6 +10,7 @@ from pipeline.models.frames import check_frames, head, mean, valid
 from pipeline.models.tower_options import TowerOptions
 
 if TYPE_CHECKING:
+    from jaxtyping import Float, Int
     from torch import Tensor
 
 IDS = False
@@ -37,7 +38,9 @@ class Tower:
         self.head = head(hidden, hidden, options.width, options.dropout)
         self.layers = nn.ModuleList([*self.steps, self.join, self.head])
 
-    def read(self, values: Tensor, lengths: Tensor) -> Tensor:
+    def read(
+        self, values: Float[Tensor, "n frames bands"], lengths: Int[Tensor, " n"]
+    ) -> Float[Tensor, "n width"]:
         import torch
 
         found = values

@@ -18,6 +18,7 @@ from pipeline.models.tower_options import TOWERS, Chosen, TowerOptions, of_kind
 from pipeline.models.tower_options import check as check_tower
 
 if TYPE_CHECKING:
+    from jaxtyping import Float, Int
     from torch import Tensor
 
 IDS = True
@@ -72,16 +73,18 @@ class Tower:
         self.layers = nn.ModuleList([self.vectors, self.reader.layers])
         self.layers.register_buffer("words", torch.full((options.words,), NONE))
 
-    def fit(self, ids: Tensor, count: Tensor) -> None:
-        """Choose the words: distinct ids (k,) in order, and how often each occurs, (k,)."""
+    def fit(self, ids: Int[Tensor, " k"], count: Int[Tensor, " k"]) -> None:
+        """Choose the words: distinct ids in order, and how often each occurs."""
         words = self.layers.get_buffer("words")
         order = count.argsort(descending=True, stable=True)
         common = order[count[order] >= self.at_least]
         chosen = ids[common[: len(words)]].sort()[0]
         words.fill_(NONE)[: len(chosen)] = chosen
 
-    def read(self, values: Tensor, lengths: Tensor) -> Tensor:
-        """Ids, float (n, frames, 1), to (n, width)."""
+    def read(
+        self, values: Float[Tensor, "n frames 1"], lengths: Int[Tensor, " n"]
+    ) -> Float[Tensor, "n width"]:
+        """The values are ids."""
         import torch
 
         words = self.layers.get_buffer("words")

@@ -14,6 +14,7 @@ from pipeline.models.frames import mean
 from pipeline.models.tower_options import TowerOptions
 
 if TYPE_CHECKING:
+    from jaxtyping import Float, Int
     from torch import Tensor
 
 IDS = False
@@ -36,5 +37,7 @@ class Tower:
 
         self.layers = nn.Module()
 
-    def read(self, values: Tensor, lengths: Tensor) -> Tensor:
+    def read(
+        self, values: Float[Tensor, "n *frames width"], lengths: Int[Tensor, " n"]
+    ) -> Float[Tensor, "n width"]:
         return values if values.ndim == 2 else mean(values, lengths)

@@ -10,6 +10,7 @@ from pipeline.models.frames import mean
 from pipeline.models.tower_options import TowerOptions
 
 if TYPE_CHECKING:
+    from jaxtyping import Float, Int
     from torch import Tensor
 
 IDS = False
@@ -31,6 +32,8 @@ class Tower:
             nn.Dropout(options.dropout), nn.Linear(shape[-1], options.width)
         )
 
-    def read(self, values: Tensor, lengths: Tensor) -> Tensor:
+    def read(
+        self, values: Float[Tensor, "n *frames bands"], lengths: Int[Tensor, " n"]
+    ) -> Float[Tensor, "n width"]:
         token: Tensor = self.layers(values if values.ndim == 2 else mean(values, lengths))
         return token

@@ -10,6 +10,7 @@ from pipeline.models.frames import check_vector, head
 from pipeline.models.tower_options import TowerOptions
 
 if TYPE_CHECKING:
+    from jaxtyping import Float, Int
     from torch import Tensor
 
 IDS = False
@@ -28,6 +29,8 @@ class Tower:
     def __init__(self, shape: tuple[int, ...], options: Options) -> None:
         self.layers = head(shape[0], options.hidden, options.width, options.dropout)
 
-    def read(self, values: Tensor, lengths: Tensor) -> Tensor:
+    def read(
+        self, values: Float[Tensor, "n numbers"], lengths: Int[Tensor, " n"]
+    ) -> Float[Tensor, "n width"]:
         token: Tensor = self.layers(values)
         return token

@@ -14,6 +14,7 @@ from pipeline.models.frames import check_frames, valid
 from pipeline.models.tower_options import TowerOptions
 
 if TYPE_CHECKING:
+    from jaxtyping import Float, Int
     from torch import Tensor
 
 IDS = False
@@ -59,7 +60,9 @@ class Tower:
         self.layers = nn.ModuleList([self.enter, self.reader, self.encoder, self.leave])
         self.layers.register_buffer("places", positions(shape[0], hidden), persistent=False)
 
-    def read(self, values: Tensor, lengths: Tensor) -> Tensor:
+    def read(
+        self, values: Float[Tensor, "n frames bands"], lengths: Int[Tensor, " n"]
+    ) -> Float[Tensor, "n width"]:
         import torch
 
         places = self.layers.get_buffer("places")[: values.shape[1]]
@@ -70,8 +73,8 @@ class Tower:
         return token
 
 
-def positions(count: int, hidden: int) -> Tensor:
-    """Sines and cosines of geometrically growing wavelengths, float32 (count, hidden)."""
+def positions(count: int, hidden: int) -> Float[Tensor, "{count} {hidden}"]:
+    """Sines and cosines of geometrically growing wavelengths."""
     import torch
 
     rate = 10_000 ** (-torch.arange(0, hidden, 2) / hidden)
