@@ -16,7 +16,7 @@ COMPARISON = {
     "folds": 2,
     "seeds": 1,
     "inner": 2,
-    "resamples": 100,
+    "resamples": 500,
     "shuffles": 100,
     "baseline": {
         "features": {"picture": "colour_hog", "voice": "mfcc", "words": "hashing"},

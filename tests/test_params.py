@@ -89,6 +89,8 @@ def test_every_mistake_is_said_at_once_with_its_path() -> None:
         (("execution", "workers"), 0, "execution.workers: "),
         (("targets", "category", "kind"), "multi", "targets.category.kind: "),
         (("parts",), 3, "parts: "),
+        (("comparison", "models", "late", "workers"), 2, "comparison.models.late.workers: here"),
+        (("comparison", "resamples"), 2000, "could be sure at a confidence of 0.95 with fewer"),
     ],
 )
 def test_a_mistake_names_what_is_wrong(path: tuple[str, ...], value: Any, message: str) -> None:

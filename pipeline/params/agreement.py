@@ -45,6 +45,10 @@ def disagreements(values: Mapping[str, Any], named: Mapping[str, Collection[str]
     if values["comparison"]:
         yield from _names("comparison.models", values["comparison"].models)
         task = values["comparison"].task
+        for name, model in values["comparison"].models.items():
+            if model.workers > 1:
+                path = f"comparison.models.{name}.workers"
+                yield path, "here trainings run side by side, each in one process: leave it at 1"
         kind = values["targets"].get(task, "multiclass")
         if kind not in ONE_CLASS:
             said = f"compares by macro-F1, and '{task}' is of kind {kind}"

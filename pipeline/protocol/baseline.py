@@ -72,7 +72,8 @@ def chance(
 
     found = {name: np.full(len(targets), -1) for name in ("majority", "random")}
     for fold in folds.values():
-        shares = np.bincount(targets[fold.training], minlength=classes) / len(fold.training)
+        learnt = np.concatenate([fold.training, fold.inner])
+        shares = np.bincount(targets[learnt], minlength=classes) / len(learnt)
         found["majority"][fold.outer] = shares.argmax()
         found["random"][fold.outer] = rng.choice(classes, len(fold.outer), p=shares)
     return found

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import numpy as np
 
 CHOSEN = "chosen"
+TOGETHER = "chosen-together"
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,8 @@ class Candidate:
     inner:
         Fold → macro-F1 of what was held out within its training folds, the rows of all seeds
         scored once. References have none.
+    diverged:
+        Fold → how many of its trainings were stopped for it.
     """
 
     name: str
@@ -37,6 +40,7 @@ class Candidate:
     predictions: Mapping[str, Sequence[np.ndarray]]
     inner: Mapping[int, float]
     parameters: int | None = None
+    diverged: Mapping[int, int] = field(default_factory=dict)
 
     @property
     def whole(self) -> str:
@@ -81,19 +85,20 @@ def chosen(candidates: Sequence[Candidate], fold: np.ndarray) -> tuple[Candidate
                 for shown in fusions[0].predictions
             },
             inner={number: one.inner[number] for number, one in picked.items()},
+            diverged={number: one.diverged.get(number, 0) for number, one in picked.items()},
         ),
         {number: one.name for number, one in picked.items()},
     )
 
 
 def together(one: Candidate) -> Candidate:
-    """A model's seeds used as one: the mean of their probabilities, which answers once."""
+    """A model's seeds used as one, which answers once: the likeliest class by their mean."""
     import numpy as np
 
     mean = np.mean(one.probabilities, 0)
     return replace(
         one,
-        name=f"{one.name}-together",
+        name=TOGETHER,
         probabilities=[mean],
         predictions={one.whole: [mean.argmax(1)]},
     )

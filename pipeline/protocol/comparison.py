@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.models.bootstrap import interval
 from pipeline.models.metrics import calibration, calibration_error
 from pipeline.protocol.audit import suspects
-from pipeline.protocol.candidate import CHOSEN, Candidate, chosen, together
+from pipeline.protocol.candidate import CHOSEN, TOGETHER, Candidate, chosen, together
 from pipeline.protocol.paired import differences
 from pipeline.protocol.scores import Sampled, Scorer
 
@@ -109,6 +109,7 @@ def leaderboard(
             "accuracy": float(np.mean([(answer == truth).mean() for answer in one.answers])),
             "ece": None,
             "inner_macro_f1": float(np.mean(list(one.inner.values()))) if one.inner else None,
+            "diverged": sum(one.diverged.values()),
         }
         if one.probabilities:
             together = np.mean(one.probabilities, 0)
@@ -121,7 +122,11 @@ def leaderboard(
 def paired(
     candidates: Sequence[Candidate], scores: Mapping[str, Sampled], confidence: float
 ) -> Table:
-    """Every fusion against the best single modality, the best baseline and the best fusion."""
+    """Every fusion against the best single modality, the best baseline and the best fusion.
+
+    Seeds used as one are held against the baseline alone, which answers once as well: against means
+    over seeds their gain would be that of having many.
+    """
 
     def best(kind: str) -> str | None:
         named = [one.name for one in candidates if one.kind == kind]
@@ -133,7 +138,7 @@ def paired(
         for kind in ("single", "baseline", "fusion")
         for other in [best(kind)]
         for name in fusions
-        if other is not None and name != other
+        if other is not None and name != other and (name != TOGETHER or kind == "baseline")
     ]
     return [asdict(one) for one in differences(scores, pairs, confidence)]
 

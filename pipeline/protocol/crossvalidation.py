@@ -27,20 +27,29 @@ class Answer:
         str (n,).
     shown:
         Subset of the modalities, joined by `+` → class probabilities, float32 (n, classes), of the
-        task by which models are compared, scaled by `temperature`; the whole set is the last.
+        task by which models are compared, at the temperature that suits the inner rows; the whole
+        set is the last.
+    said:
+        Subset → the classes answered, int64 (n,), by the thresholds and medians of the task's kind.
     held_ids, held:
-        The same of the m rows held out within the training folds, by which models are chosen: str
-        (m,) and float32 (m, classes), with everything shown, by the training without them.
+        Ids and answered classes of the m rows held out within the training folds, by which models
+        are chosen, with everything shown: str (m,), int64 (m,), by the training without them.
+    classes:
+        Their names, in the order of the probabilities.
     parameters:
         How many numbers the model trains.
+    diverged:
+        Whether a training was stopped for losses that are no numbers.
     """
 
     sample_ids: np.ndarray
     shown: Mapping[str, np.ndarray]
+    said: Mapping[str, np.ndarray]
     held_ids: np.ndarray
     held: np.ndarray
-    temperature: float
+    classes: Sequence[str]
     parameters: int
+    diverged: bool
 
 
 def answer(
@@ -76,6 +85,7 @@ def answer(
         held = predict(first.network.to("cpu"), inner, first.priors)[task]
         network = trained.network.to("cpu")
         network.readings = first.network.readings  # fitted to what was not learnt from
+        reading = network.readings[task]
         shown = {
             "+".join(subset): predict(network, outer, trained.priors, subset)[task]
             for subset in subsets(whole.modalities)
@@ -83,10 +93,12 @@ def answer(
     return Answer(
         sample_ids=outer.sample_ids,
         shown=shown,
+        said={subset: reading.decide(each) for subset, each in shown.items()},
         held_ids=inner.sample_ids,
-        held=held,
-        temperature=network.readings[task].temperature,
+        held=reading.decide(held),
+        classes=classes[task],
         parameters=network.size(),
+        diverged=any(one.diverged is not None for one in (first, trained)),
     )
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import PipelineError
 from pipeline.protocol.options import FoldOptions
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Fold:
-    """One training: rows to learn from, to stop and choose by, and to be judged on."""
+    """One training: rows to learn from, to scale and choose by, and to be judged on."""
 
     seed: int
     number: int
@@ -57,6 +57,23 @@ def folds(
                 targets[rest], component[rest], options.inner, entropy(seed, "inner", number, fold)
             )
             yield Fold(number, fold, rest[held != 0], rest[held == 0], known[outer == fold])
+
+
+def gaps(
+    targets: np.ndarray, folds: Mapping[int, Fold], classes: Sequence[str]
+) -> list[dict[str, Any]]:
+    """Classes that occur, but not where a fold learns, or not where it is judged."""
+    import numpy as np
+
+    return [
+        {"fold": number, "class": classes[one], "lacking": part}
+        for number, fold in folds.items()
+        for part, rows in {
+            "learnt": np.concatenate([fold.training, fold.inner]),
+            "judged": fold.outer,
+        }.items()
+        for one in np.setdiff1d(targets[targets >= 0], targets[rows]).tolist()
+    ]
 
 
 def _deal(targets: np.ndarray, component: np.ndarray, count: int, seed: int) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Self
 
 from pydantic import Field, model_validator
@@ -39,7 +40,7 @@ class Options(FoldOptions):
 
     models: dict[str, ModelOptions] = Field(min_length=1, description="name → model, as in models")
     baseline: BaselineOptions
-    resamples: int = Field(2000, ge=100, le=100_000, description="bootstrap resamples")
+    resamples: int = Field(10_000, ge=100, le=100_000, description="bootstrap resamples")
     confidence: float = Field(0.95, gt=0, lt=1, description="mass of the intervals")
     bins: int = Field(15, ge=1, le=1000, description="equal-width bins of the calibration error")
     shuffles: int = Field(
@@ -51,6 +52,21 @@ class Options(FoldOptions):
         primaries = {name: model.primary for name, model in self.models.items()}
         if len(set(primaries.values())) > 1:
             raise ValueError(f"models: they are compared by one task, but have {primaries}")
+        return self
+
+    @model_validator(mode="after")
+    def _tell_apart(self) -> Self:
+        """The smallest p-value that resamples can give, times the number of pairs, must convince.
+
+        A fusion and the choice are each held against the best single, baseline and fusion.
+        """
+        pairs = 3 * len(self.models) + 3
+        least = math.ceil(2 * pairs / (1 - self.confidence))
+        if self.resamples < least:
+            raise ValueError(
+                f"resamples: no difference between {len(self.models)} models could be sure at a "
+                f"confidence of {self.confidence:g} with fewer than {least}"
+            )
         return self
 
     @property

@@ -3,7 +3,8 @@
 Each component gets the label of another. What is like a sample in another fold then says nothing of
 its label any more, so a nearest neighbour, who remembers all that it saw, is right no more often
 than against labels shuffled anew. It is right more often where samples of one component stand on
-both sides, or the target among the features.
+both sides. What belongs together and was never joined shares no shuffled label either: that is
+curation's to find; and what tells the target by itself is looked for in `giveaways`.
 """
 
 from __future__ import annotations
@@ -81,7 +82,7 @@ def probe(
     if found > plausible:
         raise PipelineError(
             f"the folds leak: on shuffled labels a nearest neighbour has a macro-F1 of "
-            f"{found:.3f}, and chance explains {plausible:.3f} at most. Samples of one thing stand "
-            f"in several components (see curate.join_on), or a feature holds the target"
+            f"{found:.3f}, and chance explains {plausible:.3f} at most. Samples of one "
+            f"component stand on both sides of a fold: report it, it is a mistake of the program"
         )
     return {"macro_f1": found, "plausible": plausible}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -14,14 +15,17 @@ from pipeline.errors import PipelineError
 from pipeline.protocol.candidate import Candidate
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from pipeline.models.examples import Examples
     from pipeline.protocol.comparison import Table
     from pipeline.protocol.options import Options
+    from pipeline.store.join import Joined
 
 COLUMNS = {
     "leaderboard": (
         *("model", "kind", "modalities", "parameters", "macro_f1", "low", "high", "deviation"),
-        *("together", "accuracy", "ece", "inner_macro_f1"),
+        *("together", "accuracy", "ece", "inner_macro_f1", "diverged"),
     ),
     "paired": ("model", "other", "value", "low", "high", "p", "corrected"),
     "missing": (
@@ -43,7 +47,8 @@ class Compared:
     Attributes
     ----------
     summary:
-        As metrics.json has it: task, n, components, classes, figures of models, leak probe.
+        As metrics.json has it: task, n, components, classes, figures of models, the leak probe,
+        gaps of the folds and what gives the target away.
     tables:
         Name → rows, of the columns in COLUMNS and perhaps others.
     """
@@ -79,7 +84,8 @@ def compare(
 
     from pipeline.models.examples import classes_of, examples
     from pipeline.protocol import comparison
-    from pipeline.protocol.folds import folds
+    from pipeline.protocol.folds import folds, gaps
+    from pipeline.protocol.giveaways import giveaways
     from pipeline.protocol.probe import probe
     from pipeline.protocol.references import first_view, references
     from pipeline.randomness import generator
@@ -91,7 +97,8 @@ def compare(
     tasks = {task: tasks[task]}
     classes = classes_of(joined, tasks)[task]
     whole = examples([joined], modalities, {task: classes}, tasks)
-    whole = whole.take(whole.targets[task] >= 0)
+    known = whole.targets[task] >= 0
+    whole = whole.take(known)
     truth = whole.targets[task]
     # Every seed has the same outer folds.
     dealt = {
@@ -102,10 +109,7 @@ def compare(
     for fold in dealt.values():
         number[fold.outer] = fold.number
     candidates = [
-        *(
-            _candidate(name, root, whole, options, modalities, len(classes))
-            for name in options.models
-        ),
+        *(_candidate(name, root, whole, options, modalities, classes) for name in options.models),
         *references(whole, task, len(classes), dealt, options.baseline, seed),
     ]
     tables = comparison.compare(
@@ -126,8 +130,26 @@ def compare(
             options.shuffles,
             generator(seed, "probe"),
         ),
+        "gaps": gaps(truth, dealt, classes),
+        "giveaways": giveaways(_beside(joined, task, known), truth, dealt),
     }
     return Compared(summary, tables)
+
+
+def _beside(joined: Joined, task: str, rows: np.ndarray) -> dict[str, np.ndarray]:
+    """Name → what stands beside some rows (a mask), other than their content and their names."""
+    import numpy as np
+
+    keys = sorted({key for one in joined.attributes for key in one})
+    columns = {
+        "source": joined.source,
+        "batch": joined.batch,
+        **{name: values for name, values in joined.targets.items() if name != task},
+        **{key: np.array([one.get(key, "") for one in joined.attributes]) for key in keys},
+        **{f"{name} is there": values for name, values in joined.present.items()},
+        **{f"length of {name}": values for name, values in joined.lengths.items()},
+    }
+    return {name: values[rows] for name, values in columns.items()}
 
 
 def write(folder: Path, found: Compared) -> None:
@@ -147,9 +169,9 @@ def _candidate(
     whole: Examples,
     options: Options,
     modalities: Mapping[str, str],
-    classes: int,
+    classes: Sequence[str],
 ) -> Candidate:
-    """What a model answered, put in the order of all samples."""
+    """What a model answered, put in the order of all samples and of the named classes."""
     import numpy as np
 
     from pipeline import manifest
@@ -160,27 +182,30 @@ def _candidate(
     every = len({*modalities.values()})
     truth = whole.targets[options.task]
     place = {sample: i for i, sample in enumerate(whole.sample_ids.tolist())}
-    probabilities = {
-        "+".join(subset): np.full((options.seeds, len(whole), classes), np.nan, np.float32)
-        for subset in subsets(used)
-    }
+    shown = ["+".join(subset) for subset in subsets(used)]
+    probabilities = np.full(
+        (len(shown), options.seeds, len(whole), len(classes)), np.nan, np.float32
+    )
+    said = np.zeros(probabilities.shape[:3], np.int64)
     inner: dict[int, list[np.ndarray]] = {}
-    parameters = 0
+    parameters, diverged = 0, Counter[int]()
     for row in manifest.read(root / "crossvalidation" / name).to_pylist():
         samples, held = (
             [place.get(sample, -1) for sample in row[column]]
             for column in ("sample_id", "inner_sample_id")
         )
-        flat = np.asarray(row["probabilities"], np.float32)
-        asked = row["shown"] == list(probabilities) and row["seed"] < options.seeds
-        if not asked or -1 in samples + held:
+        if row["shown"] != shown or row["seed"] >= options.seeds or -1 in samples + held:
             continue
-        for shown, one in zip(row["shown"], np.split(flat, len(row["shown"])), strict=True):
-            probabilities[shown][row["seed"], samples] = one.reshape(len(samples), classes)
-        own = np.reshape(row["inner_probabilities"], (len(held), classes))
-        inner.setdefault(row["fold"], []).append(np.stack([truth[held], own.argmax(1)]))
+        order = _order(name, row["classes"], classes)
+        own = np.reshape(row["probabilities"], (len(shown), len(samples), len(classes)))
+        probabilities[:, row["seed"], samples] = own[..., np.argsort(order)]
+        said[:, row["seed"], samples] = order[np.reshape(row["predictions"], (len(shown), -1))]
+        inner.setdefault(row["fold"], []).append(
+            np.stack([truth[held], order[row["inner_predictions"]]])
+        )
         parameters = row["parameters"]
-    if any(np.isnan(each).any() for each in probabilities.values()):
+        diverged[row["fold"]] += row["diverged"]
+    if np.isnan(probabilities).any():
         raise PipelineError(
             f"data/crossvalidation/{name} is of other samples, folds or seeds: run "
             f"`dvc repro comparison/dvc.yaml` for it again"
@@ -189,14 +214,27 @@ def _candidate(
         name=name,
         kind="single" if len(used) == 1 else "fusion" if len(used) == every else "partial",
         modalities=used,
-        probabilities=list(probabilities["+".join(used)]),
-        predictions={shown: list(p.argmax(2)) for shown, p in probabilities.items()},
+        probabilities=list(probabilities[-1]),
+        predictions={subset: list(each) for subset, each in zip(shown, said, strict=True)},
         inner={
             fold: scores(*np.concatenate(each, 1))["macro_f1"]
             for fold, each in sorted(inner.items())
         },
         parameters=parameters,
+        diverged=diverged,
     )
+
+
+def _order(name: str, own: Sequence[str], classes: Sequence[str]) -> np.ndarray:
+    """Where each of a model's classes stands among the named ones, int (classes,)."""
+    import numpy as np
+
+    if {*own} != {*classes}:
+        raise PipelineError(
+            f"comparison.models.{name} tells the classes {', '.join(own)}, and others tell "
+            f"{', '.join(classes)}: name the same ones in the task's `order`, or none"
+        )
+    return np.array([classes.index(one) for one in own])
 
 
 def _figures(row: Mapping[str, Any]) -> dict[str, Any]:

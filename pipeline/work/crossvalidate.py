@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipeline.errors import PipelineError
 from pipeline.part import Compute, Row, Work
 
 if TYPE_CHECKING:
@@ -63,12 +64,21 @@ class Crossvalidate(Work):
         }
 
         def compute(rows: Sequence[Row], values: Sequence[Any]) -> list[Any]:
-            return [answer(whole, classes, self.options, dealt[row.spec]) for row in rows]
+            found = []
+            for row in rows:
+                try:
+                    found.append(answer(whole, classes, self.options, dealt[row.spec]))
+                except PipelineError as error:
+                    seed, fold = row.spec
+                    raise PipelineError(
+                        f"{self.stage}, seed {seed}, fold {fold}: {error}"
+                    ) from None
+            return found
 
         return compute
 
     def table(self, rows: Sequence[Row], outcomes: Sequence[Any]) -> pa.Table:
-        """A row a training; `shown` names the subsets, `probabilities` are theirs, flattened."""
+        """A row a training; `shown` names the subsets; what is theirs is flattened."""
         import numpy as np
         import pyarrow as pa
 
@@ -79,12 +89,14 @@ class Crossvalidate(Work):
                 "seed": row.spec[0],
                 "fold": row.spec[1],
                 "parameters": one.parameters,
-                "temperature": one.temperature,
+                "diverged": one.diverged,
+                "classes": list(one.classes),
                 "sample_id": one.sample_ids.tolist(),
                 "shown": list(one.shown),
                 "probabilities": np.concatenate([p.ravel() for p in one.shown.values()]),
+                "predictions": np.concatenate(list(one.said.values())),
                 "inner_sample_id": one.held_ids.tolist(),
-                "inner_probabilities": one.held.ravel(),
+                "inner_predictions": one.held,
             }
             for row, one in zip(rows, outcomes, strict=True)
         ]
@@ -97,12 +109,14 @@ class Crossvalidate(Work):
                     "seed": pa.int32(),
                     "fold": pa.int32(),
                     "parameters": pa.int64(),
-                    "temperature": pa.float64(),
+                    "diverged": pa.bool_(),
+                    "classes": pa.list_(pa.string()),
                     "sample_id": pa.list_(pa.string()),
                     "shown": pa.list_(pa.string()),
                     "probabilities": pa.list_(pa.float32()),
+                    "predictions": pa.list_(pa.int32()),
                     "inner_sample_id": pa.list_(pa.string()),
-                    "inner_probabilities": pa.list_(pa.float32()),
+                    "inner_predictions": pa.list_(pa.int32()),
                 }
             ),
         )

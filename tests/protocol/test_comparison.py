@@ -10,7 +10,7 @@ import pytest
 from sklearn.metrics import accuracy_score, f1_score
 
 from pipeline.protocol import comparison
-from pipeline.protocol.candidate import CHOSEN, Candidate, chosen, together
+from pipeline.protocol.candidate import CHOSEN, TOGETHER, Candidate, chosen, together
 from pipeline.protocol.options import Options
 from pipeline.protocol.paired import holm
 from pipeline.protocol.scores import Scorer
@@ -18,7 +18,7 @@ from tests.models.synthetic import options as model
 
 N, K, FOLDS, SEEDS = 240, 4, 3, 2
 OPTIONS = Options.model_validate(
-    {"models": {"m": model()}, "baseline": {"features": {"p": "pixels"}}, "resamples": 200,
+    {"models": {"m": model()}, "baseline": {"features": {"p": "pixels"}}, "resamples": 300,
      "bins": 5}
 )  # fmt: skip
 TRUTH = np.arange(N) % K
@@ -62,12 +62,11 @@ EARLY = candidate("early", EVERY, 2.0, (0.6, 0.7, 0.2), 4)
 LATE = candidate("late", EVERY, 2.5, (0.5, 0.8, 0.1), 5)
 BASE = replace(IMAGE, name="base", kind="baseline", inner={}, parameters=None)
 LUCK = Candidate("luck", "chance", (), (), {"": [np.zeros(N, np.int64)]}, {})
-TOGETHER = f"{CHOSEN}-together"
 ALL = [IMAGE, OTHER_IMAGE, PAIR, EARLY, LATE, BASE, LUCK]
 
 
 def scorer() -> Scorer:
-    return Scorer(TRUTH, COMPONENT, K, 200, 7)
+    return Scorer(TRUTH, COMPONENT, K, 300, 7)
 
 
 def macro_f1(answers: np.ndarray) -> float:
@@ -160,7 +159,7 @@ def test_a_resample_is_scored_as_if_its_rows_were_the_samples() -> None:
     from pipeline.randomness import generator
 
     names, place = np.unique(COMPONENT, return_inverse=True)
-    counts = resample(generator(7, "comparison"), len(names), 200).astype(int)
+    counts = resample(generator(7, "comparison"), len(names), 300).astype(int)
     found = scorer().score(EARLY.answers)
     for draw in range(10):
         rows = np.repeat(np.arange(N), counts[draw][place])
@@ -176,9 +175,9 @@ def test_every_fusion_is_held_against_the_best_of_each_kind(
 ) -> None:
     rows = tables["paired"]
     assert [(row["model"], row["other"]) for row in rows] == [
-        ("early", "image"), ("late", "image"), (CHOSEN, "image"), (TOGETHER, "image"),
+        ("early", "image"), ("late", "image"), (CHOSEN, "image"),
         ("early", "base"), ("late", "base"), (CHOSEN, "base"), (TOGETHER, "base"),
-        ("early", "late"), (CHOSEN, "late"), (TOGETHER, "late"),
+        ("early", "late"), (CHOSEN, "late"),
     ]  # fmt: skip
     one = scorer()
     choice = chosen(ALL, FOLD)[0]
@@ -260,3 +259,23 @@ def test_without_a_fusion_nothing_is_chosen() -> None:
     )
     assert [len(found[name]) for name in ("paired", "missing", "choices", "suspects")] == [0] * 4
     assert [row["model"] for row in found["leaderboard"]][-1] == "luck"
+
+
+def test_a_sure_difference_can_be_told_with_as_many_resamples_as_are_asked() -> None:
+    """One fusion is always right and all others always wrong: Holm's correction leaves it sure."""
+    options = OPTIONS.model_copy(update={"resamples": 480})  # the least for three models
+    wrong = [(TRUTH + 1) % K] * SEEDS
+
+    def answering(one: Candidate, answers: list[np.ndarray]) -> Candidate:
+        return replace(one, predictions=dict.fromkeys(one.predictions, answers))
+
+    three = [
+        answering(EARLY, [TRUTH] * SEEDS),
+        answering(LATE, wrong),
+        answering(IMAGE, wrong),
+        answering(BASE, wrong),
+    ]
+    rows = comparison.compare(three, FOLD, TRUTH, COMPONENT, IDS, CLASSES, options, 7)["paired"]
+    sure = {(row["model"], row["other"]): row["corrected"] for row in rows}
+    assert sure["early", "image"] < 0.05
+    assert sure["early", "base"] < 0.05

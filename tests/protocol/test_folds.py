@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors import PipelineError
-from pipeline.protocol.folds import folds
+from pipeline.protocol.folds import Fold, folds, gaps
 from pipeline.protocol.options import FoldOptions
 
 
@@ -61,3 +61,15 @@ def test_every_class_is_spread_over_the_folds():
 def test_too_few_components_are_named():
     with pytest.raises(PipelineError, match="3 components cannot be dealt out to 5 folds"):
         list(folds(np.array([0, 1, 0]), np.array(["a", "b", "c"]), FoldOptions(), 0))
+
+
+def test_a_class_that_a_fold_lacks_is_told() -> None:
+    targets = np.array([0, 0, 1, 1, 2, -1])
+    dealt = {
+        0: Fold(0, 0, np.array([0]), np.array([2]), np.array([1, 3, 4])),
+        1: Fold(0, 1, np.array([1, 3]), np.array([4]), np.array([0, 2])),
+    }
+    assert gaps(targets, dealt, ["a", "b", "c"]) == [
+        {"fold": 0, "class": "c", "lacking": "learnt"},
+        {"fold": 1, "class": "c", "lacking": "judged"},
+    ]

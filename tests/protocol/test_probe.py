@@ -36,7 +36,7 @@ def test_samples_of_one_subject_on_both_sides_fail():
                 np.flatnonzero(fold == k))
         for k in range(3)
     }  # fmt: skip
-    with pytest.raises(PipelineError, match=r"the folds leak.*curate\.join_on"):
+    with pytest.raises(PipelineError, match=r"the folds leak.*both sides of a fold"):
         probe(inputs, targets, subject, dealt, 200, RNG(2))
 
 

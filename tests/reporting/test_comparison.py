@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from pipeline.reporting.comparison.found import Found
 from pipeline.reporting.comparison.page import SECTIONS, render
-from pipeline.reporting.comparison.sections import differences, labels, missing, summary
+from pipeline.reporting.comparison.sections import differences, labels, missing, probe, summary
 from pipeline.reporting.inputs import Absent, Inputs
 from pipeline.reporting.options import Options
 from tests.reporting.reading import read
@@ -62,7 +63,9 @@ def found(inputs: Inputs) -> Found:
         ],
     }  # fmt: skip
     about = {"task": "category", "n": 90, "components": 30, "classes": 2,
-             "probe": {"macro_f1": 0.081, "plausible": 0.105}}  # fmt: skip
+             "probe": {"macro_f1": 0.081, "plausible": 0.105},
+             "gaps": [{"fold": 1, "class": "<bird>", "lacking": "learnt"}],
+             "giveaways": {"<batch>": 0.95, "source": 0.2}}  # fmt: skip
     return Found(about, tables, inputs, 2, 3, 0.95, Options())
 
 
@@ -125,6 +128,19 @@ def test_more_than_five_points_lost_are_a_cost(found: Found) -> None:
     assert none == ""
     assert 'class="row gain"' in str(cheap)
     assert 'class="limit"' in str(cheap)
+
+
+def test_what_gives_the_target_away_is_marked(found: Found) -> None:
+    data = probe(found)
+    assert data["columns"] == [("<batch>", 0.95, True), ("source", 0.2, False)]
+    page = render(found)
+    assert page.count("gives it away") == 1
+    assert "Find out why before trusting any figure." in page
+    assert "Fold 1 has no sample of" in page
+    harmless = {**found.summary, "giveaways": {"source": 0.2}, "gaps": []}
+    page = render(replace(found, summary=harmless))
+    assert "None tells it as well as the best baseline does" in page
+    assert "Fold 1 has no sample of" not in page
 
 
 def test_a_doubted_label_is_shown_with_what_the_sample_is(found: Found) -> None:

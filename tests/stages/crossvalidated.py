@@ -37,7 +37,7 @@ def params(workers: int | None = None, **changed: Any) -> Any:
         "inner": 3,
         "models": MODELS,
         "baseline": {"features": {"picture": "pixels", "words": "words"}},
-        "resamples": 100,
+        "resamples": 500,
         "shuffles": 100,
         **changed,
     }

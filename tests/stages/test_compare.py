@@ -8,14 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from sklearn.metrics import f1_score
 
 from pipeline import manifest
 from pipeline.errors import PipelineError
 from pipeline.stages.compare import plan
-from pipeline.work.compare import COLUMNS
-from tests.reporting.reading import read
+from pipeline.work.compare import COLUMNS, compare
+from tests.models.synthetic import SETS
+from tests.reporting.reading import read as parsed
 from tests.stages import test_report
 from tests.stages.crossvalidated import MODELS, params, store, train
 from tests.stages.stored import params as some
@@ -84,27 +86,82 @@ def test_of_one_fusion_the_choice_is_that_fusion(there: Path) -> None:
 def test_a_fusion_is_chosen_by_what_its_seeds_answered_within_the_folds(there: Path) -> None:
     curated = manifest.read(Path("data/curated")).to_pylist()
     truth = {row["sample_id"]: row["target.category"] for row in curated}
-    names = sorted({*truth.values()})
     rows = manifest.read(Path("data/crossvalidation/early")).to_pylist()
     for choice in table("choices"):
-        answers = [
-            (truth[sample], names[np.argmax(one)])
-            for row in rows
-            if row["fold"] == int(choice["fold"])
-            for sample, one in zip(
-                row["inner_sample_id"],
-                np.reshape(row["inner_probabilities"], (-1, len(names))),
-                strict=True,
-            )
-        ]
-        own, said = zip(*answers, strict=True)
+        own, said = zip(
+            *(
+                (truth[sample], row["classes"][one])
+                for row in rows
+                if row["fold"] == int(choice["fold"])
+                for sample, one in zip(
+                    row["inner_sample_id"], row["inner_predictions"], strict=True
+                )
+            ),
+            strict=True,
+        )
         expected = f1_score(own, said, average="macro", labels=sorted({*own}), zero_division=0)
         assert float(choice["inner_macro_f1"]) == pytest.approx(expected)
 
 
+def test_a_model_may_have_its_classes_in_another_order(
+    there: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = compare_all()
+    read = manifest.read
+
+    def turned(folder: Path) -> pa.Table:
+        if folder.name != "early":
+            return read(folder)
+        rows = read(folder).to_pylist()
+        for row in rows:
+            last = len(row["classes"]) - 1
+            row["classes"] = row["classes"][::-1]
+            own = np.reshape(row["probabilities"], (-1, last + 1))
+            row["probabilities"] = own[:, ::-1].ravel().tolist()
+            for column in ("predictions", "inner_predictions"):
+                row[column] = [last - one for one in row[column]]
+        return pa.Table.from_pylist(rows)
+
+    monkeypatch.setattr(manifest, "read", turned)
+    assert compare_all() == before
+
+
+def test_other_classes_are_an_error(there: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read = manifest.read
+
+    def renamed(folder: Path) -> pa.Table:
+        rows = read(folder).to_pylist()
+        for row in rows:
+            row["classes"] = ["other", *row["classes"][1:]] if "classes" in row else None
+        return pa.Table.from_pylist(rows)
+
+    monkeypatch.setattr(manifest, "read", renamed)
+    with pytest.raises(PipelineError, match=r"comparison\.models\.image tells the classes other"):
+        compare_all()
+
+
+def test_trainings_that_diverged_are_counted(there: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read = manifest.read
+
+    def broken(folder: Path) -> pa.Table:
+        rows = read(folder).to_pylist()
+        for i, row in enumerate(rows):
+            row["diverged"] = folder.name == "early" and i < 3
+        return pa.Table.from_pylist(rows)
+
+    monkeypatch.setattr(manifest, "read", broken)
+    board = {row["model"]: row["diverged"] for row in compare_all()["leaderboard"]}
+    assert board == {**dict.fromkeys(board, 0), "early": 3, "chosen": 3, "chosen-together": 3}
+
+
+def compare_all() -> Any:
+    given = params()
+    return compare(given.comparison, SETS, given.targets, given.seed, Path("data")).tables
+
+
 def test_the_page_says_what_the_tables_say(there: Path) -> None:
     page = (OUT / "index.html").read_text(encoding="utf-8")
-    root = read(page)
+    root = parsed(page)
     shown = [section.attributes["id"] for section in root.all("section")]
     assert [one for one in shown if one != "labels"] == [
         "leaderboard", "differences", "missing", "choices", "classes", "probe", "words",
@@ -127,7 +184,7 @@ def test_equal_answers_compare_nothing_and_give_equal_bytes(there: Path) -> None
     assert files() == before
 
 
-@pytest.mark.parametrize("changed", [{"resamples": 101}, {"confidence": 0.9}, {"bins": 10}])
+@pytest.mark.parametrize("changed", [{"resamples": 501}, {"confidence": 0.9}, {"bins": 10}])
 def test_other_options_make_another_key(there: Path, changed: dict[str, Any]) -> None:
     assert plan(params(**changed)).key != plan(params()).key
 

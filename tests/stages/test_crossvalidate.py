@@ -41,8 +41,11 @@ def test_every_fold_and_seed_is_trained_once(inside: Path) -> None:
         inner = set(row["inner_sample_id"])
         assert inner
         assert not inner & set(row["sample_id"])
-        held = np.reshape(row["inner_probabilities"], (len(row["inner_sample_id"]), 8))
-        assert np.allclose(held.sum(1), 1, atol=1e-4)
+        assert len(row["inner_predictions"]) == len(row["inner_sample_id"])
+        assert {*row["inner_predictions"]} <= {*range(len(row["classes"]))}
+        said = np.reshape(row["predictions"], probabilities.shape[:2])
+        assert (said == probabilities.argmax(2)).all()  # of many classes the likeliest is answered
+        assert not row["diverged"]
     before = files("early")
     assert computed(params()) == {"image": 0, "early": 0}
     assert files("early") == before

@@ -14,6 +14,8 @@ from pipeline.reporting.plots.scale import UNIT, Scale, nice
 
 # What a fusion may lose for want of a modality, against a model that never knew it.
 COST = 0.05
+# Of what stands beside the samples, so many columns are shown, the most telling.
+TELLING = 8
 RIVALS = {
     "single": "the best single modality",
     "baseline": "the best baseline",
@@ -135,7 +137,16 @@ def classes(found: Found) -> dict[str, Any] | Absent:
 
 
 def probe(found: Found) -> dict[str, Any]:
-    return dict(found.summary["probe"])
+    content = found.best("baseline")
+    bar = found.scores[content]["macro_f1"] if content else 1.0
+    columns = list(found.summary["giveaways"].items())[:TELLING]
+    return {
+        **found.summary["probe"],
+        "task": found.summary["task"],
+        "gaps": found.summary["gaps"],
+        "columns": [(name, score, score > bar) for name, score in columns],
+        "suspicious": any(score > bar for _, score in columns),
+    }
 
 
 def labels(found: Found) -> dict[str, Any] | Absent:
