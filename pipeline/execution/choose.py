@@ -37,10 +37,9 @@ def choose(
         process's own, so even little work goes to a process.
     """
     workers = options.workers or len(os.sched_getaffinity(0))
-    address = os.environ.get("RAY_ADDRESS") or options.ray_address
     kind = options.executor
     if kind == "auto":
-        if address or device != "cpu" or cost_s >= RAY_FROM_SECONDS:
+        if options.address or device != "cpu" or cost_s >= RAY_FROM_SECONDS:
             kind = "ray"
         else:
             many = cost_s >= PROCESSES_FROM_SECONDS
@@ -51,5 +50,7 @@ def choose(
 
         gpus = options.gpus_per_worker if device != "cpu" else 0.0
         # On a cluster, its CPUs count, not those of the machine that the driver is on.
-        return RayExecutor(options.workers if address else workers, gpus, address, options.timeout)
+        return RayExecutor(
+            options.workers if options.address else workers, gpus, options.address, options.timeout
+        )
     return Processes(workers, options.timeout) if kind == "processes" else Serial()

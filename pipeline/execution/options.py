@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Literal
 
 from pydantic import Field
@@ -37,3 +38,8 @@ class ExecutionOptions(Options):
         gt=0,
         description="seconds that a part may take; past it the row at fault is looked for",
     )
+
+    @property
+    def address(self) -> str | None:
+        """The Ray cluster to join, if any."""
+        return os.environ.get("RAY_ADDRESS") or self.ray_address

@@ -43,9 +43,8 @@ def together(
     PipelineError
         There is no room for so many, they died three times, or `work` raised it.
     """
-    address = os.environ.get("RAY_ADDRESS") or options.ray_address
     check_room(size, options)
-    with joined(address, max(size, len(os.sched_getaffinity(0)))) as variables:
+    with joined(options.address, max(size, len(os.sched_getaffinity(0)))) as variables:
         gpus = int(device == "cuda")
         _check_cluster(size, gpus)
         for _ in range(ATTEMPTS):
@@ -63,7 +62,7 @@ def together(
 def check_room(size: int, options: ExecutionOptions) -> None:
     """PipelineError if this machine, when it is to be the cluster, has fewer CPUs."""
     here = len(os.sched_getaffinity(0))
-    if size > here and not (os.environ.get("RAY_ADDRESS") or options.ray_address):
+    if size > here and not options.address:
         raise PipelineError(
             f"{size} workers need as many CPUs, and this process may use {here}: lower `workers`, "
             f"or name a Ray cluster in execution.ray_address"

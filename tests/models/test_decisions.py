@@ -42,10 +42,6 @@ def batch(seed: int = 0):
     return values, {one: torch.ones(8, dtype=torch.int32) for one in SETS}, masks(3)
 
 
-def test_there_are_four() -> None:
-    assert DECISIONS == ["average", "geometric", "learned_average", "stacking", "vote"]
-
-
 @pytest.mark.parametrize("name", DECISIONS)
 @settings(max_examples=15)
 @given(sets=st.integers(1, 4), seed=st.integers(0, 999), scale=st.sampled_from([0.0, 1.0, 1e3]))

@@ -6,7 +6,6 @@ import sys
 import pytest
 from pydantic import ValidationError
 
-from pipeline.models.evaluation_options import EvaluationOptions
 from tests.models.synthetic import options
 
 
@@ -60,4 +59,3 @@ def test_checking_options_loads_nothing_heavy():
         "sys.exit(any(m in sys.modules for m in ('torch', 'sklearn', 'pandas')))"
     )
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
-    assert EvaluationOptions().bins == 15
