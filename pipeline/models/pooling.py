@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 
@@ -11,9 +12,11 @@ def equal(present: Tensor) -> Tensor:
 
 
 def softmax(scores: Tensor, present: Tensor) -> Tensor:
-    """Weights (n, sets) as softmax of scores (sets,) over the present sets; 0 if there are none."""
-    # A finite floor, since a softmax over nothing but -inf is not a number.
-    return scores.expand_as(present).masked_fill(~present, -1e9).softmax(1) * present
+    """Weights (n, sets) as softmax of scores over the present sets; 0 if there are none.
+
+    scores: (sets,), the same for every row, or (n, sets), of any floating type.
+    """
+    return _masked(scores.expand_as(present), present).softmax(1) * present
 
 
 def linear(logits: Tensor, present: Tensor, weights: Tensor) -> Tensor:
@@ -25,7 +28,7 @@ def linear(logits: Tensor, present: Tensor, weights: Tensor) -> Tensor:
     """
     shown = present[..., None]
     each = logits.where(shown, 0.0).log_softmax(2)
-    pooled = (each + weights.clamp(min=1e-30).log()[..., None]).masked_fill(~shown, -1e9)
+    pooled = _masked(each + weights.clamp(min=1e-30).log()[..., None], shown)
     joined = pooled.logsumexp(1).where(present.any(1, keepdim=True), 0.0)
     return joined.log_softmax(1)
 
@@ -39,3 +42,8 @@ def logarithmic(logits: Tensor, present: Tensor, weights: Tensor) -> Tensor:
     shown = present[..., None]
     each = logits.where(shown, 0.0).log_softmax(2) * shown
     return (each * weights[..., None]).sum(1).log_softmax(1)
+
+
+def _masked(scores: Tensor, shown: Tensor) -> Tensor:
+    """The least number there is where nothing is shown: a softmax of nothing but -inf is NaN."""
+    return scores.masked_fill(~shown, torch.finfo(scores.dtype).min)

@@ -60,6 +60,16 @@ def test_absent_logits_do_not_count_and_any_subset_is_finite(name, sets, seed, s
 
 
 @pytest.mark.parametrize("name", DECISIONS)
+def test_half_precision_says_nearly_the_same(name):
+    decision, present = make(name), masks(3)
+    logits = draw(8, 3, 5)
+    with torch.autocast("cpu", dtype=torch.float16):
+        said = decision.decide(0, logits.half(), present)
+    wanted = decision.decide(0, logits.half().float(), present)
+    torch.testing.assert_close(said.float(), wanted, rtol=0.02, atol=0.02)
+
+
+@pytest.mark.parametrize("name", DECISIONS)
 def test_gradients_reach_what_is_present_alone_and_rows_are_independent(name):
     decision, present = make(name), masks(3)
     logits = draw(8, 3, 5, seed=1).requires_grad_()

@@ -111,6 +111,22 @@ def test_not_even_a_nan_counts_where_it_is_absent(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_half_precision_says_nearly_the_same(name):
+    """Under autocast to float16, whose numbers end at 65504, for any subset of the sets."""
+    fusion, sets = some(name)
+    present = masks(sets)
+    tokens = draw(len(present), sets, WIDTH)
+    wanted = fusion.fuse(tokens, present)
+    with torch.autocast("cpu", dtype=torch.float16):
+        # A matrix's product is half, as a tower's is.
+        fused = fusion.fuse(tokens @ torch.eye(WIDTH), present)
+    torch.testing.assert_close(fused.float(), wanted, rtol=0.02, atol=0.02)
+    if fused.requires_grad:
+        fused.float().square().sum().backward()
+        assert all(p.grad.isfinite().all() for p in fusion.layers.parameters())
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_present_tokens_count(name):
     for sets in (1, 3):
         fusion = make(name, sets)

@@ -131,6 +131,23 @@ def test_the_token_is_finite_for_any_number(kind, shape, value):
         assert tower(torch.full((5, *SHAPES[shape]), value), lengths).isfinite().all()
 
 
+@pytest.mark.filterwarnings("ignore:TF32 acceleration")
+@pytest.mark.parametrize(("kind", "shape"), CASES)
+def test_half_precision_says_nearly_the_same(kind, shape):
+    """Under autocast to float16, whose numbers end at 65504."""
+    tower = make(kind, shape)
+    values, lengths = draw(shape)
+    wanted = tower(values, lengths)
+    # Of LSTMs oneDNN has no half on most processors.
+    with torch.autocast("cpu", dtype=torch.float16), torch.backends.mkldnn.flags(enabled=False):
+        token = tower(values, lengths)
+    torch.testing.assert_close(token.float(), wanted, rtol=0.02, atol=0.02)
+    if token.requires_grad:
+        token.float().square().sum().backward()
+        found = [p.grad for p in tower.parameters() if p.grad is not None]
+        assert all(gradient.isfinite().all() for gradient in found)
+
+
 @pytest.mark.parametrize(("kind", "shape"), CASES)
 def test_no_gradient_comes_from_padding_and_rows_are_independent(kind, shape):
     tower = make(kind, shape)

@@ -41,6 +41,7 @@ class Fusion:
         """Weights that sum to 1 over the present sets, to 0 if there are none."""
         import torch
 
+        from pipeline.models.pooling import softmax
+
         scores = torch.cat([gate(tokens[:, i]) for i, gate in enumerate(self.layers)], 1)
-        # A finite floor, since a softmax over nothing but -inf is not a number.
-        return scores.masked_fill(~present, -1e9).softmax(1) * present
+        return softmax(scores, present)

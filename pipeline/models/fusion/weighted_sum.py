@@ -52,10 +52,9 @@ class Fusion:
 
     def weights(self, present: Bool[Tensor, "n sets"]) -> Float[Tensor, "n sets"]:
         """Weights that sum to 1 over the present sets, to 0 if there are none."""
-        scores = self.layers[0].expand_as(present)
-        # A finite floor, since a softmax over nothing but -inf is not a number.
-        shares: Tensor = scores.masked_fill(~present, -1e9).softmax(1) * present
-        return shares
+        from pipeline.models.pooling import softmax
+
+        return softmax(self.layers[0], present)
 
     def shares(
         self, tokens: Float[Tensor, "n sets width"], present: Bool[Tensor, "n sets"]

@@ -76,6 +76,7 @@ class Tower:
             within = valid(found.shape[2], lengths)[:, None]
             found = found.where(within, 0.0)
         mean = found.sum((2, 3)) / (lengths.clamp(min=1) * found.shape[3])[:, None]
-        peak = found.masked_fill(~within, -1e9).amax((2, 3)).where(lengths[:, None] > 0, 0.0)
+        least = torch.finfo(found.dtype).min
+        peak = found.masked_fill(~within, least).amax((2, 3)).where(lengths[:, None] > 0, 0.0)
         token: Tensor = self.head(torch.cat([mean, peak], 1))
         return token

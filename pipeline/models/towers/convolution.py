@@ -49,6 +49,7 @@ class Tower:
             found = torch.nn.functional.gelu(step(found.transpose(1, 2))).transpose(1, 2)
             within = valid(found.shape[1], lengths)
             found = found.where(within, 0.0)
-        peak = found.masked_fill(~within, -1e9).amax(1).where(lengths[:, None] > 0, 0.0)
+        least = torch.finfo(found.dtype).min
+        peak = found.masked_fill(~within, least).amax(1).where(lengths[:, None] > 0, 0.0)
         token: Tensor = self.head(self.join(torch.cat([mean(found, lengths), peak], 1)))
         return token
