@@ -28,8 +28,6 @@ WIDTH = 8
 EVERY = registry.names("models/fusion")
 # Those that join tokens; those that join decisions have test_decisions.py.
 NAMES = [name for name in EVERY if hasattr(registry.load("models/fusion", name), "Fusion")]
-# They multiply what is absent by 0, which suits the finite tokens of a Network, but not a NaN.
-FINITE_ONLY = {"none", "late", "gated", "attention"}
 
 
 def make(name: str, sets: int, seed: int = 0, **changed):
@@ -99,15 +97,17 @@ def test_absent_tokens_do_not_count_and_any_subset_is_finite(name, sets, seed, s
     assert torch.equal(fused, changed)
 
 
-@pytest.mark.parametrize("name", sorted(set(NAMES) - FINITE_ONLY))
+@pytest.mark.parametrize("name", NAMES)
 def test_not_even_a_nan_counts_where_it_is_absent(name):
     fusion, sets = some(name)
     present = masks(sets)
     tokens = draw(len(present), sets, WIDTH)
     with torch.no_grad():
         fused = fusion.fuse(tokens, present)
-        broken = fusion.fuse(tokens.where(present[..., None], torch.nan), present)
-    assert torch.equal(fused, broken)
+        nans = tokens.where(present[..., None], torch.nan)
+        assert torch.equal(fusion.fuse(nans, present), fused)
+        if hasattr(fusion, "shares"):
+            assert torch.equal(fusion.shares(nans, present), fusion.shares(tokens, present))
 
 
 @pytest.mark.parametrize("name", NAMES)

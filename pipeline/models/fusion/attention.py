@@ -80,5 +80,7 @@ class Fusion:
 
         rows = tokens.shape[0]
         reader = self.reader.expand(rows, -1, -1)
-        sequence = torch.cat([reader, tokens + self.names], 1)
+        # A masked key counts 0 times, and 0 times a NaN would be one.
+        named = tokens.where(present[..., None], 0.0) + self.names
+        sequence = torch.cat([reader, named], 1)
         return sequence, torch.cat([present.new_zeros(rows, 1), ~present], 1)

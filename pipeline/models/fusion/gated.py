@@ -32,8 +32,8 @@ class Fusion:
     def fuse(
         self, tokens: Float[Tensor, "n sets width"], present: Bool[Tensor, "n sets"]
     ) -> Float[Tensor, "n width"]:
-        tokens = tokens * present[..., None]
-        return (self.shares(tokens, present)[..., None] * tokens).sum(1)
+        shown = tokens.where(present[..., None], 0.0)
+        return (self.shares(shown, present)[..., None] * shown).sum(1)
 
     def shares(
         self, tokens: Float[Tensor, "n sets width"], present: Bool[Tensor, "n sets"]

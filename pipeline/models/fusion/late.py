@@ -29,4 +29,4 @@ class Fusion:
         self, tokens: Float[Tensor, "n sets width"], present: Bool[Tensor, "n sets"]
     ) -> Float[Tensor, "n width"]:
         shown = present[..., None]
-        return (tokens * shown).sum(1) / shown.sum(1).clamp(min=1)
+        return tokens.where(shown, 0.0).sum(1) / shown.sum(1).clamp(min=1)

@@ -30,4 +30,4 @@ class Fusion:
     def fuse(
         self, tokens: Float[Tensor, "n sets width"], present: Bool[Tensor, "n sets"]
     ) -> Float[Tensor, "n width"]:
-        return tokens[:, 0] * present
+        return tokens[:, 0].where(present, 0.0)
