@@ -15,8 +15,8 @@ import torch
 class Course:
     """What the epochs brought so far.
 
-    `kept` are the weights of the best epoch by name; `diverged` is the epoch whose loss was no
-    number.
+    `kept` are the weights of the best epoch by name; `diverged` is the epoch of which a figure was
+    no number.
     """
 
     curves: list[dict[str, float]] = field(default_factory=list)

@@ -33,9 +33,9 @@ class Trained:
 
     `best_epoch` counts from 0; `curves` holds figure → value for each epoch; `priors` are
     what the train split says by task of an example that nothing is seen of: see `targets.prior`.
-    `diverged` is the epoch whose loss was no number, at which training stopped. `spent` says how
-    long steps took here, and from which epoch a killed training went on: no part of what was
-    trained.
+    `diverged` is the epoch of which a figure was no number, at which training stopped. `spent`
+    says how long steps took here, and from which epoch a killed training went on: no part of what
+    was trained.
     """
 
     network: Network
@@ -75,7 +75,8 @@ def train(
     Raises
     ------
     PipelineError
-        A split holds nothing to learn from or to stop by, or the first epoch's loss is no number.
+        A split holds nothing to learn from or to stop by, or a figure of the first epoch, of the
+        train or the validation split, is no finite number.
     """
     seen = training.take(training.seen)
     judged = validation.take(validation.seen)
@@ -168,13 +169,14 @@ def _fit(
         figures |= combination.factors()
         if total.isfinite().all():
             figures |= judge(judged)
-        score = figures.get("validation/score", math.nan)
-        if not math.isfinite(score):
+        wrong = [name for name, value in figures.items() if not math.isfinite(value)]
+        if wrong:
             if not course.curves:
-                raise PipelineError("training diverged: lower the model's learning_rate")
+                raise _divergence(wrong[0], figures[wrong[0]], options)
             course.diverged = number
             break
         course.curves.append(figures)
+        score = figures["validation/score"]
         if score > course.best or epochs is not None:
             course.best, course.best_epoch, course.kept = score, number, _copy(judged)
         if snapshots is not None:
@@ -185,3 +187,11 @@ def _fit(
 
 def _copy(network: Network) -> dict[str, torch.Tensor]:
     return {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
+
+
+def _divergence(figure: str, value: float, options: ModelOptions) -> PipelineError:
+    full = "" if options.precision == "float32" else ", or precision: float32"
+    return PipelineError(
+        f"training diverged in its first epoch, {figure} is {value}: lower the model's "
+        f"learning_rate or give it a warmup, or set clip{full}"
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -41,7 +42,8 @@ class Validation:
         come and thresholds of a half. And `validation/score`, which early stopping wants high: the
         mean of macro-F1 or R² of the tasks by their weights, or minus the sum of their losses. All
         tasks have a say, because the figure of one on a small split jumps, and a lucky early epoch
-        would leave the others half learnt.
+        would leave the others half learnt. If a loss is no finite number there are the losses and
+        a score that is NaN.
         """
         outputs = logits(network, self.tensors, self.examples.present)
         losses = loss(
@@ -51,9 +53,11 @@ class Validation:
             self.options.tasks,
             self.options.label_smoothing,
         )
-        figures = {}
+        figures = {f"validation/{task}/loss": each.item() for task, each in losses.items()}
+        if not all(map(math.isfinite, figures.values())):
+            # scikit-learn refuses what is no number, or calls it class 0.
+            return {**figures, "validation/score": math.nan}
         for task, k in self.classes.items():
-            figures[f"validation/{task}/loss"] = losses[task].item()
             for name, value in self._figures(task, k, outputs[task]).items():
                 figures[f"validation/{task}/{name}"] = value
         return {**figures, "validation/score": self._score(figures)}

@@ -11,13 +11,11 @@ import torch
 
 from pipeline.errors import PipelineError
 from pipeline.models.examples import classes_of, examples
-from pipeline.models.losses import loss
 from pipeline.models.metrics import scores
 from pipeline.models.prediction import predict
 from pipeline.models.saving import load, save
 from pipeline.models.statistics import statistics
 from pipeline.models.training import Trained, train
-from pipeline.models.validation import Validation
 from tests.models.synthetic import SETS, TASK_OPTIONS, TASKS, joined, options, split_of
 
 CPU = torch.device("cpu")
@@ -146,15 +144,6 @@ def test_nothing_to_learn_from_is_said(split):
         train(parts["train"], parts["validation"], CLASSES, options(), 7, CPU)
 
 
-def test_divergence_is_said(monkeypatch):
-    monkeypatch.setattr(
-        "pipeline.models.training.loss",
-        lambda *given: {task: 0 * value / 0 for task, value in loss(*given).items()},
-    )
-    with pytest.raises(PipelineError, match="learning_rate"):
-        fit(["words"], fusion="none", epochs=1)
-
-
 def test_torch_is_left_as_it_was():
     before = torch.get_rng_state()
     threads = torch.get_num_threads()
@@ -215,41 +204,6 @@ def test_a_saved_model_predicts_the_same(tmp_path):
     assert model.classes == CLASSES
     for task in TASKS:
         np.testing.assert_array_equal(before[task], after[task])
-
-
-def diverge_in(epoch: int, monkeypatch: pytest.MonkeyPatch, batches: int) -> None:
-    """The loss is no number from an epoch on."""
-    calls = []
-
-    def call(*given):
-        calls.append(1)
-        factor = float("nan") if len(calls) > epoch * batches else 1.0
-        return {task: factor * value for task, value in loss(*given).items()}
-
-    monkeypatch.setattr("pipeline.models.training.loss", call)
-
-
-def test_training_that_diverges_later_keeps_the_best_before(monkeypatch):
-    changed = {"fusion": "none", "epochs": 3, "batch_size": 4096}
-    good = fit(["words"], **changed)
-    diverge_in(3, monkeypatch, 1)
-    bad = fit(["words"], **{**changed, "epochs": 6, "patience": 6})
-    assert good.diverged is None
-    assert bad.diverged == 3 == len(bad.curves)
-    assert all(np.isfinite(list(figures.values())).all() for figures in bad.curves)
-    assert all(tensor.isfinite().all() for tensor in bad.network.state_dict().values())
-    assert bad.best_epoch <= 2
-
-
-def test_a_validation_that_is_no_number_is_divergence_too(monkeypatch):
-    judge, calls = Validation.__call__, []
-
-    def call(self, network):
-        calls.append(1)
-        return judge(self, network) | ({"validation/score": np.nan} if len(calls) > 2 else {})
-
-    monkeypatch.setattr(Validation, "__call__", call)
-    assert fit(["words"], fusion="none", epochs=5).diverged == 2
 
 
 @pytest.mark.parametrize("accumulate", [2, 32])
