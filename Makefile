@@ -49,7 +49,8 @@ $(ENGINES)/.ready: $(READY) requirements/engines.txt
 
 test: $(READY) $(ENGINES)/.ready ## run the tests
 	pytest -n auto --dist loadfile --no-loadscope-reorder
-	$(ENGINES)/bin/python -m pytest -q tests/store/test_engines.py tests/store/test_export.py
+	$(ENGINES)/bin/python -m pytest -q tests/store/test_engines.py tests/store/test_export.py \
+		tests/models/explanation/test_gradients.py
 
 check: $(READY) ## lint, format, types, and the repository's own rules
 	ruff check .

@@ -31,5 +31,6 @@ class EvaluationOptions(Options):
         default=0,
         ge=0,
         le=100_000,
-        description="test samples whose answers are traced back to features; takes captum",
+        description="test samples whose answers are traced back to features; takes captum. Nothing "
+        "is traced if the primary task is not multiclass, or a feature set holds ids of words",
     )

@@ -1,8 +1,9 @@
 """Integrated gradients: which features of which set an answer rests on.
 
-The gradient of the answer's log-probability, integrated along the straight way from the train
-split's mean to the features (Sundararajan et al. 2017, arXiv:1703.01365), by Captum. Attributions
-add up to the log-probability's gain over that of the mean.
+The gradient of the answer's log-probability at the fitted temperature, integrated along the
+straight way from the train split's mean to the features (Sundararajan et al. 2017,
+arXiv:1703.01365), by Captum. Attributions add up to the log-probability's gain over that of the
+mean.
 """
 
 from __future__ import annotations
@@ -33,7 +34,8 @@ def attributed(
 ) -> list[dict[str, Any]]:
     """Rows of contributions.csv, of the primary task: each modality's share, and top features.
 
-    At most `samples` of the examples that have something present, drawn at random, are asked.
+    At most `samples` of the examples that have something present, drawn at random, are asked. None
+    are where the primary task is not multiclass or a set holds ids of words: there are no rows.
     A share is of the summed absolute attributions; they add up to 1 over the modalities.
     means: by set, float (bands,), those of the train split.
     """
@@ -82,12 +84,13 @@ def attributions(
     rows = np.arange(len(examples))
     inputs = Tensors(examples, torch.device("cpu")).gather(rows)
     names = network.names
+    temperature = network.readings[task].temperature
 
     def log_probability(*given: Tensor) -> Tensor:
         *values, present, answer = given[: len(names) + 2]
         lengths = dict(zip(names, given[len(names) + 2 :], strict=True))
         said = network(dict(zip(names, values, strict=True)), lengths, present)[task]
-        chosen: Tensor = said.log_softmax(1).gather(1, answer[:, None])[:, 0]
+        chosen: Tensor = (said / temperature).log_softmax(1).gather(1, answer[:, None])[:, 0]
         return chosen
 
     with torch.no_grad():

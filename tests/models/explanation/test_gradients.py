@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from pipeline.models.statistics import statistics
 from tests.models.synthetic import SETS, options, split_of
 from tests.models.test_training import CLASSES, WORLD, fit
 
+ELSEWHERE = "requirements/engines.txt installs it, for `make test`"
 TEST = split_of(WORLD, "test")
 MEANS = {name: statistics(split_of(WORLD, "train"), name)[0] for name in SETS}
 
@@ -34,9 +36,7 @@ def nats(model: Model, examples, classes: np.ndarray, task: str) -> np.ndarray:
 
 @pytest.mark.parametrize("task", ["category", "language"])
 def test_parts_add_up_to_the_gain_over_the_mean(model, task):
-    pytest.importorskip("captum")
-    from dataclasses import replace
-
+    pytest.importorskip("captum", reason=ELSEWHERE)
     seen = TEST.take(TEST.seen)
     with deterministic(0, "gradients"):
         found = gradients.attributions(model, seen, MEANS, task)
@@ -54,7 +54,7 @@ def test_parts_add_up_to_the_gain_over_the_mean(model, task):
 
 
 def test_shares_add_up_and_the_planted_feature_is_named(model):
-    pytest.importorskip("captum")
+    pytest.importorskip("captum", reason=ELSEWHERE)
     rows = gradients.attributed(model, TEST, MEANS, 30, 7)
     assert all(set(row) == set(COLUMNS["contributions"]) for row in rows)
     overall = [row for row in rows if row["level"] == "overall"]
@@ -63,6 +63,13 @@ def test_shares_add_up_and_the_planted_feature_is_named(model):
     assert best["name"] in ("pixels[0]", "pixels[1]")  # the bit of the category
     assert gradients.attributed(model, TEST, MEANS, 30, 7) == rows
     assert gradients.attributed(model, TEST, MEANS, 0, 7) == []
+
+
+def test_what_has_no_gradient_is_not_asked(model, monkeypatch):
+    binary = options(fusion="gated", tasks={"category": {"kind": "binary"}})
+    assert gradients.attributed(replace(model, options=binary), TEST, MEANS, 5, 7) == []
+    monkeypatch.setattr(model.network.by_name["words"], "ids", True)
+    assert gradients.attributed(model, TEST, MEANS, 5, 7) == []
 
 
 def test_without_captum_the_command_is_told(model, monkeypatch):
