@@ -15,8 +15,6 @@ from pydantic import ValidationError
 
 from pipeline import registry
 from pipeline.models.examples import FeatureSet
-from pipeline.models.fusion.gated import Fusion as Gated
-from pipeline.models.fusion.gated import Options as GatedOptions
 from pipeline.models.fusion.weighted_sum import Fusion as WeightedSum
 from pipeline.models.fusion.weighted_sum import Options as WeightedSumOptions
 from pipeline.models.network import Network
@@ -307,13 +305,27 @@ def test_the_manual_lists_every_fusion_with_its_parameters():
     assert listed == counted
 
 
-def test_gates_sum_to_one_over_what_is_present():
-    torch.manual_seed(0)
-    fusion = Gated(3, WIDTH, GatedOptions())
-    present = masks(3)
-    gates = fusion.shares(torch.randn(8, 3, WIDTH), present)
+@pytest.mark.parametrize("name", ["attention", "gated", "gmu", "weighted_sum"])
+def test_shares_sum_to_one_over_what_is_present(name):
+    fusion, present = make(name, 3), masks(3)
+    with torch.no_grad():
+        gates = fusion.shares(draw(8, 3, WIDTH), present)
     assert not gates[~present].any()
     torch.testing.assert_close(gates.sum(1), present.any(1).float())
+
+
+def test_a_gated_multimodal_unit_is_that_of_the_paper():
+    """Of one row and set by set, with the layers' weights as the paper's matrices."""
+    fusion = make("gmu", 3, hidden=5)
+    tokens = draw(1, 3, WIDTH)
+    gates = fusion.gate.weight.view(3, 5, 3 * WIDTH)
+    for shown in masks(3):
+        x = [tokens[0, i] * shown[i] for i in range(3)]
+        h = sum(
+            torch.sigmoid(gates[i] @ torch.cat(x)) * torch.tanh(fusion.own[i].weight @ x[i])
+            for i in range(3)
+        )
+        torch.testing.assert_close(fusion.fuse(tokens, shown[None])[0], h)
 
 
 def test_fixed_weights_stay_and_are_shared_out_over_what_is_present():

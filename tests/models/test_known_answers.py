@@ -139,7 +139,7 @@ def test_unique_parts_are_joined_by_all(fusion):
     assert accuracy("unique", fusion) > (0.7 if fusion == "vote" else 0.95)
 
 
-@pytest.mark.parametrize("fusion", ["gated", "attention"])
+@pytest.mark.parametrize("fusion", ["gated", "gmu", "attention"])
 def test_a_set_that_is_noise_costs_little(fusion):
     """The other set alone allows Φ(2) = 0.977."""
     alone = accuracy("noise", "none", "x")

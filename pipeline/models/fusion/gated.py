@@ -1,10 +1,9 @@
 """A weighted sum of tokens, each of which says how much it counts.
 
-h = Σ softmax(gᵢ·xᵢ + bᵢ) xᵢ over the present sets: the gated multimodal unit of Arevalo et al.
-2017 (arXiv:1702.01992), cut down for few examples. A softmax stands in place of sigmoids, so that
-weights add up to one for any subset; a gate sees its own token, and the tokens are summed as they
-are. Gates that see all tokens, a gate for each number, and projected tokens overfitted where
-subjects were few.
+h = Σ softmax(gᵢ·xᵢ + bᵢ) xᵢ over the present sets: attention pooling (Ilse et al. 2018,
+arXiv:1802.04712), whose scores are one linear layer a set here, not two layers that all share.
+Weights add up to one for any subset, a score sees its own token alone, and tokens are summed as
+they are. In `gmu` each number has a gate, which sees all tokens.
 """
 
 from __future__ import annotations

@@ -78,7 +78,7 @@ def test_the_modality_that_knows_the_language_counts_for_it(rows):
     assert {row["name"] for row in classes} == set(CLASSES["language"])
 
 
-@pytest.mark.parametrize("fusion", ["gated", "weighted_sum", "attention", "learned_average"])
+@pytest.mark.parametrize("fusion", ["gated", "gmu", "weighted_sum", "attention", "learned_average"])
 def test_weights_are_shared_out_over_what_is_present(fusion):
     found = weights(model_of(fusion, epochs=1), TEST)
     assert set(found) == set(TASKS)
