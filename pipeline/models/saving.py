@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
+from pipeline.errors import PipelineError
 from pipeline.models.curves import write_curves
 from pipeline.models.examples import FeatureSet
 from pipeline.models.network import Network
@@ -74,7 +76,13 @@ def save(
 
 
 def load(folder: Path) -> Model:
-    """Read a model back."""
+    """Read a model back.
+
+    Raises
+    ------
+    PipelineError
+        The weights are not those of the model that is described, or are damaged.
+    """
     card = json.loads((folder / "model.json").read_text(encoding="utf-8"))
     options = ModelOptions.model_validate(card["options"])
     sets = [
@@ -83,7 +91,14 @@ def load(folder: Path) -> Model:
     ]
     classes = {task: list(about["classes"]) for task, about in card["tasks"].items()}
     network = Network(sets, {task: len(names) for task, names in classes.items()}, options)
-    network.load_state_dict(load_file(folder / "model.safetensors"))
+    weights = folder / "model.safetensors"
+    try:
+        network.load_state_dict(load_file(weights))
+    except (RuntimeError, SafetensorError):
+        raise PipelineError(
+            f"{weights} does not hold the weights that {folder / 'model.json'} describes: take "
+            "both from one training, or remove the folder and run `dvc repro`"
+        ) from None
     network.readings = {t: Reading.from_card(about) for t, about in card["tasks"].items()}
     priors = {t: np.array(about["prior"], np.float32) for t, about in card["tasks"].items()}
     return Model(network.eval(), sets, options, classes, priors, card["made_by"])

@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from pipeline.errors import PipelineError
+from pipeline.models.saving import load
+from tests.models.test_training import fit, save_to
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Path:
+    save_to(tmp_path, fit(["pixels", "words"], epochs=1))
+    return tmp_path
+
+
+def refused(folder: Path) -> None:
+    said = "safetensors does not hold the weights that .*model.json describes: .* run `dvc repro`"
+    with pytest.raises(PipelineError, match=said):
+        load(folder)
+
+
+@pytest.mark.parametrize("changed", [{"fusion": "gated", "fusion_options": {}}, {"width": 4}])
+def test_weights_of_another_configuration_are_refused(saved, changed):
+    card = json.loads((saved / "model.json").read_text())
+    if "width" in changed:
+        card["options"]["tower"] |= changed
+    else:
+        card["options"] |= changed
+    (saved / "model.json").write_text(json.dumps(card))
+    refused(saved)
+
+
+@pytest.mark.parametrize("kept", [0, 100, -1])
+def test_weights_that_are_cut_off_are_refused(saved, kept):
+    weights = saved / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:kept])
+    refused(saved)
