@@ -48,7 +48,7 @@ $(ENGINES)/.ready: $(READY) requirements/engines.txt
 	@touch $@
 
 test: $(READY) $(ENGINES)/.ready ## run the tests
-	pytest -n auto --dist loadfile --no-loadscope-reorder
+	pytest -n auto --dist loadfile --no-loadscope-reorder --durations=20
 	$(ENGINES)/bin/python -m pytest -q tests/store/test_engines.py tests/store/test_export.py \
 		tests/models/explanation/test_gradients.py
 
