@@ -65,11 +65,14 @@ def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
 
 
 def _weakest(model: Model, task: str) -> dict[str, Any] | None:
-    """The slice of the test with the lowest accuracy, of those that are not all luck."""
+    """The slice of the test with the lowest accuracy, of those that are not all luck.
+
+    None of a number, which has no accuracy.
+    """
     rows = [
         row
         for row in _select(model, "groups", task)
-        if int(row.get("components") or 0) >= COMPONENTS
+        if int(row.get("components") or 0) >= COMPONENTS and row["accuracy"]
     ]
     if not rows:
         return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -35,8 +36,16 @@ def root(request, tmp_path_factory) -> Path:
     folder.mkdir(parents=True)
     out.mkdir(parents=True)
     save(folder, trained, list(found["test"].sets), classes, selected, {"made_by": {}})
-    voice = {name: some.targets["sort"][some.split == name] for name in ("validation", "test")}
-    splits = [Split(name, found[name], {"sort": values}) for name, values in voice.items()]
+    groups = {
+        "sort": some.targets["sort"],
+        "voice": np.array([a["voice"] for a in some.attributes]),
+    }
+    splits = [
+        Split(
+            name, found[name], {key: values[some.split == name] for key, values in groups.items()}
+        )
+        for name in ("validation", "test")
+    ]
     with torch.inference_mode():
         measured = evaluate("m", load(folder), splits, EvaluationOptions(resamples=100), 7)
     write(out, "m", selected.primary, measured)
@@ -63,3 +72,13 @@ def test_every_section_is_made(root: Path) -> None:
     for task in ("weight", "traits"):
         model = choice.shown
         assert difference(model, model, task, {"x": "c"}, 100, 0.95) is None
+
+
+def test_a_number_has_no_weakest_slice(root: Path) -> None:
+    inputs = Inputs(root, ["m"], ["image", "audio"], worlds.SETS, {}, "")
+    (model,) = inputs.evaluated
+    enough = {row["task"] for row in model.table("groups") if int(row["components"]) >= 10}
+    assert "weight" in enough
+    built = breakdown.build(inputs, Options())
+    assert isinstance(built, dict)
+    assert {one["task"] for one in built["weakest"]} == set(worlds.TASKS) - {"weight"}
