@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pipeline.models.targets import split_labels
 from pipeline.reporting.choice import Choice, choose
 from pipeline.reporting.format import language_tag
 from pipeline.reporting.inputs import Absent, Inputs, Model
@@ -43,25 +44,33 @@ def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
 
 
 def _answers(inputs: Inputs, model: Model, task: str) -> list[Answer]:
-    """The model's answers on the test split, likeliest three classes each."""
+    """The model's answers on the test split, likeliest three classes each; none of a number."""
     classes = model.classes.get(task, [])
     found = []
     for row in model.predictions:
         asked = row["split"] == "test" and row["task"] == task and row["truth"] is not None
-        if asked and row["sample_id"] in inputs.by_id:
-            likely = sorted(
-                zip(classes, row["probabilities"], strict=False), key=lambda p: (-p[1], p[0])
-            )
+        if asked and row["probabilities"] and row["sample_id"] in inputs.by_id:
+            shares = dict(zip(classes, row["probabilities"], strict=False))
+            likely = sorted(shares.items(), key=lambda p: (-p[1], p[0]))
             found.append(
                 Answer(
                     sample_id=row["sample_id"],
                     prediction=row["prediction"],
                     truth=row["truth"],
-                    confidence=max(row["probabilities"], default=0.0),
+                    confidence=_confidence(model.kind(task), row["prediction"], shares),
                     top=tuple(likely[:3]),
                 )
             )
     return found
+
+
+def _confidence(kind: str, said: str, shares: Mapping[str, float]) -> float:
+    """The probability of what was said, be it the likeliest or not; of labels, the least sure."""
+    if kind == "multilabel":
+        labels = split_labels(said)
+        sure = (share if name in labels else 1 - share for name, share in shares.items())
+        return min(sure, default=0.0)
+    return shares.get(said, 0.0)
 
 
 def _asides(inputs: Inputs, choice: Choice, ids: set[str]) -> dict[str, list[dict[str, str]]]:

@@ -13,12 +13,21 @@ from pipeline.models.evaluation import Split, evaluate
 from pipeline.models.evaluation_options import EvaluationOptions
 from pipeline.models.results import write
 from pipeline.models.saving import load, save
-from pipeline.reporting import breakdown, calibration, confusion, leaderboard, modelcards, subsets
+from pipeline.reporting import (
+    breakdown,
+    calibration,
+    confusion,
+    gallery,
+    leaderboard,
+    modelcards,
+    subsets,
+)
 from pipeline.reporting.choice import choose
 from pipeline.reporting.difference import difference
-from pipeline.reporting.inputs import Absent, Inputs
+from pipeline.reporting.inputs import Absent, Inputs, Model
 from pipeline.reporting.options import Options
 from pipeline.reporting.page import render
+from pipeline.reporting.pick import Answer
 from tests.models import world as worlds
 
 
@@ -82,3 +91,30 @@ def test_a_number_has_no_weakest_slice(root: Path) -> None:
     built = breakdown.build(inputs, Options())
     assert isinstance(built, dict)
     assert {one["task"] for one in built["weakest"]} == set(worlds.TASKS) - {"weight"}
+
+
+def answers_of(kind: str, classes: list[str], said: str, *probabilities: float) -> list[Answer]:
+    """What the gallery makes of one prediction."""
+    sample = {"sample_id": "s", "component": "c", "kinds": []}
+    model = Model("m", Path("none"), Path("none"), ())
+    model.__dict__["card"] = {"tasks": {"t": {"kind": kind, "classes": classes}}}
+    row = {"sample_id": "s", "split": "test", "task": "t", "truth": said, "prediction": said}
+    model.__dict__["predictions"] = [{**row, "probabilities": list(probabilities)}]
+    inputs = Inputs(Path("none"), [], [], {}, {}, "")
+    inputs.__dict__["by_id"] = {"s": sample}
+    return gallery._answers(inputs, model, "t")
+
+
+def test_a_card_tells_the_probability_of_what_was_said() -> None:
+    (yes,) = answers_of("binary", ["no", "yes"], "yes", 0.7, 0.3)
+    assert (yes.confidence, yes.top[0]) == (0.3, ("no", 0.7))
+    (median,) = answers_of("ordinal", ["s", "m", "l"], "m", 0.4, 0.25, 0.35)
+    assert median.confidence == 0.25
+    (labels,) = answers_of("multilabel", ["red", "round", "rare"], "red|round", 0.9, 0.6, 0.3)
+    assert labels.confidence == 0.6
+    (none,) = answers_of("multilabel", ["red", "round"], "|", 0.2, 0.1)
+    assert none.confidence == 0.8
+
+
+def test_a_number_is_on_no_card() -> None:
+    assert answers_of("regression", [], "3.5") == []

@@ -20,6 +20,7 @@ from pipeline.models.explanation.weights import weights
 from pipeline.models.metrics import from_tally, tally
 from pipeline.models.options import ONE_CLASS
 from pipeline.models.prediction import predict
+from pipeline.models.reading import Reading
 from pipeline.models.saving import Model
 from pipeline.models.subsets import every
 from pipeline.randomness import generator
@@ -61,7 +62,7 @@ def contributions(
         found = list(_overall(scores, answered, modalities))
         found += _classes(some.targets[task], worth, classes, modalities)
         if task == model.options.primary:
-            found += _samples(examples, np.stack([each[task] for each in asked]))
+            found += _samples(examples, np.stack([each[task] for each in asked]), reading)
         said = {
             m: [reading.decide(each[task][known]) for each in drawn] for m, drawn in swapped.items()
         }
@@ -127,8 +128,8 @@ def _classes(
                 yield _row("shapley", "class", name, modality, each[i, rows].mean(), rows.sum())
 
 
-def _samples(examples: Examples, worth: np.ndarray) -> Iterator[Row]:
-    each = shapley(_nats(worth, worth[-1].argmax(1)))
+def _samples(examples: Examples, worth: np.ndarray, reading: Reading) -> Iterator[Row]:
+    each = shapley(_nats(worth, reading.decide(worth[-1])))
     for n, sample in enumerate(examples.sample_ids):
         for i, modality in enumerate(examples.modalities):
             if examples.has[n, i]:

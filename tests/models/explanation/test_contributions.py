@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -9,6 +11,7 @@ from pipeline.models.explanation.weights import weights
 from pipeline.models.prediction import predict
 from pipeline.models.results import COLUMNS
 from pipeline.models.saving import Model
+from tests.models import world as worlds
 from tests.models.synthetic import SETS, TASKS, options, split_of
 from tests.models.test_training import CLASSES, WORLD, fit
 
@@ -66,6 +69,25 @@ def test_a_samples_values_add_up_to_its_log_probability_over_the_prior(rows, mod
         gain = np.log(probabilities[n, k]) - np.log(model.priors["category"][k])
         assert sum(row["value"] for row in found) == pytest.approx(gain, abs=1e-5)
     assert some(rows, task="language", level="sample") == []
+
+
+@pytest.mark.parametrize("task", ["alive", "size"])
+def test_the_answer_that_is_explained_is_the_one_that_was_given(task):
+    """Below a threshold, or beside the median, the likeliest class is not what was answered."""
+    chosen = worlds.chosen({task: worlds.TASKS[task]}, epochs=4)
+    trained, found, classes = worlds.fit(worlds.world(subjects=60), chosen)
+    test = found["test"]
+    network = trained.network
+    network.readings[task] = replace(network.readings[task], temperature=3.0, thresholds=(0.25,))
+    model = Model(network, list(test.sets), chosen, classes, trained.priors, {})
+    probabilities = predict(network, test, model.priors)[task]
+    said = network.readings[task].decide(probabilities)
+    assert (said != probabilities.argmax(1)).any()
+    rows = contributions(model, test, EvaluationOptions(resamples=100, draws=0), 7)
+    for n, sample in enumerate(test.sample_ids):
+        values = [row["value"] for row in some(rows, level="sample", name=str(sample))]
+        gain = np.log(probabilities[n, said[n]]) - np.log(model.priors[task][said[n]])
+        assert sum(values) == pytest.approx(gain, abs=1e-5)
 
 
 def test_the_modality_that_knows_the_language_counts_for_it(rows):
