@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import combinations
@@ -40,7 +41,8 @@ class Evaluation:
     """Everything that was measured.
 
     `metrics` maps task → split → figure. `predictions` has the columns of
-    records.predictions_schema, the other tables those of results.COLUMNS.
+    records.predictions_schema, the other tables those of results.COLUMNS. `seconds` maps a split to
+    how long its prediction took, which depends on the machine and is written to none of them.
     """
 
     metrics: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
@@ -52,6 +54,7 @@ class Evaluation:
     calibration: Table = field(default_factory=list)
     robustness: Table = field(default_factory=list)
     contributions: Table = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
 
 
 def evaluate(
@@ -64,7 +67,9 @@ def evaluate(
     """
     found = Evaluation({task: {} for task in model.classes})
     for split in splits:
+        began = time.perf_counter()
         predicted = predict(model.network, split.examples, model.priors)
+        found.seconds[split.name] = time.perf_counter() - began
         masked = {
             subset: predict(model.network, split.examples, model.priors, subset)
             for subset in _subsets(split.examples.modalities)

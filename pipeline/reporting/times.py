@@ -13,10 +13,19 @@ from pipeline import artifact, runs
 from pipeline.errors import PipelineError
 from pipeline.reporting.format import count, spoken
 
-HEADS = ("model", "training, s", "examples/s", "data wait, %", "evaluation, s")
+HEADS = (
+    "model",
+    "training, s",
+    "examples/s",
+    "data wait, %",
+    "evaluation, s",
+    "inference, ms/sample",
+)
 NOTE = (
     "Wall time on this machine of the runs that made what is shown; a dash where the cache gave it "
-    "back, or another machine. The wait for data is a share of the steps' time."
+    "back, or another machine. The wait for data is a share of the steps' time. Evaluation "
+    "resamples and explains too; inference is answering the test split alone, from its features, "
+    "on the CPU."
 )
 DASH = "\N{EN DASH}"
 ROW = Markup('<tr><th scope="row">{}</th>{}</tr>')
@@ -34,13 +43,15 @@ TABLE = Markup(
 class Took:
     """What one model took; None where no run of this machine made it.
 
-    `wait` is the share of the steps' time that went into waiting for batches; `resumed` the epoch
-    from which a killed training went on, before which nothing is counted.
+    `training` and `evaluation` are the stages' seconds, `inference` milliseconds a sample. `wait`
+    is the share of the steps' time that went into waiting for batches; `resumed` the epoch from
+    which a killed training went on, before which nothing is counted.
     """
 
     model: str
     training: float | None = None
     evaluation: float | None = None
+    inference: float | None = None
     examples_per_second: float | None = None
     wait: float | None = None
     resumed: int = 0
@@ -67,11 +78,12 @@ def table(found: Sequence[Took]) -> Markup:
 def _took(root: Path, model: str) -> Took:
     trained = _made("train", root / "models" / model)
     evaluated = _made("evaluate", root / "evaluation" / model)
-    spent = trained.get("training") or {}
+    spent, asked = trained.get("training") or {}, evaluated.get("inference") or {}
     return Took(
         model,
         trained.get("seconds"),
         evaluated.get("seconds"),
+        1000 * asked["seconds"] / asked["samples"] if asked.get("samples") else None,
         spent.get("examples_per_second"),
         spent.get("data_wait"),
         int(spent.get("resumed", 0)),
@@ -100,6 +112,7 @@ def _cells(one: Took) -> Iterator[str]:
     yield DASH if one.examples_per_second is None else count(one.examples_per_second)
     yield _figure(None if one.wait is None else 100 * one.wait)
     yield _figure(one.evaluation)
+    yield DASH if one.inference is None else f"{one.inference:.3f}"
 
 
 def _figure(value: float | None) -> str:

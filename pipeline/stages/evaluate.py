@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from pipeline import artifact
+from pipeline import artifact, parts
 from pipeline.fingerprint import fingerprint
 from pipeline.manifest import manifest_digest
 from pipeline.params import Params
-from pipeline.parts import Summary
 from pipeline.registry import locate
 from pipeline.work.evaluate import make
 from pipeline.work.slices import read_too
+
+
+@dataclass(frozen=True)
+class Summary(parts.Summary):
+    """What the stage did, and how long the test split took to predict: `samples`, `seconds`.
+
+    `inference` depends on the machine, so it stands in the run record and in no versioned output.
+    """
+
+    inference: dict[str, float] = field(default_factory=dict)
 
 
 def plan(params: Params, name: str, root: Path = Path("data")) -> artifact.Plan:
@@ -26,6 +36,11 @@ def plan(params: Params, name: str, root: Path = Path("data")) -> artifact.Plan:
     out = root / "evaluation" / name
     options = params.models[name].as_kinds(params.targets)
     model = artifact.read_manifest(root / "models" / name)["files"]
+    inference: dict[str, float] = {}
+
+    def compute(folder: Path) -> None:
+        inference.update(make(folder, name, params.evaluate, params.seed, sets, root))
+
     return artifact.Plan(
         out,
         fingerprint(
@@ -55,8 +70,8 @@ def plan(params: Params, name: str, root: Path = Path("data")) -> artifact.Plan:
                 for table in read_too(params.evaluate.group_by, root)
             },
         },
-        lambda folder: make(folder, name, params.evaluate, params.seed, sets, root),
-        lambda: Summary(rows=_rows(out)),
+        compute,
+        lambda: Summary(rows=_rows(out), inference=inference),
     )
 
 

@@ -18,6 +18,7 @@ from tests.reporting.reading import read
 
 MADE = {"outcome": "done", "computed": 1}
 SPENT = {"data_wait": 0.0215, "examples_per_second": 1234.5, "resumed": 0, "step_seconds": 1.4}
+TOOK = {"samples": 400, "seconds": 0.05}
 
 
 def put(stage: str, *records: dict[str, object]) -> None:
@@ -38,15 +39,27 @@ def model(inside: Path, finished: Path) -> str:
         {**MADE, "key": key, "computed": 0, "restored": 1, "seconds": 0.2},
         {**MADE, "key": key, "outcome": "failed", "seconds": 0.3},
     )
-    put(f"evaluate/{name}", {**MADE, "key": "other options", "seconds": 5.0})
+    put(f"evaluate/{name}", {**MADE, "key": "other options", "seconds": 5.0, "inference": TOOK})
     return name
 
 
 def test_times_are_of_the_run_that_computed_what_stands(model: str, finished: Path) -> None:
     found = {one.model: one for one in times(finished)}
     assert found.keys() == synthetic.MODELS.keys()
-    assert found.pop(model) == Took(model, 61.25, None, 1234.5, 0.0215, 0)
+    assert found.pop(model) == Took(model, 61.25, None, None, 1234.5, 0.0215, 0)
     assert set(found.values()) == {Took(name) for name in found}
+
+
+def test_inference_is_the_test_split_alone_and_a_sample(inside: Path, finished: Path) -> None:
+    """Not the whole stage, which resamples, worsens and explains; none where nothing was asked."""
+    some, none = sorted(synthetic.MODELS)[:2]
+    keys = {name: read_manifest(finished / "evaluation" / name)["key"] for name in (some, none)}
+    put(f"evaluate/{some}", {**MADE, "key": keys[some], "seconds": 5.0, "inference": TOOK})
+    empty = {"samples": 0, "seconds": 0.001}
+    put(f"evaluate/{none}", {**MADE, "key": keys[none], "seconds": 5.0, "inference": empty})
+    found = {one.model: one for one in times(finished)}
+    assert (found[some].evaluation, found[some].inference) == (5.0, 0.125)
+    assert (found[none].evaluation, found[none].inference) == (5.0, None)
 
 
 def test_without_records_nothing_is_shown(inside: Path, finished: Path) -> None:
@@ -55,8 +68,9 @@ def test_without_records_nothing_is_shown(inside: Path, finished: Path) -> None:
 
 
 def test_a_training_that_went_on_says_from_where() -> None:
-    shown = read(table([Took("<b>", 3.0, 1.0, 10.0, 0.5, 4)]))
-    assert [cell.text for cell in shown.all("td")] == ["3.0 (from epoch 4)", "10", "50.0", "1.0"]
+    shown = read(table([Took("<b>", 3.0, 1.0, 0.125, 10.0, 0.5, 4)]))
+    cells = [cell.text for cell in shown.all("td")]
+    assert cells == ["3.0 (from epoch 4)", "10", "50.0", "1.0", "0.125"]
     assert shown.all("th")[-1].text == "<b>"
 
 
@@ -72,5 +86,5 @@ def test_the_page_has_one_place_for_them_and_the_copy_alone_has_them(
         (inside / name).symlink_to(finished / name)
     shown = read(dated_copy(original).read_text(encoding="utf-8"))
     (took,) = shown.all("details", class_="times")
-    assert [one.text for one in took.all("td")][:4] == ["61.2", count(1234), "2.1", DASH]
+    assert [one.text for one in took.all("td")][:5] == ["61.2", count(1234), "2.1", DASH, DASH]
     assert not read(original.read_text(encoding="utf-8")).all("details", class_="times")

@@ -12,6 +12,7 @@ import pytest
 from pipeline.digest import digest_file
 from pipeline.errors import PipelineError
 from pipeline.models.evaluation_options import EvaluationOptions
+from pipeline.runs import summary_of
 from pipeline.stages import train
 from pipeline.stages.evaluate import plan
 from tests.models.synthetic import SETS, joined, options
@@ -36,6 +37,18 @@ def test_it_measures_the_held_out_splits(world):
     metrics = json.loads((OUT / "metrics.json").read_text())
     assert metrics["model"] == "m"
     assert metrics["tasks"]["category"]["test"]["n"] == (world.split == "test").sum()
+
+
+def test_how_long_the_test_split_took_stands_in_the_record_alone(world):
+    summary = plan(params(MODELS), "m").run()
+    told = summary_of(summary)["inference"]
+    assert told["samples"] == (world.split == "test").sum()
+    assert 0 < told["seconds"] < 10
+    json.dumps(told)
+    assert "seconds" not in "".join(
+        path.read_text() for path in OUT.iterdir() if path.suffix != ".parquet"
+    )
+    assert not summary_of(plan(params(MODELS), "m").run())["inference"]
 
 
 def test_labels_and_numbers_go_through_the_stages(inside):
