@@ -8,7 +8,7 @@ from typing import Any
 from markupsafe import Markup
 
 from pipeline.reporting.choice import choose
-from pipeline.reporting.format import points
+from pipeline.reporting.format import percent, points
 from pipeline.reporting.inputs import Absent, Inputs, Model
 from pipeline.reporting.options import Options
 from pipeline.reporting.plots.rows import axis, whisker
@@ -17,9 +17,10 @@ from pipeline.reporting.plots.scale import Scale, nice
 MEASURES = {
     "shapley": "Shapley",
     "permutation": "swapped",
-    "weight": "weight",
-    "gradients": "gradients",
+    "weight": "weight, %",
+    "gradients": "gradients, %",
 }
+SHARES = ("weight", "gradients")
 
 
 def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
@@ -57,9 +58,7 @@ def _panel(model: Model, task: str, order: Sequence[str], most: int) -> dict[str
                 "modality": name,
                 "plot": _interval(shapley[name], scale),
                 "figures": {
-                    row["measure"]: points(float(row["value"]))
-                    for row in overall
-                    if row["modality"] == name
+                    row["measure"]: _figure(row) for row in overall if row["modality"] == name
                 },
             }
             for name in names
@@ -71,6 +70,12 @@ def _panel(model: Model, task: str, order: Sequence[str], most: int) -> dict[str
         },
         **_classes(rows, names, most),
     }
+
+
+def _figure(row: dict[str, str]) -> str:
+    """A share in per cent, a gain or a loss of score in points."""
+    value = float(row["value"])
+    return percent(value) if row["measure"] in SHARES else points(value)
 
 
 def _interval(row: dict[str, str], scale: Scale) -> Markup:
