@@ -47,18 +47,42 @@ def replicates(
     import numpy as np
 
     correct = truth == prediction
-    tallies = [
-        counts @ _sums(component[rows], of[rows], None, counts.shape[1], classes)
-        for of, rows in ((truth, correct), (truth, slice(None)), (prediction, slice(None)))
-    ]
     binned = [
         counts @ _sums(component, confidence_bin, column, counts.shape[1], bins)
         for column in (None, confidence.astype(np.float64), correct.astype(np.float64))
     ]
     return {
-        **from_tally(np.stack(tallies, 1)),
+        **from_tally(tallies(counts, component, truth, prediction, classes)),
         "ece": calibration_error(np.stack(binned, -1)),
     }
+
+
+def tallies(
+    counts: np.ndarray,
+    component: np.ndarray,
+    truth: np.ndarray,
+    prediction: np.ndarray,
+    classes: int,
+    support: np.ndarray | None = None,
+) -> np.ndarray:
+    """By class, how often it was hit, true and predicted in each resample.
+
+    Float64 (resamples, 3, classes), and yet exact, being whole numbers. support: how often it was
+    true, (resamples, classes), where that is known already.
+    """
+    import numpy as np
+
+    correct = truth == prediction
+    if support is None:
+        support = tally(counts, component, truth, classes)
+    hits = tally(counts, component[correct], truth[correct], classes)
+    return np.stack([hits, support, tally(counts, component, prediction, classes)], 1)
+
+
+def tally(counts: np.ndarray, component: np.ndarray, of: np.ndarray, classes: int) -> np.ndarray:
+    """How many samples of each resample are of each class, (resamples, classes)."""
+    found: np.ndarray = counts @ _sums(component, of, None, counts.shape[1], classes)
+    return found
 
 
 def replicates_of_rows(

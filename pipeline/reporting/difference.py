@@ -7,15 +7,14 @@ hard samples. So the difference itself is resampled: a paired percentile bootstr
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from pipeline.models.bootstrap import interval, resample
-from pipeline.models.metrics import from_confusion
 from pipeline.models.options import ONE_CLASS
+from pipeline.models.scorer import Scorer
+from pipeline.protocol.paired import differences
 from pipeline.randomness import generator
 from pipeline.reporting.inputs import Model
 
@@ -58,18 +57,16 @@ def difference(
     common = sorted(first.keys() & second.keys() & components.keys())
     if not common:
         return None
-    classes = _index(name for answers in (first, second) for s in common for name in answers[s])
-    groups = _index(components[sample] for sample in common)
-    place = np.array([groups[components[sample]] for sample in common])
-    cells = [
-        _count([answers[sample] for sample in common], classes, place, len(groups))
-        for answers in (first, second)
-    ]
-    counts = resample(generator(0, "report", "difference", task), len(groups), draws)
-    once = np.ones((1, len(groups)))
-    value = _macro_f1(once, cells[0]) - _macro_f1(once, cells[1])
-    low, high = interval(_macro_f1(counts, cells[0]) - _macro_f1(counts, cells[1]), confidence)
-    return Difference(float(value[0]), low, high, len(common), len(groups))
+    rows = np.array([(*first[sample], second[sample][1]) for sample in common])
+    classes, places = np.unique(rows, return_inverse=True)
+    truth, own, others = places.reshape(rows.shape).T
+    component = np.array([components[sample] for sample in common])
+    rng = generator(0, "report", "difference", task)
+    scorer = Scorer(truth, component, len(classes), draws, rng)
+    scores = {"own": scorer.score([own]), "other": scorer.score([others])}
+    (found,) = differences(scores, [("own", "other")], confidence)
+    groups = len(np.unique(component))
+    return Difference(found.value, found.low, found.high, len(common), groups)
 
 
 def _answers(model: Model, task: str) -> dict[str, tuple[str, str]]:
@@ -79,30 +76,3 @@ def _answers(model: Model, task: str) -> dict[str, tuple[str, str]]:
         for row in model.predictions
         if row["task"] == task and row["split"] == "test" and row["truth"] is not None
     }
-
-
-def _index(names: Iterable[str]) -> dict[str, int]:
-    return {name: i for i, name in enumerate(sorted(set(names)))}
-
-
-def _count(
-    answers: Sequence[tuple[str, str]],
-    classes: Mapping[str, int],
-    place: npt.NDArray[np.int64],
-    groups: int,
-) -> npt.NDArray[np.float64]:
-    """Counts of each group by truth and prediction, (groups, classes, classes)."""
-    truth, prediction = np.array([[classes[t], classes[p]] for t, p in answers]).T
-    cells = np.zeros((groups, len(classes), len(classes)))
-    np.add.at(cells, (place, truth, prediction), 1)
-    return cells
-
-
-def _macro_f1(
-    counts: npt.NDArray[np.float64], cells: npt.NDArray[np.float64]
-) -> npt.NDArray[np.float64]:
-    """Of each resample (draws, groups), as the evaluation has it."""
-    groups, classes, _ = cells.shape
-    matrices = (counts @ cells.reshape(groups, -1)).reshape(-1, classes, classes)
-    scores: npt.NDArray[np.float64] = from_confusion(matrices)["macro_f1"]
-    return scores

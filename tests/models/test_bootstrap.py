@@ -5,8 +5,8 @@ import time
 import numpy as np
 import pytest
 
-from pipeline.models.bootstrap import interval, replicates, resample
-from pipeline.models.metrics import SCORES, bin_of, calibration, calibration_error, scores
+from pipeline.models.bootstrap import interval, replicates, resample, tallies
+from pipeline.models.metrics import SCORES, bin_of, calibration, calibration_error, scores, tally
 from pipeline.randomness import generator
 
 
@@ -34,6 +34,17 @@ def test_replicates_equal_a_plain_loop():
         sums = calibration(confidence[rows], (truth == prediction)[rows], 15)
         expected["ece"] = float(calibration_error(sums))
         assert {name: float(found[name][i]) for name in found} == pytest.approx(expected)
+
+
+def test_tallies_are_those_of_the_rows_that_each_resample_draws():
+    component, truth, prediction, _ = answers(90, 12, 4)
+    counts = resample(np.random.default_rng(1), 12, 30)
+    found = tallies(counts, component, truth, prediction, 5)
+    for i, drawn in enumerate(counts.astype(int)):
+        rows = np.repeat(np.arange(90), drawn[component])
+        assert np.array_equal(found[i], tally(truth[rows], prediction[rows], 5))
+    known = tallies(counts, component, truth, prediction, 5, support=found[:, 1])
+    assert np.array_equal(known, found)
 
 
 def test_a_resample_draws_as_many_components_as_there_are():

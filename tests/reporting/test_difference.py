@@ -9,6 +9,9 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score
 
+from pipeline.models.bootstrap import interval, resample
+from pipeline.models.metrics import from_confusion
+from pipeline.randomness import generator
 from pipeline.reporting.difference import difference
 
 
@@ -70,3 +73,20 @@ def test_without_common_test_samples_there_is_none() -> None:
     training = told(TRUTH, GOOD, split="validation")
     assert difference(told(TRUTH, GOOD), training, "t", COMPONENTS, 200, 0.95) is None  # type: ignore[arg-type]
     assert difference(told(TRUTH, GOOD), told(TRUTH, POOR), "t", {}, 200, 0.95) is None  # type: ignore[arg-type]
+
+
+def test_its_interval_is_that_of_confusion_matrices() -> None:
+    """Of all truths and predictions at once, as one may also count them."""
+    found = difference(told(TRUTH, GOOD), told(TRUTH, POOR), "t", COMPONENTS, 500, 0.95)  # type: ignore[arg-type]
+    assert found is not None
+    place = np.arange(300) // 5
+    groups = np.unique([f"c{i}" for i in place], return_inverse=True)[1]
+    counts = resample(generator(0, "report", "difference", "t"), 60, 500)
+    drawn = []
+    for said in (GOOD, POOR):
+        cells = np.zeros((60, 3, 3))
+        indices = (["abc".index(name) for name in names] for names in (TRUTH, said))
+        np.add.at(cells, (groups, *indices), 1)
+        matrices = (counts @ cells.reshape(60, -1)).reshape(-1, 3, 3)
+        drawn.append(from_confusion(matrices)["macro_f1"])
+    assert (found.low, found.high) == interval(drawn[0] - drawn[1], 0.95)

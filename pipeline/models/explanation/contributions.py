@@ -11,17 +11,17 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.models.bootstrap import interval, replicates, resample
+from pipeline.models.bootstrap import interval
 from pipeline.models.corruption import donors, misaligned
 from pipeline.models.evaluation_options import EvaluationOptions
 from pipeline.models.examples import Examples
 from pipeline.models.explanation.shapley import shapley
 from pipeline.models.explanation.weights import weights
-from pipeline.models.metrics import from_tally, tally
 from pipeline.models.options import ONE_CLASS
 from pipeline.models.prediction import predict
 from pipeline.models.reading import Reading
 from pipeline.models.saving import Model
+from pipeline.models.scorer import Scorer
 from pipeline.models.subsets import every
 from pipeline.randomness import generator
 
@@ -57,16 +57,17 @@ def contributions(
         reading = model.network.readings[task]
         some = examples.take(known)
         worth = np.stack([each[task][known] for each in asked])
-        scores = Scores(some, task, len(classes), options, seed)
+        rng = generator(seed, "contributions", task)
+        scorer = Scorer(some.targets[task], some.component, len(classes), options.resamples, rng)
         answered = np.stack([reading.decide(each) for each in worth])
-        found = list(_overall(scores, answered, modalities))
+        found = list(_overall(scorer, answered, modalities, options.confidence))
         found += _classes(some.targets[task], worth, classes, modalities)
         if task == model.options.primary:
             found += _samples(examples, np.stack([each[task] for each in asked]), reading)
         said = {
             m: [reading.decide(each[task][known]) for each in drawn] for m, drawn in swapped.items()
         }
-        found += _permuted(scores, answered[-1], said)
+        found += _permuted(scorer, answered[-1], said, options.confidence)
         if task in shares:
             mean = shares[task][known].mean(0)
             found += [
@@ -77,43 +78,14 @@ def contributions(
     return rows
 
 
-class Scores:
-    """Macro-F1 of answers to one task, and of resamples of them."""
-
-    def __init__(
-        self, examples: Examples, task: str, classes: int, options: EvaluationOptions, seed: int
-    ) -> None:
-        self.truth = examples.targets[task]
-        self.classes = classes
-        self.confidence = options.confidence
-        self.component = np.unique(examples.component, return_inverse=True)[1]
-        rng = generator(seed, "contributions", task)
-        self.counts = resample(rng, int(self.component.max()) + 1, options.resamples)
-
-    def value(self, prediction: np.ndarray) -> float:
-        return float(from_tally(tally(self.truth, prediction, self.classes))["macro_f1"])
-
-    def drawn(self, prediction: np.ndarray) -> np.ndarray:
-        """The same of each resample: (resamples,)."""
-        nothing = np.zeros(len(prediction))
-        found = replicates(
-            self.counts,
-            self.component,
-            self.truth,
-            prediction,
-            nothing.astype(np.int64),
-            nothing,
-            self.classes,
-            1,
-        )
-        return found["macro_f1"]
-
-
-def _overall(scores: Scores, said: np.ndarray, modalities: tuple[str, ...]) -> Iterator[Row]:
-    values = shapley(np.array([scores.value(each) for each in said]))
-    drawn = shapley(np.stack([scores.drawn(each) for each in said]))
+def _overall(
+    scorer: Scorer, said: np.ndarray, modalities: tuple[str, ...], confidence: float
+) -> Iterator[Row]:
+    scores = [scorer.score([each]) for each in said]
+    values = shapley(np.array([score.value for score in scores]))
+    drawn = shapley(np.stack([score.drawn for score in scores]))
     for i, modality in enumerate(modalities):
-        between = interval(drawn[i], scores.confidence)
+        between = interval(drawn[i], confidence)
         yield _row("shapley", "overall", "", modality, values[i], said.shape[1], between)
 
 
@@ -146,14 +118,18 @@ def _swapped(
 
 
 def _permuted(
-    scores: Scores, answers: np.ndarray, swapped: Mapping[str, list[np.ndarray]]
+    scorer: Scorer,
+    answers: np.ndarray,
+    swapped: Mapping[str, list[np.ndarray]],
+    confidence: float,
 ) -> Iterator[Row]:
     """Permutation importance (Breiman 2001, doi:10.1023/A:1010933404324), over components."""
-    start, resampled = scores.value(answers), scores.drawn(answers)
+    start = scorer.score([answers])
     for modality, drawn in swapped.items():
-        value = float(np.mean([start - scores.value(said) for said in drawn]))
-        losses = np.concatenate([resampled - scores.drawn(said) for said in drawn])
-        between = interval(losses, scores.confidence)
+        scores = [scorer.score([said]) for said in drawn]
+        value = float(np.mean([start.value - score.value for score in scores]))
+        losses = np.concatenate([start.drawn - score.drawn for score in scores])
+        between = interval(losses, confidence)
         yield _row("permutation", "overall", "", modality, value, len(answers), between)
 
 
