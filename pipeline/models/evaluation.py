@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -19,6 +18,7 @@ from pipeline.models.options import ONE_CLASS
 from pipeline.models.prediction import predict
 from pipeline.models.reading import Reading
 from pipeline.models.saving import Model
+from pipeline.models.subsets import every
 from pipeline.models.targets import known
 from pipeline.randomness import generator
 
@@ -72,7 +72,7 @@ def evaluate(
         found.seconds[split.name] = time.perf_counter() - began
         masked = {
             subset: predict(model.network, split.examples, model.priors, subset)
-            for subset in _subsets(split.examples.modalities)
+            for subset in every(split.examples.modalities)[1:]
         }
         for task, classes in model.classes.items():
             reading = model.network.readings[task]
@@ -135,7 +135,7 @@ def _groups(split: Split, task: str, given: Answers) -> Iterator[dict[str, Any]]
 def _natural(examples: Examples, task: str, given: Answers) -> Iterator[dict[str, Any]]:
     """Examples that have exactly a subset of the modalities, as they are."""
     has = examples.has[known(examples.targets[task])]
-    for subset in ((), *_subsets(examples.modalities)):
+    for subset in every(examples.modalities):
         exactly = np.all(has == [m in subset for m in examples.modalities], axis=1)
         if exactly.any():
             yield {"kind": "natural", "subset": _name(subset), **_brief(given.take(exactly))}
@@ -199,10 +199,6 @@ def _predictions(
             "prediction": reading.say(decision, classes),
             "truth": reading.say(truth, classes) if there else None,
         }
-
-
-def _subsets(modalities: tuple[str, ...]) -> list[tuple[str, ...]]:
-    return [s for k in range(1, len(modalities) + 1) for s in combinations(modalities, k)]
 
 
 def _name(subset: tuple[str, ...]) -> str:

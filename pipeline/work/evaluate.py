@@ -68,17 +68,16 @@ def make(
         found = evaluate(name, model, splits, options, seed)
         train, test = (whole.take(joined.split == split) for split in ("train", "test"))
         towers = model.network.by_name
-        deviations = {
-            one.name: statistics(train, one.name)[1]
-            for one in whole.sets
-            if not towers[one.name].ids
+        measured = {
+            one.name: statistics(train, one.name) for one in whole.sets if not towers[one.name].ids
         }
+        deviations = {name: deviation for name, (_, deviation) in measured.items()}
         found.robustness = robustness(model, test, deviations, options.draws, seed)
         found.contributions = contributions(model, test, options, seed)
         if options.attributed:
             # Named rather than imported, so that no key knows an extra that is not used.
             module = registry.load("models/explanation", "gradients")
-            means = {one.name: statistics(train, one.name)[0] for one in whole.sets}
+            means = {name: mean for name, (mean, _) in measured.items()}
             found.contributions += module.attributed(model, test, means, options.attributed, seed)
     write(folder, name, model.options.primary, found)
     return {"samples": len(test), "seconds": round(found.seconds["test"], 6)}

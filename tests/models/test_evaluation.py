@@ -14,6 +14,7 @@ from pipeline.models.examples import Examples
 from pipeline.models.prediction import predict
 from pipeline.models.results import write
 from pipeline.models.saving import Model
+from pipeline.models.subsets import every
 from pipeline.records import predictions_schema
 from tests.models.synthetic import SETS, TASKS, joined, options, split_of
 from tests.models.test_training import CLASSES, WORLD, fit
@@ -103,6 +104,8 @@ def test_every_subset_of_modalities_is_measured(found):
     names = {"audio", "image", "text", "audio+image", "audio+text", "image+text"}
     masked = rows(found.subsets, task="category", split="test", kind="masked")
     assert {row["subset"] for row in masked} == names | {"audio+image+text"}
+    order = ["+".join(subset) for subset in every(("audio", "image", "text"))]
+    assert [row["subset"] for row in masked] == order[1:]
     complete = np.all([has[WORLD.split == "test"] for has in WORLD.present.values()], axis=0)
     assert {row["n"] for row in masked} == {complete.sum()}
     natural = rows(found.subsets, task="category", split="test", kind="natural")

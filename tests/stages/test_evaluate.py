@@ -79,6 +79,31 @@ def test_labels_and_numbers_go_through_the_stages(inside):
     assert {tuple(r["probabilities"]) for r in rows if r["task"] == "language"} == {()}
 
 
+def test_each_set_is_measured_once(world, monkeypatch):
+    """For its deviation, by which noise is drawn, and for its mean, which gradients start from."""
+    from pipeline.models import statistics as module
+    from pipeline.models.explanation import gradients
+
+    measure, asked, given = module.statistics, [], {}
+
+    def statistics(train, name):
+        asked.append(name)
+        return measure(train, name)
+
+    def attributed(model, examples, means, samples, seed):
+        given.update(means)
+        return []
+
+    monkeypatch.setattr(module, "statistics", statistics)
+    monkeypatch.setattr(gradients, "attributed", attributed)
+    plan(params(MODELS, evaluate=EvaluationOptions(attributed=5)), "m").run()
+    assert sorted(asked) == sorted(given) == sorted(SETS)
+    train = world.split == "train"
+    for name, mean in given.items():
+        seen = world.values[name][train & world.present[name]]
+        np.testing.assert_allclose(mean, seen.mean(0), atol=1e-5)
+
+
 def test_groups_are_cut_by_targets_and_attributes(world):
     plan(params(MODELS), "m").run()
     with (OUT / "groups.csv").open(newline="") as file:
