@@ -32,14 +32,6 @@ def tally(truth: np.ndarray, prediction: np.ndarray, classes: int) -> np.ndarray
     return np.stack([np.bincount(of, minlength=classes) for of in (hit, truth, prediction)])
 
 
-def from_confusion(counts: np.ndarray) -> dict[str, np.ndarray]:
-    """SCORES of any number of confusion matrices at once: (…, true, predicted) → (…) each."""
-    import numpy as np
-
-    hits = np.diagonal(counts, axis1=-2, axis2=-1)
-    return from_tally(np.stack([hits, counts.sum(-1), counts.sum(-2)], -2))
-
-
 def from_tally(counts: np.ndarray) -> dict[str, np.ndarray]:
     """SCORES of any number of tallies at once: (…, 3, classes) → (…) each.
 

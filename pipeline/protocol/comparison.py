@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.models.bootstrap import interval
 from pipeline.models.metrics import calibration, calibration_error
+from pipeline.models.scorer import Sampled, Scorer
 from pipeline.protocol.audit import suspects
 from pipeline.protocol.candidate import CHOSEN, TOGETHER, Candidate, chosen, together
 from pipeline.protocol.paired import differences
-from pipeline.protocol.scores import Sampled, Scorer
+from pipeline.randomness import generator
 
 if TYPE_CHECKING:
     import numpy as np
@@ -42,7 +43,9 @@ def compare(
     """
     import numpy as np
 
-    scorer = Scorer(truth, component, len(classes), options.resamples, seed)
+    scorer = Scorer(
+        truth, component, len(classes), options.resamples, generator(seed, "comparison")
+    )
     picked: dict[int, str] = {}
     doubted: Table = []
     if any(one.kind == "fusion" for one in candidates):

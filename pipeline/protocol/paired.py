@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pipeline.models.bootstrap import interval
-from pipeline.protocol.scores import Sampled
+from pipeline.models.scorer import Sampled
 
 
 @dataclass(frozen=True)

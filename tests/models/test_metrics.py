@@ -13,7 +13,6 @@ from pipeline.models.metrics import (
     bin_of,
     calibration,
     calibration_error,
-    from_confusion,
     from_tally,
     per_class,
     scores,
@@ -41,9 +40,6 @@ def test_all_three_ways_agree_with_scikit_learn(pairs):
     assert {name: by_sklearn[name] for name in expected} == pytest.approx(expected)
     own = from_tally(tally(truth, prediction, 5))
     assert {name: float(value) for name, value in own.items()} == pytest.approx(by_sklearn)
-    matrix = sk.confusion_matrix(truth, prediction, labels=range(5))
-    again = from_confusion(matrix)
-    assert {name: float(value) for name, value in again.items()} == pytest.approx(by_sklearn)
 
 
 def test_many_tallies_at_once():

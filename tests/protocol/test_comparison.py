@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, f1_score
 
+from pipeline.models.scorer import Scorer
 from pipeline.protocol import comparison
 from pipeline.protocol.candidate import CHOSEN, TOGETHER, Candidate, chosen, together
 from pipeline.protocol.options import Options
 from pipeline.protocol.paired import holm
-from pipeline.protocol.scores import Scorer
+from pipeline.randomness import generator
 from tests.models.synthetic import options as model
 
 N, K, FOLDS, SEEDS = 240, 4, 3, 2
@@ -66,7 +67,7 @@ ALL = [IMAGE, OTHER_IMAGE, PAIR, EARLY, LATE, BASE, LUCK]
 
 
 def scorer() -> Scorer:
-    return Scorer(TRUTH, COMPONENT, K, 300, 7)
+    return Scorer(TRUTH, COMPONENT, K, 300, generator(7, "comparison"))
 
 
 def macro_f1(answers: np.ndarray) -> float:
@@ -156,7 +157,6 @@ def ece(probabilities: np.ndarray) -> float:
 def test_a_resample_is_scored_as_if_its_rows_were_the_samples() -> None:
     """Ten resamples taken literally: the rows of each drawn component, as often as it is drawn."""
     from pipeline.models.bootstrap import resample
-    from pipeline.randomness import generator
 
     names, place = np.unique(COMPONENT, return_inverse=True)
     counts = resample(generator(7, "comparison"), len(names), 300).astype(int)

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import f1_score
 
+from pipeline.models.scorer import Scorer
 from pipeline.protocol.paired import differences, holm
-from pipeline.protocol.scores import Scorer
 
 
 def world(seed: int = 0, n: int = 300):
@@ -23,7 +23,7 @@ def world(seed: int = 0, n: int = 300):
 
 def test_a_score_is_scikit_learns_and_its_resamples_are_those_of_whole_components():
     truth, component, good, bad = world()
-    scorer = Scorer(truth, component, 4, 200, 0)
+    scorer = Scorer(truth, component, 4, 200, np.random.default_rng(0))
     score = scorer.score([good, bad])
     singles = [f1_score(truth, answer, average="macro") for answer in (good, bad)]
     assert score.value == pytest.approx(np.mean(singles))
@@ -38,7 +38,7 @@ def test_a_score_is_scikit_learns_and_its_resamples_are_those_of_whole_component
 
 def test_a_better_model_is_found_and_an_equal_one_is_not():
     truth, component, good, bad = world()
-    scorer = Scorer(truth, component, 4, 500, 0)
+    scorer = Scorer(truth, component, 4, 500, np.random.default_rng(0))
     scores = {"good": scorer.score([good]), "bad": scorer.score([bad])}
     scores["same"] = scores["good"]
     better, equal = differences(scores, [("good", "bad"), ("good", "same")], 0.95)
@@ -54,7 +54,7 @@ def test_of_models_that_do_not_differ_few_are_called_different():
         rng = np.random.default_rng(seed)
         truth = rng.integers(0, 3, 240)
         answers = [np.where(rng.random(240) < 0.6, truth, rng.integers(0, 3, 240)) for _ in "ab"]
-        scorer = Scorer(truth, np.arange(240), 3, 200, seed)
+        scorer = Scorer(truth, np.arange(240), 3, 200, np.random.default_rng(seed))
         scores = dict(zip("ab", (scorer.score([one]) for one in answers), strict=True))
         alarms += differences(scores, [("a", "b")], 0.9)[0].p < 0.1
     assert alarms <= 14
