@@ -19,7 +19,7 @@ def board(model: str, kind: str, score: float) -> dict[str, Any]:
     return {
         "model": model, "kind": kind, "modalities": "image", "parameters": None,
         "macro_f1": score, "low": score - 0.05, "high": score + 0.05, "deviation": 0.01,
-        "together": score, "accuracy": score, "ece": 0.02, "inner_macro_f1": score,
+        "diverged": 0, "together": score, "accuracy": score, "ece": 0.02, "inner_macro_f1": score,
     }  # fmt: skip
 
 
@@ -39,14 +39,16 @@ def found(inputs: Inputs) -> Found:
     tables: dict[str, list[dict[str, Any]]] = {
         "leaderboard": [
             board("chosen", "chosen", 0.9),
-            board("early", "fusion", 0.88),
+            board("chosen-together", "chosen", 0.91),
+            board("early", "fusion", 0.88) | {"diverged": 3},
             board("logistic-a", "baseline", 0.7),
             board("image", "single", 0.6),
             board("audio", "single", 0.3),
             board("majority", "chance", 0.1),
         ],
         "paired": [pair("chosen", "image", 0.28, 0.01), pair("chosen", "early", -0.02, 0.8),
-                   pair("chosen", "logistic-a", 0.18, 0.06)],
+                   pair("chosen", "logistic-a", 0.18, 0.06),
+                   pair("chosen-together", "logistic-a", 0.21, 0.04)],
         "missing": [
             lost("chosen", "image", -0.06),
             {"model": "chosen", "shown": "audio", "macro_f1": 0.2},
@@ -103,8 +105,12 @@ def test_the_opening_names_the_gain_over_each_rival_and_whether_it_is_sure(found
     assert "a gain that stands" in page
     assert "too little to tell" in page
     assert {kind: row["model"] for kind, row in summary(found)["best"].items()} == {
-        "fusion": "chosen", "single": "image", "baseline": "logistic-a",
+        "fusion": "chosen", "together": "chosen-together", "single": "image",
+        "baseline": "logistic-a",
     }  # fmt: skip
+    assert "Its 3 seeds used as one" in page
+    assert "+21.0 points (+19.0 to +23.0; p&nbsp;0.020, corrected 0.040)" in page
+    assert page.count("· 3 diverged") == 1
 
 
 def test_a_difference_is_coloured_only_if_it_is_sure(found: Found) -> None:

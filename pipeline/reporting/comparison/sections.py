@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline.protocol.candidate import CHOSEN
+from pipeline.protocol.candidate import CHOSEN, TOGETHER
 from pipeline.reporting.comparison.found import Found, Row
 from pipeline.reporting.format import percent, points
 from pipeline.reporting.gallery import met, pieces
@@ -26,7 +26,7 @@ RIVALS = {
 def summary(found: Found) -> dict[str, Any]:
     """The figures of the opening; a kind that no model is of is left out."""
     others = {kind: found.best(kind) for kind in ("single", "baseline")}
-    named = {"fusion": CHOSEN, **others}
+    named = {"fusion": CHOSEN, "together": TOGETHER, **others}
     rows = {(row["model"], row["other"]): row for row in found.tables["paired"]}
     return {
         **found.summary,
@@ -39,6 +39,7 @@ def summary(found: Found) -> dict[str, Any]:
             for kind, name in others.items()
             if (CHOSEN, name) in rows
         },
+        "together": rows.get((TOGETHER, others["baseline"])),
     }
 
 
