@@ -1,4 +1,8 @@
-"""Tokens side by side, then one layer; a learned embedding stands where a set is absent."""
+"""Tokens side by side, then one layer; a learned embedding stands where a set is absent.
+
+The joint representation of Ngiam et al. 2011 (Multimodal Deep Learning, ICML) in its plainest form;
+see the survey of Baltrušaitis, Ahuja & Morency 2019 (arXiv:1705.09406).
+"""
 
 from __future__ import annotations
 

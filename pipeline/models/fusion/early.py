@@ -1,5 +1,6 @@
 """Features are joined before any tower: standardised, side by side, then one tower over them all.
 
+Early fusion as Snoek, Worring & Smeulders 2005 tell it from late (doi:10.1145/1101149.1101236).
 Where a set is absent, zeros stand, the mean of what training saw; a flag a set says which are
 there. A set of frames enters by the mean of its frames, since frames of unlike sets don't align.
 """

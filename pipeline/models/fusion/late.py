@@ -1,6 +1,8 @@
 """Late fusion: each set votes for itself.
 
-The heads are linear, so the mean of the present tokens gives the mean of the present sets' logits.
+Snoek, Worring & Smeulders 2005, Early versus late fusion (doi:10.1145/1101149.1101236), here learnt
+in one. The heads are linear, so the mean of the present tokens gives the mean of the present sets'
+logits.
 """
 
 from __future__ import annotations
