@@ -43,6 +43,7 @@ def test_every_fold_and_seed_is_trained_once(inside: Path) -> None:
         assert not inner & set(row["sample_id"])
         assert len(row["inner_predictions"]) == len(row["inner_sample_id"])
         assert {*row["inner_predictions"]} <= {*range(len(row["classes"]))}
+        assert len({*row["inner_predictions"]}) > 1
         said = np.reshape(row["predictions"], probabilities.shape[:2])
         assert (said == probabilities.argmax(2)).all()  # of many classes the likeliest is answered
         assert not row["diverged"]
