@@ -15,6 +15,7 @@ from pipeline.execution.local import Serial
 from pipeline.job import Executor, Job, Made
 from pipeline.part import Compute, Row, Work
 from pipeline.parts import Summary
+from tests.processes import until
 from tests.toy import Square, function, put, rows
 
 OUT = Path("out")
@@ -24,13 +25,15 @@ OUT = Path("out")
 class Reading(Square):
     """Squares the numbers that files of `folder` hold; `trace`, if given, gets a file a process.
 
-    With `unseen` it breaks where the folder is there.
+    With `unseen` it breaks where the folder is there; it computes nothing until `together`
+    processes would, so that none is done before another has begun.
     """
 
     folder: Path = Path()
     trace: Path | None = None
     seconds: float = 0.0
     unseen: bool = False
+    together: int = 0
 
     rows_at_once = 3
 
@@ -48,6 +51,7 @@ class Reading(Square):
 
         def compute(rows: Sequence[Row], values: Sequence[Any]) -> Sequence[Any]:
             self._trace("computed")
+            until(lambda: len(self.traced("computed")) >= self.together)
             time.sleep(self.seconds * len(rows))
             assert [row.spec for row in rows] == list(values)
             return square(rows, values)
@@ -57,6 +61,10 @@ class Reading(Square):
     def _trace(self, what: str) -> None:
         if self.trace:
             (self.trace / f"{what}-{os.getpid()}").touch()
+
+    def traced(self, what: str) -> set[str]:
+        found = self.trace.glob(f"{what}-*") if self.trace else ()
+        return {path.name.split("-")[1] for path in found}
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -34,13 +35,10 @@ def test_where_there_are_gpus_other_processes_decode_for_those_that_encode(
     expected = serial(work, numbers)
     trace = inside / "trace"
     trace.mkdir()
-    traced = Reading(function(), folder=work.folder, trace=trace, seconds=0.01)
+    traced = replace(work, trace=trace, seconds=0.01, together=2)
     summary = bring(RayExecutor(4, gpus_per_worker=0.5), traced, numbers)
     assert tree() == expected
-    prepared, computed = (
-        {path.name.split("-")[1] for path in trace.glob(f"{what}-*")}
-        for what in ("prepared", "computed")
-    )
+    prepared, computed = traced.traced("prepared"), traced.traced("computed")
     assert 1 <= len(prepared) <= 2  # on a busy machine the first reads all before the second is up
     assert len(computed) == 2
     assert not prepared & computed
