@@ -22,15 +22,15 @@ import pyarrow.parquet as pq
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from pipeline.models.batches import Inputs, Piece, Tensors, ahead, epoch, pieces
-from pipeline.models.clock import Clock
-from pipeline.models.determinism import deterministic
 from pipeline.models.examples import Examples, classes_of, examples
-from pipeline.models.losses import example_weights, loss
 from pipeline.models.network import Network
-from pipeline.models.optimization import Optimization
 from pipeline.models.options import ModelOptions
-from pipeline.models.parallel import ALONE
+from pipeline.models.training.batches import Inputs, Piece, Tensors, ahead, epoch, pieces
+from pipeline.models.training.clock import Clock
+from pipeline.models.training.determinism import deterministic
+from pipeline.models.training.losses import example_weights, loss
+from pipeline.models.training.optimization import Optimization
+from pipeline.models.training.parallel import ALONE
 from pipeline.randomness import generator
 from pipeline.store.join import join
 

@@ -1,1 +1,1 @@
-"""What is trained: towers, their fusion, heads; and how well it does."""
+"""What is trained: towers, their fusion, heads; how they are trained and measured."""

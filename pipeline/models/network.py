@@ -11,19 +11,10 @@ from torch import Tensor, nn
 from pipeline import registry
 from pipeline.errors import PipelineError
 from pipeline.models.examples import Examples, FeatureSet
+from pipeline.models.levels import DecisionLevel, FeatureLevel
 from pipeline.models.options import FUSIONS, ModelOptions, kind_of
 from pipeline.models.reading import Reading
 from pipeline.models.tower import Tower
-
-
-class EachSet(nn.ModuleList):
-    """A head a feature set: tokens (n, sets, width) to logits (n, sets, classes)."""
-
-    def __init__(self, sets: int, width: int, classes: int) -> None:
-        super().__init__(nn.Linear(width, classes) for _ in range(sets))
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        return torch.stack([head(tokens[:, i]) for i, head in enumerate(self)], 1)
 
 
 class Network(nn.Module):
@@ -58,31 +49,12 @@ class Network(nn.Module):
         towers = [Tower(one.shape, kind) for one, kind in zip(sets, chosen, strict=True)]
         self.by_name = dict(zip(self.names, towers, strict=True))
         self.towers = nn.ModuleList(towers)
-        module = registry.load(FUSIONS, options.fusion)
-        knobs = module.Options(**options.fusion_options)
-        width = options.tower.width
         self.early = options.early
         self.absent = None
         if options.absent == "learned":
-            self.absent = nn.Parameter(torch.randn(len(sets), width) * 0.02)
-        kinds = {task: kind_of(options.tasks[task]) for task in classes}
+            self.absent = nn.Parameter(torch.randn(len(sets), options.tower.width) * 0.02)
         self.readings = {task: Reading(options.tasks[task].kind) for task in classes}
-        self.decision = self.counted = None
-        if options.decides:
-            self.decision = module.Decision(len(sets), list(classes.values()), knobs)
-            self.fusion = self.decision.layers
-            self.heads = nn.ModuleList(EachSet(len(sets), width, n) for n in classes.values())
-            return
-        widths = [kind.width for kind in chosen]
-        fusion = (
-            module.Fusion(widths, options.tower, knobs)
-            if self.early
-            else module.Fusion(len(sets), width, knobs)
-        )
-        self.fuse = fusion.fuse
-        self.counted = getattr(fusion, "shares", None)
-        self.fusion = fusion.layers
-        self.heads = nn.ModuleList(kinds[t].layer(fusion.width, n) for t, n in classes.items())
+        self.level = _level([tower.width for tower in chosen], classes, options)
 
     def forward(
         self, values: Mapping[str, Tensor], lengths: Mapping[str, Tensor], present: Tensor
@@ -92,50 +64,24 @@ class Network(nn.Module):
         values: by set, float32 (n, *shape); lengths: by set, (n,); present: bool (n, sets).
         Whatever stands in an absent set is not looked at.
         """
-        tokens, shown = self.tokens(values, lengths, present)
-        if self.decision is None:
-            fused = self.fuse(tokens, shown)
-            return {task: head(fused) for task, head in zip(self.tasks, self.heads, strict=True)}
-        return {
-            task: self.decision.decide(i, head(tokens), present)
-            for i, (task, head) in enumerate(zip(self.tasks, self.heads, strict=True))
-        }
+        return self._by_task(self.level(*self.tokens(values, lengths, present)))
 
     def lessons(
         self, values: Mapping[str, Tensor], lengths: Mapping[str, Tensor], present: Tensor
     ) -> list[dict[str, Tensor]]:
-        """What training compares with the targets: logits (n, classes) by task, once or often.
+        """What training compares with the targets: logits by task, once or often.
 
-        Where the fusion is of decisions, each set has to answer by itself, and what joins the
-        answers, if it learns, has to do so by the answers as they are. An absent set's logits are
-        zeros, so that it learns nothing.
+        Where the fusion is of decisions, each set has to answer by itself.
         """
-        if self.decision is None:
-            return [self(values, lengths, present)]
-        tokens, _ = self.tokens(values, lengths, present)
-        said = {task: head(tokens) for task, head in zip(self.tasks, self.heads, strict=True)}
-        found = [
-            {task: each[:, i].where(present[:, i : i + 1], 0.0) for task, each in said.items()}
-            for i in range(len(self.names))
-        ]
-        if any(True for _ in self.fusion.parameters()):
-            joined = {
-                task: self.decision.decide(i, each.detach(), present)
-                for i, (task, each) in enumerate(said.items())
-            }
-            found.append(joined)
-        return found
+        found = self.level.lessons(*self.tokens(values, lengths, present))
+        return [self._by_task(each) for each in found]
 
     def shares(
         self, values: Mapping[str, Tensor], lengths: Mapping[str, Tensor], present: Tensor
     ) -> dict[str, Tensor]:
         """By task, how much each set counts, (n, sets), where the fusion has such weights."""
-        if self.counted is not None:
-            each = self.counted(*self.tokens(values, lengths, present))
-            return dict.fromkeys(self.tasks, each)
-        if self.decision is not None and hasattr(self.decision, "weights"):
-            return {t: self.decision.weights(i, present) for i, t in enumerate(self.tasks)}
-        return {}
+        found = self.level.shares(*self.tokens(values, lengths, present))
+        return {} if found is None else self._by_task(found)
 
     def tokens(
         self, values: Mapping[str, Tensor], lengths: Mapping[str, Tensor], present: Tensor
@@ -165,3 +111,26 @@ class Network(nn.Module):
     def size(self) -> int:
         """Number of trained parameters."""
         return sum(parameter.numel() for parameter in self.parameters())
+
+    def _by_task(self, each: Sequence[Tensor]) -> dict[str, Tensor]:
+        return dict(zip(self.tasks, each, strict=True))
+
+
+def _level(
+    widths: Sequence[int], classes: Mapping[str, int], options: ModelOptions
+) -> FeatureLevel | DecisionLevel:
+    """What is between the towers, of these widths, and the logits."""
+    module = registry.load(FUSIONS, options.fusion)
+    knobs = module.Options(**options.fusion_options)
+    sets, width = len(widths), options.tower.width
+    if options.decides:
+        outputs = list(classes.values())
+        return DecisionLevel(module.Decision(sets, outputs, knobs), sets, width, outputs)
+    if options.early:
+        fusion = module.Fusion(widths, options.tower, knobs)
+    else:
+        fusion = module.Fusion(sets, width, knobs)
+    heads = [
+        kind_of(options.tasks[task]).layer(fusion.width, count) for task, count in classes.items()
+    ]
+    return FeatureLevel(fusion, heads)

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from pipeline.models.batches import Tensors
 from pipeline.models.examples import Examples
 from pipeline.models.network import Network
+from pipeline.models.training.batches import Tensors
 
 if TYPE_CHECKING:
     import numpy as np

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -41,9 +41,8 @@ class Reading:
 
     def answer(self, logits: Tensor) -> np.ndarray:
         """Probabilities float32 (n, classes), or values (n, 1) in the target's unit."""
-        if self.kind == "regression":
-            logits = logits * self.deviation + self.mean
-        found: np.ndarray = self.module.answer(logits / self.temperature).cpu().numpy()
+        scaled = logits / self.temperature * self.deviation + self.mean
+        found: np.ndarray = self.module.answer(scaled).cpu().numpy()
         return found
 
     def decide(self, answer: np.ndarray) -> np.ndarray:
@@ -57,12 +56,8 @@ class Reading:
 
     def card(self) -> dict[str, Any]:
         """What is kept of it: only what its kind has."""
-        if self.kind == "regression":
-            return {"kind": self.kind, "mean": self.mean, "deviation": self.deviation}
-        found = {"kind": self.kind, "temperature": self.temperature}
-        if hasattr(self.module, "fit_thresholds"):
-            found["thresholds"] = list(self.thresholds)
-        return found
+        fields = asdict(self)
+        return {name: fields[name] for name in ("kind", *self.module.FITTED)}
 
     @classmethod
     def from_card(cls, card: dict[str, Any]) -> Reading:
@@ -81,11 +76,11 @@ def fit(reading: Reading, logits: Tensor, targets: np.ndarray, weights: np.ndarr
     import torch
 
     there = known(targets)
-    if reading.kind == "regression" or not there.any():
+    if "temperature" not in reading.module.FITTED or not there.any():
         return reading
     shown, truth = logits[torch.from_numpy(there).to(logits.device)], targets[there]
     fitted = replace(reading, temperature=_temperature(reading, shown, truth, weights[there]))
-    if hasattr(reading.module, "fit_thresholds"):
+    if "thresholds" in reading.module.FITTED:
         thresholds = fitted.module.fit_thresholds(fitted.answer(shown), truth)
         fitted = replace(fitted, thresholds=tuple(thresholds))
     return fitted

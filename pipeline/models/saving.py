@@ -13,12 +13,12 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from pipeline.errors import PipelineError
-from pipeline.models.curves import write_curves
 from pipeline.models.examples import FeatureSet
 from pipeline.models.network import Network
 from pipeline.models.options import ModelOptions
 from pipeline.models.reading import Reading
-from pipeline.models.training import Trained
+from pipeline.models.training.curves import write_curves
+from pipeline.models.training.loop import Trained
 
 
 @dataclass(frozen=True)

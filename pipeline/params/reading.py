@@ -13,7 +13,7 @@ from pipeline import registry
 from pipeline.curation.options import Options as CurateOptions
 from pipeline.errors import PipelineError, unknown
 from pipeline.execution.options import ExecutionOptions
-from pipeline.models.evaluation_options import EvaluationOptions
+from pipeline.models.evaluation.options import EvaluationOptions
 from pipeline.models.options import ModelOptions
 from pipeline.options import Options
 from pipeline.params.agreement import disagreements

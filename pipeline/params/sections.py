@@ -11,7 +11,7 @@ from pydantic import Field, field_validator
 
 from pipeline.curation.options import Options as CurateOptions
 from pipeline.execution.options import ExecutionOptions
-from pipeline.models.evaluation_options import EvaluationOptions
+from pipeline.models.evaluation.options import EvaluationOptions
 from pipeline.models.options import ModelOptions
 from pipeline.options import Options
 from pipeline.protocol.options import Options as ComparisonOptions

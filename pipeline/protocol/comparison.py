@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from pipeline.models.bootstrap import interval
-from pipeline.models.metrics import calibration, calibration_error
-from pipeline.models.scorer import Sampled, Scorer
+from pipeline.models.evaluation.bootstrap import interval
+from pipeline.models.evaluation.metrics import calibration, calibration_error
+from pipeline.models.evaluation.scorer import Sampled, Scorer
 from pipeline.protocol.audit import suspects
 from pipeline.protocol.candidate import CHOSEN, TOGETHER, Candidate, chosen, together
 from pipeline.protocol.paired import differences

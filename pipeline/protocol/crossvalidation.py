@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from pipeline.models.examples import Examples
     from pipeline.models.options import ModelOptions
-    from pipeline.models.training import Trained
+    from pipeline.models.training.loop import Trained
 
 
 @dataclass(frozen=True)
@@ -66,9 +66,9 @@ def answer(
     import numpy as np
 
     from pipeline.device import torch_device
-    from pipeline.models.determinism import deterministic
     from pipeline.models.prediction import predict
-    from pipeline.models.training import train
+    from pipeline.models.training.determinism import deterministic
+    from pipeline.models.training.loop import train
     from pipeline.randomness import entropy
 
     task = options.primary

@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from pipeline.models.bootstrap import interval
-from pipeline.models.scorer import Sampled
+from pipeline.models.evaluation.bootstrap import interval
+from pipeline.models.evaluation.scorer import Sampled
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pipeline.models.evaluation.scorer import Scorer
 from pipeline.models.options import ONE_CLASS
-from pipeline.models.scorer import Scorer
 from pipeline.protocol.paired import differences
 from pipeline.randomness import generator
 from pipeline.reporting.inputs import Model

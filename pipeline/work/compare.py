@@ -175,7 +175,7 @@ def _candidate(
     import numpy as np
 
     from pipeline import manifest
-    from pipeline.models.metrics import scores
+    from pipeline.models.evaluation.metrics import scores
     from pipeline.protocol.crossvalidation import subsets
 
     used = tuple(sorted({modalities[one] for one in options.models[name].features}))

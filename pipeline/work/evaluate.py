@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pipeline.models.evaluation_options import EvaluationOptions
+    from pipeline.models.evaluation.options import EvaluationOptions
 
 SPLITS = ("validation", "test")
 
@@ -42,14 +42,14 @@ def make(
     from pipeline import registry
     from pipeline.manifest import read_function
     from pipeline.models.contract import check_features
-    from pipeline.models.determinism import deterministic
-    from pipeline.models.evaluation import Split, evaluate
+    from pipeline.models.evaluation.evaluate import Split, evaluate
+    from pipeline.models.evaluation.results import write
+    from pipeline.models.evaluation.robustness import robustness
     from pipeline.models.examples import examples
     from pipeline.models.explanation.contributions import contributions
-    from pipeline.models.results import write
-    from pipeline.models.robustness import robustness
     from pipeline.models.saving import load as load_model
     from pipeline.models.statistics import statistics
+    from pipeline.models.training.determinism import deterministic
     from pipeline.store.join import join
     from pipeline.work.slices import slices
 

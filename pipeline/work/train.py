@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pipeline.models.options import ModelOptions
-    from pipeline.models.parallel import World
-    from pipeline.models.training import Trained
+    from pipeline.models.training.loop import Trained
+    from pipeline.models.training.parallel import World
 
 # Calls its function in so many processes, with (rank, size, address): what rank 0 gives.
 Together = Callable[[Callable[[int, int, str], dict[str, Any]], int], dict[str, Any]]
@@ -58,7 +58,7 @@ def make(
         (path.absolute(), key),
     )
     if options.workers == 1:
-        from pipeline.models.parallel import ALONE
+        from pipeline.models.training.parallel import ALONE
 
         return learn(ALONE)
     return together(partial(_learn_as_one_of, learn, options.device), options.workers)
@@ -67,7 +67,7 @@ def make(
 def _learn_as_one_of(
     learn: Callable[[World], dict[str, Any]], device: str, rank: int, size: int, address: str
 ) -> dict[str, Any]:
-    from pipeline.models.parallel import world
+    from pipeline.models.training.parallel import world
 
     with world(rank, size, address, device) as own:
         return learn(own)
@@ -87,8 +87,8 @@ def _learn(
     from pipeline.manifest import read_function
     from pipeline.models.examples import classes_of, examples
     from pipeline.models.saving import save
-    from pipeline.models.snapshot import Snapshots
-    from pipeline.models.training import train
+    from pipeline.models.training.loop import train
+    from pipeline.models.training.snapshot import Snapshots
     from pipeline.store.join import join
 
     views = [join(root, sets, view) for view in range(options.views + 1)]

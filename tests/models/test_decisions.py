@@ -15,8 +15,8 @@ from pipeline.models.saving import load, save
 from tests.models.shapes import hold
 from tests.models.synthetic import SETS, WIDTHS, options, split_of
 from tests.models.test_fusion import EVERY, NAMES, draw, masks
-from tests.models.test_training import CLASSES as TRAINED_CLASSES
-from tests.models.test_training import WORLD, fit
+from tests.models.training.test_loop import CLASSES as TRAINED_CLASSES
+from tests.models.training.test_loop import WORLD, fit
 
 DECISIONS = sorted(set(EVERY) - set(NAMES))
 CLASSES = [5, 3]
@@ -130,7 +130,7 @@ def test_each_set_learns_by_its_own_loss(name):
         model.zero_grad(set_to_none=True)
         lessons[-1]["category"].square().sum().backward()
         assert all(p.grad is None for p in model.towers.parameters())
-        assert any(p.grad is not None and p.grad.any() for p in model.fusion.parameters())
+        assert any(p.grad is not None and p.grad.any() for p in model.level.fusion.parameters())
 
 
 def test_a_geometric_mean_is_of_logarithms_over_those_that_are_there():

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from pipeline import registry
 from pipeline.errors import PipelineError
-from pipeline.models.batches import epoch, hide
 from pipeline.models.examples import FeatureSet
 from pipeline.models.network import Network
 from pipeline.models.prediction import predict
+from pipeline.models.training.batches import epoch, hide
 from tests.models.synthetic import SETS, WIDTHS, joined, options, split_of
 
 FUSIONS = sorted(set(registry.names("models/fusion")) - {"none"})
@@ -88,7 +88,7 @@ def test_sets_of_frames_enter_early_fusion_by_their_mean():
             for a in (frames, means)
         )
     torch.testing.assert_close(one, other)
-    assert model.size() == sum(p.numel() for p in model.fusion.parameters()) + 8 * 9
+    assert model.size() == sum(p.numel() for p in model.level.fusion.parameters()) + 8 * 9
 
 
 def test_early_fusion_takes_sets_wider_than_any_token():

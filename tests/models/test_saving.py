@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.errors import PipelineError
 from pipeline.models.saving import load
-from tests.models.test_training import fit, save_to
+from tests.models.training.test_loop import fit, save_to
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from pipeline.models.examples import Examples, FeatureSet, examples
 from pipeline.models.prediction import predict
 from pipeline.models.saving import load, save
 from pipeline.models.statistics import counts, statistics
-from pipeline.models.training import Trained, train
+from pipeline.models.training.loop import Trained, train
 from tests.models.synthetic import SETS, joined, options
 
 SIDE, WORDS = 16, 8

@@ -14,20 +14,20 @@ from sklearn import metrics as sk
 from pipeline import registry
 from pipeline.errors import PipelineError
 from pipeline.models import entropy
-from pipeline.models.answers import answers
-from pipeline.models.batches import Tensors
-from pipeline.models.evaluation import Split, evaluate
-from pipeline.models.evaluation_options import EvaluationOptions
+from pipeline.models.evaluation.answers import answers
+from pipeline.models.evaluation.evaluate import Split, evaluate
+from pipeline.models.evaluation.options import EvaluationOptions
+from pipeline.models.evaluation.results import write
 from pipeline.models.examples import classes_of
-from pipeline.models.losses import Combination, loss, weights
 from pipeline.models.options import TASKS as FOLDER
 from pipeline.models.options import TRAINABLE, TaskOptions
 from pipeline.models.prediction import logits, predict
 from pipeline.models.reading import Reading, fit, negative_log_likelihood
-from pipeline.models.results import write
 from pipeline.models.saving import Model, load, save
 from pipeline.models.targets import known
 from pipeline.models.thresholds import best_threshold
+from pipeline.models.training.batches import Tensors
+from pipeline.models.training.losses import Combination, loss, weights
 from tests.models import world as worlds
 from tests.models.world import TASKS, chosen
 

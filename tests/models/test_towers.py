@@ -15,12 +15,12 @@ from pydantic import ValidationError
 
 from pipeline import registry
 from pipeline.errors import PipelineError
-from pipeline.models.determinism import deterministic
 from pipeline.models.examples import FeatureSet
 from pipeline.models.network import Network
 from pipeline.models.tower import Tower
 from pipeline.models.tower_options import TOWERS, of_kind
 from pipeline.models.towers.transformer import positions
+from pipeline.models.training.determinism import deterministic
 from tests.models.shapes import hold
 from tests.models.synthetic import options
 

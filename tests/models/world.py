@@ -9,7 +9,7 @@ import numpy as np
 
 from pipeline.models.examples import classes_of, examples
 from pipeline.models.options import ModelOptions
-from pipeline.models.training import Trained, train
+from pipeline.models.training.loop import Trained, train
 from tests.models.synthetic import joined, options
 
 SETS = {"pixels": "image", "spectrum": "audio"}

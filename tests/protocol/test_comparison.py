@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, f1_score
 
-from pipeline.models.scorer import Scorer
+from pipeline.models.evaluation.scorer import Scorer
 from pipeline.protocol import comparison
 from pipeline.protocol.candidate import CHOSEN, TOGETHER, Candidate, chosen, together
 from pipeline.protocol.options import Options
@@ -156,7 +156,7 @@ def ece(probabilities: np.ndarray) -> float:
 
 def test_a_resample_is_scored_as_if_its_rows_were_the_samples() -> None:
     """Ten resamples taken literally: the rows of each drawn component, as often as it is drawn."""
-    from pipeline.models.bootstrap import resample
+    from pipeline.models.evaluation.bootstrap import resample
 
     names, place = np.unique(COMPONENT, return_inverse=True)
     counts = resample(generator(7, "comparison"), len(names), 300).astype(int)

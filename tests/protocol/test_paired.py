@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import f1_score
 
-from pipeline.models.scorer import Scorer
+from pipeline.models.evaluation.scorer import Scorer
 from pipeline.protocol.paired import differences, holm
 
 

@@ -21,8 +21,8 @@ from pipeline.modalities.audio.content import SAMPLING_RATE
 from pipeline.modalities.audio.content import pack as pack_audio
 from pipeline.modalities.image.content import pack as pack_image
 from pipeline.modalities.text.content import pack as pack_text
-from pipeline.models.metrics import per_class, scores
-from pipeline.models.results import COLUMNS
+from pipeline.models.evaluation.metrics import per_class, scores
+from pipeline.models.evaluation.results import COLUMNS
 from pipeline.randomness import generator
 from pipeline.records import (
     Reject,

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score
 
-from pipeline.models.bootstrap import interval, resample
-from pipeline.models.metrics import from_tally
+from pipeline.models.evaluation.bootstrap import interval, resample
+from pipeline.models.evaluation.metrics import from_tally
 from pipeline.randomness import generator
 from pipeline.reporting.difference import difference
 

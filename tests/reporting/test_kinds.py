@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.models.evaluation import Split, evaluate
-from pipeline.models.evaluation_options import EvaluationOptions
-from pipeline.models.results import write
+from pipeline.models.evaluation.evaluate import Split, evaluate
+from pipeline.models.evaluation.options import EvaluationOptions
+from pipeline.models.evaluation.results import write
 from pipeline.models.saving import load, save
 from pipeline.reporting import (
     breakdown,

@@ -14,7 +14,7 @@ import pyarrow as pa
 from pipeline import tables
 from pipeline.digest import digest_bytes, digest_json
 from pipeline.fingerprint import Fingerprint, fingerprint
-from pipeline.models.evaluation_options import EvaluationOptions
+from pipeline.models.evaluation.options import EvaluationOptions
 from pipeline.models.options import ModelOptions
 from pipeline.part import Compute, Row, Work
 from pipeline.records import curated_schema

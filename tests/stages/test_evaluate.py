@@ -11,7 +11,7 @@ import pytest
 
 from pipeline.digest import digest_file
 from pipeline.errors import PipelineError
-from pipeline.models.evaluation_options import EvaluationOptions
+from pipeline.models.evaluation.options import EvaluationOptions
 from pipeline.runs import summary_of
 from pipeline.stages import train
 from pipeline.stages.evaluate import plan

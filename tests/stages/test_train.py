@@ -16,7 +16,7 @@ from pipeline.execution.options import ExecutionOptions
 from pipeline.runs import summary_of
 from pipeline.stages.train import plan
 from tests.models.synthetic import joined, options
-from tests.models.test_snapshot import die_in
+from tests.models.training.test_snapshot import die_in
 from tests.stages.stored import KINDS, params, store_curated, store_features, store_world
 
 ROOT = Path("data")
@@ -161,9 +161,9 @@ def test_a_target_that_no_sample_has_is_said(inside):
 KILLED = """
 import sys
 from pathlib import Path
-from pipeline.models import snapshot
+from pipeline.models.training import snapshot
 from pipeline.stages.train import plan
-from tests.models.test_snapshot import die_in
+from tests.models.training.test_snapshot import die_in
 from tests.stages.stored import params
 from tests.stages.test_train import LONG
 snapshot.Snapshots.__init__.__defaults__ = (0.0, True)
@@ -211,7 +211,7 @@ def test_how_training_went_stands_in_the_record_alone(world):
 
 
 def test_divergence_is_said_by_the_model_and_on_the_console(world, monkeypatch, capsys):
-    from pipeline.models.validation import Validation
+    from pipeline.models.training.validation import Validation
 
     judge, calls = Validation.__call__, []
 
@@ -264,7 +264,7 @@ def test_a_killed_worker_costs_its_epoch(world, two, monkeypatch):
 
 def mortal(learn, device, rank, size, address):
     """The second worker kills itself in its third epoch, once."""
-    from pipeline.models import snapshot
+    from pipeline.models.training import snapshot
     from pipeline.work import train
 
     died = learn.args[4].parent / "died"

@@ -11,9 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.models.bootstrap import interval
-from pipeline.models.corruption import donors, misaligned
-from pipeline.models.evaluation_options import EvaluationOptions
+from pipeline.models.evaluation.bootstrap import interval
+from pipeline.models.evaluation.corruption import donors, misaligned
+from pipeline.models.evaluation.options import EvaluationOptions
+from pipeline.models.evaluation.scorer import Scorer
+from pipeline.models.evaluation.subsets import every
 from pipeline.models.examples import Examples
 from pipeline.models.explanation.shapley import shapley
 from pipeline.models.explanation.weights import weights
@@ -21,8 +23,6 @@ from pipeline.models.options import ONE_CLASS
 from pipeline.models.prediction import predict
 from pipeline.models.reading import Reading
 from pipeline.models.saving import Model
-from pipeline.models.scorer import Scorer
-from pipeline.models.subsets import every
 from pipeline.randomness import generator
 
 Row = dict[str, Any]

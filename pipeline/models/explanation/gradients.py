@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipeline.errors import PipelineError
-from pipeline.models.batches import Tensors
 from pipeline.models.examples import Examples
 from pipeline.models.saving import Model
+from pipeline.models.training.batches import Tensors
 from pipeline.randomness import generator
 
 if TYPE_CHECKING:

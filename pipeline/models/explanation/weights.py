@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from pipeline.models.batches import Tensors
 from pipeline.models.examples import Examples
 from pipeline.models.prediction import ROWS
 from pipeline.models.saving import Model
+from pipeline.models.training.batches import Tensors
 
 
 def weights(model: Model, examples: Examples) -> dict[str, np.ndarray]:

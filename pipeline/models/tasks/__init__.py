@@ -10,7 +10,8 @@ A kind is a module of pure functions:
 - `answer(logits)`: probabilities (n, classes), or values (n, 1);
 - `decide(answer, thresholds)`: NumPy, an index (n,), labels (n, labels) or a value (n,);
 - `say(decision, classes)`: a decision, or a truth, as text;
-- `fit_thresholds(answer, truth)`: on validation; absent where nothing is thresholded;
+- `fit_thresholds(answer, truth)`: on validation, of a kind that has thresholds;
 - `figures(truth, answer, decision)`: what is measured of the kind, beyond what is of all classes;
-- `MONITORED`: the figure that early stopping wants high.
+- `MONITORED`: the figure that early stopping wants high;
+- `FITTED`: the fields of `Reading` that it has.
 """

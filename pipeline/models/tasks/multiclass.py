@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 MONITORED = "macro_f1"
+FITTED = ("temperature",)
 
 
 def classes(values: Iterable[object], order: Sequence[str]) -> list[str]:

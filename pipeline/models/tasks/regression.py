@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 MONITORED = "r2"
+FITTED = ("mean", "deviation")
 
 
 def classes(values: Iterable[object], order: Sequence[str]) -> list[str]:

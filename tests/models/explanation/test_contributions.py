@@ -5,15 +5,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pipeline.models.evaluation_options import EvaluationOptions
+from pipeline.models.evaluation.options import EvaluationOptions
+from pipeline.models.evaluation.results import COLUMNS
 from pipeline.models.explanation.contributions import contributions
 from pipeline.models.explanation.weights import weights
 from pipeline.models.prediction import predict
-from pipeline.models.results import COLUMNS
 from pipeline.models.saving import Model
 from tests.models import world as worlds
 from tests.models.synthetic import SETS, TASKS, options, split_of
-from tests.models.test_training import CLASSES, WORLD, fit
+from tests.models.training.test_loop import CLASSES, WORLD, fit
 
 TEST = split_of(WORLD, "test")
 OPTIONS = EvaluationOptions(resamples=100, draws=2)

@@ -8,14 +8,14 @@ import pytest
 import torch
 
 from pipeline.errors import PipelineError
-from pipeline.models.determinism import deterministic
+from pipeline.models.evaluation.results import COLUMNS
 from pipeline.models.explanation import gradients
 from pipeline.models.prediction import predict
-from pipeline.models.results import COLUMNS
 from pipeline.models.saving import Model
 from pipeline.models.statistics import statistics
+from pipeline.models.training.determinism import deterministic
 from tests.models.synthetic import SETS, options, split_of
-from tests.models.test_training import CLASSES, WORLD, fit
+from tests.models.training.test_loop import CLASSES, WORLD, fit
 
 ELSEWHERE = "requirements/engines.txt installs it, for `make test`"
 TEST = split_of(WORLD, "test")

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.models.evaluation.subsets import every
 from pipeline.models.explanation.shapley import shapley
-from pipeline.models.subsets import every
 
 
 @given(m=st.integers(1, 4), seed=st.integers(0, 999))

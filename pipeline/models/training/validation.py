@@ -8,15 +8,15 @@ from dataclasses import replace
 
 import torch
 
-from pipeline.models.batches import Tensors
+from pipeline.models.evaluation.metrics import class_scores
 from pipeline.models.examples import Examples
-from pipeline.models.losses import example_weights, loss, weights
-from pipeline.models.metrics import class_scores
 from pipeline.models.network import Network
 from pipeline.models.options import ModelOptions, kind_of
 from pipeline.models.prediction import logits
 from pipeline.models.reading import Reading, fit
 from pipeline.models.targets import known
+from pipeline.models.training.batches import Tensors
+from pipeline.models.training.losses import example_weights, loss, weights
 
 
 class Validation:

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from pipeline.models.metrics import calibration_error, from_tally
+from pipeline.models.evaluation.metrics import calibration_error, from_tally
 
 if TYPE_CHECKING:
     import numpy as np

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.models.bootstrap import replicates, resample
-from pipeline.models.metrics import class_scores
-from pipeline.models.scorer import Scorer
+from pipeline.models.evaluation.bootstrap import replicates, resample
+from pipeline.models.evaluation.metrics import class_scores
+from pipeline.models.evaluation.scorer import Scorer
 from pipeline.randomness import generator
 
 SIZES = [(2, 60, 9), (23, 700, 140), (60, 900, 300)]

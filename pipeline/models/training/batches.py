@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from pipeline.models.examples import Examples
-from pipeline.models.parallel import World
+from pipeline.models.training.parallel import World
 
 if TYPE_CHECKING:
     import numpy as np

@@ -8,16 +8,16 @@ import pyarrow.parquet as pq
 import pytest
 from sklearn import metrics as sk
 
-from pipeline.models.evaluation import Split, evaluate
-from pipeline.models.evaluation_options import EvaluationOptions
+from pipeline.models.evaluation.evaluate import Split, evaluate
+from pipeline.models.evaluation.options import EvaluationOptions
+from pipeline.models.evaluation.results import write
+from pipeline.models.evaluation.subsets import every
 from pipeline.models.examples import Examples
 from pipeline.models.prediction import predict
-from pipeline.models.results import write
 from pipeline.models.saving import Model
-from pipeline.models.subsets import every
 from pipeline.records import predictions_schema
 from tests.models.synthetic import SETS, TASKS, joined, options, split_of
-from tests.models.test_training import CLASSES, WORLD, fit
+from tests.models.training.test_loop import CLASSES, WORLD, fit
 
 OPTIONS = EvaluationOptions(resamples=200, group_by=("language",))
 

@@ -12,9 +12,9 @@ import pytest
 import torch
 
 from pipeline.models.saving import save
-from pipeline.models.snapshot import Snapshots
-from pipeline.models.training import Trained, train
-from pipeline.models.validation import Validation
+from pipeline.models.training.loop import Trained, train
+from pipeline.models.training.snapshot import Snapshots
+from pipeline.models.training.validation import Validation
 from tests.models.synthetic import TASKS, joined, options, split_of
 
 FEATURES = ["pixels", "words"]
@@ -78,7 +78,7 @@ def unbroken(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
 SCRIPT = """
 import json, sys
 from pathlib import Path
-from tests.models.test_snapshot import die_in, learn
+from tests.models.training.test_snapshot import die_in, learn
 die_in(int(sys.argv[2]))
 learn(Path(sys.argv[1]), **json.loads(sys.argv[3]))
 """

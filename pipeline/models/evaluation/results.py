@@ -6,7 +6,7 @@ import csv
 import json
 from pathlib import Path
 
-from pipeline.models.evaluation import BRIEF, Evaluation
+from pipeline.models.evaluation.evaluate import BRIEF, Evaluation
 from pipeline.records import predictions_schema
 
 COLUMNS = {

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pipeline.models.bootstrap import resample, tallies, tally
-from pipeline.models.metrics import from_tally
+from pipeline.models.evaluation.bootstrap import resample, tallies, tally
+from pipeline.models.evaluation.metrics import from_tally
 
 if TYPE_CHECKING:
     import numpy as np

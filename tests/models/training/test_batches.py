@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.models.batches import Tensors, ahead
+from pipeline.models.training.batches import Tensors, ahead
 from tests.models.synthetic import joined, split_of
 
 

@@ -9,16 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.models.answers import Answers, answers
-from pipeline.models.evaluation_options import EvaluationOptions
+from pipeline.models.evaluation.answers import Answers, answers
+from pipeline.models.evaluation.figures import baseline, brief, figures
+from pipeline.models.evaluation.metrics import calibration, per_class
+from pipeline.models.evaluation.options import EvaluationOptions
+from pipeline.models.evaluation.subsets import every
 from pipeline.models.examples import Examples
-from pipeline.models.figures import baseline, brief, figures
-from pipeline.models.metrics import calibration, per_class
 from pipeline.models.options import ONE_CLASS
 from pipeline.models.prediction import predict
 from pipeline.models.reading import Reading
 from pipeline.models.saving import Model
-from pipeline.models.subsets import every
 from pipeline.models.targets import known
 from pipeline.randomness import generator
 
@@ -110,7 +110,7 @@ def _confusion(task: str, given: Answers, classes: list[str]) -> Iterator[dict[s
 
 
 def _classes(given: Answers, classes: list[str]) -> Iterator[dict[str, Any]]:
-    if given.kind == "regression":
+    if not classes:
         return
     columns = ("class", "precision", "recall", "f1", "support")
     for row in per_class(given.truth, given.prediction, classes):

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.models.losses import loss, weights
 from pipeline.models.options import TaskOptions
+from pipeline.models.training.losses import loss, weights
 
 TARGETS = np.array([0, 0, 0, 1, -1])
 COMPONENT = np.array(["a", "a", "b", "c", "c"])

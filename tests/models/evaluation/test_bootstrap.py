@@ -5,8 +5,15 @@ import time
 import numpy as np
 import pytest
 
-from pipeline.models.bootstrap import interval, replicates, resample, tallies
-from pipeline.models.metrics import SCORES, bin_of, calibration, calibration_error, scores, tally
+from pipeline.models.evaluation.bootstrap import interval, replicates, resample, tallies
+from pipeline.models.evaluation.metrics import (
+    SCORES,
+    bin_of,
+    calibration,
+    calibration_error,
+    scores,
+    tally,
+)
 from pipeline.randomness import generator
 
 

@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 
 from pipeline import registry
-from pipeline.models.answers import Answers
-from pipeline.models.bootstrap import interval, replicates, replicates_of_rows, resample
-from pipeline.models.evaluation_options import EvaluationOptions
-from pipeline.models.metrics import bin_of, calibration, calibration_error, scores
+from pipeline.models.evaluation.answers import Answers
+from pipeline.models.evaluation.bootstrap import interval, replicates, replicates_of_rows, resample
+from pipeline.models.evaluation.metrics import bin_of, calibration, calibration_error, scores
+from pipeline.models.evaluation.options import EvaluationOptions
 from pipeline.models.options import ONE_CLASS, TASKS
 from pipeline.models.reading import Reading
 

@@ -8,13 +8,13 @@ import pytest
 import torch
 
 from pipeline.errors import PipelineError
-from pipeline.models.batches import Tensors, pieces
 from pipeline.models.examples import Examples
-from pipeline.models.losses import example_weights, loss
 from pipeline.models.network import Network
-from pipeline.models.optimization import Optimization, averaged
 from pipeline.models.options import ModelOptions
-from pipeline.models.parallel import ALONE, World
+from pipeline.models.training.batches import Tensors, pieces
+from pipeline.models.training.losses import example_weights, loss
+from pipeline.models.training.optimization import Optimization, averaged
+from pipeline.models.training.parallel import ALONE, World
 from tests.models.synthetic import TASKS, joined, options, split_of
 
 CPU = torch.device("cpu")

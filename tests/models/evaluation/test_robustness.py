@@ -3,13 +3,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.models.corruption import donors, grain, misaligned, noisy
-from pipeline.models.robustness import ALL, RATES, Curves, robustness
+from pipeline.models.evaluation.corruption import donors, grain, misaligned, noisy
+from pipeline.models.evaluation.robustness import ALL, RATES, Curves, robustness
+from pipeline.models.evaluation.subsets import every
 from pipeline.models.saving import Model
 from pipeline.models.statistics import statistics
-from pipeline.models.subsets import every
 from tests.models.synthetic import SETS, joined, options, split_of
-from tests.models.test_training import CLASSES, WORLD, fit
+from tests.models.training.test_loop import CLASSES, WORLD, fit
 
 TEST = split_of(WORLD, "test")
 DEVIATIONS = {name: statistics(split_of(WORLD, "train"), name)[1] for name in SETS}

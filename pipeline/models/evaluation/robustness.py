@@ -13,13 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.models.corruption import donors, grain, misaligned, noisy
+from pipeline.models.evaluation.corruption import donors, grain, misaligned, noisy
+from pipeline.models.evaluation.metrics import from_tally, tally
+from pipeline.models.evaluation.subsets import every
 from pipeline.models.examples import Examples
-from pipeline.models.metrics import from_tally, tally
 from pipeline.models.options import ONE_CLASS
 from pipeline.models.prediction import predict
 from pipeline.models.saving import Model
-from pipeline.models.subsets import every
 from pipeline.randomness import generator
 
 # Of absence and misalignment, shares of the samples; of noise, train deviations.

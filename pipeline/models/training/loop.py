@@ -10,20 +10,20 @@ import numpy as np
 import torch
 
 from pipeline.errors import PipelineError
-from pipeline.models.batches import Tensors, ahead, pieces
-from pipeline.models.clock import Clock
-from pipeline.models.course import Course, State
-from pipeline.models.determinism import deterministic
 from pipeline.models.examples import Examples
-from pipeline.models.losses import Combination, example_weights, loss
 from pipeline.models.network import Network
-from pipeline.models.optimization import Optimization, averaged
 from pipeline.models.options import ModelOptions
-from pipeline.models.parallel import ALONE, World
-from pipeline.models.snapshot import Snapshots
 from pipeline.models.statistics import standardise_targets, target_scales
 from pipeline.models.targets import check_learnable, known, prior
-from pipeline.models.validation import Validation
+from pipeline.models.training.batches import Tensors, ahead, pieces
+from pipeline.models.training.clock import Clock
+from pipeline.models.training.course import Course, State
+from pipeline.models.training.determinism import deterministic
+from pipeline.models.training.losses import Combination, example_weights, loss
+from pipeline.models.training.optimization import Optimization, averaged
+from pipeline.models.training.parallel import ALONE, World
+from pipeline.models.training.snapshot import Snapshots
+from pipeline.models.training.validation import Validation
 from pipeline.randomness import generator
 
 

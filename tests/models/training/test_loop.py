@@ -10,12 +10,12 @@ import pytest
 import torch
 
 from pipeline.errors import PipelineError
+from pipeline.models.evaluation.metrics import scores
 from pipeline.models.examples import classes_of, examples
-from pipeline.models.metrics import scores
 from pipeline.models.prediction import predict
 from pipeline.models.saving import load, save
 from pipeline.models.statistics import statistics
-from pipeline.models.training import Trained, train
+from pipeline.models.training.loop import Trained, train
 from tests.models.synthetic import SETS, TASK_OPTIONS, TASKS, joined, options, split_of
 
 CPU = torch.device("cpu")
@@ -158,7 +158,7 @@ import sys
 from pathlib import Path
 import torch
 torch.manual_seed(int(sys.argv[2]))
-from tests.models.test_training import fit, save_to
+from tests.models.training.test_loop import fit, save_to
 save_to(Path(sys.argv[1]), fit(["pixels", "words"], fusion=sys.argv[3], epochs=3))
 """
 

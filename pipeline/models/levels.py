@@ -1,0 +1,85 @@
+"""The two levels at which feature sets are joined: before the heads, or after them.
+
+Both take the towers' tokens and the presence mask, as `Network.tokens` gives them, and give a list
+with the logits (n, outputs) of each task.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+
+class FeatureLevel(nn.Module):
+    """The fusion makes one row of all tokens, which a head a task reads."""
+
+    def __init__(self, fusion: Any, heads: Sequence[nn.Module]) -> None:
+        super().__init__()
+        self.join, self.weights = fusion.fuse, getattr(fusion, "shares", None)
+        self.fusion, self.heads = fusion.layers, nn.ModuleList(heads)
+
+    def forward(self, tokens: Any, present: Tensor) -> list[Tensor]:
+        row = self.join(tokens, present)
+        return [head(row) for head in self.heads]
+
+    def lessons(self, tokens: Any, present: Tensor) -> list[list[Tensor]]:
+        return [self(tokens, present)]
+
+    def shares(self, tokens: Any, present: Tensor) -> list[Tensor] | None:
+        """How much each set counts, (n, sets), the same for all tasks."""
+        if self.weights is None:
+            return None
+        return [self.weights(tokens, present)] * len(self.heads)
+
+
+class EachSet(nn.ModuleList):
+    """A head a feature set: tokens (n, sets, width) to logits (n, sets, outputs)."""
+
+    def __init__(self, sets: int, width: int, outputs: int) -> None:
+        super().__init__(nn.Linear(width, outputs) for _ in range(sets))
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        return torch.stack([head(tokens[:, i]) for i, head in enumerate(self)], 1)
+
+
+class DecisionLevel(nn.Module):
+    """Each set has a head a task of its own, and the fusion makes one answer of theirs."""
+
+    def __init__(self, fusion: Any, sets: int, width: int, outputs: Sequence[int]) -> None:
+        super().__init__()
+        self.join, self.weights = fusion.decide, getattr(fusion, "weights", None)
+        self.fusion = fusion.layers
+        self.heads = nn.ModuleList(EachSet(sets, width, n) for n in outputs)
+
+    def forward(self, tokens: Tensor, present: Tensor) -> list[Tensor]:
+        return self._joined(self._said(tokens), present)
+
+    def lessons(self, tokens: Tensor, present: Tensor) -> list[list[Tensor]]:
+        """Each set's answers by themselves, then, if what joins them learns, the joint ones.
+
+        The joint ones leave the heads alone: what joins has to do so by the answers as they are. An
+        absent set's logits are zeros, so that it learns nothing.
+        """
+        said = self._said(tokens)
+        found = [
+            [each[:, i].where(present[:, i : i + 1], 0.0) for each in said]
+            for i in range(present.shape[1])
+        ]
+        if any(True for _ in self.fusion.parameters()):
+            found.append(self._joined([each.detach() for each in said], present))
+        return found
+
+    def shares(self, tokens: Tensor, present: Tensor) -> list[Tensor] | None:
+        """How much each set counts, (n, sets), by task."""
+        if self.weights is None:
+            return None
+        return [self.weights(task, present) for task in range(len(self.heads))]
+
+    def _said(self, tokens: Tensor) -> list[Tensor]:
+        return [head(tokens) for head in self.heads]
+
+    def _joined(self, said: Sequence[Tensor], present: Tensor) -> list[Tensor]:
+        return [self.join(task, each, present) for task, each in enumerate(said)]
