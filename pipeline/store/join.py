@@ -69,17 +69,17 @@ def align(
     `sets` maps feature set → what is stored of it, and its modality.
     """
     import numpy as np
-    import pyarrow.compute as pc
 
     values: dict[str, np.ndarray] = {}
     lengths: dict[str, np.ndarray] = {}
     present: dict[str, np.ndarray] = {}
     for name, (stored, modality) in sets.items():
         own = stored.columns(["digest", "length"], view)
-        found = pc.index_in(samples[modality], value_set=own["digest"].combine_chunks())
-        rows = found.fill_null(-1).to_numpy().astype(np.int64)
+        rows = _places(samples[modality], own["digest"])
         present[name] = rows >= 0
-        values[name] = np.zeros((len(rows), *stored.shape), stored.dtype)
+        # Not zeros throughout: their pages would come one by one, those of `empty` come huge.
+        values[name] = np.empty((len(rows), *stored.shape), stored.dtype)
+        values[name][~present[name]] = 0
         stored.fill(values[name], rows, view)
         lengths[name] = np.zeros(len(rows), np.int32)
         lengths[name][present[name]] = own["length"].to_numpy()[rows[present[name]]]
@@ -103,7 +103,29 @@ def align(
     )
 
 
+def _places(wanted: pa.ChunkedArray, digests: pa.ChunkedArray) -> np.ndarray:
+    """Where each wanted digest stands, int64 (n,), -1 where it is null or not there.
+
+    The samples are looked up by, as a rule the fewer: a table of what is stored would not fit into
+    the processor's cache.
+    """
+    import numpy as np
+    import pyarrow.compute as pc
+
+    encoded = wanted.combine_chunks().dictionary_encode()
+    asked = pc.index_in(digests, value_set=encoded.dictionary).fill_null(-1).to_numpy()
+    there = np.flatnonzero(asked >= 0)
+    # One place more than there are digests, for null.
+    found = np.full(len(encoded.dictionary) + 1, -1, np.int64)
+    found[asked[there]] = there
+    places: np.ndarray = found[encoded.indices.fill_null(len(encoded.dictionary)).to_numpy()]
+    return places
+
+
 def _strings(samples: pa.Table, column: str) -> np.ndarray:
     import numpy as np
 
-    return np.array(samples[column].to_pylist(), dtype=str)
+    encoded = samples[column].combine_chunks().dictionary_encode()
+    strings = np.array(encoded.dictionary.to_pylist(), str)
+    each: np.ndarray = strings[encoded.indices.to_numpy()]
+    return each

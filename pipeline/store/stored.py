@@ -127,17 +127,7 @@ class Stored:
         for entry in self.parts(view):
             low, high = np.searchsorted(ordered, (first, first + entry.rows))
             if low < high:
-                places, wanted = order[low:high], ordered[low:high] - first
-                vectors = self._checked(entry)
-                together = (
-                    places[-1] - places[0] == len(places) - 1 and (np.diff(places) == 1).all()
-                )
-                if together:
-                    vectors.take(wanted, out[places[0] : places[-1] + 1])
-                else:
-                    some = np.empty((len(places), *self.shape), self.dtype)
-                    vectors.take(wanted, some)
-                    out[places] = some
+                self._checked(entry).take(ordered[low:high] - first, out, order[low:high])
             first += entry.rows
 
     def blocks(self, view: int | None = 0) -> Iterator[np.ndarray]:

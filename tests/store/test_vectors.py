@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors import PipelineError
-from pipeline.store import layout
+from pipeline.store import layout, vectors
 from pipeline.store.layout import VECTOR, features_table, write_features
 from pipeline.store.pages import read_struct
 from pipeline.store.vectors import vectors_of
@@ -118,8 +118,8 @@ def test_another_layout_is_not_mapped_and_reads_the_same(
     assert found.extents is None
     assert read(tmp_path / "f").tobytes() == wanted.tobytes()
     out = np.empty((2, 6), np.float32)
-    found.take(np.array([3, 1]), out)
-    assert np.array_equal(out, wanted[[3, 1]])
+    found.take(np.array([3, 1]), out, np.array([1, 0]))
+    assert np.array_equal(out, wanted[[1, 3]])
 
 
 def test_a_null_reads_as_nan_and_is_never_mapped(tmp_path: Path) -> None:
@@ -159,9 +159,13 @@ def test_a_file_without_vectors_is_told(tmp_path: Path) -> None:
 
 
 @settings(max_examples=50, deadline=None)
-@given(rows=st.lists(st.integers(0, 44), max_size=60))
-def test_rows_are_taken_in_any_order(
-    tmp_path_factory: pytest.TempPathFactory, rows: list[int]
+@given(
+    rows=st.lists(st.integers(0, 44), max_size=60),
+    seed=st.integers(0, 99),
+    block=st.integers(1, 99),
+)
+def test_rows_are_taken_in_any_order_to_any_places(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[int], seed: int, block: int
 ) -> None:
     path = tmp_path_factory.mktemp("taken") / "f"
     wanted = values(45, 3)
@@ -171,9 +175,13 @@ def test_rows_are_taken_in_any_order(
     found = vectors_of(path)
     assert found.extents is not None
     assert len(found.extents) == 5
-    out = np.empty((len(rows), 3), np.float32)
-    found.take(np.array(rows, np.int64), out)
-    assert np.array_equal(out, wanted[rows])
+    places = np.random.default_rng(seed).permutation(len(rows) + 3)[: len(rows)]
+    out = np.full((len(rows) + 3, 3), -1, np.float32)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(vectors, "BLOCK", block)
+        found.take(np.array(rows, np.int64), out, places)
+    assert np.array_equal(out[places], wanted[rows])
+    assert (np.delete(out, places, 0) == -1).all()
 
 
 @settings(max_examples=200, deadline=None)
