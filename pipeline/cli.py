@@ -84,17 +84,22 @@ def plan(
     stage: Annotated[str, typer.Argument(help="Only this stage, e.g. clean/image.")] = "",
     json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
-    """Tell what `dvc repro` would compute, and why, without doing it."""
+    """Tell what `dvc repro` would compute, and why, without doing it.
+
+    Stages of the comparison are told when they are asked for by name.
+    """
     from pipeline.execution.environment import establish
     from pipeline.params import load, read_instructions
 
     establish(read_instructions())
     from pipeline import listed
     from pipeline.forecast import forecast
+    from pipeline.run import APART, labels
 
     params = load()
     _known(params, stage)
-    found = [one for one in forecast(params) if stage in ("", one.stage)]
+    everyday = [one for one in labels(params) if not one.startswith(APART)]
+    found = [*forecast(params, [stage] if stage else everyday)]
     typer.echo((listed.forecasts_json if json else listed.forecasts_table)(found), nl=False)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from pipeline.done import is_done
 from pipeline.errors import PipelineError
 from pipeline.manifest import MANIFEST, read, read_function
 from pipeline.params import Params
-from pipeline.run import find, items
+from pipeline.run import find
 from pipeline.stages import curate, fetch, ingest, look
 from pipeline.why import differences
 
@@ -43,22 +43,27 @@ class Forecast:
         return bool(self.rows or self.taken or self.restored or self.computed)
 
 
-def forecast(params: Params, root: Path = Path("data")) -> Iterator[Forecast]:
-    """One forecast a stage, in the order of the flow."""
-    before: dict[str, Forecast] = {}
-    for name, fan in items(params).items():
-        for item in fan:
-            label = f"{name}/{item}" if item else name
-            above = {one: before[one] for one in _above(params, name, item) if one in before}
-            before[label] = _one(params, label, find(params, name, item), above, root)
-            yield before[label]
+def forecast(
+    params: Params, wanted: Iterable[str], root: Path = Path("data")
+) -> Iterator[Forecast]:
+    """One forecast a wanted stage (`clean/image`); what it reads from is looked at before."""
+    known: dict[str, Forecast] = {}
+
+    def look_at(label: str) -> Forecast:
+        if label not in known:
+            name, _, item = label.partition("/")
+            above = {one: look_at(one) for one in _above(params, name, item)}
+            known[label] = _one(params, label, find(params, name, item), above, root)
+        return known[label]
+
+    return map(look_at, wanted)
 
 
 def _above(params: Params, name: str, item: str) -> list[str]:
     """The stages that a stage reads from."""
     modalities = [f"clean/{modality}" for modality in params.modalities]
     if name == "ingest":
-        return [f"fetch/{source}" for source in params.fetch]
+        return [*(f"fetch/{one}" for one in params.fetch), *(f"look/{one}" for one in params.look)]
     if name == "clean":
         return ["ingest"]
     if name == "augment":
@@ -75,6 +80,11 @@ def _above(params: Params, name: str, item: str) -> list[str]:
     if name == "report":
         ends = [f"extract/{one}" for one in params.features]
         return ["curate", *modalities, *ends, *(f"evaluate/{one}" for one in params.models)]
+    compared = params.comparison.models if params.comparison else {}
+    if name == "crossvalidate":
+        return ["curate", *(f"extract/{one}" for one in compared[item].features)]
+    if name == "compare":
+        return ["curate", *modalities, *(f"crossvalidate/{one}" for one in compared)]
     return []
 
 

@@ -6,13 +6,13 @@ Nothing here is part of a key: a row that is taken over has the bytes that compu
 from __future__ import annotations
 
 import os
-import resource
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from pipeline.errors import Rejected
+from pipeline.memory import peak_mb
 from pipeline.part import (
     Compute,
     Entry,
@@ -226,8 +226,7 @@ class Meter:
     def read(self, gpu_seconds: float = 0.0) -> Use:
         """CPU seconds since the last reading; the first counts from the process's start."""
         cpu = self._cpu()
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-        use = Use(str(os.getpid()), cpu - self._before, gpu_seconds, peak)
+        use = Use(str(os.getpid()), cpu - self._before, gpu_seconds, peak_mb())
         self._before = cpu
         return use
 

@@ -31,6 +31,8 @@ class Planned(Protocol):
 
 
 Stage = Callable[[Params, str], Planned]
+# The stages of comparison/dvc.yaml, which `dvc repro` passes over.
+APART = ("crossvalidate", "compare")
 
 
 def run_stage(name: str, item: str) -> str:

@@ -16,6 +16,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipeline.memory import peak_mb
+
 if TYPE_CHECKING:
     from pipeline.parts import Summary
 
@@ -41,7 +43,7 @@ def recorded(stage: str) -> Iterator[dict[str, Any]]:
         own = resource.getrusage(resource.RUSAGE_SELF)
         cpu = own.ru_utime + own.ru_stime + record.pop("workers_cpu", 0.0)
         record["cpu_seconds"] = round(cpu, 3)
-        record["peak_mb"] = max(round(own.ru_maxrss / 1024), record.get("peak_mb", 0))
+        record["peak_mb"] = max(peak_mb(), record.get("peak_mb", 0))
         _append(stage, json.dumps(record, sort_keys=True))
 
 

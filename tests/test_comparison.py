@@ -6,6 +6,7 @@ import csv
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -45,7 +46,13 @@ def test_the_graph_compares_and_then_has_nothing_to_do(project: Path, tmp_path: 
     }
     (other / "params.yaml").write_text(yaml.safe_dump(given))
     run(other, "pipeline", "check")
+    assert planned(other)["computed"] == 0
+    assert planned(other, "crossvalidate/gated")["rows"] == 2
+    assert not planned(other, "compare")["exact"]
     run(other, "dvc", "repro", "comparison/dvc.yaml")
+    assert (
+        planned(other, "compare")["computed"] == planned(other, "crossvalidate/gated")["rows"] == 0
+    )
     found = json.loads((other / "data" / "comparison" / "metrics.json").read_text())
     assert {"image", "gated", "geometric", "chosen", "logistic-mean"} <= set(found["models"])
     assert all(0 <= one["low"] <= one["macro_f1"] <= one["high"] <= 1
@@ -55,6 +62,14 @@ def test_the_graph_compares_and_then_has_nothing_to_do(project: Path, tmp_path: 
     again = run(other, "dvc", "repro", "comparison/dvc.yaml")
     assert "trained" not in again.stdout
     assert "up to date" in again.stdout
+
+
+def planned(folder: Path, *stage: str) -> dict[str, Any]:
+    """The last forecast that is told."""
+    found: dict[str, Any] = json.loads(
+        run(folder, "pipeline", "plan", *stage, "--json").stdout.splitlines()[-1]
+    )
+    return found
 
 
 def test_every_fusion_is_compared() -> None:

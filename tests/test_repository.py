@@ -27,6 +27,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "options",
         "digest",
         "lock",
+        "memory",
         "randomness",
         "records",
         "registry",

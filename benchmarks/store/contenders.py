@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import functools
 import json
-import resource
 import sys
 import time
 from collections.abc import Callable
@@ -19,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.memory import peak_mb
 from pipeline.store import Store, open_store
 from pipeline.store.handle import FeatureSet
 
@@ -250,7 +250,7 @@ def main(job: str, way: str, project: Path) -> None:
         began = time.perf_counter()
         found = run(project)
         seconds = time.perf_counter() - began
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    peak = peak_mb() * 2**20
     matrices = found if isinstance(found, list) else [found]
     total = float(sum(one.sum(dtype=np.float64) for one in matrices))
     size = sum(one.nbytes for one in matrices)
