@@ -1,4 +1,4 @@
-"""Where torch computes: the one place that chooses a device and its number of threads."""
+"""Where torch computes: the one place that chooses a device."""
 
 from __future__ import annotations
 

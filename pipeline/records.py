@@ -46,8 +46,8 @@ class Sample:
 
     `sample_id` is unique within the batch; ingest puts the source's and the batch's name before
     it. `group` names what must not straddle splits, the same name meaning the same thing in every
-    batch and source; None stands for a sample that is its own group. `assets` maps a modality to a
-    path, or, for text that stands inside a table or a file of many lines, to the text itself as
+    batch of the source; None stands for a sample that is its own group. `assets` maps a modality to
+    a path, or, for text that stands inside a table or a file of many lines, to the text itself as
     `Inline`. A modality that the sample lacks is left out.
     """
 
@@ -136,9 +136,10 @@ def curated_schema(modalities: Iterable[str], targets: Mapping[str, TargetKind])
 
 
 def assets_schema() -> pa.Schema:
-    """digest, source, batch, size (bytes), media_type, locator, offset, length, data.
+    """digest, source, batch, size (bytes), media_type, locator, data.
 
-    `locator` is a path relative to the raw root (data/raw). `data` holds the bytes of inline
+    `locator` is a path relative to the raw root (data/raw), or the URI of a file at a root
+    elsewhere. `data` holds the bytes of inline
     assets and is null where the locator's file is the asset.
     """
     import pyarrow as pa

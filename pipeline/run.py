@@ -98,6 +98,8 @@ def find(params: Params, name: str, item: str) -> Stage:
     fans = items(params)
     if name not in fans:
         raise PipelineError(unknown("stage", name, fans))
+    if not fans[name]:
+        raise PipelineError(f"{name}: params.yaml names nothing that it could be for")
     if item not in fans[name]:
         raise PipelineError(f"{name}: {unknown('item', item, fans[name])}")
     stage: Stage = import_module(f"pipeline.stages.{name}").plan

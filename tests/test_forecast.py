@@ -27,3 +27,14 @@ def test_one_stage_is_forecast_without_those_that_it_does_not_read(inside: Path)
     params = parse(yaml.safe_load((HERE / "params.yaml").read_text()))
     (found,) = forecast(params, ["clean/image"])
     assert (found.stage, found.reasons) == ("clean/image", ["after ingest"])
+
+
+def test_another_version_of_a_source_is_fetched(inside: Path) -> None:
+    given = yaml.safe_load((HERE / "params.yaml").read_text())
+    version = given["fetch"]["stamps"]["version"]
+    Path("data", "raw", "stamps", version).mkdir(parents=True)
+    (found,) = forecast(parse(given), ["fetch/stamps"])
+    assert not found.works
+    given["fetch"]["stamps"]["version"] = "9999"
+    (found,) = forecast(parse(given), ["fetch/stamps"])
+    assert found.works

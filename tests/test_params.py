@@ -127,8 +127,14 @@ def test_groups_are_targets_or_attributes_that_the_sources_have() -> None:
     (mistake,) = mistakes(own(evaluate={"group_by": ["shape", "artsit"]}))
     assert mistake == (
         "evaluate.group_by.1: unknown target or attribute 'artsit'; there are: artist, "
-        "duration, presence, shape, size"
+        "presence, shape, size"
     )
+
+
+def test_durations_are_those_of_clips() -> None:
+    parse(own(modalities=["audio", "text"], evaluate={"group_by": ["duration"]}))
+    (mistake,) = mistakes(own(evaluate={"group_by": ["duration"]}))
+    assert mistake.startswith("evaluate.group_by.0: unknown target or attribute 'duration'")
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ class FeatureLevel(nn.Module):
 
     def __init__(self, fusion: Any, heads: Sequence[nn.Module]) -> None:
         super().__init__()
-        self.join, self.weights = fusion.fuse, getattr(fusion, "shares", None)
+        self.join, self.shared = fusion.fuse, getattr(fusion, "shares", None)
         self.fusion, self.heads = fusion.layers, nn.ModuleList(heads)
 
     def forward(self, tokens: Any, present: Tensor) -> list[Tensor]:
@@ -30,9 +30,9 @@ class FeatureLevel(nn.Module):
 
     def shares(self, tokens: Any, present: Tensor) -> list[Tensor] | None:
         """How much each set counts, (n, sets), the same for all tasks."""
-        if self.weights is None:
+        if self.shared is None:
             return None
-        return [self.weights(tokens, present)] * len(self.heads)
+        return [self.shared(tokens, present)] * len(self.heads)
 
 
 class EachSet(nn.ModuleList):
@@ -50,7 +50,7 @@ class DecisionLevel(nn.Module):
 
     def __init__(self, fusion: Any, sets: int, width: int, outputs: Sequence[int]) -> None:
         super().__init__()
-        self.join, self.weights = fusion.decide, getattr(fusion, "weights", None)
+        self.join, self.shared = fusion.decide, getattr(fusion, "shares", None)
         self.fusion = fusion.layers
         self.heads = nn.ModuleList(EachSet(sets, width, n) for n in outputs)
 
@@ -74,9 +74,9 @@ class DecisionLevel(nn.Module):
 
     def shares(self, tokens: Tensor, present: Tensor) -> list[Tensor] | None:
         """How much each set counts, (n, sets), by task."""
-        if self.weights is None:
+        if self.shared is None:
             return None
-        return [self.weights(task, present) for task in range(len(self.heads))]
+        return [self.shared(task, present) for task in range(len(self.heads))]
 
     def _said(self, tokens: Tensor) -> list[Tensor]:
         return [head(tokens) for head in self.heads]

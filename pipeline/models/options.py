@@ -1,4 +1,4 @@
-"""The knobs of a model and of its evaluation. All of them are keyed."""
+"""The knobs of a model and of its training. All of them are keyed."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from typing import Any
 from pipeline import registry
 from pipeline.errors import PipelineError, unknown
 from pipeline.models.options import ONE_CLASS, TRAINABLE
-from pipeline.work.slices import DURATION, PRESENCE
+from pipeline.work.slices import CLIP, DURATION, PRESENCE
 
 # Names that become folders, stages of DVC and arguments of the command.
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -193,7 +193,9 @@ def _groups(values: Mapping[str, Any], named: Mapping[str, Collection[str]]) -> 
         if declared is None:
             return
         attributes |= set(declared)
-    known = {*named["targets"], *attributes, PRESENCE, DURATION}
+    known = {*named["targets"], *attributes, PRESENCE}
+    if CLIP in values["modalities"]:
+        known.add(DURATION)
     for i, name in enumerate(values["evaluate"].group_by):
         if name not in known:
             yield f"evaluate.group_by.{i}", unknown("target or attribute", name, known)

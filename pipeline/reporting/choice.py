@@ -41,7 +41,7 @@ def choose(inputs: Inputs) -> Choice | None:
 
 
 def best_single(models: Sequence[Model], task: str) -> Model | None:
-    """The best of the models of one modality by validation macro-F1 of any task."""
+    """The best of the models of one modality by validation macro-F1, or R² of a number."""
     return _best([model for model in models if len(model.modalities) <= 1], task)
 
 

@@ -25,7 +25,7 @@ class Plan:
 
     @property
     def outs(self) -> list[Path]:
-        return [self.folder]
+        return [self.folder / self.options.model_dump()["version"]]
 
     def run(self) -> Summary:
         """Fetch, or leave what is there complete as it is.

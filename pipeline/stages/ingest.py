@@ -167,7 +167,7 @@ def _check(batches: Sequence[Batch], limit: float) -> None:
     refused = [reject for batch in batches for reject in batch.rejects]
     files = Counter(reject.reason for reject in refused if reject.subject_kind == "file")
     rows = Counter(reject.reason for reject in refused if reject.subject_kind != "file")
-    assets = sum(len(batch.assets) for batch in batches)
+    assets = sum(record["data"] is None for batch in batches for _, record in batch.assets)
     samples = sum(len(batch.samples) for batch in batches)
     for what, taken, reasons in ((f"{STAGE}/files", assets, files), (STAGE, samples, rows)):
         check_limit(what, Summary(rows=taken, rejected=reasons.total(), reasons=reasons), limit)

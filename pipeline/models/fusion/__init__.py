@@ -8,6 +8,8 @@ that options are checked cheaply:
 - `layers`: a torch module that holds whatever is to be trained;
 - `fuse(tokens, present)`: float (n, sets, width) and bool (n, sets) to float (n, self.width).
 
+- `shares(tokens, present)`, if it has weights: how much each set counts, float (n, sets).
+
 Annotations state the shapes, for tests to check; `hidden={self.width}` is a name and its size.
 
 A row's result is finite for any subset of present sets, the empty one too, and does not depend on
@@ -20,5 +22,8 @@ a head a set and task, which learns by its own loss:
 - `Decision(sets, classes, options)`: `classes` counts those of each task;
 - `layers`: a torch module that holds whatever is to be trained, on the heads' answers as they are;
 - `decide(task, logits, present)`: the number of a task, float (n, sets, classes) and bool (n, sets)
-  to log-probabilities (n, classes), finite for any subset, and independent of absent sets' logits.
+  to log-probabilities (n, classes), finite for any subset, and independent of absent sets' logits;
+- `shares(task, present)`, if it has weights: float (n, sets).
+
+A module with `EARLY = True` joins sets before any tower: see `early`.
 """

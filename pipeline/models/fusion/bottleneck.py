@@ -64,7 +64,9 @@ class Fusion:
         """0 if nothing is there."""
         import torch
 
-        shares = present / present.sum(1, keepdim=True).clamp(min=1)
+        from pipeline.models.pooling import equal
+
+        shares = equal(present)
         tokens = tokens.where(present[..., None], 0.0)
         shared = self.shared[0].expand(tokens.shape[0], -1, -1)
         for encoders in self.rounds:

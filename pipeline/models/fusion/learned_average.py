@@ -33,9 +33,9 @@ class Decision:
     ) -> Float[Tensor, "n classes"]:
         from pipeline.models.pooling import linear
 
-        return linear(logits, present, self.weights(task, present))
+        return linear(logits, present, self.shares(task, present))
 
-    def weights(self, task: int, present: Bool[Tensor, "n sets"]) -> Float[Tensor, "n sets"]:
+    def shares(self, task: int, present: Bool[Tensor, "n sets"]) -> Float[Tensor, "n sets"]:
         """Weights that sum to 1 over the present sets, to 0 if there are none."""
         from pipeline.models.pooling import softmax
 
