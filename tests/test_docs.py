@@ -53,7 +53,10 @@ SWEEP = (
     "pipeline promote gated",
 )
 # tests/test_comparison.py
-COMPARISON = ("dvc repro comparison/dvc.yaml",)
+COMPARISON = (
+    "mkdir comparison && cp recipes/comparison.dvc.yaml comparison/dvc.yaml",
+    "dvc repro comparison/dvc.yaml",
+)
 ELSEWHERE = OWN_DATA + SWEEP + COMPARISON
 
 

@@ -193,3 +193,10 @@ def test_the_graph_names_sections_that_exist_and_depends_on_the_package() -> Non
             assert section.split(".")[0] in Params.__dataclass_fields__, section
         for out in stage["outs"]:
             assert next(iter(out.values()))["persist"], name
+
+
+def test_what_the_graph_promises_is_locked() -> None:
+    """`dvc pull` and `dvc checkout` fail on any other out, whatever dvc.yaml it stands in."""
+    with_graph = [*HERE.glob("dvc.yaml"), *HERE.glob("[!.]*/dvc.yaml")]
+    assert with_graph
+    assert all(path.with_suffix(".lock").is_file() for path in with_graph)

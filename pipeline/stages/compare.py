@@ -34,8 +34,8 @@ def plan(params: Params, item: str = "", root: Path = Path("data")) -> Plan:
     lacking = [name for name, out in answers.items() if not (out / MANIFEST).is_file()]
     if lacking:
         raise PipelineError(
-            f"not cross-validated yet: {', '.join(lacking)}. Run `dvc repro comparison/dvc.yaml`, "
-            f"or take them out of comparison.models"
+            f"not cross-validated yet: {', '.join(lacking)}. Run `dvc repro comparison/dvc.yaml` "
+            f"(recipes/comparison.dvc.yaml, copied there), or take them out of comparison.models"
         )
     used = dict.fromkeys(
         one
