@@ -83,8 +83,8 @@ def read(document: Sequence[Mapping[str, Any]], model: str, metric: str = "") ->
     Raises
     ------
     PipelineError
-        There is no commit, or no experiment on it; none has other options for this model; or the
-        metric is unknown.
+        There is no commit, or none that has the model, or no experiment on it; none has other
+        options for this model; or the metric is unknown.
     """
     if len(document) < 2:
         raise PipelineError(
@@ -104,7 +104,12 @@ def read(document: Sequence[Mapping[str, Any]], model: str, metric: str = "") ->
             f"  dvc exp run --run-all"
         )
     own = _options(standing, model)
-    tried = [one for one in every if _options(one, model) != own]
+    if own is None:
+        raise PipelineError(
+            f"params.yaml of the commit that the experiments began from has no model '{model}' to "
+            f"compare them with: commit params.yaml first, then queue again"
+        )
+    tried = [one for one in every if _options(one, model) not in (None, own)]
     if not tried:
         raise PipelineError(
             f"none of the {len(every)} experiments has other options for {model}: they were of "

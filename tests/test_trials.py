@@ -114,6 +114,19 @@ def test_without_a_finished_experiment_there_is_no_best() -> None:
         trials.ranked(failed)
 
 
+def test_a_model_that_the_commit_lacks_is_committed_first(tried: list[Any]) -> None:
+    del tried[1]["data"]["params"]["params.yaml"]["data"]["models"]["gated"]
+    assert "has no model 'gated'" in run("gated", code=1)
+    assert "commit params.yaml first" in run("gated", code=1)
+
+
+def test_an_experiment_that_lacks_the_model_is_no_trial(tried: list[Any]) -> None:
+    low = tried[1]["experiments"][0]["revs"][0]
+    del low["data"]["params"]["params.yaml"]["data"]["models"]["gated"]
+    rows = [line.split("\t")[1] for line in run("gated", "--dry-run").splitlines()[1:5]]
+    assert rows[:4] == ["high", "standing", "broken", "waiting"]
+
+
 def test_a_value_changed_since_is_not_overwritten() -> None:
     now = revision("workspace", 0.5, learning_rate=0.7)
     found = trials.read(shown(("success", revision("x", 0.9, learning_rate=0.1)), now=now), "gated")
