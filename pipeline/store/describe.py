@@ -26,19 +26,20 @@ BLOCK = 2**24
 
 def listed(store: Store) -> Iterator[dict[str, Any]]:
     """One record a feature set: `LISTED`. `rows` are those of view 0, `bytes` those of all views;
-    `provenance` begins the digest of the function that made it."""
+    `provenance` begins the digest of the function that made it. Of a set that params.yaml names no
+    more, modality and encoder are empty."""
     for name in store:
         features = store[name]
         yield {
             "name": name,
-            "modality": features.modality,
-            "encoder": features.tree.params["features"][name]["encoder"],
+            "modality": features.section.get("modality", ""),
+            "encoder": features.section.get("encoder", ""),
             "rows": len(features),
             "views": len(features.views),
             "shape": list(features.shape),
             "dtype": features.dtype,
             "bytes": sum(entry.bytes for entry in features.entries),
-            "provenance": features.provenance["digest"][:8],
+            "provenance": features.digest[:8],
         }
 
 

@@ -60,15 +60,17 @@ class FeatureSet(Stored):
         return found
 
     @property
+    def section(self) -> Mapping[str, Any]:
+        """What params.yaml says of the set; empty where it names it no more."""
+        return (self.tree.params.get("features") or {}).get(self.name) or {}
+
+    @property
     def modality(self) -> str:
         """The modality that the set describes."""
-        named = self.tree.params.get("features") or {}
-        if self.name not in named:
-            raise PipelineError(
-                f"params.yaml of {self.tree.name} names no feature set '{self.name}' (it names "
-                f"{', '.join(named) or 'none'}), so nothing says what it is of"
-            )
-        return str(named[self.name]["modality"])
+        if not self.section:
+            said = unknown("feature set", self.name, self.tree.params.get("features") or {})
+            raise PipelineError(f"params.yaml of {self.tree.name}: {said}")
+        return str(self.section["modality"])
 
     @property
     def views(self) -> list[int]:
@@ -83,18 +85,20 @@ class FeatureSet(Stored):
         return self._table(COLUMNS, np.empty(0, np.int64), 0).schema
 
     @property
-    def provenance(self) -> dict[str, Any]:
-        """What made it: feature set, modality, function, parameters, weights, code, libraries.
+    def digest(self) -> str:
+        """That of the function that made it: sets of one digest hold comparable vectors."""
+        return digest_json(self._manifest["function"])
 
-        `digest` is that of the function: sets of one digest hold comparable vectors.
-        """
-        function = dict(self._manifest["function"])
+    @property
+    def provenance(self) -> dict[str, Any]:
+        """What made it: feature set, modality, its `digest`, the function's parameters, weights,
+        code and libraries."""
         return {
             "feature_set": self.name,
             "modality": self.modality,
-            "digest": digest_json(function),
+            "digest": self.digest,
             "schema": self._manifest["schema"],
-            **function,
+            **self._manifest["function"],
         }
 
     def places(

@@ -36,13 +36,12 @@ def trace(store: Store, sample_id: str) -> dict[str, Any]:
     """
     tree = store.tree
     sample = _sample(store, sample_id)
-    encoders = tree.params.get("features", {})
     modalities = {}
     for modality in tree.names("clean"):
         digest = sample.get(modality)
         if digest is None:
             continue
-        sets = [name for name in store if encoders[name]["modality"] == modality]
+        sets = [name for name in store if store[name].section.get("modality") == modality]
         modalities[modality] = {
             "asset": _row(tree, f"assets/{modality}", digest),
             "clean": _row(tree, f"clean/{modality}", digest),

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,14 @@ def test_a_prediction_leads_to_its_source_files(store: Store) -> None:
 def test_a_sample_that_lacks_a_modality_is_traced_without(store: Store) -> None:
     (one, *_) = ids(store, "audio IS NULL")
     assert "audio" not in store.trace(one)["modalities"]
+
+
+def test_a_set_that_params_no_longer_name_is_left_out(store: Store, tmp_path: Path) -> None:
+    copy = tmp_path / "project"
+    shutil.copytree(store.project, copy, ignore=shutil.ignore_patterns("cache"), symlinks=True)
+    shutil.copytree(copy / "data/features/colour_hog", copy / "data/features/gone")
+    (one, *_) = ids(store, "image IS NOT NULL")
+    assert open_store(copy).trace(one)["modalities"] == store.trace(one)["modalities"]
 
 
 def test_an_unknown_sample_is_told_with_what_is_like_it(store: Store) -> None:
