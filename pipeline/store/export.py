@@ -40,6 +40,8 @@ SUFFIXES = {
     ".csv": "csv", ".jsonl": "jsonl", ".lance": "lance",
 }  # fmt: skip
 PLAIN = tuple(name for name in COLUMNS if name != VECTOR)
+# What an .npy file has no room for stands beside it.
+ROWS = ".rows.tsv"
 # Bytes of vectors that are held at once.
 BLOCK = 2**26
 
@@ -110,10 +112,11 @@ def export(
     PipelineError
         The form is unknown or its library missing, or the path is taken or lies below data/.
     """
-    write = WRITERS[form_of(path, form)]
-    check_free(path, features.tree.project, force)
+    form = form_of(path, form)
+    for one in (path, path.with_suffix(ROWS)) if form == "npy" else (path,):
+        check_free(one, features.tree.project, force)
     chosen = Chosen(features, where, view)
-    write(chosen, path)
+    WRITERS[form](chosen, path)
     return int(chosen.plain.num_rows)
 
 
@@ -148,7 +151,7 @@ def _npy(chosen: Chosen, path: Path) -> None:
         "fortran_order": False,
         "shape": shape,
     }
-    with replacing(path.with_suffix(".rows.tsv")) as rows, replacing(path) as temporary:
+    with replacing(path.with_suffix(ROWS)) as rows, replacing(path) as temporary:
         pyarrow.csv.write_csv(chosen.plain, rows, pyarrow.csv.WriteOptions(delimiter="\t"))
         with temporary.open("wb") as file:
             np.lib.format.write_array_header_1_0(file, header)

@@ -146,6 +146,15 @@ def test_what_is_there_is_replaced_only_when_told(look: FeatureSet) -> None:
     assert Path("home/letter").is_file()
 
 
+def test_the_rows_beside_an_npy_are_replaced_only_when_told(look: FeatureSet) -> None:
+    Path("x.rows.tsv").write_text("mine")
+    with pytest.raises(PipelineError, match=r"x\.rows\.tsv is there already: --force"):
+        export(look, Path("x.npy"))
+    assert (Path("x.rows.tsv").read_text(), Path("x.npy").exists()) == ("mine", False)
+    export(look, Path("x.npy"), force=True)
+    assert Path("x.rows.tsv").read_text().startswith('"digest"')
+
+
 @pytest.mark.parametrize(
     ("path", "form", "says"),
     [
