@@ -42,6 +42,8 @@ def run_stage(name: str, item: str) -> str:
     ------
     PipelineError
         params.yaml is wrong, the stage or the item does not exist, or the stage failed.
+    OSError
+        A file or a folder failed, or the disk is full.
     """
     from pipeline.execution.watch import die_with_dvc
 
@@ -51,16 +53,9 @@ def run_stage(name: str, item: str) -> str:
     stage = find(params, name, item)
     label = f"{name}/{item}" if item else name
     with recorded(label) as record:
-        try:
-            planned = stage(params, item)
-            record["key"] = planned.key
-            summary = unless_done(label, planned.key, planned.outs, planned.run)
-        except OSError as error:
-            where = f"{error.filename}: " if error.filename else ""
-            raise PipelineError(
-                f"{label}: {where}{error.strerror or error}. Finished parts stand; make room or "
-                f"mend the folder's rights, and run again."
-            ) from error
+        planned = stage(params, item)
+        record["key"] = planned.key
+        summary = unless_done(label, planned.key, planned.outs, planned.run)
         record.update(summary_of(summary))
     return f"{label}: {_line(summary)}"
 

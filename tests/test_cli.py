@@ -72,6 +72,13 @@ def test_check_says_what_the_machine_lacks(inside: Path) -> None:
     assert "features.colour_hog: params.yaml asks for `device: cuda`" in output
 
 
+def test_a_machine_without_git_is_told(configured: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    code, output = call("check")
+    assert code == 1
+    assert "git: No such file" in output
+
+
 def test_check_finds_what_dvc_would_wait_for(inside: Path) -> None:
     Path("params.yaml").write_text(yaml.safe_dump(params()))
     Path("data/raw/shapes/b").mkdir(parents=True)

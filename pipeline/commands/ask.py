@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.commands.given import Json, Rev, Set, Where, command, opened
+from pipeline.commands.given import Force, Json, Rev, Set, Where, command, opened
 from pipeline.commands.shown import flat, show
 
 app = typer.Typer()
@@ -31,14 +31,18 @@ def search(
     sheet: Annotated[
         str, typer.Option(metavar="FILE", help="Also write a page with pictures, words, sounds.")
     ] = "",
+    force: Force = False,
     rev: Rev = "",
     json: Json = False,
 ) -> None:
     """List the samples nearest to words, a picture or a sound, cleaned and encoded as the set."""
     from pipeline.search.hits import search
     from pipeline.search.question import question as understood
+    from pipeline.store.put import check_free
 
     store = opened(rev)
+    if sheet:
+        check_free(Path(sheet), store.project, force)
     asked = understood(store, name, question)
     hits = search(store, name, asked.query, k, where or None, not approximate, each or None)
     if sheet:

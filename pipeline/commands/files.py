@@ -7,11 +7,10 @@ from typing import Annotated
 
 import typer
 
-from pipeline.commands.given import AsOf, Rev, Set, View, Where, command, opened
+from pipeline.commands.given import AsOf, Force, Rev, Set, View, Where, command, opened
 
 app = typer.Typer()
 Output = Annotated[Path, typer.Option("--output", "-o", metavar="PATH", help="What to write.")]
-Force = Annotated[bool, typer.Option("--force", help="Replace what is there.")]
 
 
 @command(app)

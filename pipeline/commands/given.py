@@ -30,6 +30,7 @@ Where = Annotated[
 View = Annotated[
     int, typer.Option("--view", help="0: the assets themselves; 1, 2, …: augmented versions.")
 ]
+Force = Annotated[bool, typer.Option("--force", help="Replace what is there.")]
 AsOf = Annotated[
     str, typer.Option("--as-of", metavar="BATCH", help="Leave out what landed in later batches.")
 ]

@@ -14,7 +14,8 @@ STOPPED = "stopped; finished parts stand, run again to go on"
 
 
 def mended(command: Callable[..., Any], stopped: str = STOPPED) -> Callable[..., Any]:
-    """A user's mistake ends in its message and exit code 1, Ctrl-C in `stopped` and 130.
+    """A user's mistake, or a file or folder that fails, ends in its message and exit code 1, Ctrl-C
+    in `stopped` and 130.
 
     A pipe that is closed, as by `| head`, is left to click, which ends without a word.
     """
@@ -23,9 +24,11 @@ def mended(command: Callable[..., Any], stopped: str = STOPPED) -> Callable[...,
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         try:
             return command(*args, **kwargs)
-        except PipelineError as error:
+        except BrokenPipeError:
+            raise
+        except (PipelineError, OSError) as error:
             typer.secho("error: ", fg="red", bold=True, err=True, nl=False)
-            typer.echo(str(error), err=True)
+            typer.echo(_told(error), err=True)
             raise typer.Exit(1) from None
         except KeyboardInterrupt:
             if stopped:
@@ -33,3 +36,13 @@ def mended(command: Callable[..., Any], stopped: str = STOPPED) -> Callable[...,
             raise typer.Exit(130) from None
 
     return wrapped
+
+
+def _told(error: PipelineError | OSError) -> str:
+    if isinstance(error, PipelineError):
+        return str(error)
+    where = f"{error.filename}: " if error.filename else ""
+    return (
+        f"{where}{error.strerror or error}. What is finished stands; make room or mend the path or "
+        f"its rights, and run again."
+    )

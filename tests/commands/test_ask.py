@@ -45,6 +45,31 @@ def test_words_find_samples_and_draw_a_page(here: Path, tmp_path: Path) -> None:
     assert "http://" not in text.replace("http://www.w3.org", "")
 
 
+@pytest.mark.parametrize(
+    ("path", "says"),
+    [
+        ("nowhere/x.html", "there is no folder"),
+        ("data/x.html", "where stages alone write"),
+        ("params.yaml", "--force replaces it"),
+    ],
+)
+def test_a_page_that_cannot_be_written_is_told_before_the_search(
+    here: Path, monkeypatch: pytest.MonkeyPatch, path: str, says: str
+) -> None:
+    before = Path("params.yaml").read_bytes()
+    monkeypatch.setattr("pipeline.search.question.question", None)
+    done = store("search", "hashing", "round", "--sheet", path)
+    assert done.exit_code == 1
+    assert says in done.output
+    assert Path("params.yaml").read_bytes() == before
+
+
+def test_words_longer_than_a_file_s_name_are_told(here: Path) -> None:
+    done = store("search", "colour_hog", "a fish " * 50)
+    assert done.exit_code == 1
+    assert "File name too long" in done.output
+
+
 def test_a_picture_finds_itself(here: Path) -> None:
     traced = open_store(here)
     one = traced.sql("SELECT sample_id FROM samples WHERE image IS NOT NULL ORDER BY 1 LIMIT 1")
