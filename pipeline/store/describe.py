@@ -52,10 +52,8 @@ def described(features: FeatureSet) -> dict[str, Any]:
         group["parts"] += 1
         for name in ("rows", "rejected", "bytes"):
             group[name] += getattr(entry, name)
-    # There is no view -1: its table has the types, and no row and no SQL is needed for them.
-    schema = features.to_arrow(view=-1).schema
     return {
-        "schema": {field.name: str(field.type) for field in schema},
+        "schema": {field.name: str(field.type) for field in features.schema},
         "shape": list(features.shape),
         "provenance": features.provenance,
         "parts": [
@@ -76,12 +74,11 @@ def stats(features: FeatureSet, where: str | None = None, view: int | None = 0) 
     import numpy as np
 
     width = math.prod(features.shape)
-    size = max(1, BLOCK // max(width * np.dtype(features.dtype).itemsize, 1))
     rows = finite = nan = infinite = 0
     mean, squares = np.zeros(width), np.zeros(width)
     lowest, highest = np.full(width, np.inf), np.full(width, -np.inf)
     norms, hashes = [np.empty(0)], [b""]
-    for batch in features.batches(size, where, view):
+    for batch in features.batches(features.rows_in(BLOCK), where, view):
         block = batch.reshape(len(batch), width)
         rows += len(block)
         hashes.append(

@@ -7,7 +7,6 @@ once, their vectors some rows at a time.
 from __future__ import annotations
 
 import json
-import math
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -194,8 +193,7 @@ def _apart(
     by = np.full(len(rows), np.inf)
     if not len(rows) or ours.shape != theirs.shape:
         return by
-    row_bytes = math.prod(ours.shape) * np.dtype(ours.dtype).itemsize
-    step = max(1, BLOCK // max(row_bytes, 1))
+    step = ours.rows_in(BLOCK)
     for start in range(0, len(rows), step):
         some = slice(start, start + step)
         by[some] = largest(ours.matrix(rows[some], view), theirs.matrix(others[some], view))

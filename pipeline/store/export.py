@@ -65,14 +65,8 @@ class Chosen:
 
     def blocks(self) -> Iterator[tuple[pa.Table, np.ndarray]]:
         """Plain columns and vectors of some rows at a time."""
-        import math
-
-        import numpy as np
-
-        features = self.features
-        row_bytes = math.prod(features.shape) * np.dtype(features.dtype).itemsize
-        at, size = 0, max(1, BLOCK // max(row_bytes, 1))
-        for vectors in features.batches(size, self.where, self.view):
+        at, size = 0, self.features.rows_in(BLOCK)
+        for vectors in self.features.batches(size, self.where, self.view):
             yield self.plain.slice(at, len(vectors)), vectors
             at += len(vectors)
 

@@ -80,9 +80,8 @@ class FeatureSet(Stored):
     @property
     def schema(self) -> pa.Schema:
         """The Arrow schema of `to_arrow`."""
-        import numpy as np
-
-        return self._table(COLUMNS, np.empty(0, np.int64), 0).schema
+        # There is no view -1: its table has the types, and no row is read for them.
+        return self.to_arrow(view=-1).schema
 
     @property
     def digest(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -73,17 +74,22 @@ class Stored:
         """float32, float16 or int32."""
         return self._vectors(self.entries[0]).dtype if self.entries else "float32"
 
+    def rows_in(self, nbytes: int) -> int:
+        """How many vectors so many bytes hold; at least one."""
+        import numpy as np
+
+        return max(1, nbytes // max(math.prod(self.shape) * np.dtype(self.dtype).itemsize, 1))
+
     def columns(self, names: Sequence[str], view: int | None = 0) -> pa.Table:
         """Columns of a view's rows without their vectors: `digest`, `key`, `view`, `length`,
         and `source` and `batch`, those that the asset belongs to."""
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        own = [name for name in names if name in OWN]
+        read = [name for name in names if name in OWN and name != "view"]
         tables = []
         for entry in self.parts(view):
             placed = {"source": entry.source, "batch": entry.batch, "view": entry.view}
-            read = [name for name in own if name != "view"]
             if read:
                 with pq.ParquetFile(self.path(entry)) as file:
                     table = file.read(columns=read, use_threads=False).replace_schema_metadata()
@@ -98,9 +104,10 @@ class Stored:
         if tables:
             return pa.concat_tables(tables)
         ints = ("view", "length")
-        return pa.schema(
-            [(name, pa.int32() if name in ints else pa.string()) for name in names]
-        ).empty_table()
+        kinds = {name: pa.int32() if name in ints else pa.string() for name in names}
+        # As the parts have them: what is read is never null, what is added might be.
+        fields = [pa.field(name, kind, name not in read) for name, kind in kinds.items()]
+        return pa.schema(fields).empty_table()
 
     def matrix(self, rows: np.ndarray | None = None, view: int | None = 0) -> np.ndarray:
         """Vectors, (n, *shape): of all rows, or of those at the given places, in their order."""

@@ -74,6 +74,20 @@ def test_every_form_holds_the_same(store: Store) -> None:
         look.to_numpy(["colour"])
 
 
+def test_a_schema_is_told_without_reading_columns(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look = store["look"]
+    told = look.to_arrow().schema
+    monkeypatch.setattr("pyarrow.parquet.ParquetFile", None)
+    assert look.schema == told
+
+
+def test_bytes_hold_so_many_rows_and_at_least_one(store: Store) -> None:
+    look = store["look"]
+    assert [look.rows_in(nbytes) for nbytes in (1, 20, 39, 40)] == [1, 1, 1, 2]
+
+
 def test_pandas_is_asked_for_by_name_where_it_is_missing(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
