@@ -81,21 +81,10 @@ def points_of(
 
 def _pictures(store: Store, digests: set[str]) -> dict[str, str]:
     """Digest → a small picture as a data: URI, of the cleaned pictures that are there."""
-    import pyarrow.parquet as pq
-
-    from pipeline.manifest import MANIFEST, load_manifest
-    from pipeline.modalities.image.content import unpack
     from pipeline.reporting.media.image import show
     from pipeline.reporting.options import Options
+    from pipeline.search.contents import contents
 
-    found: dict[str, str] = {}
-    if MANIFEST not in store.tree.names("clean/image"):
-        return found
     options = Options.model_validate({})
-    for entry in load_manifest(store.tree.file(f"clean/image/{MANIFEST}")):
-        path = store.tree.file(f"clean/image/{entry.key}.parquet")
-        for row in pq.read_table(path, columns=["digest", "shape", "data"]).to_pylist():
-            if row["digest"] in digests:
-                content = unpack(row["data"], row["shape"])
-                found[row["digest"]] = str(show(content, options).picture)
-    return found
+    found = contents(store.tree, "image", digests)
+    return {digest: str(show(content, options).picture) for digest, content in found.items()}
