@@ -41,17 +41,16 @@ def verify(params: Params, store: Store, sample_id: str) -> Iterator[Verified]:
     PipelineError
         There is no such sample, or its source file is gone or another one.
     """
-    root = store.project / "data"
     traced = store.trace(sample_id)
     for modality, found in traced["modalities"].items():
         digest = traced["sample"][modality]
         stages = [("clean", modality), *(("extract", name) for name in found["features"])]
         for stage, item in stages:
             plan: Any = find(params, stage, item)(params, item)
-            yield _again(plan, root, digest)
+            yield _again(plan, digest)
 
 
-def _again(plan: Plan, root: Path, digest: str) -> Verified:
+def _again(plan: Plan, digest: str) -> Verified:
     rows = [row for row in plan.rows() if row.digest == digest and row.view == 0]
     stored = _stored(plan.out, digest)
     stage = plan.work.stage

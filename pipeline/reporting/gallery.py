@@ -26,7 +26,7 @@ def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
     found = strata(answers, inputs.by_id, options.gallery)
     ids = {answer.sample_id for stratum in found for answer in stratum.answers}
     shown = pieces(inputs, ids, options)
-    asides = _asides(inputs, choice, ids)
+    asides = _asides(choice, ids)
     given = _given(choice.shown, choice.task, inputs.modalities)
     return {
         "choice": choice,
@@ -73,7 +73,7 @@ def _confidence(kind: str, said: str, shares: Mapping[str, float]) -> float:
     return shares.get(said, 0.0)
 
 
-def _asides(inputs: Inputs, choice: Choice, ids: set[str]) -> dict[str, list[dict[str, str]]]:
+def _asides(choice: Choice, ids: set[str]) -> dict[str, list[dict[str, str]]]:
     """What else was said of a sample: by the shown model of other tasks, by the single one."""
     found: dict[str, list[dict[str, str]]] = {}
     for model in (choice.shown, choice.single):

@@ -54,15 +54,11 @@ class Model:
     @cached_property
     def classes(self) -> dict[str, list[str]]:
         """Task → its class names, in the order of the probabilities."""
-        return {
-            task: [str(name) for name in (spec["classes"] if isinstance(spec, dict) else spec)]
-            for task, spec in self.card.get("tasks", {}).items()
-        }
+        return {task: spec["classes"] for task, spec in self.card.get("tasks", {}).items()}
 
     def kind(self, task: str) -> str:
         """What the task is learned as, such as multiclass or regression."""
-        spec = self.card.get("tasks", {}).get(task)
-        return str(spec.get("kind", "multiclass")) if isinstance(spec, dict) else "multiclass"
+        return str(self.card.get("tasks", {}).get(task, {}).get("kind", "multiclass"))
 
     @cached_property
     def modalities(self) -> tuple[str, ...]:

@@ -126,6 +126,8 @@ class _Some(Stored):
 
 
 def _of_set(before: Store, after: Store, name: str, tolerance: float) -> SetDifference | None:
+    import pyarrow as pa
+
     manifests = [store.tree.file(f"features/{name}/{MANIFEST}") for store in (before, after)]
     old, new = (path.read_bytes() for path in manifests)
     if old == new:
@@ -140,7 +142,7 @@ def _of_set(before: Store, after: Store, name: str, tolerance: float) -> SetDiff
         told += _told(ours.shape, theirs.shape, "shape") + _told(ours.dtype, theirs.dtype, "dtype")
     views = sorted({entry.view for entry in (*ours.some, *theirs.some)} or {0})
     found = [_of_view(ours, theirs, view, tolerance) for view in views]
-    one = SetDifference(told, *(_rows(list(tables)) for tables in zip(*found, strict=True)))
+    one = SetDifference(told, *map(pa.concat_tables, zip(*found, strict=True)))
     return one if one else None
 
 
@@ -217,12 +219,6 @@ def largest(before: np.ndarray, after: np.ndarray) -> np.ndarray:
     apart[np.isnan(apart)] = np.inf
     by[rows] = apart.max(axis=1, initial=0.0)
     return by
-
-
-def _rows(tables: list[pa.Table]) -> pa.Table:
-    import pyarrow as pa
-
-    return pa.concat_tables(tables)
 
 
 def _told(old: Any, new: Any, what: str) -> list[str]:
