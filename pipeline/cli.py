@@ -130,10 +130,12 @@ def rejects(
     """Show what was refused, why, by stage."""
     from pipeline.params import load
     from pipeline.refused import as_json, as_tables, collect, tables
+    from pipeline.store.tree import WorkTree
 
     params = load()
     _known(params, stage)
-    found = collect(Path("data"), tables(params.modalities, params.features), params.models, stage)
+    flow = tables(params.modalities, params.features)
+    found = collect(WorkTree(Path("data")), flow, params.models, stage)
     typer.echo(as_json(found) if json else as_tables(found), nl=False)
 
 

@@ -6,7 +6,7 @@ Readers follow the manifest alone, so parts that a failed run left beside it are
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -79,13 +79,14 @@ def write_manifest(
             temporary.write_text(text)
 
 
-def rejects(out: Path) -> Iterator[Reject]:
-    """The rows that a finished stage's function refused."""
-    entries = read_manifest(out)
-    stage = json.loads((out / MANIFEST).read_text())["stage"]
+def rejects(file: Callable[[str], Path]) -> Iterator[Reject]:
+    """The rows that a finished stage's function refused; `file` finds a file of it by name."""
+    manifest = file(MANIFEST)
+    entries = load_manifest(manifest)
+    stage = json.loads(manifest.read_text())["stage"]
     for entry in entries:
         if entry.rejected:
-            for row in read_footer(out / f"{entry.key}.parquet")["rejects"]:
+            for row in read_footer(file(f"{entry.key}.parquet"))["rejects"]:
                 del row["key"]
                 yield Reject(stage=stage, source=entry.source, batch=entry.batch, **row)
 

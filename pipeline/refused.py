@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from itertools import groupby
 from pathlib import Path
 
-from pipeline import manifest
 from pipeline.errors import PipelineError
+from pipeline.manifest import MANIFEST, rejects
 from pipeline.records import Reject
+from pipeline.store.stored import Stored, table_of
+from pipeline.store.tree import Tree
+
+# What a trained model says of itself.
+CARD = "model.json"
 
 
 def tables(modalities: Iterable[str], sets: Iterable[str]) -> dict[str, str]:
@@ -26,12 +31,7 @@ def tables(modalities: Iterable[str], sets: Iterable[str]) -> dict[str, str]:
     }
 
 
-def rejected(out: Path) -> list[Reject]:
-    """The rejects of one finished stage, in a fixed order; PipelineError if it is not finished."""
-    return sorted(manifest.rejects(out))
-
-
-def unseen(root: Path, model: str) -> list[Reject]:
+def unseen(tree: Tree, model: str) -> list[Reject]:
     """The samples that a model was to learn from or stop by, but has no feature of.
 
     The model's card counts them; the tables that it was trained on say which they are.
@@ -41,15 +41,14 @@ def unseen(root: Path, model: str) -> list[Reject]:
     PipelineError
         The model is not trained, or those tables are not there.
     """
-    try:
-        card = json.loads((root / "models" / model / "model.json").read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise PipelineError(f"the model {model} is not trained: run `dvc repro`") from None
+    if CARD not in tree.names(f"models/{model}"):
+        raise PipelineError(f"the model {model} is not trained: run `dvc repro`")
+    card = json.loads(tree.file(f"models/{model}/{CARD}").read_text(encoding="utf-8"))
     if not any(split["unseen"] for split in card["samples"].values()):
         return []
     there: dict[str, set[str]] = {}
     for name, one in card["features"].items():
-        digests = manifest.read(root / "features" / name, ["digest"], view=0)["digest"]
+        digests = Stored(tree, name).columns(["digest"])["digest"]
         there.setdefault(one["modality"], set()).update(digests.to_pylist())
     columns = ["sample_id", "source", "batch", "split", *there]
     return sorted(
@@ -63,16 +62,16 @@ def unseen(root: Path, model: str) -> list[Reject]:
             reason="no_modality",
             message=f"the sample has no feature of {', '.join(sorted(there))}",
         )
-        for row in manifest.read(root / "curated", columns).to_pylist()
+        for row in table_of(tree, "curated", columns).to_pylist()
         if row["split"] in card["samples"]
         and not any(row[modality] in digests for modality, digests in there.items())
     )
 
 
 def collect(
-    root: Path, tables: Mapping[str, str], models: Iterable[str], stage: str = ""
+    tree: Tree, tables: Mapping[str, str], models: Iterable[str], stage: str = ""
 ) -> list[Reject]:
-    """The rejects of every finished stage below `root`, or of one, in a fixed order.
+    """The rejects of every finished stage of a tree, or of one, in a fixed order.
 
     Parameters
     ----------
@@ -88,15 +87,19 @@ def collect(
     PipelineError
         `stage` has not finished, or none has.
     """
-    folders = [root / folder for name, folder in tables.items() if stage in ("", name)]
+    folders = [folder for name, folder in tables.items() if stage in ("", name)]
     trained = [name for name in models if stage in ("", f"train/{name}")]
     if not stage:
-        folders = [folder for folder in folders if (folder / manifest.MANIFEST).is_file()]
-        trained = [name for name in trained if (root / "models" / name / "model.json").is_file()]
+        folders = [folder for folder in folders if MANIFEST in tree.names(folder)]
+        trained = [name for name in trained if CARD in tree.names(f"models/{name}")]
         if not folders:
-            raise PipelineError(f"no stage has finished below {root}: run `dvc repro`")
-    found = [reject for folder in folders for reject in rejected(folder)]
-    return sorted([*found, *(reject for name in trained for reject in unseen(root, name))])
+            raise PipelineError(f"no stage has finished in {tree.name}: run `dvc repro`")
+    found = [one for folder in folders for one in rejects(_files(tree, folder))]
+    return sorted([*found, *(reject for name in trained for reject in unseen(tree, name))])
+
+
+def _files(tree: Tree, folder: str) -> Callable[[str], Path]:
+    return lambda name: tree.file(f"{folder}/{name}")
 
 
 def as_json(found: Sequence[Reject]) -> str:

@@ -148,7 +148,7 @@ def test_the_rejects_of_one_stage(refused: None) -> None:
     ("stage", "message"),
     [
         ("clean/smell", "unknown stage 'clean/smell'; there are: augment/audio, "),
-        ("clean/text", "data/clean/text has no manifest.json: run `dvc repro`"),
+        ("clean/text", "there is no data/clean/text/manifest.json: `dvc repro` makes it"),
         ("train/gated", "the model gated is not trained: run `dvc repro`"),
     ],
 )
@@ -179,6 +179,8 @@ def test_samples_that_a_model_saw_nothing_of_are_rejects(configured: Path) -> No
         ("absent", "no_modality", "train/image"),
         ("lost", "no_modality", "train/image"),
     ]
+    query = "SELECT * FROM rejects ORDER BY subject"
+    assert call("store", "sql", query, "--json") == call("rejects", "--json") == (0, output)
     put_unseen(data, "image", {"train": 0, "validation": 0})
     assert call("rejects", "--stage", "train/image") == (0, "nothing was refused\n")
 

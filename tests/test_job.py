@@ -70,7 +70,7 @@ def test_a_renamed_batch_keeps_its_parts(inside: Path) -> None:
     before = tree(Path("out"))
     summary = bring(Path("out"), {"z": {1, 2, 3, -4}})
     assert (summary.computed, summary.removed) == (0, 0)
-    assert {reject.batch for reject in manifest.rejects(Path("out"))} == {"z"}
+    assert {reject.batch for reject in manifest.rejects(Path("out").joinpath)} == {"z"}
     after = tree(Path("out"))
     assert {name: after[name] for name in before if name.endswith("parquet")} == {
         name: data for name, data in before.items() if name.endswith("parquet")

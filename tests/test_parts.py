@@ -77,7 +77,9 @@ def test_rows_in_are_rows_out_and_rejected(inside: Path) -> None:
     summary = bring([1, 2, 3, -4])
     assert (summary.rows, summary.rejected, summary.reasons) == (3, 1, {"negative": 1})
     assert sorted(manifest.read(OUT)["square"].to_pylist()) == [1, 4, 9]
-    assert [reject.message for reject in manifest.rejects(OUT)] == ["the number is below zero"]
+    assert [reject.message for reject in manifest.rejects(OUT.joinpath)] == [
+        "the number is below zero"
+    ]
 
 
 def test_again_computes_nothing_and_more_rows_only_theirs(inside: Path) -> None:

@@ -130,7 +130,7 @@ class Stage:
 
     @cached_property
     def rejects(self) -> list[Reject]:
-        return refused.rejected(self.out)
+        return sorted(manifest.rejects(self.out.joinpath))
 
 
 @dataclass(frozen=True)

@@ -14,13 +14,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.errors import PipelineError, unknown
 from pipeline.manifest import MANIFEST, load_manifest
-from pipeline.part import read_footer
+from pipeline.records import Reject
+from pipeline.refused import collect, tables
 from pipeline.store.query import check_reads, database, quoted, text
 from pipeline.store.samples import spread_targets
 from pipeline.store.tree import Tree
@@ -34,9 +35,8 @@ if TYPE_CHECKING:
 ROWS = 16_384
 PREDICTIONS = "predictions.parquet"
 PARTS = " parts"
-REJECT_COLUMNS = (
-    "stage", "source", "batch", "subject_kind", "subject", "digest", "reason", "message",
-)  # fmt: skip
+# Folders of a modality each.
+ASSETS = ("assets", "clean", "augmented")
 
 
 @dataclass
@@ -52,7 +52,7 @@ def names(store: Store) -> list[str]:
     """Every view of a store."""
     found = [*store, "rejects"]
     tree = store.tree
-    found += [name for name, folder in (("samples", "curated"),) if tree.names(folder)]
+    found += ["samples"] if tree.names("curated") else []
     found += ["assets"] if tree.names("assets") else []
     found += [f"clean_{modality}" for modality in tree.names("clean")]
     found += ["predictions"] if tree.names("evaluation") else []
@@ -160,24 +160,12 @@ def _files(tree: Tree, folder: str) -> list[Path]:
 
 
 def _rejects(tree: Tree) -> pa.Table:
-    """Every reject of a tree, from the footers of the parts that have some."""
-    import json
-
+    """Every reject of a tree, the samples that a model saw nothing of among them."""
     import pyarrow as pa
 
-    folders = ["samples", "curated"]
-    for group in ("assets", "clean", "augmented", "features"):
-        folders += [f"{group}/{name}" for name in tree.names(group)]
-    rows = []
-    for folder in folders:
-        if MANIFEST not in tree.names(folder):
-            continue
-        manifest = tree.file(f"{folder}/{MANIFEST}")
-        stage = json.loads(manifest.read_text(encoding="utf-8"))["stage"]
-        for entry in load_manifest(manifest):
-            if entry.rejected:
-                placed = {"stage": stage, "source": entry.source, "batch": entry.batch}
-                footer = read_footer(tree.file(f"{folder}/{entry.key}.parquet"))
-                rows += [{**placed, **reject} for reject in footer["rejects"]]
-    schema = pa.schema([(name, pa.string()) for name in REJECT_COLUMNS])
-    return pa.Table.from_pylist(rows, schema=schema)
+    modalities = {name for group in ASSETS for name in tree.names(group)}
+    flow = tables(sorted(modalities), tree.names("features"))
+    rows = [asdict(one) for one in collect(tree, flow, tree.params.get("models") or ())]
+    return pa.Table.from_pylist(
+        rows, schema=pa.schema([(one.name, pa.string()) for one in fields(Reject)])
+    )

@@ -23,7 +23,7 @@ def bring(found: list[int], timeout: float = 600, **how: object) -> Summary:
 
 
 def reasons() -> dict[str, str]:
-    return {reject.subject: reject.reason for reject in manifest.rejects(OUT)}
+    return {reject.subject: reject.reason for reject in manifest.rejects(OUT.joinpath)}
 
 
 def test_a_row_that_crashes_its_worker_costs_itself(inside: Path) -> None:

@@ -70,7 +70,7 @@ def assets(modality: str) -> list[dict[str, Any]]:
 
 def rejects() -> list[Reject]:
     out = ROOT / "samples"
-    return sorted(manifest.rejects(out))
+    return sorted(manifest.rejects(out.joinpath))
 
 
 def outputs() -> dict[str, bytes]:
