@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from pipeline.errors import Rejected
-from pipeline.memory import peak_mb
+from pipeline.peak import peak_mb
 from pipeline.part import (
     Compute,
     Entry,

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.memory import peak_mb
+from pipeline.peak import peak_mb
 
 if TYPE_CHECKING:
     from pipeline.parts import Summary

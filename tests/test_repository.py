@@ -27,7 +27,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "options",
         "digest",
         "lock",
-        "memory",
+        "peak",
         "randomness",
         "records",
         "registry",

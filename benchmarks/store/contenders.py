@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.memory import peak_mb
+from pipeline.peak import peak_mb
 from pipeline.store import Store, open_store
 from pipeline.store.handle import FeatureSet
 

@@ -1,4 +1,4 @@
-"""The memory of this process."""
+"""The most memory that this process has held."""
 
 from __future__ import annotations
 

@@ -6,25 +6,25 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import memory
+from pipeline import peak
 
 MB = 2**20
 
 
 def test_the_peak_is_kept_when_memory_is_given_back() -> None:
-    before = memory.peak_mb()
+    before = peak.peak_mb()
     held = bytearray((before + 50) * MB)
     for at in range(0, len(held), 4096):
         held[at] = 1
     del held
-    assert memory.peak_mb() >= before + 50
+    assert peak.peak_mb() >= before + 50
 
 
 def test_what_the_starting_program_held_does_not_count() -> None:
     script = (
         "import subprocess, sys\n"
         f"held = b'x' * {300 * MB}\n"
-        "own = 'from pipeline.memory import peak_mb; print(peak_mb())'\n"
+        "own = 'from pipeline.peak import peak_mb; print(peak_mb())'\n"
         "print(subprocess.check_output([sys.executable, '-c', own], text=True))"
     )
     told = subprocess.check_output([sys.executable, "-c", script], text=True)
@@ -32,8 +32,8 @@ def test_what_the_starting_program_held_does_not_count() -> None:
 
 
 def test_without_proc_the_kernel_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory, "STATUS", tmp_path / "none")
-    assert memory.peak_mb() >= 5
-    asked = memory.peak_mb()
+    monkeypatch.setattr(peak, "STATUS", tmp_path / "none")
+    assert peak.peak_mb() >= 5
+    asked = peak.peak_mb()
     monkeypatch.setattr(sys, "platform", "darwin")  # it counts in bytes
-    assert memory.peak_mb() == asked // 1024
+    assert peak.peak_mb() == asked // 1024
