@@ -8,19 +8,20 @@ the cache still holds that file, it is copied back. The table is a convenience: 
 from __future__ import annotations
 
 import shutil
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
-from contextlib import closing
 from functools import cached_property
 from pathlib import Path
 
 from pipeline.digest import digest_file
+from pipeline.memory import Memory
 from pipeline.part import replacing
 
-MEMORY = Path(".pipeline", "made.sqlite")
-TABLE = "CREATE TABLE IF NOT EXISTS made (key TEXT PRIMARY KEY, md5 TEXT) WITHOUT ROWID"
+MEMORY = Memory(
+    Path(".pipeline", "made.sqlite"),
+    "CREATE TABLE IF NOT EXISTS made (key TEXT PRIMARY KEY, md5 TEXT) WITHOUT ROWID",
+)
 REMEMBER = (
     "INSERT INTO made VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET md5 = excluded.md5"
     " WHERE md5 != excluded.md5"
@@ -32,30 +33,12 @@ class Cache:
 
     def md5s(self, keys: Iterable[str]) -> dict[str, str]:
         """Key → MD5 of the file that was made under it, for those that are known."""
-        if not MEMORY.is_file():
-            return {}
-        try:
-            with closing(sqlite3.connect(MEMORY, timeout=60)) as database:
-                database.execute(TABLE)
-                found = {}
-                for key in keys:
-                    row = database.execute("SELECT md5 FROM made WHERE key = ?", [key]).fetchone()
-                    if row:
-                        found[key] = str(row[0])
-                return found
-        except sqlite3.DatabaseError:  # damaged; it is only a convenience
-            MEMORY.unlink(missing_ok=True)
-            return {}
+        asked = ([key] for key in keys)
+        return dict(MEMORY.load("SELECT key, md5 FROM made WHERE key = ?", asked))
 
     def remember(self, made: Mapping[str, str]) -> None:
         """Keep key → MD5."""
-        MEMORY.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with closing(sqlite3.connect(MEMORY, timeout=60)) as database, database:
-                database.execute(TABLE)
-                database.executemany(REMEMBER, sorted(made.items()))
-        except sqlite3.DatabaseError:
-            MEMORY.unlink(missing_ok=True)
+        MEMORY.save(REMEMBER, sorted(made.items()))
 
     def holds(self, md5: str) -> bool:
         return self._folder is not None and self._path(md5).is_file()

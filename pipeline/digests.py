@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 from pipeline.digest import Algorithm, digest_bytes, digest_file
+from pipeline.memory import Memory
 
 MEMORY = Path(".pipeline", "digests", "raw.sqlite")
 # Time stamps may be as coarse as two seconds, so a file that changed within two seconds of being
@@ -98,36 +98,18 @@ class Digests:
 def remembered(memory: Path = MEMORY, algorithm: Algorithm = "sha256") -> Iterator[Digests]:
     """Digests of one algorithm that are remembered from one run to the next.
 
-    The file behind them is a cache and nothing else: it may be deleted at any time, and one that
-    is damaged is begun anew.
+    The file behind them is a cache and nothing else: see `Memory`.
     """
-    memory.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        known = _load(memory)
-    except sqlite3.DatabaseError:
-        memory.unlink(missing_ok=True)
-        known = {}
+    table = Memory(memory, TABLE)
+    known = {
+        path: ((size, modified, changed, inode), digest)
+        for path, size, modified, changed, inode, digest in table.load("SELECT * FROM stamps")
+    }
     digests = Digests(known, algorithm)
     try:
         yield digests
     finally:
         digests.settle()
         if digests.learnt:
-            _save(memory, digests.learnt)
-
-
-def _load(memory: Path) -> dict[bytes, tuple[Stamp, str]]:
-    with closing(sqlite3.connect(memory, timeout=60)) as database:
-        database.execute(TABLE)
-        rows = database.execute("SELECT * FROM stamps").fetchall()
-    return {
-        path: ((size, modified, changed, inode), digest)
-        for path, size, modified, changed, inode, digest in rows
-    }
-
-
-def _save(memory: Path, learnt: dict[bytes, tuple[Stamp, str]]) -> None:
-    rows = [(path, *stamp, digest) for path, (stamp, digest) in learnt.items()]
-    with closing(sqlite3.connect(memory, timeout=60)) as database, database:
-        database.execute(TABLE)
-        database.executemany("REPLACE INTO stamps VALUES (?, ?, ?, ?, ?, ?)", rows)
+            rows = [(path, *stamp, digest) for path, (stamp, digest) in digests.learnt.items()]
+            table.save("REPLACE INTO stamps VALUES (?, ?, ?, ?, ?, ?)", rows)

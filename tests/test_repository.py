@@ -28,6 +28,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "digest",
         "lock",
         "peak",
+        "memory",
         "randomness",
         "records",
         "registry",
