@@ -8,13 +8,12 @@ the cache still holds that file, it is copied back. The table is a convenience: 
 from __future__ import annotations
 
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 
 from pipeline.digest import digest_file
+from pipeline.dvc_cache import cache_folder, dvc_folder, place
 from pipeline.memory import Memory
 from pipeline.part import replacing
 
@@ -55,10 +54,9 @@ class Cache:
         return True
 
     def _path(self, md5: str) -> Path:
-        return Path(self._folder or "") / "files" / "md5" / md5[:2] / md5[2:]
+        return Path(self._folder or "", *place(md5))
 
     @cached_property
     def _folder(self) -> Path | None:
-        command = [sys.executable, "-m", "dvc", "cache", "dir"]
-        asked = subprocess.run(command, capture_output=True, text=True, check=False)
-        return Path(asked.stdout.strip()) if asked.returncode == 0 else None
+        dvc = dvc_folder(Path())
+        return cache_folder(dvc) if dvc else None

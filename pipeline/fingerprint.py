@@ -33,7 +33,9 @@ DISTRIBUTIONS = {
     "lance": "pylance",
 }
 # Libraries that check, show or distribute work and cannot change what a function returns.
-INERT = frozenset({"pydantic", "typer", "rich", "ray", "psutil", "dvc", "huggingface_hub"})
+INERT = frozenset(
+    {"pydantic", "typer", "rich", "ray", "psutil", "dvc", "platformdirs", "huggingface_hub"}
+)
 
 
 @dataclass(frozen=True)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import stat
-from collections.abc import Iterator, Mapping
-from configparser import ConfigParser
-from configparser import Error as ConfigError
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline.dvc_cache import cache_folder, dvc_folder
 from pipeline.errors import PipelineError
 
 if TYPE_CHECKING:
@@ -46,12 +46,12 @@ def listing(folder: Path) -> Listing:
         The folder, or one below it, cannot be listed, or DVC's configuration cannot be read.
     """
     root = folder.resolve()
-    allowed = (root, _dvc_cache())
+    cache = functools.cache(_dvc_cache)  # asked where a link leaves the folder
     files: dict[str, int] = {}
     refused: dict[str, tuple[str, str]] = {}
     for name, entry in _walk(root, ""):
         shown = name.encode(errors="surrogateescape").decode(errors="backslashreplace")
-        problem = _problem(allowed, entry)
+        problem = _problem(entry, root, cache)
         if shown != name:
             refused[shown] = ("bad_name", "the name of the file is not UTF-8")
         elif problem is not None:
@@ -103,28 +103,22 @@ def _walk(folder: Path, prefix: str) -> Iterator[tuple[str, os.DirEntry[str]]]:
             yield prefix + entry.name, entry
 
 
-def _dvc_cache(home: Path = Path(".dvc")) -> Path:
-    """Where DVC keeps the files of this project; a relative path there is one from .dvc."""
-    config = ConfigParser(strict=False, interpolation=None)
-    try:
-        config.read([home / "config", home / "config.local"], encoding="utf-8")
-    except (ConfigError, UnicodeDecodeError, OSError):
-        raise PipelineError(
-            f"{home / 'config'} or {home / 'config.local'} cannot be read: mend it, or write it "
-            f"anew with `dvc config`"
-        ) from None
-    configured = config.get("cache", "dir", fallback="cache").strip("'\"")
-    return (home / Path(configured).expanduser()).resolve()
+def _dvc_cache() -> Path | None:
+    """Where DVC keeps the files of this project, if it does."""
+    dvc = dvc_folder(Path())
+    return cache_folder(dvc).resolve() if dvc else None
 
 
-def _problem(allowed: tuple[Path, ...], entry: os.DirEntry[str]) -> tuple[str, str] | None:
+def _problem(
+    entry: os.DirEntry[str], root: Path, cache: Callable[[], Path | None]
+) -> tuple[str, str] | None:
     """Why an entry that is no folder may not be opened, or None. `stat` opens nothing."""
     if entry.is_symlink():
         try:
             target = Path(entry.path).resolve(strict=True)
         except (OSError, RuntimeError):  # dangling, or a loop of links
             return "missing_file", "the link leads nowhere"
-        if not any(target.is_relative_to(folder) for folder in allowed):
+        if not target.is_relative_to(root) and not target.is_relative_to(cache() or root):
             return "outside_folder", "the link leads out of the batch's folder"
     if not stat.S_ISREG(entry.stat().st_mode):
         return "not_a_file", NOT_A_FILE

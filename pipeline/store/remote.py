@@ -5,7 +5,6 @@ DVC is imported only when the cache lacks something.
 
 from __future__ import annotations
 
-import configparser
 import functools
 import os
 import tempfile
@@ -14,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.digest import digest_file
+from pipeline.dvc_cache import cache_folder, dvc_folder, place, stamps
 from pipeline.errors import PipelineError
 
 DIRECTORY = ".dir"
 EMPTY = "d41d8cd98f00b204e9800998ecf8427e"
-CONFIGS = ("config.local", "config")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +33,7 @@ class Known:
     @property
     def parts(self) -> tuple[str, ...]:
         """Where it lies below a cache or a remote."""
-        return ("files", "md5", self.md5[:2], self.md5[2:])
+        return place(self.md5)
 
     def is_whole(self, path: Path, check: bool = False) -> bool:
         """Whether a file can be this object: by its size, or by its bytes if `check`."""
@@ -60,39 +59,13 @@ def object_path(project: Path, known: Known, what: str, check: bool = False) -> 
     Raises
     ------
     PipelineError
-        Neither the cache nor a remote has it whole.
+        Neither the cache nor a remote has it whole, or there is no cache.
     """
     dvc = dvc_folder(project)
+    if dvc is None:
+        raise PipelineError(f"{project} belongs to no DVC repository: `dvc init` makes one")
     path = cache_folder(dvc).joinpath(*known.parts)
     return path if known.is_whole(path, check) else fetch(dvc, known, what, check)
-
-
-@functools.lru_cache(maxsize=8)
-def dvc_folder(project: Path) -> Path:
-    """The folder `.dvc` that a project belongs to, its own or one above."""
-    for folder in (project, *project.parents):
-        if (folder / ".dvc").is_dir():
-            return folder / ".dvc"
-    raise PipelineError(f"{project} belongs to no DVC repository: `dvc init` makes one")
-
-
-def cache_folder(dvc: Path) -> Path:
-    """Where DVC's cache lies, as far as its repository says so (see `fetch` for the machine)."""
-    return _cache_folder(dvc, _stamp(dvc))
-
-
-@functools.lru_cache(maxsize=8)
-def _cache_folder(dvc: Path, stamp: tuple[int, ...]) -> Path:
-    for name in CONFIGS:
-        config = configparser.ConfigParser(interpolation=None, strict=False)
-        try:
-            config.read(dvc / name, encoding="utf-8")
-        except configparser.Error:
-            continue
-        said = config.get("cache", "dir", fallback="").strip("'\"")
-        if said:
-            return Path(os.path.abspath(dvc / Path(said).expanduser()))  # noqa: PTH100
-    return dvc / "cache"
 
 
 def fetch(dvc: Path, known: Known, what: str, check: bool = False) -> Path:
@@ -105,12 +78,8 @@ def fetch(dvc: Path, known: Known, what: str, check: bool = False) -> Path:
     PipelineError
         No remote gives it whole.
     """
-    config = _config(dvc, _stamp(dvc))
-    cache = Path(config["cache"].get("dir") or dvc / "cache")
-    path = cache.joinpath(*known.parts)
-    # A configuration of the user or the machine may have put the cache elsewhere.
-    if cache != cache_folder(dvc) and known.is_whole(path, check):
-        return path
+    config = _config(dvc, stamps(dvc))
+    path = cache_folder(dvc).joinpath(*known.parts)
     default = config["core"].get("remote")
     refused = []
     for name in sorted(config["remote"], key=lambda name: (name != default, name)):
@@ -158,12 +127,6 @@ def _get(config: Any, name: str, known: Known, path: Path) -> str | None:
     finally:
         temporary.unlink(missing_ok=True)
     return None
-
-
-def _stamp(dvc: Path) -> tuple[int, ...]:
-    """Changes when DVC's configuration does."""
-    paths = [dvc / name for name in CONFIGS]
-    return tuple(path.stat().st_mtime_ns if path.is_file() else 0 for path in paths)
 
 
 @functools.lru_cache(maxsize=8)

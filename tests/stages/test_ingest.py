@@ -276,7 +276,8 @@ def test_links_into_dvcs_cache_are_files(
 
 
 def test_a_configuration_of_dvc_that_cannot_be_read_is_told(inside: Path) -> None:
-    put("f/b", {"a.png": PNG}, [{"file_name": "a.png"}])
+    at = put("f/b", {}, [{"file_name": "a.png"}])
+    (at / "a.png").symlink_to("/dev/null")
     (inside / ".dvc").mkdir()
     (inside / ".dvc" / "config").write_text("[cache\n")
     with pytest.raises(PipelineError, match=r"\.dvc/config.* cannot be read"):
