@@ -20,9 +20,9 @@ from pipeline.errors import PipelineError
 from pipeline.fingerprint import Fingerprint
 from pipeline.lock import locked, named
 from pipeline.manifest import MANIFEST
-from pipeline.part import replacing
 from pipeline.parts import Summary
 from pipeline.records import SCHEMA_VERSION
+from pipeline.replacing import replacing
 
 
 @dataclass(frozen=True)

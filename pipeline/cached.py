@@ -15,7 +15,7 @@ from pathlib import Path
 from pipeline.digest import digest_file
 from pipeline.dvc_cache import cache_folder, dvc_folder, place
 from pipeline.memory import Memory
-from pipeline.part import replacing
+from pipeline.replacing import replacing
 
 MEMORY = Memory(
     Path(".pipeline", "made.sqlite"),

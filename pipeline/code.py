@@ -10,14 +10,13 @@ import ast
 import functools
 import importlib.util
 import json
-import os
 import sys
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.digest import digest_bytes, digest_file
+from pipeline.replacing import replacing
 
 MEMORY = Path(".pipeline", "code.json")
 PACKAGE = Path(__file__).parent
@@ -63,10 +62,8 @@ def remember() -> None:
     """Keep what this process learnt for the next."""
     if _learnt:
         MEMORY.parent.mkdir(parents=True, exist_ok=True)
-        own = f"{os.getpid()}.{threading.get_ident()}"  # threads make keys, too
-        temporary = MEMORY.with_name(f"{MEMORY.name}.{own}")
-        temporary.write_text(json.dumps({**_memory(), "": [_reader()]}))
-        temporary.replace(MEMORY)
+        with replacing(MEMORY) as temporary:
+            temporary.write_text(json.dumps({**_memory(), "": [_reader()]}))
         _learnt.clear()
 
 

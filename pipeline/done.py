@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from pipeline.digests import remembered
-from pipeline.part import replacing
 from pipeline.parts import Summary, digests_of
+from pipeline.replacing import replacing
 
 S = TypeVar("S", bound=Summary)
 

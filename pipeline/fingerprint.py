@@ -32,9 +32,20 @@ DISTRIBUTIONS = {
     "faiss": "faiss-cpu",
     "lance": "pylance",
 }
-# Libraries that check, show or distribute work and cannot change what a function returns.
+# Libraries that check, show or distribute work, and modules that put what was made in its place:
+# they cannot change what a function returns.
 INERT = frozenset(
-    {"pydantic", "typer", "rich", "ray", "psutil", "dvc", "platformdirs", "huggingface_hub"}
+    {
+        "pydantic",
+        "typer",
+        "rich",
+        "ray",
+        "psutil",
+        "dvc",
+        "platformdirs",
+        "huggingface_hub",
+        "pipeline.replacing",
+    }
 )
 
 
@@ -100,13 +111,17 @@ def fingerprint(
 
 
 def reach(modules: Iterable[str]) -> set[str]:
-    """The given modules and all that they import, directly or not, from this package."""
+    """The given modules and all that they import, directly or not, from this package.
+
+    Those that are `INERT`, and what they alone import, are left out.
+    """
     pending, reached = list(modules), set[str]()
     while pending:
         module = pending.pop()
         if module not in reached:
             reached.add(module)
-            pending += [name for name in imports(module) if name.split(".")[0] == "pipeline"]
+            own = {name for name in imports(module) if name.split(".")[0] == "pipeline"}
+            pending += own - INERT
     return reached
 
 

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.digest import digest_json
 from pipeline.errors import PipelineError
-from pipeline.part import Entry, read_footer, replacing
+from pipeline.part import Entry, read_footer
 from pipeline.records import SCHEMA_VERSION, Reject
+from pipeline.replacing import replacing
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -7,9 +7,7 @@ and the taking over of rows are not (see parts.py and job.py).
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.digest import digest_file, digest_json
 from pipeline.errors import Rejected, raise_trouble
 from pipeline.records import SCHEMA_VERSION, Reject
+from pipeline.replacing import replacing
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -238,16 +237,3 @@ def write_table(table: pa.Table, path: Path, metadata: dict[bytes, bytes]) -> No
     pq.write_table(
         table.replace_schema_metadata(metadata), path, compression="zstd", compression_level=1
     )
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path`, moved onto it when the block ends well, else removed."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        yield temporary
-        with temporary.open("rb") as file:
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipeline import fingerprint as module
+from pipeline.code import imports
 from pipeline.fingerprint import fingerprint, reach
 
 CODE = '''"""A kernel."""
@@ -85,6 +86,12 @@ def test_imports_are_followed_wherever_they_stand_but_not_for_type_checkers() ->
 def test_no_key_sees_executors_params_stages_or_planning(work: str) -> None:
     unseen = ("pipeline.execution", "pipeline.params", "pipeline.stages", "pipeline.parts")
     assert [name for name in reach([f"pipeline.work.{work}"]) if name.startswith(unseen)] == []
+
+
+@pytest.mark.parametrize("module", ["pipeline.part", "pipeline.models.training.snapshot"])
+def test_how_a_file_is_put_in_place_is_in_no_key(module: str) -> None:
+    assert "pipeline.replacing" in imports(module)
+    assert "pipeline.replacing" not in fingerprint("f", [module], {}).code
 
 
 @pytest.mark.parametrize("work", ["train", "evaluate"])

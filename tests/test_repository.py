@@ -33,6 +33,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "randomness",
         "records",
         "registry",
+        "replacing",
         "device",
         "processor",
         "checkpoint",

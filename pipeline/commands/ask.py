@@ -46,7 +46,7 @@ def search(
     asked = understood(store, name, question)
     hits = search(store, name, asked.query, k, where or None, not approximate, each or None)
     if sheet:
-        from pipeline.part import replacing
+        from pipeline.replacing import replacing
         from pipeline.search.sheet import sheet as drawn
 
         page = drawn(store, name, asked, hits, where or None)

@@ -94,7 +94,7 @@ def _difference(before: str, after: str) -> str:
 
 
 def _write(text: str) -> None:
-    from pipeline.part import replacing
+    from pipeline.replacing import replacing
 
     with replacing(PARAMS) as temporary:
         temporary.write_text(text, encoding="utf-8")

@@ -20,6 +20,7 @@ import psutil
 
 from pipeline.errors import PipelineError
 from pipeline.execution.environment import inherited
+from pipeline.replacing import replacing
 
 FOLDER = Path(".pipeline", "ray")
 START_SECONDS = 120.0
@@ -63,9 +64,8 @@ def hold(path: Path, owner: int, cpus: int) -> None:
         "holder": me.pid,
         "started": me.create_time(),
     }
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(json.dumps(told))
-    temporary.replace(path)
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(told))
     try:
         process.wait()
     finally:

@@ -21,8 +21,8 @@ from pipeline.digest import digest_json
 from pipeline.errors import PipelineError
 from pipeline.fingerprint import fingerprint
 from pipeline.params import Params
-from pipeline.part import replacing
 from pipeline.records import curated_schema
+from pipeline.replacing import replacing
 
 if TYPE_CHECKING:
     import pyarrow as pa

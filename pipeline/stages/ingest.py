@@ -19,11 +19,11 @@ from pipeline.digests import remembered
 from pipeline.fingerprint import fingerprint
 from pipeline.lock import locked
 from pipeline.params import Params
-from pipeline.part import replacing
 from pipeline.parts import Summary, check_limit
 from pipeline.raw import Raw
 from pipeline.records import assets_schema, samples_schema
 from pipeline.registry import load
+from pipeline.replacing import replacing
 from pipeline.tables import record_row, reject_row, table
 
 # A row's key is its content, so what found it need not be in the key: only what writes it down.

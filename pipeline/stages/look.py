@@ -14,9 +14,9 @@ from pipeline.digests import Digests, remembered
 from pipeline.folders import batches
 from pipeline.lock import locked
 from pipeline.params import Params
-from pipeline.part import replacing
 from pipeline.parts import Summary
 from pipeline.raw import Raw
+from pipeline.replacing import replacing
 
 
 @dataclass(frozen=True)

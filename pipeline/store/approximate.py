@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.digest import digest_file, digest_json
 from pipeline.errors import PipelineError
 from pipeline.manifest import MANIFEST
-from pipeline.part import replacing
+from pipeline.replacing import replacing
 from pipeline.store.index import FOLDER
 
 if TYPE_CHECKING:

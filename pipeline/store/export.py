@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import PipelineError, unknown
-from pipeline.part import replacing
+from pipeline.replacing import replacing
 from pipeline.store.handle import COLUMNS
 from pipeline.store.layout import VECTOR, vector_column
 from pipeline.store.put import check_free, missing, replacing_folder

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.digest import digest_file, digest_json
 from pipeline.manifest import MANIFEST
-from pipeline.part import replacing
+from pipeline.replacing import replacing
 
 if TYPE_CHECKING:
     import numpy as np

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import PipelineError
-from pipeline.part import replacing
+from pipeline.replacing import replacing
 from pipeline.store.layout import VECTOR, vector_column
 from pipeline.store.put import check_free
 
