@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pipeline.fingerprint import Fingerprint
+from pipeline.leaves import leaves
 
 
 def differences(before: Mapping[str, Any], now: Fingerprint) -> list[str]:
@@ -29,7 +30,7 @@ def differences(before: Mapping[str, Any], now: Fingerprint) -> list[str]:
 
 
 def _values(what: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
-    old, new = dict(_flat(before)), dict(_flat(now))
+    old, new = dict(leaves(before)), dict(leaves(now))
     for name in sorted(old.keys() | new.keys()):
         if old.get(name) != new.get(name):
             yield f"{what} {name}: {old.get(name, 'absent')} → {new.get(name, 'absent')}".replace(
@@ -42,11 +43,3 @@ def _names(what: str, before: Mapping[str, str], now: Mapping[str, str]) -> Iter
         if before.get(name) != now.get(name):
             how = "changed" if name in before and name in now else "new"
             yield f"{what} {name} {how if name in now else 'gone'}"
-
-
-def _flat(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
-    for name, value in values.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{above}{name}.")
-        else:
-            yield f"{above}{name}", value

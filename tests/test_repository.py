@@ -27,6 +27,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "options",
         "digest",
         "dvc_cache",
+        "leaves",
         "lock",
         "peak",
         "memory",

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from pipeline.commands.given import Force, Json, Rev, Set, Where, command, opened
-from pipeline.commands.shown import flat, show
+from pipeline.commands.shown import show
+from pipeline.leaves import leaves
 
 app = typer.Typer()
 
@@ -96,7 +97,7 @@ def trace(
     if json:
         show([found], (), True)
     else:
-        pairs = ({"name": name, "value": value} for name, value in flat(found))
+        pairs = ({"name": name, "value": value} for name, value in leaves(found))
         show(pairs, ("name", "value"), False)
     if not all(one["equal"] for one in found.get("verified", {}).values()):
         raise typer.Exit(1)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from itertools import chain, islice
 from math import isfinite
@@ -147,12 +147,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, bytes):
         return value.hex()
     return value if value is None or isinstance(value, str | int) else str(value)
-
-
-def flat(found: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
-    """A mapping of mappings as pairs, `weights.config.json` and the like."""
-    for name, value in found.items():
-        if isinstance(value, Mapping):
-            yield from flat(value, f"{above}{name}.")
-        else:
-            yield f"{above}{name}", value

@@ -6,7 +6,8 @@ import typer
 
 from pipeline.commands import ask, browse, files, revisions, rows
 from pipeline.commands.given import Json, MaybeSet, Rev, Set, View, Where, command, opened
-from pipeline.commands.shown import flat, show
+from pipeline.commands.shown import show
+from pipeline.leaves import leaves
 
 app = typer.Typer(
     help="The feature store: what is there, its rows, joins, exports; now or at a revision. "
@@ -35,7 +36,7 @@ def describe(name: Set, rev: Rev = "", json: Json = False) -> None:
         parts = {"{source}/{batch} view {view}".format(**one): one for one in found.pop("parts")}
         counts = ("parts", "rows", "rejected", "bytes")
         found["parts"] = {at: {count: one[count] for count in counts} for at, one in parts.items()}
-        pairs = ({"name": name, "value": value} for name, value in flat(found))
+        pairs = ({"name": name, "value": value} for name, value in leaves(found))
         show(pairs, ("name", "value"), False)
 
 
@@ -48,7 +49,7 @@ def stats(name: Set, where: Where = "", view: View = 0, rev: Rev = "", json: Jso
     if json:
         show([found], (), True)
     else:
-        pairs = ({"name": name, "value": value} for name, value in flat(found))
+        pairs = ({"name": name, "value": value} for name, value in leaves(found))
         show(pairs, ("name", "value"), False)
 
 

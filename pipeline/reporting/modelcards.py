@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from pipeline.leaves import leaves
 from pipeline.reporting.choice import choose, ranked, score
 from pipeline.reporting.inputs import Absent, Inputs
 from pipeline.reporting.options import Options
@@ -24,7 +25,9 @@ def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
                     for name, feature in model.card.get("features", {}).items()
                 ],
                 "tasks": [(task, len(names)) for task, names in model.classes.items()],
-                "options": list(_flat(model.card.get("options", {}))),
+                "options": [
+                    (name, _shown(value)) for name, value in leaves(model.card.get("options", {}))
+                ],
                 "parameters": model.card.get("parameters"),
                 "epochs": model.card.get("epochs"),
                 "best_epoch": model.card.get("best_epoch"),
@@ -37,11 +40,5 @@ def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
     }
 
 
-def _flat(options: Any, path: str = "") -> Any:
-    if isinstance(options, dict) and options:
-        for key, value in options.items():
-            yield from _flat(value, f"{path}.{key}" if path else str(key))
-    elif isinstance(options, list | tuple):
-        yield path, ", ".join(str(item) for item in options)
-    else:
-        yield path, str(options)
+def _shown(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipeline.commands.shown import NARROW, TOGETHER, flat, numbers, records_of, show
+from pipeline.commands.shown import NARROW, TOGETHER, numbers, records_of, show
 
 ROW = {"id": "a\tb\nc\\", "n": 3, "x": 0.1, "none": None, "list": list(range(9)), "bytes": 2048}
 
@@ -85,7 +85,3 @@ def test_a_float32_is_its_shortest_decimal() -> None:
     assert numbers(np.array([7], np.int32)) == [7]
     batch = pa.record_batch({"x": pa.array([0.1, None], pa.float32()), "n": [1, 2]})
     assert records_of(batch) == [{"x": 0.1, "n": 1}, {"x": None, "n": 2}]
-
-
-def test_mappings_become_pairs() -> None:
-    assert list(flat({"a": {"b": {"c": 1}}, "d": [2]})) == [("a.b.c", 1), ("d", [2])]

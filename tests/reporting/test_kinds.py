@@ -83,6 +83,16 @@ def test_every_section_is_made(root: Path) -> None:
         assert difference(model, model, task, {"x": "c"}, 100, 0.95) is None
 
 
+def test_a_card_shows_options_by_their_dotted_names(root: Path) -> None:
+    inputs = Inputs(root, ["m"], ["image", "audio"], worlds.SETS, {}, "")
+    (model,) = inputs.evaluated
+    model.card["options"] = {"tower": {"hidden": 64}, "features": ["a", "b"], "fusion": None}
+    built = modelcards.build(inputs, Options())
+    assert isinstance(built, dict)
+    (card,) = built["cards"]
+    assert card["options"] == [("tower.hidden", "64"), ("features", "a, b"), ("fusion", "None")]
+
+
 def test_a_number_has_no_weakest_slice(root: Path) -> None:
     inputs = Inputs(root, ["m"], ["image", "audio"], worlds.SETS, {}, "")
     (model,) = inputs.evaluated
