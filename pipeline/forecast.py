@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -143,7 +143,7 @@ def _parts(label: str, plan: parts.Plan) -> Forecast:
     rows = sum(len(job.rows) for job in state.jobs)
     reasons = []
     if state.jobs or state.restorable:
-        reasons = differences(read_function(plan.out), plan.work.fingerprint)
+        reasons = differences(read_function(plan.out), asdict(plan.work.fingerprint))
         if not reasons and rows:
             reasons = [f"{rows} new rows, or their parts are gone or damaged"]
         elif not reasons:
@@ -162,7 +162,7 @@ def _parts(label: str, plan: parts.Plan) -> Forecast:
 def _artifact(label: str, plan: artifact.Plan) -> Forecast:
     if plan.whole:
         return Forecast(label, reused=1)
-    reasons = differences(read_function(plan.out), plan.fingerprint)
+    reasons = differences(read_function(plan.out), asdict(plan.fingerprint))
     if (plan.out / MANIFEST).is_file():
         inputs = artifact.read_manifest(plan.out)["inputs"]
         now = dict(plan.inputs)

@@ -1,31 +1,31 @@
-"""Why a stage has work: what differs between the function that made its output and today's."""
+"""What differs between two functions: the one that made an output, and today's or another's."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pipeline.fingerprint import Fingerprint
 from pipeline.leaves import leaves
 
 
-def differences(before: Mapping[str, Any], now: Fingerprint) -> list[str]:
+def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
     """One sentence for each thing that changed, parameters with their old and new value.
 
     Parameters
     ----------
-    before:
-        The fingerprint that stands in the manifest; empty where there is none.
+    before, after:
+        Fingerprints as manifests hold them; `before` is empty where there is none.
     """
     if not before:
         return ["nothing was made here yet"]
     return [
-        *_values("parameter", before.get("parameters", {}), now.parameters),
-        *_names("module", before.get("code", {}), now.code),
-        *_names("weights", before.get("weights", {}), now.weights),
-        *_values("library", before.get("libraries", {}), now.libraries),
-        *_values("Python", {"version": before.get("python")}, {"version": now.python}),
-        *_values("processor", {"": before.get("processor")}, {"": now.processor}),
+        *_values("function", {"": before.get("function")}, {"": after.get("function")}),
+        *_values("parameter", before.get("parameters", {}), after.get("parameters", {})),
+        *_names("module", before.get("code", {}), after.get("code", {})),
+        *_names("weights", before.get("weights", {}), after.get("weights", {})),
+        *_values("library", before.get("libraries", {}), after.get("libraries", {})),
+        *_values("Python", {"version": before.get("python")}, {"version": after.get("python")}),
+        *_values("processor", {"": before.get("processor")}, {"": after.get("processor")}),
     ]
 
 

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipeline.errors import PipelineError
-from pipeline.fingerprint import Fingerprint
 from pipeline.why import differences
 
 Function = Mapping[str, Any]
@@ -36,9 +35,7 @@ def check_features(
         if name not in given:
             wrong.append(f"{name}: it is not there")
         else:
-            fields = {field: given[name][field] for field in Fingerprint.__dataclass_fields__}
-            found = differences(before, Fingerprint(**fields))
-            wrong += [f"{name}: {one}" for one in found]
+            wrong += [f"{name}: {one}" for one in differences(before, given[name])]
     if wrong:
         listed = "\n  ".join(wrong)
         raise PipelineError(

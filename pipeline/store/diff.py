@@ -16,6 +16,7 @@ from pipeline.manifest import MANIFEST
 from pipeline.part import Entry
 from pipeline.store.revision import Revision
 from pipeline.store.stored import Stored
+from pipeline.why import differences
 
 if TYPE_CHECKING:
     import numpy as np
@@ -129,14 +130,12 @@ def _of_set(before: Store, after: Store, name: str, tolerance: float) -> SetDiff
     import pyarrow as pa
 
     manifests = [store.tree.file(f"features/{name}/{MANIFEST}") for store in (before, after)]
-    old, new = (path.read_bytes() for path in manifests)
-    if old == new:
+    texts = [path.read_bytes() for path in manifests]
+    if texts[0] == texts[1]:
         return None
-    told = [
-        sentence
-        for key in ("schema", "function")
-        for sentence in _told(json.loads(old).get(key), json.loads(new).get(key), key)
-    ]
+    old, new = map(json.loads, texts)
+    told = _told(old["schema"], new["schema"], "schema")
+    told += differences(old["function"], new["function"])
     ours, theirs = _alone(before, after, name), _alone(after, before, name)
     if ours.some and theirs.some:
         told += _told(ours.shape, theirs.shape, "shape") + _told(ours.dtype, theirs.dtype, "dtype")
@@ -222,15 +221,5 @@ def largest(before: np.ndarray, after: np.ndarray) -> np.ndarray:
 
 
 def _told(old: Any, new: Any, what: str) -> list[str]:
-    """What differs between two documents, a sentence a leaf."""
-    if old == new:
-        return []
-    if isinstance(old, dict) and isinstance(new, dict):
-        keys = sorted({*old, *new})
-        return [s for key in keys for s in _told(old.get(key), new.get(key), f"{what}.{key}")]
-    return [f"{what}: {_short(old)} → {_short(new)}"]
-
-
-def _short(value: Any) -> str:
-    """A value for people; of a digest, the first letters."""
-    return f"{value[:12]}…" if isinstance(value, str) and len(value) >= 32 else str(value)
+    """A sentence if a value differs, and else none."""
+    return [] if old == new else [f"{what}: {old} → {new}"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -131,13 +132,19 @@ def test_another_shape_or_dtype_is_told(revised: Path) -> None:
 def test_another_function_is_told_though_no_row_changed(revised: Path) -> None:
     path = revised / "data" / "features" / "look" / "manifest.json"
     text = path.read_text()
-    assert '"python": "' in text
+    manifest = json.loads(text)
+    manifest["function"]["python"] = "9"
+    manifest["function"]["parameters"]["bands"] = {"low": 3}
+    manifest["function"]["code"]["pipeline.part"] = "0" * 64
     path.unlink()
-    path.write_text(text.replace('"python": "', '"python": "9.'))
+    path.write_text(json.dumps(manifest))
     look = open_store(revised).diff("v2").sets["look"]
-    (told,) = look.told
-    assert told.startswith("function.python: ")
-    assert "→ 9." in told
+    version = json.loads(text)["function"]["python"]
+    assert look.told == [
+        "parameter bands.low: absent → 3",
+        "module pipeline.part changed",
+        f"Python version: {version} → 9",
+    ]
     assert look.counts == {"added": 0, "removed": 0, "changed": 0}
 
 
