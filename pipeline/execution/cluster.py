@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from pipeline.errors import PipelineError
-from pipeline.execution.environment import inherited, single_thread
+from pipeline.execution.environment import inherited
 from pipeline.execution.head import address_of, forget_the_dead
 from pipeline.execution.watch import dvc_above
 
@@ -52,8 +52,7 @@ def joined(address: str | None, cpus: int) -> Iterator[dict[str, str]]:
         if there is not None:
             _init(address=there)
         else:
-            with single_thread():
-                _init(address="local", num_cpus=cpus, include_dashboard=False)
+            _init(address="local", num_cpus=cpus, include_dashboard=False)
         yield inherited() if address else {}
     except RayDied:
         forget_the_dead()

@@ -13,7 +13,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from pipeline.errors import PipelineError, Rejected
-from pipeline.execution.environment import single_thread
 from pipeline.execution.watch import die_with_parent
 from pipeline.job import CRASHED, TIMED_OUT, Job, outcomes
 from pipeline.part import Row, Work
@@ -99,9 +98,8 @@ def culprits(work: Work, rows: Sequence[Row], timeout: float) -> dict[str, Rejec
 def _trial(work: Work, rows: list[Row], timeout: float) -> Death | None:
     """Compute rows in a process of their own; None if it survives."""
     context = multiprocessing.get_context("spawn")
-    with single_thread():
-        process = context.Process(target=_try, args=(work, rows))
-        process.start()
+    process = context.Process(target=_try, args=(work, rows))
+    process.start()
     try:
         process.join(timeout)
     finally:

@@ -12,8 +12,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from pipeline.processor import HELD, check_instructions
 
@@ -61,18 +59,3 @@ def inherited() -> dict[str, str]:
     return ONE_THREAD | {
         name: os.environ[name] for held in HELD.values() for name in held if name in os.environ
     }
-
-
-@contextmanager
-def single_thread() -> Iterator[None]:
-    """Environment for child processes that start inside the block: one thread each."""
-    before = {name: os.environ.get(name) for name in ONE_THREAD}
-    os.environ.update(ONE_THREAD)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value

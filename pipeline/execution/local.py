@@ -13,7 +13,6 @@ from typing import Any
 
 from pipeline.errors import PipelineError
 from pipeline.execution.deaths import Death, Deaths
-from pipeline.execution.environment import single_thread
 from pipeline.execution.watch import die_with_parent
 from pipeline.job import Job, Made, Meter, do
 from pipeline.part import Work
@@ -52,25 +51,24 @@ class Processes:
         pending, deaths = list(reversed(jobs)), Deaths(work, self.timeout)
         pool: list[_Worker] = []
         try:
-            with single_thread():
-                _preload(work)
-                while pending or any(worker.job for worker in pool):
-                    for worker in pool:
-                        if pending and worker.job is None:
-                            worker.give(pending.pop())
-                    while pending and len(pool) < self.workers:
-                        pool.append(_Worker(work, out))
-                        pool[-1].give(pending.pop())
-                    for worker in _ready(pool, self.timeout):
-                        told = worker.take(self.timeout)
-                        if isinstance(told, Made):
-                            yield told
-                        elif isinstance(told, Death):
-                            pool.remove(worker)
-                            assert worker.job is not None
-                            pending.append(deaths.again(worker.job, told))
-                        else:
-                            raise told
+            _preload(work)
+            while pending or any(worker.job for worker in pool):
+                for worker in pool:
+                    if pending and worker.job is None:
+                        worker.give(pending.pop())
+                while pending and len(pool) < self.workers:
+                    pool.append(_Worker(work, out))
+                    pool[-1].give(pending.pop())
+                for worker in _ready(pool, self.timeout):
+                    told = worker.take(self.timeout)
+                    if isinstance(told, Made):
+                        yield told
+                    elif isinstance(told, Death):
+                        pool.remove(worker)
+                        assert worker.job is not None
+                        pending.append(deaths.again(worker.job, told))
+                    else:
+                        raise told
         finally:
             for worker in pool:
                 worker.process.kill()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from pathlib import Path
 
@@ -9,7 +10,9 @@ import pytest
 
 from pipeline import manifest
 from pipeline.errors import PipelineError
+from pipeline.execution.environment import ONE_THREAD
 from pipeline.execution.local import Processes, Serial
+from pipeline.part import Row
 from pipeline.parts import Summary
 from tests.toy import Square, function, put, rows
 
@@ -24,6 +27,18 @@ def bring(found: list[int], timeout: float = 600, **how: object) -> Summary:
 
 def reasons() -> dict[str, str]:
     return {reject.subject: reject.reason for reject in manifest.rejects(OUT.joinpath)}
+
+
+class Environment(Square):
+    """Tells for a square how many variables of one thread the worker has."""
+
+    def _square(self, row: Row) -> int:
+        return sum(os.environ.get(name) == value for name, value in ONE_THREAD.items())
+
+
+def test_workers_stand_under_what_their_parent_established(inside: Path) -> None:
+    put(OUT, Environment(function()), rows(list(range(8))), executor=Processes(2))
+    assert set(manifest.read(OUT)["square"].to_pylist()) == {len(ONE_THREAD)}
 
 
 def test_a_row_that_crashes_its_worker_costs_itself(inside: Path) -> None:
