@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from pipeline.errors import Rejected
-from pipeline.peak import peak_mb
 from pipeline.part import (
     Compute,
     Entry,
@@ -24,6 +23,7 @@ from pipeline.part import (
     finish,
     read_footer,
 )
+from pipeline.peak import peak_mb
 from pipeline.records import Reject
 
 if TYPE_CHECKING:
