@@ -111,7 +111,7 @@ def test_comments_and_unused_code_compute_nothing_that_they_do_not_touch(other: 
     before = tree(other)
     module = other / "pipeline" / "digest.py"
     module.write_text("# A comment changes no bits.\n" + module.read_text())
-    docstring = other / "pipeline" / "models" / "training.py"
+    docstring = other / "pipeline" / "models" / "training" / "loop.py"
     docstring.write_text(docstring.read_text().replace('"""', '"""Read this: ', 1))
     assert not planned(other)
     done = repro(other)
