@@ -231,7 +231,8 @@ def run(plan: Plan) -> Summary:
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)
             else:
-                path.unlink()
+                # A worker of a run that was ended a moment ago may take its half away itself.
+                path.unlink(missing_ok=True)
         cache.remember({entry.key: entry.md5 for entry in ordered})
         return summary
 

@@ -17,6 +17,7 @@ from pipeline.execution.ray import RayExecutor
 from pipeline.job import Executor, Job, Made
 from pipeline.lock import locked
 from pipeline.part import Work, read_footer
+from tests.execution.reading import Disturbed
 from tests.toy import Square, function, put, rows
 
 OUT = Path("out")
@@ -175,6 +176,14 @@ def test_a_half_written_part_of_a_killed_run_is_not_used(inside: Path) -> None:
     summary = bring(list(range(20)))
     assert summary.computed == 1
     assert tree() == expected
+
+
+def test_a_half_that_its_dying_writer_takes_away_itself_is_not_missed(inside: Path) -> None:
+    bring(list(range(4)))
+    half = OUT / ".one.parquet.123.tmp"
+    half.write_bytes(b"half")
+    put(OUT, Square(function()), rows(list(range(8))), executor=Disturbed(Serial(), 1, half.unlink))
+    assert not half.exists()
 
 
 def test_a_damaged_manifest_is_said_by_readers_and_healed_by_the_stage(inside: Path) -> None:
