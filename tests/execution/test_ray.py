@@ -20,7 +20,7 @@ pytestmark = pytest.mark.slow
 def two_logical_gpus() -> Iterator[None]:
     import ray
 
-    ray.init(num_cpus=4, num_gpus=2, include_dashboard=False, log_to_driver=False)
+    ray.init("local", num_cpus=4, num_gpus=2, include_dashboard=False, log_to_driver=False)
     yield
     ray.shutdown()
 
