@@ -139,8 +139,8 @@ def assets_schema() -> pa.Schema:
     """digest, source, batch, size (bytes), media_type, locator, data.
 
     `locator` is a path relative to the raw root (data/raw), or the URI of a file at a root
-    elsewhere. `data` holds the bytes of inline
-    assets and is null where the locator's file is the asset.
+    elsewhere. `data` holds the bytes of inline assets and is null where the locator's file is the
+    asset.
     """
     import pyarrow as pa
 

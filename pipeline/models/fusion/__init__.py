@@ -6,8 +6,7 @@ that options are checked cheaply:
 - `Fusion(sets, width, options)`: `sets` tokens of `width` numbers come in;
 - `width`: how many numbers of a row go out to the heads;
 - `layers`: a torch module that holds whatever is to be trained;
-- `fuse(tokens, present)`: float (n, sets, width) and bool (n, sets) to float (n, self.width).
-
+- `fuse(tokens, present)`: float (n, sets, width) and bool (n, sets) to float (n, self.width);
 - `shares(tokens, present)`, if it has weights: how much each set counts, float (n, sets).
 
 Annotations state the shapes, for tests to check; `hidden={self.width}` is a name and its size.
