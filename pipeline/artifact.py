@@ -16,11 +16,12 @@ from typing import Any
 
 from pipeline.cached import Cache
 from pipeline.digest import digest_file, digest_json
+from pipeline.digests import Digests, remembered
 from pipeline.errors import PipelineError
 from pipeline.fingerprint import Fingerprint
 from pipeline.lock import locked, named
 from pipeline.manifest import MANIFEST
-from pipeline.parts import Summary
+from pipeline.parts import Summary, digests_of
 from pipeline.records import SCHEMA_VERSION
 from pipeline.replacing import replacing
 
@@ -57,19 +58,22 @@ class Plan:
     @property
     def whole(self) -> bool:
         """Whether the directory holds what was made under this key, unharmed."""
-        return _whole(self.out, self.key)
+        with remembered(digests_of(self.out), "md5") as digests:
+            return _whole(self.out, self.key, digests)
 
     def run(self) -> Summary:
         """Bring the directory to what `make` makes of the inputs."""
-        with locked(self.out):
-            if self.whole:
+        with locked(self.out), remembered(digests_of(self.out), "md5") as digests:
+            if _whole(self.out, self.key, digests):
                 return replace(self.count(), planned=1, reused=1)
             scratch = _scratch(self.out)
             restored = self._restore(scratch)
             if not restored:
                 self._make(scratch)
             _install(scratch, self.out)
-            Cache().remember({self.key: digest_file(self.out / MANIFEST, "md5")})
+            for name, md5 in read_manifest(self.out)["files"].items():
+                digests.note(self.out / name, md5)
+            Cache().remember({self.key: digests.file(self.out / MANIFEST)})
         return replace(self.count(), planned=1, restored=int(restored), computed=int(not restored))
 
     def _make(self, scratch: Path) -> None:
@@ -111,13 +115,13 @@ def digest(out: Path) -> str:
     return digest_json(read_manifest(out)["files"])
 
 
-def _whole(out: Path, key: str) -> bool:
+def _whole(out: Path, key: str, digests: Digests) -> bool:
     try:
         manifest = read_manifest(out)
     except PipelineError:
         return False
     return manifest.get("key") == key and all(
-        (out / name).is_file() and digest_file(out / name, "md5") == md5
+        (out / name).is_file() and digests.file(out / name) == md5
         for name, md5 in manifest["files"].items()
     )
 
@@ -131,7 +135,9 @@ def _install(scratch: Path, out: Path) -> None:
     (out / MANIFEST).unlink(missing_ok=True)
     for name in files:
         (out / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.move(scratch / name, out / name)
+        # What stands there may be a link into DVC's cache, so nothing is ever copied into it.
+        with replacing(out / name) as temporary:
+            shutil.move(scratch / name, temporary)
     _remove_all_but(out, set(files))
     with replacing(out / MANIFEST) as temporary:
         shutil.copyfile(scratch / MANIFEST, temporary)

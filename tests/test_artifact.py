@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -65,3 +67,23 @@ def test_a_failed_make_leaves_what_was_there(inside: Path) -> None:
 def test_reading_what_was_never_made_says_what_to_run(inside: Path) -> None:
     with pytest.raises(PipelineError, match="dvc repro"):
         artifact.read_manifest(OUT)
+
+
+def test_on_another_file_system_nothing_is_copied_into_a_link(
+    inside: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """DVC may put links into its cache where files were: what they lead to stays as it is."""
+    build(OUT, function(), {"x": "1"}, write(["a"]))
+    cached = Path("cached")
+    (OUT / "a").rename(cached)
+    cached.write_text("what an earlier revision needs")
+    (OUT / "a").symlink_to(cached.absolute())
+
+    def rename(source: object, target: object, **_: object) -> None:
+        raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+
+    monkeypatch.setattr(os, "rename", rename)
+    build(OUT, function(), {"x": "2"}, write(["a"]))
+    assert cached.read_text() == "what an earlier revision needs"
+    assert ((OUT / "a").is_symlink(), (OUT / "a").read_text()) == (False, "a")
+    assert {path.name for path in OUT.iterdir()} == {"a", "manifest.json"}

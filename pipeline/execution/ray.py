@@ -21,6 +21,7 @@ from pipeline.execution.spread import Spread
 from pipeline.execution.worker import Token
 from pipeline.job import Job, Made
 from pipeline.part import Work
+from pipeline.replacing import half
 
 
 @dataclass(frozen=True)
@@ -74,12 +75,12 @@ def _raise_trouble(stage: str, error: Exception) -> None:
 
 @contextmanager
 def _token(out: Path | None) -> Iterator[Token | None]:
-    """A hidden file beside `out`, for as long as the work takes."""
+    """A file where parts are half written, for as long as the work takes."""
     if out is None:
         yield None
         return
-    out.parent.mkdir(parents=True, exist_ok=True)
-    token = Token(out.parent / f".{out.name}.driver", secrets.token_hex(16))
+    out.mkdir(parents=True, exist_ok=True)
+    token = Token(half(out / "driver"), secrets.token_hex(16))
     token.path.write_text(token.text)
     try:
         yield token

@@ -30,7 +30,7 @@ FEEDER_SECONDS = 30.0
 
 @dataclass(frozen=True)
 class Token:
-    """A file that the driver put where it writes: who reads it there shares its file system."""
+    """A file that the driver put where parts are written: who reads it shares its file system."""
 
     path: Path
     text: str

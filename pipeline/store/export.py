@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import PipelineError, unknown
-from pipeline.replacing import replacing
+from pipeline.replacing import half, replacing
 from pipeline.store.handle import COLUMNS
 from pipeline.store.layout import VECTOR, vector_column
 from pipeline.store.put import check_free, missing, replacing_folder
@@ -214,7 +214,7 @@ def _huggingface(chosen: Chosen, path: Path) -> None:
     datasets.disable_progress_bars()
     # It reads Arrow's stream by mapping it, so the rows pass through a file and not through memory.
     with replacing_folder(path, "dataset_info.json") as temporary:
-        stream = temporary.with_suffix(".arrows")
+        stream = half(path)
         try:
             with pa.ipc.new_stream(str(stream), chosen.schema) as writer:
                 for batch in chosen.batches():

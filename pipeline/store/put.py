@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from pipeline.errors import PipelineError
+from pipeline.replacing import exchange, half, remove
 
 
 def check_free(path: Path, project: Path, force: bool) -> None:
@@ -37,27 +36,36 @@ def missing(form: str, package: str) -> PipelineError:
 
 @contextmanager
 def replacing_folder(path: Path, mark: str) -> Iterator[Path]:
-    """A temporary path beside `path`, moved onto it when the block ends well, else removed.
+    """A temporary path, moved onto `path` when the block ends well, else removed.
 
     A folder that stands there is replaced only if it holds `mark`, by which it is known as one of
-    this form.
+    this form. Whenever the process ends, the old or the new one stands there, whole.
 
     Raises
     ------
     PipelineError
-        Something else stands there.
+        Something else stands there, or the file system cannot exchange two folders.
     """
     if path.exists() and not (path / mark).exists():
         raise PipelineError(
             f"{path} is no {mark} folder, so it is not replaced: remove it yourself"
         )
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    old = path.with_name(f".{path.name}.{os.getpid()}.old")
+    temporary = half(path)
     try:
         yield temporary
         if path.exists():
-            path.rename(old)
-        temporary.rename(path)
+            _exchange(temporary, path)
+        else:
+            temporary.rename(path)
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-        shutil.rmtree(old, ignore_errors=True)
+        remove(temporary)
+
+
+def _exchange(temporary: Path, path: Path) -> None:
+    try:
+        exchange(temporary, path)
+    except OSError as error:
+        raise PipelineError(
+            f"{path} cannot be replaced in one step here ({error.strerror}), so it stands: remove "
+            f"it yourself, or choose another path"
+        ) from None

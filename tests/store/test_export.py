@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from pipeline.store import open_store
 from pipeline.store.export import WRITERS, export
 from pipeline.store.handle import FeatureSet
 from pipeline.store.matrices import write_joined
+from pipeline.store.put import replacing_folder
 from tests.store.small import COUNT, small, sound
 
 __all__ = ["small"]
@@ -89,6 +92,56 @@ def test_hugging_face_reads_its_folder(look: FeatureSet) -> None:
     found = datasets.load_from_disk(str(path)).with_format("numpy")
     assert np.array_equal(found["vector"][:], look.to_numpy(view=1))
     assert not list(Path().glob(".out*"))
+
+
+# A child that is stopped before its n-th rename.
+STOPPED = """
+import os, sys
+from pathlib import Path
+from pipeline.store.put import replacing_folder
+left = [int(sys.argv[1])]
+def stop(event, arguments):
+    if event == "os.rename":
+        left[0] -= 1
+        if left[0] < 0:
+            os._exit(1)
+sys.addaudithook(stop)
+with replacing_folder(Path("out"), "mark") as temporary:
+    temporary.mkdir()
+    (temporary / "mark").write_text("new")
+"""
+
+
+@pytest.mark.parametrize("project", [False, True])
+def test_a_folder_that_is_replaced_stands_there_old_or_new(inside: Path, project: bool) -> None:
+    if project:
+        Path(".pipeline").mkdir()
+    out, texts = Path("out"), set()
+    for renames in range(4):
+        out.mkdir(exist_ok=True)
+        (out / "mark").write_text("old")
+        subprocess.run([sys.executable, "-c", STOPPED, str(renames)], check=False)
+        texts.add((out / "mark").read_text())
+    assert (out / "mark").read_text() == "new"
+    assert texts <= {"old", "new"}
+
+
+def test_where_folders_cannot_be_exchanged_the_old_one_stands(
+    inside: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def exchange(*paths: Path) -> None:
+        raise OSError(22, "Invalid argument")
+
+    monkeypatch.setattr("pipeline.store.put.exchange", exchange)
+    Path("out").mkdir()
+    Path("out/mark").write_text("old")
+    with (
+        pytest.raises(PipelineError, match=r"out cannot be replaced.*remove it yourself"),
+        replacing_folder(Path("out"), "mark") as temporary,
+    ):
+        temporary.mkdir()
+    assert Path("out/mark").read_text() == "old"
+    assert [path.name for path in Path().iterdir()] == ["out"]
 
 
 def test_tensors_keep_their_shape(look: FeatureSet) -> None:
