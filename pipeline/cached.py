@@ -27,6 +27,10 @@ REMEMBER = (
 )
 
 
+class _Damaged(Exception):
+    """A file of the cache is not what its name says."""
+
+
 class Cache:
     """DVC's cache, asked for keys."""
 
@@ -46,11 +50,14 @@ class Cache:
         """Put a file of the cache at `path`; False if the cache lacks it or holds it damaged."""
         if not self.holds(md5):
             return False
-        if digest_file(self._path(md5), "md5") != md5:
-            return False
         path.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(path) as temporary:
-            shutil.copyfile(self._path(md5), temporary)
+        try:
+            with replacing(path) as temporary:
+                shutil.copyfile(self._path(md5), temporary)
+                if digest_file(temporary, "md5") != md5:
+                    raise _Damaged
+        except _Damaged:
+            return False
         return True
 
     def _path(self, md5: str) -> Path:

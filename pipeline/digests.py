@@ -21,6 +21,8 @@ TABLE = (
 )
 
 Stamp = tuple[int, int, int, int]
+# What this process wrote or read, whichever memory it was for: file name → stamp and digest.
+_SEEN: dict[bytes, tuple[Stamp, str]] = {}
 
 
 class Digests:
@@ -35,30 +37,36 @@ class Digests:
         self._known = known
         self._algorithm = algorithm
         self.learnt: dict[bytes, tuple[Stamp, str]] = {}
-        self._noted: dict[Path, tuple[Stamp, str]] = {}
+        self._noted: dict[bytes, tuple[Stamp, str]] = {}
 
     def file(self, path: Path) -> str:
         """The digest of a file's bytes; OSError if it cannot be read."""
         name = os.fsencode(path)
         before = self._stamp(path)
         known, digest = self._known.get(name, (None, ""))
-        if known != before:
-            began = time.time_ns()
-            digest = digest_file(path, self._algorithm)
-            if self._stamp(path) == before and began - max(before[1:3]) > SETTLED_NS:
-                self.learnt[name] = self._known[name] = (before, digest)
+        if known == before:
+            return digest
+        seen, digest = _SEEN.get(name, (None, ""))
+        if seen == before:
+            self._noted[name] = (before, digest)
+            return digest
+        began = time.time_ns()
+        digest = digest_file(path, self._algorithm)
+        if self._stamp(path) == before and began - max(before[1:3]) > SETTLED_NS:
+            self.learnt[name] = self._known[name] = _SEEN[name] = (before, digest)
         return digest
 
     def note(self, path: Path, digest: str) -> None:
         """Take the digest of a file that was written just now, so that it need not be read."""
-        self._noted[path] = (self._stamp(path), digest)
+        name = os.fsencode(path)
+        self._noted[name] = _SEEN[name] = (self._stamp(path), digest)
 
     def settle(self) -> None:
         """Remember what was noted long enough ago; a file that changed since has another stamp."""
         now = time.time_ns()
-        for path, (stamp, digest) in self._noted.items():
+        for name, (stamp, digest) in self._noted.items():
             if now - max(stamp[1:3]) > SETTLED_NS:
-                self.learnt[os.fsencode(path)] = (stamp, digest)
+                self.learnt[name] = (stamp, digest)
 
     def recall(self, name: bytes, stamp: Stamp, find: Callable[[], str], settled_ns: int) -> str:
         """What `find` says of the bytes under a name, asked again only where the stamp changed."""

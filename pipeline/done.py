@@ -1,8 +1,8 @@
 """Remember that a stage has nothing to do.
 
-A stage is done if what it is made from has not changed since it last ran, and what it wrote still
-stands. To find this by the rows costs reading them. The memory is local and may be deleted at any
-time: the stage then runs again and finds or writes the same.
+A stage is done if what it is made from has not changed since it last ran, what it wrote still
+stands, and no row waits to be tried again. To find this by the rows costs reading them. The memory
+is local and may be deleted at any time: the stage then runs again and finds or writes the same.
 """
 
 from __future__ import annotations
@@ -36,6 +36,8 @@ def unless_done(stage: str, key: str, outs: Sequence[Path], work: Callable[[], S
     if found is not None:
         return found
     summary = work()
+    if summary.provisional:
+        return summary
     told = Summary(
         planned=summary.planned,
         reused=summary.planned,

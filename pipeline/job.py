@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from pipeline.errors import Rejected
 from pipeline.part import (
+    PROVISIONAL,
     Compute,
     Entry,
     Outcome,
@@ -180,13 +181,17 @@ def _with_taken(
 
 
 def row_keys(path: Path) -> list[str]:
-    """Keys of the rows, passed and refused, whose results a part holds; none if it tells none."""
+    """Keys of the rows, passed and refused for good, whose results a part holds.
+
+    None if it tells none.
+    """
     import pyarrow.parquet as pq
 
     if "key" not in pq.read_schema(path).names:
         return []
     passed = pq.read_table(path, columns=["key"], partitioning=None)["key"].to_pylist()
-    return [*passed, *(reject["key"] for reject in read_footer(path)["rejects"])]
+    refused = (r["key"] for r in read_footer(path)["rejects"] if r["reason"] not in PROVISIONAL)
+    return [*passed, *refused]
 
 
 def jobs(parts: Iterable[Part], holders: Iterable[Path], identity: str) -> list[Job]:

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from pipeline.fingerprint import Fingerprint
 
 FOOTER = b"pipeline"
+# Reasons that no row function gives: they say what became of a worker or of a call, which may go
+# well at the next run. They stand until then and no longer (see parts.py).
+PROVISIONAL = frozenset({"failed", "crashed", "timed_out"})
 # What the manifest alone says, so that a batch or a feature set may be renamed for nothing.
 PLACE = ("stage", "source", "batch")
 

@@ -6,11 +6,13 @@ garbage are this one mechanism: whatever stands under a planned key is used; of 
 DVC's cache gives back what was made before, rows are taken over from parts that the plan lets go,
 and the rest is computed; what no plan names is removed once the new manifest is in place. Readers
 follow the manifest, so a run that fails leaves the previous outputs usable.
+
+A part with a refusal that was the machine's and not the row's (`PROVISIONAL`) stands for one run:
+the next makes it anew, taking over its other rows, and DVC's cache is never asked for it.
 """
 
 from __future__ import annotations
 
-import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -26,8 +28,9 @@ from pipeline.fingerprint import Fingerprint
 from pipeline.job import Executor, Job, Use, do, jobs
 from pipeline.lock import locked, named
 from pipeline.manifest import MANIFEST, read_manifest, write_manifest
-from pipeline.part import Entry, Part, Row, Work, entry_of, read_footer
+from pipeline.part import PROVISIONAL, Entry, Part, Row, Work, entry_of, read_footer
 from pipeline.progress import track
+from pipeline.replacing import remove
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,11 @@ class Summary:
     taken: int = 0
     verb: str = "computed"
     used: tuple[Use, ...] = ()
+
+    @property
+    def provisional(self) -> int:
+        """Rows that the next run tries again: no row function refused them."""
+        return sum(n for reason, n in self.reasons.items() if reason in PROVISIONAL)
 
 
 @dataclass(frozen=True)
@@ -155,18 +163,17 @@ def look(plan: Plan, cache: Cache, digests: Digests) -> State:
     standing = {}
     for part in plan.parts:
         entry = _standing(out, part, known.get(part.key), digests)
-        if entry is not None:
+        if entry is not None and not _provisional(out, entry):
             standing[part.key] = entry
     missing = [part for part in plan.parts if part.key not in standing]
     md5s = cache.md5s(part.key for part in missing)
     restorable = {key: md5 for key, md5 in md5s.items() if cache.holds(md5)}
-    planned = {part.key for part in plan.parts}
-    removed = _unplanned(out, {f"{key}.parquet" for key in planned})
+    removed = _unplanned(plan)
     needed = [part for part in missing if part.key not in restorable]
     holders = [
         path
-        for path in (removed if needed else [])
-        if path.suffix == ".parquet" and _is_whole(path, known.get(path.stem), digests)
+        for path in [*removed, *(out / f"{part.key}.parquet" for part in needed)]
+        if needed and path.suffix == ".parquet" and _is_whole(path, known.get(path.stem), digests)
     ]
     todo = jobs(needed, holders, plan.work.fingerprint.digest)
     return State(standing, restorable, todo, removed)
@@ -188,15 +195,17 @@ def run(plan: Plan) -> Summary:
         todo, used = list(state.jobs), []
         for part in plan.parts:
             if part.key in state.restorable:
-                path = out / f"{part.key}.parquet"
-                if cache.restore(state.restorable[part.key], path):
-                    entries[part.key] = entry_of(path, part, read_footer(path))
+                path, md5 = out / f"{part.key}.parquet", state.restorable[part.key]
+                if cache.restore(md5, path):
+                    entries[part.key] = entry_of(path, part, read_footer(path), md5)
+                    digests.note(path, md5)
                 else:
                     todo.append(Job(part))
         computing = [job for job in todo if job.rows]
         for job in todo:
             if not job.rows:
-                entries[job.part.key] = do(work, _never, job, out)
+                entries[job.part.key] = entry = do(work, _never, job, out)
+                digests.note(out / f"{entry.key}.parquet", entry.md5)
         if computing:
             cost_s = sum(len(job.rows) for job in computing) * work.cost_ms / 1000
             made = plan.executor(cost_s).run(work, computing, out)
@@ -227,13 +236,10 @@ def run(plan: Plan) -> Summary:
         )
         check_limit(work.stage, summary, plan.reject_limit)
         write_manifest(out, work.stage, ordered, work.fingerprint)
-        for path in state.removed:
-            if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path)
-            else:
-                # A worker of a run that was ended a moment ago may take its half away itself.
-                path.unlink(missing_ok=True)
-        cache.remember({entry.key: entry.md5 for entry in ordered})
+        # Looked for again: DVC takes whatever the directory now holds for the stage's output.
+        for path in _unplanned(plan):
+            remove(path)
+        cache.remember({entry.key: entry.md5 for entry in ordered if not _provisional(out, entry)})
         return summary
 
 
@@ -245,9 +251,18 @@ def check_limit(stage: str, summary: Summary, limit: float) -> None:
         raise PipelineError(
             f"{stage}: {summary.rejected} of {total} rows were rejected "
             f"({summary.rejected / total:.1%}, the limit is {limit:.1%}): {common}.\n"
-            f"The previous outputs stand. Mend the data, or raise the stage's reject_limit in "
+            f"The previous outputs stand. {_advice(summary)}raise the stage's reject_limit in "
             f"params.yaml."
         )
+
+
+def _advice(summary: Summary) -> str:
+    if summary.provisional:
+        return (
+            "What failed, crashed or timed out is tried again at the next run: give it more memory "
+            "or a longer execution.timeout, or mend the data or the code, or "
+        )
+    return "Mend the data, or "
 
 
 def digests_of(out: Path) -> Path:
@@ -290,10 +305,20 @@ def _previous(out: Path) -> list[Entry]:
         return []
 
 
-def _unplanned(out: Path, planned: set[str]) -> list[Path]:
-    if not out.is_dir():
+def _provisional(out: Path, entry: Entry) -> bool:
+    """Whether a part that is there lacks a row for no fault of the row."""
+    if not entry.rejected:
+        return False
+    rejects = read_footer(out / f"{entry.key}.parquet")["rejects"]
+    return any(reject["reason"] in PROVISIONAL for reject in rejects)
+
+
+def _unplanned(plan: Plan) -> list[Path]:
+    """What lies in the output directory beside the planned parts and the manifest."""
+    if not plan.out.is_dir():
         return []
-    return sorted(path for path in out.iterdir() if path.name not in planned | {MANIFEST})
+    planned = {MANIFEST, *(f"{part.key}.parquet" for part in plan.parts)}
+    return sorted(path for path in plan.out.iterdir() if path.name not in planned)
 
 
 def _never(rows: Sequence[Row], values: Sequence[object]) -> list[object]:

@@ -11,6 +11,7 @@ from pipeline.errors import PipelineError, unknown
 from pipeline.execution.environment import establish
 from pipeline.params import Params, load, read_instructions
 from pipeline.parts import Summary
+from pipeline.replacing import remove_abandoned
 from pipeline.runs import recorded, summary_of
 
 
@@ -49,6 +50,7 @@ def run_stage(name: str, item: str) -> str:
 
     establish(read_instructions())
     die_with_dvc()
+    remove_abandoned()
     params = load()
     stage = find(params, name, item)
     label = f"{name}/{item}" if item else name
@@ -57,7 +59,14 @@ def run_stage(name: str, item: str) -> str:
         record["key"] = planned.key
         summary = unless_done(label, planned.key, planned.outs, planned.run)
         record.update(summary_of(summary))
-    return f"{label}: {_line(summary)}"
+    line = f"{label}: {_line(summary)}"
+    if summary.provisional:
+        again = label.replace("/", "@")
+        line += (
+            f"\n{label}: what failed, crashed or timed out is tried again at the stage's next run: "
+            f"`dvc repro --single-item --force {again}`"
+        )
+    return line
 
 
 def items(params: Params) -> dict[str, tuple[str, ...]]:

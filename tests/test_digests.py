@@ -103,10 +103,29 @@ def test_what_was_noted_is_known_without_reading_unless_it_changed(
     assert reads == [changed]
 
 
-def test_what_was_noted_just_now_is_not_remembered(tmp_path: Path, memory: Path) -> None:
+def test_what_was_noted_just_now_is_not_remembered(
+    tmp_path: Path, memory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "a"
     path.write_bytes(b"one")
     with remembered(memory) as digests:
         digests.note(path, "0" * 64)
+    monkeypatch.setattr(module, "_SEEN", {})  # as in another process
     with remembered(memory) as digests:
         assert digests.file(path) == sha256(b"one").hexdigest()
+
+
+def test_what_one_memory_noted_another_need_not_read_in_this_process(
+    tmp_path: Path, memory: Path, reads: list[Path]
+) -> None:
+    path, other = tmp_path / "a", memory.with_name("other.sqlite")
+    path.write_bytes(b"one")
+    with remembered(memory) as digests:
+        digests.note(path, sha256(b"one").hexdigest())
+    with remembered(other) as digests:
+        assert digests.file(path) == sha256(b"one").hexdigest()
+    assert reads == []
+    path.write_bytes(b"other")
+    with remembered(other) as digests:
+        assert digests.file(path) == sha256(b"other").hexdigest()
+    assert reads == [path]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import multiprocessing
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -10,7 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline import manifest, parts
-from pipeline.digest import digest_file
+from pipeline.cached import Cache
+from pipeline.digest import Algorithm, digest_file
+from pipeline.done import unless_done
+from pipeline.dvc_cache import place
 from pipeline.errors import PipelineError
 from pipeline.execution.local import Processes, Serial
 from pipeline.execution.ray import RayExecutor
@@ -186,6 +190,55 @@ def test_a_half_that_its_dying_writer_takes_away_itself_is_not_missed(inside: Pa
     assert not half.exists()
 
 
+def test_what_dying_workers_leave_is_removed_after_the_work_too(inside: Path) -> None:
+    def leave() -> None:
+        (OUT / ".two.parquet.123.tmp").write_bytes(b"half")
+        (OUT / "folder").mkdir()
+
+    work = Square(function())
+    put(OUT, work, rows(list(range(8))), executor=Disturbed(Serial(), 1, leave))
+    listed = {f"{entry.key}.parquet" for entry in manifest.read_manifest(OUT)}
+    assert {path.name for path in OUT.iterdir()} == {*listed, manifest.MANIFEST}
+
+
+def test_a_refusal_by_the_machine_is_tried_again_and_costs_its_neighbours_nothing(
+    inside: Path,
+) -> None:
+    bring([-1, *range(20)])
+    expected = tree()
+    for path in OUT.iterdir():
+        path.unlink()
+    Path(".pipeline/made.sqlite").unlink(missing_ok=True)
+
+    def unlucky(times: int) -> parts.Summary:
+        seen = Path(f"seen{times}")
+        seen.mkdir()
+        work = Square(function(), fails_on=7 if times < 2 else None, seen=seen)
+        summary = put(OUT, work, rows([-1, *range(20)]), limit=0.5)
+        assert {path.name for path in seen.iterdir()} == ({"7"} if times else {"-1", *LUCKY})
+        return summary
+
+    LUCKY = set(map(str, range(20)))
+    for times in range(2):
+        summary = unlucky(times)
+        assert (summary.rows, summary.reasons) == (19, {"failed": 1, "negative": 1})
+        assert summary.provisional == 1
+    assert (summary.worked, summary.computed) == (1, 1)
+    summary = unlucky(2)
+    assert (summary.rows, summary.worked, summary.provisional) == (20, 1, 0)
+    assert tree() == expected
+    assert bring([-1, *range(20)]).computed == 0
+
+
+def test_a_refusal_by_the_machine_is_not_taken_over_nor_remembered(inside: Path) -> None:
+    work = Square(function(), fails_on=7)
+    put(OUT, work, rows([7, 8]), limit=0.5)
+    keys = [entry.key for entry in manifest.read_manifest(OUT)]
+    assert Cache().md5s(keys) == {}
+    bring([7, 8, 9])
+    assert sorted(manifest.read(OUT)["square"].to_pylist()) == [49, 64, 81]
+
+
 def test_a_damaged_manifest_is_said_by_readers_and_healed_by_the_stage(inside: Path) -> None:
     bring([1, 2])
     expected = tree()
@@ -218,6 +271,46 @@ def test_one_writer_at_a_time_and_a_killed_one_lets_go(inside: Path) -> None:
     holder.kill()
     holder.join()
     assert bring([1]).computed == 1
+
+
+def test_what_is_made_or_restored_is_read_once(
+    inside: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By this project: DVC reads the outputs too."""
+    read: list[str] = []
+
+    def count(path: Path, algorithm: Algorithm = "sha256") -> str:
+        read.append(digest_file(path, "md5"))
+        return digest_file(path, algorithm)
+
+    for module in ("part", "cached", "digests"):
+        monkeypatch.setattr(f"pipeline.{module}.digest_file", count)
+
+    def run() -> parts.Summary:
+        read.clear()
+        return unless_done("toy", "key", [OUT], lambda: bring(list(range(30))))
+
+    assert run().computed > 1
+    made = {entry.md5: OUT / f"{entry.key}.parquet" for entry in manifest.read_manifest(OUT)}
+    assert Counter(read) == Counter([*made, digest_file(OUT / manifest.MANIFEST, "md5")])
+
+    Path(".dvc").mkdir()
+    for md5, path in made.items():
+        cached = Path(".dvc/cache").joinpath(*place(md5))
+        cached.parent.mkdir(parents=True)
+        path.rename(cached)
+    (OUT / manifest.MANIFEST).unlink()
+    assert run().restored == len(made)
+    assert max(Counter(read).values()) == 1
+
+
+def test_a_stage_with_a_row_to_try_again_is_not_done(inside: Path) -> None:
+    def run(fails_on: int | None) -> parts.Summary:
+        work = Square(function(), fails_on=fails_on)
+        return unless_done("toy", "key", [OUT], lambda: put(OUT, work, rows([1, 2]), limit=0.5))
+
+    assert run(2).provisional == 1
+    assert (run(None).rows, run(None).worked) == (2, 0)
 
 
 def test_parts_are_parquet_that_says_where_it_comes_from(inside: Path) -> None:

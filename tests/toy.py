@@ -32,12 +32,14 @@ def rows(numbers: list[int], batch: str = "b") -> list[Row]:
 class Square(Work):
     """Squares each row's number; rejects the negative; can be told to fail on one number.
 
-    On `breaks_on` it raises, on `harms_on` the process dies by `harm`, both only until the file
-    `once`, if given, is there; each computed number is written down as a file in `seen`.
+    On `fails_on` it raises what nobody foresaw, on `breaks_on` what the user can mend, on
+    `harms_on` the process dies by `harm`, these two only until the file `once`, if given, is there;
+    each computed number is written down as a file in `seen`.
     """
 
     fingerprint: Fingerprint
     breaks_on: int | None = None
+    fails_on: int | None = None
     harms_on: int | None = None
     harm: signal.Signals | None = None
     once: Path | None = None
@@ -55,6 +57,8 @@ class Square(Work):
         fresh = not (self.once and self.once.exists())
         if row.spec == self.breaks_on and fresh:
             raise PipelineError("told to break")
+        if row.spec == self.fails_on:
+            raise RuntimeError("the library gave up")
         if row.spec == self.harms_on and fresh:
             if self.once:
                 self.once.touch()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import stat
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
@@ -23,7 +22,7 @@ from pipeline.parts import Summary, check_limit
 from pipeline.raw import Raw
 from pipeline.records import assets_schema, samples_schema
 from pipeline.registry import load
-from pipeline.replacing import replacing
+from pipeline.replacing import remove, replacing
 from pipeline.tables import record_row, reject_row, table
 
 # A row's key is its content, so what found it need not be in the key: only what writes it down.
@@ -175,7 +174,7 @@ def _check(batches: Sequence[Batch], limit: float) -> None:
 
 def _remove_others(assets: Path, modalities: Collection[str]) -> None:
     """Remove what an earlier params.yaml made of modalities that this one does not name."""
-    for folder in assets.iterdir():
-        if folder.is_dir() and folder.name not in modalities:
-            with locked(folder):
-                shutil.rmtree(folder)
+    for path in assets.iterdir():
+        if path.name not in modalities:
+            with locked(path):
+                remove(path)
