@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from pipeline.check import damaged_lockfile, damaged_rwlock
+from pipeline.manifest import load_manifest
 from tests.dataset import environment, put_project, run, tree
 from tests.processes import at_work, until
 
@@ -118,6 +119,76 @@ def test_killed_at_random_moments_it_resumes_to_the_same_bytes(
     assert tree(other) == tree(project)
     assert not list((other / "data").rglob("*.tmp"))
     until(lambda: not at_work(other), 60)
+
+
+# Read by every Python that a run starts: who is about to sync a file that it wrote may be drawn, by
+# the file's name, to cut it short and die, once. Workers put parts in place, a stage the rest.
+SITE = """
+import hashlib, multiprocessing, os, signal, sys
+from pathlib import Path
+
+MARKS, VICTIM, SEED = Path(__file__).with_name("marks"), {victim!r}, {seed!r}
+
+def is_worker():
+    return multiprocessing.parent_process() or sys.argv[0].endswith("default_worker.py")
+
+def die(event, arguments):
+    if event != "open" or not str(arguments[0]).endswith(".tmp"):
+        return
+    path = Path(arguments[0])
+    name = path.name.rsplit(".", 2)[0]
+    drawn = int(hashlib.sha256((SEED + name).encode()).hexdigest(), 16) % 3 == 0
+    if not drawn or "data" not in os.listdir() or not path.is_file():
+        return
+    if bool(is_worker()) == (VICTIM == "worker") and not (MARKS / name).exists():
+        (MARKS / name).touch()
+        os.truncate(path, path.stat().st_size // 2)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+sys.addaudithook(die)
+"""
+
+
+def planned(out: Path) -> set[Path]:
+    """The files of an output, as the manifests below it list them."""
+    manifests = list(out.rglob("manifest.json"))
+    entries = [(path, entry) for path in manifests for entry in load_manifest(path)]
+    return {*manifests, *(path.with_name(f"{entry.key}.parquet") for path, entry in entries)}
+
+
+@pytest.mark.parametrize(
+    ("executor", "victim"), [("processes", "worker"), ("processes", "stage"), ("ray", "worker")]
+)
+def test_killed_while_it_writes_it_leaves_nothing_half_written_in_an_output(
+    project: Path, tmp_path: Path, executor: str, victim: str
+) -> None:
+    other = tmp_path / "other"
+    put_project(other, executor=executor, workers=2)
+    shutil.copytree(project / "data" / "raw", other / "data" / "raw")
+    marks = other / "marks"
+    marks.mkdir()
+    (other / "sitecustomize.py").write_text(SITE.format(victim=victim, seed=executor + victim))
+    failed = 0
+    while start(other, TARGET).wait(timeout=300):
+        failed += 1
+        until(lambda: not at_work(other), 60)
+        assert failed <= len(list(marks.iterdir()))
+        outs = [path.parent for path in (other / "data").rglob("*.parquet")]
+        halves = [path for out in outs for path in out.iterdir() if path.name.startswith(".")]
+        assert halves == []
+    killed = len(list(marks.iterdir()))
+    assert killed >= 3
+    assert failed == (killed if victim == "stage" else 0)
+    assert len(list((other / ".pipeline" / "tmp").glob(".*.tmp"))) == killed
+
+    stages = yaml.safe_load((other / "dvc.lock").read_text())["stages"]
+    outs = [out for stage in stages.values() for out in stage["outs"] if "nfiles" in out]
+    assert len(outs) >= 5
+    for out in outs:
+        files = {path for path in (other / out["path"]).rglob("*") if path.is_file()}
+        assert (files, out["nfiles"]) == (planned(other / out["path"]), len(files))
+    expected = tree(project)
+    assert tree(other) == {name: expected[name] for name in tree(other)}
 
 
 def test_a_failed_run_can_be_left_by_checkout_and_by_switch(project: Path, tmp_path: Path) -> None:
