@@ -145,7 +145,7 @@ def _parts(label: str, plan: parts.Plan) -> Forecast:
     if state.jobs or state.restorable:
         reasons = differences(read_function(plan.out), asdict(plan.work.fingerprint))
         if not reasons and rows:
-            reasons = [f"{rows} new rows, or their parts are gone or damaged"]
+            reasons = [f"{rows} rows are new or tried again, or their parts are gone or damaged"]
         elif not reasons:
             reasons = ["rows moved between parts"]
     return Forecast(

@@ -27,7 +27,9 @@ class PartsOptions(Options):
     """How tables are cut into parts. Other cuts are other parts with the same rows."""
 
     mean_rows: int = Field(256, ge=1, description="mean number of rows of a part")
-    max_bytes: int = Field(64 * 2**20, ge=2**10, description="bytes of rows in a part, at most")
+    max_bytes: int = Field(
+        64 * 2**20, ge=2**10, description="bytes that the rows of a part may take, at most"
+    )
 
 
 class TargetOptions(Options):

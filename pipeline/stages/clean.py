@@ -38,7 +38,7 @@ def plan(params: Params, modality: str, root: Path = Path("data")) -> Plan:
                     key=row_key(asset["digest"], asset["media_type"]),
                     source=entry.source,
                     batch=entry.batch,
-                    size=asset["size"],
+                    size=module.most_bytes(asset["size"], options),
                     spec=Source(asset["locator"], asset["media_type"], asset["data"]),
                 )
 

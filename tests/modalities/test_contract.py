@@ -99,6 +99,15 @@ def test_clean_content_survives_storage(modality: str, media_type: str) -> None:
 
 
 @pytest.mark.parametrize(("modality", "media_type"), FILES)
+def test_clean_content_takes_no_more_than_is_planned_for(modality: str, media_type: str) -> None:
+    data = files(modality)[media_type]
+    content, _ = clean(modality, data, media_type)
+    packed, _ = load(f"modalities/{modality}", "content").pack(content)
+    module = load(f"modalities/{modality}", "clean")
+    assert len(packed) <= module.most_bytes(len(data), module.Options())
+
+
+@pytest.mark.parametrize(("modality", "media_type"), FILES)
 def test_cleaning_repeats_and_measures_what_it_declares(modality: str, media_type: str) -> None:
     data = files(modality)[media_type]
     content, measured = clean(modality, data, media_type)

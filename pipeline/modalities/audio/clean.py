@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 import numpy as np
@@ -78,6 +79,11 @@ class Options(Base):
         le=-0.1,
         description="highest peak that levelling may make, in dB of full scale",
     )
+
+
+def most_bytes(size: int, options: Options) -> int:
+    """Bytes that a recording of `size` bytes may take once it is clean: int16, whatever its own."""
+    return 2 * math.ceil(options.max_seconds * SAMPLING_RATE)
 
 
 def clean(data: bytes, media_type: str, options: Options) -> tuple[Content, dict[str, int | float]]:

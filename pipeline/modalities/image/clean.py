@@ -50,6 +50,11 @@ class Options(_Options):
     )
 
 
+def most_bytes(size: int, options: Options) -> int:
+    """Bytes that a picture of `size` bytes may take once it is clean."""
+    return 3 * options.max_side**2
+
+
 def clean(
     data: bytes, media_type: str, options: Options
 ) -> tuple[Image, dict[str, int | float | str]]:

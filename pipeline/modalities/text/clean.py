@@ -48,6 +48,15 @@ class Options(Base):
         return codecs.lookup(name).name
 
 
+def most_bytes(size: int, options: Options) -> int:
+    """Bytes of UTF-8 that a text of `size` bytes may take once it is clean.
+
+    A byte of a one-byte encoding takes up to three, as do the two of UTF-16 and characters that
+    are taken apart; so four leave room.
+    """
+    return 4 * min(size, options.max_characters)
+
+
 def clean(data: bytes, media_type: str, options: Options) -> tuple[str, dict[str, int | str]]:
     """The text that bytes hold, and its measurements.
 

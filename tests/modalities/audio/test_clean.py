@@ -7,7 +7,7 @@ import pytest
 import soundfile
 
 from pipeline.errors import Rejected
-from pipeline.modalities.audio.clean import MEASUREMENTS, Options, clean
+from pipeline.modalities.audio.clean import MEASUREMENTS, Options, clean, most_bytes
 from pipeline.modalities.audio.content import SAMPLING_RATE, pack, unpack
 
 DEFAULT = Options()
@@ -149,3 +149,10 @@ def test_equal_bytes_give_equal_clips() -> None:
     data = wav(tone(1, 44_100), 44_100)
     first, second = (pack(clean(data, "audio/wav", DEFAULT)[0]) for _ in range(2))
     assert first == second
+
+
+@pytest.mark.parametrize("rate", [5_000, 8_000, 11_127, 44_100])
+def test_the_longest_clip_takes_no_more_than_is_planned_for(rate: int) -> None:
+    options = Options(max_seconds=1.3)
+    content, _ = cleaned(tone(int(1.3 * rate) / rate, rate), rate, options)
+    assert 0.99 < len(pack(content)[0]) / most_bytes(1, options) <= 1

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pipeline.errors import Rejected
-from pipeline.modalities.image.clean import MEASUREMENTS, Options, bounded, clean
+from pipeline.modalities.image.clean import MEASUREMENTS, Options, bounded, clean, most_bytes
 from tests.modalities.image.pictures import encoded, scene, svg
 
 OPTIONS = Options()
@@ -34,6 +34,12 @@ def test_a_large_picture_is_bounded(height: int, width: int, expected: tuple[int
     content, measured = clean(encoded(scene(height, width), ".png"), "image/png", options)
     assert content.shape == (*expected, 3)
     assert (measured["width"], measured["height"]) == (width, height)
+
+
+def test_the_largest_picture_takes_no_more_than_is_planned_for() -> None:
+    options = Options(max_side=64)
+    content, _ = clean(encoded(scene(200, 200), ".png"), "image/png", options)
+    assert content.nbytes == most_bytes(1, options)
 
 
 def test_scaling_down_averages_areas() -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from pipeline.errors import Rejected
-from pipeline.modalities.text.clean import MEASUREMENTS, Options, clean, repair, script
+from pipeline.modalities.text.clean import MEASUREMENTS, Options, clean, most_bytes, repair, script
 from pipeline.modalities.text.content import is_readable
 
 OPTIONS = Options()
@@ -145,3 +145,20 @@ def test_any_text_goes_through_or_is_refused(text: str) -> None:
         reason = refused.reason
     assert reason in {None, "empty", "binary"}
     assert is_readable(kept)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        "€€".encode("cp1252"),
+        "世界".encode("utf-16"),
+        "\U0001d160\U0001d160".encode(),
+        "\u0958".encode() * 9,
+        b"&nGt;&nGt;",
+    ],
+)
+def test_what_grows_in_cleaning_takes_no_more_than_is_planned_for(data: bytes) -> None:
+    options = Options(fallback="cp1252")
+    text, _ = clean(data, "text/plain", options)
+    assert len(text.encode()) <= most_bytes(len(data), options)
+    assert most_bytes(10**6, Options(max_characters=5)) == 20
