@@ -16,12 +16,12 @@ from typing import Any
 
 from pipeline.cached import Cache
 from pipeline.digest import digest_file, digest_json
-from pipeline.digests import Digests, remembered
+from pipeline.digests import Digests, digests_of, remembered
 from pipeline.errors import PipelineError
 from pipeline.fingerprint import Fingerprint
 from pipeline.lock import locked, named
 from pipeline.manifest import MANIFEST
-from pipeline.parts import Summary, digests_of
+from pipeline.parts import Summary
 from pipeline.records import SCHEMA_VERSION
 from pipeline.replacing import replacing
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pipeline.digest import Algorithm, digest_bytes, digest_file
+from pipeline.lock import named
 from pipeline.memory import Memory
 
 MEMORY = Path(".pipeline", "digests", "raw.sqlite")
@@ -100,6 +101,11 @@ class Digests:
             self.file(folder / os.fsdecode(name)).encode() + b"  " + name + b"\n" for name in names
         ]
         return digest_bytes(b"".join(lines))
+
+
+def digests_of(out: Path) -> Path:
+    """Where the digests of an output's files are remembered."""
+    return Path(".pipeline", "digests", f"{named(out)}.sqlite")
 
 
 @contextmanager

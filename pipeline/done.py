@@ -13,8 +13,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TypeVar
 
-from pipeline.digests import remembered
-from pipeline.parts import Summary, digests_of
+from pipeline.digests import digests_of, remembered
+from pipeline.parts import Summary
 from pipeline.replacing import replacing
 
 S = TypeVar("S", bound=Summary)

@@ -9,7 +9,7 @@ from typing import Any
 
 from pipeline import artifact, parts
 from pipeline.cached import Cache
-from pipeline.digests import remembered
+from pipeline.digests import digests_of, remembered
 from pipeline.done import is_done
 from pipeline.errors import PipelineError
 from pipeline.manifest import MANIFEST, read, read_function
@@ -138,7 +138,7 @@ def _more(params: Params, name: str, item: str, above: Mapping[str, Forecast]) -
 
 
 def _parts(label: str, plan: parts.Plan) -> Forecast:
-    with remembered(parts.digests_of(plan.out), "md5") as digests:
+    with remembered(digests_of(plan.out), "md5") as digests:
         state = parts.look(plan, Cache(), digests)
     rows = sum(len(job.rows) for job in state.jobs)
     reasons = []

@@ -22,15 +22,16 @@ from pathlib import Path
 
 from pipeline.cached import Cache
 from pipeline.digest import digest_json
-from pipeline.digests import Digests, remembered
+from pipeline.digests import Digests, digests_of, remembered
 from pipeline.errors import PipelineError
 from pipeline.fingerprint import Fingerprint
 from pipeline.job import Executor, Job, Use, do, jobs
-from pipeline.lock import locked, named
-from pipeline.manifest import MANIFEST, read_manifest, write_manifest
+from pipeline.lock import locked
+from pipeline.manifest import MANIFEST, write_manifest
 from pipeline.part import PROVISIONAL, Entry, Part, Row, Work, entry_of, read_footer
 from pipeline.progress import track
 from pipeline.replacing import remove
+from pipeline.standing import is_whole, previous, provisional, standing
 
 
 @dataclass(frozen=True)
@@ -159,13 +160,13 @@ def _cut(rows: Iterable[Row], mean_rows: int, max_bytes: int) -> Iterator[list[R
 def look(plan: Plan, cache: Cache, digests: Digests) -> State:
     """Compare a plan with what is there; changes nothing."""
     out = plan.out
-    known = {entry.key: entry for entry in _previous(out)}
-    standing = {}
+    known = {entry.key: entry for entry in previous(out)}
+    entries = {}
     for part in plan.parts:
-        entry = _standing(out, part, known.get(part.key), digests)
-        if entry is not None and not _provisional(out, entry):
-            standing[part.key] = entry
-    missing = [part for part in plan.parts if part.key not in standing]
+        entry = standing(out, part, known.get(part.key), digests)
+        if entry is not None and not provisional(out, entry):
+            entries[part.key] = entry
+    missing = [part for part in plan.parts if part.key not in entries]
     md5s = cache.md5s(part.key for part in missing)
     restorable = {key: md5 for key, md5 in md5s.items() if cache.holds(md5)}
     removed = _unplanned(plan)
@@ -173,10 +174,10 @@ def look(plan: Plan, cache: Cache, digests: Digests) -> State:
     holders = [
         path
         for path in [*removed, *(out / f"{part.key}.parquet" for part in needed)]
-        if needed and path.suffix == ".parquet" and _is_whole(path, known.get(path.stem), digests)
+        if needed and path.suffix == ".parquet" and is_whole(path, known.get(path.stem), digests)
     ]
     todo = jobs(needed, holders, plan.work.fingerprint.digest)
-    return State(standing, restorable, todo, removed)
+    return State(entries, restorable, todo, removed)
 
 
 def run(plan: Plan) -> Summary:
@@ -239,7 +240,7 @@ def run(plan: Plan) -> Summary:
         # Looked for again: DVC takes whatever the directory now holds for the stage's output.
         for path in _unplanned(plan):
             remove(path)
-        cache.remember({entry.key: entry.md5 for entry in ordered if not _provisional(out, entry)})
+        cache.remember({entry.key: entry.md5 for entry in ordered if not provisional(out, entry)})
         return summary
 
 
@@ -263,54 +264,6 @@ def _advice(summary: Summary) -> str:
             "or a longer execution.timeout, or mend the data or the code, or "
         )
     return "Mend the data, or "
-
-
-def digests_of(out: Path) -> Path:
-    """Where the digests of an output's files are remembered."""
-    return Path(".pipeline", "digests", f"{named(out)}.sqlite")
-
-
-def _standing(out: Path, part: Part, known: Entry | None, digests: Digests) -> Entry | None:
-    """The entry of a part that is already there whole, or None."""
-    path = out / f"{part.key}.parquet"
-    if not _is_whole(path, known, digests):
-        return None
-    if known is not None:
-        return Entry(part.key, part.source, part.batch, part.view, known.rows, known.rejected,
-                     known.bytes, known.md5)  # fmt: skip
-    return entry_of(path, part, read_footer(path), digests.file(path))
-
-
-def _is_whole(path: Path, known: Entry | None, digests: Digests) -> bool:
-    """Whether a part may be used.
-
-    A part that the manifest lists must have the digest listed there; one that a killed run left
-    without a manifest was put in place by rename, so a footer that reads and names it is enough.
-    """
-    if not path.is_file():
-        return False
-    if known is not None:
-        return path.stat().st_size == known.bytes and digests.file(path) == known.md5
-    try:
-        return bool(read_footer(path)["key"] == path.stem)
-    except (OSError, ValueError, KeyError):
-        return False
-
-
-def _previous(out: Path) -> list[Entry]:
-    """What the manifest lists; nothing where it is missing or damaged, since parts say enough."""
-    try:
-        return read_manifest(out)
-    except PipelineError:
-        return []
-
-
-def _provisional(out: Path, entry: Entry) -> bool:
-    """Whether a part that is there lacks a row for no fault of the row."""
-    if not entry.rejected:
-        return False
-    rejects = read_footer(out / f"{entry.key}.parquet")["rejects"]
-    return any(reject["reason"] in PROVISIONAL for reject in rejects)
 
 
 def _unplanned(plan: Plan) -> list[Path]:

@@ -56,7 +56,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "sources",
         "catalogue",
     ),
-    ("manifest", "job", "cached", "why"),
+    ("manifest", "job", "cached", "standing", "why"),
     ("parts", "execution", "progress"),
     ("tables", "artifact", "done", "runs", "store", "refused", "curation"),
     ("models", "protocol", "work"),

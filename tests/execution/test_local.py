@@ -46,6 +46,8 @@ def test_a_row_that_crashes_its_worker_costs_itself(inside: Path) -> None:
     assert (summary.rows, summary.reasons) == (11, {"crashed": 1})
     assert reasons() == {rows([7])[0].digest: "crashed"}
     assert {use.worker for use in summary.used}
+    summary = bring(list(range(12)))
+    assert (summary.rows, summary.worked) == (12, 1)
 
 
 def test_a_killed_worker_costs_no_row(inside: Path) -> None:
@@ -70,6 +72,8 @@ def test_a_part_whose_workers_are_always_killed_stops_the_stage_and_the_rest_sta
 def test_a_row_that_never_ends_is_found(inside: Path) -> None:
     summary = bring([1, 7], timeout=4.0, harms_on=7)
     assert (summary.rows, summary.reasons) == (1, {"timed_out": 1})
+    summary = bring([1, 7], timeout=60.0)
+    assert (summary.rows, summary.worked) == (2, 1)
 
 
 def test_an_error_of_a_worker_is_raised_here(inside: Path) -> None:
