@@ -47,13 +47,13 @@ class Digests:
         known, digest = self._known.get(name, (None, ""))
         if known == before:
             return digest
-        seen, digest = _SEEN.get(name, (None, ""))
-        if seen == before:
-            self._noted[name] = (before, digest)
-            return digest
         began = time.time_ns()
-        digest = digest_file(path, self._algorithm)
-        if self._stamp(path) == before and began - max(before[1:3]) > SETTLED_NS:
+        seen, digest = _SEEN.get(name, (None, ""))
+        if seen != before:
+            digest = digest_file(path, self._algorithm)
+            if self._stamp(path) != before:
+                return digest
+        if began - max(before[1:3]) > SETTLED_NS:
             self.learnt[name] = self._known[name] = _SEEN[name] = (before, digest)
         return digest
 

@@ -69,7 +69,7 @@ def test_rows_travel_to_workers_that_see_no_file_of_the_driver(inside: Path, clu
         node.kill()
         node.wait()
     assert tree() == expected
-    assert not list(inside.rglob(".*.driver"))
+    assert list(inside.glob(".pipeline/tmp/*")) == []
     assert sum(use.cpu_seconds for use in summary.used) > 0
 
 

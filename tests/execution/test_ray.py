@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.errors import PipelineError
 from pipeline.execution.local import Processes
-from pipeline.execution.ray import RayExecutor
+from pipeline.execution.ray import RayExecutor, _token
 from tests.execution.reading import Disturbed, Reading, bring, put_files, serial, tree
 from tests.toy import Square, function
 
@@ -109,3 +109,12 @@ def test_ctrl_c_ends_the_workers_and_what_is_finished_stands(
     assert ray.is_initialized()
     summary = bring(RayExecutor(2))
     assert summary.reused >= 2
+
+
+def test_what_a_killed_driver_leaves_lies_in_no_output(inside: Path) -> None:
+    Path(".pipeline").mkdir()
+    with _token(Path("data/assets/image").absolute()) as token:
+        assert token is not None
+        assert token.is_seen()
+        assert [path for path in Path("data").rglob("*") if path.is_file()] == []
+    assert not token.is_seen()

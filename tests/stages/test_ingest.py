@@ -421,3 +421,12 @@ def test_rows_in_are_samples_and_rejects_out(rows: list[dict[str, Any]]) -> None
     assert counts["files"] == counts["used"] + counts["unused"] + counts["refused"] == 6
     assert counts["refused"] + counts["missing"] == kinds["file"]
     assert counts["rejects_by_kind"] == dict(kinds)
+
+
+def test_what_is_no_modality_does_not_stay_among_the_assets() -> None:
+    put("mine/first", {"a.png": PNG})
+    run("mine")
+    (ROOT / "assets" / ".image.driver").write_text("left by a killed stage")
+    (ROOT / "assets" / "video").mkdir()
+    run("mine")
+    assert {path.name for path in (ROOT / "assets").iterdir()} == set(MODALITIES)
