@@ -59,14 +59,7 @@ def run_stage(name: str, item: str) -> str:
         record["key"] = planned.key
         summary = unless_done(label, planned.key, planned.outs, planned.run)
         record.update(summary_of(summary))
-    line = f"{label}: {_line(summary)}"
-    if summary.provisional:
-        again = label.replace("/", "@")
-        line += (
-            f"\n{label}: what failed, crashed or timed out is tried again at the stage's next run: "
-            f"`dvc repro --single-item --force {again}`"
-        )
-    return line
+    return f"{label}: {_line(summary)}{_again(label, summary)}"
 
 
 def items(params: Params) -> dict[str, tuple[str, ...]]:
@@ -108,6 +101,16 @@ def find(params: Params, name: str, item: str) -> Stage:
         raise PipelineError(f"{name}: {unknown('item', item, fans[name])}")
     stage: Stage = import_module(f"pipeline.stages.{name}").plan
     return stage
+
+
+def _again(label: str, summary: Summary) -> str:
+    """How to have rows tried again that no row function refused: DVC sees no reason to."""
+    if not summary.provisional:
+        return ""
+    return (
+        f"\n{label}: what failed, crashed or timed out is tried again when the stage next runs: "
+        f"`dvc repro --single-item --force {label.replace('/', '@')}`"
+    )
 
 
 def _line(summary: Summary) -> str:

@@ -304,6 +304,12 @@ def test_what_is_made_or_restored_is_read_once(
     assert max(Counter(read).values()) == 1
 
 
+def test_a_stage_that_the_machine_failed_does_not_blame_the_data_alone(inside: Path) -> None:
+    with pytest.raises(PipelineError, match=r"tried again.*execution\.timeout, or mend the data"):
+        put(OUT, Square(function(), fails_on=2), rows([1, 2]))
+    assert put(OUT, Square(function()), rows([1, 2])).rows == 2
+
+
 def test_a_stage_with_a_row_to_try_again_is_not_done(inside: Path) -> None:
     def run(fails_on: int | None) -> parts.Summary:
         work = Square(function(), fails_on=fails_on)

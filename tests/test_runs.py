@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from pipeline import runs
+from pipeline.parts import Summary
+from pipeline.run import _again
 
 
 def lines(stage: str) -> list[dict[str, Any]]:
@@ -58,3 +60,9 @@ def test_a_half_written_record_costs_no_other(inside: Path, half: bytes) -> None
     assert runs.last_made("report")["which"] == "before"
     record("report", computed=1, which="after")
     assert runs.last_made("report")["which"] == "after"
+
+
+def test_a_stage_says_how_rows_that_no_function_refused_are_tried_again() -> None:
+    refused = Summary(planned=1, rejected=2, reasons={"crashed": 1, "negative": 1})
+    assert "`dvc repro --single-item --force clean@image`" in _again("clean/image", refused)
+    assert _again("clean/image", Summary(rejected=1, reasons={"negative": 1})) == ""
