@@ -208,6 +208,48 @@ def test_a_second_header_does_not_pass_the_limit() -> None:
     assert reason(large[:8] + small + large[8:]) == "undecodable"
 
 
+def riff(*chunks: tuple[bytes, bytes]) -> bytes:
+    """A WebP file."""
+    body = b"".join(kind + struct.pack("<I", len(data)) + data for kind, data in chunks)
+    return b"RIFF" + struct.pack("<I", 4 + len(body)) + b"WEBP" + body
+
+
+def second_sizes() -> dict[str, bytes]:
+    """Files of a scene that tell another, smaller size before or after their own."""
+    png_file, jpeg = encoded(scene(), ".png"), encoded(scene(), ".jpg")
+    ihdr = chunk(b"IHDR", struct.pack(">IIBBBBB", 1, 1, 8, 2, 0, 0, 0))
+    start = jpeg.index(b"\xff\xc0")
+    sof = jpeg[start : start + 5] + struct.pack(">HH", 1, 1) + jpeg[start + 9 : start + 19]
+    files = {
+        "png, before": png_file[:33] + ihdr + png_file[33:],
+        "png, after": png_file[:-12] + ihdr + png_file[-12:],
+        "jpeg, before": jpeg[:start] + sof + jpeg[start:],
+        "jpeg, after": jpeg[:-2] + sof + jpeg[-2:],
+    }
+    canvas = b"VP8X", bytes(10)
+    right_canvas = b"VP8X", bytes([0, 0, 0, 0, 59, 0, 0, 39, 0, 0])
+    for kind, quality in (("lossy", 90), ("lossless", 101)):
+        webp = encoded(scene(), ".webp", cv2.IMWRITE_WEBP_QUALITY, quality)
+        pixels = webp[12:16], webp[20:]
+        files |= {
+            f"webp, {kind}, before": riff(canvas, pixels),
+            f"webp, {kind}, between": riff(right_canvas, canvas, pixels),
+            f"webp, {kind}, after": riff(pixels, canvas),
+        }
+    return files
+
+
+@pytest.mark.parametrize("name", second_sizes())
+def test_a_second_size_hides_none(name: str) -> None:
+    assert reason(second_sizes()[name], max_pixels=2000) in ("undecodable", "too_many_pixels")
+
+
+def test_a_canvas_of_the_pictures_size_is_read() -> None:
+    webp = encoded(scene(), ".webp", cv2.IMWRITE_WEBP_QUALITY, 101)
+    canvas = b"VP8X", bytes([0, 0, 0, 0, 59, 0, 0, 39, 0, 0])
+    np.testing.assert_array_equal(image(riff(canvas, (b"VP8L", webp[20:]))), scene())
+
+
 def test_a_damaged_transparency_is_not_passed_over() -> None:
     data = png(2, 1, 8, 3, b"\0\1", PALETTE, chunk(b"tRNS", b"\0\xff"))
     assert reason(data.replace(b"tRNS\0\xff", b"tRNS\0\x7f")) == "undecodable"
