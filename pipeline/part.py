@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.digest import digest_file, digest_json
-from pipeline.errors import Rejected, raise_trouble
+from pipeline.errors import PipelineError, Rejected
 from pipeline.records import SCHEMA_VERSION, Reject
 from pipeline.replacing import replacing
+from pipeline.shortage import told_apart
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -144,16 +145,18 @@ def each(
     Raises
     ------
     PipelineError
-        The error is no fault of a row: see `raise_trouble`.
+        The error is no fault of a row: a mistake of the user, or a Shortage.
     """
     outcomes = list(values)
     passed = [i for i, value in enumerate(values) if not isinstance(value, Rejected)]
 
     def apply(places: list[int]) -> None:
         try:
-            found = step([rows[i] for i in places], [values[i] for i in places])
+            with told_apart(stage):
+                found = step([rows[i] for i in places], [values[i] for i in places])
+        except PipelineError:
+            raise
         except Exception as error:
-            raise_trouble(stage, error)
             if len(places) > 1:
                 middle = len(places) // 2
                 apply(places[:middle])

@@ -114,6 +114,8 @@ def _read_parquet(name: str, data: bytes) -> tuple[list[str], list[Row]]:
 
     try:
         table = pq.read_table(pa.BufferReader(data))
+    except MemoryError:  # Arrow's too: the machine's fault, not the file's
+        raise
     except (pa.ArrowException, OSError):
         raise Rejected("bad_metadata", f"{name} is not a whole Parquet file") from None
     rows = [_row(number, cells, "") for number, cells in enumerate(table.to_pylist(), 1)]
