@@ -16,7 +16,7 @@ from pipeline.digest import digest_file, digest_json
 from pipeline.errors import PipelineError, Rejected
 from pipeline.records import SCHEMA_VERSION, Reject
 from pipeline.replacing import replacing
-from pipeline.shortage import told_apart
+from pipeline.shortage import as_shortage
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -152,7 +152,7 @@ def each(
 
     def apply(places: list[int]) -> None:
         try:
-            with told_apart(stage):
+            with as_shortage(stage):
                 found = step([rows[i] for i in places], [values[i] for i in places])
         except PipelineError:
             raise

@@ -46,7 +46,7 @@ def is_shortage(error: BaseException) -> bool:
 
 
 @contextmanager
-def told_apart(stage: str) -> Iterator[None]:
+def as_shortage(stage: str) -> Iterator[None]:
     """Turn what is the machine's fault into a Shortage; let all else through."""
     try:
         yield

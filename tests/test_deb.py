@@ -41,6 +41,7 @@ def test_a_file_of_holes_fills_no_disk(tmp_path: Path) -> None:
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as archive:
         archive.addfile(sparse)
     refused(deb(buffer.getvalue(), "data.tar"), tmp_path)
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from pipeline.execution.deaths import Death, Deaths
 from pipeline.execution.watch import die_with_parent
 from pipeline.job import Job, Made, Meter, do
 from pipeline.part import Work
-from pipeline.shortage import Shortage, told_apart
+from pipeline.shortage import Shortage, as_shortage
 
 
 @dataclass(frozen=True)
@@ -156,7 +156,7 @@ def _serve(work: Work, out: Path, pipe: Connection) -> None:
         except EOFError:
             return
         try:
-            with told_apart(work.stage):
+            with as_shortage(work.stage):
                 compute = compute or work.open()
             told: Made | Exception = Made(do(work, compute, job, out), meter.read())
         except Exception as error:

@@ -23,7 +23,7 @@ from pipeline.fingerprint import Fingerprint, fingerprint
 from pipeline.job import Job, Made, Meter, Use, assemble, prepared, slices, total
 from pipeline.part import Compute, Outcome, Row, Work, each
 from pipeline.processor import processor
-from pipeline.shortage import told_apart
+from pipeline.shortage import as_shortage
 
 # Feeders that have found no room by then are done without.
 FEEDER_SECONDS = 30.0
@@ -81,7 +81,7 @@ class Feeder:
     def prepare(self, rows: Sequence[Row], read: Sequence[Any] | None) -> tuple[list[Outcome], Use]:
         """Prepared rows; `read` holds what they point at where that has travelled."""
         work = self._work if read is None else Carried(self._work, rows, read)
-        with told_apart(work.stage):
+        with as_shortage(work.stage):
             return prepared(work, rows), self._meter.read()
 
 
@@ -131,7 +131,7 @@ class Worker:
     def make(self, job: Job, out: Path) -> Made:
         """Make a part, all of it here: the worker sees the driver's files."""
         found: list[Outcome] = []
-        with told_apart(self._work.stage):
+        with as_shortage(self._work.stage):
             for some, values in self._prepared(job.rows):
                 found += self._computed(some, values)
             entry = assemble(self._work, job, found, out)
@@ -139,7 +139,7 @@ class Worker:
 
     def outcomes(self, rows: Sequence[Row], read: Sequence[Any]) -> tuple[list[Outcome], Use]:
         """Outcomes of one slice of rows, whose inputs have travelled."""
-        with told_apart(self._work.stage):
+        with as_shortage(self._work.stage):
             if self._feeders:
                 values = self._told(self._feeder().prepare.remote(rows, read))
             else:

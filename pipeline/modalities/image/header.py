@@ -65,7 +65,7 @@ def _png(data: bytes) -> Header:
         if kind in (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"):
             if zlib.crc32(chunk[4:-4]) != int.from_bytes(chunk[-4:], "big"):
                 raise Rejected("undecodable", "a part of the PNG does not match its checksum")
-            if kind == b"tRNS" and colour == 0 and depth <= 8:
+            if kind == b"tRNS" and colour == 0 and depth in (1, 2, 4, 8):
                 kept[1:] = _palette_of_greys(kept[1], depth, int.from_bytes(body, "big"))
             else:
                 kept.append(chunk)
