@@ -114,12 +114,12 @@ def _read_parquet(name: str, data: bytes) -> tuple[list[str], list[Row]]:
 
     try:
         table = pq.read_table(pa.BufferReader(data))
+        columns, records = table.column_names, table.to_pylist()
     except MemoryError:  # Arrow's too: the machine's fault, not the file's
         raise
-    except (pa.ArrowException, OSError):
+    except (pa.ArrowException, ArithmeticError, OSError, ValueError):
         raise Rejected("bad_metadata", f"{name} is not a whole Parquet file") from None
-    rows = [_row(number, cells, "") for number, cells in enumerate(table.to_pylist(), 1)]
-    return table.column_names, rows
+    return columns, [_row(number, cells, "") for number, cells in enumerate(records, 1)]
 
 
 def _row(number: int, cells: Mapping[str, Any], problem: str) -> Row:

@@ -133,6 +133,14 @@ def _jsonl(folder: Path) -> list[bytes]:
     return ["".join(json.dumps(row) + "\n" for row in _rows()).encode()]
 
 
+def _parquet(folder: Path) -> list[bytes]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    pq.write_table(pa.Table.from_pylist(_rows()), folder / "table")
+    return [(folder / "table").read_bytes()]
+
+
 def _scan_as(name: str) -> Callable[[bytes, Path], object]:
     def scan_table(data: bytes, folder: Path) -> object:
         from pipeline.folders import Local
@@ -156,6 +164,25 @@ def _part(folder: Path) -> list[bytes]:
             write_features(table, folder / "part", {b"pipeline": b"{}"}, profile)  # type: ignore[arg-type]
             files.append((folder / "part").read_bytes())
     return files
+
+
+def _part_without_manifest(folder: Path) -> list[bytes]:
+    import pyarrow as pa
+
+    from pipeline.part import FOOTER, write_table
+
+    table = pa.table({"digest": [f"{i:064x}" for i in range(20)], "view": [0] * 20})
+    footer = json.dumps({"key": "part", "rejects": [{"reason": "x"}], "function": {}})
+    write_table(table, folder / "part", {FOOTER: footer.encode()})
+    return [(folder / "part").read_bytes()]
+
+
+def _recognise(data: bytes, folder: Path) -> None:
+    from pipeline.digests import Digests
+    from pipeline.parts import _is_whole
+
+    (folder / "part.parquet").write_bytes(data)
+    _is_whole(folder / "part.parquet", None, Digests({}))
 
 
 def _read_vectors(data: bytes, folder: Path) -> None:
@@ -232,7 +259,9 @@ TARGETS = {
     "text": Target(_texts, _clean_text),
     "csv": Target(_csv, _scan_as("metadata.csv")),
     "jsonl": Target(_jsonl, _scan_as("metadata.jsonl")),
+    "parquet": Target(_parquet, _scan_as("metadata.parquet")),
     "part": Target(_part, _read_vectors),
+    "footer": Target(_part_without_manifest, _recognise),
     "checkpoint": Target(_checkpoint, _load_checkpoint),
     "weights": Target(_model("model.safetensors"), _load_model("model.safetensors")),
     "card": Target(_model("model.json"), _load_model("model.json")),
