@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 import pickle
+import struct
 from collections import OrderedDict
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ TYPES: dict[str, np.dtype[Any]] = {"FloatStorage": np.dtype("<f4"), "LongStorage
 # What a damaged pickle may raise.
 _DAMAGE = (
     pickle.UnpicklingError,
+    struct.error,
     ArithmeticError,
     AttributeError,
     EOFError,

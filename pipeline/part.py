@@ -225,11 +225,19 @@ def entry_of(path: Path, part: Part, footer: dict[str, Any], md5: str | None = N
 
 
 def read_footer(path: Path) -> dict[str, Any]:
-    """The provenance that stands in a part's footer."""
+    """The provenance that stands in a part's footer; ValueError where the part is damaged."""
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    metadata = pq.read_metadata(path).metadata or {}
-    footer: dict[str, Any] = json.loads(metadata[FOOTER])
+    try:
+        metadata = pq.read_metadata(path).metadata or {}
+        footer = json.loads(metadata[FOOTER])
+    except MemoryError:
+        raise
+    except (pa.ArrowException, KeyError, RecursionError) as error:
+        raise ValueError(f"{path} is damaged: {error}") from None
+    if not isinstance(footer, dict):
+        raise ValueError(f"{path} is damaged: its footer is no mapping")
     return footer
 
 

@@ -156,6 +156,8 @@ def decoded(path: Path, shape: tuple[int, ...]) -> np.ndarray:
 
     with _whole(path), pq.ParquetFile(path) as file:
         column = file.read(columns=[VECTOR])[VECTOR].combine_chunks()
+        if len(column) != file.metadata.num_rows:
+            raise PipelineError(_cut_short(path))
     lists: Any = pa.concat_arrays(column.chunks) if isinstance(column, pa.ChunkedArray) else column
     there = np.asarray(lists.is_valid())
     flat = lists.flatten().to_numpy(zero_copy_only=False)
