@@ -15,7 +15,7 @@ from pipeline.execution.local import Processes, Serial
 from pipeline.part import Row
 from pipeline.parts import Summary
 from pipeline.shortage import Shortage
-from tests.toy import Square, function, put, rows
+from tests.toy import Square, Starved, function, put, rows
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 OUT = Path("out")
@@ -66,17 +66,6 @@ def test_a_part_whose_workers_are_always_killed_stops_the_stage_and_the_rest_sta
     with pytest.raises(PipelineError, match=r"died 3 times on part .*SIGKILL"):
         bring(list(range(20)), harms_on=7, harm=signal.SIGKILL)
     assert bring(list(range(20))).rows == 20
-
-
-class Starved(Square):
-    """Finds no memory for `harms_on`, until the file `once`, if given, is there."""
-
-    def _square(self, row: Row) -> int:
-        if row.spec == self.harms_on and not (self.once and self.once.exists()):
-            if self.once:
-                self.once.touch()
-            raise MemoryError("not enough")
-        return int(row.spec**2)
 
 
 def test_a_part_that_lacked_memory_once_is_done_again(inside: Path) -> None:

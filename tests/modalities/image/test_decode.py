@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 import struct
+import time
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from pipeline.errors import Rejected
 from pipeline.modalities.image.decode import decode, opaque
+from pipeline.modalities.image.header import MAX_SCANS
 from pipeline.modalities.image.opencv import cv2
 from tests.modalities.image.pictures import chunk, encoded, exif, png, scene, with_exif
 
@@ -261,3 +263,15 @@ def test_a_jpeg_of_endless_scans() -> None:
     second = data.index(b"\xff\xda", first + 2)
     scans = data[:second] + data[first:second] * 200 + data[second:]
     assert reason(scans) == "undecodable"
+
+
+def test_scans_and_pixels_that_are_not_there_cost_little() -> None:
+    data = encoded(scene(), ".jpg", cv2.IMWRITE_JPEG_PROGRESSIVE, 1)
+    size = data.index(b"\xff\xc2") + 5
+    data = data[:size] + struct.pack(">HH", 2000, 2000) + data[size + 4 :]
+    starts = [at for at in range(len(data)) if data[at : at + 2] == b"\xff\xda"]
+    scan = data[starts[1] : starts[2]]
+    scans = data[: starts[1]] + scan * (MAX_SCANS - len(starts)) + data[starts[1] :]
+    began = time.process_time()
+    assert image(scans, max_pixels=4_000_000).shape == (2000, 2000, 3)
+    assert time.process_time() - began < 5
