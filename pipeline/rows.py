@@ -10,6 +10,7 @@ import csv
 import io
 import json
 import math
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -50,7 +51,7 @@ def read(name: str, data: bytes) -> Table:
     columns, rows = readers[PurePosixPath(name).suffix](name, data)
     if any(not _is_utf8(column) for column in columns):
         raise Rejected("bad_metadata", f"the column names of {name} are not UTF-8")
-    twice = sorted({column for column in columns if columns.count(column) > 1})
+    twice = sorted(column for column, count in Counter(columns).items() if count > 1)
     if twice:
         raise Rejected("bad_metadata", f"{name} has two columns {', '.join(twice)}")
     return Table(columns, rows)

@@ -1,6 +1,8 @@
 # ruff: noqa: RUF001 (the characters that are easily confused are what is tested)
 from __future__ import annotations
 
+import contextlib
+import time
 import unicodedata
 
 import pytest
@@ -145,3 +147,13 @@ def test_any_text_goes_through_or_is_refused(text: str) -> None:
         reason = refused.reason
     assert reason in {None, "empty", "binary"}
     assert is_readable(kept)
+
+
+@pytest.mark.parametrize("piece", ["\u0f71\u0f72\u0f74", "\u0301\u0323", "Ã", "&#769;", "\x1b[;"])
+def test_no_text_of_the_longest_takes_long(piece: str) -> None:
+    """Putting marks in order takes the square of their number."""
+    text = (piece * 40_000).encode()[:40_000].decode(errors="ignore")
+    began = time.process_time()
+    with contextlib.suppress(Rejected):
+        clean(text.encode(), "text/plain", Options())
+    assert time.process_time() - began < 5
