@@ -15,7 +15,7 @@ UNLOCKED := torch triton cuda-bindings cuda-pathfinder cuda-toolkit nvidia-cubla
 	nvidia-cufile nvidia-curand nvidia-cusolver nvidia-cusparse nvidia-cusparselt-cu13 \
 	nvidia-nccl-cu13 nvidia-nvjitlink nvidia-nvshmem-cu13 nvidia-nvtx
 
-.PHONY: help env repro test test-all check format lock bench bench-store bench-training clean
+.PHONY: help env repro test test-all fuzz check format lock bench bench-store bench-training clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ test: $(READY) $(ENGINES)/.ready ## run the tests
 	pytest -n auto --dist loadfile --no-loadscope-reorder --durations=20
 	$(ENGINES)/bin/python -m pytest -q tests/store/test_engines.py tests/store/test_export.py \
 		tests/models/explanation/test_gradients.py
+
+fuzz: $(READY) ## read damaged files with every parser of foreign bytes, a minute each
+	FUZZ_SECONDS=$${FUZZ_SECONDS:-60} pytest -q -rA tests/fuzz
 
 check: $(READY) ## lint, format, types, and the repository's own rules
 	ruff check .

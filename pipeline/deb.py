@@ -5,6 +5,7 @@ Format: deb(5) and ar(5). Packages compressed with xz, zstd, gzip or not at all 
 
 from __future__ import annotations
 
+import errno
 import shutil
 import tarfile
 from collections.abc import Iterator
@@ -16,6 +17,8 @@ from pipeline.errors import PipelineError
 
 ARCHIVE = b"!<arch>\n"
 HEADER_BYTES = 60
+# Other errors of the system come of names in the package.
+SHORTAGES = (errno.ENOMEM, errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE)
 
 
 def unpack(deb: Path, subtree: str, folder: Path) -> None:
@@ -41,6 +44,8 @@ def unpack(deb: Path, subtree: str, folder: Path) -> None:
                 path = PurePosixPath(member.name.removeprefix("./"))
                 if not (member.isfile() and path.is_relative_to(subtree)):
                     continue
+                if member.issparse():
+                    raise ValueError("a file that is larger than what is stored of it")
                 found = True
                 if ".." in path.parts:
                     raise ValueError("a path that leaves the package")
@@ -50,7 +55,12 @@ def unpack(deb: Path, subtree: str, folder: Path) -> None:
                 content = cast(IO[bytes], archive.extractfile(member))
                 with content, target.open("wb") as placed:
                     shutil.copyfileobj(content, placed)
-    except (tarfile.TarError, EOFError, ValueError, OSError) as error:
+    except (tarfile.TarError, EOFError, ValueError, OSError, MemoryError) as error:
+        if isinstance(error, MemoryError) or getattr(error, "errno", None) in SHORTAGES:
+            raise PipelineError(
+                f"{deb} cannot be unpacked: this machine fell short ({type(error).__name__}: "
+                f"{error}). Free what it lacks, and run again."
+            ) from None
         raise PipelineError(
             f"{deb} is not a whole Debian package ({type(error).__name__}): get it again"
         ) from None
@@ -81,6 +91,8 @@ def _find_data(file: IO[bytes]) -> tuple[str, int]:
             raise ValueError("damaged ar header")
         name = header[:16].decode("ascii").strip().rstrip("/")
         size = int(header[48:58])
+        if size < 0:
+            raise ValueError("damaged ar header")
         if name.startswith("data.tar"):
             return name, size
         file.seek(size + size % 2, 1)  # members begin at even offsets

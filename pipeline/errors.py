@@ -34,24 +34,3 @@ def unknown(what: str, name: str, known: Iterable[str]) -> str:
     """The sentence for a name that does not exist, listing those that do."""
     listed = ", ".join(sorted(known)) or "none"
     return f"unknown {what} '{name}'; there are: {listed}"
-
-
-def raise_trouble(stage: str, error: Exception) -> None:
-    """Raise what is no fault of a row: a mistake of the user, or a machine that fell short.
-
-    A row refused for want of memory would stay refused on a machine that has it.
-
-    Raises
-    ------
-    PipelineError
-        `error` is one, or says that memory, a file or an accelerator failed.
-    """
-    if isinstance(error, PipelineError):
-        raise error
-    # OpenCV says -4 for want of memory; the names are torch's, which need not be loaded here.
-    short = type(error).__name__ in ("OutOfMemoryError", "AcceleratorError")
-    if short or isinstance(error, MemoryError | OSError) or getattr(error, "code", None) == -4:
-        raise PipelineError(
-            f"{stage}: this machine fell short ({type(error).__name__}: {error}). Finished parts "
-            f"stand; free memory or use fewer workers, and run again."
-        ) from error

@@ -26,6 +26,7 @@ from pipeline.part import (
 )
 from pipeline.peak import peak_mb
 from pipeline.records import Reject
+from pipeline.shortage import as_shortage
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -96,7 +97,8 @@ class Executor(Protocol):
 
 def do(work: Work, compute: Compute, job: Job, out: Path) -> Entry:
     """Read, compute and put in place, all in this process."""
-    return assemble(work, job, outcomes(work, compute, job.rows), out)
+    with as_shortage(work.stage):
+        return assemble(work, job, outcomes(work, compute, job.rows), out)
 
 
 def outcomes(work: Work, compute: Compute, rows: Sequence[Row]) -> list[Outcome]:

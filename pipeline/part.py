@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.digest import digest_file, digest_json
-from pipeline.errors import Rejected, raise_trouble
+from pipeline.errors import PipelineError, Rejected
 from pipeline.records import SCHEMA_VERSION, Reject
 from pipeline.replacing import replacing
+from pipeline.shortage import as_shortage
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -147,16 +148,18 @@ def each(
     Raises
     ------
     PipelineError
-        The error is no fault of a row: see `raise_trouble`.
+        The error is no fault of a row: a mistake of the user, or a Shortage.
     """
     outcomes = list(values)
     passed = [i for i, value in enumerate(values) if not isinstance(value, Rejected)]
 
     def apply(places: list[int]) -> None:
         try:
-            found = step([rows[i] for i in places], [values[i] for i in places])
+            with as_shortage(stage):
+                found = step([rows[i] for i in places], [values[i] for i in places])
+        except PipelineError:
+            raise
         except Exception as error:
-            raise_trouble(stage, error)
             if len(places) > 1:
                 middle = len(places) // 2
                 apply(places[:middle])
@@ -225,11 +228,19 @@ def entry_of(path: Path, part: Part, footer: dict[str, Any], md5: str | None = N
 
 
 def read_footer(path: Path) -> dict[str, Any]:
-    """The provenance that stands in a part's footer."""
+    """The provenance that stands in a part's footer; ValueError where the part is damaged."""
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    metadata = pq.read_metadata(path).metadata or {}
-    footer: dict[str, Any] = json.loads(metadata[FOOTER])
+    try:
+        metadata = pq.read_metadata(path).metadata or {}
+        footer = json.loads(metadata[FOOTER])
+    except MemoryError:
+        raise
+    except (pa.ArrowException, KeyError, RecursionError) as error:
+        raise ValueError(f"{path} is damaged: {error}") from None
+    if not isinstance(footer, dict):
+        raise ValueError(f"{path} is damaged: its footer is no mapping")
     return footer
 
 

@@ -10,6 +10,7 @@ import csv
 import io
 import json
 import math
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -50,7 +51,7 @@ def read(name: str, data: bytes) -> Table:
     columns, rows = readers[PurePosixPath(name).suffix](name, data)
     if any(not _is_utf8(column) for column in columns):
         raise Rejected("bad_metadata", f"the column names of {name} are not UTF-8")
-    twice = sorted({column for column in columns if columns.count(column) > 1})
+    twice = sorted(column for column, count in Counter(columns).items() if count > 1)
     if twice:
         raise Rejected("bad_metadata", f"{name} has two columns {', '.join(twice)}")
     return Table(columns, rows)
@@ -114,10 +115,12 @@ def _read_parquet(name: str, data: bytes) -> tuple[list[str], list[Row]]:
 
     try:
         table = pq.read_table(pa.BufferReader(data))
-    except (pa.ArrowException, OSError):
+        columns, records = table.column_names, table.to_pylist()
+    except MemoryError:  # Arrow's too: the machine's fault, not the file's
+        raise
+    except (pa.ArrowException, ArithmeticError, OSError, ValueError):
         raise Rejected("bad_metadata", f"{name} is not a whole Parquet file") from None
-    rows = [_row(number, cells, "") for number, cells in enumerate(table.to_pylist(), 1)]
-    return table.column_names, rows
+    return columns, [_row(number, cells, "") for number, cells in enumerate(records, 1)]
 
 
 def _row(number: int, cells: Mapping[str, Any], problem: str) -> Row:

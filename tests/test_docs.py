@@ -21,6 +21,7 @@ PAGES = (
     "docs/performance.md",
     "docs/reproducibility.md",
     "docs/scaling.md",
+    "docs/security.md",
     "docs/store.md",
     "CHANGELOG.md",
     "data/README.md",

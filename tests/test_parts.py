@@ -20,7 +20,7 @@ from pipeline.execution.local import Processes, Serial
 from pipeline.execution.ray import RayExecutor
 from pipeline.job import Executor, Job, Made
 from pipeline.lock import locked
-from pipeline.part import Work, read_footer
+from pipeline.part import FOOTER, Work, read_footer, write_table
 from tests.execution.reading import Disturbed
 from tests.toy import Square, function, put, rows
 
@@ -326,3 +326,13 @@ def test_parts_are_parquet_that_says_where_it_comes_from(inside: Path) -> None:
     assert footer["function"]["parameters"] == {}
     assert footer["key"] == path.stem
     assert pq.read_table(path)["square"].to_pylist() == [9]
+
+
+@pytest.mark.parametrize("footer", [None, "[]", "[" * 100_000, "{"])
+def test_a_part_without_a_footer_of_its_own_is_made_again(inside: Path, footer: str | None) -> None:
+    bring([1, 2])
+    (part,) = OUT.glob("*.parquet")
+    metadata = {} if footer is None else {FOOTER: footer.encode()}
+    write_table(pq.read_table(part), part, metadata)
+    (OUT / manifest.MANIFEST).unlink()
+    assert bring([1, 2]).computed == 1

@@ -35,6 +35,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "records",
         "registry",
         "replacing",
+        "shortage",
         "device",
         "processor",
         "checkpoint",

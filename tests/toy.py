@@ -79,6 +79,17 @@ class Square(Work):
         return pa.Table.from_pylist(records, schema=schema)
 
 
+class Starved(Square):
+    """Finds no memory for `harms_on`, until the file `once`, if given, is there."""
+
+    def _square(self, row: Row) -> int:
+        if row.spec == self.harms_on and not (self.once and self.once.exists()):
+            if self.once:
+                self.once.touch()
+            raise MemoryError("not enough")
+        return int(row.spec**2)
+
+
 def put(
     out: Path,
     work: Work,

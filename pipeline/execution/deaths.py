@@ -16,6 +16,7 @@ from pipeline.errors import PipelineError, Rejected
 from pipeline.execution.watch import die_with_parent
 from pipeline.job import CRASHED, TIMED_OUT, Job, outcomes
 from pipeline.part import Row, Work
+from pipeline.shortage import Shortage
 
 # A part whose worker dies this often without a row to blame stops the stage.
 ATTEMPTS = 3
@@ -42,24 +43,29 @@ class Deaths:
         self._timeout = timeout
         self._counts: dict[str, int] = {}
 
-    def again(self, job: Job, death: Death) -> Job:
+    def again(self, job: Job, death: Death | Shortage) -> Job:
         """The job to do in place of the one that a worker died on: see `suspect`."""
         if self.suspect(job, death):
             return without(job, culprits(self._work, job.rows, self._timeout))
         return job
 
-    def suspect(self, job: Job, death: Death) -> bool:
+    def suspect(self, job: Job, death: Death | Shortage) -> bool:
         """Count a death; tell whether to look for a row at fault.
 
-        Where nobody knows how the worker died, the part is first tried again as it is.
+        Where nobody knows how the worker died, the part is first tried again as it is. A shortage
+        is no fault of a row.
 
         Raises
         ------
         PipelineError
-            Workers died on the part `ATTEMPTS` times.
+            Workers died on the part, or fell short, `ATTEMPTS` times.
         """
         key = job.part.key
         self._counts[key] = self._counts.get(key, 0) + 1
+        if isinstance(death, Shortage):
+            if self._counts[key] == ATTEMPTS:
+                raise death
+            return False
         if self._counts[key] == ATTEMPTS:
             raise PipelineError(
                 f"{self._work.stage}: the worker died {ATTEMPTS} times on part {key} ("

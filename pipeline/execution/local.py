@@ -16,6 +16,7 @@ from pipeline.execution.deaths import Death, Deaths
 from pipeline.execution.watch import die_with_parent
 from pipeline.job import Job, Made, Meter, do
 from pipeline.part import Work
+from pipeline.shortage import Shortage, as_shortage
 
 
 @dataclass(frozen=True)
@@ -60,21 +61,22 @@ class Processes:
                     pool.append(_Worker(work, out))
                     pool[-1].give(pending.pop())
                 for worker in _ready(pool, self.timeout):
+                    job = worker.job
+                    assert job is not None
                     told = worker.take(self.timeout)
                     if isinstance(told, Made):
                         yield told
-                    elif isinstance(told, Death):
+                    elif isinstance(told, Death | Shortage):
                         pool.remove(worker)
-                        assert worker.job is not None
-                        pending.append(deaths.again(worker.job, told))
+                        worker.end()
+                        pending.append(deaths.again(job, told))
                     else:
                         raise told
         finally:
             for worker in pool:
                 worker.process.kill()
             for worker in pool:
-                worker.process.join()
-                worker.pipe.close()
+                worker.end()
 
 
 @dataclass
@@ -114,8 +116,13 @@ class _Worker:
         if overdue:
             self.process.kill()
         self.process.join()
-        self.pipe.close()
         return Death(self.process.exitcode, overdue)
+
+    def end(self) -> None:
+        """Kill the process, so that its memory is free."""
+        self.process.kill()
+        self.process.join()
+        self.pipe.close()
 
 
 def _preload(work: Work) -> None:
@@ -149,7 +156,8 @@ def _serve(work: Work, out: Path, pipe: Connection) -> None:
         except EOFError:
             return
         try:
-            compute = compute or work.open()
+            with as_shortage(work.stage):
+                compute = compute or work.open()
             told: Made | Exception = Made(do(work, compute, job, out), meter.read())
         except Exception as error:
             told = error if isinstance(error, PipelineError) else _told(error)

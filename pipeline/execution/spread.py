@@ -20,6 +20,7 @@ from pipeline.execution.placement import Placement, place
 from pipeline.execution.worker import Carried, Greeting, Token, Worker
 from pipeline.job import Job, Made, Use, assemble, slices, total
 from pipeline.part import Outcome, Row, Work
+from pipeline.shortage import Shortage
 
 IN_FLIGHT = 2
 # Ray tells nobody that its head died, so it is asked this often.
@@ -203,11 +204,11 @@ class Spread:
             answer = ray.get(ref)
         except RayTaskError as error:
             cause = error.cause
-            if not isinstance(cause, RayError):
+            if not isinstance(cause, RayError | Shortage):
                 raise cause from None
             check_alive()
-            ray.kill(hand.actor)  # one of its feeders died, and the others go with it
-            self._died(hand, Death(None))
+            ray.kill(hand.actor)  # one of its feeders died or fell short: the others go with it
+            self._died(hand, cause if isinstance(cause, Shortage) else Death(None))
             return
         except RayError as error:
             check_alive()
@@ -250,7 +251,7 @@ class Spread:
                 f"be installed on every node. Ray says: {error}"
             ) from None
 
-    def _died(self, hand: _Hand, death: Death) -> None:
+    def _died(self, hand: _Hand, death: Death | Shortage) -> None:
         """Do its jobs again; the oldest is the one that it was at."""
         self._hands.remove(hand)
         jobs = [course.job for course in hand.courses]

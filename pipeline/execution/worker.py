@@ -23,6 +23,7 @@ from pipeline.fingerprint import Fingerprint, fingerprint
 from pipeline.job import Job, Made, Meter, Use, assemble, prepared, slices, total
 from pipeline.part import Compute, Outcome, Row, Work, each
 from pipeline.processor import processor
+from pipeline.shortage import as_shortage
 
 # Feeders that have found no room by then are done without.
 FEEDER_SECONDS = 30.0
@@ -80,7 +81,8 @@ class Feeder:
     def prepare(self, rows: Sequence[Row], read: Sequence[Any] | None) -> tuple[list[Outcome], Use]:
         """Prepared rows; `read` holds what they point at where that has travelled."""
         work = self._work if read is None else Carried(self._work, rows, read)
-        return prepared(work, rows), self._meter.read()
+        with as_shortage(work.stage):
+            return prepared(work, rows), self._meter.read()
 
 
 class Worker:
@@ -129,17 +131,21 @@ class Worker:
     def make(self, job: Job, out: Path) -> Made:
         """Make a part, all of it here: the worker sees the driver's files."""
         found: list[Outcome] = []
-        for some, values in self._prepared(job.rows):
-            found += self._computed(some, values)
-        return Made(assemble(self._work, job, found, out), self._use())
+        with as_shortage(self._work.stage):
+            for some, values in self._prepared(job.rows):
+                found += self._computed(some, values)
+            entry = assemble(self._work, job, found, out)
+        return Made(entry, self._use())
 
     def outcomes(self, rows: Sequence[Row], read: Sequence[Any]) -> tuple[list[Outcome], Use]:
         """Outcomes of one slice of rows, whose inputs have travelled."""
-        if self._feeders:
-            values = self._told(self._feeder().prepare.remote(rows, read))
-        else:
-            values = prepared(Carried(self._work, rows, read), rows)
-        return self._computed(rows, values), self._use()
+        with as_shortage(self._work.stage):
+            if self._feeders:
+                values = self._told(self._feeder().prepare.remote(rows, read))
+            else:
+                values = prepared(Carried(self._work, rows, read), rows)
+            found = self._computed(rows, values)
+        return found, self._use()
 
     def _prepared(self, rows: Sequence[Row]) -> Iterator[tuple[Sequence[Row], list[Outcome]]]:
         """Slices of rows, as many under way as there are feeders."""

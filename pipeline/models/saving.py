@@ -19,6 +19,9 @@ from pipeline.models.options import ModelOptions
 from pipeline.models.reading import Reading
 from pipeline.models.training.curves import write_curves
 from pipeline.models.training.loop import Trained
+from pipeline.shortage import is_shortage
+
+_REMEDY = "take both from one training, or remove the folder and run `dvc repro`"
 
 
 @dataclass(frozen=True)
@@ -81,9 +84,22 @@ def load(folder: Path) -> Model:
     Raises
     ------
     PipelineError
-        The weights are not those of the model that is described, or are damaged.
+        The weights are not those of the model that is described, or either file is damaged.
     """
-    card = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+    card, weights = folder / "model.json", folder / "model.safetensors"
+    try:
+        return _load(json.loads(card.read_text(encoding="utf-8")), weights)
+    except (AttributeError, LookupError, RecursionError, TypeError, ValueError):
+        raise PipelineError(f"{card} does not describe a model: {_REMEDY}") from None
+    except (RuntimeError, SafetensorError) as error:
+        if is_shortage(error):
+            raise
+        raise PipelineError(
+            f"{weights} does not hold the weights that {card} describes: {_REMEDY}"
+        ) from None
+
+
+def _load(card: dict[str, Any], weights: Path) -> Model:
     options = ModelOptions.model_validate(card["options"])
     sets = [
         FeatureSet(name, one["modality"], tuple(one["shape"]))
@@ -91,14 +107,7 @@ def load(folder: Path) -> Model:
     ]
     classes = {task: list(about["classes"]) for task, about in card["tasks"].items()}
     network = Network(sets, {task: len(names) for task, names in classes.items()}, options)
-    weights = folder / "model.safetensors"
-    try:
-        network.load_state_dict(load_file(weights))
-    except (RuntimeError, SafetensorError):
-        raise PipelineError(
-            f"{weights} does not hold the weights that {folder / 'model.json'} describes: take "
-            "both from one training, or remove the folder and run `dvc repro`"
-        ) from None
+    network.load_state_dict(load_file(weights))
     network.readings = {t: Reading.from_card(about) for t, about in card["tasks"].items()}
     priors = {t: np.array(about["prior"], np.float32) for t, about in card["tasks"].items()}
     return Model(network.eval(), sets, options, classes, priors, card["made_by"])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -111,25 +113,22 @@ def vectors_of(path: Path) -> Vectors:
     PipelineError
         It is no Parquet file, or has no column of vectors.
     """
-    import pyarrow as pa
+    import numpy as np
     import pyarrow.parquet as pq
 
-    try:
+    with _whole(path):
         metadata = pq.read_metadata(path)
-        field = metadata.schema.to_arrow_schema().field(VECTOR)
-    except (pa.ArrowInvalid, OSError):
-        raise PipelineError(_cut_short(path)) from None
-    except KeyError:
-        raise PipelineError(f"{path} has no column '{VECTOR}', so it is no feature set") from None
-    item = field.type.value_type.to_pandas_dtype()
-    found = extents(path, metadata, field)
-    if found is None:
-        decoded_field = decoded(path, shape_of(field))
-        shape, dtype = decoded_field.shape[1:], decoded_field.dtype.name
-    else:
-        import numpy as np
-
-        shape, dtype = shape_of(field), np.dtype(item).name
+        schema = metadata.schema.to_arrow_schema()
+        if VECTOR not in schema.names:
+            raise PipelineError(f"{path} has no column '{VECTOR}', so it is no feature set")
+        field = schema.field(VECTOR)
+        found = extents(path, metadata, field)
+        if found is None:
+            values = decoded(path, shape_of(field))
+            shape, dtype = values.shape[1:], values.dtype.name
+        else:
+            item = field.type.value_type.to_pandas_dtype()
+            shape, dtype = shape_of(field), np.dtype(item).name
     return Vectors(path, metadata.num_rows, shape, dtype, found)
 
 
@@ -145,13 +144,20 @@ def decoded(path: Path, shape: tuple[int, ...]) -> np.ndarray:
     """The vector column through pyarrow, (rows, *shape); NaN where there is none.
 
     A length of -1, of a list whose schema says none, is that of the first row.
+
+    Raises
+    ------
+    PipelineError
+        The file is damaged, or its lists are not of one length.
     """
     import numpy as np
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    with pq.ParquetFile(path) as file:
+    with _whole(path), pq.ParquetFile(path) as file:
         column = file.read(columns=[VECTOR])[VECTOR].combine_chunks()
+        if len(column) != file.metadata.num_rows:
+            raise PipelineError(_cut_short(path))
     lists: Any = pa.concat_arrays(column.chunks) if isinstance(column, pa.ChunkedArray) else column
     there = np.asarray(lists.is_valid())
     flat = lists.flatten().to_numpy(zero_copy_only=False)
@@ -167,6 +173,27 @@ def decoded(path: Path, shape: tuple[int, ...]) -> np.ndarray:
     out = np.full((len(there), *shape), np.nan, np.result_type(flat.dtype, np.float16))
     out[there] = rows
     return out
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[None]:
+    """Say of a damaged file that it is."""
+    import pyarrow as pa
+
+    try:
+        yield
+    except MemoryError:
+        raise
+    except (
+        pa.ArrowException,
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        OSError,
+        TypeError,
+        ValueError,
+    ):
+        raise PipelineError(_cut_short(path)) from None
 
 
 def _cut_short(path: Path) -> str:

@@ -14,7 +14,8 @@ from pipeline.execution.environment import ONE_THREAD
 from pipeline.execution.local import Processes, Serial
 from pipeline.part import Row
 from pipeline.parts import Summary
-from tests.toy import Square, function, put, rows
+from pipeline.shortage import Shortage
+from tests.toy import Square, Starved, function, put, rows
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 OUT = Path("out")
@@ -67,6 +68,22 @@ def test_a_part_whose_workers_are_always_killed_stops_the_stage_and_the_rest_sta
     with pytest.raises(PipelineError, match=r"died 3 times on part .*SIGKILL"):
         bring(list(range(20)), harms_on=7, harm=signal.SIGKILL)
     assert bring(list(range(20))).rows == 20
+
+
+def test_a_part_that_lacked_memory_once_is_done_again(inside: Path) -> None:
+    work = Starved(function(), harms_on=7, once=inside / "starved")
+    summary = put(OUT, work, rows(list(range(30))), executor=Processes(2))
+    assert (inside / "starved").exists()
+    assert (summary.rows, summary.rejected) == (30, 0)
+
+
+def test_a_part_that_always_lacks_memory_stops_the_stage_and_refuses_nothing(inside: Path) -> None:
+    for executor in (Processes(2), Serial()):
+        work = Starved(function(), harms_on=7)
+        with pytest.raises(Shortage, match=r"fell short \(MemoryError: not enough"):
+            put(OUT, work, rows(list(range(20))), executor=executor, limit=1.0)
+    summary = bring(list(range(20)))
+    assert (summary.rows, summary.rejected) == (20, 0)
 
 
 def test_a_row_that_never_ends_is_found(inside: Path) -> None:

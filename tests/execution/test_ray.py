@@ -10,8 +10,9 @@ import pytest
 from pipeline.errors import PipelineError
 from pipeline.execution.local import Processes
 from pipeline.execution.ray import RayExecutor, _token
+from pipeline.shortage import Shortage
 from tests.execution.reading import Disturbed, Reading, bring, put_files, serial, tree
-from tests.toy import Square, function
+from tests.toy import Square, Starved, function, put, rows
 
 pytestmark = pytest.mark.slow
 
@@ -81,6 +82,20 @@ def test_a_killed_worker_costs_no_row(inside: Path, two_logical_gpus: None) -> N
     assert bring(RayExecutor(2), work).rejected == 0
     assert (inside / "once").exists()
     assert tree() == expected
+
+
+def test_a_part_that_lacked_memory_is_done_again_and_at_last_stops_the_stage(
+    inside: Path, two_logical_gpus: None
+) -> None:
+    for gpus in (0.0, 0.5):
+        once = inside / f"starved{gpus}"
+        work = Starved(function(gpus=gpus), harms_on=7, once=once)
+        summary = put(Path("out"), work, rows(list(range(20))), executor=RayExecutor(2, gpus))
+        assert once.exists()
+        assert (summary.rows, summary.rejected) == (20, 0)
+    work = Starved(function(gpus="always"), harms_on=7)
+    with pytest.raises(Shortage, match=r"fell short \(MemoryError: not enough"):
+        put(Path("out"), work, rows(list(range(20))), executor=RayExecutor(2))
 
 
 def test_an_overdue_part_is_done_again(inside: Path, two_logical_gpus: None) -> None:

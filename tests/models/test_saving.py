@@ -38,3 +38,12 @@ def test_weights_that_are_cut_off_are_refused(saved, kept):
     weights = saved / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:kept])
     refused(saved)
+
+
+@pytest.mark.parametrize(
+    "card", ["", "[]", "{", "null", '{"options": 1}', "[" * 100_000, '{"options": {}, "tasks": 3}']
+)
+def test_a_card_that_describes_no_model_is_refused(saved, card):
+    (saved / "model.json").write_text(card)
+    with pytest.raises(PipelineError, match=r"model.json does not describe a model: .*dvc repro"):
+        load(saved)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -17,6 +18,7 @@ from pydantic import ValidationError
 
 from pipeline.folders import Local
 from pipeline.records import Inline, Sample, Scan
+from pipeline.rows import read
 from pipeline.sources.folder import Options, scan
 
 ROWS = [
@@ -54,6 +56,12 @@ def only(found: Scan) -> Sample:
 
 def reasons(found: Scan) -> list[tuple[str, str]]:
     return [(refusal.subject, refusal.reason) for refusal in found.refused]
+
+
+def test_a_table_of_very_many_columns_costs_what_it_is_long() -> None:
+    began = time.process_time()
+    assert len(read("metadata.csv", ",".join(map(str, range(100_000))).encode()).columns) == 100_000
+    assert time.process_time() - began < 5
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.errors import Rejected
+from pipeline.shortage import prove_room
 
 if TYPE_CHECKING:
     import soundfile
@@ -25,6 +26,8 @@ UNKNOWN_LENGTH = 2**63 - 1
 STREAMED = 0x7FFF_0000
 # Frames by which an MP3 may fall short of its header, which counts encoder delay and padding.
 MP3_SLACK = 2 * 1_152
+# What no decoder takes more of, beside the samples.
+DECODER_BYTES = 32 << 20
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,8 @@ def decode(data: bytes, max_seconds: float, max_channels: int) -> Recording:
 
     Raises Rejected: `empty_file`; `truncated`, where the container shows that bytes are missing;
     `undecodable`, for anything that is not sound in a known format; `bad_sampling_rate`,
-    `too_many_channels`, `too_long` and `unknown_length`, from the header alone.
+    `too_many_channels`, `too_long` and `unknown_length`, from the header alone. Raises OSError or
+    MemoryError where this machine is short of memory.
     """
     import soundfile
 
@@ -51,16 +55,22 @@ def decode(data: bytes, max_seconds: float, max_channels: int) -> Recording:
     try:
         file = soundfile.SoundFile(_File(data))
     except soundfile.LibsndfileError:
-        raise Rejected("undecodable", "the bytes are not a sound file of a known format") from None
+        raise _damaged("undecodable", "the bytes are not a sound file of a known format") from None
     with file:
         _check(file, max_seconds, max_channels)
         try:
             samples = file.read(dtype="float32", always_2d=True)
         except soundfile.LibsndfileError:
-            raise Rejected("truncated", "the sound breaks off or is damaged on the way") from None
+            raise _damaged("truncated", "the sound breaks off or is damaged on the way") from None
         if len(samples) < file.frames - (MP3_SLACK if file.format == "MP3" else 0):
-            raise Rejected("truncated", "the sound is shorter than its header says")
+            raise _damaged("truncated", "the sound is shorter than its header says")
         return Recording(samples, file.samplerate)
+
+
+def _damaged(reason: str, message: str) -> Rejected:
+    """The reject of what libsndfile gives up on, once it is proven that it did not lack memory."""
+    prove_room(DECODER_BYTES)
+    return Rejected(reason, message)
 
 
 class _File(io.BytesIO):

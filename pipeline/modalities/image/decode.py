@@ -14,12 +14,15 @@ import numpy as np
 from pipeline.errors import Rejected
 from pipeline.modalities.image import header, svg
 from pipeline.modalities.image.opencv import cv2
+from pipeline.shortage import prove_room
 
 if TYPE_CHECKING:
     from pipeline.modalities.image.content import Image
 
 # A transparent picture that is nowhere darker than this on white, in grey levels, stands on black.
 WHITE = 250
+# What no decoder takes more of: bytes a pixel (16 bits and alpha, twice), and whatever the size.
+DECODER_BYTES = 24, 32 << 20
 # Exif orientation → (transpose first, then flip by OpenCV's code or not at all).
 _UPRIGHT = {
     1: (False, None),
@@ -50,11 +53,14 @@ def decode(data: bytes, max_pixels: int, vector_side: int, vector_seconds: int) 
     Rejected
         `empty_file`, `truncated`, `too_many_pixels`, `undecodable`; for SVG also
         `external_reference` and `too_complex`.
+    OSError, MemoryError
+        This machine is short of memory.
     """
     if not data:
         raise Rejected("empty_file", "the file is empty")
     if svg.looks_like_markup(data):
-        return opaque(_pixels(svg.render(data, vector_side, vector_seconds)))
+        drawing = svg.render(data, vector_side, vector_seconds)
+        return opaque(_pixels(drawing, vector_side**2))
     found = header.inspect(data)
     if found is None:
         raise Rejected("undecodable", "the file is not a PNG, JPEG, WebP or SVG picture")
@@ -64,16 +70,18 @@ def decode(data: bytes, max_pixels: int, vector_side: int, vector_seconds: int) 
             f"the picture claims {found.width} x {found.height} pixels, "
             f"more than the limit of {max_pixels}",
         )
-    return upright(opaque(_pixels(found.pixels)), found.orientation)
+    return upright(opaque(_pixels(found.pixels, found.width * found.height)), found.orientation)
 
 
-def _pixels(data: bytes) -> np.ndarray:
-    """OpenCV's own array: uint8 grey, BGR or BGRA."""
+def _pixels(data: bytes, count: int) -> np.ndarray:
+    """OpenCV's own array of about `count` pixels: uint8 grey, BGR or BGRA."""
     try:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     except cv2.error:
         image = None
     if image is None or image.dtype not in (np.uint8, np.uint16):
+        each, beside = DECODER_BYTES
+        prove_room(count * each + beside)
         raise Rejected("undecodable", "the picture's data is damaged or of an unknown kind")
     if image.dtype == np.uint16:
         image = cv2.convertScaleAbs(image, alpha=1 / 257)

@@ -3,7 +3,8 @@
 Decoders fill what is missing with grey or black, say so on stderr at most, and allocate whatever
 size the header claims. So completeness and size are read here first, and by walking the structure
 rather than by searching it: PNG by chunks (with checksums), JPEG by segments to its end marker,
-WebP by RIFF chunks.
+WebP by RIFF chunks. Decoders go by the first size that a file tells; one that tells another further
+on is refused, so that no reading of it can be larger than the one that was checked.
 """
 
 from __future__ import annotations
@@ -64,7 +65,7 @@ def _png(data: bytes) -> Header:
         if kind in (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"):
             if zlib.crc32(chunk[4:-4]) != int.from_bytes(chunk[-4:], "big"):
                 raise Rejected("undecodable", "a part of the PNG does not match its checksum")
-            if kind == b"tRNS" and colour == 0 and depth <= 8:
+            if kind == b"tRNS" and colour == 0 and depth in (1, 2, 4, 8):
                 kept[1:] = _palette_of_greys(kept[1], depth, int.from_bytes(body, "big"))
             else:
                 kept.append(chunk)
@@ -103,7 +104,7 @@ def _png_chunks(data: bytes) -> Iterator[tuple[bytes, memoryview, memoryview]]:
 
 
 def _jpeg(data: bytes) -> Header:
-    at, size, orientation, scans = 2, (0, 0), 1, 0
+    at, sizes, orientation, scans = 2, set[tuple[int, int]](), 1, 0
     next_marker = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
     while True:
         found = next_marker.search(data, at)
@@ -117,7 +118,7 @@ def _jpeg(data: bytes) -> Header:
         (length,) = struct.unpack_from(">H", data, at)
         if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
             height, width = struct.unpack_from(">HH", data, at + 3)
-            size = width, height
+            sizes.add((width, height))
         elif marker == 0xE1 and data[at + 2 : at + 8] == b"Exif\0\0":
             orientation = _orientation(data[at + 8 : at + length])
         elif marker == 0xDA:
@@ -125,29 +126,36 @@ def _jpeg(data: bytes) -> Header:
         at += length
     if scans > MAX_SCANS:
         raise Rejected("undecodable", f"the JPEG has more than {MAX_SCANS} scans")
-    return Header("jpeg", *size, orientation, data)
+    return Header("jpeg", *_only(sizes), orientation, data)
 
 
 def _webp(data: bytes) -> Header:
     end = 8 + int.from_bytes(data[4:8], "little")
     if end > len(data):
         raise Rejected("truncated", "the WebP ends before its picture does")
-    at, size, orientation = 12, (0, 0), 1
+    at, sizes, orientation = 12, set[tuple[int, int]](), 1
     while at + 8 <= end:
         kind, length = struct.unpack_from("<4sI", data, at)
         body = data[at + 8 : at + 8 + length]
         if kind == b"VP8X":
-            size = 1 + int.from_bytes(body[4:7], "little"), 1 + int.from_bytes(body[7:10], "little")
-        elif kind == b"VP8 " and size == (0, 0):
+            width, height = (int.from_bytes(body[at : at + 3], "little") for at in (4, 7))
+            sizes.add((1 + width, 1 + height))
+        elif kind == b"VP8 ":
             width, height = struct.unpack_from("<HH", body, 6)
-            size = width & 0x3FFF, height & 0x3FFF
-        elif kind == b"VP8L" and size == (0, 0):
+            sizes.add((width & 0x3FFF, height & 0x3FFF))
+        elif kind == b"VP8L":
             (bits,) = struct.unpack_from("<I", body, 1)
-            size = 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
+            sizes.add((1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)))
         elif kind == b"EXIF":
             orientation = _orientation(body.removeprefix(b"Exif\0\0"))
         at += 8 + length + length % 2
-    return Header("webp", *size, orientation, data)
+    return Header("webp", *_only(sizes), orientation, data)
+
+
+def _only(sizes: set[tuple[int, int]]) -> tuple[int, int]:
+    if len(sizes) != 1:
+        raise Rejected("undecodable", "the picture tells no size, or more than one")
+    return sizes.pop()
 
 
 def _orientation(exif: bytes) -> int:

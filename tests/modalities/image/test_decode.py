@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 import struct
+import time
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from pipeline.errors import Rejected
 from pipeline.modalities.image.decode import decode, opaque
+from pipeline.modalities.image.header import MAX_SCANS
 from pipeline.modalities.image.opencv import cv2
 from tests.modalities.image.pictures import chunk, encoded, exif, png, scene, with_exif
 
@@ -208,6 +210,48 @@ def test_a_second_header_does_not_pass_the_limit() -> None:
     assert reason(large[:8] + small + large[8:]) == "undecodable"
 
 
+def riff(*chunks: tuple[bytes, bytes]) -> bytes:
+    """A WebP file."""
+    body = b"".join(kind + struct.pack("<I", len(data)) + data for kind, data in chunks)
+    return b"RIFF" + struct.pack("<I", 4 + len(body)) + b"WEBP" + body
+
+
+def second_sizes() -> dict[str, bytes]:
+    """Files of a scene that tell another, smaller size before or after their own."""
+    png_file, jpeg = encoded(scene(), ".png"), encoded(scene(), ".jpg")
+    ihdr = chunk(b"IHDR", struct.pack(">IIBBBBB", 1, 1, 8, 2, 0, 0, 0))
+    start = jpeg.index(b"\xff\xc0")
+    sof = jpeg[start : start + 5] + struct.pack(">HH", 1, 1) + jpeg[start + 9 : start + 19]
+    files = {
+        "png, before": png_file[:33] + ihdr + png_file[33:],
+        "png, after": png_file[:-12] + ihdr + png_file[-12:],
+        "jpeg, before": jpeg[:start] + sof + jpeg[start:],
+        "jpeg, after": jpeg[:-2] + sof + jpeg[-2:],
+    }
+    canvas = b"VP8X", bytes(10)
+    right_canvas = b"VP8X", bytes([0, 0, 0, 0, 59, 0, 0, 39, 0, 0])
+    for kind, quality in (("lossy", 90), ("lossless", 101)):
+        webp = encoded(scene(), ".webp", cv2.IMWRITE_WEBP_QUALITY, quality)
+        pixels = webp[12:16], webp[20:]
+        files |= {
+            f"webp, {kind}, before": riff(canvas, pixels),
+            f"webp, {kind}, between": riff(right_canvas, canvas, pixels),
+            f"webp, {kind}, after": riff(pixels, canvas),
+        }
+    return files
+
+
+@pytest.mark.parametrize("name", second_sizes())
+def test_a_second_size_hides_none(name: str) -> None:
+    assert reason(second_sizes()[name], max_pixels=2000) in ("undecodable", "too_many_pixels")
+
+
+def test_a_canvas_of_the_pictures_size_is_read() -> None:
+    webp = encoded(scene(), ".webp", cv2.IMWRITE_WEBP_QUALITY, 101)
+    canvas = b"VP8X", bytes([0, 0, 0, 0, 59, 0, 0, 39, 0, 0])
+    np.testing.assert_array_equal(image(riff(canvas, (b"VP8L", webp[20:]))), scene())
+
+
 def test_a_damaged_transparency_is_not_passed_over() -> None:
     data = png(2, 1, 8, 3, b"\0\1", PALETTE, chunk(b"tRNS", b"\0\xff"))
     assert reason(data.replace(b"tRNS\0\xff", b"tRNS\0\x7f")) == "undecodable"
@@ -219,3 +263,15 @@ def test_a_jpeg_of_endless_scans() -> None:
     second = data.index(b"\xff\xda", first + 2)
     scans = data[:second] + data[first:second] * 200 + data[second:]
     assert reason(scans) == "undecodable"
+
+
+def test_scans_and_pixels_that_are_not_there_cost_little() -> None:
+    data = encoded(scene(), ".jpg", cv2.IMWRITE_JPEG_PROGRESSIVE, 1)
+    size = data.index(b"\xff\xc2") + 5
+    data = data[:size] + struct.pack(">HH", 2000, 2000) + data[size + 4 :]
+    starts = [at for at in range(len(data)) if data[at : at + 2] == b"\xff\xda"]
+    scan = data[starts[1] : starts[2]]
+    scans = data[: starts[1]] + scan * (MAX_SCANS - len(starts)) + data[starts[1] :]
+    began = time.process_time()
+    assert image(scans, max_pixels=4_000_000).shape == (2000, 2000, 3)
+    assert time.process_time() - began < 5

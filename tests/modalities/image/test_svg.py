@@ -1,13 +1,17 @@
 from __future__ import annotations
 
 import base64
+import contextlib
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from pipeline.errors import PipelineError, Rejected
-from pipeline.modalities.image import svg
+from pipeline.modalities.image import svg, svg_child
 from pipeline.modalities.image.decode import decode
 from tests.modalities.image.pictures import SVG, encoded, scene
 from tests.modalities.image.pictures import svg as document
@@ -182,3 +186,33 @@ def test_trouble_of_the_machine_is_no_reject(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_a_large_file_is_not_parsed() -> None:
     assert reason(document(" " * svg.MAX_BYTES)) == "too_complex"
+
+
+@pytest.mark.parametrize("filling", [" ", "url(", " \t", "url( '"])
+def test_looking_for_references_costs_what_the_document_is_long(filling: str) -> None:
+    started = time.process_time()
+    styled = document("").decode().replace(">", f' style="url({filling * 400_000}">', 1)
+    with contextlib.suppress(svg_child.Refused):
+        svg_child.closed_document(styled.encode())
+    assert time.process_time() - started < 5
+
+
+def test_a_killed_process_is_no_reject() -> None:
+    drawn(document(RED))
+    child = svg._renderer._child
+    assert child is not None
+    child.kill()
+    child.wait()
+    with pytest.raises(ChildProcessError):
+        drawn(document(RED))
+    assert drawn(document(RED)).any()
+
+
+def test_without_the_memory_of_a_drawing_no_document_is_refused() -> None:
+    code = (
+        "import resource; resource.setrlimit(resource.RLIMIT_AS, (900 << 20, 900 << 20));"
+        "from pipeline.modalities.image.svg import render;"
+        f"render({document(RED)!r}, 64, 5)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stderr.splitlines()[-1].startswith("MemoryError: drawing an SVG may take 1024 MB")

@@ -1,6 +1,8 @@
 # ruff: noqa: RUF001 (the characters that are easily confused are what is tested)
 from __future__ import annotations
 
+import contextlib
+import time
 import unicodedata
 
 import pytest
@@ -162,3 +164,13 @@ def test_what_grows_in_cleaning_takes_no_more_than_is_planned_for(data: bytes) -
     text, _ = clean(data, "text/plain", options)
     assert len(text.encode()) <= most_bytes(len(data), options)
     assert most_bytes(10**6, Options(max_characters=5)) == 20
+
+
+@pytest.mark.parametrize("piece", ["\u0f71\u0f72\u0f74", "\u0301\u0323", "Ã", "&#769;", "\x1b[;"])
+def test_no_text_of_the_longest_takes_long(piece: str) -> None:
+    """Putting marks in order takes the square of their number."""
+    text = (piece * 40_000).encode()[:40_000].decode(errors="ignore")
+    began = time.process_time()
+    with contextlib.suppress(Rejected):
+        clean(text.encode(), "text/plain", Options())
+    assert time.process_time() - began < 5

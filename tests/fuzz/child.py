@@ -1,0 +1,56 @@
+"""Read changed files for a while, under limits: `python -m tests.fuzz.child TARGET SECONDS SEED`.
+
+The working directory gets `case`, the file that is being read, so that a crash leaves it there. The
+exit code is 0 unless something other than a reject or a sentence came out.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import sys
+import time
+from pathlib import Path
+from random import Random
+
+from pipeline.errors import PipelineError, Rejected
+from pipeline.shortage import Shortage
+from tests.fuzz.mutation import mutated
+from tests.fuzz.targets import TARGETS
+
+# Beyond what the process has when it begins, and what one file may write or take.
+MEMORY_BYTES, FILE_BYTES, CASE_SECONDS = 512 << 20, 64 << 20, 30
+
+
+def main(name: str, seconds: float, seed: int) -> None:
+    target, random, count = TARGETS[name], Random(f"{name} {seed}"), 0
+    Path("work").mkdir()
+    examples = target.examples(Path("work"))
+    for example in examples:  # also loads what is loaded where it is used
+        target.read(example, Path("work"))
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    limit = pages * resource.getpagesize() + MEMORY_BYTES
+    resource.setrlimit(resource.RLIMIT_AS, (limit, resource.RLIM_INFINITY))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (FILE_BYTES, FILE_BYTES))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        case = mutated(examples, random)
+        Path("case").write_bytes(case)
+        signal.alarm(CASE_SECONDS)  # kills, since no handler could run inside a library
+        try:
+            target.read(case, Path("work"))
+        except Shortage:
+            raise
+        except (Rejected, PipelineError):
+            pass
+        count += 1
+    signal.alarm(0)
+    print(f"{name}: {count} files")
+
+
+if __name__ == "__main__":
+    # What libraries say of damaged files is no fault.
+    os.environ["PYTHONWARNINGS"] = "ignore"
+    main(sys.argv[1], float(sys.argv[2]), int(sys.argv[3]))
