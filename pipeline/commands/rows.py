@@ -97,13 +97,19 @@ def nearest(
 @command(app)
 def sql(
     query: Annotated[str, typer.Argument(help="One SELECT. Tables: the sets by name, samples, …")],
+    seconds: Annotated[float, typer.Option(min=0, help="Time that the query may take.")] = 300.0,
+    memory: Annotated[
+        float, typer.Option(min=0, metavar="GB", help="Memory that it may take.")
+    ] = 4.0,
+    rows: Annotated[int, typer.Option(min=0, help="Rows that it may print.")] = 1_000_000,
     rev: Rev = "",
     json: Json = False,
 ) -> None:
     """Answer one SELECT, in DuckDB's SQL, as it comes."""
+    from pipeline.store.query import Limits
     from pipeline.store.views import stream
 
-    with stream(opened(rev), query) as reader:
+    with stream(opened(rev), query, Limits(seconds, memory, rows)) as reader:
         records = (record for batch in reader for record in records_of(batch))
         show(records, reader.schema.names, json)
 

@@ -62,6 +62,6 @@ def shown_rows(
         f'SELECT DISTINCT {ROW} FROM rows JOIN samples ON samples."asset {ROW}" = rows.digest '
         f"WHERE ({where}\n) ORDER BY {ROW}"
     )
-    with database(tables={"rows": rows, "samples": samples}) as connection:
-        found: np.ndarray = connection.execute(query).fetchnumpy()[ROW]
-    return found
+    with database(tables={"rows": rows, "samples": samples}) as opened:
+        places: np.ndarray = opened.run(lambda c: c.execute(query).fetchnumpy())[ROW]
+    return places

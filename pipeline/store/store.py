@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from pipeline.store.diff import Difference
     from pipeline.store.join import Joined
+    from pipeline.store.query import Limits
     from pipeline.store.training import SampleDataset
 
 
@@ -130,14 +131,15 @@ class Store:
             samples = samples.filter(pc.less_equal(samples["batch"], as_of))
         return samples
 
-    def sql(self, query: str) -> pa.Table:
+    def sql(self, query: str, limits: Limits | None = None) -> pa.Table:
         """The result of one SELECT over views: one a feature set, and see `pipeline.store.views`.
 
-        For a result that is larger than memory, see `stream`.
+        `limits` bound time, memory and rows, by default as `pipeline.store.query.Limits` says. For
+        a result that is larger than memory, see `stream`.
         """
         from pipeline.store.views import stream
 
-        with stream(self, query) as reader:
+        with stream(self, query, limits) as reader:
             return reader.read_all()
 
     def diff(self, rev_a: str, rev_b: str | None = None, tolerance: float = 0.0) -> Difference:

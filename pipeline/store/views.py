@@ -12,23 +12,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+
 from pipeline.errors import PipelineError, unknown
 from pipeline.manifest import MANIFEST, load_manifest
 from pipeline.records import Reject
 from pipeline.refused import collect, tables
-from pipeline.store.query import check_reads, database, quoted, text
+from pipeline.store.query import Database, Limits, database, quoted, tables_of, text
 from pipeline.store.samples import spread_targets
 from pipeline.store.tree import Tree
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from pipeline.store.store import Store
 
 # Rows that a stream hands on at once.
@@ -60,38 +60,48 @@ def names(store: Store) -> list[str]:
 
 
 @contextmanager
-def stream(store: Store, query: str) -> Iterator[pa.RecordBatchReader]:
+def stream(
+    store: Store, query: str, limits: Limits | None = None
+) -> Iterator[pa.RecordBatchReader]:
     """The result of one SELECT, batch by batch, so that it may be larger than memory.
 
     Raises
     ------
     PipelineError
-        It is no SELECT, names what does not exist, or would read outside the store.
+        It is no SELECT, names what does not exist, would read outside the store, or takes more
+        than its limits. Of a result with too many rows the first are given.
     """
-    check_reads(query)
-    views = {name: _view(store, name) for name in _mentioned(query, names(store))}
+    views = {name: _view(store, name) for name in _known(tables_of(query), names(store))}
     files = [path for view in views.values() for path in view.files]
     tables = {name: table for view in views.values() for name, table in view.tables.items()}
-    with database(files, tables) as connection:
+    with database(files, tables, limits) as opened:
         for name, view in views.items():
             if view.sql:
-                connection.execute(f"CREATE TEMP VIEW {quoted(name)} AS {view.sql}")
-        yield connection.sql(query).to_arrow_reader(ROWS)
+                opened.connection.execute(f"CREATE TEMP VIEW {quoted(name)} AS {view.sql}")
+        reader = opened.run(lambda c: c.sql(query).to_arrow_reader(ROWS))
+        yield pa.RecordBatchReader.from_batches(reader.schema, _within(opened, reader))
 
 
-def _mentioned(query: str, known: Sequence[str]) -> list[str]:
+def _within(opened: Database, reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+    """The batches of a result, up to the rows that it may have."""
+    room = opened.limits.rows
+    while (batch := opened.run(lambda _: next(reader, None))) is not None:
+        yield batch[:room]
+        room -= batch.num_rows
+        if room < 0:
+            raise PipelineError(
+                f"the result has more than {opened.limits.rows} rows: ask for fewer (LIMIT, "
+                f"WHERE), or allow more rows"
+            )
+
+
+def _known(mentioned: Iterable[str], known: Sequence[str]) -> list[str]:
     """The views that a query reads, as they are spelt here."""
-    import duckdb
-
-    try:
-        found = duckdb.connect().get_table_names(query)
-    except duckdb.Error as error:
-        raise PipelineError(f"this SQL cannot be answered: {error}") from None
     spelt = {name.lower(): name for name in known}
-    for name in sorted(found):
+    for name in sorted(mentioned):
         if name.lower() not in spelt:
             raise PipelineError(unknown("table", name, known))
-    return sorted({spelt[name.lower()] for name in found})
+    return sorted({spelt[name.lower()] for name in mentioned})
 
 
 def _view(store: Store, name: str) -> _View:
@@ -116,8 +126,6 @@ def _in(tree: Tree, model: str) -> list[str]:
 
 
 def _features(store: Store, name: str) -> _View:
-    import pyarrow as pa
-
     features = store[name]
     files = [features.path(entry) for entry in features.entries]
     parts = pa.table(
@@ -161,8 +169,6 @@ def _files(tree: Tree, folder: str) -> list[Path]:
 
 def _rejects(tree: Tree) -> pa.Table:
     """Every reject of a tree, the samples that a model saw nothing of among them."""
-    import pyarrow as pa
-
     modalities = {name for group in ASSETS for name in tree.names(group)}
     flow = tables(sorted(modalities), tree.names("features"))
     rows = [asdict(one) for one in collect(tree, flow, tree.params.get("models") or ())]
