@@ -72,13 +72,16 @@ def nearest(
     rev: Rev = "",
     json: Json = False,
 ) -> None:
-    """List the nearest rows by cosine, best first: a sample that shows each, and how many do."""
+    """List the nearest rows by cosine, best first: a sample that shows each, and how many do.
+
+    With `--where`, of the samples that meet it.
+    """
     from pipeline.store.describe import showing
 
     features = opened(rev)[name]
     found = features.nearest(query, k, where or None, exact=not approximate)
     digests = [str(digest) for digest in found.digests]
-    samples = showing(features, digests)
+    samples = showing(features, digests, where or None)
     show(
         (
             {

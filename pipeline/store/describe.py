@@ -159,12 +159,17 @@ def rows_at(features: FeatureSet, places: np.ndarray, view: int) -> Iterator[dic
         yield {**row, VECTOR: vector}
 
 
-def showing(features: FeatureSet, digests: Sequence[str]) -> dict[str, list[str]]:
-    """Asset digest → ids of the samples that show it, in their order."""
+def showing(
+    features: FeatureSet, digests: Sequence[str], where: str | None = None, view: int = 0
+) -> dict[str, list[str]]:
+    """Asset digest → ids of the samples that show it and meet a condition, in their order."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    samples = features.samples().select(["sample_id", features.modality])
+    from pipeline.store.samples import meeting
+
+    samples = features.samples() if where is None else meeting(features, where, view)
+    samples = samples.select(["sample_id", features.modality])
     mine = samples.filter(pc.is_in(samples[features.modality], value_set=pa.array(digests)))
     found: dict[str, list[str]] = {digest: [] for digest in digests}
     for row in mine.to_pylist():

@@ -73,11 +73,6 @@ class FeatureSet(Stored):
         return str(self.section["modality"])
 
     @property
-    def views(self) -> list[int]:
-        """The views that the set has."""
-        return sorted({entry.view for entry in self.entries})
-
-    @property
     def schema(self) -> pa.Schema:
         """The Arrow schema of `to_arrow`."""
         # There is no view -1: its table has the types, and no row is read for them.
@@ -185,10 +180,11 @@ class FeatureSet(Stored):
         Raises
         ------
         PipelineError
-            Some are unknown, or have no row in this set.
+            There is no such view, or some are unknown, or have no row in this set.
         """
         import numpy as np
 
+        self.check_view(view)
         wanted = [ids] if isinstance(ids, str) else list(ids)
         rows = self.find(wanted, view)
         missing = [one for one, row in zip(wanted, rows, strict=True) if row < 0]
@@ -259,16 +255,18 @@ class FeatureSet(Stored):
         return nearest(self, query, k, where, exact, view)
 
     def _where(self, where: str, view: int | None) -> np.ndarray:
+        import numpy as np
+
         from pipeline.store.query import columns_of, matching
 
         mentioned = columns_of(where)
-        own = sorted(mentioned & {*OWN, *PLACED})
-        others = mentioned - {*OWN, *PLACED}
-        if not others:
-            return matching(self.columns(own, view), where)
-        from pipeline.store.samples import shown_rows
+        if mentioned <= {*OWN, *PLACED}:
+            # A table without columns has no rows; that of the view costs nothing.
+            return matching(self.columns(sorted({*mentioned, "view"}), view), where)
+        from pipeline.store.samples import shown
 
-        return shown_rows(self, where, view, own)
+        places, _ = shown(self, where, view)
+        return np.unique(places)
 
     def _table(self, columns: Sequence[str], rows: np.ndarray | None, view: int | None) -> pa.Table:
         from pipeline.store.layout import vector_column

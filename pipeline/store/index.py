@@ -143,8 +143,13 @@ def _mapped(path: Path) -> Index | None:
 def _of(table: pa.Table) -> Index:
     import numpy as np
 
-    (batch,) = table.to_batches()
+    hashes, places, ids = (column.combine_chunks() for column in table.columns)
     # Not by to_numpy, which imports pandas where there is one: 0.3 s.
-    hashes = np.frombuffer(batch["hash"].buffers()[1], np.uint64, batch.num_rows)
-    places = np.frombuffer(batch["place"].buffers()[1], np.int64, batch.num_rows)
-    return Index(hashes, places, batch["id"])
+    return Index(_numbers(hashes, np.uint64), _numbers(places, np.int64), ids)
+
+
+def _numbers(column: pa.Array, dtype: type[np.generic]) -> np.ndarray:
+    import numpy as np
+
+    # Of no rows there may be no buffer.
+    return np.frombuffer(column.buffers()[1] or b"", dtype, len(column))

@@ -20,12 +20,11 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import uuid4
 
-import numpy as np
-import pyarrow as pa
-
 from pipeline.errors import PipelineError
 
 if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
     from duckdb import DuckDBPyConnection
 
 T = TypeVar("T")
@@ -130,6 +129,7 @@ def database(
     What goes wrong in a query inside the block is raised as a PipelineError in DuckDB's words.
     """
     import duckdb
+    import pyarrow as pa
 
     limits = limits or Limits()
     connection = duckdb.connect()
@@ -160,7 +160,7 @@ def database(
             connection.close()
 
 
-def tables_of(query: str) -> frozenset[str]:
+def tables_of(query: str) -> set[str]:
     """Names of the tables that a query reads, which is one SELECT and nothing else.
 
     Raises
@@ -169,11 +169,16 @@ def tables_of(query: str) -> frozenset[str]:
         It is no SQL, more than one statement, would change something, or reads by a function that
         is none of `TABLE_FUNCTIONS`.
     """
-    return _parsed(query).tables
+    _parsed(query)
+    with database() as opened:
+        return opened.run(lambda c: c.get_table_names(query))
 
 
 def matching(rows: pa.Table, where: str) -> np.ndarray:
     """Places of the rows of a table for which a condition holds, ascending, int64."""
+    import numpy as np
+    import pyarrow as pa
+
     columns_of(where)
     query = f"SELECT {ROW} FROM rows WHERE ({where}\n) ORDER BY {ROW}"
     numbered = rows.append_column(ROW, pa.array(np.arange(rows.num_rows)))
@@ -190,7 +195,7 @@ def columns_of(where: str) -> frozenset[str]:
     PipelineError
         It is no condition, or asks for columns otherwise than by name.
     """
-    node = _parsed(f"SELECT 1 WHERE ({where}\n)").tree
+    node = _parsed(f"SELECT 1 WHERE ({where}\n)")
     if node["type"] != "SELECT_NODE" or node["from_table"]["type"] != "EMPTY":
         raise PipelineError(f"this is more than a condition in SQL: {where}")
     condition = list(_nodes(node["where_clause"]))
@@ -202,17 +207,12 @@ def columns_of(where: str) -> frozenset[str]:
     return frozenset(one["column_names"][0] for one in named)
 
 
-@dataclass(frozen=True)
-class _Select:
-    """A query's syntax tree, as DuckDB writes it, and the tables that it reads."""
-
-    tree: Mapping[str, Any]
-    tables: frozenset[str]
-
-
 @functools.lru_cache(maxsize=256)
-def _parsed(query: str) -> _Select:
-    """Remembered, because a connection takes 12 ms and may not be kept over a fork."""
+def _parsed(query: str) -> Mapping[str, Any]:
+    """The syntax tree of one SELECT, as DuckDB writes it.
+
+    Remembered, because a connection takes 12 ms and may not be kept over a fork.
+    """
     import duckdb
 
     with database() as opened:
@@ -235,7 +235,8 @@ def _parsed(query: str) -> _Select:
         for node in _nodes(statement):
             if node.get("type") == "TABLE_FUNCTION":
                 _check_function(node["function"]["function_name"])
-        return _Select(statement["node"], frozenset(opened.run(lambda c: c.get_table_names(query))))
+        tree: Mapping[str, Any] = statement["node"]
+        return tree
 
 
 def _check_function(name: str) -> None:

@@ -64,6 +64,19 @@ class Stored:
         """How many rows a view has."""
         return sum(entry.rows for entry in self.parts(view))
 
+    @property
+    def views(self) -> list[int]:
+        """The views that the set has."""
+        return sorted({entry.view for entry in self.entries})
+
+    def check_view(self, view: int) -> None:
+        """Let through a view that the set has, and tell which there are."""
+        if view not in self.views:
+            raise PipelineError(
+                f"{self.name} ({self.tree.name}) has no rows in view {view}; its views: "
+                f"{', '.join(map(str, self.views)) or 'none'}"
+            )
+
     @cached_property
     def shape(self) -> tuple[int, ...]:
         """The shape of one row."""

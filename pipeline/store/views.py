@@ -18,8 +18,6 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pyarrow as pa
-
 from pipeline.errors import PipelineError, unknown
 from pipeline.manifest import MANIFEST, load_manifest
 from pipeline.records import Reject
@@ -29,12 +27,17 @@ from pipeline.store.samples import spread_targets
 from pipeline.store.tree import Tree
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from pipeline.store.store import Store
 
 # Rows that a stream hands on at once.
 ROWS = 16_384
 PREDICTIONS = "predictions.parquet"
 PARTS = " parts"
+# Tables that are no feature sets; what cleaning measured is named by its modality.
+TABLES = ("assets", "predictions", "rejects", "samples")
+CLEAN = "clean_"
 # Folders of a modality each.
 ASSETS = ("assets", "clean", "augmented")
 
@@ -50,13 +53,18 @@ class _View:
 
 def names(store: Store) -> list[str]:
     """Every view of a store."""
-    found = [*store, "rejects"]
+    found = [*(name for name in store if not is_table(name)), "rejects"]
     tree = store.tree
     found += ["samples"] if tree.names("curated") else []
     found += ["assets"] if tree.names("assets") else []
-    found += [f"clean_{modality}" for modality in tree.names("clean")]
+    found += [CLEAN + modality for modality in tree.names("clean")]
     found += ["predictions"] if tree.names("evaluation") else []
     return sorted(found)
+
+
+def is_table(name: str) -> bool:
+    """Whether SQL means something else by a name, in which case matters not, than a feature set."""
+    return name.lower() in TABLES or name.lower().startswith(CLEAN)
 
 
 @contextmanager
@@ -71,6 +79,8 @@ def stream(
         It is no SELECT, names what does not exist, would read outside the store, or takes more
         than its limits. Of a result with too many rows the first are given.
     """
+    import pyarrow as pa
+
     views = {name: _view(store, name) for name in _known(tables_of(query), names(store))}
     files = [path for view in views.values() for path in view.files]
     tables = {name: table for view in views.values() for name, table in view.tables.items()}
@@ -106,8 +116,6 @@ def _known(mentioned: Iterable[str], known: Sequence[str]) -> list[str]:
 
 def _view(store: Store, name: str) -> _View:
     tree = store.tree
-    if name in store:
-        return _features(store, name)
     if name == "samples":
         return _View(tables={name: spread_targets(store.samples())})
     if name == "assets":
@@ -117,8 +125,10 @@ def _view(store: Store, name: str) -> _View:
         return _united({m: [tree.file(f"evaluation/{m}/{PREDICTIONS}")] for m in models}, "")
     if name == "rejects":
         return _View(tables={name: _rejects(tree)})
-    files = _files(tree, f"clean/{name.removeprefix('clean_')}")
-    return _View(f"SELECT * EXCLUDE (data) FROM {_read(files)}", files)
+    if name.startswith(CLEAN):
+        files = _files(tree, f"clean/{name.removeprefix(CLEAN)}")
+        return _View(f"SELECT * EXCLUDE (data) FROM {_read(files)}", files)
+    return _features(store, name)
 
 
 def _in(tree: Tree, model: str) -> list[str]:
@@ -126,6 +136,8 @@ def _in(tree: Tree, model: str) -> list[str]:
 
 
 def _features(store: Store, name: str) -> _View:
+    import pyarrow as pa
+
     features = store[name]
     files = [features.path(entry) for entry in features.entries]
     parts = pa.table(
@@ -169,6 +181,8 @@ def _files(tree: Tree, folder: str) -> list[Path]:
 
 def _rejects(tree: Tree) -> pa.Table:
     """Every reject of a tree, the samples that a model saw nothing of among them."""
+    import pyarrow as pa
+
     modalities = {name for group in ASSETS for name in tree.names(group)}
     flow = tables(sorted(modalities), tree.names("features"))
     rows = [asdict(one) for one in collect(tree, flow, tree.params.get("models") or ())]
