@@ -43,7 +43,8 @@ class FeatureSet(Stored):
     view:
         0 for the assets themselves, 1..k for their augmented versions, None for all.
     as_of:
-        A batch: rows of assets that landed in later ones, by name, are left out.
+        A batch, or `<source>/<batch>`: rows of assets that landed in later ones of its source are
+        left out. See `pipeline.store.as_of`.
     """
 
     samples: Callable[[], pa.Table] = field(repr=False)
@@ -105,8 +106,12 @@ class FeatureSet(Stored):
         if where is not None:
             found = self._where(where, view)
         if as_of is not None:
+            from pipeline.store.as_of import landed_by
+
+            landed = landed_by(as_of, self.samples())
             early = [
-                np.full(entry.rows, entry.batch <= as_of, np.bool_) for entry in self.parts(view)
+                np.full(entry.rows, landed(entry.source, entry.batch), np.bool_)
+                for entry in self.parts(view)
             ]
             kept = np.concatenate([np.empty(0, np.bool_), *early])
             found = np.flatnonzero(kept) if found is None else found[kept[found]]

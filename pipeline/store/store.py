@@ -106,7 +106,8 @@ class Store:
         view:
             View v of one set stands beside view v of the others.
         as_of:
-            A batch: samples of later ones, by name, are left out.
+            A batch, or `<source>/<batch>`: samples of later ones of its source are left out. See
+            `pipeline.store.as_of`.
         """
         from pipeline.store.join import align
 
@@ -116,10 +117,13 @@ class Store:
     def _chosen(self, where: str | None, split: str | None, as_of: str | None) -> pa.Table:
         import pyarrow.compute as pc
 
+        from pipeline.store.as_of import samples_as_of
         from pipeline.store.query import matching
         from pipeline.store.samples import spread_targets
 
         samples = self.samples()
+        if as_of is not None:
+            samples = samples_as_of(samples, as_of)
         if where is not None:
             samples = samples.take(matching(spread_targets(samples), where))
         if split is not None:
@@ -127,8 +131,6 @@ class Store:
             if split not in known:
                 raise PipelineError(unknown("split", split, known))
             samples = samples.filter(pc.equal(samples["split"], split))
-        if as_of is not None:
-            samples = samples.filter(pc.less_equal(samples["batch"], as_of))
         return samples
 
     def sql(self, query: str, limits: Limits | None = None) -> pa.Table:

@@ -146,7 +146,8 @@ def test_as_of_leaves_later_batches_out(store: Store) -> None:
     early = look.to_numpy(["batch"], as_of=BATCHES[0])["batch"]
     assert set(early) == {BATCHES[0]}
     assert len(look.to_numpy(as_of=BATCHES[1])) == len(look)
-    assert len(look.to_numpy(as_of="2025")) == 0
+    with pytest.raises(PipelineError, match="unknown batch '2025'; there are: s/2026-01, s/2026"):
+        look.to_numpy(as_of="2025")
     both = look.to_numpy(["batch"], where="split = 'test'", as_of=BATCHES[0])["batch"]
     assert 0 < len(both) < len(early)
 
