@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -10,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.digest import digest_json
 from pipeline.errors import PipelineError, unknown
-from pipeline.manifest import MANIFEST
 from pipeline.store.layout import VECTOR
 from pipeline.store.stored import OWN, PLACED, Stored
 
@@ -52,13 +50,6 @@ class FeatureSet(Stored):
     def __len__(self) -> int:
         """Rows of view 0, one an asset."""
         return self.rows(0)
-
-    @cached_property
-    def _manifest(self) -> Mapping[str, Any]:
-        found: Mapping[str, Any] = json.loads(
-            self.tree.file(f"{self.folder}/{MANIFEST}").read_text(encoding="utf-8")
-        )
-        return found
 
     @property
     def section(self) -> Mapping[str, Any]:
