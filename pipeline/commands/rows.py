@@ -21,11 +21,9 @@ def show_(
     name: Set, n: Count = 5, where: Where = "", view: View = 0, rev: Rev = "", json: Json = False
 ) -> None:
     """Show a set's first rows: what they are of, and their first values."""
-    from pipeline.store.describe import first_places, rows_at
+    from pipeline.store.describe import first_rows
 
-    features = opened(rev)[name]
-    places = first_places(features, n, where or None, view)
-    _rows(rows_at(features, places, view), json)
+    _rows(first_rows(opened(rev)[name], n, where or None, view), json)
 
 
 @command(app)
@@ -39,11 +37,9 @@ def sample(
     json: Json = False,
 ) -> None:
     """Draw rows by a hash of seed and digest: the same ones wherever and however often."""
-    from pipeline.store.describe import rows_at, sampled
+    from pipeline.store.describe import sampled_rows
 
-    features = opened(rev)[name]
-    places = sampled(features, n, seed, where or None, view)
-    _rows(rows_at(features, places, view), json)
+    _rows(sampled_rows(opened(rev)[name], n, seed, where or None, view), json)
 
 
 @command(app)

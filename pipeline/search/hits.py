@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import PipelineError, unknown
+from pipeline.store.again import again
 from pipeline.store.samples import TARGET, meeting
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ class Hit:
     targets: dict[str, Any]
 
 
+@again
 def search(
     store: Store,
     name: str,

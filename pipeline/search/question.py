@@ -20,6 +20,7 @@ from pipeline.options import Options
 from pipeline.params.sections import FeatureNames, RejectLimit
 from pipeline.registry import load
 from pipeline.search.contents import contents
+from pipeline.store.again import again
 
 if TYPE_CHECKING:
     import numpy as np
@@ -47,6 +48,7 @@ class Question:
     query: np.ndarray | str
 
 
+@again
 def question(store: Store, name: str, text: str) -> Question:
     """Understand what a person asks of a feature set.
 

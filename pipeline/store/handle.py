@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
 from pipeline.digest import digest_json
 from pipeline.errors import PipelineError, unknown
+from pipeline.store.again import again
 from pipeline.store.layout import VECTOR
+from pipeline.store.query import columns_of, matching
+from pipeline.store.samples import samples_of, shown
 from pipeline.store.stored import OWN, PLACED, Stored
 
 if TYPE_CHECKING:
@@ -50,6 +53,11 @@ class FeatureSet(Stored):
     def __len__(self) -> int:
         """Rows of view 0, one an asset."""
         return self.rows(0)
+
+    def renewed(self) -> FeatureSet:
+        """The same, that has read nothing yet."""
+        tree = self.tree.renewed()
+        return FeatureSet(tree, self.name, cache(lambda: samples_of(tree)))
 
     @property
     def section(self) -> Mapping[str, Any]:
@@ -108,6 +116,7 @@ class FeatureSet(Stored):
             found = np.flatnonzero(kept) if found is None else found[kept[found]]
         return found
 
+    @again
     def to_numpy(
         self,
         columns: Sequence[str] | None = None,
@@ -144,6 +153,7 @@ class FeatureSet(Stored):
             for name, array in found.items()
         }
 
+    @again
     def to_arrow(
         self,
         columns: Sequence[str] | None = None,
@@ -170,6 +180,7 @@ class FeatureSet(Stored):
             raise PipelineError("to_pandas() needs pandas: `pip install pandas`") from None
         return self.to_arrow(columns, where, view, as_of).to_pandas()
 
+    @again
     def get(self, ids: Sequence[str] | str, view: int = 0) -> np.ndarray:
         """Vectors by sample id or asset digest, in the order asked for, (n, *shape).
 
@@ -229,6 +240,7 @@ class FeatureSet(Stored):
             some = np.arange(start, min(start + size, count))
             yield self.matrix(some if rows is None else rows[some], view)
 
+    @again
     def nearest(
         self,
         query: np.ndarray | str,
@@ -253,14 +265,10 @@ class FeatureSet(Stored):
     def _where(self, where: str, view: int | None) -> np.ndarray:
         import numpy as np
 
-        from pipeline.store.query import columns_of, matching
-
         mentioned = columns_of(where)
         if mentioned <= {*OWN, *PLACED}:
             # A table without columns has no rows; that of the view costs nothing.
             return matching(self.columns(sorted({*mentioned, "view"}), view), where)
-        from pipeline.store.samples import shown
-
         places, _ = shown(self, where, view)
         return np.unique(places)
 
@@ -288,4 +296,4 @@ class FeatureSet(Stored):
 
 
 def _is_digest(one: str) -> bool:
-    return len(one) == DIGEST and all(letter in "0123456789abcdef" for letter in one)
+    return len(one) == DIGEST and set(one) <= set("0123456789abcdef")

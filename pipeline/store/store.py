@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import PipelineError, unknown
 from pipeline.manifest import MANIFEST
+from pipeline.store.again import again
 from pipeline.store.handle import FeatureSet
 from pipeline.store.samples import samples_of
 from pipeline.store.tree import Tree, WorkTree
@@ -78,6 +79,11 @@ class Store:
             raise PipelineError(unknown(f"feature set in {self.tree.name}", name, self._names))
         return FeatureSet(self.tree, name, self.samples)
 
+    def renewed(self) -> Store:
+        """The same, that has read nothing yet."""
+        return Store(self.tree.renewed(), self.project)
+
+    @again
     def samples(self) -> pa.Table:
         """The curated samples."""
         return self._samples
@@ -86,6 +92,7 @@ class Store:
     def _samples(self) -> pa.Table:
         return samples_of(self.tree)
 
+    @again
     def join(
         self,
         sets: Sequence[str],
@@ -133,6 +140,7 @@ class Store:
             samples = samples.filter(pc.equal(samples["split"], split))
         return samples
 
+    @again
     def sql(self, query: str, limits: Limits | None = None) -> pa.Table:
         """The result of one SELECT over views: one a feature set, and see `pipeline.store.views`.
 
@@ -144,6 +152,7 @@ class Store:
         with stream(self, query, limits) as reader:
             return reader.read_all()
 
+    @again
     def diff(self, rev_a: str, rev_b: str | None = None, tolerance: float = 0.0) -> Difference:
         """Rows added, removed and changed from one revision to another, or to this store."""
         from pipeline.store.diff import difference
@@ -151,6 +160,7 @@ class Store:
         after = self if rev_b is None else open_store(self.project, rev_b)
         return difference(open_store(self.project, rev_a), after, tolerance)
 
+    @again
     def trace(self, sample_id: str) -> dict[str, Any]:
         """Where a sample's numbers come from: predictions, feature rows, assets, source files."""
         from pipeline.store.trace import trace
