@@ -50,7 +50,7 @@ def again(read: Callable[Concatenate[R, P], T]) -> Callable[Concatenate[R, P], T
     """
 
     @functools.wraps(read)
-    def anew(source: R, *args: P.args, **kwargs: P.kwargs) -> T:
+    def anew(source: R, /, *args: P.args, **kwargs: P.kwargs) -> T:
         if _READING.inside:
             return read(source, *args, **kwargs)
         _READING.inside = True
