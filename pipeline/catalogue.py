@@ -13,7 +13,7 @@ from typing import Any
 from pipeline.digest import digest_bytes
 from pipeline.digests import Digests
 from pipeline.errors import Rejected
-from pipeline.folders import Facts, Folder, batches
+from pipeline.folders import Facts, Folder, batches, in_order
 from pipeline.listing import Listing, absent
 from pipeline.options import Options
 from pipeline.raw import Raw
@@ -86,10 +86,10 @@ def catalogue(
 
 
 def first_of_each(batches: Iterable[Batch], modality: str) -> list[Record]:
-    """One record a digest: of the first batch by name that holds it, and its first path there."""
+    """One record a digest: of the first batch that holds it, and its first path there."""
     found = (record for batch in batches for named, record in batch.assets if named == modality)
     chosen: dict[str, Record] = {}
-    for record in sorted(found, key=lambda r: (r["source"], r["batch"], r["locator"])):
+    for record in sorted(found, key=lambda r: (r["source"], in_order(r["batch"]), r["locator"])):
         chosen.setdefault(record["digest"], record)
     return list(chosen.values())
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -108,7 +109,7 @@ class Remote:
 
 
 def batches(raw: Raw, source: str) -> dict[str, Folder]:
-    """The batches of a source, by name; hidden folders, and files beside them, are none.
+    """The batches of a source, `in_order`; hidden folders, and files beside them, are none.
 
     Raises
     ------
@@ -125,7 +126,7 @@ def batches(raw: Raw, source: str) -> dict[str, Folder]:
     else:
         infos = _below(str(root), "", recursive=False)
         names = [name for name, info in infos.items() if _is_folder(info)]
-    found = sorted(name for name in names if not name.startswith("."))
+    found = sorted((name for name in names if not name.startswith(".")), key=in_order)
     if not found:
         place = shown(root) if root else base
         raise PipelineError(
@@ -136,6 +137,12 @@ def batches(raw: Raw, source: str) -> dict[str, Folder]:
     if system is None:
         return {name: Local(Path(base, name)) for name in found}
     return {name: Remote(str(root), name) for name in found}
+
+
+def in_order(batch: str) -> tuple[tuple[str | int, ...], str]:
+    """By which the batches of a source are sorted: their names, where 10 comes after 9."""
+    pieces = re.split("([0-9]+)", batch)
+    return tuple(int(one) if at % 2 else one for at, one in enumerate(pieces)), batch
 
 
 def _below(root: str, folder: str, recursive: bool) -> dict[str, FileInfo]:

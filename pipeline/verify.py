@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import Rejected
+from pipeline.execution.environment import hold
 from pipeline.job import prepared
+from pipeline.manifest import read_function, read_manifest
 from pipeline.part import each
 from pipeline.parts import Plan
 from pipeline.run import find
@@ -39,7 +41,8 @@ def verify(params: Params, store: Store, sample_id: str) -> Iterator[Verified]:
     Raises
     ------
     PipelineError
-        There is no such sample, or its source file is gone or another one.
+        There is no such sample, its source file is gone or another one, or this process computes
+        with other instructions than the rows were made with.
     """
     traced = store.trace(sample_id)
     for modality, found in traced["modalities"].items():
@@ -51,6 +54,9 @@ def verify(params: Params, store: Store, sample_id: str) -> Iterator[Verified]:
 
 
 def _again(plan: Plan, digest: str) -> Verified:
+    made = read_function(plan.out)
+    if made:
+        hold(made["processor"])
     rows = [row for row in plan.rows() if row.digest == digest and row.view == 0]
     stored = _stored(plan.out, digest)
     stage = plan.work.stage
@@ -63,8 +69,8 @@ def _again(plan: Plan, digest: str) -> Verified:
         return Verified(stage, digest, stored is None, said)
     if stored is None:
         return Verified(stage, digest, False, "it is made now and was not stored")
-    made = plan.work.table(rows, [outcome])
-    differs = [name for name in made.column_names if not made[name].equals(stored[name])]
+    remade = plan.work.table(rows, [outcome])
+    differs = [name for name in remade.column_names if not remade[name].equals(stored[name])]
     return Verified(stage, digest, not differs, ", ".join(differs))
 
 
@@ -72,8 +78,6 @@ def _stored(out: Path, digest: str) -> pa.Table | None:
     """The stored row of an asset's view 0, with all its columns."""
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
-
-    from pipeline.manifest import read_manifest
 
     for entry in read_manifest(out):
         if entry.view == 0:

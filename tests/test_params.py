@@ -82,6 +82,16 @@ def test_every_mistake_is_said_at_once_with_its_path() -> None:
         ),
         (("sources", "../raw"), {"kind": "stamps"}, "sources.../raw: '../raw' cannot name"),
         (("features", "a/b"), {"modality": "text", "encoder": "hashing"}, "'a/b' cannot name"),
+        (
+            ("features", "Samples"),
+            {"modality": "text", "encoder": "hashing"},
+            "features.Samples: 'Samples' is a table of the store's SQL",
+        ),
+        (
+            ("features", "clean_text"),
+            {"modality": "text", "encoder": "hashing"},
+            "'clean_text' is a table of the store's SQL",
+        ),
         (("models", ".hidden"), {}, "models..hidden: '.hidden' cannot name a folder"),
         (("models", "new\n"), {}, "cannot name a folder"),
         (("modalities",), [["image"]], "modalities.0: unknown modality"),

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -60,6 +61,17 @@ def test_a_value_that_was_changed_is_found(here: Path) -> None:
             pq.write_table(changed, path)
     differing = [one for one in all_of(sample) if not one.equal]
     assert [(one.stage, one.differs) for one in differing] == [(f"extract/{name}", "vector")]
+
+
+def test_rows_of_other_instructions_are_not_compared(here: Path) -> None:
+    sample = whole()
+    path = Path("data/clean/image/manifest.json")
+    manifest = json.loads(path.read_text())
+    manifest["function"]["processor"] = "x86_64 native GenuineIntel 6 avx avx2"
+    path.unlink()
+    path.write_text(json.dumps(manifest))
+    with pytest.raises(PipelineError, match="made under `instructions: native`"):
+        all_of(sample)
 
 
 def test_a_source_file_that_was_changed_is_told(here: Path) -> None:

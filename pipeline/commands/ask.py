@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +11,8 @@ import typer
 
 from pipeline.commands.given import Force, Json, Rev, Set, Where, command, opened
 from pipeline.commands.shown import show
+from pipeline.errors import PipelineError
+from pipeline.execution.environment import hold
 from pipeline.leaves import leaves
 
 app = typer.Typer()
@@ -37,11 +41,14 @@ def search(
     json: Json = False,
 ) -> None:
     """List the samples nearest to words, a picture or a sound, cleaned and encoded as the set."""
+    store = opened(rev)
+    # Before NumPy is loaded. An id is asked of any processor; words and files say what is wrong.
+    with suppress(PipelineError):
+        hold(store[name].processor)
     from pipeline.search.hits import search
     from pipeline.search.question import question as understood
     from pipeline.store.put import check_free
 
-    store = opened(rev)
     if sheet:
         check_free(Path(sheet), store.project, force)
     asked = understood(store, name, question)
@@ -78,19 +85,18 @@ def trace(
 
     `--verify` exits with 1 if a row comes out otherwise than it is stored.
     """
-    if verify:
-        from pipeline.errors import PipelineError
-        from pipeline.execution.environment import establish
-        from pipeline.params import load, read_instructions
-
-        if rev:
-            raise PipelineError("--verify computes with the code that is here: leave out --rev")
-        establish(read_instructions())
+    if verify and rev:
+        raise PipelineError("--verify computes with the code that is here: leave out --rev")
     store = opened(rev)
+    if verify:
+        # Before NumPy is loaded.
+        for features in islice(store, 1):
+            hold(store[features].processor)
     found = store.trace(sample)
     if verify:
         from dataclasses import asdict
 
+        from pipeline.params import load
         from pipeline.verify import verify as again
 
         found["verified"] = {one.stage: asdict(one) for one in again(load(), store, sample)}

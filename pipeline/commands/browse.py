@@ -59,13 +59,11 @@ def points_of(
     import pyarrow as pa
 
     from pipeline.store.describe import showing
-    from pipeline.store.flatten import flatten
+    from pipeline.store.flatten import mapped
 
-    rows = features.to_arrow(["digest", "source", "batch"], where, view)
+    rows = mapped(features, where, view)
     digests = rows["digest"].to_pylist()
-    axes = flatten(features, where, view)
-    rows = rows.append_column("x", pa.array(axes[:, 0])).append_column("y", pa.array(axes[:, 1]))
-    shown = showing(features, digests)
+    shown = showing(features, digests, where, view)
     samples = store.samples()
     about = ["sample_id", "split", *(n for n in samples.column_names if n.startswith("target."))]
     known = {row["sample_id"]: row for row in samples.select(about).to_pylist()}

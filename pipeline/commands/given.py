@@ -32,7 +32,12 @@ View = Annotated[
 ]
 Force = Annotated[bool, typer.Option("--force", help="Replace what is there.")]
 AsOf = Annotated[
-    str, typer.Option("--as-of", metavar="BATCH", help="Leave out what landed in later batches.")
+    str,
+    typer.Option(
+        "--as-of",
+        metavar="[SOURCE/]BATCH",
+        help="Leave out what landed in later batches of its source.",
+    ),
 ]
 
 

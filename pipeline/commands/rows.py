@@ -21,11 +21,9 @@ def show_(
     name: Set, n: Count = 5, where: Where = "", view: View = 0, rev: Rev = "", json: Json = False
 ) -> None:
     """Show a set's first rows: what they are of, and their first values."""
-    from pipeline.store.describe import first_places, rows_at
+    from pipeline.store.describe import first_rows
 
-    features = opened(rev)[name]
-    places = first_places(features, n, where or None, view)
-    _rows(rows_at(features, places, view), json)
+    _rows(first_rows(opened(rev)[name], n, where or None, view), json)
 
 
 @command(app)
@@ -39,11 +37,9 @@ def sample(
     json: Json = False,
 ) -> None:
     """Draw rows by a hash of seed and digest: the same ones wherever and however often."""
-    from pipeline.store.describe import rows_at, sampled
+    from pipeline.store.describe import sampled_rows
 
-    features = opened(rev)[name]
-    places = sampled(features, n, seed, where or None, view)
-    _rows(rows_at(features, places, view), json)
+    _rows(sampled_rows(opened(rev)[name], n, seed, where or None, view), json)
 
 
 @command(app)
@@ -72,13 +68,16 @@ def nearest(
     rev: Rev = "",
     json: Json = False,
 ) -> None:
-    """List the nearest rows by cosine, best first: a sample that shows each, and how many do."""
+    """List the nearest rows by cosine, best first: a sample that shows each, and how many do.
+
+    With `--where`, of the samples that meet it.
+    """
     from pipeline.store.describe import showing
 
     features = opened(rev)[name]
     found = features.nearest(query, k, where or None, exact=not approximate)
     digests = [str(digest) for digest in found.digests]
-    samples = showing(features, digests)
+    samples = showing(features, digests, where or None)
     show(
         (
             {
@@ -97,13 +96,19 @@ def nearest(
 @command(app)
 def sql(
     query: Annotated[str, typer.Argument(help="One SELECT. Tables: the sets by name, samples, …")],
+    seconds: Annotated[float, typer.Option(min=0, help="Time that the query may take.")] = 300.0,
+    memory: Annotated[
+        float, typer.Option(min=0, metavar="GB", help="Memory that it may take.")
+    ] = 4.0,
+    rows: Annotated[int, typer.Option(min=0, help="Rows that it may print.")] = 1_000_000,
     rev: Rev = "",
     json: Json = False,
 ) -> None:
     """Answer one SELECT, in DuckDB's SQL, as it comes."""
+    from pipeline.store.query import Limits
     from pipeline.store.views import stream
 
-    with stream(opened(rev), query) as reader:
+    with stream(opened(rev), query, Limits(seconds, memory, rows)) as reader:
         records = (record for batch in reader for record in records_of(batch))
         show(records, reader.schema.names, json)
 

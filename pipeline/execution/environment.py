@@ -13,7 +13,8 @@ from __future__ import annotations
 import os
 import sys
 
-from pipeline.processor import HELD, check_instructions
+from pipeline.errors import PipelineError
+from pipeline.processor import HELD, check_instructions, instructions
 
 ONE_THREAD = dict.fromkeys(
     (
@@ -52,6 +53,30 @@ def establish(instructions: str) -> None:
     for name in {name for held in HELD.values() for name in held} - set(wanted):
         os.environ.pop(name, None)
     os.environ.update(wanted)
+
+
+def hold(made_with: str) -> None:
+    """Put this process under the instruction set that rows were made with.
+
+    Parameters
+    ----------
+    made_with:
+        The name of their processor, as their function's fingerprint says it.
+
+    Raises
+    ------
+    PipelineError
+        This processor has no such set, or NumPy is loaded and computes with another.
+    """
+    wanted = made_with.split()[1]
+    check_instructions(wanted)
+    if wanted != instructions() and "numpy" in sys.modules:
+        raise PipelineError(
+            f"the rows were made under `instructions: {wanted}`, and this process computes under "
+            f"{instructions()}, whose last bits differ: call pipeline.execution.environment."
+            f"establish('{wanted}') before NumPy is imported, or ask on the command line"
+        )
+    establish(wanted)
 
 
 def inherited() -> dict[str, str]:

@@ -9,6 +9,7 @@ from typing import Any
 from pipeline import registry
 from pipeline.errors import PipelineError, unknown
 from pipeline.models.options import ONE_CLASS, TRAINABLE
+from pipeline.store.views import is_table
 from pipeline.work.slices import CLIP, DURATION, PRESENCE
 
 # Names that become folders, stages of DVC and arguments of the command.
@@ -67,6 +68,8 @@ def _names(section: str, names: Collection[str]) -> Mistakes:
                 f"'{name}' cannot name a folder; names are letters and digits of ASCII, with "
                 "any of . _ - after the first",
             )
+        elif section == "features" and is_table(name):
+            yield f"{section}.{name}", f"'{name}' is a table of the store's SQL: take another name"
 
 
 def _roots(values: Mapping[str, Any], named: Mapping[str, Collection[str]]) -> Mistakes:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import PipelineError, unknown
-from pipeline.store.query import matching
-from pipeline.store.samples import TARGET, spread_targets
+from pipeline.store.again import again
+from pipeline.store.samples import TARGET, meeting
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,6 +30,7 @@ class Hit:
     targets: dict[str, Any]
 
 
+@again
 def search(
     store: Store,
     name: str,
@@ -48,7 +49,7 @@ def search(
     query:
         A vector of its shape, or the id of a sample or asset, whose own asset is left out.
     where:
-        A condition in SQL over the samples' columns.
+        A condition in SQL, as for `FeatureSet.to_numpy`, that the sample and its row must meet.
     each:
         A modality: of samples that show one asset of it, only the best is found, and those that
         have none are left out. So twelve hits are twelve pictures.
@@ -63,7 +64,7 @@ def search(
     if each is not None and each not in modalities:
         raise PipelineError(unknown("modality", each, modalities))
     if where is not None:
-        samples = samples.take(matching(spread_targets(samples), where))
+        samples = meeting(features, where, 0)
     asked = k
     while True:
         near = features.nearest(query, asked, where, exact)

@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from pipeline.errors import PipelineError, Rejected
+from pipeline.execution.environment import hold
 from pipeline.media_types import HEAD_BYTES, by_content
 from pipeline.options import Options
 from pipeline.params.sections import FeatureNames, RejectLimit
 from pipeline.registry import load
 from pipeline.search.contents import contents
+from pipeline.store.again import again
 
 if TYPE_CHECKING:
     import numpy as np
@@ -46,6 +48,7 @@ class Question:
     query: np.ndarray | str
 
 
+@again
 def question(store: Store, name: str, text: str) -> Question:
     """Understand what a person asks of a feature set.
 
@@ -55,7 +58,8 @@ def question(store: Store, name: str, text: str) -> Question:
     Raises
     ------
     PipelineError
-        There is no such file, cleaning refuses the content, or today's code knows no such encoder.
+        There is no such file, cleaning refuses the content, today's code knows no such encoder, or
+        this process computes with other instructions than the set's rows were made with.
     """
     import pyarrow.compute as pc
 
@@ -100,7 +104,14 @@ def cleaned(store: Store, modality: str, data: bytes, source: str) -> Any:
 
 
 def encoded(store: Store, name: str, content: Any) -> np.ndarray:
-    """The vector of one cleaned content by the encoder of a feature set, of the set's shape."""
+    """The vector of one cleaned content by the encoder of a feature set, of the set's shape.
+
+    Raises
+    ------
+    PipelineError
+        This process computes with other instructions than the set's rows were made with.
+    """
+    hold(store[name].processor)
     section = store.tree.params["features"][name]
     encoder = load("encoders", section["encoder"])
     options = _options(encoder.Options, section, FeatureNames, f"features.{name}")

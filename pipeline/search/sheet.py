@@ -10,6 +10,7 @@ from pipeline.reporting.frame import TEMPLATES, dress, environment
 from pipeline.reporting.options import Options
 from pipeline.reporting.shown import Shown, show
 from pipeline.search.contents import contents
+from pipeline.store.again import again
 
 if TYPE_CHECKING:
     from pipeline.search.hits import Hit
@@ -20,6 +21,7 @@ HERE = Path(__file__).parent
 SHOW = Options.model_validate({"picture": 320, "clip": 6.0})
 
 
+@again
 def sheet(
     store: Store, name: str, asked: Question, hits: Sequence[Hit], where: str | None = None
 ) -> str:

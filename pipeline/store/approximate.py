@@ -5,10 +5,8 @@ Rows stand there in 8 bits a number, a quarter of the set's size; what is propos
 set's own vectors (`pipeline.store.neighbours`), so the index shapes which rows are found and never
 their scores. Jégou, Douze and Schmid, "Product Quantization for Nearest Neighbor Search" (2011).
 
-The index is a sidecar beside the store, named by the digest of the manifest, the view and the
-settings, so a stale one is never opened. It ends in the digest of what stands before; one that is
-damaged is built again. Two builders do the same work, and the later rename wins. Where the folder
-cannot be written, the index stays in memory.
+The index is a sidecar (`pipeline.store.sidecar`). It ends in the digest of what stands before, so
+that one that is damaged is built again.
 """
 
 from __future__ import annotations
@@ -20,11 +18,10 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.digest import digest_file, digest_json
+from pipeline.digest import digest_file
 from pipeline.errors import PipelineError
 from pipeline.manifest import MANIFEST
-from pipeline.replacing import replacing
-from pipeline.store.index import FOLDER
+from pipeline.store import sidecar
 
 if TYPE_CHECKING:
     import numpy as np
@@ -83,13 +80,12 @@ def propose(
 def index_of(features: FeatureSet, view: int) -> Any:
     """The index of a view, built where it is missing or damaged; mapped where it has a file."""
     manifest = digest_file(features.tree.file(f"{features.folder}/{MANIFEST}"))
-    settings = [VERSION, _faiss().__version__, CELLS, SAMPLE]
-    name = digest_json([*settings, manifest, features.name, view])[:32]
-    path = features.tree.project.absolute() / FOLDER / f"{name}.near"
+    made = [VERSION, _faiss().__version__, CELLS, SAMPLE, manifest, features.name, view]
+    path = sidecar.sidecar(features.tree, f"{features.name}@{view}@near", made, ".near")
     if path not in _OPENED:
         with _BUILDING:
             if path not in _OPENED:
-                _OPENED[path] = _opened(path, features, view)
+                _OPENED[path] = sidecar.opened(path, _mapped, lambda: build(features, view), _write)
     return _OPENED[path]
 
 
@@ -97,20 +93,6 @@ def index_of(features: FeatureSet, view: int) -> Any:
 _OPENED: dict[Path, Any] = {}
 # Threads of one process wait for one to build; processes do not know of each other.
 _BUILDING = threading.Lock()
-
-
-def _opened(path: Path, features: FeatureSet, view: int) -> Any:
-    found = _mapped(path)
-    if found is not None:
-        return found
-    index = build(features, view)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(path) as temporary:
-            _write(index, temporary)
-    except OSError:
-        return index
-    return _mapped(path) or index
 
 
 def build(features: FeatureSet, view: int) -> Any:

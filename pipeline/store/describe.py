@@ -8,6 +8,7 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from pipeline.store.again import again
 from pipeline.store.layout import VECTOR
 
 if TYPE_CHECKING:
@@ -29,20 +30,25 @@ def listed(store: Store) -> Iterator[dict[str, Any]]:
     `provenance` begins the digest of the function that made it. Of a set that params.yaml names no
     more, modality and encoder are empty."""
     for name in store:
-        features = store[name]
-        yield {
-            "name": name,
-            "modality": features.section.get("modality", ""),
-            "encoder": features.section.get("encoder", ""),
-            "rows": len(features),
-            "views": len(features.views),
-            "shape": list(features.shape),
-            "dtype": features.dtype,
-            "bytes": sum(entry.bytes for entry in features.entries),
-            "provenance": features.digest[:8],
-        }
+        yield _listed(store[name])
 
 
+@again
+def _listed(features: FeatureSet) -> dict[str, Any]:
+    return {
+        "name": features.name,
+        "modality": features.section.get("modality", ""),
+        "encoder": features.section.get("encoder", ""),
+        "rows": len(features),
+        "views": len(features.views),
+        "shape": list(features.shape),
+        "dtype": features.dtype,
+        "bytes": sum(entry.bytes for entry in features.entries),
+        "provenance": features.digest[:8],
+    }
+
+
+@again
 def described(features: FeatureSet) -> dict[str, Any]:
     """`schema`: column → type; `provenance`; `parts`: counted by source, batch and view."""
     groups: dict[tuple[str, str, int], dict[str, int]] = {}
@@ -63,6 +69,7 @@ def described(features: FeatureSet) -> dict[str, Any]:
     }
 
 
+@again
 def stats(features: FeatureSet, where: str | None = None, view: int | None = 0) -> dict[str, Any]:
     """Figures of a set's values, read block by block: beside one block, 16 bytes a row are held.
 
@@ -144,27 +151,45 @@ def _rank(seed: int, digest: str) -> bytes:
     return hashlib.sha256(f"{seed}\x1f{digest}".encode()).digest()
 
 
-def first_places(features: FeatureSet, count: int, where: str | None, view: int) -> np.ndarray:
-    """Places of the first rows for which a condition holds, int64."""
+@again
+def first_rows(
+    features: FeatureSet, count: int, where: str | None = None, view: int = 0
+) -> list[dict[str, Any]]:
+    """The first rows for which a condition holds: records of `SHOWN` and the vector, an array."""
     import numpy as np
 
     places = features.places(where, view)
-    return np.arange(min(count, features.rows(view))) if places is None else places[:count]
+    if places is None:
+        places = np.arange(features.rows(view))
+    return list(_rows_at(features, places[:count], view))
 
 
-def rows_at(features: FeatureSet, places: np.ndarray, view: int) -> Iterator[dict[str, Any]]:
-    """Records of `SHOWN` and the vector, an array, at the given places."""
+@again
+def sampled_rows(
+    features: FeatureSet, count: int, seed: int, where: str | None = None, view: int = 0
+) -> list[dict[str, Any]]:
+    """Rows drawn as by `sampled`, in the form of `first_rows`."""
+    return list(_rows_at(features, sampled(features, count, seed, where, view), view))
+
+
+def _rows_at(features: FeatureSet, places: np.ndarray, view: int) -> Iterator[dict[str, Any]]:
     table = features.columns(SHOWN, view).take(places)
     for row, vector in zip(table.to_pylist(), features.matrix(places, view), strict=True):
         yield {**row, VECTOR: vector}
 
 
-def showing(features: FeatureSet, digests: Sequence[str]) -> dict[str, list[str]]:
-    """Asset digest → ids of the samples that show it, in their order."""
+@again
+def showing(
+    features: FeatureSet, digests: Sequence[str], where: str | None = None, view: int = 0
+) -> dict[str, list[str]]:
+    """Asset digest → ids of the samples that show it and meet a condition, in their order."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    samples = features.samples().select(["sample_id", features.modality])
+    from pipeline.store.samples import meeting
+
+    samples = features.samples() if where is None else meeting(features, where, view)
+    samples = samples.select(["sample_id", features.modality])
     mine = samples.filter(pc.is_in(samples[features.modality], value_set=pa.array(digests)))
     found: dict[str, list[str]] = {digest: [] for digest in digests}
     for row in mine.to_pylist():

@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import PipelineError, unknown
 from pipeline.replacing import half, replacing
+from pipeline.store.again import again
 from pipeline.store.handle import COLUMNS
 from pipeline.store.layout import VECTOR, vector_column
 from pipeline.store.put import check_free, missing, replacing_folder
@@ -91,6 +92,7 @@ def form_of(path: Path, form: str = "") -> str:
     return SUFFIXES[path.suffix]
 
 
+@again
 def export(
     features: FeatureSet,
     path: Path,

@@ -6,9 +6,11 @@ import math
 from typing import TYPE_CHECKING
 
 from pipeline.errors import PipelineError
+from pipeline.store.again import again
 
 if TYPE_CHECKING:
     import numpy as np
+    import pyarrow as pa
 
     from pipeline.store.handle import FeatureSet
 
@@ -54,3 +56,13 @@ def flatten(features: FeatureSet, where: str | None = None, view: int | None = 0
             for block in features.batches(size, where, view)
         ]
     )
+
+
+@again
+def mapped(features: FeatureSet, where: str | None = None, view: int | None = 0) -> pa.Table:
+    """A row a point: digest, source, batch, and x and y by `flatten`."""
+    import pyarrow as pa
+
+    rows = features.to_arrow(["digest", "source", "batch"], where, view)
+    axes = flatten(features, where, view)
+    return rows.append_column("x", pa.array(axes[:, 0])).append_column("y", pa.array(axes[:, 1]))

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
 from pipeline.digest import digest_json
 from pipeline.errors import PipelineError, unknown
-from pipeline.manifest import MANIFEST
+from pipeline.store.again import again
 from pipeline.store.layout import VECTOR
+from pipeline.store.query import columns_of, matching
+from pipeline.store.samples import samples_of, shown
 from pipeline.store.stored import OWN, PLACED, Stored
 
 if TYPE_CHECKING:
@@ -43,7 +44,8 @@ class FeatureSet(Stored):
     view:
         0 for the assets themselves, 1..k for their augmented versions, None for all.
     as_of:
-        A batch: rows of assets that landed in later ones, by name, are left out.
+        A batch, or `<source>/<batch>`: rows of assets that landed in later ones of its source are
+        left out. See `pipeline.store.as_of`.
     """
 
     samples: Callable[[], pa.Table] = field(repr=False)
@@ -52,12 +54,10 @@ class FeatureSet(Stored):
         """Rows of view 0, one an asset."""
         return self.rows(0)
 
-    @cached_property
-    def _manifest(self) -> Mapping[str, Any]:
-        found: Mapping[str, Any] = json.loads(
-            self.tree.file(f"{self.folder}/{MANIFEST}").read_text(encoding="utf-8")
-        )
-        return found
+    def renewed(self) -> FeatureSet:
+        """The same, that has read nothing yet."""
+        tree = self.tree.renewed()
+        return FeatureSet(tree, self.name, cache(lambda: samples_of(tree)))
 
     @property
     def section(self) -> Mapping[str, Any]:
@@ -71,11 +71,6 @@ class FeatureSet(Stored):
             said = unknown("feature set", self.name, self.tree.params.get("features") or {})
             raise PipelineError(f"params.yaml of {self.tree.name}: {said}")
         return str(self.section["modality"])
-
-    @property
-    def views(self) -> list[int]:
-        """The views that the set has."""
-        return sorted({entry.view for entry in self.entries})
 
     @property
     def schema(self) -> pa.Schema:
@@ -110,13 +105,18 @@ class FeatureSet(Stored):
         if where is not None:
             found = self._where(where, view)
         if as_of is not None:
+            from pipeline.store.as_of import landed_by
+
+            landed = landed_by(as_of, self.samples())
             early = [
-                np.full(entry.rows, entry.batch <= as_of, np.bool_) for entry in self.parts(view)
+                np.full(entry.rows, landed(entry.source, entry.batch), np.bool_)
+                for entry in self.parts(view)
             ]
             kept = np.concatenate([np.empty(0, np.bool_), *early])
             found = np.flatnonzero(kept) if found is None else found[kept[found]]
         return found
 
+    @again
     def to_numpy(
         self,
         columns: Sequence[str] | None = None,
@@ -153,6 +153,7 @@ class FeatureSet(Stored):
             for name, array in found.items()
         }
 
+    @again
     def to_arrow(
         self,
         columns: Sequence[str] | None = None,
@@ -179,16 +180,18 @@ class FeatureSet(Stored):
             raise PipelineError("to_pandas() needs pandas: `pip install pandas`") from None
         return self.to_arrow(columns, where, view, as_of).to_pandas()
 
+    @again
     def get(self, ids: Sequence[str] | str, view: int = 0) -> np.ndarray:
         """Vectors by sample id or asset digest, in the order asked for, (n, *shape).
 
         Raises
         ------
         PipelineError
-            Some are unknown, or have no row in this set.
+            There is no such view, or some are unknown, or have no row in this set.
         """
         import numpy as np
 
+        self.check_view(view)
         wanted = [ids] if isinstance(ids, str) else list(ids)
         rows = self.find(wanted, view)
         missing = [one for one, row in zip(wanted, rows, strict=True) if row < 0]
@@ -237,6 +240,7 @@ class FeatureSet(Stored):
             some = np.arange(start, min(start + size, count))
             yield self.matrix(some if rows is None else rows[some], view)
 
+    @again
     def nearest(
         self,
         query: np.ndarray | str,
@@ -259,16 +263,14 @@ class FeatureSet(Stored):
         return nearest(self, query, k, where, exact, view)
 
     def _where(self, where: str, view: int | None) -> np.ndarray:
-        from pipeline.store.query import columns_of, matching
+        import numpy as np
 
         mentioned = columns_of(where)
-        own = sorted(mentioned & {*OWN, *PLACED})
-        others = mentioned - {*OWN, *PLACED}
-        if not others:
-            return matching(self.columns(own, view), where)
-        from pipeline.store.samples import shown_rows
-
-        return shown_rows(self, where, view, own)
+        if mentioned <= {*OWN, *PLACED}:
+            # A table without columns has no rows; that of the view costs nothing.
+            return matching(self.columns(sorted({*mentioned, "view"}), view), where)
+        places, _ = shown(self, where, view)
+        return np.unique(places)
 
     def _table(self, columns: Sequence[str], rows: np.ndarray | None, view: int | None) -> pa.Table:
         from pipeline.store.layout import vector_column
@@ -294,4 +296,4 @@ class FeatureSet(Stored):
 
 
 def _is_digest(one: str) -> bool:
-    return len(one) == DIGEST and all(letter in "0123456789abcdef" for letter in one)
+    return len(one) == DIGEST and set(one) <= set("0123456789abcdef")

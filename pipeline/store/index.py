@@ -1,9 +1,7 @@
 """From ids to places: a sorted sidecar beside the store, built on demand, mapped when used.
 
 It holds 64-bit hashes in order, the places they stand for, and the ids themselves, by which a hit
-is checked. It is named by the digest of the manifests it was made from, so a stale one is never
-opened; one that cannot be read is made again. Two builders make the same file, and the later
-rename wins. Deleting the folder costs the time to build it again.
+is checked. See `pipeline.store.sidecar`.
 """
 
 from __future__ import annotations
@@ -14,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.digest import digest_file, digest_json
+from pipeline.digest import digest_file
 from pipeline.manifest import MANIFEST
-from pipeline.replacing import replacing
+from pipeline.store import sidecar
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,7 +22,6 @@ if TYPE_CHECKING:
 
     from pipeline.store.handle import FeatureSet
 
-FOLDER = Path(".pipeline", "store")
 VERSION = 1
 
 
@@ -62,8 +59,8 @@ def index_of(features: FeatureSet, view: int, kind: str) -> Index:
     if kind == "sample_id":
         made_from.append(f"curated/{MANIFEST}")
     digests = [digest_file(tree.file(path)) for path in made_from]
-    name = digest_json([VERSION, digests, features.modality, view, kind])[:32]
-    path = tree.project.absolute() / FOLDER / f"{name}.ids"
+    made = [VERSION, digests, features.modality, view, kind]
+    path = sidecar.sidecar(tree, f"{features.name}@{view}@{kind}", made, ".ids")
     if path not in _OPENED:
         _OPENED[path] = opened(path, lambda: _pairs(features, view, kind))
     return _OPENED[path]
@@ -74,21 +71,8 @@ _OPENED: dict[Path, Index] = {}
 
 
 def opened(path: Path, pairs: Callable[[], tuple[pa.Array, np.ndarray]]) -> Index:
-    """The index in a file, which is built where it is missing or damaged.
-
-    Where the folder cannot be written, the index stays in memory.
-    """
-    found = _mapped(path)
-    if found is not None:
-        return found
-    table = _sorted(*pairs())
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(path) as temporary:
-            _write(table, temporary)
-    except OSError:
-        return _of(table)
-    return _mapped(path) or _of(table)
+    """The index in a file, which is built where it is missing or damaged."""
+    return sidecar.opened(path, _mapped, lambda: _sorted(*pairs()), _write)
 
 
 def hashes_of(ids: Iterable[str]) -> np.ndarray:
@@ -113,19 +97,20 @@ def _pairs(features: FeatureSet, view: int, kind: str) -> tuple[pa.Array, np.nda
     return samples["sample_id"].filter(there), rows.filter(there).to_numpy().astype(np.int64)
 
 
-def _sorted(ids: pa.Array, places: np.ndarray) -> pa.Table:
+def _sorted(ids: pa.Array, places: np.ndarray) -> Index:
     import numpy as np
     import pyarrow as pa
 
     hashes = hashes_of(ids.to_pylist())
     order = np.argsort(hashes, kind="stable")
-    columns = [pa.array(hashes[order]), pa.array(places[order]), ids.take(pa.array(order))]
-    return pa.table(columns, ["hash", "place", "id"]).combine_chunks()
+    return Index(hashes[order], places[order], ids.take(pa.array(order)))
 
 
-def _write(table: pa.Table, path: Path) -> None:
+def _write(index: Index, path: Path) -> None:
     import pyarrow as pa
 
+    columns = [pa.array(index.hashes), pa.array(index.places), index.ids]
+    table = pa.table(columns, ["hash", "place", "id"])
     with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, table.schema) as writer:
         writer.write_table(table)
 
@@ -143,8 +128,13 @@ def _mapped(path: Path) -> Index | None:
 def _of(table: pa.Table) -> Index:
     import numpy as np
 
-    (batch,) = table.to_batches()
+    hashes, places, ids = (column.combine_chunks() for column in table.columns)
     # Not by to_numpy, which imports pandas where there is one: 0.3 s.
-    hashes = np.frombuffer(batch["hash"].buffers()[1], np.uint64, batch.num_rows)
-    places = np.frombuffer(batch["place"].buffers()[1], np.int64, batch.num_rows)
-    return Index(hashes, places, batch["id"])
+    return Index(_numbers(hashes, np.uint64), _numbers(places, np.int64), ids)
+
+
+def _numbers(column: pa.Array, dtype: type[np.generic]) -> np.ndarray:
+    import numpy as np
+
+    # Of no rows there may be no buffer.
+    return np.frombuffer(column.buffers()[1] or b"", dtype, len(column))

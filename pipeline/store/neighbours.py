@@ -101,11 +101,7 @@ def scale_of(block: np.ndarray) -> np.ndarray:
 
 
 def _check_set(features: FeatureSet, view: int) -> None:
-    if not features.rows(view):
-        raise PipelineError(
-            f"{features.name} ({features.tree.name}) has no rows in view {view}; its views: "
-            f"{', '.join(map(str, features.views)) or 'none'}"
-        )
+    features.check_view(view)
     if len(features.shape) != 1 or not features.dtype.startswith("float"):
         raise PipelineError(
             f"{features.name} holds sequences ({features.dtype} {features.shape}), padded to one "

@@ -105,6 +105,14 @@ class Revision:
             found |= {name[len(start) :].split("/")[0] for name in listed if name.startswith(start)}
         return sorted(found)
 
+    def moved(self) -> bool:
+        """Never; see `Tree.moved`."""
+        return False
+
+    def renewed(self) -> Revision:
+        """Itself; see `Tree.renewed`."""
+        return self
+
     def files(self, outs: Iterable[str]) -> dict[str, str]:
         """Path → MD5 of the files of some of `outs`; a folder's listing alone is read."""
         found: dict[str, str] = {}

@@ -6,12 +6,10 @@ from typing import TYPE_CHECKING
 
 from pipeline.errors import PipelineError
 from pipeline.manifest import MANIFEST
-from pipeline.store.query import ROW, database
+from pipeline.store.query import ROW, columns_of, database
 from pipeline.store.stored import OWN, PLACED, table_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     import numpy as np
     import pyarrow as pa
 
@@ -41,27 +39,39 @@ def spread_targets(samples: pa.Table) -> pa.Table:
     return samples.append_column("target", struct)
 
 
-def shown_rows(
-    features: FeatureSet, where: str, view: int | None, own: Sequence[str]
-) -> np.ndarray:
-    """Places of the rows that some sample shows for which a condition holds, ascending.
+def meeting(features: FeatureSet, where: str, view: int | None) -> pa.Table:
+    """The samples that meet a condition, with the row of a view that each of them shows."""
+    import numpy as np
 
-    `own` are the set's own columns that the condition mentions. Where samples have columns of the
-    same name, the set's go first.
+    _, samples = shown(features, where, view)
+    return features.samples().take(np.unique(samples))
+
+
+def shown(features: FeatureSet, where: str, view: int | None) -> tuple[np.ndarray, np.ndarray]:
+    """Pairs of a row and a sample that shows it, for which a condition holds.
+
+    Where samples have columns of the same name, the set's go first.
+
+    Returns
+    -------
+    places, samples:
+        int64 (n,): where the row stands in the view, and where the sample in its table.
     """
     import numpy as np
     import pyarrow as pa
 
+    own = columns_of(where) & {*OWN, *PLACED}
     rows = features.columns(sorted({*own, "digest"}), view)
     rows = rows.append_column(ROW, pa.array(np.arange(rows.num_rows)))
     samples = spread_targets(features.samples())
     asset = samples[features.modality]
     hidden = [name for name in (*OWN, *PLACED) if name in samples.column_names]
     samples = samples.drop_columns(hidden).append_column(f"asset {ROW}", asset)
+    samples = samples.append_column(f"sample {ROW}", pa.array(np.arange(samples.num_rows)))
     query = (
-        f'SELECT DISTINCT {ROW} FROM rows JOIN samples ON samples."asset {ROW}" = rows.digest '
-        f"WHERE ({where}\n) ORDER BY {ROW}"
+        f'SELECT {ROW}, "sample {ROW}" FROM rows JOIN samples '
+        f'ON samples."asset {ROW}" = rows.digest WHERE ({where}\n) ORDER BY ALL'
     )
-    with database(tables={"rows": rows, "samples": samples}) as connection:
-        found: np.ndarray = connection.execute(query).fetchnumpy()[ROW]
-    return found
+    with database(tables={"rows": rows, "samples": samples}) as opened:
+        pairs = opened.run(lambda c: c.execute(query).fetchnumpy())
+    return pairs[ROW], pairs[f"sample {ROW}"]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import PipelineError, unknown
 from pipeline.manifest import MANIFEST
+from pipeline.store.again import again
 from pipeline.store.handle import FeatureSet
 from pipeline.store.samples import samples_of
 from pipeline.store.tree import Tree, WorkTree
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from pipeline.store.diff import Difference
     from pipeline.store.join import Joined
+    from pipeline.store.query import Limits
     from pipeline.store.training import SampleDataset
 
 
@@ -77,6 +79,11 @@ class Store:
             raise PipelineError(unknown(f"feature set in {self.tree.name}", name, self._names))
         return FeatureSet(self.tree, name, self.samples)
 
+    def renewed(self) -> Store:
+        """The same, that has read nothing yet."""
+        return Store(self.tree.renewed(), self.project)
+
+    @again
     def samples(self) -> pa.Table:
         """The curated samples."""
         return self._samples
@@ -85,6 +92,7 @@ class Store:
     def _samples(self) -> pa.Table:
         return samples_of(self.tree)
 
+    @again
     def join(
         self,
         sets: Sequence[str],
@@ -105,7 +113,8 @@ class Store:
         view:
             View v of one set stands beside view v of the others.
         as_of:
-            A batch: samples of later ones, by name, are left out.
+            A batch, or `<source>/<batch>`: samples of later ones of its source are left out. See
+            `pipeline.store.as_of`.
         """
         from pipeline.store.join import align
 
@@ -115,10 +124,13 @@ class Store:
     def _chosen(self, where: str | None, split: str | None, as_of: str | None) -> pa.Table:
         import pyarrow.compute as pc
 
+        from pipeline.store.as_of import samples_as_of
         from pipeline.store.query import matching
         from pipeline.store.samples import spread_targets
 
         samples = self.samples()
+        if as_of is not None:
+            samples = samples_as_of(samples, as_of)
         if where is not None:
             samples = samples.take(matching(spread_targets(samples), where))
         if split is not None:
@@ -126,20 +138,21 @@ class Store:
             if split not in known:
                 raise PipelineError(unknown("split", split, known))
             samples = samples.filter(pc.equal(samples["split"], split))
-        if as_of is not None:
-            samples = samples.filter(pc.less_equal(samples["batch"], as_of))
         return samples
 
-    def sql(self, query: str) -> pa.Table:
+    @again
+    def sql(self, query: str, limits: Limits | None = None) -> pa.Table:
         """The result of one SELECT over views: one a feature set, and see `pipeline.store.views`.
 
-        For a result that is larger than memory, see `stream`.
+        `limits` bound time, memory and rows, by default as `pipeline.store.query.Limits` says. For
+        a result that is larger than memory, see `stream`.
         """
         from pipeline.store.views import stream
 
-        with stream(self, query) as reader:
+        with stream(self, query, limits) as reader:
             return reader.read_all()
 
+    @again
     def diff(self, rev_a: str, rev_b: str | None = None, tolerance: float = 0.0) -> Difference:
         """Rows added, removed and changed from one revision to another, or to this store."""
         from pipeline.store.diff import difference
@@ -147,6 +160,7 @@ class Store:
         after = self if rev_b is None else open_store(self.project, rev_b)
         return difference(open_store(self.project, rev_a), after, tolerance)
 
+    @again
     def trace(self, sample_id: str) -> dict[str, Any]:
         """Where a sample's numbers come from: predictions, feature rows, assets, source files."""
         from pipeline.store.trace import trace

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import PipelineError
 from pipeline.manifest import MANIFEST, load_manifest
@@ -63,6 +64,31 @@ class Stored:
     def rows(self, view: int | None = 0) -> int:
         """How many rows a view has."""
         return sum(entry.rows for entry in self.parts(view))
+
+    @cached_property
+    def _manifest(self) -> Mapping[str, Any]:
+        found: Mapping[str, Any] = json.loads(
+            self.tree.file(f"{self.folder}/{MANIFEST}").read_text(encoding="utf-8")
+        )
+        return found
+
+    @property
+    def processor(self) -> str:
+        """The name of what computed the rows."""
+        return str(self._manifest["function"]["processor"])
+
+    @property
+    def views(self) -> list[int]:
+        """The views that the set has."""
+        return sorted({entry.view for entry in self.entries})
+
+    def check_view(self, view: int) -> None:
+        """Let through a view that the set has, and tell which there are."""
+        if view not in self.views:
+            raise PipelineError(
+                f"{self.name} ({self.tree.name}) has no rows in view {view}; its views: "
+                f"{', '.join(map(str, self.views)) or 'none'}"
+            )
 
     @cached_property
     def shape(self) -> tuple[int, ...]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from pipeline.errors import PipelineError
+from pipeline.manifest import MANIFEST
 
 
 class Tree(Protocol):
@@ -38,6 +39,12 @@ class Tree(Protocol):
     def names(self, folder: str) -> list[str]:
         """Names in a folder, sorted, but for hidden ones; none where there is no such folder."""
 
+    def moved(self) -> bool:
+        """Whether another manifest stands in the place of one that `file` has given."""
+
+    def renewed(self) -> Tree:
+        """The same, that has given no manifest yet."""
+
 
 @dataclass(frozen=True)
 class WorkTree:
@@ -61,7 +68,20 @@ class WorkTree:
                 f"there is no {found}: `dvc repro` makes it, `dvc checkout` brings it back from "
                 f"the cache"
             )
+        if found.name == MANIFEST:
+            # The first that was given stands for what readers hold on to.
+            self._manifests.setdefault(found, _stamp(found))
         return found
+
+    def moved(self) -> bool:
+        return any(_stamp(path) != stamp for path, stamp in list(self._manifests.items()))
+
+    def renewed(self) -> WorkTree:
+        return WorkTree(self.data, self.name)
+
+    @functools.cached_property
+    def _manifests(self) -> dict[Path, tuple[int, int] | None]:
+        return {}
 
     def names(self, folder: str) -> list[str]:
         path = self.data / folder
@@ -82,6 +102,15 @@ def parse_params(text: str, where: str) -> Mapping[str, Any]:
     if not isinstance(found, dict):
         raise PipelineError(f"{where} holds no sections")
     return found
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    """By which a file that was replaced is told; None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns
 
 
 @functools.lru_cache(maxsize=8)

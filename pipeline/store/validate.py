@@ -72,7 +72,8 @@ def validate(tree: Tree, name: str) -> Verdict:
                 verdict.problems.append((file, what))
         except (PipelineError, OSError, pa.ArrowException) as error:
             verdict.problems.append((file, str(error)))
-    return verdict
+    # What a stage has replaced meanwhile is no problem of what stands now.
+    return validate(tree.renewed(), name) if verdict.problems and tree.moved() else verdict
 
 
 def _part(path: Path, entry: Entry, verdict: Verdict, seen: _Seen) -> Iterator[str]:

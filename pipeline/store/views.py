@@ -12,7 +12,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -22,7 +22,7 @@ from pipeline.errors import PipelineError, unknown
 from pipeline.manifest import MANIFEST, load_manifest
 from pipeline.records import Reject
 from pipeline.refused import collect, tables
-from pipeline.store.query import check_reads, database, quoted, text
+from pipeline.store.query import Database, Limits, database, quoted, tables_of, text
 from pipeline.store.samples import spread_targets
 from pipeline.store.tree import Tree
 
@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 ROWS = 16_384
 PREDICTIONS = "predictions.parquet"
 PARTS = " parts"
+# Tables that are no feature sets; what cleaning measured is named by its modality.
+TABLES = ("assets", "predictions", "rejects", "samples")
+CLEAN = "clean_"
 # Folders of a modality each.
 ASSETS = ("assets", "clean", "augmented")
 
@@ -50,54 +53,69 @@ class _View:
 
 def names(store: Store) -> list[str]:
     """Every view of a store."""
-    found = [*store, "rejects"]
+    found = [*(name for name in store if not is_table(name)), "rejects"]
     tree = store.tree
     found += ["samples"] if tree.names("curated") else []
     found += ["assets"] if tree.names("assets") else []
-    found += [f"clean_{modality}" for modality in tree.names("clean")]
+    found += [CLEAN + modality for modality in tree.names("clean")]
     found += ["predictions"] if tree.names("evaluation") else []
     return sorted(found)
 
 
+def is_table(name: str) -> bool:
+    """Whether SQL means something else by a name, in which case matters not, than a feature set."""
+    return name.lower() in TABLES or name.lower().startswith(CLEAN)
+
+
 @contextmanager
-def stream(store: Store, query: str) -> Iterator[pa.RecordBatchReader]:
+def stream(
+    store: Store, query: str, limits: Limits | None = None
+) -> Iterator[pa.RecordBatchReader]:
     """The result of one SELECT, batch by batch, so that it may be larger than memory.
 
     Raises
     ------
     PipelineError
-        It is no SELECT, names what does not exist, or would read outside the store.
+        It is no SELECT, names what does not exist, would read outside the store, or takes more
+        than its limits. Of a result with too many rows the first are given.
     """
-    check_reads(query)
-    views = {name: _view(store, name) for name in _mentioned(query, names(store))}
+    import pyarrow as pa
+
+    views = {name: _view(store, name) for name in _known(tables_of(query), names(store))}
     files = [path for view in views.values() for path in view.files]
     tables = {name: table for view in views.values() for name, table in view.tables.items()}
-    with database(files, tables) as connection:
+    with database(files, tables, limits) as opened:
         for name, view in views.items():
             if view.sql:
-                connection.execute(f"CREATE TEMP VIEW {quoted(name)} AS {view.sql}")
-        yield connection.sql(query).to_arrow_reader(ROWS)
+                opened.connection.execute(f"CREATE TEMP VIEW {quoted(name)} AS {view.sql}")
+        reader = opened.run(lambda c: c.sql(query).to_arrow_reader(ROWS))
+        yield pa.RecordBatchReader.from_batches(reader.schema, _within(opened, reader))
 
 
-def _mentioned(query: str, known: Sequence[str]) -> list[str]:
+def _within(opened: Database, reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+    """The batches of a result, up to the rows that it may have."""
+    room = opened.limits.rows
+    while (batch := opened.run(lambda _: next(reader, None))) is not None:
+        yield batch[:room]
+        room -= batch.num_rows
+        if room < 0:
+            raise PipelineError(
+                f"the result has more than {opened.limits.rows} rows: ask for fewer (LIMIT, "
+                f"WHERE), or allow more rows"
+            )
+
+
+def _known(mentioned: Iterable[str], known: Sequence[str]) -> list[str]:
     """The views that a query reads, as they are spelt here."""
-    import duckdb
-
-    try:
-        found = duckdb.connect().get_table_names(query)
-    except duckdb.Error as error:
-        raise PipelineError(f"this SQL cannot be answered: {error}") from None
     spelt = {name.lower(): name for name in known}
-    for name in sorted(found):
+    for name in sorted(mentioned):
         if name.lower() not in spelt:
             raise PipelineError(unknown("table", name, known))
-    return sorted({spelt[name.lower()] for name in found})
+    return sorted({spelt[name.lower()] for name in mentioned})
 
 
 def _view(store: Store, name: str) -> _View:
     tree = store.tree
-    if name in store:
-        return _features(store, name)
     if name == "samples":
         return _View(tables={name: spread_targets(store.samples())})
     if name == "assets":
@@ -107,8 +125,10 @@ def _view(store: Store, name: str) -> _View:
         return _united({m: [tree.file(f"evaluation/{m}/{PREDICTIONS}")] for m in models}, "")
     if name == "rejects":
         return _View(tables={name: _rejects(tree)})
-    files = _files(tree, f"clean/{name.removeprefix('clean_')}")
-    return _View(f"SELECT * EXCLUDE (data) FROM {_read(files)}", files)
+    if name.startswith(CLEAN):
+        files = _files(tree, f"clean/{name.removeprefix(CLEAN)}")
+        return _View(f"SELECT * EXCLUDE (data) FROM {_read(files)}", files)
+    return _features(store, name)
 
 
 def _in(tree: Tree, model: str) -> list[str]:

@@ -44,6 +44,13 @@ def test_other_sets_have_no_pictures(stamps: Path) -> None:
     assert "picture" not in found.column_names
 
 
+def test_a_point_s_sample_meets_the_condition(stamps: Path) -> None:
+    store = open_store()
+    where = "target.language = 'lt'"
+    found = browse.points_of(store, store["efficientnet_lite0"], where)
+    assert found["target.language"].to_pylist() == ["lt"] * 4
+
+
 def test_the_viewer_is_asked_for_by_name(stamps: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(browse, "find_spec", lambda name: None)
     done = CliRunner().invoke(app, ["store", "browse", "minilm"])

@@ -85,6 +85,14 @@ def test_nearest_names_the_samples_that_show_a_row(stamps: Path) -> None:
     assert SAMPLE not in {one["sample"] for one in found}
 
 
+@pytest.mark.parametrize("language", ["ca", "fr", "lt"])
+def test_nearest_names_a_sample_that_meets_the_condition(stamps: Path, language: str) -> None:
+    where = f"target.language = '{language}'"
+    found = records("nearest", "efficientnet_lite0", SAMPLE, "--where", where)
+    assert [str(one["sample"]).split("@")[1] for one in found] == [language] * 3
+    assert [one["shown_by"] for one in found] == [1, 1, 1]
+
+
 def test_sql_answers_in_json_and_in_tabs(stamps: Path) -> None:
     query = "SELECT sample_id, image IS NULL AS none, attributes, 0.1::FLOAT AS f FROM samples"
     assert len(records("sql", query)) == 12
@@ -96,9 +104,12 @@ def test_sql_answers_in_json_and_in_tabs(stamps: Path) -> None:
     ("arguments", "says"),
     [
         (["describe", "smell"], "'smell'; there are: efficientnet_lite0, mfcc, minilm"),
+        (["get", "mfcc", SAMPLE, "--view", "7"], "no rows in view 7; its views: 0, 1"),
+        (["sql", "FROM samples", "--rows", "3"], "more than 3 rows"),
         (["sql", "DROP TABLE samples"], "one SELECT and changes nothing"),
         (["sql", "SELECT nothing FROM samples"], "cannot be answered"),
         (["show", "mfcc", "--where", "colour = 1"], "cannot be answered"),
+        (["show", "mfcc", "--where", "COLUMNS(*) = 1"], "columns by their names"),
         (["export", "mfcc", "-o", "data/x.csv"], "where stages alone write"),
         (["export", "mfcc", "-o", "x.txt"], "its suffix names no form"),
         (["export", "mfcc", "-o", "x", "--form", "xml"], "'xml'; there are: arrow, csv"),

@@ -61,6 +61,12 @@ def test_where_is_asked_of_the_samples(store: Store) -> None:
     assert search(store, "look", picture(1), 3, "split = 'nowhere'") == []
 
 
+def test_where_is_asked_of_the_set_too(store: Store) -> None:
+    (hit,) = search(store, "look", picture(7), 1, "view = 0 AND length = 1 AND split = 'test'")
+    assert hit.sample_id == "s/07"
+    assert search(store, "look", picture(7), 1, "length = 2") == []
+
+
 def test_a_modality_that_is_not_there_is_told(store: Store) -> None:
     with pytest.raises(PipelineError, match="'smell'; there are: audio, image"):
         search(store, "look", picture(1), 3, each="smell")

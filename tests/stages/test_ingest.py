@@ -139,6 +139,16 @@ def test_an_asset_belongs_to_the_first_batch_that_holds_it() -> None:
     assert len(samples()) == 4
 
 
+def test_the_tenth_batch_comes_after_the_ninth() -> None:
+    for batch in ("b9", "b10"):
+        put(f"a/{batch}", {"1.png": PNG}, [{"file_name": "1.png"}])
+
+    run("a")
+
+    assert [asset["locator"] for asset in assets("image")] == ["a/b9/1.png"]
+    assert [*json.loads((ROOT / "ingest.json").read_text())["a"]] == ["b9", "b10"]
+
+
 def test_media_types_come_from_content_and_else_from_the_name() -> None:
     files = {"wrong.jpg": PNG, "text.ogg": b"no sound", "v.svg": b"\xef\xbb\xbf <svg/>"}
     rows = [{"image_file_name": "wrong.jpg"}, {"file_name": "text.ogg"}, {"file_name": "v.svg"}]

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from pipeline.errors import PipelineError
-from pipeline.store import approximate, open_store
+from pipeline.store import approximate, open_store, sidecar
 from pipeline.store.handle import FeatureSet
-from pipeline.store.index import FOLDER
+from pipeline.store.sidecar import FOLDER
 from tests.store.test_neighbours import pairs, put_vectors
 
 
@@ -124,7 +124,7 @@ def test_where_nothing_can_be_written_it_stays_in_memory(
     features: FeatureSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").write_text("no folder")
-    monkeypatch.setattr(approximate, "FOLDER", tmp_path / "file")
+    monkeypatch.setattr(sidecar, "FOLDER", tmp_path / "file")
     assert len(features.nearest(world()[3], 5, exact=False).digests) == 5
     assert files(features) == []
 

@@ -106,6 +106,21 @@ def test_where_asks_the_set_s_own_columns(store: Store) -> None:
     assert look.to_numpy(where="view > 7").shape == (0, 5)
 
 
+def test_a_view_that_is_not_there_is_told(store: Store) -> None:
+    with pytest.raises(PipelineError, match=r"look .* has no rows in view 7; its views: 0, 1, 2"):
+        store["look"].get("s/01", view=7)
+    assert store["look"].find(["s/01", "0" * 64], view=7).tolist() == [-1, -1]
+
+
+@pytest.mark.parametrize("where", ["1=1", "true", "1 < 2 AND 'a' = 'a'"])
+def test_a_condition_without_a_column_is_one(store: Store, where: str) -> None:
+    look = store["look"]
+    assert len(look.to_numpy(where=where)) == len(look)
+    assert look.to_numpy(where=f"NOT ({where})").shape == (0, 5)
+    assert len(look.to_numpy(where=where, view=None)) == 3 * len(look)
+    assert len(store.join(["look"], where=where).sample_ids) == COUNT
+
+
 @pytest.mark.parametrize(
     ("where", "wanted"),
     [
@@ -131,7 +146,8 @@ def test_as_of_leaves_later_batches_out(store: Store) -> None:
     early = look.to_numpy(["batch"], as_of=BATCHES[0])["batch"]
     assert set(early) == {BATCHES[0]}
     assert len(look.to_numpy(as_of=BATCHES[1])) == len(look)
-    assert len(look.to_numpy(as_of="2025")) == 0
+    with pytest.raises(PipelineError, match="unknown batch '2025'; there are: s/2026-01, s/2026"):
+        look.to_numpy(as_of="2025")
     both = look.to_numpy(["batch"], where="split = 'test'", as_of=BATCHES[0])["batch"]
     assert 0 < len(both) < len(early)
 

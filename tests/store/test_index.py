@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from pipeline.store import index as module
 from pipeline.store import open_store
-from pipeline.store.index import FOLDER, hashes_of, opened
+from pipeline.store.index import hashes_of, opened
+from pipeline.store.sidecar import FOLDER, KEPT
 from tests.store.small import picture, put_small, small
 
 __all__ = ["small"]
@@ -95,3 +96,22 @@ def test_a_changed_store_has_another_index(small: Path) -> None:
     path.write_text(path.read_text() + "\n")
     open_store(small)["look"].get("s/07")
     assert len(list((small / FOLDER).iterdir())) == 2
+
+
+def test_those_opened_last_are_kept(small: Path) -> None:
+    path = small / "data" / "features" / "look" / "manifest.json"
+    first = path.read_text()
+    for spaces in range(2 * KEPT):
+        path.write_text(first + " " * spaces)
+        open_store(small)["look"].get("s/07")
+    open_store(small)["look"].get("s/07", view=1)
+    kept = sorted((small / FOLDER).iterdir())
+    assert [one.name.split("@")[1] for one in kept] == ["0"] * KEPT + ["1"]
+    module._OPENED.clear()
+    oldest = min(kept[:KEPT], key=lambda one: one.stat().st_mtime)
+    path.write_text(first + " " * KEPT)
+    open_store(small)["look"].get("s/07")
+    path.write_text(first + "\n")
+    open_store(small)["look"].get("s/07")
+    assert oldest.exists()
+    assert len(list((small / FOLDER).iterdir())) == KEPT + 1

@@ -162,6 +162,16 @@ def test_a_dataset_gives_samples_and_whole_batches(store: Store) -> None:
         store.dataset(["look"], ["mood"])
 
 
+@pytest.mark.parametrize("name", ["samples", "Rejects"])
+def test_a_set_of_a_table_s_name_does_not_hide_it(store: Store, name: str) -> None:
+    features = store.project / "data" / "features"
+    (features / "sound").rename(features / name)
+    again = open_store(store.project)
+    assert name in again
+    found = again.sql(f"FROM {name}")
+    assert "vector" not in found.column_names
+
+
 def test_threads_may_query_at_once(store: Store) -> None:
     found: list[int] = []
 

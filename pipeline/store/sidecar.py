@@ -1,0 +1,70 @@
+"""Files beside the store that spare it work, and may be deleted at any time.
+
+One is named by its kind and by the digest of what it was made from, so a stale one is never opened;
+one that cannot be read is made again. Two processes do the same work, and the later rename wins.
+Of each kind those stay that were opened last: of the work tree, and of a few revisions. Where the
+folder cannot be written, what would stand there stays in memory.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from pipeline.digest import digest_json
+from pipeline.replacing import replacing
+
+if TYPE_CHECKING:
+    from pipeline.store.tree import Tree
+
+T = TypeVar("T")
+FOLDER = Path(".pipeline", "store")
+# Of one kind.
+KEPT = 3
+
+
+def sidecar(tree: Tree, kind: str, made_from: object, suffix: str) -> Path:
+    """Where a sidecar of a project lies."""
+    return tree.project.absolute() / FOLDER / f"{kind}@{digest_json(made_from)[:32]}{suffix}"
+
+
+def opened(
+    path: Path,
+    load: Callable[[Path], T | None],
+    make: Callable[[], T],
+    write: Callable[[T, Path], None],
+) -> T:
+    """What a sidecar holds, which is made where `load` finds none that is whole."""
+    found = load(path)
+    if found is not None:
+        with suppress(OSError):
+            os.utime(path)
+        return found
+    made = make()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as temporary:
+            write(made, temporary)
+        _remove_older(path)
+    except OSError:
+        return made
+    return load(path) or made
+
+
+def _remove_older(path: Path) -> None:
+    kind, _, _ = path.name.rpartition("@")
+    alike = (one for one in path.parent.iterdir() if one.suffix == path.suffix)
+    kin = [one for one in alike if one.name.rpartition("@")[0] == kind]
+    for one in sorted(kin, key=_opened_at, reverse=True)[KEPT:]:
+        one.unlink(missing_ok=True)
+
+
+def _opened_at(path: Path) -> float:
+    """When it was opened last; long ago where another process has just removed it."""
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
