@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.digest import digest_file, digest_json
+from pipeline.documents import parsed, reading
 from pipeline.errors import Rejected, raise_trouble
 from pipeline.records import SCHEMA_VERSION, Reject
 from pipeline.replacing import replacing
@@ -78,6 +79,16 @@ class Entry:
     rejected: int
     bytes: int
     md5: str
+
+
+@dataclass(frozen=True)
+class Footer:
+    """What a part's file says of itself; of each reject, its row's key and the reject's fields."""
+
+    key: str
+    rows: int
+    rejects: list[dict[str, str]]
+    identity: str
 
 
 Outcome = Any | Rejected
@@ -222,11 +233,19 @@ def entry_of(path: Path, part: Part, footer: dict[str, Any], md5: str | None = N
 
 
 def read_footer(path: Path) -> dict[str, Any]:
-    """The provenance that stands in a part's footer."""
+    """The provenance that stands in a part's footer.
+
+    Raises
+    ------
+    PipelineError
+        The file is damaged, or no part.
+    """
     import pyarrow.parquet as pq
 
-    metadata = pq.read_metadata(path).metadata or {}
-    footer: dict[str, Any] = json.loads(metadata[FOOTER])
+    with reading(path):
+        written = (pq.read_metadata(path).metadata or {})[FOOTER]
+        parsed(written, Footer)
+        footer: dict[str, Any] = json.loads(written)
     return footer
 
 

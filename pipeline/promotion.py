@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from functools import reduce
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from pipeline import artifact
 from pipeline.cached import Cache
+from pipeline.documents import document
 from pipeline.errors import PipelineError
 from pipeline.params.change import GONE, Keys, changed, differences, flow
 from pipeline.trials import Trial, Trials
@@ -71,7 +72,7 @@ def remember(winner: Trial) -> int:
         for md5 in winner.made.values():
             manifest = Path(folder, md5)
             if cache.restore(md5, manifest):
-                made[json.loads(manifest.read_text())["key"]] = md5
+                made[document(manifest, artifact.Manifest).key] = md5
     if made:
         cache.remember(made)
     return len(made)

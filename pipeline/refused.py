@@ -8,14 +8,13 @@ from dataclasses import asdict
 from itertools import groupby
 from pathlib import Path
 
+from pipeline.documents import document
 from pipeline.errors import PipelineError
 from pipeline.manifest import MANIFEST, rejects
 from pipeline.records import Reject
+from pipeline.store.card import CARD, Card
 from pipeline.store.stored import Stored, table_of
 from pipeline.store.tree import Tree
-
-# What a trained model says of itself.
-CARD = "model.json"
 
 
 def tables(modalities: Iterable[str], sets: Iterable[str]) -> dict[str, str]:
@@ -43,13 +42,13 @@ def unseen(tree: Tree, model: str) -> list[Reject]:
     """
     if CARD not in tree.names(f"models/{model}"):
         raise PipelineError(f"the model {model} is not trained: run `dvc repro`")
-    card = json.loads(tree.file(f"models/{model}/{CARD}").read_text(encoding="utf-8"))
-    if not any(split["unseen"] for split in card["samples"].values()):
+    card = document(tree.file(f"models/{model}/{CARD}"), Card)
+    if not any(split.unseen for split in card.samples.values()):
         return []
     there: dict[str, set[str]] = {}
-    for name, one in card["features"].items():
+    for name, one in card.features.items():
         digests = Stored(tree, name).columns(["digest"])["digest"]
-        there.setdefault(one["modality"], set()).update(digests.to_pylist())
+        there.setdefault(one.modality, set()).update(digests.to_pylist())
     columns = ["sample_id", "source", "batch", "split", *there]
     return sorted(
         Reject(
@@ -63,7 +62,7 @@ def unseen(tree: Tree, model: str) -> list[Reject]:
             message=f"the sample has no feature of {', '.join(sorted(there))}",
         )
         for row in table_of(tree, "curated", columns).to_pylist()
-        if row["split"] in card["samples"]
+        if row["split"] in card.samples
         and not any(row[modality] in digests for modality, digests in there.items())
     )
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from pipeline.digest import digest_json
+from pipeline.documents import document
 from pipeline.errors import PipelineError, unknown
-from pipeline.manifest import MANIFEST
+from pipeline.manifest import MANIFEST, Manifest
 from pipeline.store.layout import VECTOR
 from pipeline.store.stored import OWN, PLACED, Stored
 
@@ -54,10 +54,8 @@ class FeatureSet(Stored):
 
     @cached_property
     def _manifest(self) -> Mapping[str, Any]:
-        found: Mapping[str, Any] = json.loads(
-            self.tree.file(f"{self.folder}/{MANIFEST}").read_text(encoding="utf-8")
-        )
-        return found
+        path = self.tree.file(f"{self.folder}/{MANIFEST}")
+        return asdict(document(path, Manifest))
 
     @property
     def section(self) -> Mapping[str, Any]:

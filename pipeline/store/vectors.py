@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipeline.documents import damaged, reading
 from pipeline.errors import PipelineError
 from pipeline.store.layout import VECTOR
 from pipeline.store.pages import Extent, extents
@@ -49,7 +50,7 @@ class Vectors:
                 while at < end:
                     read = file.readinto(flat[at:end])
                     if not read:
-                        raise PipelineError(_cut_short(self.path))
+                        raise damaged(self.path)
                     at += read
 
     def take(self, rows: np.ndarray, out: np.ndarray, places: np.ndarray) -> None:
@@ -87,7 +88,7 @@ class Vectors:
                 for number, row in enumerate(rows.tolist()):
                     into = [flat[number * size : (number + 1) * size]]
                     if os.preadv(file.fileno(), into, extent.offset + row * size) != size:
-                        raise PipelineError(_cut_short(self.path))
+                        raise damaged(self.path)
         return some
 
     def _map(self, extent: Extent) -> np.ndarray:
@@ -109,27 +110,24 @@ def vectors_of(path: Path) -> Vectors:
     Raises
     ------
     PipelineError
-        It is no Parquet file, or has no column of vectors.
+        It is damaged, or has no column of vectors.
     """
-    import pyarrow as pa
+    import numpy as np
     import pyarrow.parquet as pq
 
-    try:
+    with reading(path):
         metadata = pq.read_metadata(path)
-        field = metadata.schema.to_arrow_schema().field(VECTOR)
-    except (pa.ArrowInvalid, OSError):
-        raise PipelineError(_cut_short(path)) from None
-    except KeyError:
-        raise PipelineError(f"{path} has no column '{VECTOR}', so it is no feature set") from None
-    item = field.type.value_type.to_pandas_dtype()
-    found = extents(path, metadata, field)
-    if found is None:
-        decoded_field = decoded(path, shape_of(field))
-        shape, dtype = decoded_field.shape[1:], decoded_field.dtype.name
-    else:
-        import numpy as np
-
-        shape, dtype = shape_of(field), np.dtype(item).name
+        schema = metadata.schema.to_arrow_schema()
+        if VECTOR not in schema.names:
+            raise PipelineError(f"{path} has no column '{VECTOR}', so it is no feature set")
+        field = schema.field(VECTOR)
+        item = field.type.value_type.to_pandas_dtype()
+        found = extents(path, metadata, field)
+        if found is None:
+            values = decoded(path, shape_of(field))
+            shape, dtype = values.shape[1:], values.dtype.name
+        else:
+            shape, dtype = shape_of(field), np.dtype(item).name
     return Vectors(path, metadata.num_rows, shape, dtype, found)
 
 
@@ -150,7 +148,7 @@ def decoded(path: Path, shape: tuple[int, ...]) -> np.ndarray:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    with pq.ParquetFile(path) as file:
+    with reading(path), pq.ParquetFile(path) as file:
         column = file.read(columns=[VECTOR])[VECTOR].combine_chunks()
     lists: Any = pa.concat_arrays(column.chunks) if isinstance(column, pa.ChunkedArray) else column
     there = np.asarray(lists.is_valid())
@@ -167,10 +165,3 @@ def decoded(path: Path, shape: tuple[int, ...]) -> np.ndarray:
     out = np.full((len(there), *shape), np.nan, np.result_type(flat.dtype, np.float16))
     out[there] = rows
     return out
-
-
-def _cut_short(path: Path) -> str:
-    return (
-        f"{path} is no whole Parquet file: `dvc checkout --force` brings its like back from the "
-        f"cache, `dvc repro` makes it again"
-    )

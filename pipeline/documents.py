@@ -1,0 +1,74 @@
+"""This project's own files as they are read back: damage is told in a sentence, whatever it is.
+
+It is no part of a key (see `fingerprint.INERT`): it says whether a file can be read, not what
+stands in it.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pyarrow import ArrowException
+from pydantic import TypeAdapter
+
+from pipeline.errors import PipelineError
+
+T = TypeVar("T")
+# What parsers raise at bytes that are not what was written.
+WRONG = (ArrowException, ValueError, LookupError, TypeError, AttributeError, RecursionError)
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Turn what a parser raises at damaged bytes into a PipelineError that names the file.
+
+    What the operating system says (no such file, no right, a failing disk) is passed on, and so is
+    a want of memory.
+    """
+    try:
+        yield
+    except MemoryError:
+        raise
+    except OSError as error:
+        if error.errno is not None:
+            raise
+        raise damaged(path) from error  # Arrow's, of bytes that it cannot make out
+    except WRONG as error:
+        raise damaged(path) from error
+
+
+def damaged(path: Path) -> PipelineError:
+    """The error for a file of this project that does not hold what was written there."""
+    return PipelineError(
+        f"{path} is damaged: `pipeline validate --repair` brings it back, or removes it so that "
+        f"`dvc repro` makes it again"
+    )
+
+
+def document(path: Path, form: type[T]) -> T:
+    """A JSON file in the form of a type, such as a dataclass; fields it does not know are ignored.
+
+    Raises
+    ------
+    PipelineError
+        The file is no JSON, or not of that form.
+    OSError
+        It cannot be read.
+    """
+    data = path.read_bytes()
+    with reading(path):
+        return parsed(data, form)
+
+
+def parsed(data: bytes | str, form: type[T]) -> T:
+    """JSON in the form of a type; ValueError if it is not that."""
+    return _adapter(form).validate_json(data, strict=True)
+
+
+@functools.cache
+def _adapter(form: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(form)
