@@ -66,7 +66,8 @@ def document(path: Path, form: type[T]) -> T:
 
 def parsed(data: bytes | str, form: type[T]) -> T:
     """JSON in the form of a type; ValueError if it is not that."""
-    return _adapter(form).validate_json(data, strict=True)
+    value: T = _adapter(form).validate_json(data, strict=True)
+    return value
 
 
 @functools.cache

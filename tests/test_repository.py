@@ -24,6 +24,7 @@ SOURCES = sorted((HERE / "pipeline").rglob("*.py"))
 LAYERS: tuple[tuple[str, ...], ...] = (
     (
         "errors",
+        "terminal",
         "documents",
         "options",
         "digest",

@@ -10,6 +10,7 @@ import typer
 from pipeline.commands.given import Force, Json, Rev, Set, Where, command, opened
 from pipeline.commands.shown import show
 from pipeline.leaves import leaves
+from pipeline.terminal import say
 
 app = typer.Typer()
 
@@ -53,7 +54,7 @@ def search(
         page = drawn(store, name, asked, hits, where or None)
         with replacing(Path(sheet)) as temporary:
             temporary.write_text(page, encoding="utf-8")
-        typer.echo(f"{sheet}: the page", err=True)
+        say(f"{sheet}: the page", error=True)
     show(
         (
             {"score": float(f"{hit.score:.4f}"), "sample": hit.sample_id, "targets": hit.targets}

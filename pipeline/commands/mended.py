@@ -9,13 +9,18 @@ from typing import Any
 import typer
 
 from pipeline.errors import PipelineError
+from pipeline.terminal import say
 
 STOPPED = "stopped; finished parts stand, run again to go on"
+# How libraries tell a want of memory where they raise no MemoryError: the loader of shared
+# libraries, the starter of threads, torch, and the kernel's own words.
+SHORT = ("cannot allocate memory", "failed to map segment", "can't start new thread",
+    "not enough memory", "out of memory", "bad allocation")  # fmt: skip
 
 
 def mended(command: Callable[..., Any], stopped: str = STOPPED) -> Callable[..., Any]:
-    """A user's mistake, or a file or folder that fails, ends in its message and exit code 1, Ctrl-C
-    in `stopped` and 130.
+    """A user's mistake, a file or folder that fails, or a want of memory ends in its message and
+    exit code 1, Ctrl-C in `stopped` and 130.
 
     A pipe that is closed, as by `| head`, is left to click, which ends without a word.
     """
@@ -24,25 +29,45 @@ def mended(command: Callable[..., Any], stopped: str = STOPPED) -> Callable[...,
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         try:
             return command(*args, **kwargs)
-        except BrokenPipeError:
+        except (BrokenPipeError, typer.Exit, typer.Abort):
             raise
-        except (PipelineError, OSError) as error:
-            typer.secho("error: ", fg="red", bold=True, err=True, nl=False)
-            typer.echo(_told(error), err=True)
-            raise typer.Exit(1) from None
         except KeyboardInterrupt:
             if stopped:
-                typer.echo(stopped, err=True)
+                say(stopped, error=True)
             raise typer.Exit(130) from None
+        except Exception as error:
+            sentence = _sentence(error)
+            if not sentence:
+                raise
+            typer.secho("error: ", fg="red", bold=True, err=True, nl=False)
+            say(sentence, error=True)
+            raise typer.Exit(1) from None
 
     return wrapped
 
 
-def _told(error: PipelineError | OSError) -> str:
+def _sentence(error: Exception) -> str:
+    """What to say of an error; nothing of one that is a fault of the program."""
     if isinstance(error, PipelineError):
         return str(error)
+    if _is_short_of_memory(error):
+        return (
+            "there is too little memory here. What is finished stands; free some, or ask for less "
+            "at once (fewer workers, smaller parts or batches), and run again."
+        )
+    if not isinstance(error, OSError):
+        return ""
     where = f"{error.filename}: " if error.filename else ""
     return (
         f"{where}{error.strerror or error}. What is finished stands; make room or mend the path or "
         f"its rights, and run again."
     )
+
+
+def _is_short_of_memory(error: BaseException | None) -> bool:
+    """Whether an error, or one that it came from, says so."""
+    while error is not None:
+        if isinstance(error, MemoryError) or any(said in str(error).lower() for said in SHORT):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
