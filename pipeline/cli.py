@@ -11,6 +11,7 @@ import typer
 from pipeline.commands.mended import mended
 from pipeline.commands.promote import promote
 from pipeline.commands.store import app as store
+from pipeline.commands.validate import validate
 from pipeline.errors import PipelineError, unknown
 from pipeline.terminal import say
 
@@ -26,6 +27,7 @@ app = typer.Typer(
 )
 app.add_typer(store, name="store")
 app.command()(promote)
+app.command()(validate)
 
 
 def _version(asked: bool) -> None:

@@ -2,8 +2,8 @@
 
 A terminal gets tables, with long values cut. A pipe gets one line a row, tabs between the values
 and the columns' names in the first line; lists stand as JSON, and a tab, a line's end, a backslash
-or another control character in a value as `\\t`, `\\n`, `\\\\`, `\\x1b`. With `--json` every row is an
-object on a line of its own, wherever it goes.
+or another control character in a value as `\\t`, `\\n`, `\\\\`, `\\x1b`. With `--json` every row is
+an object on a line of its own, wherever it goes.
 """
 
 from __future__ import annotations

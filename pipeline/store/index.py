@@ -2,13 +2,15 @@
 
 It holds 64-bit hashes in order, the places they stand for, and the ids themselves, by which a hit
 is checked. It is named by the digest of the manifests it was made from, so a stale one is never
-opened; one that cannot be read is made again. Two builders make the same file, and the later
-rename wins. Deleting the folder costs the time to build it again.
+opened; one that cannot be read is made again. It ends in the digest of what stands before, by which
+`pipeline validate` knows it. Two builders make the same file, and the later rename wins. Deleting
+the folder costs the time to build it again.
 """
 
 from __future__ import annotations
 
 import hashlib
+import mmap
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +27,8 @@ if TYPE_CHECKING:
     from pipeline.store.handle import FeatureSet
 
 FOLDER = Path(".pipeline", "store")
-VERSION = 1
+VERSION = 2
+DIGEST_BYTES = 32
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,25 @@ def opened(path: Path, pairs: Callable[[], tuple[pa.Array, np.ndarray]]) -> Inde
     return _mapped(path) or _of(table)
 
 
+def seal(path: Path) -> None:
+    """Let a sidecar end in the SHA-256 of what stands in it."""
+    digest = bytes.fromhex(digest_file(path))
+    with path.open("ab") as file:
+        file.write(digest)
+
+
+def is_sealed(path: Path) -> bool:
+    """Whether a sidecar ends in the digest of what stands before: every byte is read."""
+    try:
+        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            content = memoryview(data)
+            whole = hashlib.sha256(content[:-DIGEST_BYTES]).digest() == content[-DIGEST_BYTES:]
+            content.release()
+    except (OSError, ValueError):
+        return False
+    return whole
+
+
 def hashes_of(ids: Iterable[str]) -> np.ndarray:
     """The first 64 bits of each id's BLAKE2b."""
     import numpy as np
@@ -128,6 +150,7 @@ def _write(table: pa.Table, path: Path) -> None:
 
     with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, table.schema) as writer:
         writer.write_table(table)
+    seal(path)
 
 
 def _mapped(path: Path) -> Index | None:
@@ -135,8 +158,9 @@ def _mapped(path: Path) -> Index | None:
     import pyarrow as pa
 
     try:
-        return _of(pa.ipc.open_file(pa.memory_map(str(path))).read_all())
-    except (pa.ArrowInvalid, OSError, KeyError):
+        whole = pa.memory_map(str(path)).read_buffer()
+        return _of(pa.ipc.open_file(whole.slice(0, len(whole) - DIGEST_BYTES)).read_all())
+    except (OSError, ValueError, LookupError):
         return None
 
 

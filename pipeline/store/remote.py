@@ -6,6 +6,7 @@ DVC is imported only when the cache lacks something.
 from __future__ import annotations
 
 import functools
+import hashlib
 import os
 import tempfile
 from dataclasses import dataclass
@@ -14,9 +15,10 @@ from typing import Any
 
 from pipeline.digest import digest_file
 from pipeline.dvc_cache import cache_folder, dvc_folder, place, stamps
-from pipeline.errors import PipelineError
+from pipeline.errors import PipelineError, unknown
 
 DIRECTORY = ".dir"
+BLOCK = 2**20
 EMPTY = "d41d8cd98f00b204e9800998ecf8427e"
 
 
@@ -138,3 +140,55 @@ def _config(dvc: Path, stamp: tuple[int, ...]) -> Any:
         return Config(str(dvc))
     except ConfigError as error:
         raise PipelineError(f"{dvc}: DVC's configuration cannot be read: {error}") from None
+
+
+@dataclass(frozen=True)
+class Remote:
+    """A remote of DVC's, object by object."""
+
+    name: str
+    system: Any
+    root: str
+
+    @classmethod
+    def of(cls, dvc: Path, name: str) -> Remote:
+        """The remote of a name; `default` is also the default one.
+
+        Raises
+        ------
+        PipelineError
+            DVC knows none of that name, or it names no files by their MD5.
+        """
+        from dvc.fs import get_cloud_fs
+
+        config = _config(dvc, stamps(dvc))
+        known = config["remote"]
+        chosen = config["core"].get("remote") if name == "default" and name not in known else name
+        if chosen not in known:
+            raise PipelineError(unknown("remote of DVC", str(chosen or name), known))
+        kind, options, root = get_cloud_fs(config, name=chosen)
+        if options.pop("worktree", False) or options.get("version_aware"):
+            raise PipelineError(f"the remote {chosen} keeps files under their own names")
+        return cls(chosen, kind(**options), root)
+
+    def objects(self) -> dict[str, int]:
+        """Path → bytes of every object that it has."""
+        start = self.system.join(self.root, "files", "md5")
+        try:
+            found = sorted(self.system.find(start))
+        except FileNotFoundError:
+            return {}
+        return {path: self.system.size(path) or 0 for path in found}
+
+    def md5(self, path: str) -> str:
+        """The MD5 of an object's bytes, all of which are read."""
+        digest = hashlib.md5(usedforsecurity=False)
+        with self.system.open(path, "rb") as file:
+            while block := file.read(BLOCK):
+                digest.update(block)
+        return digest.hexdigest()
+
+    def put(self, whole: Path, path: str) -> None:
+        """Replace an object by a file of this machine."""
+        self.system.remove(path)
+        self.system.put_file(str(whole), path)

@@ -8,13 +8,13 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.digest import digest_file
 from pipeline.documents import reading
 from pipeline.errors import PipelineError
 from pipeline.manifest import MANIFEST, load_manifest
 from pipeline.part import Entry, read_footer
 from pipeline.store.stored import OWN
 from pipeline.store.vectors import Vectors, vectors_of
+from pipeline.tracked import problem
 
 if TYPE_CHECKING:
     import numpy as np
@@ -74,11 +74,8 @@ def validate(tree: Tree, name: str) -> Verdict:
 
 
 def _part(path: Path, entry: Entry, verdict: Verdict, seen: _Seen) -> Iterator[str]:
-    size = path.stat().st_size
-    if size != entry.bytes:
-        yield f"it has {size} bytes, the manifest says {entry.bytes}"
-    elif (md5 := digest_file(path, "md5")) != entry.md5:
-        yield f"its MD5 is {md5}, the manifest says {entry.md5}"
+    if wrong := problem(path, [entry.md5]):
+        yield wrong
     vectors = vectors_of(path)
     if vectors.extents is None:
         verdict.decoded += 1
@@ -120,9 +117,9 @@ def _columns(path: Path, entry: Entry, vectors: Vectors, seen: _Seen) -> Iterato
     if any(view != entry.view for view in views):
         yield f"rows of another view than {entry.view}"
     most = vectors.shape[0] if len(vectors.shape) > 1 else 1
-    wrong = sum(not 0 < length <= most for length in lengths)
-    if wrong:
-        yield f"{wrong} rows have a length that is not from 1 to {most}"
+    odd = sum(not 0 < length <= most for length in lengths)
+    if odd:
+        yield f"{odd} rows have a length that is not from 1 to {most}"
 
 
 def _values(vectors: Vectors) -> Iterator[str]:
