@@ -7,10 +7,10 @@ stands in it.
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from pyarrow import ArrowException
 from pydantic import TypeAdapter
@@ -66,8 +66,7 @@ def document(path: Path, form: type[T]) -> T:
 
 def parsed(data: bytes | str, form: type[T]) -> T:
     """JSON in the form of a type; ValueError if it is not that."""
-    value: T = _adapter(form).validate_json(data, strict=True)
-    return value
+    return cast(T, _adapter(cast(Hashable, form)).validate_json(data, strict=True))
 
 
 @functools.cache

@@ -99,11 +99,11 @@ def rejects(file: Callable[[str], Path]) -> Iterator[Reject]:
     for entry in manifest.parts:
         if entry.rejected:
             path = file(f"{entry.key}.parquet")
-            place = {"stage": manifest.stage, "source": entry.source, "batch": entry.batch}
+            place: dict[str, Any] = {"source": entry.source, "batch": entry.batch}
             for row in read_footer(path)["rejects"]:
-                del row["key"]
                 with reading(path):
-                    reject = Reject(**place, **row)
+                    del row["key"]
+                    reject = Reject(manifest.stage, **(place | row))
                 yield reject
 
 

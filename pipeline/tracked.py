@@ -68,8 +68,8 @@ def tracked() -> Tracked:
         A dvc.lock or a .dvc file is damaged.
     """
     found = Tracked()
-    for path, md5 in done_outs().items():
-        found._add(Path(path), md5)
+    for name, md5 in done_outs().items():
+        found._add(Path(name), md5)
     for lock in [*Path().glob("dvc.lock"), *Path().glob("[!.]*/dvc.lock")]:
         with reading(lock):
             outs = lock_outs(lock.read_bytes(), str(lock))

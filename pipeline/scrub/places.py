@@ -39,11 +39,9 @@ class WorkTree:
     @cached_property
     def _folders(self) -> list[Path]:
         """The folders that have, or should have, a manifest."""
-        there = (path for path in Path(DATA).rglob(MANIFEST) if RAW not in path.parents)
-        said = (
-            path for path in self.tracked.md5s if path.name == MANIFEST and path.parent.is_dir()
-        )
-        return sorted({path.parent for path in (*there, *said) if RAW not in path.parents})
+        said = (path for path in self.tracked.md5s if path.name == MANIFEST)
+        folders = {path.parent for path in (*Path(DATA).rglob(MANIFEST), *said)}
+        return sorted(one for one in folders if one.is_dir() and RAW not in one.parents)
 
     def manifests(self) -> Iterator[Unit]:
         """The manifests of finished stages."""
