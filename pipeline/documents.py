@@ -16,6 +16,7 @@ from pyarrow import ArrowException
 from pydantic import TypeAdapter
 
 from pipeline.errors import PipelineError
+from pipeline.shortage import is_shortage
 
 T = TypeVar("T")
 # What parsers raise at bytes that are not what was written.
@@ -31,13 +32,10 @@ def reading(path: Path) -> Iterator[None]:
     """
     try:
         yield
-    except MemoryError:
-        raise
-    except OSError as error:
-        if error.errno is not None:
+    except (OSError, *WRONG) as error:
+        # Arrow, too, raises OSError of bytes that it cannot make out: without a number.
+        if is_shortage(error) or getattr(error, "errno", None) is not None:
             raise
-        raise damaged(path) from error  # Arrow's, of bytes that it cannot make out
-    except WRONG as error:
         raise damaged(path) from error
 
 

@@ -7,6 +7,7 @@ beside it. So an output is what one of these names, and no list of stages is nee
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -110,9 +111,15 @@ def files_of(folder: Path) -> Mapping[Path, str]:
 def problem(path: Path, md5s: list[str]) -> str:
     """What is wrong with a file whose MD5 should be one of some; empty if it is.
 
-    Every byte is read: no memory of sizes and times is asked.
+    Every byte is read: no memory of sizes and times is asked. An OSError that says nothing of the
+    bytes is passed on: the file may be whole.
     """
     if not path.is_file():
         return "it is missing"
-    md5 = digest_file(path, "md5")
+    try:
+        md5 = digest_file(path, "md5")
+    except OSError as error:
+        if error.errno != errno.EIO:
+            raise
+        return f"the disk fails: {error.strerror}"
     return "" if md5 in md5s else f"its MD5 is {md5}, but {md5s[0]} was written"

@@ -25,6 +25,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     (
         "errors",
         "terminal",
+        "shortage",
         "documents",
         "options",
         "digest",

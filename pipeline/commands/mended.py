@@ -9,13 +9,10 @@ from typing import Any
 import typer
 
 from pipeline.errors import PipelineError
+from pipeline.shortage import is_shortage
 from pipeline.terminal import say
 
 STOPPED = "stopped; finished parts stand, run again to go on"
-# How libraries tell a want of memory where they raise no MemoryError: the loader of shared
-# libraries, the starter of threads, torch, and the kernel's own words.
-SHORT = ("cannot allocate memory", "failed to map segment", "can't start new thread",
-    "not enough memory", "out of memory", "bad allocation")  # fmt: skip
 
 
 def mended(command: Callable[..., Any], stopped: str = STOPPED) -> Callable[..., Any]:
@@ -50,7 +47,7 @@ def _sentence(error: Exception) -> str:
     """What to say of an error; nothing of one that is a fault of the program."""
     if isinstance(error, PipelineError):
         return str(error)
-    if _is_short_of_memory(error):
+    if is_shortage(error):
         return (
             "there is too little memory here. What is finished stands; free some, or ask for less "
             "at once (fewer workers, smaller parts or batches), and run again."
@@ -62,12 +59,3 @@ def _sentence(error: Exception) -> str:
         f"{where}{error.strerror or error}. What is finished stands; make room or mend the path or "
         f"its rights, and run again."
     )
-
-
-def _is_short_of_memory(error: BaseException | None) -> bool:
-    """Whether an error, or one that it came from, says so."""
-    while error is not None:
-        if isinstance(error, MemoryError) or any(said in str(error).lower() for said in SHORT):
-            return True
-        error = error.__cause__ or error.__context__
-    return False

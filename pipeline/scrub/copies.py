@@ -11,11 +11,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.digest import digest_file
 from pipeline.dvc_cache import cache_folder, dvc_folder, place
 from pipeline.errors import PipelineError
 from pipeline.replacing import replacing
-from pipeline.store.remote import DIRECTORY, Known, fetch
+from pipeline.store.remote import DIRECTORY, Known, Unanswered, fetch
+from pipeline.tracked import problem
 
 CACHE = "DVC's cache"
 
@@ -39,6 +39,11 @@ class Copies:
         """A file's object in DVC's cache, whole, and whence: the cache itself, or a remote.
 
         What a remote gives takes the place of a damaged object.
+
+        Raises
+        ------
+        Unanswered
+            A remote could not be asked.
         """
         path = self.object(md5)
         if is_whole(path, md5):
@@ -47,7 +52,9 @@ class Copies:
             return None
         try:
             return fetch(self.dvc, Known(md5), md5, check=True), "a remote of DVC's"
-        except (PipelineError, OSError):
+        except Unanswered:
+            raise
+        except PipelineError:
             return None
 
     def bring_back(self, path: Path, md5s: Iterable[str]) -> str:
@@ -82,7 +89,7 @@ class Copies:
 
 def is_whole(path: Path, md5: str) -> bool:
     """Whether a file has an MD5, every byte being read; `md5` may be that of a listing."""
-    return path.is_file() and digest_file(path, "md5") == md5.removesuffix(DIRECTORY)
+    return not problem(path, [md5.removesuffix(DIRECTORY)])
 
 
 def put(source: Path, path: Path, mode: int = 0o644) -> None:

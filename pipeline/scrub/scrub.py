@@ -64,8 +64,14 @@ class Scrubbed:
         place = self.places.setdefault(unit.place, Place(unit.place))
         place.files += 1
         place.bytes += unit.bytes
-        if what:
-            place.problems.append(Problem(unit.name, what, unit.mend() if mend else ""))
+        if not what:
+            return
+        done = ""
+        try:
+            done = unit.mend() if mend else ""
+        except PipelineError as error:  # it is being written, or a remote did not answer
+            what += f"; not mended: {error}"
+        place.problems.append(Problem(unit.name, what, done))
 
 
 def scrub(
@@ -136,17 +142,10 @@ def _checked(units: Sequence[Unit]) -> Iterator[tuple[Unit, str, int]]:
     """Each unit, what is wrong with it, and its bytes, in their order."""
     pool = ThreadPoolExecutor(min(AT_ONCE, len(os.sched_getaffinity(0))))
     try:
-        for unit, what in zip(units, pool.map(_problem, units), strict=True):
+        for unit, what in zip(units, pool.map(lambda unit: unit.check(), units), strict=True):
             yield unit, what, unit.bytes
     finally:
         pool.shutdown(cancel_futures=True)
-
-
-def _problem(unit: Unit) -> str:
-    try:
-        return unit.check()
-    except OSError as error:  # the disk fails, or the file may not be read
-        return f"it cannot be read: {error.strerror or error}"
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,8 @@ import functools
 import hashlib
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,8 +20,15 @@ from pipeline.dvc_cache import cache_folder, dvc_folder, place, stamps
 from pipeline.errors import PipelineError, unknown
 
 DIRECTORY = ".dir"
+# What a remote says that has no good copy, so that it need not be asked again.
+LACKS, HOLDS_DAMAGED = "it has no such file", "what it has is damaged"
+ELSEWHERE = "it keeps files under their own names, which are not looked for"
 BLOCK = 2**20
 EMPTY = "d41d8cd98f00b204e9800998ecf8427e"
+
+
+class Unanswered(PipelineError):
+    """A remote could not be asked, so a good copy may be there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +87,7 @@ def fetch(dvc: Path, known: Known, what: str, check: bool = False) -> Path:
     Raises
     ------
     PipelineError
-        No remote gives it whole.
+        No remote gives it whole; `Unanswered` where one did not answer.
     """
     config = _config(dvc, stamps(dvc))
     path = cache_folder(dvc).joinpath(*known.parts)
@@ -96,7 +105,8 @@ def fetch(dvc: Path, known: Known, what: str, check: bool = False) -> Path:
             f"{missing}, and DVC knows no remote: `dvc remote add --default <name> <url>` names "
             f"the one that `dvc push` filled from that revision, where the data were made"
         )
-    raise PipelineError(
+    answered = all(why.endswith((LACKS, HOLDS_DAMAGED, ELSEWHERE)) for why in refused)
+    raise (PipelineError if answered else Unanswered)(
         f"{missing}, and no remote gives it ({'; '.join(refused)}): `dvc push` puts it there from "
         f"a checkout of that revision, where the data were made; `dvc fetch` then brings it"
     )
@@ -113,17 +123,17 @@ def _get(config: Any, name: str, known: Known, path: Path) -> str | None:
     try:
         kind, options, root = get_cloud_fs(config, name=name)
         if options.pop("worktree", False) or options.get("version_aware"):
-            return "it keeps files under their own names, which are not looked for"
+            return ELSEWHERE
         system = kind(**options)
         system.get_file(system.join(root, *known.parts), str(temporary))
         if not known.is_whole(temporary, check=True):
-            return "what it has is damaged"
+            return HOLDS_DAMAGED
         temporary.chmod(0o444)
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
         temporary.replace(path)
     except FileNotFoundError:
-        return "it has no such file"
+        return LACKS
     except Exception as error:  # each remote's library has its own
         return f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
     finally:
@@ -174,21 +184,28 @@ class Remote:
     def objects(self) -> dict[str, int]:
         """Path → bytes of every object that it has."""
         start = self.system.join(self.root, "files", "md5")
-        try:
+        with self._answering():
             found = sorted(self.system.find(start))
-        except FileNotFoundError:
-            return {}
-        return {path: self.system.size(path) or 0 for path in found}
+            return {path: self.system.size(path) or 0 for path in found}
 
     def md5(self, path: str) -> str:
         """The MD5 of an object's bytes, all of which are read."""
         digest = hashlib.md5(usedforsecurity=False)
-        with self.system.open(path, "rb") as file:
+        with self._answering(), self.system.open(path, "rb") as file:
             while block := file.read(BLOCK):
                 digest.update(block)
         return digest.hexdigest()
 
     def put(self, whole: Path, path: str) -> None:
         """Replace an object by a file of this machine."""
-        self.system.remove(path)
-        self.system.put_file(str(whole), path)
+        with self._answering():
+            self.system.remove(path)
+            self.system.put_file(str(whole), path)
+
+    @contextmanager
+    def _answering(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:  # each remote's library has its own
+            said = str(error).strip().partition("\n")[0]
+            raise Unanswered(f"the remote {self.name}: {type(error).__name__}: {said}") from error

@@ -71,16 +71,16 @@ def test_a_fault_of_the_program_is_a_traceback() -> None:
         mended(faulty)()
 
 
-@pytest.mark.parametrize("command", ["stats minilm", "get minilm x", "sql FROM(samples)", "ls"])
-def test_little_memory_ends_in_a_sentence(stamps: Path, command: str) -> None:
-    """At any limit, from one at which Python hardly starts to one that is enough."""
-    ended = {}
-    for megabytes in (160, 320, 640, 1280, 2560):
-        done = subprocess.run(
-            ["sh", "-c", f"ulimit -v {megabytes * 1024}; exec $0 -m pipeline.cli store {command}",
-             sys.executable],
-            env={**os.environ, "PYTHONPATH": str(HERE), "OMP_NUM_THREADS": "1"},
-            capture_output=True, text=True, check=False, timeout=120,
-        )  # fmt: skip
-        ended[megabytes] = done.stderr[-600:]
-    assert not {at: said for at, said in ended.items() if "Traceback" in said}
+@pytest.mark.parametrize("command", ["stats", "validate"])
+@pytest.mark.parametrize("megabytes", [60, 100, 160, 240])
+def test_little_memory_ends_in_a_sentence(stamps: Path, command: str, megabytes: int) -> None:
+    """Nor is what could not be read for want of memory taken for damaged."""
+    limited = f"ulimit -v {megabytes * 1024}; exec {sys.executable} -m pipeline.cli store {command}"
+    done = subprocess.run(
+        ["sh", "-c", f"{limited} minilm"],
+        env={**os.environ, "PYTHONPATH": str(HERE), "OPENBLAS_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0 or done.stderr.startswith("error: there is too little memory here.")

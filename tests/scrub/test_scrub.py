@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from pipeline.digest import digest_file
 from pipeline.done import is_done, unless_done
 from pipeline.errors import PipelineError
 from pipeline.execution.local import Serial
+from pipeline.lock import locked
 from pipeline.parts import Plan
 from pipeline.scrub.scrub import next_share, scrub
 from pipeline.scrub.unit import Unit
@@ -142,11 +145,11 @@ def test_dvc_sees_what_was_removed_and_nothing_in_what_was_brought_back(whole: P
     call("--repair")
     assert json.loads(run(whole, "dvc", "status", "--json").stdout) == {}
     shutil.rmtree("../far")
-    md5 = digest_file(chosen(KINDS["clean"]), "md5")
+    md5 = digest_file(chosen(KINDS["features"]), "md5")
     (CACHE / md5[:2] / md5[2:]).unlink()
-    flip(chosen(KINDS["clean"]))
+    flip(chosen(KINDS["features"]))
     call("--repair")
-    assert list(json.loads(run(whole, "dvc", "status", "--json").stdout)) == ["clean-image"]
+    assert list(json.loads(run(whole, "dvc", "status", "--json").stdout)) == ["features-look"]
 
 
 def test_the_cache_is_read_and_mended_when_asked(whole: Path) -> None:
@@ -254,3 +257,40 @@ def test_a_project_without_dvc_is_read_by_its_manifests(inside: Path) -> None:
     chosen("data/clean/image/manifest.json").write_text("{")
     assert "it is no manifest" in call("--repair")
     assert files() == []
+
+
+def test_what_a_remote_may_have_is_not_removed(whole: Path) -> None:
+    """One that did not answer may have the only good copy."""
+    path = chosen(KINDS["model"])
+    shutil.rmtree(CACHE)
+    run(whole, "dvc", "remote", "modify", "far", "url", "s3://bucket/x")
+    run(whole, "dvc", "remote", "modify", "far", "endpointurl", "http://127.0.0.1:9")
+    flip(path)
+    assert f"{path}: its MD5 is" in (output := call("--repair", code=1))
+    assert "not mended: " in output
+    assert path.exists()
+
+
+def test_what_is_being_written_is_left_alone(whole: Path) -> None:
+    path = chosen(KINDS["clean"])
+    flip(path)
+    with locked(path.parent):
+        assert "not mended: another process is writing data/clean/image" in call("--repair", code=1)
+    assert path.exists()
+
+
+def test_what_may_not_be_read_is_not_taken_for_damaged(
+    whole: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(number: int) -> Callable[..., str]:
+        def digest(path: Path, *_: object) -> str:
+            if path.name == "curated.json":
+                raise OSError(number, os.strerror(number), str(path))
+            return digest_file(path, "md5")
+
+        return digest
+
+    monkeypatch.setattr("pipeline.tracked.digest_file", failing(errno.EMFILE))
+    assert "Too many open files" in call("--repair", code=1)
+    monkeypatch.setattr("pipeline.tracked.digest_file", failing(errno.EIO))
+    assert "the disk fails: Input/output error; brought back" in call("--repair")
