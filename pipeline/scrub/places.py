@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property, partial
@@ -27,12 +27,16 @@ class WorkTree:
     """The files below `data/`, held against what is said of them.
 
     A manifest that is whole speaks for the files beside it, for readers follow it alone; DVC and
-    the last runs speak for manifests, and for what has none. `manifests` are to be looked at, and
-    mended, before `units` are asked for.
+    the last runs speak for manifests, and for what has none. `manifests` are looked at, and mended,
+    before `units` are asked for; the folders of those that stay damaged are added to `damaged`.
+
+    Beside units it finds the `absent` outputs, which are not here at all, and the number of files
+    of which nothing says what they held, `unknown`.
     """
 
     tracked: Tracked
     copies: Copies
+    damaged: set[Path] = field(default_factory=set)
     absent: set[str] = field(default_factory=set)
     unknown: int = 0
 
@@ -53,32 +57,38 @@ class WorkTree:
 
     def units(self) -> Iterator[Unit]:
         """Everything else, in no order."""
-        spoken: dict[Path, Path] = {}
-        whole, damaged = set(), set()
+        spoken: set[Path] = set()
+        whole: set[Path] = set()
         for folder in self._folders:
-            try:
-                listed = files_of(folder)
-            except (PipelineError, OSError):
-                damaged.add(folder)
+            spoken.add(folder / MANIFEST)
+            listed = self._listed(folder)
+            if listed is None:
+                self.damaged.add(folder)
                 continue
             whole.add(folder)
+            spoken |= listed.keys()
             for path, md5 in listed.items():
-                spoken[path] = folder
                 yield self._unit(folder, path, [md5])
         for path, md5s in self.tracked.md5s.items():
-            if path.name == MANIFEST and path.parent in (whole | damaged):
-                spoken[path] = path.parent
-            elif path not in spoken and not whole & set(path.parents):
-                spoken[path] = out = self.tracked.out_of(path) or path.parent
-                missing = path in self.tracked.listed and not damaged & set(path.parents)
-                if path.is_file() or (missing and not self._is_absent(path)):
-                    yield self._unit(out, path, md5s)
-                elif not path.exists():
-                    self._is_absent(path)
-        there = (path for path in Path(DATA).rglob("*") if path.is_file())
-        self.unknown = sum(
-            path not in spoken and path.name != MANIFEST and not _is_beside(path) for path in there
-        )
+            if path in spoken or whole & set(path.parents):
+                continue
+            spoken.add(path)
+            absent = self._is_absent(path)
+            # Of a folder whose manifest is damaged, nobody knows which files it should have.
+            wanted = path in self.tracked.listed and not self.damaged & set(path.parents)
+            if path.is_file() or (wanted and not absent):
+                yield self._unit(self.tracked.out_of(path) or path.parent, path, md5s)
+        there = {path for path in Path(DATA).rglob("*") if path.is_file() and not _is_beside(path)}
+        self.unknown = len(there - spoken)
+
+    def _listed(self, folder: Path) -> Mapping[Path, str] | None:
+        """What a manifest says of its files; None where there is none that can be trusted."""
+        if folder in self.damaged:
+            return None
+        try:
+            return files_of(folder)
+        except (PipelineError, FileNotFoundError):
+            return None
 
     def copies_of(self) -> dict[str, list[Path]]:
         """MD5 → files of the work tree that should have it."""

@@ -17,6 +17,7 @@ from pipeline.replacing import replacing
 from pipeline.scrub.copies import Copies
 from pipeline.scrub.places import WorkTree, cache, remote, sidecars
 from pipeline.scrub.unit import Unit
+from pipeline.terminal import json_line
 from pipeline.tracked import tracked
 
 # Where the last share ended: the name of the last unit that was read.
@@ -59,19 +60,20 @@ class Scrubbed:
     def problems(self) -> list[Problem]:
         return [one for place in self.places.values() for one in place.problems]
 
-    def add(self, unit: Unit, what: str, mend: bool) -> None:
-        """Count a unit, and mend it if that is asked and needed."""
+    def add(self, unit: Unit, what: str, mend: bool) -> bool:
+        """Count a unit, and mend it if that is asked and needed; whether it stays damaged."""
         place = self.places.setdefault(unit.place, Place(unit.place))
         place.files += 1
         place.bytes += unit.bytes
         if not what:
-            return
+            return False
         done = ""
         try:
             done = unit.mend() if mend else ""
         except PipelineError as error:  # it is being written, or a remote did not answer
             what += f"; not mended: {error}"
         place.problems.append(Problem(unit.name, what, done))
+        return not done
 
 
 def scrub(
@@ -98,7 +100,9 @@ def scrub(
     found, copies = Scrubbed(), Copies.here()
     tree = WorkTree(tracked(), copies)
     for unit in tree.manifests():
-        found.add(unit, unit.check(), repair)
+        what = unit.check()
+        if found.add(unit, what, repair):
+            tree.damaged.add(Path(unit.name).parent)
     known = tree.copies_of()
     units = [
         *tree.units(),
@@ -161,8 +165,6 @@ def _cursor() -> str:
 
 
 def _remember(after: str) -> None:
-    from pipeline.terminal import json_line
-
     CURSOR.parent.mkdir(parents=True, exist_ok=True)
     with replacing(CURSOR) as temporary:
         temporary.write_text(json_line({"after": after}))

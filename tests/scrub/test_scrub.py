@@ -4,7 +4,7 @@ import errno
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -294,3 +294,35 @@ def test_what_may_not_be_read_is_not_taken_for_damaged(
     assert "Too many open files" in call("--repair", code=1)
     monkeypatch.setattr("pipeline.tracked.digest_file", failing(errno.EIO))
     assert "the disk fails: Input/output error; brought back" in call("--repair")
+
+
+def test_a_manifest_that_is_damaged_and_reads_well_is_not_followed(whole: Path) -> None:
+    """It would say of whole parts that they are damaged."""
+    path = chosen(KINDS["a manifest"])
+    digit = path.read_bytes().index(b'"md5": "') + 8
+    data = bytearray(path.read_bytes())
+    data[digit] = ord("1") if data[digit] == ord("0") else ord("0")
+    path.write_bytes(data)
+    assert files() == [str(path)]
+
+
+def test_a_run_that_was_stopped_goes_on_from_there(
+    whole: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(label: str, items: Iterable[tuple[Unit, str, int]], total: int) -> Iterator[object]:
+        for i, (unit, what, _) in enumerate(items):
+            if i == 5:
+                raise KeyboardInterrupt
+            yield unit, what
+
+    with monkeypatch.context() as patched:
+        patched.setattr("pipeline.scrub.scrub.reading_bytes", stopped)
+        assert "the next run goes on from here" in call("--share=1/1", code=130)
+    name = json.loads(Path(".pipeline/scrubbed.json").read_text())["after"]
+    flip(path := sorted(path for path in Path("data").rglob("*.parquet") if str(path) > name)[0])
+    assert str(path) in call("--share=1/100", code=1)
+
+
+def test_a_remote_that_has_nothing_yet_is_whole(whole: Path) -> None:
+    run(whole, "dvc", "remote", "add", "--quiet", "near", "../near")
+    call("--remote", "near")
