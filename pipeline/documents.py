@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-from pyarrow import ArrowException
 from pydantic import TypeAdapter
 
 from pipeline.errors import PipelineError
@@ -20,7 +19,7 @@ from pipeline.shortage import is_shortage
 
 T = TypeVar("T")
 # What parsers raise at bytes that are not what was written.
-WRONG = (ArrowException, ValueError, LookupError, TypeError, AttributeError, RecursionError)
+WRONG = (ValueError, LookupError, TypeError, AttributeError, RecursionError)
 
 
 @contextmanager
@@ -32,11 +31,18 @@ def reading(path: Path) -> Iterator[None]:
     """
     try:
         yield
-    except (OSError, *WRONG) as error:
+    except Exception as error:
+        if not isinstance(error, (OSError, *WRONG)) and not _is_arrow(error):
+            raise
         # Arrow, too, raises OSError of bytes that it cannot make out: without a number.
         if is_shortage(error) or getattr(error, "errno", None) is not None:
             raise
         raise damaged(path) from error
+
+
+def _is_arrow(error: Exception) -> bool:
+    """Whether pyarrow raised it, which opening a store must not import."""
+    return any(kind.__name__ == "ArrowException" for kind in type(error).__mro__)
 
 
 def damaged(path: Path) -> PipelineError:
