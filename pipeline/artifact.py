@@ -17,6 +17,7 @@ from typing import Any
 from pipeline.cached import Cache
 from pipeline.digest import digest_file, digest_json
 from pipeline.digests import Digests, digests_of, remembered
+from pipeline.documents import document
 from pipeline.errors import PipelineError
 from pipeline.fingerprint import Fingerprint
 from pipeline.lock import locked, named
@@ -24,6 +25,18 @@ from pipeline.manifest import MANIFEST
 from pipeline.parts import Summary
 from pipeline.records import SCHEMA_VERSION
 from pipeline.replacing import replacing
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What an artifact's manifest says: name → digest of all that it was made from, and of its
+    files."""
+
+    key: str
+    files: dict[str, str]
+    function: dict[str, Any]
+    inputs: dict[str, str]
+    schema: int
 
 
 @dataclass(frozen=True)
@@ -96,18 +109,23 @@ class Plan:
         cache = Cache()
         for md5 in cache.md5s([self.key]).values():
             if cache.restore(md5, scratch / MANIFEST):
-                files = json.loads((scratch / MANIFEST).read_text())["files"]
+                files = document(scratch / MANIFEST, Manifest).files
                 return all(cache.restore(file, scratch / name) for name, file in files.items())
         return False
 
 
 def read_manifest(out: Path) -> dict[str, Any]:
-    """The manifest of a finished artifact: key, function, inputs, files."""
+    """The manifest of a finished artifact: key, function, inputs, files.
+
+    Raises
+    ------
+    PipelineError
+        There is none, or it is damaged.
+    """
     try:
-        manifest: dict[str, Any] = json.loads((out / MANIFEST).read_text())
-    except (FileNotFoundError, ValueError):
+        return asdict(document(out / MANIFEST, Manifest))
+    except FileNotFoundError:
         raise PipelineError(f"{out} is not finished: run `dvc repro` to make it") from None
-    return manifest
 
 
 def digest(out: Path) -> str:

@@ -11,7 +11,9 @@ import typer
 from pipeline.commands.mended import mended
 from pipeline.commands.promote import promote
 from pipeline.commands.store import app as store
+from pipeline.commands.validate import validate
 from pipeline.errors import PipelineError, unknown
+from pipeline.terminal import say
 
 if TYPE_CHECKING:
     from pipeline.params import Params
@@ -25,13 +27,14 @@ app = typer.Typer(
 )
 app.add_typer(store, name="store")
 app.command()(promote)
+app.command()(validate)
 
 
 def _version(asked: bool) -> None:
     if asked:
         from importlib.metadata import version
 
-        typer.echo(version("multimodal-pipeline"))
+        say(version("multimodal-pipeline"))
         raise typer.Exit
 
 
@@ -61,7 +64,7 @@ def check() -> None:
 
     params = load()
     for line in check_machine(params):
-        typer.echo(line)
+        say(line)
 
 
 @app.command()
@@ -75,7 +78,7 @@ def stage(
     """Run one stage, as dvc.yaml does; `dvc repro` runs those that have work."""
     from pipeline.run import run_stage
 
-    typer.echo(run_stage(name, item))
+    say(run_stage(name, item))
 
 
 @app.command()
@@ -100,7 +103,7 @@ def plan(
     _known(params, stage)
     everyday = [one for one in labels(params) if not one.startswith(APART)]
     found = [*forecast(params, [stage] if stage else everyday)]
-    typer.echo((listed.forecasts_json if json else listed.forecasts_table)(found), nl=False)
+    listed.show_forecasts(found, json)
 
 
 @app.command()
@@ -118,7 +121,7 @@ def runs(
     params = load()
     _known(params, stage)
     found = listed.runs([stage] if stage else labels(params), every)
-    typer.echo((listed.as_json if json else listed.runs_table)(found), nl=False)
+    listed.show_runs(found, json)
 
 
 @app.command()
@@ -129,14 +132,14 @@ def rejects(
 ) -> None:
     """Show what was refused, why, by stage."""
     from pipeline.params import load
-    from pipeline.refused import as_json, as_tables, collect, tables
+    from pipeline.refused import collect, show_lines, show_tables, tables
     from pipeline.store.tree import WorkTree
 
     params = load()
     _known(params, stage)
     flow = tables(params.modalities, params.features)
     found = collect(WorkTree(Path("data")), flow, params.models, stage)
-    typer.echo(as_json(found) if json else as_tables(found), nl=False)
+    (show_lines if json else show_tables)(found)
 
 
 @app.command()
@@ -158,7 +161,7 @@ def report(
 
         page = dated_copy(page)
         webbrowser.open(page.absolute().as_uri())
-    typer.echo(page)
+    say(page)
 
 
 if __name__ == "__main__":

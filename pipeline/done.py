@@ -7,17 +7,30 @@ is local and may be deleted at any time: the stage then runs again and finds or 
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pipeline.digests import digests_of, remembered
+from pipeline.documents import document
+from pipeline.errors import PipelineError
 from pipeline.parts import Summary
 from pipeline.replacing import replacing
 
 S = TypeVar("S", bound=Summary)
+FOLDER = Path(".pipeline", "done")
+
+
+@dataclass(frozen=True)
+class Done:
+    """What is remembered: path → MD5 of the files in `outs`, and what the stage would say."""
+
+    key: str
+    outs: dict[str, str]
+    summary: dict[str, Any]
 
 
 def unless_done(stage: str, key: str, outs: Sequence[Path], work: Callable[[], S]) -> S | Summary:
@@ -56,15 +69,24 @@ def unless_done(stage: str, key: str, outs: Sequence[Path], work: Callable[[], S
 def is_done(stage: str, key: str, outs: Sequence[Path]) -> Summary | None:
     """What the stage would say, if it has nothing to do."""
     try:
-        before = json.loads(_memory(stage).read_text())
-        same = before["key"] == key and before["outs"] == _md5s(stage, outs)
-        return Summary(**before["summary"]) if same else None
-    except (OSError, ValueError, TypeError, KeyError):
+        before = document(_memory(stage), Done)
+        same = before.key == key and before.outs == _md5s(stage, outs)
+        return Summary(**before.summary) if same else None
+    except (PipelineError, OSError, TypeError):
         return None
 
 
+def done_outs() -> dict[str, str]:
+    """Path → MD5 of all files that stages have left, each when it last had work."""
+    found: dict[str, str] = {}
+    for path in sorted(FOLDER.glob("*.json")):
+        with contextlib.suppress(PipelineError, OSError):
+            found |= document(path, Done).outs
+    return found
+
+
 def _memory(stage: str) -> Path:
-    return Path(".pipeline", "done", f"{stage.replace('/', '@')}.json")
+    return FOLDER / f"{stage.replace('/', '@')}.json"
 
 
 def _md5s(stage: str, outs: Sequence[Path]) -> dict[str, str]:

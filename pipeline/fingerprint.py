@@ -32,8 +32,8 @@ DISTRIBUTIONS = {
     "faiss": "faiss-cpu",
     "lance": "pylance",
 }
-# Libraries that check, show or distribute work, and modules that put what was made in its place:
-# they cannot change what a function returns.
+# Libraries that check, show or distribute work, and modules that put what was made in its place or
+# say that it is damaged: they cannot change what a function returns.
 INERT = frozenset(
     {
         "pydantic",
@@ -45,6 +45,7 @@ INERT = frozenset(
         "platformdirs",
         "huggingface_hub",
         "pipeline.replacing",
+        "pipeline.documents",
     }
 )
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from pipeline.runs import records
+from pipeline.terminal import json_line, say, say_tables, text
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -23,42 +23,45 @@ def runs(stages: Sequence[str], every: bool) -> list[dict[str, Any]]:
     return [one for stage in stages for one in (found[stage] if every else found[stage][-1:])]
 
 
-def as_json(found: Iterable[Mapping[str, Any]]) -> str:
-    """One JSON object a line."""
-    return "".join(json.dumps(one, ensure_ascii=False, sort_keys=True) + "\n" for one in found)
-
-
-def runs_table(found: Sequence[Mapping[str, Any]]) -> str:
+def show_runs(found: Sequence[Mapping[str, Any]], json: bool) -> None:
     """What each run did: its parts, its rows, and what they took."""
+    if json or not found:
+        _lines(found) if json else say("no stage has run here yet")
+        return
     table = _table("stage", "started", *PARTS, "rows", "wall s", "CPU s", "GPU s", "peak MB", "")
     for one in found:
         counts = [str(one.get(name, "")) for name in PARTS]
         took = [f"{one.get(name, 0):.1f}" for name in ("seconds", "cpu_seconds", "gpu_seconds")]
-        table.add_row(
-            str(one.get("stage", "")),
+        cells = (
+            one.get("stage", ""),
             str(one.get("started", ""))[:19],
             *counts,
             _rows(one),
             *took,
-            str(one.get("peak_mb", "")),
-            "" if one.get("outcome") == "done" else str(one.get("outcome", "")),
+            one.get("peak_mb", ""),
+            "" if one.get("outcome") == "done" else one.get("outcome", ""),
         )
-    return _shown(table) if found else "no stage has run here yet\n"
+        table.add_row(*map(text, cells))
+    _show(table)
 
 
-def forecasts_table(found: Sequence[Forecast]) -> str:
+def show_forecasts(found: Sequence[Forecast], json: bool) -> None:
     """What each stage would do, and why."""
+    if json:
+        _lines(map(asdict, found))
+        return
     table = _table("stage", "reused", "restored", "computed", "rows", "why", numbers=4)
     for one in found:
         rows = f"{'' if one.exact else '≤ '}{one.rows}" if one.works else ""
         taken = f"{rows}, {one.taken} taken over" if one.taken else rows
         counts = [str(n) if n else "" for n in (one.reused, one.restored, one.computed)]
-        table.add_row(one.stage, *counts, taken, "; ".join(one.reasons))
-    return _shown(table)
+        table.add_row(*map(text, (one.stage, *counts, taken, "; ".join(one.reasons))))
+    _show(table)
 
 
-def forecasts_json(found: Iterable[Forecast]) -> str:
-    return as_json(map(asdict, found))
+def _lines(found: Iterable[Mapping[str, Any]]) -> None:
+    for one in found:
+        say(json_line(one, sort_keys=True))
 
 
 def _rows(one: Mapping[str, Any]) -> str:
@@ -80,15 +83,10 @@ def _table(*columns: str, numbers: int = 11) -> Table:
     return table
 
 
-def _shown(table: Table) -> str:
+def _show(table: Table) -> None:
     import shutil
     import sys
 
-    from rich.console import Console
-
     # In a pipe nothing is cut off; a terminal folds the last column.
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 200
-    console = Console(width=max(width, 100))
-    with console.capture() as captured:
-        console.print(table)
-    return captured.get()
+    say_tables(table, width=max(width, 100))

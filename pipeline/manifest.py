@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.digest import digest_json
+from pipeline.documents import document, reading
 from pipeline.errors import PipelineError
 from pipeline.part import Entry, read_footer
 from pipeline.records import SCHEMA_VERSION, Reject
@@ -23,6 +24,23 @@ if TYPE_CHECKING:
     from pipeline.fingerprint import Fingerprint
 
 MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What the manifest of a stage of parts says."""
+
+    parts: list[Entry]
+    schema: int = 0
+    stage: str = ""
+    function: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Made:
+    """What every manifest says, of an artifact's too: the fingerprint of what made it."""
+
+    function: dict[str, Any]
 
 
 def read_manifest(out: Path) -> list[Entry]:
@@ -41,10 +59,7 @@ def read_manifest(out: Path) -> list[Entry]:
 
 def load_manifest(path: Path) -> list[Entry]:
     """The parts that a manifest's file lists; see `read_manifest`. It may lie in DVC's cache."""
-    try:
-        return [Entry(**entry) for entry in json.loads(path.read_text())["parts"]]
-    except (ValueError, TypeError, KeyError):
-        raise PipelineError(f"{path} is damaged: delete {path.parent} and `dvc repro`") from None
+    return document(path, Manifest).parts
 
 
 def manifest_digest(out: Path) -> str:
@@ -56,11 +71,9 @@ def manifest_digest(out: Path) -> str:
 def read_function(out: Path) -> dict[str, Any]:
     """The fingerprint under which a stage's parts were made; empty where there is none."""
     try:
-        manifest = json.loads((out / MANIFEST).read_text())
-        function: dict[str, Any] = manifest["function"]
-    except (OSError, ValueError, TypeError, KeyError):
+        return document(out / MANIFEST, _Made).function
+    except (PipelineError, OSError):
         return {}
-    return function
 
 
 def write_manifest(
@@ -82,14 +95,16 @@ def write_manifest(
 
 def rejects(file: Callable[[str], Path]) -> Iterator[Reject]:
     """The rows that a finished stage's function refused; `file` finds a file of it by name."""
-    manifest = file(MANIFEST)
-    entries = load_manifest(manifest)
-    stage = json.loads(manifest.read_text())["stage"]
-    for entry in entries:
+    manifest = document(file(MANIFEST), Manifest)
+    for entry in manifest.parts:
         if entry.rejected:
-            for row in read_footer(file(f"{entry.key}.parquet"))["rejects"]:
-                del row["key"]
-                yield Reject(stage=stage, source=entry.source, batch=entry.batch, **row)
+            path = file(f"{entry.key}.parquet")
+            place: dict[str, Any] = {"source": entry.source, "batch": entry.batch}
+            for row in read_footer(path)["rejects"]:
+                with reading(path):
+                    del row["key"]
+                    reject = Reject(manifest.stage, **(place | row))
+                yield reject
 
 
 def read_each(out: Path, columns: Sequence[str] | None = None) -> Iterator[tuple[Entry, pa.Table]]:
@@ -98,7 +113,9 @@ def read_each(out: Path, columns: Sequence[str] | None = None) -> Iterator[tuple
 
     for entry in read_manifest(out):
         path = out / f"{entry.key}.parquet"
-        yield entry, pq.read_table(path, columns=columns, partitioning=None)
+        with reading(path):
+            table = pq.read_table(path, columns=columns, partitioning=None)
+        yield entry, table
 
 
 def read(out: Path, columns: Sequence[str] | None = None, view: int | None = None) -> pa.Table:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.digest import digest_file, digest_json
+from pipeline.documents import parsed, reading
 from pipeline.errors import PipelineError, Rejected
 from pipeline.records import SCHEMA_VERSION, Reject
 from pipeline.replacing import replacing
@@ -82,6 +83,16 @@ class Entry:
     rejected: int
     bytes: int
     md5: str
+
+
+@dataclass(frozen=True)
+class Footer:
+    """What a part's file says of itself; of each reject, its row's key and the reject's fields."""
+
+    key: str
+    rows: int
+    rejects: list[dict[str, str]]
+    identity: str
 
 
 Outcome = Any | Rejected
@@ -228,19 +239,19 @@ def entry_of(path: Path, part: Part, footer: dict[str, Any], md5: str | None = N
 
 
 def read_footer(path: Path) -> dict[str, Any]:
-    """The provenance that stands in a part's footer; ValueError where the part is damaged."""
-    import pyarrow as pa
+    """The provenance that stands in a part's footer.
+
+    Raises
+    ------
+    PipelineError
+        The file is damaged, or no part.
+    """
     import pyarrow.parquet as pq
 
-    try:
-        metadata = pq.read_metadata(path).metadata or {}
-        footer = json.loads(metadata[FOOTER])
-    except MemoryError:
-        raise
-    except (pa.ArrowException, KeyError, RecursionError) as error:
-        raise ValueError(f"{path} is damaged: {error}") from None
-    if not isinstance(footer, dict):
-        raise ValueError(f"{path} is damaged: its footer is no mapping")
+    with reading(path):
+        written = (pq.read_metadata(path).metadata or {})[FOOTER]
+        parsed(written, Footer)
+        footer: dict[str, Any] = json.loads(written)
     return footer
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, TextIO, TypeVar
 
 if TYPE_CHECKING:
     from pipeline.job import Made, Use
 
 LINE_SECONDS = 30.0
+T = TypeVar("T")
 
 
 class Tally:
@@ -71,6 +72,41 @@ def track(
     for one in show(stage, made, tally, file):
         tally.add(rows[one.entry.key], one.use)
         yield one
+
+
+def reading_bytes(
+    label: str, items: Iterable[tuple[T, str, int]], total: int, file: TextIO | None = None
+) -> Iterator[tuple[T, str]]:
+    """Pass things through as they are read, counting their bytes, the third of each.
+
+    Parameters
+    ----------
+    total:
+        Bytes of all of them.
+    """
+    from rich.console import Console
+    from rich.filesize import decimal
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+    file = file or sys.stderr
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
+    bar = Progress(
+        *columns,
+        TimeRemainingColumn(),
+        console=Console(file=file),
+        transient=True,
+        disable=not file.isatty(),
+    )
+    said, done = time.monotonic(), 0
+    with bar:
+        task = bar.add_task(label, total=total)
+        for item, result, size in items:
+            yield item, result
+            done += size
+            bar.advance(task, size)
+            if bar.disable and time.monotonic() - said >= LINE_SECONDS:
+                said = time.monotonic()
+                print(f"{label}: {decimal(done)} of {decimal(total)}", file=file, flush=True)
 
 
 def _lines(stage: str, made: Iterable[Made], tally: Tally, file: TextIO) -> Iterator[Made]:

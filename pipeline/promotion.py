@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import reduce
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from pipeline.cached import Cache
+from pipeline.documents import document
 from pipeline.errors import PipelineError
 from pipeline.params.change import GONE, Keys, changed, differences, flow
 from pipeline.trials import Trial, Trials
@@ -63,6 +64,13 @@ def elsewhere(trials: Trials, winner: Trial) -> list[str]:
     return sorted({str(path[0]) for path in found})
 
 
+@dataclass(frozen=True)
+class _Named:
+    """As much of an artifact's manifest as names it."""
+
+    key: str
+
+
 def remember(winner: Trial) -> int:
     """Let `dvc repro` find in DVC's cache what the winner's stages made; how many it will find."""
     cache = Cache()
@@ -71,7 +79,7 @@ def remember(winner: Trial) -> int:
         for md5 in winner.made.values():
             manifest = Path(folder, md5)
             if cache.restore(md5, manifest):
-                made[json.loads(manifest.read_text())["key"]] = md5
+                made[document(manifest, _Named).key] = md5
     if made:
         cache.remember(made)
     return len(made)

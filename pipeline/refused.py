@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from itertools import groupby
 from pathlib import Path
 
+from pipeline.documents import document
 from pipeline.errors import PipelineError
 from pipeline.manifest import MANIFEST, rejects
 from pipeline.records import Reject
+from pipeline.store.card import CARD, Card
 from pipeline.store.stored import Stored, table_of
 from pipeline.store.tree import Tree
-
-# What a trained model says of itself.
-CARD = "model.json"
+from pipeline.terminal import json_line, say, say_tables, text
 
 
 def tables(modalities: Iterable[str], sets: Iterable[str]) -> dict[str, str]:
@@ -43,13 +42,13 @@ def unseen(tree: Tree, model: str) -> list[Reject]:
     """
     if CARD not in tree.names(f"models/{model}"):
         raise PipelineError(f"the model {model} is not trained: run `dvc repro`")
-    card = json.loads(tree.file(f"models/{model}/{CARD}").read_text(encoding="utf-8"))
-    if not any(split["unseen"] for split in card["samples"].values()):
+    card = document(tree.file(f"models/{model}/{CARD}"), Card)
+    if not any(split.unseen for split in card.samples.values()):
         return []
     there: dict[str, set[str]] = {}
-    for name, one in card["features"].items():
+    for name, one in card.features.items():
         digests = Stored(tree, name).columns(["digest"])["digest"]
-        there.setdefault(one["modality"], set()).update(digests.to_pylist())
+        there.setdefault(one.modality, set()).update(digests.to_pylist())
     columns = ["sample_id", "source", "batch", "split", *there]
     return sorted(
         Reject(
@@ -63,7 +62,7 @@ def unseen(tree: Tree, model: str) -> list[Reject]:
             message=f"the sample has no feature of {', '.join(sorted(there))}",
         )
         for row in table_of(tree, "curated", columns).to_pylist()
-        if row["split"] in card["samples"]
+        if row["split"] in card.samples
         and not any(row[modality] in digests for modality, digests in there.items())
     )
 
@@ -102,33 +101,32 @@ def _files(tree: Tree, folder: str) -> Callable[[str], Path]:
     return lambda name: tree.file(f"{folder}/{name}")
 
 
-def as_json(found: Sequence[Reject]) -> str:
+def show_lines(found: Iterable[Reject]) -> None:
     """One JSON object a line."""
-    return "".join(json.dumps(asdict(reject), ensure_ascii=False) + "\n" for reject in found)
+    for reject in found:
+        say(json_line(asdict(reject)))
 
 
-def as_tables(found: Sequence[Reject]) -> str:
+def show_tables(found: Iterable[Reject]) -> None:
     """A table for each stage and reason, with the subjects and messages."""
-    from rich.console import Console
     from rich.table import Table
 
-    console = Console()
-    with console.capture() as captured:
-        if not found:
-            console.print("nothing was refused")
-        for (stage, reason), group in groupby(
-            sorted(found, key=lambda reject: (reject.stage, reject.reason)),
-            key=lambda reject: (reject.stage, reject.reason),
-        ):
-            rows = list(group)
-            table = Table(title=f"{stage}: {len(rows)} {reason}", title_justify="left", expand=True)
-            for column in ("batch", "what", "message"):
-                table.add_column(column, overflow="fold")
-            for reject in rows:
-                table.add_row(
-                    f"{reject.source}/{reject.batch}",
-                    f"{reject.subject_kind} {reject.subject}",
-                    reject.message,
-                )
-            console.print(table)
-    return captured.get()
+    def kind(reject: Reject) -> tuple[str, str]:
+        return reject.stage, reject.reason
+
+    tables = []
+    for (stage, reason), group in groupby(sorted(found, key=kind), key=kind):
+        rows = list(group)
+        title = text(f"{stage}: {len(rows)} {reason}")
+        table = Table(title=title, title_justify="left", expand=True)
+        for column in ("batch", "what", "message"):
+            table.add_column(column, overflow="fold")
+        for reject in rows:
+            what = f"{reject.subject_kind} {reject.subject}"
+            cells = (f"{reject.source}/{reject.batch}", what, reject.message)
+            table.add_row(*map(text, cells))
+        tables.append(table)
+    if tables:
+        say_tables(*tables)
+    else:
+        say("nothing was refused")

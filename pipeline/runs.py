@@ -5,6 +5,7 @@ Outputs are versioned and hold none of this; the records stand beside them in .p
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import platform
@@ -12,16 +13,33 @@ import resource
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipeline.documents import parsed
 from pipeline.peak import peak_mb
 
 if TYPE_CHECKING:
     from pipeline.parts import Summary
 
 FOLDER = Path(".pipeline", "runs")
+
+
+@dataclass(frozen=True)
+class _Figures:
+    """As much of a record as others reckon with."""
+
+    stage: str = ""
+    started: str = ""
+    outcome: str = ""
+    seconds: float = 0
+    cpu_seconds: float = 0
+    gpu_seconds: float = 0
+    peak_mb: float = 0
+    computed: int = 0
+    restored: int = 0
 
 
 @contextmanager
@@ -81,12 +99,10 @@ def records(stage: str) -> list[dict[str, Any]]:
         return []
     found: list[dict[str, Any]] = []
     for line in lines:
-        try:
-            record: object = json.loads(line)
-        except ValueError:  # a run that was killed left half a line
-            continue
-        if isinstance(record, dict):
-            found.append(record)
+        # A run that was killed left half a line, and a damaged one has no figures.
+        with contextlib.suppress(ValueError):
+            parsed(line, _Figures)
+            found.append(json.loads(line))
     return found
 
 

@@ -72,3 +72,26 @@ def prove_room(size: int) -> None:
         They are not, so nothing is known about the file.
     """
     mmap.mmap(-1, size).close()
+
+
+# How libraries say it where they raise no MemoryError: the loader of shared libraries, those who
+# start threads, torch, C++ and the kernel.
+_MEMORY = (
+    "cannot allocate memory",
+    "failed to map segment",
+    "can't start new thread",
+    "failed to launch worker thread",
+    "resource temporarily unavailable",
+    "not enough memory",
+    "out of memory",
+    "bad allocation",
+)
+
+
+def is_out_of_memory(error: BaseException | None) -> bool:
+    """Whether an error, or one that it came from, is a want of memory."""
+    while error is not None:
+        if isinstance(error, MemoryError) or any(said in str(error).lower() for said in _MEMORY):
+            return True
+        error = error.__cause__ or error.__context__
+    return False

@@ -33,7 +33,7 @@ def is_whole(path: Path, known: Entry | None, digests: Digests) -> bool:
         return path.stat().st_size == known.bytes and digests.file(path) == known.md5
     try:
         return bool(read_footer(path)["key"] == path.stem)
-    except (OSError, ValueError, KeyError):
+    except (PipelineError, OSError):
         return False
 
 

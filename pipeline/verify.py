@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipeline.documents import reading
 from pipeline.errors import Rejected
 from pipeline.execution.environment import hold
 from pipeline.job import prepared
@@ -81,7 +82,9 @@ def _stored(out: Path, digest: str) -> pa.Table | None:
 
     for entry in read_manifest(out):
         if entry.view == 0:
-            table = pq.read_table(out / f"{entry.key}.parquet", partitioning=None)
+            path = out / f"{entry.key}.parquet"
+            with reading(path):
+                table = pq.read_table(path, partitioning=None)
             found = table.filter(pc.equal(table["digest"], digest))
             if found.num_rows:
                 return found

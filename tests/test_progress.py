@@ -7,7 +7,7 @@ import pytest
 from pipeline import progress
 from pipeline.job import Made, Use
 from pipeline.part import Entry
-from pipeline.progress import Tally, track
+from pipeline.progress import Tally, reading_bytes, track
 
 
 def made(key: str, worker: str = "a") -> Made:
@@ -65,3 +65,15 @@ def test_what_ends_the_work_passes_through() -> None:
     for file in (io.StringIO(), Terminal()):
         with pytest.raises(KeyboardInterrupt):
             list(track("toy", failing(), {"0": 5, "1": 5}, file))
+
+
+@pytest.mark.parametrize("file", [io.StringIO(), Terminal()], ids=["pipe", "terminal"])
+def test_what_is_read_passes_through_and_its_bytes_are_told(
+    monkeypatch: pytest.MonkeyPatch, file: io.StringIO
+) -> None:
+    monkeypatch.setattr(progress, "LINE_SECONDS", 0.0)
+    read = [("a", "", 1000), ("b", "damaged", 3000)]
+    assert list(reading_bytes("validate", read, 4000, file)) == [("a", ""), ("b", "damaged")]
+    assert "validate" in file.getvalue()
+    if not file.isatty():
+        assert file.getvalue().splitlines()[-1] == "validate: 4.0 kB of 4.0 kB"

@@ -14,6 +14,7 @@ from pipeline.commands.shown import show
 from pipeline.errors import PipelineError
 from pipeline.execution.environment import hold
 from pipeline.leaves import leaves
+from pipeline.terminal import say
 
 app = typer.Typer()
 
@@ -60,7 +61,7 @@ def search(
         page = drawn(store, name, asked, hits, where or None)
         with replacing(Path(sheet)) as temporary:
             temporary.write_text(page, encoding="utf-8")
-        typer.echo(f"{sheet}: the page", err=True)
+        say(f"{sheet}: the page", error=True)
     show(
         (
             {"score": float(f"{hit.score:.4f}"), "sample": hit.sample_id, "targets": hit.targets}

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from pipeline.commands.given import AsOf, Force, Rev, Set, View, Where, command, opened
+from pipeline.terminal import say
 
 app = typer.Typer()
 Output = Annotated[Path, typer.Option("--output", "-o", metavar="PATH", help="What to write.")]
@@ -33,7 +34,7 @@ def export(
     from pipeline.store.export import export
 
     rows = export(opened(rev)[name], output, form, where or None, view, force)
-    typer.echo(f"{output}: {rows} rows", err=True)
+    say(f"{output}: {rows} rows", error=True)
 
 
 @command(app)
@@ -54,4 +55,4 @@ def join(
     check_joined(output, store.project, force)
     joined = store.join(names, where or None, split or None, view, as_of or None)
     write_joined(joined, output)
-    typer.echo(f"{output}: {len(joined.sample_ids)} samples", err=True)
+    say(f"{output}: {len(joined.sample_ids)} samples", error=True)

@@ -9,13 +9,15 @@ from typing import Any
 import typer
 
 from pipeline.errors import PipelineError
+from pipeline.shortage import is_out_of_memory
+from pipeline.terminal import say
 
 STOPPED = "stopped; finished parts stand, run again to go on"
 
 
 def mended(command: Callable[..., Any], stopped: str = STOPPED) -> Callable[..., Any]:
-    """A user's mistake, or a file or folder that fails, ends in its message and exit code 1, Ctrl-C
-    in `stopped` and 130.
+    """A user's mistake, a file or folder that fails, or a want of memory ends in its message and
+    exit code 1, Ctrl-C in `stopped` and 130.
 
     A pipe that is closed, as by `| head`, is left to click, which ends without a word.
     """
@@ -24,23 +26,34 @@ def mended(command: Callable[..., Any], stopped: str = STOPPED) -> Callable[...,
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         try:
             return command(*args, **kwargs)
-        except BrokenPipeError:
+        except (BrokenPipeError, typer.Exit, typer.Abort):
             raise
-        except (PipelineError, OSError) as error:
-            typer.secho("error: ", fg="red", bold=True, err=True, nl=False)
-            typer.echo(_told(error), err=True)
-            raise typer.Exit(1) from None
         except KeyboardInterrupt:
             if stopped:
-                typer.echo(stopped, err=True)
+                say(stopped, error=True)
             raise typer.Exit(130) from None
+        except Exception as error:
+            sentence = _sentence(error)
+            if not sentence:
+                raise
+            typer.secho("error: ", fg="red", bold=True, err=True, nl=False)
+            say(sentence, error=True)
+            raise typer.Exit(1) from None
 
     return wrapped
 
 
-def _told(error: PipelineError | OSError) -> str:
+def _sentence(error: Exception) -> str:
+    """What to say of an error; nothing of one that is a fault of the program."""
     if isinstance(error, PipelineError):
         return str(error)
+    if is_out_of_memory(error):
+        return (
+            "there is too little memory here. What is finished stands; free some, or ask for less "
+            "at once (fewer workers, smaller parts or batches), and run again."
+        )
+    if not isinstance(error, OSError):
+        return ""
     where = f"{error.filename}: " if error.filename else ""
     return (
         f"{where}{error.strerror or error}. What is finished stands; make room or mend the path or "

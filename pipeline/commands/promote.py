@@ -12,6 +12,7 @@ import typer
 from pipeline.commands.mended import mended
 from pipeline.commands.shown import show
 from pipeline.errors import PipelineError, unknown
+from pipeline.terminal import say
 
 if TYPE_CHECKING:
     from pipeline.trials import Trial
@@ -47,18 +48,18 @@ def promote(
     columns = ("best", "experiment", "validation", "options", "state")
     show(_rows(ranked, found.standing, model), columns, False)
     if winner is found.standing:
-        typer.echo("no experiment is better than what stands; params.yaml is left as it is")
+        say("no experiment is better than what stands; params.yaml is left as it is")
         return
     before = PARAMS.read_text(encoding="utf-8")
     after = promoted(before, found, winner, model)
     if others := elsewhere(found, winner):
-        typer.echo(f"{winner.name} also had another {', '.join(others)}: not written", err=True)
+        say(f"{winner.name} also had another {', '.join(others)}: not written", error=True)
     if dry_run:
-        typer.echo(_difference(before, after), nl=False)
+        say(_difference(before, after), end="")
         return
     _write(after)
     kept = remember(winner)
-    typer.echo(
+    say(
         f"params.yaml has the values of {winner.name}; `dvc repro` "
         + ("brings its model back from the cache" if kept else "trains it")
     )

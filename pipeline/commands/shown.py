@@ -1,20 +1,21 @@
 """Rows as people read them on a terminal, and as programs do in a pipe.
 
 A terminal gets tables, with long values cut. A pipe gets one line a row, tabs between the values
-and the columns' names in the first line; lists stand as JSON, and a tab, a line's end or a
-backslash in a value as `\\t`, `\\n`, `\\\\`. With `--json` every row is an object on a line of its
-own, wherever it goes.
+and the columns' names in the first line; lists stand as JSON, and a tab, a line's end, a backslash
+or another control character in a value as `\\t`, `\\n`, `\\\\`, `\\x1b`. With `--json` every row is
+an object on a line of its own, wherever it goes.
 """
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from itertools import chain, islice
 from math import isfinite
 from typing import TYPE_CHECKING, Any
+
+from pipeline.terminal import json_line, say_tables, text, visible
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -24,18 +25,17 @@ Record = Mapping[str, Any]
 TOGETHER = 200
 # Values of a list that a terminal shows, and letters that a column has at least.
 VALUES, NARROW = 4, 24
-ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 
 def show(records: Iterable[Record], columns: Sequence[str], as_json: bool) -> None:
     """Write rows to the standard output as they come."""
     if as_json:
-        _write(json.dumps(_plain(one), ensure_ascii=False) for one in records)
+        _write(json_line(_plain(one)) for one in records)
     elif _on_terminal():
         _tables(records, columns)
     else:
         lines = ("\t".join(_cell(one[name]) for name in columns) for one in records)
-        _write(chain(["\t".join(columns)], lines))
+        _write(chain(["\t".join(map(visible, columns))], lines))
 
 
 def records_of(batch: pa.RecordBatch) -> list[Record]:
@@ -76,13 +76,15 @@ def _tables(records: Iterable[Record], columns: Sequence[str]) -> None:
     while True:
         cells = {name: [_short(name, one[name]) for one in some] for name in columns}
         between = 2 * (len(columns) - 1)
-        widths = _widths([max(map(len, [n, *own])) for n, own in cells.items()], terminal - between)
+        widths = _widths(
+            [max(map(len, [visible(n), *own])) for n, own in cells.items()], terminal - between
+        )
         table = Table(box=None, pad_edge=False, header_style="bold")
         for name, width in zip(columns, widths, strict=True):
             number = all(_is_number(one[name]) for one in some)
             # Names and values alone have room to be whole; else a row is a line.
             table.add_column(
-                name,
+                text(name),
                 width=width,
                 justify="right" if number else "left",
                 no_wrap=len(columns) > 2,
@@ -90,7 +92,7 @@ def _tables(records: Iterable[Record], columns: Sequence[str]) -> None:
             )
         for row in zip(*cells.values(), strict=True):
             table.add_row(*map(Text, row))
-        Console(width=max(terminal, sum(widths) + between)).print(table)
+        say_tables(table, width=max(terminal, sum(widths) + between))
         some = list(islice(rest, TOGETHER))
         if not some:
             return
@@ -129,9 +131,7 @@ def _cell(value: Any) -> str:
     value = _plain(value)
     if value is None:
         return ""
-    if isinstance(value, str):
-        return value.translate(ESCAPES)
-    return json.dumps(value, ensure_ascii=False)
+    return visible(value) if isinstance(value, str) else json_line(value)
 
 
 def _plain(value: Any) -> Any:

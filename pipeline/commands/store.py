@@ -8,6 +8,7 @@ from pipeline.commands import ask, browse, files, revisions, rows
 from pipeline.commands.given import Json, MaybeSet, Rev, Set, View, Where, command, opened
 from pipeline.commands.shown import show
 from pipeline.leaves import leaves
+from pipeline.terminal import say
 
 app = typer.Typer(
     help="The feature store: what is there, its rows, joins, exports; now or at a revision. "
@@ -71,7 +72,7 @@ def validate(name: MaybeSet = "", rev: Rev = "", json: Json = False) -> None:
     )
     for one in verdicts:
         for file, what in one.problems:
-            typer.echo(f"{one.name}/{file}: {what}", err=True)
+            say(f"{one.name}/{file}: {what}", error=True)
     if any(one.problems for one in verdicts):
         raise typer.Exit(1)
 

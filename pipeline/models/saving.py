@@ -12,6 +12,7 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
+from pipeline.documents import document, reading
 from pipeline.errors import PipelineError
 from pipeline.models.examples import FeatureSet
 from pipeline.models.network import Network
@@ -84,30 +85,30 @@ def load(folder: Path) -> Model:
     Raises
     ------
     PipelineError
-        The weights are not those of the model that is described, or either file is damaged.
+        The weights are not those of the model that is described, or something is damaged.
     """
-    card, weights = folder / "model.json", folder / "model.safetensors"
+    path = folder / "model.json"
+    with reading(path):
+        card = document(path, dict[str, Any])
+        options = ModelOptions.model_validate(card["options"])
+        sets = [
+            FeatureSet(name, one["modality"], tuple(one["shape"]))
+            for name, one in card["features"].items()
+        ]
+        tasks, made_by = card["tasks"], card["made_by"]
+        classes = {task: list(about["classes"]) for task, about in tasks.items()}
+        readings = {task: Reading.from_card(about) for task, about in tasks.items()}
+        priors = {task: np.array(about["prior"], np.float32) for task, about in tasks.items()}
+    network = Network(sets, {task: len(names) for task, names in classes.items()}, options)
+    weights = folder / "model.safetensors"
     try:
-        return _load(json.loads(card.read_text(encoding="utf-8")), weights)
-    except (AttributeError, LookupError, RecursionError, TypeError, ValueError):
-        raise PipelineError(f"{card} does not describe a model: {_REMEDY}") from None
+        network.load_state_dict(load_file(weights))
     except (RuntimeError, SafetensorError) as error:
         if is_shortage(error):
             raise
         raise PipelineError(
-            f"{weights} does not hold the weights that {card} describes: {_REMEDY}"
+            f"{weights} does not hold the weights that {path} describes: take "
+            "both from one training, or remove the folder and run `dvc repro`"
         ) from None
-
-
-def _load(card: dict[str, Any], weights: Path) -> Model:
-    options = ModelOptions.model_validate(card["options"])
-    sets = [
-        FeatureSet(name, one["modality"], tuple(one["shape"]))
-        for name, one in card["features"].items()
-    ]
-    classes = {task: list(about["classes"]) for task, about in card["tasks"].items()}
-    network = Network(sets, {task: len(names) for task, names in classes.items()}, options)
-    network.load_state_dict(load_file(weights))
-    network.readings = {t: Reading.from_card(about) for t, about in card["tasks"].items()}
-    priors = {t: np.array(about["prior"], np.float32) for t, about in card["tasks"].items()}
-    return Model(network.eval(), sets, options, classes, priors, card["made_by"])
+    network.readings = readings
+    return Model(network.eval(), sets, options, classes, priors, made_by)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,6 +11,7 @@ from typing import Any
 
 from pipeline import artifact, manifest, refused
 from pipeline.digest import digest_file
+from pipeline.documents import document, reading
 from pipeline.part import Entry
 from pipeline.records import Reject
 
@@ -73,7 +73,8 @@ class Model:
             return []
         import pyarrow.parquet as pq
 
-        rows: list[dict[str, Any]] = pq.read_table(path).to_pylist()
+        with reading(path):
+            rows: list[dict[str, Any]] = pq.read_table(path).to_pylist()
         return rows
 
     @cached_property
@@ -232,12 +233,14 @@ class Inputs:
 
         found = {}
         for entry in stage.entries:
-            table = pq.read_table(
-                stage.out / f"{entry.key}.parquet",
-                columns=["digest", "shape", "data"],
-                filters=[("digest", "in", sorted(digests))],
-                partitioning=None,
-            )
+            path = stage.out / f"{entry.key}.parquet"
+            with reading(path):
+                table = pq.read_table(
+                    path,
+                    columns=["digest", "shape", "data"],
+                    filters=[("digest", "in", sorted(digests))],
+                    partitioning=None,
+                )
             for row in table.to_pylist():
                 found[row["digest"]] = (row["data"], row["shape"])
         return found
@@ -246,5 +249,4 @@ class Inputs:
 def _json(path: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
-    value: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return value
+    return document(path, dict[str, Any])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pipeline.documents import reading
 from pipeline.manifest import MANIFEST, load_manifest
 from pipeline.registry import load
 
@@ -28,7 +29,8 @@ def contents(tree: Tree, modality: str, digests: Set[str]) -> dict[str, Any]:
     for entry in load_manifest(tree.file(f"{folder}/{MANIFEST}")):
         if len(found) == len(digests):
             break
-        with pq.ParquetFile(tree.file(f"{folder}/{entry.key}.parquet")) as file:
+        path = tree.file(f"{folder}/{entry.key}.parquet")
+        with reading(path), pq.ParquetFile(path) as file:
             here = pc.is_in(file.read(columns=["digest"])["digest"], wanted)
             if pc.any(here).as_py():
                 rows = file.read(columns=["digest", "shape", "data"]).filter(here).to_pylist()

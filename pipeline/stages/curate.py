@@ -18,6 +18,7 @@ from pipeline.curation import leaks
 from pipeline.curation.curate import curate
 from pipeline.curation.ties import Asset
 from pipeline.digest import digest_json
+from pipeline.documents import reading
 from pipeline.errors import PipelineError
 from pipeline.fingerprint import fingerprint
 from pipeline.params import Params
@@ -137,7 +138,9 @@ def _cleaned(out: Path, near: bool) -> pa.Table:
 
     columns = ["digest", "content", *(["phash"] if near else [])]
     for entry in manifest.read_manifest(out)[:1]:
-        missing = set(columns) - set(pq.read_schema(out / f"{entry.key}.parquet").names)
+        path = out / f"{entry.key}.parquet"
+        with reading(path):
+            missing = set(columns) - set(pq.read_schema(path).names)
         if missing:
             raise PipelineError(
                 f"curate.join_on: {out.name} cannot join on near, having no perceptual hash "

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pipeline import artifact, parts
+from pipeline.documents import reading
 from pipeline.fingerprint import fingerprint
 from pipeline.manifest import manifest_digest
 from pipeline.params import Params
@@ -80,5 +81,7 @@ def _rows(out: Path) -> int:
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
-    samples = pq.read_table(out / "predictions.parquet", columns=["sample_id"])["sample_id"]
+    path = out / "predictions.parquet"
+    with reading(path):
+        samples = pq.read_table(path, columns=["sample_id"])["sample_id"]
     return int(pc.count_distinct(samples).as_py())

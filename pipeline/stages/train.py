@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from pipeline import artifact, parts
+from pipeline.documents import document
 from pipeline.errors import PipelineError
 from pipeline.execution.ranks import together
 from pipeline.fingerprint import fingerprint
@@ -16,6 +16,7 @@ from pipeline.lock import named
 from pipeline.manifest import manifest_digest
 from pipeline.models.options import TRAINABLE
 from pipeline.params import Params
+from pipeline.store.card import CARD, Card
 from pipeline.work.train import make
 
 
@@ -110,10 +111,10 @@ def plan(params: Params, name: str, root: Path = Path("data")) -> Plan:
 
 def _count(out: Path, training: dict[str, Any]) -> Summary:
     """Samples that were learnt from or stopped by, and those in which the model sees nothing."""
-    samples = json.loads((out / "model.json").read_text(encoding="utf-8"))["samples"]
-    unseen = sum(split["unseen"] for split in samples.values())
+    samples = document(out / CARD, Card).samples.values()
+    unseen = sum(split.unseen for split in samples)
     return Summary(
-        rows=sum(split["seen"] for split in samples.values()),
+        rows=sum(split.seen for split in samples),
         rejected=unseen,
         reasons={"no_modality": unseen} if unseen else {},
         training=training,

@@ -11,9 +11,7 @@ that one that is damaged is built again.
 
 from __future__ import annotations
 
-import hashlib
 import math
-import mmap
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +20,7 @@ from pipeline.digest import digest_file
 from pipeline.errors import PipelineError
 from pipeline.manifest import MANIFEST
 from pipeline.store import sidecar
+from pipeline.store.sidecar import is_sealed, seal
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,7 +34,6 @@ CELLS, SAMPLE = 2, 64
 LOOKED_INTO, LEAST = 1 / 32, 16
 # Candidates for each row that is asked for; 8 bits tell neighbours apart less well than the set.
 SPARE, FEWEST = 4, 64
-DIGEST_BYTES = 32
 
 
 def propose(
@@ -123,20 +121,14 @@ def build(features: FeatureSet, view: int) -> Any:
 
 def _write(index: Any, path: Path) -> None:
     _faiss().write_index(index, str(path))
-    digest = bytes.fromhex(digest_file(path))
-    with path.open("ab") as file:
-        file.write(digest)
+    seal(path)
 
 
 def _mapped(path: Path) -> Any:
     """An index as it lies in its file; None where there is none that is whole."""
     faiss = _faiss()
     try:
-        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            content = memoryview(data)
-            whole = hashlib.sha256(content[:-DIGEST_BYTES]).digest() == content[-DIGEST_BYTES:]
-            content.release()
-        index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP) if whole else None
+        index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP) if is_sealed(path) else None
     except (OSError, ValueError, RuntimeError):
         return None
     if index is not None:

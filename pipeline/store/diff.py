@@ -6,13 +6,13 @@ once, their vectors some rows at a time.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from pipeline.documents import document
 from pipeline.errors import PipelineError
-from pipeline.manifest import MANIFEST
+from pipeline.manifest import MANIFEST, Manifest
 from pipeline.part import Entry
 from pipeline.store.revision import Revision
 from pipeline.store.stored import Stored
@@ -130,12 +130,11 @@ def _of_set(before: Store, after: Store, name: str, tolerance: float) -> SetDiff
     import pyarrow as pa
 
     manifests = [store.tree.file(f"features/{name}/{MANIFEST}") for store in (before, after)]
-    texts = [path.read_bytes() for path in manifests]
-    if texts[0] == texts[1]:
+    if manifests[0].read_bytes() == manifests[1].read_bytes():
         return None
-    old, new = map(json.loads, texts)
-    told = _told(old["schema"], new["schema"], "schema")
-    told += differences(old["function"], new["function"])
+    old, new = (document(path, Manifest) for path in manifests)
+    told = _told(old.schema, new.schema, "schema")
+    told += differences(old.function, new.function)
     ours, theirs = _alone(before, after, name), _alone(after, before, name)
     if ours.some and theirs.some:
         told += _told(ours.shape, theirs.shape, "shape") + _told(ours.dtype, theirs.dtype, "dtype")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
 from pipeline.digest import digest_json
+from pipeline.documents import document
 from pipeline.errors import PipelineError, unknown
+from pipeline.manifest import MANIFEST, Manifest
 from pipeline.store.again import again
 from pipeline.store.layout import VECTOR
 from pipeline.store.query import columns_of, matching
@@ -58,6 +60,11 @@ class FeatureSet(Stored):
         """The same, that has read nothing yet."""
         tree = self.tree.renewed()
         return FeatureSet(tree, self.name, cache(lambda: samples_of(tree)))
+
+    @cached_property
+    def _manifest(self) -> Mapping[str, Any]:
+        path = self.tree.file(f"{self.folder}/{MANIFEST}")
+        return asdict(document(path, Manifest))
 
     @property
     def section(self) -> Mapping[str, Any]:

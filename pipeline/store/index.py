@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from pipeline.digest import digest_file
 from pipeline.manifest import MANIFEST
 from pipeline.store import sidecar
+from pipeline.store.sidecar import DIGEST_BYTES, seal
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from pipeline.store.handle import FeatureSet
 
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -113,6 +114,7 @@ def _write(index: Index, path: Path) -> None:
     table = pa.table(columns, ["hash", "place", "id"])
     with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, table.schema) as writer:
         writer.write_table(table)
+    seal(path)
 
 
 def _mapped(path: Path) -> Index | None:
@@ -120,8 +122,9 @@ def _mapped(path: Path) -> Index | None:
     import pyarrow as pa
 
     try:
-        return _of(pa.ipc.open_file(pa.memory_map(str(path))).read_all())
-    except (pa.ArrowInvalid, OSError, KeyError):
+        whole = pa.memory_map(str(path)).read_buffer()
+        return _of(pa.ipc.open_file(whole.slice(0, len(whole) - DIGEST_BYTES)).read_all())
+    except (OSError, ValueError, LookupError):
         return None
 
 

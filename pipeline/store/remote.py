@@ -6,18 +6,29 @@ DVC is imported only when the cache lacks something.
 from __future__ import annotations
 
 import functools
+import hashlib
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pipeline.digest import digest_file
 from pipeline.dvc_cache import cache_folder, dvc_folder, place, stamps
-from pipeline.errors import PipelineError
+from pipeline.errors import PipelineError, unknown
 
 DIRECTORY = ".dir"
+# What a remote says that has no good copy, so that it need not be asked again.
+LACKS, HOLDS_DAMAGED = "it has no such file", "what it has is damaged"
+ELSEWHERE = "it keeps files under their own names, which are not looked for"
+BLOCK = 2**20
 EMPTY = "d41d8cd98f00b204e9800998ecf8427e"
+
+
+class Unanswered(PipelineError):
+    """A remote could not be asked, so a good copy may be there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +87,7 @@ def fetch(dvc: Path, known: Known, what: str, check: bool = False) -> Path:
     Raises
     ------
     PipelineError
-        No remote gives it whole.
+        No remote gives it whole; `Unanswered` where one did not answer.
     """
     config = _config(dvc, stamps(dvc))
     path = cache_folder(dvc).joinpath(*known.parts)
@@ -94,7 +105,8 @@ def fetch(dvc: Path, known: Known, what: str, check: bool = False) -> Path:
             f"{missing}, and DVC knows no remote: `dvc remote add --default <name> <url>` names "
             f"the one that `dvc push` filled from that revision, where the data were made"
         )
-    raise PipelineError(
+    answered = all(why.endswith((LACKS, HOLDS_DAMAGED, ELSEWHERE)) for why in refused)
+    raise (PipelineError if answered else Unanswered)(
         f"{missing}, and no remote gives it ({'; '.join(refused)}): `dvc push` puts it there from "
         f"a checkout of that revision, where the data were made; `dvc fetch` then brings it"
     )
@@ -111,17 +123,17 @@ def _get(config: Any, name: str, known: Known, path: Path) -> str | None:
     try:
         kind, options, root = get_cloud_fs(config, name=name)
         if options.pop("worktree", False) or options.get("version_aware"):
-            return "it keeps files under their own names, which are not looked for"
+            return ELSEWHERE
         system = kind(**options)
         system.get_file(system.join(root, *known.parts), str(temporary))
         if not known.is_whole(temporary, check=True):
-            return "what it has is damaged"
+            return HOLDS_DAMAGED
         temporary.chmod(0o444)
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
         temporary.replace(path)
     except FileNotFoundError:
-        return "it has no such file"
+        return LACKS
     except Exception as error:  # each remote's library has its own
         return f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
     finally:
@@ -138,3 +150,62 @@ def _config(dvc: Path, stamp: tuple[int, ...]) -> Any:
         return Config(str(dvc))
     except ConfigError as error:
         raise PipelineError(f"{dvc}: DVC's configuration cannot be read: {error}") from None
+
+
+@dataclass(frozen=True)
+class Remote:
+    """A remote of DVC's, object by object."""
+
+    name: str
+    system: Any
+    root: str
+
+    @classmethod
+    def of(cls, dvc: Path, name: str) -> Remote:
+        """The remote of a name; `default` is also the default one.
+
+        Raises
+        ------
+        PipelineError
+            DVC knows none of that name, or it names no files by their MD5.
+        """
+        from dvc.fs import get_cloud_fs
+
+        config = _config(dvc, stamps(dvc))
+        known = config["remote"]
+        chosen = config["core"].get("remote") if name == "default" and name not in known else name
+        if chosen not in known:
+            raise PipelineError(unknown("remote of DVC", str(chosen or name), known))
+        kind, options, root = get_cloud_fs(config, name=chosen)
+        if options.pop("worktree", False) or options.get("version_aware"):
+            raise PipelineError(f"the remote {chosen} keeps files under their own names")
+        return cls(chosen, kind(**options), root)
+
+    def objects(self) -> dict[str, int]:
+        """Path → bytes of every object that it has."""
+        start = self.system.join(self.root, "files", "md5")
+        with self._answering():
+            found = sorted(self.system.find(start))
+            return {path: self.system.size(path) or 0 for path in found}
+
+    def md5(self, path: str) -> str:
+        """The MD5 of an object's bytes, all of which are read."""
+        digest = hashlib.md5(usedforsecurity=False)
+        with self._answering(), self.system.open(path, "rb") as file:
+            while block := file.read(BLOCK):
+                digest.update(block)
+        return digest.hexdigest()
+
+    def put(self, whole: Path, path: str) -> None:
+        """Replace an object by a file of this machine."""
+        with self._answering():
+            self.system.remove(path)
+            self.system.put_file(str(whole), path)
+
+    @contextmanager
+    def _answering(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:  # each remote's library has its own
+            said = str(error).strip().partition("\n")[0]
+            raise Unanswered(f"the remote {self.name}: {type(error).__name__}: {said}") from error

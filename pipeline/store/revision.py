@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
 from typing import Any
 
 from pipeline.errors import PipelineError
@@ -63,9 +63,8 @@ class Revision:
             raise PipelineError(f"revision {rev} has no params.yaml in {project}")
         outs = {} if lock is None else lock_outs(lock.data, f"dvc.lock of {rev}")
         for name, blob in zip(tracked, dvc, strict=True):
-            with _yaml(blob.data if blob else b"", f"{name} of {rev}") as loader:
-                document = loader.get_single_data() or {}
-            outs |= dict(_below_data(document.get("outs") or (), PurePosixPath(name).parent))
+            text = blob.data if blob else b""
+            outs |= tracked_outs(text, PurePosixPath(name).parent, f"{name} of {rev}")
         found = cls(project, rev, commit, params.data.decode(), outs)
         if not found.names("features"):
             why = "it has no dvc.lock" if lock is None else "its dvc.lock names none"
@@ -206,6 +205,13 @@ def lock_outs(lock: bytes, where: str) -> dict[str, Known]:
                             _below_data(loader.construct_document(outs) or (), PurePosixPath())
                         )
         return found
+
+
+def tracked_outs(text: bytes, folder: PurePath, where: str) -> dict[str, Known]:
+    """The same of a .dvc file that lies in `folder`, which is relative to the project."""
+    with _yaml(text, where) as loader:
+        document = loader.get_single_data() or {}
+    return dict(_below_data(document.get("outs") or (), PurePosixPath(folder)))
 
 
 def _items(node: Any) -> list[tuple[str, Any]]:

@@ -8,13 +8,15 @@ folder cannot be written, what would stand there stays in memory.
 
 from __future__ import annotations
 
+import hashlib
+import mmap
 import os
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from pipeline.digest import digest_json
+from pipeline.digest import digest_file, digest_json
 from pipeline.replacing import replacing
 
 if TYPE_CHECKING:
@@ -24,6 +26,8 @@ T = TypeVar("T")
 FOLDER = Path(".pipeline", "store")
 # Of one kind.
 KEPT = 3
+# Of the SHA-256 in which one ends, so that `pipeline validate` knows it.
+DIGEST_BYTES = 32
 
 
 def sidecar(tree: Tree, kind: str, made_from: object, suffix: str) -> Path:
@@ -52,6 +56,24 @@ def opened(
     except OSError:
         return made
     return load(path) or made
+
+
+def seal(path: Path) -> None:
+    """Let a sidecar end in the SHA-256 of what stands in it."""
+    digest = bytes.fromhex(digest_file(path))
+    with path.open("ab") as file:
+        file.write(digest)
+
+
+def is_sealed(path: Path) -> bool:
+    """Whether a sidecar ends in the digest of what stands before: every byte is read."""
+    if not path.stat().st_size:
+        return False
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        content = memoryview(data)
+        whole = hashlib.sha256(content[:-DIGEST_BYTES]).digest() == content[-DIGEST_BYTES:]
+        content.release()
+    return whole
 
 
 def _remove_older(path: Path) -> None:

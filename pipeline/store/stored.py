@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipeline.documents import reading
 from pipeline.errors import PipelineError
 from pipeline.manifest import MANIFEST, load_manifest
 from pipeline.part import Entry
@@ -31,7 +32,8 @@ def table_of(tree: Tree, folder: str, columns: Sequence[str] | None = None) -> p
 
     tables = []
     for entry in load_manifest(tree.file(f"{folder}/{MANIFEST}")):
-        with pq.ParquetFile(tree.file(f"{folder}/{entry.key}.parquet")) as file:
+        path = tree.file(f"{folder}/{entry.key}.parquet")
+        with reading(path), pq.ParquetFile(path) as file:
             tables.append(file.read(columns=columns).replace_schema_metadata())
     return pa.concat_tables(tables) if tables else pa.table({})
 
@@ -117,7 +119,8 @@ class Stored:
         for entry in self.parts(view):
             placed = {"source": entry.source, "batch": entry.batch, "view": entry.view}
             if read:
-                with pq.ParquetFile(self.path(entry)) as file:
+                path = self.path(entry)
+                with reading(path), pq.ParquetFile(path) as file:
                     table = file.read(columns=read, use_threads=False).replace_schema_metadata()
             else:
                 table = pa.table({"rows": pa.nulls(entry.rows)})

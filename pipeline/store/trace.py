@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from pipeline.documents import document, reading
 from pipeline.errors import PipelineError
 from pipeline.manifest import MANIFEST, load_manifest
+from pipeline.store.card import CARD, Card
 from pipeline.store.git import described
 from pipeline.store.revision import Revision
 
@@ -81,7 +82,8 @@ def _places(tree: Tree, folder: str, digest: str) -> Iterator[tuple[str, pa.Tabl
     import pyarrow.parquet as pq
 
     for entry in load_manifest(tree.file(f"{folder}/{MANIFEST}")):
-        with pq.ParquetFile(tree.file(f"{folder}/{entry.key}.parquet")) as file:
+        path = tree.file(f"{folder}/{entry.key}.parquet")
+        with reading(path), pq.ParquetFile(path) as file:
             names = [name for name in file.schema_arrow.names if name != "data"]
             table = file.read(columns=names)
         row = pc.index(table["digest"], digest).as_py() if table.num_rows else -1
@@ -123,8 +125,9 @@ def _predictions(tree: Tree, sample_id: str) -> Iterator[dict[str, Any]]:
         if "predictions.parquet" not in tree.names(f"evaluation/{model}"):
             continue
         path = tree.file(f"evaluation/{model}/predictions.parquet")
-        card = json.loads(tree.file(f"models/{model}/model.json").read_text(encoding="utf-8"))
-        rows = pq.read_table(path, filters=[("sample_id", "=", sample_id)], partitioning=None)
+        card = document(tree.file(f"models/{model}/{CARD}"), Card)
+        with reading(path):
+            rows = pq.read_table(path, filters=[("sample_id", "=", sample_id)], partitioning=None)
         for row in rows.to_pylist():
             yield {
                 "model": model,
@@ -135,5 +138,5 @@ def _predictions(tree: Tree, sample_id: str) -> Iterator[dict[str, Any]]:
                 "truth": row["truth"],
                 "right": _right(row),
                 "present": row["present"],
-                "trained_on": card["inputs"],
+                "trained_on": card.inputs,
             }

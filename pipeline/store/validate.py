@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.digest import digest_file
+from pipeline.documents import reading
 from pipeline.errors import PipelineError
 from pipeline.manifest import MANIFEST, load_manifest
-from pipeline.part import FOOTER, Entry
+from pipeline.part import Entry, read_footer
 from pipeline.store.stored import OWN
 from pipeline.store.vectors import Vectors, vectors_of
+from pipeline.tracked import problem
 
 if TYPE_CHECKING:
     import numpy as np
@@ -50,8 +50,6 @@ class _Seen:
 
 def validate(tree: Tree, name: str) -> Verdict:
     """Read every byte of a feature set and compare it with its manifest."""
-    import pyarrow as pa
-
     verdict, folder = Verdict(name), f"features/{name}"
     try:
         entries = load_manifest(tree.file(f"{folder}/{MANIFEST}"))
@@ -70,18 +68,15 @@ def validate(tree: Tree, name: str) -> Verdict:
             path = tree.file(f"{folder}/{file}")
             for what in _part(path, entry, verdict, seen):
                 verdict.problems.append((file, what))
-        except (PipelineError, OSError, pa.ArrowException) as error:
+        except (PipelineError, OSError) as error:
             verdict.problems.append((file, str(error)))
     # What a stage has replaced meanwhile is no problem of what stands now.
     return validate(tree.renewed(), name) if verdict.problems and tree.moved() else verdict
 
 
 def _part(path: Path, entry: Entry, verdict: Verdict, seen: _Seen) -> Iterator[str]:
-    size = path.stat().st_size
-    if size != entry.bytes:
-        yield f"it has {size} bytes, the manifest says {entry.bytes}"
-    elif (md5 := digest_file(path, "md5")) != entry.md5:
-        yield f"its MD5 is {md5}, the manifest says {entry.md5}"
+    if wrong := problem(path, [entry.md5]):
+        yield wrong
     vectors = vectors_of(path)
     if vectors.extents is None:
         verdict.decoded += 1
@@ -100,17 +95,17 @@ def _part(path: Path, entry: Entry, verdict: Verdict, seen: _Seen) -> Iterator[s
 def _columns(path: Path, entry: Entry, vectors: Vectors, seen: _Seen) -> Iterator[str]:
     import pyarrow.parquet as pq
 
-    try:
-        with pq.ParquetFile(path) as file:
-            footer = json.loads((file.metadata.metadata or {})[FOOTER])
-            rows = file.read(columns=list(OWN)).to_pydict()
-        digests, keys, views, lengths = (rows[name] for name in OWN)
-    except KeyError as error:
-        yield f"it lacks {error.args[0]!r}: its footer or a column was not written by a stage"
+    footer = read_footer(path)
+    with reading(path), pq.ParquetFile(path) as file:
+        missing = [name for name in OWN if name not in file.schema_arrow.names]
+        rows = {} if missing else file.read(columns=list(OWN)).to_pydict()
+    if missing:
+        yield f"it lacks the column {missing[0]!r}"
         return
-    if footer.get("key") != entry.key:
-        yield f"its footer says key {footer.get('key')}"
-    if len(footer.get("rejects", ())) != entry.rejected:
+    digests, keys, views, lengths = (rows[name] for name in OWN)
+    if footer["key"] != entry.key:
+        yield f"its footer says key {footer['key']}"
+    if len(footer["rejects"]) != entry.rejected:
         yield f"its footer has {len(footer['rejects'])} rejects, the manifest says {entry.rejected}"
     if any(one >= other for one, other in pairwise(digests)):
         yield "its digests are not in ascending order, each once"
@@ -123,9 +118,9 @@ def _columns(path: Path, entry: Entry, vectors: Vectors, seen: _Seen) -> Iterato
     if any(view != entry.view for view in views):
         yield f"rows of another view than {entry.view}"
     most = vectors.shape[0] if len(vectors.shape) > 1 else 1
-    wrong = sum(not 0 < length <= most for length in lengths)
-    if wrong:
-        yield f"{wrong} rows have a length that is not from 1 to {most}"
+    odd = sum(not 0 < length <= most for length in lengths)
+    if odd:
+        yield f"{odd} rows have a length that is not from 1 to {most}"
 
 
 def _values(vectors: Vectors) -> Iterator[str]:

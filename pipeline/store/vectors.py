@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipeline.documents import damaged, reading
 from pipeline.errors import PipelineError
 from pipeline.store.layout import VECTOR
 from pipeline.store.pages import Extent, extents
@@ -51,7 +50,7 @@ class Vectors:
                 while at < end:
                     read = file.readinto(flat[at:end])
                     if not read:
-                        raise PipelineError(_cut_short(self.path))
+                        raise damaged(self.path)
                     at += read
 
     def take(self, rows: np.ndarray, out: np.ndarray, places: np.ndarray) -> None:
@@ -89,7 +88,7 @@ class Vectors:
                 for number, row in enumerate(rows.tolist()):
                     into = [flat[number * size : (number + 1) * size]]
                     if os.preadv(file.fileno(), into, extent.offset + row * size) != size:
-                        raise PipelineError(_cut_short(self.path))
+                        raise damaged(self.path)
         return some
 
     def _map(self, extent: Extent) -> np.ndarray:
@@ -111,12 +110,12 @@ def vectors_of(path: Path) -> Vectors:
     Raises
     ------
     PipelineError
-        It is no Parquet file, or has no column of vectors.
+        It is damaged, or has no column of vectors.
     """
     import numpy as np
     import pyarrow.parquet as pq
 
-    with _whole(path):
+    with reading(path):
         metadata = pq.read_metadata(path)
         schema = metadata.schema.to_arrow_schema()
         if VECTOR not in schema.names:
@@ -154,7 +153,7 @@ def decoded(path: Path, shape: tuple[int, ...]) -> np.ndarray:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    with _whole(path), pq.ParquetFile(path) as file:
+    with reading(path), pq.ParquetFile(path) as file:
         column = file.read(columns=[VECTOR])[VECTOR].combine_chunks()
         if len(column) != file.metadata.num_rows:
             raise PipelineError(_cut_short(path))
@@ -173,27 +172,6 @@ def decoded(path: Path, shape: tuple[int, ...]) -> np.ndarray:
     out = np.full((len(there), *shape), np.nan, np.result_type(flat.dtype, np.float16))
     out[there] = rows
     return out
-
-
-@contextmanager
-def _whole(path: Path) -> Iterator[None]:
-    """Say of a damaged file that it is."""
-    import pyarrow as pa
-
-    try:
-        yield
-    except MemoryError:
-        raise
-    except (
-        pa.ArrowException,
-        ArithmeticError,
-        AttributeError,
-        LookupError,
-        OSError,
-        TypeError,
-        ValueError,
-    ):
-        raise PipelineError(_cut_short(path)) from None
 
 
 def _cut_short(path: Path) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from pipeline.documents import reading
 from pipeline.errors import Rejected
 from pipeline.part import Compute, Outcome, Row, Work, each
 from pipeline.registry import load
@@ -139,5 +140,6 @@ def _contents(part: Path) -> tuple[pa.Table, dict[str, int]]:
     """
     import pyarrow.parquet as pq
 
-    table = pq.read_table(part, columns=["digest", "shape", "data"], partitioning=None)
+    with reading(part):
+        table = pq.read_table(part, columns=["digest", "shape", "data"], partitioning=None)
     return table, {digest: i for i, digest in enumerate(table["digest"].to_pylist())}

@@ -97,8 +97,8 @@ def flip(path: Path) -> None:
     ("damage", "says"),
     [
         (flip, "its MD5 is"),
-        (lambda path: path.write_bytes(path.read_bytes()[:-9]), "bytes, the manifest says"),
-        (lambda path: path.write_bytes(b"x" * path.stat().st_size), "no whole Parquet file"),
+        (lambda path: path.write_bytes(path.read_bytes()[:-9]), "its MD5 is"),
+        (lambda path: path.write_bytes(b"x" * path.stat().st_size), "is damaged"),
         (lambda path: path.unlink(), "dvc checkout"),
         (lambda path: path.with_name("x.parquet").write_bytes(b""), "knows no such file"),
         (lambda path: path.with_name("manifest.json").write_text("{"), "is damaged"),
