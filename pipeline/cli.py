@@ -67,7 +67,7 @@ def check() -> None:
 @app.command()
 @mended
 def stage(
-    name: Annotated[str, typer.Argument(help="Name of the stage.")],
+    name: Annotated[str, typer.Argument(help="Name of the stage, or DVC's: extract@mfcc.")],
     item: Annotated[
         str, typer.Argument(help="Source, modality, feature set or model that it is for.")
     ] = "",
@@ -75,6 +75,9 @@ def stage(
     """Run one stage, as dvc.yaml does; `dvc repro` runs those that have work."""
     from pipeline.run import run_stage
 
+    if not item:  # DVC's name begins with the path of a dvc.yaml that lies elsewhere
+        name, _, item = name.partition("@")
+        name = name.rpartition(":")[2]
     typer.echo(run_stage(name, item))
 
 
