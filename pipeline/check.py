@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import shutil
@@ -13,6 +12,7 @@ from pathlib import Path
 from pipeline.errors import PipelineError
 from pipeline.execution.ranks import check_room
 from pipeline.params import Params
+from pipeline.parsing import parse_json
 from pipeline.processor import check_instructions
 from pipeline.registry import load
 
@@ -122,7 +122,7 @@ def _pipes(raw: Path = Path("data", "raw")) -> list[str]:
 def damaged_rwlock(path: Path = Path(".dvc", "tmp", "rwlock")) -> list[str]:
     """A lock that DVC was killed over while it wrote it: it then refuses all work (dvc#7615)."""
     try:
-        json.loads(path.read_bytes())
+        parse_json(path.read_bytes())
     except FileNotFoundError:
         return []
     except ValueError:
@@ -140,7 +140,7 @@ def damaged_lockfile(path: Path = Path("dvc.lock")) -> list[str]:
 
     try:
         strictyaml.load(str(path), COMPILED_LOCKFILE_SCHEMA)
-    except DvcException:
+    except (DvcException, RecursionError):
         return [
             f"{path} is damaged, as a killed DVC leaves it: `git checkout {path}` brings the "
             f"committed one back, and where none is committed remove it; what is computed stays"

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.digest import digest_json
 from pipeline.errors import PipelineError
+from pipeline.parsing import parse_json
 from pipeline.part import Entry, read_footer
 from pipeline.records import SCHEMA_VERSION, Reject
 from pipeline.replacing import replacing
@@ -42,7 +43,7 @@ def read_manifest(out: Path) -> list[Entry]:
 def load_manifest(path: Path) -> list[Entry]:
     """The parts that a manifest's file lists; see `read_manifest`. It may lie in DVC's cache."""
     try:
-        return [Entry(**entry) for entry in json.loads(path.read_text())["parts"]]
+        return [Entry(**entry) for entry in parse_json(path.read_text())["parts"]]
     except (ValueError, TypeError, KeyError):
         raise PipelineError(f"{path} is damaged: delete {path.parent} and `dvc repro`") from None
 
@@ -56,7 +57,7 @@ def manifest_digest(out: Path) -> str:
 def read_function(out: Path) -> dict[str, Any]:
     """The fingerprint under which a stage's parts were made; empty where there is none."""
     try:
-        manifest = json.loads((out / MANIFEST).read_text())
+        manifest = parse_json((out / MANIFEST).read_text())
         function: dict[str, Any] = manifest["function"]
     except (OSError, ValueError, TypeError, KeyError):
         return {}

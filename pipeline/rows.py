@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from pathlib import PurePosixPath
 from typing import Any, NoReturn
 
 from pipeline.errors import Rejected
+from pipeline.parsing import parse_json
 
 
 @dataclass(frozen=True)
@@ -98,8 +98,8 @@ def _read_jsonl(name: str, data: bytes) -> tuple[list[str], list[Row]]:
 def _json_object(line: str) -> tuple[dict[str, Any], str]:
     """(cells, problem) of one line."""
     try:
-        cells = json.loads(line, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError):
+        cells = parse_json(line, parse_constant=_refuse_constant)
+    except ValueError:
         return {}, "it is not JSON"
     if not isinstance(cells, dict):
         return {}, "it is not a JSON object"

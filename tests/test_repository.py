@@ -25,6 +25,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     (
         "errors",
         "options",
+        "parsing",
         "digest",
         "dvc_cache",
         "leaves",
