@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pipeline.errors import PipelineError
 from pipeline.execution.ranks import check_room
+from pipeline.listing import LINKED, NOT_A_FILE, listing, unfit
 from pipeline.params import Params
 from pipeline.parsing import parse_json
 from pipeline.processor import check_instructions
@@ -36,7 +37,7 @@ def check_machine(params: Params) -> list[str]:
         *_workers(params),
         *_repository(),
         *_disk(),
-        *_pipes(),
+        *_batches(),
         *damaged_rwlock(),
         *damaged_lockfile(),
     ]
@@ -108,14 +109,35 @@ def _repository() -> list[str]:
     return problems
 
 
-def _pipes(raw: Path = Path("data", "raw")) -> list[str]:
-    """Named pipes, sockets and devices, which DVC would open and wait for without end."""
-    return [
-        f"{path} is no file, and DVC would wait for it without end: remove it, or add /{path} to "
-        f".dvcignore, and ingest refuses it while the rest goes through"
-        for path in raw.rglob("*")
-        if not (path.is_file() or path.is_dir() or path.is_symlink())
-        and subprocess.run([*DVC, "check-ignore", "--quiet", path], check=False).returncode
+def _batches(raw: Path = Path("data", "raw")) -> list[str]:
+    """What lies below the raw root, which DVC reads whole, and cannot be read or versioned there.
+
+    What .dvcignore names is left to ingest, which refuses it or finds no use for it.
+    """
+    problems = []
+    unfit_paths: dict[str, str] = {}
+    for path in sorted([*raw.glob("*"), *raw.glob("*/*")]):
+        if path.is_dir() and path.is_symlink():
+            problems.append(f"{path} {LINKED}: bring the data in with `pipeline add`")
+        elif not (path.is_file() or path.is_dir() or path.is_symlink()):
+            unfit_paths[str(path)] = NOT_A_FILE
+        elif path.is_dir() and path.parent.parent == raw and not path.name.startswith("."):
+            found = unfit(path, listing(path))
+            unfit_paths |= {f"{path}/{name}": why for name, why in found.items()}
+    if unfit_paths:
+        ignored = subprocess.run(
+            [*DVC, "check-ignore", "--stdin"],
+            input="\n".join(unfit_paths),
+            capture_output=True,
+            encoding="utf-8",
+            errors="surrogateescape",
+            check=False,
+        )
+        for path in set(ignored.stdout.splitlines()) & unfit_paths.keys():
+            del unfit_paths[path]
+    return problems + [
+        f"{path}: {why}; remove it, or add /{path} to .dvcignore and leave it to ingest"
+        for path, why in unfit_paths.items()
     ]
 
 

@@ -66,6 +66,20 @@ def check() -> None:
 
 @app.command()
 @mended
+def add(
+    source: Annotated[str, typer.Argument(help="Source of params.yaml that the data are of.")],
+    folder: Annotated[Path, typer.Argument(help="Folder that holds them; it stays as it is.")],
+    batch: Annotated[str, typer.Option(help="Name of the batch, else the folder's.")] = "",
+) -> None:
+    """Bring a folder in as a new batch: look through it, copy it to data/raw, `dvc add` it."""
+    from pipeline.add import add_batch
+    from pipeline.params import load
+
+    typer.echo(add_batch(load(), source, folder, batch))
+
+
+@app.command()
+@mended
 def stage(
     name: Annotated[str, typer.Argument(help="Name of the stage, or DVC's: extract@mfcc.")],
     item: Annotated[

@@ -13,7 +13,7 @@ from pipeline.digest import digest_bytes
 from pipeline.digests import Digests
 from pipeline.errors import PipelineError
 from pipeline.fingerprint import fingerprint
-from pipeline.listing import Listing, listing, told_apart
+from pipeline.listing import LINKED, Listing, listing, told_apart
 from pipeline.media_types import HEAD_BYTES, by_content
 from pipeline.raw import Raw, opened, read, shown, told
 
@@ -113,15 +113,17 @@ def batches(raw: Raw, source: str) -> dict[str, Folder]:
     Raises
     ------
     PipelineError
-        There is none, or its root cannot be read.
+        There is none, its root cannot be read, or below the raw root one is a link.
     """
     root = raw.roots.get(source)
     system, base = opened(root) if root else (None, str(raw.folder / source))
     names: Iterable[str]
     if system is None:
         folder = Path(base)
-        inside = folder.iterdir() if folder.is_dir() else ()
-        names = [path.name for path in inside if path.is_dir()]
+        names = [path.name for path in sorted(folder.glob("*")) if path.is_dir()]
+        for path in (folder, *(folder / name for name in names)) if root is None else ():
+            if path.is_symlink():
+                raise PipelineError(f"{path} {LINKED}: bring the data in with `pipeline add`")
     else:
         infos = _below(str(root), "", recursive=False)
         names = [name for name, info in infos.items() if _is_folder(info)]

@@ -63,7 +63,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("models", "protocol", "work"),
     ("reporting",),
     ("params",),
-    ("stages", "check"),
+    ("stages", "check", "add"),
     ("run",),
     ("forecast", "search", "verify", "trials"),
     ("listed", "promotion"),
