@@ -98,3 +98,23 @@ def test_whatever_a_name_holds_it_reaches_the_command_as_one_word(tmp_path: Path
         for fan in FANS
         for name in HOSTILE
     }
+
+
+def test_what_a_batch_holds_is_no_part_of_the_graph(tmp_path: Path) -> None:
+    run(tmp_path, "dvc", "init", "--quiet", "--no-scm")
+    shutil.copy(HERE / ".dvcignore", tmp_path)
+    ingest = {"cmd": "touch samples", "deps": ["data/raw"], "outs": ["samples"]}
+    (tmp_path / "dvc.yaml").write_text(yaml.safe_dump({"stages": {"ingest": ingest}}))
+    hidden = {"cmd": f"touch '{tmp_path}/made' out", "outs": ["out"]}
+    batch = tmp_path / "data" / "raw" / "source" / "batch"
+    for folder in (batch, batch / "deep"):
+        folder.mkdir(parents=True)
+        (folder / "dvc.yaml").write_text(yaml.safe_dump({"stages": {"hidden": hidden}}))
+        (folder / "x.dvc").write_text("outs: [{path: gone, md5: 00000000000000000000000000000000}]")
+    (batch / "kept").write_text("data")
+    run(tmp_path, "dvc", "repro")
+    assert (tmp_path / "samples").exists()
+    assert not (tmp_path / "made").exists()
+    assert run(tmp_path, "dvc", "stage", "list", "--all").stdout.split()[0] == "ingest"
+    run(tmp_path, "dvc", "add", "data/raw/source/batch")
+    assert "nfiles: 1\n" in (batch.parent / "batch.dvc").read_text()
