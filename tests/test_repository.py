@@ -50,6 +50,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "folders",
         "media_types",
         "rows",
+        "parquet_child",
         "deb",
         "debian",
         "modalities",
