@@ -133,11 +133,11 @@ def _batches(raw: Path = Path("data", "raw")) -> list[str]:
             errors="surrogateescape",
             check=False,
         )
-        for path in set(ignored.stdout.splitlines()) & unfit_paths.keys():
-            del unfit_paths[path]
+        for name in set(ignored.stdout.splitlines()) & unfit_paths.keys():
+            del unfit_paths[name]
     return problems + [
-        f"{path}: {why}; remove it, or add /{path} to .dvcignore and leave it to ingest"
-        for path, why in unfit_paths.items()
+        f"{name}: {why}; remove it, or add /{name} to .dvcignore and leave it to ingest"
+        for name, why in unfit_paths.items()
     ]
 
 

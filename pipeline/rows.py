@@ -164,11 +164,12 @@ def _read_parquet(name: str, data: bytes) -> tuple[list[str], list[Row]]:
 def _cells(batch: pa.RecordBatch) -> list[dict[str, Any]]:
     """The rows of a batch, text as bytes where some of it is not UTF-8."""
     try:
-        return batch.to_pylist()
+        cells: list[dict[str, Any]] = batch.to_pylist()
     except UnicodeDecodeError:
         raw = {pa.string(): pa.binary(), pa.large_string(): pa.large_binary()}
         columns = [column.cast(raw.get(column.type, column.type)) for column in batch.columns]
-        return pa.RecordBatch.from_arrays(columns, names=batch.schema.names).to_pylist()
+        cells = pa.RecordBatch.from_arrays(columns, names=batch.schema.names).to_pylist()
+    return cells
 
 
 def _lines(name: str, data: bytes, newline: str) -> Iterator[str]:
