@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import shutil
@@ -12,7 +11,9 @@ from pathlib import Path
 
 from pipeline.errors import PipelineError
 from pipeline.execution.ranks import check_room
+from pipeline.listing import LINKED, NOT_A_FILE, listing, unfit
 from pipeline.params import Params
+from pipeline.parsing import parse_json
 from pipeline.processor import check_instructions
 from pipeline.registry import load
 
@@ -36,7 +37,7 @@ def check_machine(params: Params) -> list[str]:
         *_workers(params),
         *_repository(),
         *_disk(),
-        *_pipes(),
+        *_batches(),
         *damaged_rwlock(),
         *damaged_lockfile(),
     ]
@@ -108,21 +109,42 @@ def _repository() -> list[str]:
     return problems
 
 
-def _pipes(raw: Path = Path("data", "raw")) -> list[str]:
-    """Named pipes, sockets and devices, which DVC would open and wait for without end."""
-    return [
-        f"{path} is no file, and DVC would wait for it without end: remove it, or add /{path} to "
-        f".dvcignore, and ingest refuses it while the rest goes through"
-        for path in raw.rglob("*")
-        if not (path.is_file() or path.is_dir() or path.is_symlink())
-        and subprocess.run([*DVC, "check-ignore", "--quiet", path], check=False).returncode
+def _batches(raw: Path = Path("data", "raw")) -> list[str]:
+    """What lies below the raw root, which DVC reads whole, and cannot be read or versioned there.
+
+    What .dvcignore names is left to ingest, which refuses it or finds no use for it.
+    """
+    problems = []
+    unfit_paths: dict[str, str] = {}
+    for path in sorted([*raw.glob("*"), *raw.glob("*/*")]):
+        if path.is_dir() and path.is_symlink():
+            problems.append(f"{path} {LINKED}: bring the data in with `pipeline add`")
+        elif not (path.is_file() or path.is_dir() or path.is_symlink()):
+            unfit_paths[str(path)] = NOT_A_FILE
+        elif path.is_dir() and path.parent.parent == raw and not path.name.startswith("."):
+            found = unfit(path, listing(path))
+            unfit_paths |= {f"{path}/{name}": why for name, why in found.items()}
+    if unfit_paths:
+        ignored = subprocess.run(
+            [*DVC, "check-ignore", "--stdin"],
+            input="\n".join(unfit_paths),
+            capture_output=True,
+            encoding="utf-8",
+            errors="surrogateescape",
+            check=False,
+        )
+        for name in set(ignored.stdout.splitlines()) & unfit_paths.keys():
+            del unfit_paths[name]
+    return problems + [
+        f"{name}: {why}; remove it, or add /{name} to .dvcignore and leave it to ingest"
+        for name, why in unfit_paths.items()
     ]
 
 
 def damaged_rwlock(path: Path = Path(".dvc", "tmp", "rwlock")) -> list[str]:
     """A lock that DVC was killed over while it wrote it: it then refuses all work (dvc#7615)."""
     try:
-        json.loads(path.read_bytes())
+        parse_json(path.read_bytes())
     except FileNotFoundError:
         return []
     except ValueError:
@@ -140,7 +162,7 @@ def damaged_lockfile(path: Path = Path("dvc.lock")) -> list[str]:
 
     try:
         strictyaml.load(str(path), COMPILED_LOCKFILE_SCHEMA)
-    except DvcException:
+    except (DvcException, RecursionError):
         return [
             f"{path} is damaged, as a killed DVC leaves it: `git checkout {path}` brings the "
             f"committed one back, and where none is committed remove it; what is computed stays"

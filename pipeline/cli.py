@@ -69,8 +69,22 @@ def check() -> None:
 
 @app.command()
 @mended
+def add(
+    source: Annotated[str, typer.Argument(help="Source of params.yaml that the data are of.")],
+    folder: Annotated[Path, typer.Argument(help="Folder that holds them; it stays as it is.")],
+    batch: Annotated[str, typer.Option(help="Name of the batch, else the folder's.")] = "",
+) -> None:
+    """Bring a folder in as a new batch: look through it, copy it to data/raw, `dvc add` it."""
+    from pipeline.add import add_batch
+    from pipeline.params import load
+
+    say(add_batch(load(), source, folder, batch))
+
+
+@app.command()
+@mended
 def stage(
-    name: Annotated[str, typer.Argument(help="Name of the stage.")],
+    name: Annotated[str, typer.Argument(help="Name of the stage, or DVC's: extract@mfcc.")],
     item: Annotated[
         str, typer.Argument(help="Source, modality, feature set or model that it is for.")
     ] = "",
@@ -78,6 +92,9 @@ def stage(
     """Run one stage, as dvc.yaml does; `dvc repro` runs those that have work."""
     from pipeline.run import run_stage
 
+    if not item:  # DVC's name begins with the path of a dvc.yaml that lies elsewhere
+        name, _, item = name.partition("@")
+        name = name.rpartition(":")[2]
     say(run_stage(name, item))
 
 

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Protocol
 
 from pipeline.digest import digest_bytes
 from pipeline.digests import Digests
-from pipeline.errors import PipelineError
+from pipeline.errors import PipelineError, Rejected
 from pipeline.fingerprint import fingerprint
-from pipeline.listing import Listing, listing, told_apart
+from pipeline.listing import LINKED, Listing, listing, told_apart
 from pipeline.media_types import HEAD_BYTES, by_content
 from pipeline.raw import Raw, opened, read, shown, told
 
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 AT_ONCE = 16
 # Clocks of two machines differ; what was written just now by the other's is not remembered.
 SETTLED_NS = 60_000_000_000
+# Of a file that a source reads whole into memory; tables have further limits (rows.py).
+SMALL = 256 << 20
 
 Facts = dict[str, tuple[str, str]]  # path → (digest, media type)
 
@@ -37,7 +39,15 @@ class Folder(Protocol):
         """What lies there."""
 
     def read(self, path: str) -> bytes:
-        """The bytes of a small file, such as a table; PipelineError if they cannot be had."""
+        """The bytes of a small file, such as a table.
+
+        Raises
+        ------
+        Rejected
+            `too_large`: it has more than SMALL bytes.
+        PipelineError
+            The bytes cannot be had.
+        """
 
     def facts(self, paths: Iterable[str], digests: Digests) -> Facts:
         """Digest and media type of files; PipelineError if one cannot be read."""
@@ -54,6 +64,7 @@ class Local:
         object.__setattr__(self, "listing", listing(self.path))
 
     def read(self, path: str) -> bytes:
+        _check_small(path, self.listing)
         with told(str(self.path / path)):
             return (self.path / path).read_bytes()
 
@@ -82,6 +93,10 @@ class Remote:
         object.__setattr__(self, "_modified", times)
 
     def read(self, path: str) -> bytes:
+        _check_small(path, self.listing)
+        return self._read(path)
+
+    def _read(self, path: str) -> bytes:
         with told(f"{shown(self.root)}/{self.name}/{path}"):
             return read(self.root, f"{self.name}/{path}")
 
@@ -90,7 +105,7 @@ class Remote:
 
         def look(path: str) -> tuple[str, str]:
             def find() -> str:
-                data = self.read(path)
+                data = self._read(path)
                 return f"{digest_bytes(data)} {by_content(data[:HEAD_BYTES], path)}"
 
             modified = self._modified[path]
@@ -108,21 +123,30 @@ class Remote:
             return dict(zip(asked, pool.map(look, asked), strict=True))
 
 
+def _check_small(path: str, lying: Listing) -> None:
+    if lying.files.get(path, 0) > SMALL:
+        mib = SMALL >> 20
+        said = f"{path} has more than {mib} MiB: split it, with its files, into several batches"
+        raise Rejected("too_large", said)
+
+
 def batches(raw: Raw, source: str) -> dict[str, Folder]:
     """The batches of a source, `in_order`; hidden folders, and files beside them, are none.
 
     Raises
     ------
     PipelineError
-        There is none, or its root cannot be read.
+        There is none, its root cannot be read, or below the raw root one is a link.
     """
     root = raw.roots.get(source)
     system, base = opened(root) if root else (None, str(raw.folder / source))
     names: Iterable[str]
     if system is None:
         folder = Path(base)
-        inside = folder.iterdir() if folder.is_dir() else ()
-        names = [path.name for path in inside if path.is_dir()]
+        names = [path.name for path in sorted(folder.glob("*")) if path.is_dir()]
+        for path in (folder, *(folder / name for name in names)) if root is None else ():
+            if path.is_symlink():
+                raise PipelineError(f"{path} {LINKED}: bring the data in with `pipeline add`")
     else:
         infos = _below(str(root), "", recursive=False)
         names = [name for name, info in infos.items() if _is_folder(info)]

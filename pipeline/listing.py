@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 
 NOT_A_FILE = "not a regular file, such as a named pipe or a link to a folder"
+LINKED = "is a link, and neither ingest nor DVC sees what changes behind it"
+# What DVC and git look for by name, and read as their own wherever it lies in a project.
+THEIRS = {".dvc", ".dvcignore", ".git", ".hg", "dvc.lock", "dvc.yaml"}
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,25 @@ def listing(folder: Path) -> Listing:
         else:
             files[name] = entry.stat().st_size
     return Listing(dict(sorted(files.items())), dict(sorted(refused.items())))
+
+
+def unfit(folder: Path, lying: Listing) -> dict[str, str]:
+    """Path → message of what no batch may hold, because DVC goes through it before ingest does.
+
+    DVC puts a file's bytes in the place of a link to it, waits for ever for a named pipe, passes
+    over links to folders, and runs the stages of a dvc.yaml that lies there.
+    """
+    found = {path: message for path, (_, message) in lying.refused.items()}
+    for path in lying.files:
+        parts = path.split("/")
+        for depth, name in enumerate(parts, 1):
+            if name in THEIRS or name.endswith(".dvc"):
+                found["/".join(parts[:depth])] = "DVC or git would take it for its own"
+                break
+        else:
+            if not os.access(folder / path, os.R_OK):
+                found[path] = "it cannot be read"
+    return dict(sorted(found.items()))
 
 
 def told_apart(infos: Mapping[str, FileInfo]) -> Listing:

@@ -2,6 +2,9 @@
 
 Text that is not UTF-8 is kept with surrogate escapes, so that `encode(errors="surrogateescape")`
 gives back the bytes that stood there.
+
+A table is held in memory whole, so it has limits: of its rows, its columns, its lines and the bytes
+that it decodes to. More belongs in more batches.
 """
 
 from __future__ import annotations
@@ -10,13 +13,27 @@ import csv
 import io
 import json
 import math
+import signal
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
-from pipeline.errors import Rejected
+import pyarrow as pa
+
+from pipeline import parquet_child
+from pipeline.errors import PipelineError, Rejected
+from pipeline.parsing import parse_json
+
+MAX_ROWS = 1_000_000
+MAX_COLUMNS = 10_000
+MAX_LINE = 16 << 20  # letters
+MAX_BYTES = 256 << 20  # of a Parquet file's cells, decoded
+MAGIC = b"PAR1"
+Line = TypeVar("Line")
 
 
 @dataclass(frozen=True)
@@ -45,26 +62,29 @@ def read(name: str, data: bytes) -> Table:
     Raises
     ------
     Rejected
-        `bad_metadata`: the file as a whole cannot be read.
+        `bad_metadata`: the file as a whole cannot be read; `too_large`: it passes a limit.
+    PipelineError
+        This machine fell short while a Parquet file was decoded.
     """
     readers = {".csv": _read_csv, ".jsonl": _read_jsonl, ".parquet": _read_parquet}
     columns, rows = readers[PurePosixPath(name).suffix](name, data)
     if any(not _is_utf8(column) for column in columns):
         raise Rejected("bad_metadata", f"the column names of {name} are not UTF-8")
-    twice = sorted(column for column, count in Counter(columns).items() if count > 1)
+    if len(columns) > MAX_COLUMNS:
+        raise Rejected("too_large", f"{name} has more than {MAX_COLUMNS:,} columns")
+    twice = sorted(column for column, times in Counter(columns).items() if times > 1)
     if twice:
         raise Rejected("bad_metadata", f"{name} has two columns {', '.join(twice)}")
     return Table(columns, rows)
 
 
 def _read_csv(name: str, data: bytes) -> tuple[list[str], list[Row]]:
-    text = data.decode("utf-8-sig", errors="surrogateescape")
-    lines = _csv_lines(io.StringIO(text, newline=""))
+    lines = _csv_lines(_lines(name, data, newline=""))
     columns, problem = next(lines, ([], "the file is empty"))
     if problem:
         raise Rejected("bad_metadata", f"{name} has no line of column names: {problem}")
     rows: list[Row] = []
-    for number, (cells, problem) in enumerate(lines, 1):
+    for number, (cells, problem) in enumerate(_limited(name, lines), 1):
         if not problem and len(cells) != len(columns):
             problem = f"it has {len(cells)} cells, and the table {len(columns)} columns"
         rows.append(
@@ -89,9 +109,8 @@ def _csv_lines(file: Iterable[str]) -> Iterator[tuple[list[str], str]]:
 
 
 def _read_jsonl(name: str, data: bytes) -> tuple[list[str], list[Row]]:
-    text = data.decode("utf-8-sig", errors="surrogateescape")
-    lines = [line for line in text.split("\n") if line.strip()]
-    read = [_json_object(line) for line in lines]
+    lines = (line for line in _lines(name, data, newline="\n") if line.strip())
+    read = [_json_object(line) for line in _limited(name, lines)]
     rows = [_row(number, cells, problem) for number, (cells, problem) in enumerate(read, 1)]
     return list(dict.fromkeys(name for cells, _ in read for name in cells)), rows
 
@@ -99,36 +118,100 @@ def _read_jsonl(name: str, data: bytes) -> tuple[list[str], list[Row]]:
 def _json_object(line: str) -> tuple[dict[str, Any], str]:
     """(cells, problem) of one line."""
     try:
-        cells = json.loads(line, parse_constant=_refuse_constant)
+        cells = parse_json(line, parse_constant=_refuse_constant)
+        if not isinstance(cells, dict):
+            return {}, "it is not a JSON object"
+        cells = {name: _flat(cell) for name, cell in cells.items()}
     except (ValueError, RecursionError):
         return {}, "it is not JSON"
-    if not isinstance(cells, dict):
-        return {}, "it is not a JSON object"
     if not all(map(_is_utf8, cells)):
         return {}, "its names are not UTF-8"
     return cells, ""
 
 
 def _read_parquet(name: str, data: bytes) -> tuple[list[str], list[Row]]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
+    not_whole = Rejected("bad_metadata", f"{name} is not a whole Parquet file")
+    if not (data.startswith(MAGIC) and data.endswith(MAGIC)):
+        raise not_whole
+    child = subprocess.run(
+        [sys.executable, "-P", parquet_child.__file__, str(MAX_ROWS), str(MAX_BYTES)],
+        input=data,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        check=False,
+    )
+    if child.returncode in (-signal.SIGXCPU, parquet_child.TOO_LARGE):
+        raise _too_large(name)
+    if child.returncode > 0 and child.returncode != parquet_child.NOT_PARQUET:
+        raise PipelineError(f"{name}: this machine has too little memory to decode it; free some")
+    if child.returncode == -signal.SIGKILL:  # as the memory killer and people send it
+        raise PipelineError(f"{name}: the process that decodes it was killed; free some memory")
+    if child.returncode:
+        raise not_whole
     try:
-        table = pq.read_table(pa.BufferReader(data))
-        columns, records = table.column_names, table.to_pylist()
+        with pa.ipc.open_stream(child.stdout) as stream:
+            columns = stream.schema.names
+            cells = (
+                {name: _flat(cell) for name, cell in row.items()}
+                for batch in stream
+                for row in _cells(batch)
+            )
+            return columns, [_row(number, row, "") for number, row in enumerate(cells, 1)]
     except MemoryError:  # Arrow's too: the machine's fault, not the file's
         raise
-    except (pa.ArrowException, ArithmeticError, OSError, ValueError):
-        raise Rejected("bad_metadata", f"{name} is not a whole Parquet file") from None
-    return columns, [_row(number, cells, "") for number, cells in enumerate(records, 1)]
+    except (pa.ArrowException, ArithmeticError, UnicodeDecodeError):
+        raise not_whole from None
+
+
+def _cells(batch: pa.RecordBatch) -> list[dict[str, Any]]:
+    """The rows of a batch, text as bytes where some of it is not UTF-8."""
+    try:
+        cells: list[dict[str, Any]] = batch.to_pylist()
+    except UnicodeDecodeError:
+        raw = {pa.string(): pa.binary(), pa.large_string(): pa.large_binary()}
+        columns = [column.cast(raw.get(column.type, column.type)) for column in batch.columns]
+        cells = pa.RecordBatch.from_arrays(columns, names=batch.schema.names).to_pylist()
+    return cells
+
+
+def _lines(name: str, data: bytes, newline: str) -> Iterator[str]:
+    file = io.TextIOWrapper(
+        io.BytesIO(data), encoding="utf-8-sig", errors="surrogateescape", newline=newline
+    )
+    for line in file:
+        if len(line) > MAX_LINE:
+            raise Rejected("too_large", f"{name} has a line of more than {MAX_LINE:,} letters")
+        yield line
+
+
+def _limited(name: str, rows: Iterator[Line]) -> Iterator[Line]:
+    for number, row in enumerate(rows, 1):
+        if number > MAX_ROWS:
+            raise _too_large(name)
+        yield row
+
+
+def _too_large(name: str) -> Rejected:
+    return Rejected(
+        "too_large",
+        f"{name} has more than {MAX_ROWS:,} rows, or {MAX_BYTES >> 20} MiB of them: split it, with "
+        f"its files, into several batches",
+    )
 
 
 def _row(number: int, cells: Mapping[str, Any], problem: str) -> Row:
     return Row(number, {name: cell for name, cell in cells.items() if not _is_empty(cell)}, problem)
 
 
+def _flat(cell: Any) -> Any:
+    """A list or a mapping as JSON, which takes a twentieth of the memory."""
+    if isinstance(cell, list | dict):
+        return json.dumps(cell, ensure_ascii=False, sort_keys=True, default=str)
+    return cell
+
+
 def _is_empty(cell: Any) -> bool:
-    return cell is None or cell == "" or (isinstance(cell, float) and math.isnan(cell))
+    return cell is None or cell in ("", b"") or (isinstance(cell, float) and math.isnan(cell))
 
 
 def _is_utf8(text: str) -> bool:

@@ -115,7 +115,10 @@ def test_check_finds_the_lockfile_that_a_killed_dvc_left(
     [
         (("stage", "cleam"), "unknown stage 'cleam'; there are: augment, clean"),
         (("stage", "clean", "smell"), "unknown item 'smell'; there are: audio, image, text"),
+        (("stage", "clean@; touch made"), "unknown item '; touch made'; there are: audio"),
+        (("stage", "comparison/dvc.yaml:crossvalidate@x"), "crossvalidate: params.yaml names noth"),
         (("stage", "clean", "image"), "has no manifest.json: run `dvc repro`"),
+        (("stage", "clean@image"), "has no manifest.json: run `dvc repro`"),
     ],
 )
 def test_a_stage_that_cannot_run_says_why(

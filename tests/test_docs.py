@@ -36,10 +36,8 @@ def commands(page: str) -> list[str]:
 
 SHOWN = sorted({command for page in PAGES for command in commands(page)})
 OWN_DATA = (
-    "mkdir -p data/raw/mine",
-    "cp -r ~/my-data data/raw/mine/2026-01",
-    "dvc add data/raw/mine/2026-01",
     "cp recipes/folder.yaml params.yaml",
+    "pipeline add mine ~/my-data --batch 2026-01",
     "pipeline check",
     "dvc repro",
     "pipeline rejects",

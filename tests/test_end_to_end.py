@@ -201,8 +201,9 @@ def test_what_is_bad_is_refused_with_its_reason_and_the_rest_goes_through(
     shutil.copytree(project, other, symlinks=True)
     batch = other / "data" / "raw" / "shapes" / "bad"
     expected = put_bad_batch(batch, tmp_path)
-    with (other / ".dvcignore").open("a") as ignored:  # DVC would wait for the pipe without end
-        ignored.write("/data/raw/shapes/bad/pipe.png\n")
+    # DVC would wait for the pipe without end, and read what the link leads to.
+    with (other / ".dvcignore").open("a") as ignored:
+        ignored.write("/data/raw/shapes/bad/pipe.png\n/data/raw/shapes/bad/link.png\n")
     run(other, "pipeline", "check")
     run(other, "dvc", "repro", "curate")
     lines = run(other, "pipeline", "rejects", "--json").stdout.splitlines()

@@ -94,6 +94,7 @@ def test_every_mistake_is_said_at_once_with_its_path() -> None:
         ),
         (("models", ".hidden"), {}, "models..hidden: '.hidden' cannot name a folder"),
         (("models", "new\n"), {}, "cannot name a folder"),
+        (("models", "v1.2"), {}, "'v1.2' cannot name a folder"),
         (("modalities",), [["image"]], "modalities.0: unknown modality"),
         (("clean", "smell"), {}, "clean.smell: unknown modality"),
         (("execution", "workers"), 0, "execution.workers: "),

@@ -12,8 +12,8 @@ from pipeline.models.options import ONE_CLASS, TRAINABLE
 from pipeline.store.views import is_table
 from pipeline.work.slices import CLIP, DURATION, PRESENCE
 
-# Names that become folders, stages of DVC and arguments of the command.
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+# Names that become folders and stages of DVC, for which a dot leads into a section.
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 NAMED = ("sources", "features", "models")
 
 Mistakes = Iterator[tuple[str, str]]
@@ -66,7 +66,7 @@ def _names(section: str, names: Collection[str]) -> Mistakes:
             yield (
                 f"{section}.{name}",
                 f"'{name}' cannot name a folder; names are letters and digits of ASCII, with "
-                "any of . _ - after the first",
+                "any of _ - after the first",
             )
         elif section == "features" and is_table(name):
             yield f"{section}.{name}", f"'{name}' is a table of the store's SQL: take another name"

@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from pipeline.errors import PipelineError
+from pipeline.parsing import yaml_loader
 
 
 def read(path: Path) -> Any:
@@ -20,17 +21,16 @@ def read(path: Path) -> Any:
         The file is missing or not YAML, gives a key twice or has a key that is a list or mapping.
     """
     try:
-        return _loaded(path.read_text(encoding="utf-8"))
+        return _loaded(path.read_bytes(), str(path))
     except FileNotFoundError:
         raise PipelineError(f"there is no {path} here; run this in the project's folder") from None
-    except (yaml.YAMLError, ValueError) as error:  # ValueError: not UTF-8, or no such date
-        raise PipelineError(f"{path} is not YAML: {error}") from None
 
 
 @functools.lru_cache(maxsize=1)
-def _loaded(text: str) -> Any:
+def _loaded(text: bytes, what: str) -> Any:
     """Parsing takes longer than all else that is done with the file, and it is asked for twice."""
-    return yaml.load(text, _Loader)
+    with yaml_loader(text, what, _Loader) as loader:
+        return loader.get_single_data()
 
 
 class _Loader(yaml.SafeLoader):

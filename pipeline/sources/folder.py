@@ -11,7 +11,8 @@ each sample. Its columns, all of them optional:
 - `split`: train, validation (or valid, val, dev) or test;
 - any others, which params name as targets or attributes.
 
-Paths are relative to the batch's folder. An empty cell is a missing one.
+Paths are relative to the batch's folder. An empty cell is a missing one. A table may have a million
+rows and 256 MiB (pipeline/rows.py, pipeline/folders.py); more samples make more batches.
 """
 
 from __future__ import annotations
@@ -156,11 +157,11 @@ def _encode(cells: Mapping[str, Any], column: str, errors: str = "strict") -> by
 
 
 def _text(value: Any) -> str:
-    """A cell as text: numbers, lists and truth values as JSON writes them."""
+    """A cell as text: numbers and truth values as JSON writes them."""
     if isinstance(value, bytes):
         return value.decode(errors="surrogateescape")
-    if isinstance(value, bool | int | float | list | dict):
-        return json.dumps(value, ensure_ascii=False, sort_keys=True, default=str)
+    if isinstance(value, bool | int | float):
+        return json.dumps(value)
     return str(value)
 
 

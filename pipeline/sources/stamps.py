@@ -22,9 +22,10 @@ from pathlib import Path, PurePosixPath
 from pydantic import Field
 
 from pipeline import debian
+from pipeline.errors import Rejected
 from pipeline.folders import Folder
 from pipeline.options import Options as Base
-from pipeline.records import Inline, Sample, Scan
+from pipeline.records import Inline, Refusal, Sample, Scan
 
 LICENCE = "GPL-2"
 PACKAGE = "tuxpaint-stamps-default"
@@ -73,12 +74,16 @@ def scan(folder: Folder, options: Options) -> Scan:
     """A sample for every subject and locale for which a spoken name exists."""
     files = folder.listing.files
     names: dict[str, dict[str, bytes]] = {}
-    samples = []
+    samples, refused = [], []
     for recording in first(recordings(files)):
         subject, locale = recording.subject, recording.locale
         if subject not in names:
             text = f"{subject}.txt"
-            names[subject] = written(folder.read(text)) if text in files else {}
+            try:
+                names[subject] = written(folder.read(text)) if text in files else {}
+            except Rejected as reject:
+                names[subject] = {}
+                refused.append(Refusal("file", text, reject.reason, reject.message))
         picture = next((s for s in PICTURES if subject + s in files), "")
         assets: dict[str, str | Inline] = {"audio": recording.path}
         if picture:
@@ -105,7 +110,7 @@ def scan(folder: Folder, options: Options) -> Scan:
                 },
             )
         )
-    return Scan(samples)
+    return Scan(samples, refused)
 
 
 def recordings(files: Iterable[str]) -> Iterator[Recording]:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePath, PurePosixPath
@@ -12,6 +10,7 @@ from typing import Any
 
 from pipeline.errors import PipelineError
 from pipeline.manifest import MANIFEST, load_manifest
+from pipeline.parsing import parse_json, yaml_loader
 from pipeline.store.git import blobs, git, resolve
 from pipeline.store.remote import DIRECTORY, Known, object_path
 from pipeline.store.tree import parse_params
@@ -145,7 +144,7 @@ class Revision:
         """Path → MD5 of the files of a tracked folder."""
         if out not in self._listings:
             path = object_path(self.project, self.outs[out], self._called(out), check=True)
-            entries = json.loads(path.read_bytes())
+            entries = parse_json(path.read_bytes())
             self._listings[out] = {entry["relpath"]: entry["md5"] for entry in entries}
         return self._listings[out]
 
@@ -179,7 +178,7 @@ class Revision:
 
 def _refuse_foreign(manifest: Path, what: str) -> None:
     """Stop at a manifest whose bytes are as they were made, but in a form of another time."""
-    document = json.loads(manifest.read_bytes())
+    document = parse_json(manifest.read_bytes())
     if "parts" in document:
         try:
             load_manifest(manifest)
@@ -195,7 +194,7 @@ def lock_outs(lock: bytes, where: str) -> dict[str, Known]:
 
     Values are made of its outs alone, for most of its length is dependencies and parameters.
     """
-    with _yaml(lock, where) as loader:
+    with yaml_loader(lock, where) as loader:
         found: dict[str, Known] = {}
         for name, stages in _items(loader.get_single_node()):
             for _, stage in _items(stages) if name == "stages" else ():
@@ -234,14 +233,3 @@ def _below_data(
                 path.relative_to(DATA).as_posix(),
                 Known(out["md5"], None if is_folder else out.get("size")),
             )
-
-
-@contextmanager
-def _yaml(text: bytes, where: str) -> Iterator[Any]:
-    """A loader of a document that DVC wrote, in C where PyYAML has it: dvc.lock is long."""
-    import yaml
-
-    try:
-        yield getattr(yaml, "CSafeLoader", yaml.SafeLoader)(text)
-    except yaml.YAMLError as error:
-        raise PipelineError(f"{where} is damaged: {error}") from None
