@@ -54,7 +54,7 @@ def test_the_graph_compares_and_then_has_nothing_to_do(project: Path, tmp_path: 
         planned(other, "compare")["computed"] == planned(other, "crossvalidate/gated")["rows"] == 0
     )
     found = json.loads((other / "data" / "comparison" / "metrics.json").read_text())
-    assert {"image", "gated", "geometric", "chosen", "logistic-mean"} <= set(found["models"])
+    assert {"image", "gated", "geometric", "chosen:fusion", "mean:logistic"} <= set(found["models"])
     assert all(0 <= one["low"] <= one["macro_f1"] <= one["high"] <= 1
                for one in found["models"].values())  # fmt: skip
     with (other / "data" / "comparison" / "choices.csv").open() as file:

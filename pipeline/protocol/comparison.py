@@ -10,7 +10,7 @@ from pipeline.models.evaluation.bootstrap import interval
 from pipeline.models.evaluation.metrics import calibration, calibration_error
 from pipeline.models.evaluation.scorer import Sampled, Scorer
 from pipeline.protocol.audit import suspects
-from pipeline.protocol.candidate import CHOSEN, TOGETHER, Candidate, chosen, together
+from pipeline.protocol.candidate import CHOICE, TOGETHER, Candidate, chosen, together
 from pipeline.protocol.paired import differences
 from pipeline.randomness import generator
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 Table = list[dict[str, Any]]
 SUSPECTS = 20
-FUSED = ("fusion", CHOSEN)
+FUSED = ("fusion", CHOICE)
 
 
 def compare(

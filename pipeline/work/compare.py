@@ -73,7 +73,8 @@ def compare(
     Raises
     ------
     PipelineError
-        A model's answers are not of the same samples as the others', or the folds leak.
+        A model's answers are not of the same samples as the others', or a component stands on both
+        sides of a fold.
     """
     import numpy as np
 
@@ -81,7 +82,7 @@ def compare(
     from pipeline.protocol import comparison
     from pipeline.protocol.folds import folds, gaps
     from pipeline.protocol.giveaways import giveaways
-    from pipeline.protocol.probe import probe
+    from pipeline.protocol.probe import check_apart, probe
     from pipeline.protocol.references import first_view, references
     from pipeline.protocol.trained import trained
     from pipeline.randomness import generator
@@ -101,6 +102,7 @@ def compare(
         fold.number: fold
         for fold in islice(folds(truth, whole.component, options, seed), options.folds)
     }
+    check_apart(whole.component, dealt)
     number = np.empty(len(whole), np.int64)
     for fold in dealt.values():
         number[fold.outer] = fold.number
