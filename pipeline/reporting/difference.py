@@ -63,7 +63,7 @@ def difference(
     component = np.array([components[sample] for sample in common])
     rng = generator(0, "report", "difference", task)
     scorer = Scorer(truth, component, len(classes), draws, rng)
-    scores = {"own": scorer.score([own]), "other": scorer.score([others])}
+    scores = dict(zip(("own", "other"), scorer.scores([[own], [others]]), strict=True))
     (found,) = differences(scores, [("own", "other")], confidence)
     groups = len(np.unique(component))
     return Difference(found.value, found.low, found.high, len(common), groups)

@@ -8,7 +8,7 @@ import numpy as np
 
 from pipeline import registry
 from pipeline.models.evaluation.answers import Answers
-from pipeline.models.evaluation.bootstrap import interval, replicates, replicates_of_rows, resample
+from pipeline.models.evaluation.bootstrap import Resamples, interval, replicates, replicates_of_rows
 from pipeline.models.evaluation.metrics import bin_of, calibration, calibration_error, scores
 from pipeline.models.evaluation.options import EvaluationOptions
 from pipeline.models.options import ONE_CLASS, TASKS
@@ -22,26 +22,30 @@ def figures(
 
     What all classes have is resampled by sums, which is quick, and the rest row by row.
     """
-    counts = resample(rng, given.components, options.resamples)
+    resamples = Resamples(rng, given.components, options.resamples)
     values: dict[str, float] = {}
     drawn: dict[str, np.ndarray] = {}
     if given.kind in ONE_CLASS:
         values = {**scores(given.truth, given.prediction), "ece": _error(given, options.bins)}
-        drawn = replicates(
-            counts,
-            given.component,
-            given.truth,
-            given.prediction,
-            bin_of(given.confidence, options.bins),
-            given.confidence,
-            given.classes,
-            options.bins,
-        )
+        blocks = [
+            replicates(
+                counts,
+                given.component,
+                given.truth,
+                given.prediction,
+                bin_of(given.confidence, options.bins),
+                given.confidence,
+                given.classes,
+                options.bins,
+            )
+            for counts in resamples
+        ]
+        drawn = {name: np.concatenate([block[name] for block in blocks]) for name in values}
     own = _own(given, options.bins)
     if own:
         values |= own
         drawn |= replicates_of_rows(
-            counts, given.component, lambda rows: _own(given.take(rows), options.bins)
+            resamples, given.component, lambda rows: _own(given.take(rows), options.bins)
         )
     found = {}
     for name, value in values.items():
