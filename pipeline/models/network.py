@@ -12,7 +12,7 @@ from pipeline import registry
 from pipeline.errors import PipelineError
 from pipeline.models.examples import Examples, FeatureSet
 from pipeline.models.levels import DecisionLevel, FeatureLevel
-from pipeline.models.options import FUSIONS, ModelOptions, kind_of
+from pipeline.models.options import FUSIONS, ModelOptions
 from pipeline.models.reading import Reading
 from pipeline.models.tower import Tower
 
@@ -130,7 +130,5 @@ def _level(
         fusion = module.Fusion(widths, options.tower, knobs)
     else:
         fusion = module.Fusion(sets, width, knobs)
-    heads = [
-        kind_of(options.tasks[task]).layer(fusion.width, count) for task, count in classes.items()
-    ]
+    heads = [options.tasks[task].task.layer(fusion.width, count) for task, count in classes.items()]
     return FeatureLevel(fusion, heads)

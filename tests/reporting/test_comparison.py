@@ -60,15 +60,17 @@ def found(inputs: Inputs) -> Found:
             {"model": model, "class": "<bird>", "n": 9, "components": 3, "f1": 0.5}
             for model in (CHOSEN, "image")
         ],
+        "gaps": [{"fold": 1, "class": "<bird>", "lacking": "learnt"}],
+        "giveaways": [{"column": "<batch>", "macro_f1": 0.95},
+                      {"column": "source", "macro_f1": 0.2}],
         "suspects": [
             {"sample_id": sample["sample_id"], "component": sample["component"], "given": "<bird>",
              "suggested": "fish", "self_confidence": 0.02, "margin": 0.9, "denied": 2, "alike": 3}
         ],
     }  # fmt: skip
     about = {"task": "category", "n": 90, "components": 30, "classes": 2,
-             "probe": {"macro_f1": 0.081, "plausible": 0.105, "p": 0.4, "false_alarms": 0.001},
-             "gaps": [{"fold": 1, "class": "<bird>", "lacking": "learnt"}],
-             "giveaways": {"<batch>": 0.95, "source": 0.2}}  # fmt: skip
+             "probe": {"macro_f1": 0.081, "plausible": 0.105, "p": 0.4,
+                       "false_alarms": 0.001}}  # fmt: skip
     return Found(about, tables, inputs, 2, 3, 0.95, Options())
 
 
@@ -144,8 +146,8 @@ def test_what_gives_the_target_away_is_marked(found: Found) -> None:
     assert page.count("gives it away") == 1
     assert "Find out why before trusting any figure." in page
     assert "Fold 1 has no sample of" in page
-    harmless = {**found.summary, "giveaways": {"source": 0.2}, "gaps": []}
-    page = render(replace(found, summary=harmless))
+    none = {"giveaways": [{"column": "source", "macro_f1": 0.2}], "gaps": []}
+    page = render(replace(found, tables={**found.tables, **none}))
     assert "None tells it as well as the best baseline does" in page
     assert "Fold 1 has no sample of" not in page
 

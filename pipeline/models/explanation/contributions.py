@@ -19,7 +19,6 @@ from pipeline.models.evaluation.subsets import every
 from pipeline.models.examples import Examples
 from pipeline.models.explanation.shapley import shapley
 from pipeline.models.explanation.weights import weights
-from pipeline.models.options import ONE_CLASS
 from pipeline.models.prediction import predict
 from pipeline.models.reading import Reading
 from pipeline.models.saving import Model
@@ -49,7 +48,7 @@ def contributions(
         if options.draws
     }
     for task, classes in model.classes.items():
-        if model.options.tasks[task].kind not in ONE_CLASS:
+        if not model.options.tasks[task].task.ONE_CLASS:
             continue
         known = examples.targets[task] >= 0
         if not known.any():

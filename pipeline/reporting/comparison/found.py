@@ -21,7 +21,7 @@ class Found:
     Parameters
     ----------
     summary:
-        As metrics.json has it.
+        As pipeline.work.compare makes it.
     inputs:
         Where the samples are that the page shows.
     confidence:
