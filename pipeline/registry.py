@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import functools
 import importlib
+import inspect
 import pkgutil
 from importlib.metadata import EntryPoints, entry_points
 from types import ModuleType
 from typing import Any, TypeVar, overload
-
-from typing_extensions import get_protocol_members
 
 from pipeline.errors import PipelineError, unknown
 
@@ -53,7 +52,13 @@ def load(folder: str, name: str, contract: Any = None) -> Any:
 @functools.cache
 def _lacking(module: ModuleType, contract: Any) -> tuple[str, ...]:
     """Looked up once a module, as a task's is loaded for each batch."""
-    return tuple(n for n in sorted(get_protocol_members(contract)) if not hasattr(module, n))
+    asked = {
+        name
+        for base in contract.__mro__
+        for name in (*vars(base), *inspect.get_annotations(base))
+        if not name.startswith("_")
+    }
+    return tuple(name for name in sorted(asked) if not hasattr(module, name))
 
 
 def locate(folder: str, name: str) -> str:

@@ -9,13 +9,12 @@ from pydantic import Field, ValidationError, model_validator
 
 from pipeline import registry
 from pipeline.errors import PipelineError
-from pipeline.models import tasks
+from pipeline.models import fusion, tasks, towers
+from pipeline.models.fusion import fusion_of
 from pipeline.models.tasks import Kind, Task, task_of
 from pipeline.models.tower_options import Chosen, TowerOptions, check, of_kind
 from pipeline.models.towers import identity
 from pipeline.options import Options
-
-FUSIONS = "models/fusion"
 
 
 class TaskOptions(Options):
@@ -145,7 +144,7 @@ class ModelOptions(Options):
             return data
         given = data.get("fusion_options", {})
         try:
-            module = registry.load(FUSIONS, str(data.get("fusion", "none")))
+            module = fusion_of(str(data.get("fusion", "none")))
             complete = module.Options.model_validate(given).model_dump(mode="json")
         except PipelineError as error:
             raise ValueError(f"fusion: {error}") from None
@@ -185,10 +184,9 @@ class ModelOptions(Options):
                 raise ValueError(f"towers: '{name}' is not one of features: {list(self.features)}")
             if one.width != self.tower.width:
                 raise ValueError(f"towers.{name}.width: it is not tower.width, {self.tower.width}")
-        module = registry.load(FUSIONS, self.fusion)
-        if hasattr(module, "check"):
-            options = module.Options(**self.fusion_options)
-            module.check(len(self.features), self.tower.width, options)
+        module = fusion_of(self.fusion)
+        options = module.Options(**self.fusion_options)
+        module.check(len(self.features), self.tower.width, options)
         if self.decides and self.absent == "learned":
             raise ValueError(
                 f"fusion '{self.fusion}' joins the decisions of those that are there: it takes no "
@@ -222,12 +220,12 @@ class ModelOptions(Options):
     @property
     def early(self) -> bool:
         """Whether features are joined before the one tower, which is `tower`."""
-        return getattr(registry.load(FUSIONS, self.fusion), "EARLY", False)
+        return fusion_of(self.fusion).LEVEL == "features"
 
     @property
     def decides(self) -> bool:
         """Whether the sets decide by themselves, and the fusion joins their decisions."""
-        return hasattr(registry.load(FUSIONS, self.fusion), "Decision")
+        return fusion_of(self.fusion).LEVEL == "decisions"
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -242,8 +240,8 @@ class ModelOptions(Options):
         """Dotted names of the plug-ins that the model is made of: fusion, towers, tasks."""
         kinds = sorted({task.kind for task in self.tasks.values()})
         return [
-            registry.locate(FUSIONS, self.fusion),
-            *(registry.locate("models/towers", kind) for kind in self.kinds),
+            registry.locate(fusion.FOLDER, self.fusion),
+            *(registry.locate(towers.FOLDER, kind) for kind in self.kinds),
             *(registry.locate(tasks.FOLDER, kind) for kind in kinds),
         ]
 
