@@ -17,7 +17,7 @@ from pipeline.folders import Facts, Folder, batches, in_order
 from pipeline.listing import Listing, absent
 from pipeline.options import Options
 from pipeline.raw import Raw
-from pipeline.records import Inline, Refusal, Reject, Sample, Scan, TargetKind
+from pipeline.records import Inline, Refusal, Reject, Sample, Scan
 from pipeline.registry import load
 
 STAGE = "ingest"
@@ -58,7 +58,7 @@ def catalogue(
     raw: Raw,
     sources: Mapping[str, tuple[str, Options]],
     modalities: Sequence[str],
-    targets: Mapping[str, TargetKind],
+    targets: Mapping[str, str],
     digests: Digests,
 ) -> Iterator[Batch]:
     """Look through all batches of all sources, in the order of their names.
@@ -78,11 +78,12 @@ def catalogue(
         A source has no batch, or a file cannot be read. Both are trouble of the machine or of
         params, and no reason to go on with fewer samples.
     """
+    numbers = {name: load("models/tasks", kind).NUMBER for name, kind in targets.items()}
     for source, (kind, options) in sorted(sources.items()):
         scan = load("sources", kind).scan
         for name, folder in batches(raw, source).items():
             scanned = scan(folder, options)
-            yield _batch(raw, source, name, folder, scanned, modalities, targets, digests)
+            yield _batch(raw, source, name, folder, scanned, modalities, numbers, digests)
 
 
 def first_of_each(batches: Iterable[Batch], modality: str) -> list[Record]:
@@ -101,9 +102,10 @@ def _batch(
     folder: Folder,
     scan: Scan,
     modalities: Sequence[str],
-    targets: Mapping[str, TargetKind],
+    targets: Mapping[str, bool],
     digests: Digests,
 ) -> Batch:
+    """targets: name → whether it is a number."""
     there = folder.listing
     times = Counter(sample.sample_id for sample in scan.samples)
     wanted = [_wanted(sample, modalities) for sample in scan.samples]
@@ -121,7 +123,7 @@ def _batch(
             if times[sample.sample_id] > 1:
                 raise Rejected("duplicate_sample_id", "another row of the batch has this id too")
             contents = _left(contents, there, modalities)
-            values = {f"target.{t}": _target(sample, t, kind) for t, kind in targets.items()}
+            values = {f"target.{t}": _target(sample, t, number) for t, number in targets.items()}
         except Rejected as reject:
             refused.append(Refusal("sample", sample_id, reject.reason, reject.message))
             continue
@@ -204,11 +206,11 @@ def _path(content: str | Inline) -> str:
     return content.path if isinstance(content, Inline) else content
 
 
-def _target(sample: Sample, name: str, kind: TargetKind) -> str | float | None:
+def _target(sample: Sample, name: str, is_number: bool) -> str | float | None:
     value = (sample.targets or {}).get(name)
     if value is None:
         return None
-    if kind != "regression":
+    if not is_number:
         return value if isinstance(value, str) else json.dumps(value)
     try:
         number = float(value)

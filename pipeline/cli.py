@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipeline.commands.mended import mended
+from pipeline.commands.metrics import metrics
 from pipeline.commands.promote import promote
 from pipeline.commands.store import app as store
 from pipeline.commands.validate import validate
@@ -26,6 +27,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(store, name="store")
+app.command()(metrics)
 app.command()(promote)
 app.command()(validate)
 

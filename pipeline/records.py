@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from pipeline.registry import load
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -16,9 +18,6 @@ SCHEMA_VERSION = 2
 
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
-TargetKind = Literal[
-    "binary", "multiclass", "multilabel", "ordinal", "regression", "distribution", "text"
-]
 
 
 @dataclass(frozen=True, order=True)
@@ -94,11 +93,11 @@ class Scan:
     metadata: Sequence[str] = ()
 
 
-def samples_schema(modalities: Iterable[str], targets: Mapping[str, TargetKind]) -> pa.Schema:
+def samples_schema(modalities: Iterable[str], targets: Mapping[str, str]) -> pa.Schema:
     """sample_id, source, batch, group, split_given, licence, target.*, attr, one digest a modality.
 
-    Targets of kind regression are float64, all others strings; attributes are one map column, so
-    that sources with different attributes share a schema.
+    Targets that are numbers by their kind are float64, all others strings; attributes are one map
+    column, so that sources with different attributes share a schema.
     """
     import pyarrow as pa
 
@@ -112,7 +111,7 @@ def samples_schema(modalities: Iterable[str], targets: Mapping[str, TargetKind])
             ("split_given", text),
             ("licence", text),
             *(
-                (f"target.{name}", pa.float64() if kind == "regression" else text)
+                (f"target.{name}", pa.float64() if load("models/tasks", kind).NUMBER else text)
                 for name, kind in sorted(targets.items())
             ),
             ("attributes", pa.map_(text, text)),
@@ -121,7 +120,7 @@ def samples_schema(modalities: Iterable[str], targets: Mapping[str, TargetKind])
     )
 
 
-def curated_schema(modalities: Iterable[str], targets: Mapping[str, TargetKind]) -> pa.Schema:
+def curated_schema(modalities: Iterable[str], targets: Mapping[str, str]) -> pa.Schema:
     """A sample plus its component, its split, and the assets that joined it to its component."""
     import pyarrow as pa
 

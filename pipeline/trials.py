@@ -10,11 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pipeline.errors import PipelineError, unknown
+from pipeline.models.tasks import kinds, task_of
 
-# The report ranks by these, the first that a task has.
-METRICS = ("macro_f1", "r2")
-# Of which less is better.
-ERRORS = ("ece", "mae", "rmse", "rank_mae")
 STANDING = "standing"
 
 
@@ -136,7 +133,7 @@ def ranked(trials: Trials, metric: str = "") -> list[Trial]:
             f"no experiment has a validation score: {states}. `dvc queue logs NAME` tells why one "
             f"failed; `dvc exp run --run-all` runs those that are queued"
         )
-    sign = 1.0 if metric in ERRORS else -1.0
+    sign = 1.0 if _is_error(metric) else -1.0
 
     def place(one: Trial) -> tuple[bool, float, bool, str]:
         unknown = one.score is None
@@ -157,19 +154,20 @@ def _trial(name: str, state: str, rev: Mapping[str, Any], model: str, metric: st
 
 def _score(metrics: Mapping[str, Any], model: str, metric: str) -> float | None:
     """The figure of the primary task on validation."""
-    found = (metrics.get(f"data/evaluation/{model}/metrics.json") or {}).get("data")
-    if not found:
+    found = (metrics.get(f"data/evaluation/{model}/metrics.json") or {}).get("data") or {}
+    # The one task is the primary; its first figure is the one that the report ranks by.
+    figures: dict[str, float] = next(iter(found.get("validation", {}).values()), {})
+    if not figures:
         return None
-    split = found["tasks"][found["primary_task"]].get("validation", {})
-    figures = {name: one["value"] for name, one in split.items() if _is_figure(one)}
     if metric and metric not in figures:
         raise PipelineError(unknown("metric", metric, figures))
-    named = (metric,) if metric else METRICS
-    return next((float(figures[name]) for name in named if name in figures), None)
+    return float(figures[metric or next(iter(figures))])
 
 
-def _is_figure(one: Any) -> bool:
-    return isinstance(one, Mapping) and "value" in one
+def _is_error(metric: str) -> bool:
+    """Whether less of it is better, by what any kind of task says of it."""
+    figures = (task_of(kind).FIGURES.get(metric) for kind in kinds())
+    return any(figure.less_is_better for figure in figures if figure)
 
 
 def _state(one: Mapping[str, Any]) -> str:

@@ -54,9 +54,12 @@ def test_the_graph_compares_and_then_has_nothing_to_do(project: Path, tmp_path: 
         planned(other, "compare")["computed"] == planned(other, "crossvalidate/gated")["rows"] == 0
     )
     found = json.loads((other / "data" / "comparison" / "metrics.json").read_text())
-    assert {"image", "gated", "geometric", "chosen", "logistic-mean"} <= set(found["models"])
-    assert all(0 <= one["low"] <= one["macro_f1"] <= one["high"] <= 1
-               for one in found["models"].values())  # fmt: skip
+    assert {*found["macro_f1"]} == {"single", "fusion", "chosen", "baseline", "chance"}
+    with (other / "data" / "comparison" / "leaderboard.csv").open() as file:
+        board = {row["model"]: row for row in csv.DictReader(file)}
+    assert {"image", "gated", "geometric", "chosen:fusion", "mean:logistic"} <= {*board}
+    assert all(0 <= float(one["low"]) <= float(one["macro_f1"]) <= float(one["high"]) <= 1
+               for one in board.values())  # fmt: skip
     with (other / "data" / "comparison" / "choices.csv").open() as file:
         assert {row["model"] for row in csv.DictReader(file)} <= {"gated", "geometric"}
     again = run(other, "dvc", "repro", "comparison/dvc.yaml")

@@ -63,9 +63,11 @@ def change(folder: Path, **knobs: dict[str, dict[str, object]]) -> None:
 
 def test_every_stage_of_the_graph_wrote_what_it_promises(project: Path) -> None:
     metrics = json.loads((project / "data/evaluation/gated/metrics.json").read_text())
-    test = metrics["tasks"]["shape"]["test"]
-    assert test["n"] > 0
+    said = run(project, "pipeline", "metrics", "gated", "--json").stdout.splitlines()
+    test = {row["figure"]: row for row in map(json.loads, said) if row["split"] == "test"}
+    assert test["n"]["value"] > 0
     assert test["accuracy"]["low"] <= test["accuracy"]["value"] <= test["accuracy"]["high"]
+    assert metrics["test"]["shape"]["accuracy"] == test["accuracy"]["value"]
     page = (project / "data/reports/index.html").read_text()
     assert "gated" in page
     assert (project / "data/models/gated/model.safetensors").stat().st_size > 0

@@ -68,7 +68,11 @@ def test_every_mistake_is_said_at_once_with_its_path() -> None:
         (("curate", "join_on", "smell"), "equal", "unknown modality 'smell'"),
         (("curate", "join_on", "audio"), "near", "audio cannot join on near, having no percep"),
         (("curate", "join_on", "audio"), "near", "perceptual hash; there are: image; set it"),
-        (("targets", "language", "kind"), "text", "models.image.tasks.language: a target of kind"),
+        (
+            ("targets", "language", "kind"),
+            "text",
+            "targets.language.kind: unknown kind 'text'",
+        ),
         (("targets", "language", "kind"), "text", "there are: binary, multiclass, multi"),
         (
             ("models", "image", "tasks"),

@@ -29,11 +29,11 @@ def revision(
     own = copy.deepcopy(PARAMS)
     own["models"]["gated"].update(options)  # type: ignore[index]
     splits = {
-        split: {"n": 8, "macro_f1": {"value": score}, "ece": {"value": 1 - score}}
+        split: {"shape": {"macro_f1": score, "ece": 1 - score}}
         for split, score in (("validation", validation), ("test", test))
         if score is not None
     }
-    metrics = {"data": {"primary_task": "shape", "tasks": {"shape": splits}}}
+    metrics = {"data": splits}
     data = {
         "params": {"params.yaml": {"data": own}},
         "metrics": {"data/evaluation/gated/metrics.json": metrics},

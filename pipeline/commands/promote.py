@@ -25,7 +25,7 @@ def promote(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="A name of `models`.")],
     metric: Annotated[
         str,
-        typer.Option(help="Figure of the validation split; macro_f1, or r2 of a number, if none."),
+        typer.Option(help="Headline of validation, such as ece; if none, what models rank by."),
     ] = "",
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would change, and write nothing.")

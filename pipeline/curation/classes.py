@@ -6,19 +6,17 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pipeline.records import TargetKind
-
-# Kinds of target with one class a sample.
-CLASSIFIED: tuple[TargetKind, ...] = ("binary", "multiclass", "ordinal")
+from pipeline.registry import load
 
 # Target → class → split → components.
 Census = dict[str, dict[str, dict[str, set[str]]]]
 
 
-def census(records: Sequence[Mapping[str, Any]], targets: Mapping[str, TargetKind]) -> Census:
+def census(records: Sequence[Mapping[str, Any]], targets: Mapping[str, str]) -> Census:
     """Who has which class, for the targets that have one class a sample."""
     found: Census = {}
-    for target in sorted(name for name, kind in targets.items() if kind in CLASSIFIED):
+    classified = [name for name, kind in targets.items() if load("models/tasks", kind).ONE_CLASS]
+    for target in sorted(classified):
         classes: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
         for record in records:
             value = record[f"target.{target}"]
@@ -29,7 +27,7 @@ def census(records: Sequence[Mapping[str, Any]], targets: Mapping[str, TargetKin
 
 
 def set_aside(
-    records: Sequence[dict[str, Any]], targets: Mapping[str, TargetKind], min_components: int
+    records: Sequence[dict[str, Any]], targets: Mapping[str, str], min_components: int
 ) -> dict[str, dict[str, dict[str, int]]]:
     """Empty the targets of classes with fewer components than that, or with none in train.
 

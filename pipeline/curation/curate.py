@@ -14,7 +14,7 @@ from pipeline.curation.components import check_share, components
 from pipeline.curation.options import Options
 from pipeline.curation.splits import rank
 from pipeline.curation.ties import Asset, group_of, ties
-from pipeline.records import Reject, TargetKind
+from pipeline.records import Reject
 
 Record = dict[str, Any]
 
@@ -32,7 +32,7 @@ def curate(
     samples: Iterable[Mapping[str, Any]],
     assets: Mapping[str, Mapping[str, Asset]],
     options: Options,
-    targets: Mapping[str, TargetKind],
+    targets: Mapping[str, str],
     seed: int,
 ) -> Curation:
     """Curate all samples at once; the result depends on their set alone, not on their order.

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 from pipeline.errors import PipelineError
-from pipeline.models.options import TaskOptions, kind_of
+from pipeline.models.options import TaskOptions
 from pipeline.models.targets import is_known
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def classes_of(joined: Joined, tasks: Mapping[str, TaskOptions]) -> dict[str, li
                 f"no sample has the target '{task}': name another one in tasks, or mend the data"
             )
         try:
-            found[task] = kind_of(options).classes(joined.targets[task], options.order)
+            found[task] = options.task.classes(joined.targets[task], options.order)
         except PipelineError as error:
             raise PipelineError(f"tasks.{task}: {error}") from None
     return found
@@ -165,7 +165,7 @@ def examples(
         lengths=lengths,
         present=np.stack([original.present[name] for name in sets], axis=1),
         targets={
-            task: kind_of(tasks[task]).encode(original.targets[task], named)
+            task: tasks[task].task.encode(original.targets[task], named)
             for task, named in classes.items()
         },
         component=np.asarray(original.component),

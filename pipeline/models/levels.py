@@ -18,11 +18,10 @@ class FeatureLevel(nn.Module):
 
     def __init__(self, fusion: Any, heads: Sequence[nn.Module]) -> None:
         super().__init__()
-        self.join, self.shared = fusion.fuse, getattr(fusion, "shares", None)
-        self.fusion, self.heads = fusion.layers, nn.ModuleList(heads)
+        self.fusion, self.heads = fusion, nn.ModuleList(heads)
 
     def forward(self, tokens: Any, present: Tensor) -> list[Tensor]:
-        row = self.join(tokens, present)
+        row = self.fusion(tokens, present)
         return [head(row) for head in self.heads]
 
     def lessons(self, tokens: Any, present: Tensor) -> list[list[Tensor]]:
@@ -30,9 +29,9 @@ class FeatureLevel(nn.Module):
 
     def shares(self, tokens: Any, present: Tensor) -> list[Tensor] | None:
         """How much each set counts, (n, sets), the same for all tasks."""
-        if self.shared is None:
+        if not hasattr(self.fusion, "shares"):
             return None
-        return [self.shared(tokens, present)] * len(self.heads)
+        return [self.fusion.shares(tokens, present)] * len(self.heads)
 
 
 class EachSet(nn.ModuleList):
@@ -50,8 +49,7 @@ class DecisionLevel(nn.Module):
 
     def __init__(self, fusion: Any, sets: int, width: int, outputs: Sequence[int]) -> None:
         super().__init__()
-        self.join, self.shared = fusion.decide, getattr(fusion, "shares", None)
-        self.fusion = fusion.layers
+        self.fusion = fusion
         self.heads = nn.ModuleList(EachSet(sets, width, n) for n in outputs)
 
     def forward(self, tokens: Tensor, present: Tensor) -> list[Tensor]:
@@ -74,12 +72,12 @@ class DecisionLevel(nn.Module):
 
     def shares(self, tokens: Tensor, present: Tensor) -> list[Tensor] | None:
         """How much each set counts, (n, sets), by task."""
-        if self.shared is None:
+        if not hasattr(self.fusion, "shares"):
             return None
-        return [self.shared(task, present) for task in range(len(self.heads))]
+        return [self.fusion.shares(task, present) for task in range(len(self.heads))]
 
     def _said(self, tokens: Tensor) -> list[Tensor]:
         return [head(tokens) for head in self.heads]
 
     def _joined(self, said: Sequence[Tensor], present: Tensor) -> list[Tensor]:
-        return [self.join(task, each, present) for task, each in enumerate(said)]
+        return [self.fusion(task, each, present) for task, each in enumerate(said)]

@@ -8,11 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pipeline import registry
 from pipeline.errors import PipelineError
 from pipeline.models.examples import Examples, FeatureSet
+from pipeline.models.fusion import fusion_of
 from pipeline.models.levels import DecisionLevel, FeatureLevel
-from pipeline.models.options import FUSIONS, ModelOptions, kind_of
+from pipeline.models.options import ModelOptions
 from pipeline.models.reading import Reading
 from pipeline.models.tower import Tower
 
@@ -120,17 +120,16 @@ def _level(
     widths: Sequence[int], classes: Mapping[str, int], options: ModelOptions
 ) -> FeatureLevel | DecisionLevel:
     """What is between the towers, of these widths, and the logits."""
-    module = registry.load(FUSIONS, options.fusion)
+    module = fusion_of(options.fusion)
     knobs = module.Options(**options.fusion_options)
     sets, width = len(widths), options.tower.width
     if options.decides:
         outputs = list(classes.values())
-        return DecisionLevel(module.Decision(sets, outputs, knobs), sets, width, outputs)
-    if options.early:
-        fusion = module.Fusion(widths, options.tower, knobs)
-    else:
-        fusion = module.Fusion(sets, width, knobs)
-    heads = [
-        kind_of(options.tasks[task]).layer(fusion.width, count) for task, count in classes.items()
-    ]
+        return DecisionLevel(module.build(sets, outputs, knobs), sets, width, outputs)
+    fusion: Any = (
+        module.build(widths, options.tower, knobs)
+        if options.early
+        else module.build(sets, width, knobs)
+    )
+    heads = [options.tasks[task].task.layer(fusion.width, count) for task, count in classes.items()]
     return FeatureLevel(fusion, heads)

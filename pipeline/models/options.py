@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import ModuleType
-from typing import Any, Literal, Self, get_args
+from typing import Any, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
 
 from pipeline import registry
 from pipeline.errors import PipelineError
+from pipeline.models import fusion, tasks, towers
+from pipeline.models.fusion import fusion_of
+from pipeline.models.tasks import Kind, Task, task_of
 from pipeline.models.tower_options import Chosen, TowerOptions, check, of_kind
 from pipeline.models.towers import identity
 from pipeline.options import Options
-
-FUSIONS = "models/fusion"
-TASKS = "models/tasks"
-# The kinds of target that there is a head and a loss for.
-Kind = Literal["binary", "multiclass", "multilabel", "ordinal", "regression"]
-TRAINABLE: tuple[str, ...] = get_args(Kind)
-# The kinds with one class a sample: a target of one can be learned as another.
-ONE_CLASS = ("binary", "multiclass", "ordinal")
 
 
 class TaskOptions(Options):
@@ -48,10 +42,10 @@ class TaskOptions(Options):
         "weight, suits a target that is the same for all of them; a sample, any other",
     )
 
-
-def kind_of(task: TaskOptions) -> ModuleType:
-    """The functions of the task's kind, a file of pipeline/models/tasks."""
-    return registry.load(TASKS, task.kind)
+    @property
+    def task(self) -> Task:
+        """What its kind does."""
+        return task_of(self.kind)
 
 
 class ModelOptions(Options):
@@ -150,7 +144,7 @@ class ModelOptions(Options):
             return data
         given = data.get("fusion_options", {})
         try:
-            module = registry.load(FUSIONS, str(data.get("fusion", "none")))
+            module = fusion_of(str(data.get("fusion", "none")))
             complete = module.Options.model_validate(given).model_dump(mode="json")
         except PipelineError as error:
             raise ValueError(f"fusion: {error}") from None
@@ -190,10 +184,9 @@ class ModelOptions(Options):
                 raise ValueError(f"towers: '{name}' is not one of features: {list(self.features)}")
             if one.width != self.tower.width:
                 raise ValueError(f"towers.{name}.width: it is not tower.width, {self.tower.width}")
-        module = registry.load(FUSIONS, self.fusion)
-        if hasattr(module, "check"):
-            options = module.Options(**self.fusion_options)
-            module.check(len(self.features), self.tower.width, options)
+        module = fusion_of(self.fusion)
+        options = module.Options(**self.fusion_options)
+        module.check(len(self.features), self.tower.width, options)
         if self.decides and self.absent == "learned":
             raise ValueError(
                 f"fusion '{self.fusion}' joins the decisions of those that are there: it takes no "
@@ -227,12 +220,12 @@ class ModelOptions(Options):
     @property
     def early(self) -> bool:
         """Whether features are joined before the one tower, which is `tower`."""
-        return getattr(registry.load(FUSIONS, self.fusion), "EARLY", False)
+        return fusion_of(self.fusion).LEVEL == "features"
 
     @property
     def decides(self) -> bool:
         """Whether the sets decide by themselves, and the fusion joins their decisions."""
-        return hasattr(registry.load(FUSIONS, self.fusion), "Decision")
+        return fusion_of(self.fusion).LEVEL == "decisions"
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -245,11 +238,11 @@ class ModelOptions(Options):
     @property
     def modules(self) -> list[str]:
         """Dotted names of the plug-ins that the model is made of: fusion, towers, tasks."""
-        tasks = sorted({task.kind for task in self.tasks.values()})
+        kinds = sorted({task.kind for task in self.tasks.values()})
         return [
-            registry.locate(FUSIONS, self.fusion),
-            *(registry.locate("models/towers", kind) for kind in self.kinds),
-            *(registry.locate(TASKS, kind) for kind in tasks),
+            registry.locate(fusion.FOLDER, self.fusion),
+            *(registry.locate(towers.FOLDER, kind) for kind in self.kinds),
+            *(registry.locate(tasks.FOLDER, kind) for kind in kinds),
         ]
 
     def tower_of(self, name: str, shape: tuple[int, ...]) -> TowerOptions:
@@ -288,10 +281,10 @@ class ModelOptions(Options):
 
     def as_kinds(self, kinds: Mapping[str, str]) -> Self:
         """The same, each task that names no kind being learned as what its target is."""
-        tasks = {
+        learned = {
             task: options
             if "kind" in options.model_fields_set
             else options.model_copy(update={"kind": kinds[task]})
             for task, options in self.tasks.items()
         }
-        return self.model_copy(update={"tasks": tasks})
+        return self.model_copy(update={"tasks": learned})

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from pipeline import registry
-from pipeline.models.options import TASKS
 from pipeline.models.targets import known
+from pipeline.models.tasks import FOLDER, Task, Thresholded, task_of
 
 if TYPE_CHECKING:
-    import numpy as np
     from torch import Tensor
 
 # A network that is always right, or no better than chance, on a small split has no best
@@ -36,28 +36,27 @@ class Reading:
     deviation: float = 1.0
 
     @property
-    def module(self) -> ModuleType:
-        return registry.load(TASKS, self.kind)
+    def task(self) -> Task:
+        return task_of(self.kind)
 
     def answer(self, logits: Tensor) -> np.ndarray:
         """Probabilities float32 (n, classes), or values (n, 1) in the target's unit."""
         scaled = logits / self.temperature * self.deviation + self.mean
-        found: np.ndarray = self.module.answer(scaled).cpu().numpy()
+        found: np.ndarray = self.task.answer(scaled).cpu().numpy()
         return found
 
     def decide(self, answer: np.ndarray) -> np.ndarray:
         """Indices (n,), labels 0 or 1 (n, labels), or values (n,)."""
-        found: np.ndarray = self.module.decide(answer, self.thresholds)
-        return found
+        return self.task.decide(answer, self.thresholds)
 
     def say(self, decision: Any, classes: Sequence[str]) -> str:
         """A decision, or a truth, as text."""
-        return str(self.module.say(decision, classes))
+        return self.task.say(decision, classes)
 
     def card(self) -> dict[str, Any]:
         """What is kept of it: only what its kind has."""
         fields = asdict(self)
-        return {name: fields[name] for name in ("kind", *self.module.FITTED)}
+        return {name: fields[name] for name in ("kind", *self.task.FITTED)}
 
     @classmethod
     def from_card(cls, card: dict[str, Any]) -> Reading:
@@ -76,12 +75,13 @@ def fit(reading: Reading, logits: Tensor, targets: np.ndarray, weights: np.ndarr
     import torch
 
     there = known(targets)
-    if "temperature" not in reading.module.FITTED or not there.any():
+    if "temperature" not in reading.task.FITTED or not there.any():
         return reading
     shown, truth = logits[torch.from_numpy(there).to(logits.device)], targets[there]
     fitted = replace(reading, temperature=_temperature(reading, shown, truth, weights[there]))
-    if "thresholds" in reading.module.FITTED:
-        thresholds = fitted.module.fit_thresholds(fitted.answer(shown), truth)
+    if "thresholds" in reading.task.FITTED:
+        task = registry.load(FOLDER, reading.kind, Thresholded)
+        thresholds = task.fit_thresholds(fitted.answer(shown), truth)
         fitted = replace(fitted, thresholds=tuple(thresholds))
     return fitted
 

@@ -21,32 +21,30 @@ class RecurrentOptions(TowerOptions):
     dropout: float = Field(0.3, ge=0, lt=1, description="share of the hidden layer dropped")
 
 
-class Recurrent:
+def recurrent(
+    unit: type[nn.GRU] | type[nn.LSTM], shape: tuple[int, ...], options: RecurrentOptions
+) -> nn.Module:
     """`unit`: nn.GRU or nn.LSTM.
 
     A state depends on what was before it alone, so padding after the end changes none that counts;
     backwards, a row is turned within its length. Nothing is packed, which torch.export refuses.
     """
+    import torch
+    from torch import nn
 
-    def __init__(
-        self,
-        unit: type[nn.GRU] | type[nn.LSTM],
-        shape: tuple[int, ...],
-        options: RecurrentOptions,
-    ) -> None:
-        from torch import nn
+    class Tower(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            hidden = options.hidden
+            self.units = nn.ModuleList(unit(shape[1], hidden, batch_first=True) for _ in range(2))
+            self.head = head(2 * hidden, hidden, options.width, options.dropout)
 
-        hidden = options.hidden
-        self.units = [unit(shape[1], hidden, batch_first=True) for _ in range(2)]
-        self.head = head(2 * hidden, hidden, options.width, options.dropout)
-        self.layers = nn.ModuleList([*self.units, self.head])
+        def forward(
+            self, values: Float[Tensor, "n frames bands"], lengths: Int[Tensor, " n"]
+        ) -> Float[Tensor, "n width"]:
+            forward, backward = self.units
+            states = [forward(values)[0], backward(backwards(values, lengths))[0]]
+            token: Tensor = self.head(torch.cat([mean(each, lengths) for each in states], 1))
+            return token
 
-    def read(
-        self, values: Float[Tensor, "n frames bands"], lengths: Int[Tensor, " n"]
-    ) -> Float[Tensor, "n width"]:
-        import torch
-
-        forward, backward = self.units
-        states = [forward(values)[0], backward(backwards(values, lengths))[0]]
-        token: Tensor = self.head(torch.cat([mean(each, lengths) for each in states], 1))
-        return token
+    return Tower()

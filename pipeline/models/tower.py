@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 
-from pipeline import registry
 from pipeline.models.frames import valid
 from pipeline.models.statistics import counts, statistics
-from pipeline.models.tower_options import TOWERS, TowerOptions, check
+from pipeline.models.tower_options import TowerOptions, check, tower_of
 
 if TYPE_CHECKING:
     from pipeline.models.examples import Examples
@@ -37,13 +36,11 @@ class Tower(nn.Module):
     def __init__(self, shape: Sequence[int], options: TowerOptions) -> None:
         super().__init__()
         check(shape, options)
-        module = registry.load(TOWERS, options.kind)
-        self.ids: bool = module.IDS
+        self.ids = tower_of(options.kind).IDS
         if not self.ids:
             self.register_buffer("mean", torch.zeros(shape[-1]))
             self.register_buffer("scale", torch.ones(shape[-1]))
-        self.kind = module.Tower(tuple(shape), options)
-        self.layers = self.kind.layers
+        self.kind: Any = options.build(tuple(shape))
 
     def fit(self, train: Examples, name: str) -> None:
         """Learn what the feature set looks like in training: its statistics, or its words."""
@@ -67,5 +64,5 @@ class Tower(nn.Module):
             values = values.clamp(-LARGEST, LARGEST)
         if values.ndim == 3:
             values = values.where(valid(values.shape[1], lengths), 0.0)
-        token: Tensor = self.kind.read(values, lengths)
+        token: Tensor = self.kind(values, lengths)
         return token

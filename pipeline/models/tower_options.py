@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BeforeValidator, Field, SerializeAsAny, ValidationError
 
 from pipeline import registry
 from pipeline.errors import PipelineError
+from pipeline.models.towers import FOLDER, TowerKind
 from pipeline.options import Options
 
-TOWERS = "models/towers"
+if TYPE_CHECKING:
+    from torch import nn
 
 
 class TowerOptions(Options):
@@ -27,13 +29,22 @@ class TowerOptions(Options):
         """All the kinds at work: this one, and those that it is made of."""
         return (self.kind,)
 
+    def build(self, shape: tuple[int, ...]) -> nn.Module:
+        """The network of the kind for rows of that shape."""
+        return tower_of(self.kind).build(shape, self)
+
+
+def tower_of(kind: str) -> TowerKind:
+    """The tower of that kind."""
+    return registry.load(FOLDER, kind, TowerKind)
+
 
 def of_kind(given: Any) -> Any:
     """The options of the kind that is named; ValueError saying what is wrong with them."""
     if not isinstance(given, Mapping):
         return given
     try:
-        return registry.load(TOWERS, str(given.get("kind", "mlp"))).Options.model_validate(given)
+        return tower_of(str(given.get("kind", "mlp"))).Options.model_validate(given)
     except PipelineError as error:
         raise ValueError(str(error)) from None
     except ValidationError as error:
@@ -64,7 +75,7 @@ def check(shape: Sequence[int], options: TowerOptions, ids: bool | None = None) 
         return
     fit = [
         kind
-        for kind in registry.names(TOWERS)
+        for kind in registry.names(FOLDER)
         if _mistake(shape, of_kind({"kind": kind, "width": options.width}), ids) is None
     ]
     raise ValueError(
@@ -74,11 +85,11 @@ def check(shape: Sequence[int], options: TowerOptions, ids: bool | None = None) 
 
 
 def _mistake(shape: Sequence[int], options: TowerOptions, ids: bool | None) -> str | None:
-    module = registry.load(TOWERS, options.kind)
+    module = tower_of(options.kind)
     if ids is not None and ids != module.IDS:
         return "takes ids of words" if module.IDS else "takes quantities, not ids of words"
     try:
-        module.check(shape, options)
+        module.check(tuple(shape), options)
     except ValueError as error:
         return str(error)
     return None

@@ -8,7 +8,7 @@ from typing import Any
 
 from pipeline import registry
 from pipeline.errors import PipelineError, unknown
-from pipeline.models.options import ONE_CLASS, TRAINABLE
+from pipeline.models.tasks import kinds, task_of
 from pipeline.store.views import is_table
 from pipeline.work.slices import CLIP, DURATION, PRESENCE
 
@@ -50,10 +50,10 @@ def disagreements(values: Mapping[str, Any], named: Mapping[str, Collection[str]
             if model.workers > 1:
                 path = f"comparison.models.{name}.workers"
                 yield path, "here trainings run side by side, each in one process: leave it at 1"
-        kind = values["targets"].get(task, "multiclass")
-        if kind not in ONE_CLASS:
+        kind = values["targets"].get(task)
+        if kind is not None and not task_of(kind).ONE_CLASS:
             said = f"compares by macro-F1, and '{task}' is of kind {kind}"
-            yield "comparison.models", f"{said}; primary may be {', '.join(ONE_CLASS)}"
+            yield "comparison.models", f"{said}; primary may be {', '.join(_one_class())}"
         for name, used in values["comparison"].baseline.features.items():
             if used not in named["features"]:
                 path = f"comparison.baseline.features.{name}"
@@ -119,20 +119,24 @@ def _tasks(
         kind = values["targets"].get(task)
         if task not in named["targets"]:
             yield path, unknown("target", task, named["targets"])
-        elif kind is not None and kind not in TRAINABLE:
-            learnt = ", ".join(TRAINABLE)
-            yield path, f"a target of kind {kind} cannot be learnt yet; there are: {learnt}"
-        elif kind is not None and model.decides and _learned(options, kind) != "multiclass":
+        elif kind is not None and model.decides and not task_of(_learned(options, kind)).SOFTMAX:
+            able = [one for one in kinds() if task_of(one).SOFTMAX]
             yield (
                 path,
                 f"'{model.fusion}' joins decisions between classes, not targets of kind {kind}: "
-                f"take `late` or `weighted_sum`; classes can be learnt as `kind: multiclass`",
+                f"take `late` or `weighted_sum`; classes can be learnt as `kind: "
+                f"{' or '.join(able)}`",
             )
         elif kind is not None and "kind" in options.model_fields_set:
-            fit = ONE_CLASS if kind in ONE_CLASS else (kind,)
+            # Of kinds with one class a sample, a target of one can be learned as another.
+            fit = _one_class() if task_of(kind).ONE_CLASS else [kind]
             if options.kind not in fit:
                 said = f"a target of kind {kind} cannot be learnt as {options.kind}"
                 yield f"{path}.kind", f"{said}; there are: {', '.join(fit)}"
+
+
+def _one_class() -> list[str]:
+    return [kind for kind in kinds() if task_of(kind).ONE_CLASS]
 
 
 def _learned(options: Any, kind: str) -> str:

@@ -13,9 +13,9 @@ from pipeline.curation.options import Options as CurateOptions
 from pipeline.execution.options import ExecutionOptions
 from pipeline.models.evaluation.options import EvaluationOptions
 from pipeline.models.options import ModelOptions
+from pipeline.models.tasks import Kind
 from pipeline.options import Options
 from pipeline.protocol.options import Options as ComparisonOptions
-from pipeline.records import TargetKind
 from pipeline.reporting.options import Options as ReportOptions
 from pipeline.store.layout import Dtype, Profile
 
@@ -35,7 +35,7 @@ class PartsOptions(Options):
 class TargetOptions(Options):
     """What kind of quantity a target is."""
 
-    kind: TargetKind
+    kind: Kind
 
 
 class RejectLimit(Options):
@@ -106,7 +106,7 @@ class Params:
     fetch: dict[str, Options]
     look: tuple[str, ...]
     modalities: tuple[str, ...]
-    targets: dict[str, TargetKind]
+    targets: dict[str, str]
     ingest: RejectLimit
     clean: dict[str, CleanSection]
     augment: dict[str, Any]

@@ -10,7 +10,9 @@ from pipeline.protocol.folds import Fold
 if TYPE_CHECKING:
     import numpy as np
 
-JOINED, MEAN = "joined", "mean"
+# See `candidate`: no set and no model can have such a name.
+JOINED, MEAN = "joined:logistic", "mean:logistic"
+MAJORITY, RANDOM = "chance:majority", "chance:random"
 
 
 def logistic(
@@ -23,7 +25,7 @@ def logistic(
     """Name → probabilities (n, classes) of the rows of outer folds, NaN elsewhere.
 
     A balanced logistic regression (scikit-learn) on each standardised feature set, one on all of
-    them joined (`joined`) and the mean of the single ones' probabilities (`mean`). It needs no rows
+    them joined (JOINED) and the mean of the single ones' probabilities (MEAN). It needs no rows
     to score by, so that it learns once, from all that are not judged, as the models do in the end.
 
     Parameters
@@ -66,14 +68,14 @@ def chance(
 ) -> dict[str, np.ndarray]:
     """Answers int (n,) of who knows but the classes' shares in training, -1 where none is asked.
 
-    `majority` says the commonest class, `random` draws by the shares.
+    MAJORITY says the commonest class, RANDOM draws by the shares.
     """
     import numpy as np
 
-    found = {name: np.full(len(targets), -1) for name in ("majority", "random")}
+    found = {name: np.full(len(targets), -1) for name in (MAJORITY, RANDOM)}
     for fold in folds.values():
         learnt = np.concatenate([fold.training, fold.inner])
         shares = np.bincount(targets[learnt], minlength=classes) / len(learnt)
-        found["majority"][fold.outer] = shares.argmax()
-        found["random"][fold.outer] = rng.choice(classes, len(fold.outer), p=shares)
+        found[MAJORITY][fold.outer] = shares.argmax()
+        found[RANDOM][fold.outer] = rng.choice(classes, len(fold.outer), p=shares)
     return found

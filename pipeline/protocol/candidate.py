@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import numpy as np
 
-CHOSEN = "chosen"
-TOGETHER = "chosen-together"
+# What is no model of params.yaml has a colon in its name, which no model there can have.
+CHOSEN = "chosen:fusion"
+TOGETHER = "chosen:together"
+# Their kind.
+CHOICE = "chosen"
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,7 @@ def chosen(candidates: Sequence[Candidate], fold: np.ndarray) -> tuple[Candidate
     return (
         Candidate(
             name=CHOSEN,
-            kind=CHOSEN,
+            kind=CHOICE,
             modalities=fusions[0].modalities,
             probabilities=assembled({k: one.probabilities for k, one in picked.items()}),
             predictions={

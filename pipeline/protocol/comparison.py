@@ -10,7 +10,7 @@ from pipeline.models.evaluation.bootstrap import interval
 from pipeline.models.evaluation.metrics import calibration, calibration_error
 from pipeline.models.evaluation.scorer import Sampled, Scorer
 from pipeline.protocol.audit import suspects
-from pipeline.protocol.candidate import CHOSEN, TOGETHER, Candidate, chosen, together
+from pipeline.protocol.candidate import CHOICE, TOGETHER, Candidate, chosen, together
 from pipeline.protocol.paired import differences
 from pipeline.randomness import generator
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 Table = list[dict[str, Any]]
 SUSPECTS = 20
-FUSED = ("fusion", CHOSEN)
+FUSED = ("fusion", CHOICE)
 
 
 def compare(
@@ -61,7 +61,16 @@ def compare(
             }
             for one in suspects(np.mean(choice.probabilities, 0), truth, component, SUSPECTS)
         ]
-    scores = {one.name: scorer.score(one.answers) for one in candidates}
+    partly = {
+        (one.name, shown): answers
+        for one in candidates
+        if one.kind in FUSED
+        for shown, answers in one.predictions.items()
+        if shown != one.whole
+    }
+    sampled = scorer.scores([*(one.answers for one in candidates), *partly.values()])
+    scores = {one.name: score for one, score in zip(candidates, sampled, strict=False)}
+    lacking = dict(zip(partly, sampled[len(candidates) :], strict=True))
     inner = {one.name: one.inner for one in candidates}
     return {
         "leaderboard": leaderboard(candidates, scores, scorer, truth, options),
@@ -70,7 +79,7 @@ def compare(
             row
             for one in candidates
             if one.kind in FUSED
-            for row in missing(one, candidates, scores, scorer, options.confidence)
+            for row in missing(one, candidates, scores, lacking, options.confidence)
         ],
         "choices": [
             {"fold": number, "model": name, "inner_macro_f1": inner[name][number]}
@@ -116,7 +125,7 @@ def leaderboard(
         }
         if one.probabilities:
             together = np.mean(one.probabilities, 0)
-            row["together"] = scorer.score([together.argmax(1)]).value
+            row["together"] = scorer.value(together.argmax(1))
             row["ece"] = float(np.mean([_ece(p, truth, options.bins) for p in one.probabilities]))
         rows.append(row)
     return sorted(rows, key=lambda row: (-row["macro_f1"], row["model"]))
@@ -150,18 +159,19 @@ def missing(
     one: Candidate,
     candidates: Sequence[Candidate],
     scores: Mapping[str, Sampled],
-    scorer: Scorer,
+    lacking: Mapping[tuple[str, str], Sampled],
     confidence: float,
 ) -> Table:
     """What a fusion loses where modalities are missing, against the model trained for what is left.
 
     A row a proper subset: its score there, and the best of the models that have just that subset.
+    lacking: the scores of fusions by name and what is shown.
     """
     rows = []
-    for shown, answers in one.predictions.items():
+    for shown in one.predictions:
         if shown == one.whole:
             continue
-        own = scorer.score(answers)
+        own = lacking[one.name, shown]
         row: dict[str, Any] = {"model": one.name, "shown": shown, "macro_f1": own.value}
         rivals = [
             other.name

@@ -21,19 +21,18 @@ def references(
     whole: Examples, task: str, classes: int, folds: Mapping[int, Fold],
     options: BaselineOptions, seed: int,
 ) -> list[Candidate]:  # fmt: skip
-    """`logistic-<name>` of each named feature set, of all joined and of their mean; then chance."""
+    """`logistic:<name>` of each named feature set, of all joined and of their mean; then chance."""
     targets = whole.targets[task]
     modality = {one.name: one.modality for one in whole.sets}
-    values = {name: first_view(whole, used) for name, used in options.features.items()}
+    named = {f"logistic:{name}": used for name, used in options.features.items()}
+    values = {name: first_view(whole, used) for name, used in named.items()}
     every = tuple(sorted({modality[used] for used in options.features.values()}))
-    seen: dict[str, tuple[str, ...]] = {
-        name: (modality[used],) for name, used in options.features.items()
-    }
+    seen: dict[str, tuple[str, ...]] = {name: (modality[used],) for name, used in named.items()}
     seen |= {JOINED: every, MEAN: every}
     return [
         *(
             Candidate(
-                f"logistic-{name}",
+                name,
                 "baseline",
                 seen[name],
                 [found],

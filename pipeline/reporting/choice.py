@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pipeline.models.tasks import ranked_by
 from pipeline.reporting.inputs import Inputs, Model
 
 
 @dataclass(frozen=True)
 class Choice:
-    """The best by validation macro-F1, or R², of the primary task; None where there is none.
+    """The best on validation, by the figure of the primary task; None where there is none.
 
     `shown` is the one that the sections look at first: the fusion, or the single modality where
     there is no fusion.
@@ -41,25 +42,26 @@ def choose(inputs: Inputs) -> Choice | None:
 
 
 def best_single(models: Sequence[Model], task: str) -> Model | None:
-    """The best of the models of one modality by validation macro-F1, or R² of a number."""
+    """The best of the models of one modality on validation."""
     return _best([model for model in models if len(model.modalities) <= 1], task)
 
 
-def score(
-    model: Model, task: str, split: str, metrics: Sequence[str] = ("macro_f1", "r2")
-) -> float | None:
-    """The first of these figures that a model has, or None where none was measured."""
-    figures = model.tasks.get(task, {}).get(split, {})
-    return next((float(figures[name]["value"]) for name in metrics if name in figures), None)
+def score(model: Model, task: str, split: str) -> float | None:
+    """The figure by which models are ranked in that task, or None where it was not measured."""
+    figure = model.tasks.get(task, {}).get(split, {}).get(ranked_by(model.task(task)))
+    return None if figure is None else float(figure["value"])
 
 
 def ranked(models: Sequence[Model], task: str, split: str) -> list[Model]:
-    """Best macro-F1, or R² of a number, first; models without one last; ties by name."""
-    return sorted(models, key=lambda m: (-_or_last(score(m, task, split)), m.name))
+    """The best first, models without the figure last, ties by name."""
 
+    def place(model: Model) -> tuple[bool, float, str]:
+        figure = score(model, task, split)
+        learned = model.task(task)
+        sign = 1 if learned.FIGURES[ranked_by(learned)].less_is_better else -1
+        return figure is None, sign * (figure or 0.0), model.name
 
-def _or_last(figure: float | None) -> float:
-    return float("-inf") if figure is None else figure
+    return sorted(models, key=place)
 
 
 def _best(models: Sequence[Model], task: str) -> Model | None:

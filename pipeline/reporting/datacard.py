@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+from pipeline.models.tasks import task_of
 from pipeline.records import SPLITS
 from pipeline.reporting.inputs import Absent, Inputs
 from pipeline.reporting.options import Options
@@ -73,7 +74,7 @@ def _spreads(inputs: Inputs) -> list[dict[str, Any]]:
     columns = {
         name: [row.get(f"target.{name}") for row in inputs.curated]
         for name, kind in inputs.targets.items()
-        if kind not in {"regression", "text", "distribution"}
+        if not task_of(kind).NUMBER
     }
     if "language" not in columns:
         columns["language"] = [row["attributes"].get("language") for row in inputs.curated]

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.models.evaluation.scorer import Scorer
-from pipeline.models.options import ONE_CLASS
 from pipeline.protocol.paired import differences
 from pipeline.randomness import generator
 from pipeline.reporting.inputs import Model
@@ -51,7 +50,7 @@ def difference(
     confidence:
         Mass of the interval, 0 to 1.
     """
-    if not {model.kind(task), other.kind(task)} <= set(ONE_CLASS):
+    if not all(one.task(task).ONE_CLASS for one in (model, other)):
         return None
     first, second = _answers(model, task), _answers(other, task)
     common = sorted(first.keys() & second.keys() & components.keys())
@@ -63,7 +62,7 @@ def difference(
     component = np.array([components[sample] for sample in common])
     rng = generator(0, "report", "difference", task)
     scorer = Scorer(truth, component, len(classes), draws, rng)
-    scores = {"own": scorer.score([own]), "other": scorer.score([others])}
+    scores = dict(zip(("own", "other"), scorer.scores([[own], [others]]), strict=True))
     (found,) = differences(scores, [("own", "other")], confidence)
     groups = len(np.unique(component))
     return Difference(found.value, found.low, found.high, len(common), groups)

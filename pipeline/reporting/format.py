@@ -11,6 +11,11 @@ def percent(value: float) -> str:
     return f"{100 * value:.1f}"
 
 
+def amount(value: float, share: bool = True) -> str:
+    """A share in per cent, anything else with four digits."""
+    return percent(value) if share else f"{value:.4g}".replace("-", "\N{MINUS SIGN}")
+
+
 def points(value: float) -> str:
     """A difference of shares in percentage points, with its sign: 0.052 → "+5.2"."""
     text = f"{100 * value:+.1f}"

@@ -29,6 +29,7 @@ def environment(*folders: Path) -> Environment:
     )
     found.filters.update(
         percent=format.percent,
+        amount=format.amount,
         points=format.points,
         count=format.count,
         size=format.size,

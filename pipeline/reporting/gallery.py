@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pipeline.models.targets import split_labels
+import numpy as np
+
+from pipeline.models.tasks import Task
 from pipeline.reporting.choice import Choice, choose
 from pipeline.reporting.format import language_tag
 from pipeline.reporting.inputs import Absent, Inputs, Model
@@ -57,20 +59,17 @@ def _answers(inputs: Inputs, model: Model, task: str) -> list[Answer]:
                     sample_id=row["sample_id"],
                     prediction=row["prediction"],
                     truth=row["truth"],
-                    confidence=_confidence(model.kind(task), row["prediction"], shares),
+                    confidence=_certainty(model.task(task), row["prediction"], shares),
                     top=tuple(likely[:3]),
                 )
             )
     return found
 
 
-def _confidence(kind: str, said: str, shares: Mapping[str, float]) -> float:
+def _certainty(task: Task, said: str, shares: Mapping[str, float]) -> float:
     """The probability of what was said, be it the likeliest or not; of labels, the least sure."""
-    if kind == "multilabel":
-        labels = split_labels(said)
-        sure = (share if name in labels else 1 - share for name, share in shares.items())
-        return min(sure, default=0.0)
-    return shares.get(said, 0.0)
+    decision = task.encode([said], list(shares))
+    return float(task.certainty(np.array([[*shares.values()]]), decision)[0])
 
 
 def _asides(choice: Choice, ids: set[str]) -> dict[str, list[dict[str, str]]]:

@@ -12,6 +12,8 @@ from typing import Any
 from pipeline import artifact, manifest, refused
 from pipeline.digest import digest_file
 from pipeline.documents import document, reading
+from pipeline.models.evaluation import measured
+from pipeline.models.tasks import Task, task_of
 from pipeline.part import Entry
 from pipeline.records import Reject
 
@@ -44,21 +46,20 @@ class Model:
     @cached_property
     def tasks(self) -> dict[str, Any]:
         """Task → split → metric → {value, low, high}, the counts being plain numbers."""
-        tasks: dict[str, Any] = _json(self.evaluated / "metrics.json").get("tasks", {})
-        return tasks
+        return measured.read(self.evaluated)
 
     @cached_property
     def primary_task(self) -> str | None:
-        return _json(self.evaluated / "metrics.json").get("primary_task")
+        return self.card.get("primary_task")
 
     @cached_property
     def classes(self) -> dict[str, list[str]]:
         """Task → its class names, in the order of the probabilities."""
         return {task: spec["classes"] for task, spec in self.card.get("tasks", {}).items()}
 
-    def kind(self, task: str) -> str:
-        """What the task is learned as, such as multiclass or regression."""
-        return str(self.card.get("tasks", {}).get(task, {}).get("kind", "multiclass"))
+    def task(self, name: str) -> Task:
+        """What the task is learned as."""
+        return task_of(self.card.get("tasks", {}).get(name, {}).get("kind", "multiclass"))
 
     @cached_property
     def modalities(self) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline.leaves import leaves
+from pipeline.models.tasks import ranked_by
 from pipeline.reporting.choice import choose, ranked, score
 from pipeline.reporting.inputs import Absent, Inputs
 from pipeline.reporting.options import Options
@@ -31,8 +32,9 @@ def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
                 "parameters": model.card.get("parameters"),
                 "epochs": model.card.get("epochs"),
                 "best_epoch": model.card.get("best_epoch"),
-                "test": score(model, choice.task, "test", ("macro_f1",)),
-                "validation": score(model, choice.task, "validation", ("macro_f1",)),
+                "test": score(model, choice.task, "test"),
+                "validation": score(model, choice.task, "validation"),
+                "figure": model.task(choice.task).FIGURES[ranked_by(model.task(choice.task))],
                 "inputs": sorted(model.card.get("inputs", {}).items()),
             }
             for model in ranked(inputs.evaluated, choice.task, "test")

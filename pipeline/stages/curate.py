@@ -23,6 +23,7 @@ from pipeline.errors import PipelineError
 from pipeline.fingerprint import fingerprint
 from pipeline.params import Params
 from pipeline.records import curated_schema
+from pipeline.registry import locate
 from pipeline.replacing import replacing
 
 if TYPE_CHECKING:
@@ -113,7 +114,12 @@ class Plan:
         params = self.params
         function = fingerprint(
             "curate",
-            ["pipeline.curation.curate", "pipeline.curation.leaks", __name__],
+            [
+                "pipeline.curation.curate",
+                "pipeline.curation.leaks",
+                __name__,
+                *(locate("models/tasks", kind) for kind in sorted({*params.targets.values()})),
+            ],
             {
                 "options": params.curate.model_dump(mode="json"),
                 "modalities": list(params.modalities),

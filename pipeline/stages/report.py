@@ -11,8 +11,10 @@ from pydantic import BaseModel
 from pipeline import artifact
 from pipeline.digest import digest_json
 from pipeline.fingerprint import fingerprint
+from pipeline.models.tasks import kinds
 from pipeline.params import Params
 from pipeline.parts import Summary
+from pipeline.registry import locate
 from pipeline.reporting.inputs import Inputs
 from pipeline.reporting.shown import modules
 
@@ -42,6 +44,7 @@ def plan(params: Params, item: str = "", root: Path = Path("data")) -> artifact.
             *modules(params.modalities),
             *(f"pipeline.modalities.{name}.content" for name in params.modalities),
             *(f"pipeline.modalities.{name}.augment" for name in params.modalities),
+            *(locate("models/tasks", kind) for kind in kinds()),
         ],
         {
             "report": params.report.model_dump(mode="json"),

@@ -9,12 +9,10 @@ from typing import Any
 
 from pipeline import artifact, parts
 from pipeline.documents import document
-from pipeline.errors import PipelineError
 from pipeline.execution.ranks import together
 from pipeline.fingerprint import fingerprint
 from pipeline.lock import named
 from pipeline.manifest import manifest_digest
-from pipeline.models.options import TRAINABLE
 from pipeline.params import Params
 from pipeline.store.card import CARD, Card
 from pipeline.work.train import make
@@ -51,17 +49,11 @@ def plan(params: Params, name: str, root: Path = Path("data")) -> Plan:
     Raises
     ------
     PipelineError
-        A task is of a kind that no head is for, or there is nothing to learn from.
+        There is nothing to learn from.
     """
     options = params.models[name]
     kinds = {task: params.targets[task] for task in options.tasks}
     sets = {one: params.features[one].modality for one in options.features}
-    for task, kind in kinds.items():
-        if kind not in TRAINABLE:
-            raise PipelineError(
-                f"models.{name}.tasks.{task}: a target of kind {kind} cannot be learnt yet; "
-                f"there are: {', '.join(TRAINABLE)}"
-            )
     options = options.as_kinds(kinds)
     out = root / "models" / name
     inputs = {

@@ -208,7 +208,7 @@ def lock_outs(lock: bytes, where: str) -> dict[str, Known]:
 
 def tracked_outs(text: bytes, folder: PurePath, where: str) -> dict[str, Known]:
     """The same of a .dvc file that lies in `folder`, which is relative to the project."""
-    with _yaml(text, where) as loader:
+    with yaml_loader(text, where) as loader:
         document = loader.get_single_data() or {}
     return dict(_below_data(document.get("outs") or (), PurePosixPath(folder)))
 

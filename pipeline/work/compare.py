@@ -32,6 +32,8 @@ COLUMNS = {
         *("sample_id", "component", "given", "suggested", "self_confidence", "margin"),
         *("denied", "alike"),
     ),
+    "giveaways": ("column", "macro_f1"),
+    "gaps": ("fold", "class", "lacking"),
 }
 
 
@@ -42,8 +44,7 @@ class Compared:
     Attributes
     ----------
     summary:
-        As metrics.json has it: task, n, components, classes, figures of models, the leak probe,
-        gaps of the folds and what gives the target away.
+        Task, n, components, classes and the leak probe.
     tables:
         Name → rows, of the columns in COLUMNS and perhaps others.
     """
@@ -73,7 +74,8 @@ def compare(
     Raises
     ------
     PipelineError
-        A model's answers are not of the same samples as the others', or the folds leak.
+        A model's answers are not of the same samples as the others', or a component stands on both
+        sides of a fold.
     """
     import numpy as np
 
@@ -81,7 +83,7 @@ def compare(
     from pipeline.protocol import comparison
     from pipeline.protocol.folds import folds, gaps
     from pipeline.protocol.giveaways import giveaways
-    from pipeline.protocol.probe import probe
+    from pipeline.protocol.probe import check_apart, probe
     from pipeline.protocol.references import first_view, references
     from pipeline.protocol.trained import trained
     from pipeline.randomness import generator
@@ -101,6 +103,7 @@ def compare(
         fold.number: fold
         for fold in islice(folds(truth, whole.component, options, seed), options.folds)
     }
+    check_apart(whole.component, dealt)
     number = np.empty(len(whole), np.int64)
     for fold in dealt.values():
         number[fold.outer] = fold.number
@@ -117,7 +120,6 @@ def compare(
         "n": len(whole),
         "components": len(np.unique(whole.component)),
         "classes": len(np.unique(truth)),
-        "models": {row["model"]: _figures(row) for row in tables["leaderboard"]},
         "probe": probe(
             np.concatenate(inputs, 1),
             truth,
@@ -126,9 +128,10 @@ def compare(
             options.shuffles,
             generator(seed, "probe"),
         ),
-        "gaps": gaps(truth, dealt, classes),
-        "giveaways": giveaways(_beside(joined, task, known), truth, dealt),
     }
+    telling = giveaways(_beside(joined, task, known), truth, dealt)
+    tables["giveaways"] = [{"column": name, "macro_f1": score} for name, score in telling.items()]
+    tables["gaps"] = gaps(truth, dealt, classes)
     return Compared(summary, tables)
 
 
@@ -149,16 +152,14 @@ def _beside(joined: Joined, task: str, rows: np.ndarray) -> dict[str, np.ndarray
 
 
 def write(folder: Path, found: Compared) -> None:
-    """A CSV file a table, and metrics.json."""
+    """A CSV file a table, and metrics.json with the summary and the best of each kind."""
     for name, columns in COLUMNS.items():
         with (folder / f"{name}.csv").open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, columns, extrasaction="ignore", lineterminator="\n")
             writer.writeheader()
             writer.writerows(found.tables[name])
-    text = json.dumps(found.summary, indent=1) + "\n"
+    best: dict[str, float] = {}
+    for row in found.tables["leaderboard"]:  # the best first
+        best.setdefault(row["kind"], row["macro_f1"])
+    text = json.dumps({**found.summary, "macro_f1": best}, indent=1) + "\n"
     (folder / "metrics.json").write_text(text, encoding="utf-8")
-
-
-def _figures(row: Mapping[str, Any]) -> dict[str, Any]:
-    names = ("macro_f1", "low", "high", "together", "ece")
-    return {name: row[name] for name in names if row[name] is not None}

@@ -79,5 +79,5 @@ def make(
             module = registry.load("models/explanation", "gradients")
             means = {name: mean for name, (mean, _) in measured.items()}
             found.contributions += module.attributed(model, test, means, options.attributed, seed)
-    write(folder, name, model.options.primary, found)
+    write(folder, model.options.primary, found)
     return {"samples": len(test), "seconds": round(found.seconds["test"], 6)}

@@ -8,10 +8,10 @@ from typing import Any
 import pyarrow as pa
 
 from pipeline.curation.ties import Asset
-from pipeline.records import TargetKind, curated_schema
+from pipeline.records import curated_schema
 
 MODALITIES = ("audio", "image", "text")
-TARGETS: dict[str, TargetKind] = {"category": "multiclass", "language": "multiclass"}
+TARGETS: dict[str, str] = {"category": "multiclass", "language": "multiclass"}
 
 Assets = dict[str, dict[str, Asset]]
 

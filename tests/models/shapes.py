@@ -32,7 +32,8 @@ def hold(one: T) -> T:
 
 
 def methods(kind: type) -> dict[str, Callable[..., Any]]:
-    found = inspect.getmembers(kind, inspect.isfunction)
+    """The public methods that a class defines itself."""
+    found = ((name, one) for name, one in vars(kind).items() if inspect.isfunction(one))
     return {name: method for name, method in found if not name.startswith("_")}
 
 

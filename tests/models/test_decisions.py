@@ -7,8 +7,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline import registry
 from pipeline.models.examples import FeatureSet
+from pipeline.models.fusion import fusion_of
 from pipeline.models.network import Network
 from pipeline.models.prediction import predict
 from pipeline.models.saving import load, save
@@ -23,10 +23,10 @@ CLASSES = [5, 3]
 
 
 def make(name: str, sets: int = 3, seed: int = 0):
-    module = registry.load("models/fusion", name)
+    module = fusion_of(name)
     torch.manual_seed(seed)
-    decision = hold(module.Decision(sets, CLASSES, module.Options()))
-    for parameter in decision.layers.parameters():
+    decision = hold(module.build(sets, CLASSES, module.Options()))
+    for parameter in decision.parameters():
         torch.nn.init.normal_(parameter)
     return decision
 
@@ -52,8 +52,8 @@ def test_absent_logits_do_not_count_and_any_subset_is_finite(name, sets, seed, s
         logits = draw(len(present), sets, k, seed=seed) * scale
         broken = logits.where(present[..., None], torch.nan)
         with torch.no_grad():
-            said = decision.decide(task, logits, present)
-            assert torch.equal(decision.decide(task, broken, present), said)
+            said = decision(task, logits, present)
+            assert torch.equal(decision(task, broken, present), said)
         assert said.shape == (len(present), k)
         assert said.isfinite().all()
         torch.testing.assert_close(said.exp().sum(1), torch.ones(len(present)))
@@ -64,8 +64,8 @@ def test_half_precision_says_nearly_the_same(name):
     decision, present = make(name), masks(3)
     logits = draw(8, 3, 5)
     with torch.autocast("cpu", dtype=torch.float16):
-        said = decision.decide(0, logits.half(), present)
-    wanted = decision.decide(0, logits.half().float(), present)
+        said = decision(0, logits.half(), present)
+    wanted = decision(0, logits.half().float(), present)
     torch.testing.assert_close(said.float(), wanted, rtol=0.02, atol=0.02)
 
 
@@ -73,14 +73,14 @@ def test_half_precision_says_nearly_the_same(name):
 def test_gradients_reach_what_is_present_alone_and_rows_are_independent(name):
     decision, present = make(name), masks(3)
     logits = draw(8, 3, 5, seed=1).requires_grad_()
-    decided = decision.decide(0, logits, present)
+    decided = decision(0, logits, present)
     (decided * draw(8, 5, seed=2)).sum().backward()
     assert logits.grad.isfinite().all()
     assert torch.equal(logits.grad.any(2), present)
     order = torch.randperm(8, generator=torch.Generator().manual_seed(3))
     with torch.no_grad():
-        shuffled = decision.decide(0, logits[order], present[order])
-        alone = torch.cat([decision.decide(0, logits[[i]], present[[i]]) for i in range(8)])
+        shuffled = decision(0, logits[order], present[order])
+        alone = torch.cat([decision(0, logits[[i]], present[[i]]) for i in range(8)])
     torch.testing.assert_close(shuffled, decided[order])
     torch.testing.assert_close(alone, decided)
 
@@ -88,9 +88,9 @@ def test_gradients_reach_what_is_present_alone_and_rows_are_independent(name):
 @pytest.mark.parametrize("name", DECISIONS)
 def test_all_that_it_learns_is_in_its_layers(name):
     one, other = make(name), make(name, seed=1)
-    other.layers.load_state_dict(one.layers.state_dict())
+    other.load_state_dict(one.state_dict())
     logits, present = draw(8, 3, 5), masks(3)
-    assert torch.equal(other.decide(0, logits, present), one.decide(0, logits, present))
+    assert torch.equal(other(0, logits, present), one(0, logits, present))
 
 
 @pytest.mark.parametrize("name", DECISIONS)
@@ -136,7 +136,7 @@ def test_each_set_learns_by_its_own_loss(name):
 def test_a_geometric_mean_is_of_logarithms_over_those_that_are_there():
     logits = draw(5, 3, 4)
     present = masks(3)[[7, 3, 1, 0, 6]]
-    said = make("geometric").decide(0, logits, present).exp()
+    said = make("geometric")(0, logits, present).exp()
     each = logits.softmax(2)
     for row, shown in enumerate(present):
         wanted = each[row, shown].prod(0) ** (1 / max(int(shown.sum()), 1))
@@ -145,7 +145,7 @@ def test_a_geometric_mean_is_of_logarithms_over_those_that_are_there():
 
 def test_an_average_is_of_probabilities():
     logits, present = draw(8, 3, 5), masks(3)
-    said = make("average").decide(0, logits, present).exp()
+    said = make("average")(0, logits, present).exp()
     torch.testing.assert_close(said[7], logits[7].softmax(1).mean(0))
     torch.testing.assert_close(said[5], logits[5, [0, 2]].softmax(1).mean(0))
     torch.testing.assert_close(said[0], torch.full((5,), 0.2))
@@ -156,14 +156,14 @@ def test_the_majority_wins_however_sure_the_others_are():
     logits = torch.stack([weak, weak, strong])[None]
     vote, average = make("vote"), make("average")
     everyone = torch.ones(1, 3, dtype=torch.bool)
-    assert vote.decide(1, logits, everyone).argmax() == 0
-    assert average.decide(1, logits, everyone).argmax() == 1
+    assert vote(1, logits, everyone).argmax() == 0
+    assert average(1, logits, everyone).argmax() == 1
 
 
 def test_the_mean_probability_breaks_a_tie():
     logits = torch.tensor([[[1.0, 0.0, 0.0], [0.0, 3.0, 0.0], [0.0, 0.0, 9.0]]])
     present = torch.tensor([[True, True, False]])
-    assert make("vote").decide(1, logits, present).argmax() == 1
+    assert make("vote")(1, logits, present).argmax() == 1
 
 
 def test_learned_weights_are_shared_out_over_what_is_present():
@@ -172,14 +172,14 @@ def test_learned_weights_are_shared_out_over_what_is_present():
     assert not weights[~present].any()
     torch.testing.assert_close(weights.sum(1), present.any(1).float())
     logits = draw(8, 3, 5)
-    said = decision.decide(0, logits, present)[7].exp()
+    said = decision(0, logits, present)[7].exp()
     torch.testing.assert_close(said, weights[7] @ logits[7].softmax(1))
 
 
 def test_a_stack_starts_as_the_mean_of_the_logarithms():
-    module = registry.load("models/fusion", "stacking")
+    module = fusion_of("stacking")
     logits, present = draw(8, 3, 5), masks(3)
-    said = module.Decision(3, CLASSES, module.Options()).decide(0, logits, present)
+    said = module.build(3, CLASSES, module.Options())(0, logits, present)
     mean = logits[7].log_softmax(1).mean(0).log_softmax(0)
     torch.testing.assert_close(said[7], mean)
 

@@ -15,8 +15,7 @@ from pydantic import ValidationError
 
 from pipeline import registry
 from pipeline.models.examples import FeatureSet
-from pipeline.models.fusion.weighted_sum import Fusion as WeightedSum
-from pipeline.models.fusion.weighted_sum import Options as WeightedSumOptions
+from pipeline.models.fusion import fusion_of, weighted_sum
 from pipeline.models.network import Network
 from pipeline.models.tower_options import of_kind
 from tests.models.shapes import hold
@@ -25,37 +24,34 @@ from tests.models.synthetic import SETS, WIDTHS, options
 WIDTH = 8
 EVERY = registry.names("models/fusion")
 # Those that join tokens; those that join decisions have test_decisions.py.
-NAMES = [name for name in EVERY if hasattr(registry.load("models/fusion", name), "Fusion")]
+NAMES = [name for name in EVERY if fusion_of(name).LEVEL != "decisions"]
 
 
 def make(name: str, sets: int, seed: int = 0, **changed):
-    module = registry.load("models/fusion", name)
+    module = fusion_of(name)
     chosen = module.Options(**changed)
     if name == "early":
         torch.manual_seed(seed)
         return Early(sets, WIDTH, chosen)
-    if hasattr(module, "check"):
-        try:
-            module.check(sets, WIDTH, chosen)
-        except ValueError:
-            return None
+    try:
+        module.check(sets, WIDTH, chosen)
+    except ValueError:
+        return None
     torch.manual_seed(seed)
-    fusion = hold(module.Fusion(sets, WIDTH, chosen))
-    fusion.layers.eval()
-    return fusion
+    return hold(module.build(sets, WIDTH, chosen)).eval()
 
 
-class Early:
+class Early(torch.nn.Module):
     """As other fusions are made and called, with sets of one width."""
 
     def __init__(self, sets: int, width: int, chosen) -> None:
+        super().__init__()
         tower = of_kind({"kind": "mlp", "hidden": 16, "width": width})
-        module = registry.load("models/fusion", "early")
-        self.fusion = hold(module.Fusion([width] * sets, tower, chosen))
-        self.width, self.layers = self.fusion.width, self.fusion.layers.eval()
+        self.fusion = hold(fusion_of("early").build([width] * sets, tower, chosen)).eval()
+        self.width = self.fusion.width
 
-    def fuse(self, tokens: torch.Tensor, present: torch.Tensor) -> torch.Tensor:
-        return self.fusion.fuse(tokens.unbind(1), present)
+    def forward(self, tokens: torch.Tensor, present: torch.Tensor) -> torch.Tensor:
+        return self.fusion(tokens.unbind(1), present)
 
 
 def some(name: str):
@@ -88,8 +84,8 @@ def test_absent_tokens_do_not_count_and_any_subset_is_finite(name, sets, seed, s
     tokens = torch.randn(len(present), sets, WIDTH, generator=random) * scale
     others = torch.randn(tokens.shape, generator=random) * 100
     with torch.no_grad():
-        fused = fusion.fuse(tokens, present)
-        changed = fusion.fuse(tokens.where(present[..., None], others), present)
+        fused = fusion(tokens, present)
+        changed = fusion(tokens.where(present[..., None], others), present)
     assert fused.shape == (len(present), fusion.width)
     assert fused.isfinite().all()
     assert torch.equal(fused, changed)
@@ -101,9 +97,9 @@ def test_not_even_a_nan_counts_where_it_is_absent(name):
     present = masks(sets)
     tokens = draw(len(present), sets, WIDTH)
     with torch.no_grad():
-        fused = fusion.fuse(tokens, present)
+        fused = fusion(tokens, present)
         nans = tokens.where(present[..., None], torch.nan)
-        assert torch.equal(fusion.fuse(nans, present), fused)
+        assert torch.equal(fusion(nans, present), fused)
         if hasattr(fusion, "shares"):
             assert torch.equal(fusion.shares(nans, present), fusion.shares(tokens, present))
 
@@ -114,14 +110,14 @@ def test_half_precision_says_nearly_the_same(name):
     fusion, sets = some(name)
     present = masks(sets)
     tokens = draw(len(present), sets, WIDTH)
-    wanted = fusion.fuse(tokens, present)
+    wanted = fusion(tokens, present)
     with torch.autocast("cpu", dtype=torch.float16):
         # A matrix's product is half, as a tower's is.
-        fused = fusion.fuse(tokens @ torch.eye(WIDTH), present)
+        fused = fusion(tokens @ torch.eye(WIDTH), present)
     torch.testing.assert_close(fused.float(), wanted, rtol=0.02, atol=0.02)
     if fused.requires_grad:
         fused.float().square().sum().backward()
-        assert all(p.grad.isfinite().all() for p in fusion.layers.parameters())
+        assert all(p.grad.isfinite().all() for p in fusion.parameters())
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -133,11 +129,11 @@ def test_present_tokens_count(name):
         tokens = torch.randn(1, sets, WIDTH, generator=torch.Generator().manual_seed(1))
         present = torch.ones(1, sets, dtype=torch.bool)
         with torch.no_grad():
-            before = fusion.fuse(tokens, present)
+            before = fusion(tokens, present)
             for i in range(sets):
                 other = tokens.clone()
                 other[:, i] += torch.linspace(-1, 2, WIDTH)
-                assert not torch.allclose(fusion.fuse(other, present), before)
+                assert not torch.allclose(fusion(other, present), before)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -149,15 +145,15 @@ def test_gradients_reach_what_is_present_alone_and_rows_are_independent(name):
         present = masks(sets)
         tokens = draw(len(present), sets, WIDTH, seed=2).requires_grad_()
         # Against random directions, since a layer norm's numbers have a fixed sum of squares.
-        fused = fusion.fuse(tokens, present)
+        fused = fusion(tokens, present)
         (fused * draw(*fused.shape, seed=3)).sum().backward()
         assert tokens.grad is not None
         assert tokens.grad.isfinite().all()
         assert torch.equal(tokens.grad.any(2), present)
         with torch.no_grad():
-            whole = fusion.fuse(tokens, present)
+            whole = fusion(tokens, present)
             alone = torch.cat(
-                [fusion.fuse(tokens[i : i + 1], present[i : i + 1]) for i in range(len(present))]
+                [fusion(tokens[i : i + 1], present[i : i + 1]) for i in range(len(present))]
             )
         torch.testing.assert_close(whole, alone)
 
@@ -169,36 +165,36 @@ def test_the_order_of_a_batch_does_not_matter(name):
     tokens = draw(len(present), sets, WIDTH)
     order = torch.randperm(len(present), generator=torch.Generator().manual_seed(4))
     with torch.no_grad():
-        fused = fusion.fuse(tokens, present)
-        shuffled = fusion.fuse(tokens[order], present[order])
+        fused = fusion(tokens, present)
+        shuffled = fusion(tokens[order], present[order])
     torch.testing.assert_close(shuffled, fused[order])
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_all_that_a_fusion_learns_is_in_its_layers(name):
     fusion, sets = some(name)
-    for parameter in fusion.layers.parameters():
+    for parameter in fusion.parameters():
         torch.nn.init.normal_(parameter)
     other = make(name, sets, seed=1)
-    other.layers.load_state_dict(fusion.layers.state_dict())
+    other.load_state_dict(fusion.state_dict())
     present = masks(sets)
     tokens = draw(len(present), sets, WIDTH)
     with torch.no_grad():
-        assert torch.equal(other.fuse(tokens, present), fusion.fuse(tokens, present))
+        assert torch.equal(other(tokens, present), fusion(tokens, present))
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_same_seed_trains_to_the_same_numbers(name):
     def trained() -> torch.Tensor:
         fusion, sets = some(name)
-        fusion.layers.train()
+        fusion.train()
         head = torch.nn.Linear(fusion.width, 1)
-        learned = [*fusion.layers.parameters(), *head.parameters()]
+        learned = [*fusion.parameters(), *head.parameters()]
         optimizer = torch.optim.SGD(learned, 0.1)
         tokens, present = draw(2**sets, sets, WIDTH), masks(sets)
         for _ in range(3):
             optimizer.zero_grad()
-            head(fusion.fuse(tokens, present)).square().mean().backward()
+            head(fusion(tokens, present)).square().mean().backward()
             optimizer.step()
         return torch.cat([parameter.detach().flatten() for parameter in learned])
 
@@ -211,10 +207,10 @@ def test_a_tiny_batch_is_learned_by_heart(name):
     tokens, present = draw(8, sets, WIDTH, seed=5), masks(sets)[1:].repeat(8, 1)[:8]
     classes = torch.tensor([0, 1, 1, 0, 1, 0, 0, 1])
     head = torch.nn.Linear(fusion.width, 2)
-    optimizer = torch.optim.Adam([*fusion.layers.parameters(), *head.parameters()], 0.03)
+    optimizer = torch.optim.Adam([*fusion.parameters(), *head.parameters()], 0.03)
     for _ in range(150):
         optimizer.zero_grad()
-        loss = torch.nn.functional.cross_entropy(head(fusion.fuse(tokens, present)), classes)
+        loss = torch.nn.functional.cross_entropy(head(fusion(tokens, present)), classes)
         loss.backward()
         optimizer.step()
     assert loss < 0.1
@@ -281,7 +277,7 @@ def test_checking_options_loads_nothing_heavy():
         "import sys; from pipeline import registry\n"
         f"for name in {EVERY}:\n"
         "    module = registry.load('models/fusion', name)\n"
-        "    getattr(module, 'check', print)(1 if name == 'none' else 2, 8, module.Options())\n"
+        "    module.check(1 if name == 'none' else 2, 8, module.Options())\n"
         "sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], stdout=subprocess.DEVNULL).returncode == 0
@@ -296,12 +292,10 @@ def test_the_manual_lists_every_fusion_with_its_parameters():
         if name == "early":  # the model's tower is all that it has
             counted[name] = "0"
             continue
-        module = registry.load("models/fusion", name)
-        if name in NAMES:
-            layers = module.Fusion(1 if name == "none" else 3, 128, module.Options()).layers
-        else:
-            layers = module.Decision(3, [8], module.Options()).layers
-        counted[name] = f"{sum(parameter.numel() for parameter in layers.parameters()):,}"
+        module = fusion_of(name)
+        width = 128 if name in NAMES else [8]
+        fusion = module.build(1 if name == "none" else 3, width, module.Options())
+        counted[name] = f"{sum(parameter.numel() for parameter in fusion.parameters()):,}"
     assert listed == counted
 
 
@@ -325,12 +319,12 @@ def test_a_gated_multimodal_unit_is_that_of_the_paper():
             torch.sigmoid(gates[i] @ torch.cat(x)) * torch.tanh(fusion.own[i].weight @ x[i])
             for i in range(3)
         )
-        torch.testing.assert_close(fusion.fuse(tokens, shown[None])[0], h)
+        torch.testing.assert_close(fusion(tokens, shown[None])[0], h)
 
 
 def test_fixed_weights_stay_and_are_shared_out_over_what_is_present():
-    fusion = WeightedSum(3, WIDTH, WeightedSumOptions(weights=(1, 2, 3)))
-    assert not any(parameter.requires_grad for parameter in fusion.layers.parameters())
+    fusion = weighted_sum.build(3, WIDTH, weighted_sum.Options(weights=(1, 2, 3)))
+    assert not any(parameter.requires_grad for parameter in fusion.parameters())
     present = masks(3)
     weights = fusion.weights(present)
     torch.testing.assert_close(weights[7], torch.tensor([1 / 6, 2 / 6, 3 / 6]))
@@ -341,7 +335,7 @@ def test_fixed_weights_stay_and_are_shared_out_over_what_is_present():
 def test_learned_weights_are_at_first_those_of_late_averaging():
     tokens, present = draw(8, 3, WIDTH), masks(3)
     weighted, late = make("weighted_sum", 3), make("late", 3)
-    torch.testing.assert_close(weighted.fuse(tokens, present), late.fuse(tokens, present))
+    torch.testing.assert_close(weighted(tokens, present), late(tokens, present))
 
 
 OF_PLACES = {"none", "concatenation", "crossmodal", "early"}
@@ -356,18 +350,16 @@ def test_an_absent_set_is_as_if_it_had_never_been(name):
     whole, less = make(name, 3), make(name, 2)
     assert whole is not None
     assert less is not None
-    weights, own = whole.layers.state_dict(), less.layers.state_dict()
+    weights, own = whole.state_dict(), less.state_dict()
     if name == "tensor":  # the last number of the absent set is its 1: every ninth column
-        weights["1.1.weight"] = weights["1.1.weight"][:, 8::9]
+        weights["mix.1.weight"] = weights["mix.1.weight"][:, 8::9]
     for key, old in own.items():
         own[key] = weights[key][tuple(slice(n) for n in old.shape)]
-    less.layers.load_state_dict(own)
+    less.load_state_dict(own)
     tokens = draw(4, 3, WIDTH)
     present = torch.tensor([[True, True, False]]).expand(4, 3)
     with torch.no_grad():
-        torch.testing.assert_close(
-            whole.fuse(tokens, present), less.fuse(tokens[:, :2], present[:, :2])
-        )
+        torch.testing.assert_close(whole(tokens, present), less(tokens[:, :2], present[:, :2]))
 
 
 @pytest.mark.parametrize("absent", [0, 1])
@@ -376,8 +368,8 @@ def test_nothing_is_taken_from_an_absent_set(absent):
     tokens = draw(4, 2, WIDTH)
     present = (torch.arange(2) != absent).expand(4, 2)
     with torch.no_grad():
-        before = fusion.fuse(tokens, present)
+        before = fusion(tokens, present)
         for stream in fusion.streams:
             stream[0]["source"].bias += 1  # what a source would say, whatever its token
-        assert torch.equal(fusion.fuse(tokens, present), before)
-        assert not torch.equal(fusion.fuse(tokens, torch.ones_like(present)), before)
+        assert torch.equal(fusion(tokens, present), before)
+        assert not torch.equal(fusion(tokens, torch.ones_like(present)), before)

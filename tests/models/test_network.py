@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from pipeline import registry
 from pipeline.errors import PipelineError
 from pipeline.models.examples import FeatureSet
+from pipeline.models.fusion import fusion_of
 from pipeline.models.network import Network
 from pipeline.models.prediction import predict
 from pipeline.models.training.batches import epoch, hide
@@ -16,11 +17,7 @@ from tests.models.synthetic import SETS, WIDTHS, joined, options, split_of
 
 FUSIONS = sorted(set(registry.names("models/fusion")) - {"none"})
 # Those with tokens to stand in for others: not `early`, nor those that join decisions.
-LEARN_TOKENS = [
-    name
-    for name in FUSIONS
-    if name != "early" and hasattr(registry.load("models/fusion", name), "Fusion")
-]
+LEARN_TOKENS = [name for name in FUSIONS if fusion_of(name).LEVEL == "tokens"]
 
 
 def network(fusion: str, **changed) -> Network:

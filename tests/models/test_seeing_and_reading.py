@@ -94,7 +94,7 @@ def test_what_it_learned_of_words_and_colours_comes_back_from_disk(tmp_path):
     assert model.options == CHOSEN
     before = predict(trained().network, test, trained().priors)["category"]
     assert np.array_equal(predict(model.network, test, model.priors)["category"], before)
-    vocabulary = model.network.towers[1].kind.layers.get_buffer("words")
+    vocabulary = model.network.towers[1].kind.get_buffer("words")
     assert (vocabulary < 2**24).sum() == 3 + len(FILLING)
     knobs = json.loads((tmp_path / "model.json").read_text())["options"]["towers"]["tokens"]
     assert knobs["reader"] == {"kind": "lstm", "width": 8, "hidden": 16, "dropout": 0.3}

@@ -19,12 +19,12 @@ from pipeline.models.evaluation.evaluate import Split, evaluate
 from pipeline.models.evaluation.options import EvaluationOptions
 from pipeline.models.evaluation.results import write
 from pipeline.models.examples import classes_of
-from pipeline.models.options import TASKS as FOLDER
-from pipeline.models.options import TRAINABLE, TaskOptions
+from pipeline.models.options import TaskOptions
 from pipeline.models.prediction import logits, predict
 from pipeline.models.reading import Reading, fit, negative_log_likelihood
 from pipeline.models.saving import Model, load, save
 from pipeline.models.targets import known
+from pipeline.models.tasks import FOLDER, task_of
 from pipeline.models.thresholds import best_threshold
 from pipeline.models.training.batches import Tensors
 from pipeline.models.training.losses import Combination, loss, weights
@@ -64,7 +64,28 @@ def fitted():
 
 
 def test_the_kinds_are_the_files() -> None:
-    assert sorted(TRAINABLE) == registry.names(FOLDER) == sorted(KINDS)
+    assert registry.names(FOLDER) == sorted(KINDS)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_said_is_read_again_and_its_certainty_is_a_probability(kind) -> None:
+    task = task_of(kind)
+    with torch.no_grad():
+        answer = Reading(kind).answer(task.layer(3, KINDS[kind])(seen(20)))
+    names = [str(k) for k in range(KINDS[kind])]
+    decision = task.decide(answer, (0.5,))
+    again = task.encode([task.say(one, names) for one in decision], names)
+    np.testing.assert_allclose(again, decision, rtol=1e-6)
+    assert task.confidence(answer, decision).shape == task.correct(decision, decision).shape
+    sure = task.certainty(answer, decision)
+    assert sure.shape == (20,)
+    assert ((sure >= 0) & (sure <= 1)).all()
+
+
+def test_no_two_kinds_of_figure_have_one_name() -> None:
+    """Whether less of it is better is asked of the name alone."""
+    every = [pair for kind in KINDS for pair in task_of(kind).FIGURES.items()]
+    assert len(dict(every)) == len(set(every))
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
@@ -346,7 +367,7 @@ def test_what_was_fitted_is_kept_and_measured(fitted, tmp_path) -> None:
         np.testing.assert_array_equal(before[task], after[task])
     measured = evaluate("m", model, [Split("test", found["test"], {})],
                         EvaluationOptions(resamples=100), 7)  # fmt: skip
-    write(tmp_path, "m", "sort", measured)
+    write(tmp_path, "sort", measured)
     check_figures(measured, model, found["test"])
 
 

@@ -18,7 +18,8 @@ from pipeline.errors import PipelineError
 from pipeline.models.examples import FeatureSet
 from pipeline.models.network import Network
 from pipeline.models.tower import Tower
-from pipeline.models.tower_options import TOWERS, of_kind
+from pipeline.models.tower_options import of_kind, tower_of
+from pipeline.models.towers import FOLDER
 from pipeline.models.towers.transformer import positions
 from pipeline.models.training.determinism import deterministic
 from tests.models.shapes import hold
@@ -41,7 +42,7 @@ def of(kind: str, **changed):
 
 def make(kind: str, shape: str, seed: int = 0, **changed) -> Tower | None:
     """A tower for rows of a shape, or None if they are not what it takes."""
-    if (shape == "ids") != registry.load(TOWERS, kind).IDS:
+    if (shape == "ids") != tower_of(kind).IDS:
         return None
     torch.manual_seed(seed)
     try:
@@ -68,11 +69,11 @@ def draw(shape: str, rows: int = 5, seed: int = 0) -> tuple[torch.Tensor, torch.
     return values, lengths
 
 
-CASES = [(kind, shape) for kind in registry.names(TOWERS) for shape in SHAPES if make(kind, shape)]
+CASES = [(kind, shape) for kind in registry.names(FOLDER) for shape in SHAPES if make(kind, shape)]
 
 
 def test_every_kind_reads_something_and_everything_is_read_by_some():
-    assert {kind for kind, _ in CASES} == set(registry.names(TOWERS))
+    assert {kind for kind, _ in CASES} == set(registry.names(FOLDER))
     assert {shape for _, shape in CASES} == set(SHAPES)
 
 
@@ -253,9 +254,9 @@ def test_words_are_read_by_any_reader_of_frames(reader):
 def test_the_vocabulary_is_the_commonest_ids_in_order_of_frequency_then_id():
     tower = Tower(SHAPES["ids"], of_kind({"kind": "embedding", "words": 3, "at_least": 2}))
     tower.kind.fit(torch.tensor([2, 4, 6, 8, 9]), torch.tensor([3, 7, 3, 3, 1]))
-    assert tower.state_dict()["layers.words"].tolist() == [2, 4, 6]
+    assert tower.state_dict()["kind.words"].tolist() == [2, 4, 6]
     tower.kind.fit(torch.tensor([2, 2**24 - 1]), torch.tensor([1, 5]))
-    assert tower.state_dict()["layers.words"].tolist() == [2**24 - 1, 2**24, 2**24]
+    assert tower.state_dict()["kind.words"].tolist() == [2**24 - 1, 2**24, 2**24]
 
 
 def test_a_picture_is_standardised_by_channel_and_a_spectrum_by_band():
@@ -334,16 +335,16 @@ def test_options_with_towers_survive_json_and_name_their_kinds():
     assert options(fusion="early").kinds == ("identity", "mlp")
 
 
-@pytest.mark.parametrize("name", registry.names(TOWERS))
+@pytest.mark.parametrize("name", registry.names(FOLDER))
 def test_knobs_are_described(name):
-    known = registry.load(TOWERS, name).Options
+    known = tower_of(name).Options
     assert all(field.description for field in known.model_fields.values())
 
 
 def test_checking_towers_loads_nothing_heavy():
     code = (
         "import sys; from pipeline.models.tower_options import of_kind, check\n"
-        f"for kind in {registry.names(TOWERS)}:\n"
+        f"for kind in {registry.names(FOLDER)}:\n"
         "    for shape in ((128,), (9, 128), (9, 1)):\n"
         "        try: check(shape, of_kind({'kind': kind}))\n"
         "        except ValueError: pass\n"
@@ -355,4 +356,4 @@ def test_checking_towers_loads_nothing_heavy():
 def test_the_manual_lists_every_tower():
     text = (Path(__file__).parents[2] / "docs" / "models.md").read_text()
     table = text.split("## Towers")[1].split("\n## ")[0]
-    assert re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)[1:] == registry.names(TOWERS)
+    assert re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)[1:] == registry.names(FOLDER)

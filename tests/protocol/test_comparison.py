@@ -11,7 +11,7 @@ from sklearn.metrics import accuracy_score, f1_score
 
 from pipeline.models.evaluation.scorer import Scorer
 from pipeline.protocol import comparison
-from pipeline.protocol.candidate import CHOSEN, TOGETHER, Candidate, chosen, together
+from pipeline.protocol.candidate import CHOICE, CHOSEN, TOGETHER, Candidate, chosen, together
 from pipeline.protocol.options import Options
 from pipeline.protocol.paired import holm
 from pipeline.randomness import generator
@@ -119,7 +119,7 @@ def test_the_leaderboard_is_what_scikit_learn_says(tables: dict[str, comparison.
     rows = {row["model"]: row for row in tables["leaderboard"]}
     assert {*rows} == {*(one.name for one in ALL), CHOSEN, TOGETHER}
     assert rows[TOGETHER]["macro_f1"] == rows[TOGETHER]["together"] == rows[CHOSEN]["together"]
-    assert rows[TOGETHER]["kind"] == rows[CHOSEN]["kind"] == CHOSEN
+    assert rows[TOGETHER]["kind"] == rows[CHOSEN]["kind"] == CHOICE
     for one in ALL:
         row = rows[one.name]
         single = [macro_f1(answer) for answer in one.answers]

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import f1_score
 
+from pipeline.models.evaluation.bootstrap import resample
 from pipeline.models.evaluation.scorer import Scorer
 from pipeline.protocol.paired import differences, holm
 
@@ -28,7 +29,8 @@ def test_a_score_is_scikit_learns_and_its_resamples_are_those_of_whole_component
     singles = [f1_score(truth, answer, average="macro") for answer in (good, bad)]
     assert score.value == pytest.approx(np.mean(singles))
     assert score.drawn.shape == (200,)
-    counts = scorer._counts[7].astype(int)
+    groups = len(np.unique(component))
+    counts = resample(np.random.default_rng(0), groups, 200)[7].astype(int)
     rows = np.concatenate(
         [np.flatnonzero(component == c) for c in np.repeat(np.arange(100), counts)]
     )

@@ -1,4 +1,4 @@
-"""The leak probe passes honest folds and fails those that components straddle."""
+"""The leak probe tells honest folds from those that components straddle, which are refused."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from pipeline.errors import PipelineError
 from pipeline.protocol.folds import Fold, folds
 from pipeline.protocol.options import FoldOptions
-from pipeline.protocol.probe import probe, shuffled
+from pipeline.protocol.probe import FALSE_ALARMS, check_apart, probe, shuffled
 
 RNG = np.random.default_rng
 
@@ -21,23 +21,48 @@ def world():
     return look + RNG(1).normal(size=(300, 8)) * 0.05, targets, subject
 
 
-def test_honest_folds_pass():
-    inputs, targets, subject = world()
-    dealt = {f.number: f for f in folds(targets, subject, FoldOptions(folds=3, seeds=1), 0)}
-    found = probe(inputs, targets, subject, dealt, 200, RNG(2))
-    assert found["macro_f1"] <= found["plausible"] < 0.5
-
-
-def test_samples_of_one_subject_on_both_sides_fail():
-    inputs, targets, subject = world()
+def straddled() -> dict[int, Fold]:
     fold = np.arange(300) % 3
-    dealt = {
+    return {
         k: Fold(0, k, np.flatnonzero(fold == (k + 1) % 3), np.flatnonzero(fold == (k + 2) % 3),
                 np.flatnonzero(fold == k))
         for k in range(3)
     }  # fmt: skip
-    with pytest.raises(PipelineError, match=r"the folds leak.*both sides of a fold"):
-        probe(inputs, targets, subject, dealt, 200, RNG(2))
+
+
+def test_honest_folds_pass():
+    inputs, targets, subject = world()
+    dealt = {f.number: f for f in folds(targets, subject, FoldOptions(folds=3, seeds=1), 0)}
+    check_apart(subject, dealt)
+    found = probe(inputs, targets, subject, dealt, 200, RNG(2))
+    assert found["macro_f1"] <= found["plausible"] < 0.5
+    assert found["p"] > found["false_alarms"]
+
+
+def test_samples_of_one_subject_on_both_sides_are_found():
+    inputs, targets, subject = world()
+    found = probe(inputs, targets, subject, straddled(), 200, RNG(2))
+    assert found["macro_f1"] > found["plausible"]
+    assert found["p"] == found["false_alarms"] == 1 / 201
+
+
+def test_samples_of_one_subject_on_both_sides_are_refused():
+    subject = np.array([f"s{i}" for i in world()[2]])
+    with pytest.raises(PipelineError, match=r"60 component.* both sides of fold 0, such as s0"):
+        check_apart(subject, straddled())
+
+
+def test_an_innocent_run_that_chance_makes_look_guilty_goes_on():
+    """Numbers that say nothing, and folds that nothing straddles; one seed of some hundred."""
+    subject = np.repeat(np.arange(24), 2)
+    inputs, targets = RNG(0).normal(size=(48, 4)), subject % 4
+    options = FoldOptions(folds=3, seeds=1, inner=2)
+    dealt = {f.number: f for f in folds(targets, subject, options, 0)}
+    check_apart(subject, dealt)
+    found = probe(inputs, targets, subject, dealt, 100, RNG(211))
+    assert found["macro_f1"] > found["plausible"]
+    assert found["p"] == found["false_alarms"] == 1 / 101
+    assert found["false_alarms"] > FALSE_ALARMS
 
 
 def test_shuffling_moves_labels_between_components_and_loses_none():

@@ -21,6 +21,7 @@ from pipeline.modalities.audio.content import SAMPLING_RATE
 from pipeline.modalities.audio.content import pack as pack_audio
 from pipeline.modalities.image.content import pack as pack_image
 from pipeline.modalities.text.content import pack as pack_text
+from pipeline.models.evaluation import measured
 from pipeline.models.evaluation.metrics import per_class, scores
 from pipeline.models.evaluation.results import COLUMNS
 from pipeline.randomness import generator
@@ -400,9 +401,8 @@ def _evaluated(
         for measure, level, name_ in about
         for i, modality in enumerate(seen, start=1)
     ]  # fmt: skip
-    write_json(
-        folder / "metrics.json", {"model": name, "primary_task": "category", "tasks": metrics}
-    )
+    csvs["figures"] = [*measured.rows(metrics)]
+    measured.write_headlines(folder, "category", {"test": {"category": {"macro_f1": 0.5}}})
     table = pa.Table.from_pylist(predictions, schema=predictions_schema())
     pq.write_table(table, folder / "predictions.parquet")
     for table_name, header in COLUMNS.items():

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 
+from pipeline.models.evaluation.measured import COLUMNS, TABLE, rows
 from pipeline.reporting.choice import choose, ranked
 from pipeline.reporting.inputs import Inputs
 
@@ -14,11 +16,15 @@ def write(root: Path, name: str, modalities: list[str], validation: float, test:
     trained.mkdir(parents=True)
     evaluated.mkdir(parents=True)
     features = {f"{m} set": {"modality": m, "shape": [4]} for m in modalities}
-    (trained / "model.json").write_text(json.dumps({"features": features, "tasks": {}}))
+    (trained / "model.json").write_text(
+        json.dumps({"features": features, "tasks": {}, "primary_task": "t"})
+    )
     splits = {"validation": {"macro_f1": {"value": validation, "low": 0, "high": 1}},
               "test": {"macro_f1": {"value": test, "low": 0, "high": 1}}}  # fmt: skip
-    metrics = {"model": name, "primary_task": "t", "tasks": {"t": splits}}
-    (evaluated / "metrics.json").write_text(json.dumps(metrics))
+    with (evaluated / TABLE).open("w") as file:
+        writer = csv.DictWriter(file, COLUMNS)
+        writer.writeheader()
+        writer.writerows(rows({"t": splits}))
 
 
 def inputs(root: Path, *names: str) -> Inputs:

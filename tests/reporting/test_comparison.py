@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from pipeline.protocol.candidate import CHOSEN, TOGETHER
 from pipeline.reporting.comparison.found import Found
 from pipeline.reporting.comparison.page import SECTIONS, render
 from pipeline.reporting.comparison.sections import differences, labels, missing, probe, summary
@@ -38,36 +39,38 @@ def found(inputs: Inputs) -> Found:
     sample = inputs.curated[0]
     tables: dict[str, list[dict[str, Any]]] = {
         "leaderboard": [
-            board("chosen", "chosen", 0.9),
-            board("chosen-together", "chosen", 0.91),
+            board(CHOSEN, "chosen", 0.9),
+            board(TOGETHER, "chosen", 0.91),
             board("early", "fusion", 0.88) | {"diverged": 3},
-            board("logistic-a", "baseline", 0.7),
+            board("logistic:a", "baseline", 0.7),
             board("image", "single", 0.6),
             board("audio", "single", 0.3),
-            board("majority", "chance", 0.1),
+            board("chance:majority", "chance", 0.1),
         ],
-        "paired": [pair("chosen", "image", 0.28, 0.01), pair("chosen", "early", -0.02, 0.8),
-                   pair("chosen", "logistic-a", 0.18, 0.06),
-                   pair("chosen-together", "logistic-a", 0.21, 0.04)],
+        "paired": [pair(CHOSEN, "image", 0.28, 0.01), pair(CHOSEN, "early", -0.02, 0.8),
+                   pair(CHOSEN, "logistic:a", 0.18, 0.06),
+                   pair(TOGETHER, "logistic:a", 0.21, 0.04)],
         "missing": [
-            lost("chosen", "image", -0.06),
-            {"model": "chosen", "shown": "audio", "macro_f1": 0.2},
+            lost(CHOSEN, "image", -0.06),
+            {"model": CHOSEN, "shown": "audio", "macro_f1": 0.2},
             lost("early", "image", -0.04),
         ],
         "choices": [{"fold": 0, "model": "early", "inner_macro_f1": 0.8}],
         "classes": [
             {"model": model, "class": "<bird>", "n": 9, "components": 3, "f1": 0.5}
-            for model in ("chosen", "image")
+            for model in (CHOSEN, "image")
         ],
+        "gaps": [{"fold": 1, "class": "<bird>", "lacking": "learnt"}],
+        "giveaways": [{"column": "<batch>", "macro_f1": 0.95},
+                      {"column": "source", "macro_f1": 0.2}],
         "suspects": [
             {"sample_id": sample["sample_id"], "component": sample["component"], "given": "<bird>",
              "suggested": "fish", "self_confidence": 0.02, "margin": 0.9, "denied": 2, "alike": 3}
         ],
     }  # fmt: skip
     about = {"task": "category", "n": 90, "components": 30, "classes": 2,
-             "probe": {"macro_f1": 0.081, "plausible": 0.105},
-             "gaps": [{"fold": 1, "class": "<bird>", "lacking": "learnt"}],
-             "giveaways": {"<batch>": 0.95, "source": 0.2}}  # fmt: skip
+             "probe": {"macro_f1": 0.081, "plausible": 0.105, "p": 0.4,
+                       "false_alarms": 0.001}}  # fmt: skip
     return Found(about, tables, inputs, 2, 3, 0.95, Options())
 
 
@@ -88,9 +91,9 @@ def test_every_section_is_drawn_and_names_are_escaped(found: Found) -> None:
 
 def test_the_best_of_a_kind_is_never_the_choice(found: Found) -> None:
     assert [found.best(kind) for kind in ("fusion", "single", "baseline", "partial")] == [
-        "early", "image", "logistic-a", None,
+        "early", "image", "logistic:a", None,
     ]  # fmt: skip
-    assert [found.mark(name) for name in ("chosen", "early", "image", "audio")] == [
+    assert [found.mark(name) for name in (CHOSEN, "early", "image", "audio")] == [
         "fusion", "", "single", "",
     ]  # fmt: skip
 
@@ -105,8 +108,8 @@ def test_the_opening_names_the_gain_over_each_rival_and_whether_it_is_sure(found
     assert "a gain that stands" in page
     assert "too little to tell" in page
     assert {kind: row["model"] for kind, row in summary(found)["best"].items()} == {
-        "fusion": "chosen", "together": "chosen-together", "single": "image",
-        "baseline": "logistic-a",
+        "fusion": CHOSEN, "together": TOGETHER, "single": "image",
+        "baseline": "logistic:a",
     }  # fmt: skip
     assert "Its 3 seeds used as one" in page
     assert "+21.0 points (+19.0 to +23.0; p&nbsp;0.020, corrected 0.040)" in page
@@ -117,7 +120,7 @@ def test_a_difference_is_coloured_only_if_it_is_sure(found: Found) -> None:
     data = differences(found)
     assert not isinstance(data, Absent)
     plots = {forest["other"]: str(forest["rows"][0][2]) for forest in data["forests"]}
-    assert set(plots) == {"image", "early", "logistic-a"}
+    assert set(plots) == {"image", "early", "logistic:a"}
     assert 'class="row gain"' in plots["image"]
     assert 'class="row"' in plots["early"]
     assert "+28.0 points, interval +26.0 to +30.0" in plots["image"]
@@ -126,7 +129,7 @@ def test_a_difference_is_coloured_only_if_it_is_sure(found: Found) -> None:
 def test_more_than_five_points_lost_are_a_cost(found: Found) -> None:
     data = missing(found)
     assert not isinstance(data, Absent)
-    assert data["models"] == ["chosen", "early"]
+    assert data["models"] == [CHOSEN, "early"]
     (row, dear), (_, none) = data["panels"][0]["rows"]
     ((_, cheap),) = data["panels"][1]["rows"]
     assert row["other"] == "image"
@@ -143,10 +146,18 @@ def test_what_gives_the_target_away_is_marked(found: Found) -> None:
     assert page.count("gives it away") == 1
     assert "Find out why before trusting any figure." in page
     assert "Fold 1 has no sample of" in page
-    harmless = {**found.summary, "giveaways": {"source": 0.2}, "gaps": []}
-    page = render(replace(found, summary=harmless))
+    none = {"giveaways": [{"column": "source", "macro_f1": 0.2}], "gaps": []}
+    page = render(replace(found, tables={**found.tables, **none}))
     assert "None tells it as well as the best baseline does" in page
     assert "Fold 1 has no sample of" not in page
+
+
+def test_a_probe_that_finds_something_is_marked_with_its_p(found: Found) -> None:
+    assert "p&nbsp;0.4). Nothing hints at answers" in render(found)
+    guilty = {"macro_f1": 0.2, "plausible": 0.105, "p": 0.000999, "false_alarms": 0.001}
+    page = render(replace(found, summary={**found.summary, "probe": guilty}))
+    assert "p&nbsp;0.000999). <strong>Of runs without a leak 0.1&nbsp;% look so" in page
+    assert "Nothing hints" not in page
 
 
 def test_a_doubted_label_is_shown_with_what_the_sample_is(found: Found) -> None:

@@ -11,6 +11,7 @@ from sklearn.metrics import f1_score
 
 from pipeline.models.evaluation.bootstrap import interval, resample
 from pipeline.models.evaluation.metrics import from_tally
+from pipeline.models.tasks import Task, task_of
 from pipeline.randomness import generator
 from pipeline.reporting.difference import difference
 
@@ -21,8 +22,8 @@ class Told:
 
     predictions: list[dict[str, Any]] = field(default_factory=list)
 
-    def kind(self, task: str) -> str:
-        return "multiclass"
+    def task(self, name: str) -> Task:
+        return task_of("multiclass")
 
 
 def told(truth: list[str], said: list[str], split: str = "test") -> Told:

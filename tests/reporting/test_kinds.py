@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +9,11 @@ import pytest
 import torch
 
 from pipeline.models.evaluation.evaluate import Split, evaluate
+from pipeline.models.evaluation.measured import read
 from pipeline.models.evaluation.options import EvaluationOptions
 from pipeline.models.evaluation.results import write
 from pipeline.models.saving import load, save
+from pipeline.models.tasks import ranked_by
 from pipeline.reporting import (
     breakdown,
     calibration,
@@ -24,6 +25,7 @@ from pipeline.reporting import (
 )
 from pipeline.reporting.choice import choose
 from pipeline.reporting.difference import difference
+from pipeline.reporting.format import amount
 from pipeline.reporting.inputs import Absent, Inputs, Model
 from pipeline.reporting.options import Options
 from pipeline.reporting.page import render
@@ -57,7 +59,7 @@ def root(request, tmp_path_factory) -> Path:
     ]
     with torch.inference_mode():
         measured = evaluate("m", load(folder), splits, EvaluationOptions(resamples=100), 7)
-    write(out, "m", selected.primary, measured)
+    write(out, selected.primary, measured)
     return root
 
 
@@ -71,13 +73,24 @@ def test_every_section_is_made(root: Path) -> None:
         assert not isinstance(made, Absent), section.__name__
     made = leaderboard.build(inputs, Options())
     assert isinstance(made, dict)
-    assert {board["task"] for board in made["boards"]} == set(worlds.TASKS) - {"weight"}
-    (number,) = made["numbers"]
-    measured = json.loads((root / "evaluation/m/metrics.json").read_text())["tasks"]
-    r2 = measured["weight"]["test"]["r2"]["value"]
-    assert number["rows"][0][1][0].startswith(f"{r2:.4g} (")
+    boards = {board["task"]: board for board in made["boards"]}
+    assert boards.keys() == worlds.TASKS.keys()
+    measured = read(root / "evaluation/m")
     text = render(inputs, Options())
-    assert ">weight, a number" in text
+    assert "R² of weight, a number" in text
+    for task, board in boards.items():
+        learned, test = inputs.evaluated[0].task(task), measured[task]["test"]
+        assert board["first"] == ranked_by(learned)
+        assert [*board["figures"]] == [name for name in learned.FIGURES if name in test]
+        for name, figure in board["figures"].items():
+            assert f'<th scope="col">{figure.title}</th>' in text
+            value, low, high = (
+                amount(test[name][k], figure.share) for k in ("value", "low", "high")
+            )
+            way = "\N{EN DASH}" if figure.share else " to "
+            told = f'<span class="num">{value}</span> <span class="between">{low}{way}{high}</span>'
+            assert told in text
+    assert {"rank_mae", "kappa"} < boards["size"]["figures"].keys()
     for task in ("weight", "traits"):
         model = choice.shown
         assert difference(model, model, task, {"x": "c"}, 100, 0.95) is None

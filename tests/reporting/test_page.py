@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import subprocess
@@ -18,6 +17,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from pipeline.models.evaluation import measured
 from pipeline.reporting.format import percent
 from pipeline.reporting.inputs import Inputs
 from pipeline.reporting.options import Options
@@ -123,8 +123,8 @@ def test_figures_are_those_of_the_metrics(root: Element, finished: Path) -> None
                 table.all("tbody")[0].all("tr")}  # fmt: skip
         assert set(rows) == set(synthetic.MODELS)
         for name, cells in rows.items():
-            written = json.loads((finished / "evaluation" / name / "metrics.json").read_text())
-            test = written["tasks"][task]["test"]
+            written = measured.read(finished / "evaluation" / name)
+            test = written[task]["test"]
             by_title = dict(zip(titles[1:], cells, strict=True))
             for title, key in (
                 ("macro-F1", "macro_f1"),
@@ -134,15 +134,12 @@ def test_figures_are_those_of_the_metrics(root: Element, finished: Path) -> None
             ):
                 value, low, high = (percent(test[key][part]) for part in ("value", "low", "high"))
                 assert by_title[title] == f"{value} {low}\N{EN DASH}{high}"
-            chosen = written["tasks"][task]["validation"]["macro_f1"]["value"]
+            chosen = written[task]["validation"]["macro_f1"]["value"]
             assert by_title["validation macro-F1"].split()[0] == percent(chosen)
 
 
 def test_the_opening_says_the_chosen_ones_by_validation(root: Element, finished: Path) -> None:
-    metrics = {
-        name: json.loads((finished / "evaluation" / name / "metrics.json").read_text())["tasks"]
-        for name in synthetic.MODELS
-    }
+    metrics = {name: measured.read(finished / "evaluation" / name) for name in synthetic.MODELS}
 
     def best(names: list[str]) -> str:
         return max(names, key=lambda n: metrics[n]["category"]["validation"]["macro_f1"]["value"])
@@ -160,11 +157,7 @@ def test_the_opening_says_the_chosen_ones_by_validation(root: Element, finished:
 def test_confusion_counts_add_up(root: Element, finished: Path) -> None:
     tables = root.all("table", class_="matrix")
     assert len(tables) == len(synthetic.MODELS) * len(synthetic.TARGETS)
-    test = {
-        len(json.loads(path.read_text())["tasks"]) and
-        json.loads(path.read_text())["tasks"]["category"]["test"]["n"]
-        for path in finished.glob("evaluation/*/metrics.json")
-    }  # fmt: skip
+    test = {measured.read(path)["category"]["test"]["n"] for path in finished.glob("evaluation/*")}
     for table in tables:
         cells = [
             td

@@ -59,14 +59,14 @@ def test_every_table_is_written(there: Path) -> None:
     assert kinds == {
         "image": "single",
         "early": "fusion",
-        "chosen": "chosen",
-        "chosen-together": "chosen",
-        "logistic-picture": "baseline",
-        "logistic-words": "baseline",
-        "logistic-joined": "baseline",
-        "logistic-mean": "baseline",
-        "majority": "chance",
-        "random": "chance",
+        "chosen:fusion": "chosen",
+        "chosen:together": "chosen",
+        "logistic:picture": "baseline",
+        "logistic:words": "baseline",
+        "joined:logistic": "baseline",
+        "mean:logistic": "baseline",
+        "chance:majority": "chance",
+        "chance:random": "chance",
     }
     assert [row["model"] for row in table("choices")] == ["early", "early"]
     assert {row["shown"] for row in table("missing")} == {
@@ -80,7 +80,7 @@ def test_every_table_is_written(there: Path) -> None:
 def test_of_one_fusion_the_choice_is_that_fusion(there: Path) -> None:
     rows = {row["model"]: row for row in table("leaderboard")}
     for name in ("macro_f1", "low", "high", "together", "ece", "inner_macro_f1"):
-        assert rows["chosen"][name] == rows["early"][name]
+        assert rows["chosen:fusion"][name] == rows["early"][name]
 
 
 def test_a_fusion_is_chosen_by_what_its_seeds_answered_within_the_folds(there: Path) -> None:
@@ -151,7 +151,8 @@ def test_trainings_that_diverged_are_counted(there: Path, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(manifest, "read", broken)
     board = {row["model"]: row["diverged"] for row in compare_all()["leaderboard"]}
-    assert board == {**dict.fromkeys(board, 0), "early": 3, "chosen": 3, "chosen-together": 3}
+    picked = {"chosen:fusion": 3, "chosen:together": 3}
+    assert board == {**dict.fromkeys(board, 0), "early": 3, **picked}
 
 
 def compare_all() -> Any:

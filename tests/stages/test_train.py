@@ -128,11 +128,6 @@ def test_samples_that_a_model_cannot_see_are_counted(world):
     assert summary.reasons == {"no_modality": lacking}
 
 
-def test_a_target_that_no_head_is_for_is_said(world):
-    with pytest.raises(PipelineError, match=r"models\.m\.tasks\.category.*text"):
-        plan(params({"m": CHOSEN}, targets={**KINDS, "category": "text"}), "m").run()
-
-
 def test_a_target_is_learned_as_its_kind_or_as_the_task_says(world):
     targets = {**KINDS, "category": "ordinal"}
     code = {}

@@ -9,6 +9,7 @@ import numpy as np
 from pipeline.models.examples import Examples
 from pipeline.models.reading import Reading
 from pipeline.models.targets import known
+from pipeline.models.tasks import Task, task_of
 
 
 @dataclass(frozen=True)
@@ -43,12 +44,16 @@ class Answers:
         )
 
     @property
+    def task(self) -> Task:
+        return task_of(self.kind)
+
+    @property
     def components(self) -> int:
         return len(np.unique(self.component))
 
     @property
     def correct(self) -> np.ndarray:
-        return self.truth > 0 if self.kind == "multilabel" else self.truth == self.prediction
+        return self.task.correct(self.truth, self.prediction)
 
 
 def answers(
@@ -63,16 +68,10 @@ def answers(
     there = known(examples.targets[task])
     shown = answer[there]
     decision = reading.decide(shown)
-    if reading.kind == "multilabel":
-        confidence = shown
-    elif reading.kind == "regression":
-        confidence = np.ones(len(shown), np.float32)
-    else:
-        confidence = np.take_along_axis(shown, decision[:, None], 1)[:, 0]
     return Answers(
         truth=examples.targets[task][there],
         prediction=decision,
-        confidence=confidence,
+        confidence=reading.task.confidence(shown, decision),
         component=np.unique(examples.component[there], return_inverse=True)[1],
         classes=answer.shape[1],
         answer=shown,

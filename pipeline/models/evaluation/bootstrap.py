@@ -2,7 +2,8 @@
 
 A resample draws as many components as there are, with replacement (the cluster bootstrap, Field &
 Welsh 2007). Every figure is a function of sums over samples, so the sums are taken by component
-once, and a resample is a row of counts times them: exact, and one matrix product for all.
+once, and a resample is a row of counts times them: exact, and one matrix product for a block of
+resamples. All of them at once would take gigabytes where components are many.
 
 Each resample is measured by the very definition of the point estimate: a macro average runs over
 the classes that occur in *it*. In a simulation with classes of one to fifteen components the 95 %
@@ -12,21 +13,37 @@ counted as 0, they were shifted downwards and held it 79 times.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from copy import deepcopy
+
+import numpy as np
 
 from pipeline.models.evaluation.metrics import calibration_error, from_tally
 
-if TYPE_CHECKING:
-    import numpy as np
+# Counts of a block, at most, be it but one resample: 16 MiB of float64.
+LARGEST = 2**21
 
 
 def resample(rng: np.random.Generator, components: int, resamples: int) -> np.ndarray:
     """How often each resample draws each component: float64 (resamples, components)."""
-    import numpy as np
-
     counts = rng.multinomial(components, np.full(components, 1 / components), size=resamples)
     return counts.astype(np.float64)
+
+
+class Resamples:
+    """The counts of `resample` in blocks of resamples, drawn anew and equal in each pass.
+
+    The generator is left as it is.
+    """
+
+    def __init__(self, rng: np.random.Generator, components: int, resamples: int) -> None:
+        self.components, self.resamples = components, resamples
+        self._rng, self._rows = deepcopy(rng), max(1, LARGEST // components)
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        rng = deepcopy(self._rng)
+        for start in range(0, self.resamples, self._rows):
+            yield resample(rng, self.components, min(self._rows, self.resamples - start))
 
 
 def replicates(
@@ -44,8 +61,6 @@ def replicates(
     counts: (resamples, components); all others (n,): component, truth and prediction as indices,
     the bin of the confidence, and the confidence.
     """
-    import numpy as np
-
     correct = truth == prediction
     binned = [
         counts @ _sums(component, confidence_bin, column, counts.shape[1], bins)
@@ -70,8 +85,6 @@ def tallies(
     Float64 (resamples, 3, classes), and yet exact, being whole numbers. support: how often it was
     true, (resamples, classes), where that is known already.
     """
-    import numpy as np
-
     correct = truth == prediction
     if support is None:
         support = tally(counts, component, truth, classes)
@@ -86,26 +99,27 @@ def tally(counts: np.ndarray, component: np.ndarray, of: np.ndarray, classes: in
 
 
 def replicates_of_rows(
-    counts: np.ndarray,
+    resamples: Iterable[np.ndarray],
     component: np.ndarray,
     measure: Callable[[np.ndarray], Mapping[str, float]],
 ) -> dict[str, np.ndarray]:
     """The same for any figures: `measure` is given the rows of each resample, with repetition.
 
-    It is as slow as `measure` is. A figure that a resample does not have is NaN there.
+    resamples: blocks of counts. It is as slow as `measure` is. A figure that a resample does not
+    have is NaN there.
     """
-    import numpy as np
-
     rows = np.arange(len(component))
-    found = [measure(np.repeat(rows, drawn[component])) for drawn in counts.astype(np.int64)]
+    found = [
+        measure(np.repeat(rows, drawn[component]))
+        for counts in resamples
+        for drawn in counts.astype(np.int64)
+    ]
     names = sorted({name for one in found for name in one})
     return {name: np.array([one.get(name, np.nan) for one in found]) for name in names}
 
 
 def interval(values: np.ndarray, confidence: float) -> tuple[float, float]:
     """The percentile interval that holds `confidence` of the resamples that have the figure."""
-    import numpy as np
-
     tail = (1 - confidence) / 2
     low, high = np.quantile(values[~np.isnan(values)], [tail, 1 - tail])
     return float(low), float(high)
@@ -114,7 +128,5 @@ def interval(values: np.ndarray, confidence: float) -> tuple[float, float]:
 def _sums(
     component: np.ndarray, cell: np.ndarray, weight: np.ndarray | None, components: int, cells: int
 ) -> np.ndarray:
-    import numpy as np
-
     flat = np.bincount(component * cells + cell, weight, minlength=components * cells)
     return flat.reshape(components, cells).astype(np.float64)

@@ -15,11 +15,11 @@ from pipeline.models.evaluation.metrics import calibration, per_class
 from pipeline.models.evaluation.options import EvaluationOptions
 from pipeline.models.evaluation.subsets import every
 from pipeline.models.examples import Examples
-from pipeline.models.options import ONE_CLASS
 from pipeline.models.prediction import predict
 from pipeline.models.reading import Reading
 from pipeline.models.saving import Model
 from pipeline.models.targets import known
+from pipeline.models.tasks import headline
 from pipeline.randomness import generator
 
 Table = list[dict[str, Any]]
@@ -40,12 +40,14 @@ class Split:
 class Evaluation:
     """Everything that was measured.
 
-    `metrics` maps task → split → figure. `predictions` has the columns of
+    `metrics` maps task → split → figure, `headlines` split → task → what DVC compares of them.
+    `predictions` has the columns of
     records.predictions_schema, the other tables those of results.COLUMNS. `seconds` maps a split to
     how long its prediction took, which depends on the machine and is written to none of them.
     """
 
     metrics: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
+    headlines: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)
     predictions: Table = field(default_factory=list)
     confusion: Table = field(default_factory=list)
     per_class: Table = field(default_factory=list)
@@ -86,11 +88,15 @@ def evaluate(
             if not len(given):
                 continue
             rng = generator(seed, "bootstrap", task, split.name)
+            measured = figures(given, options, rng)
             found.metrics[task][split.name] |= {
-                **figures(given, options, rng),
+                **measured,
                 **baseline(given, model.priors[task], reading),
             }
-            if split.name == "test" and given.kind in ONE_CLASS:
+            found.headlines.setdefault(split.name, {})[task] = {
+                name: figure["value"] for name, figure in headline(given.task, measured).items()
+            }
+            if split.name == "test" and given.task.ONE_CLASS:
                 found.confusion += _confusion(task, given, classes)
             shown = {subset: each[task] for subset, each in masked.items()}
             for table, rows in (
@@ -156,7 +162,7 @@ def _masked(
 
 
 def _calibration(given: Answers, bins: int) -> Iterator[dict[str, Any]]:
-    if given.kind == "regression":
+    if "ece" not in given.task.FIGURES:
         return
     sums = calibration(given.confidence.ravel(), given.correct.ravel(), bins)
     for m, (count, confidence, correct) in enumerate(sums):

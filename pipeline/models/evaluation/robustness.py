@@ -17,7 +17,6 @@ from pipeline.models.evaluation.corruption import donors, grain, misaligned, noi
 from pipeline.models.evaluation.metrics import from_tally, tally
 from pipeline.models.evaluation.subsets import every
 from pipeline.models.examples import Examples
-from pipeline.models.options import ONE_CLASS
 from pipeline.models.prediction import predict
 from pipeline.models.saving import Model
 from pipeline.randomness import generator
@@ -46,7 +45,7 @@ def robustness(
     task that has not one class a sample.
     """
     task = model.options.primary
-    if model.options.tasks[task].kind not in ONE_CLASS:
+    if not model.options.tasks[task].task.ONE_CLASS:
         return []
     known = examples.take(examples.targets[task] >= 0)
     if not draws or not len(known):

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from pipeline.models.evaluation.bootstrap import resample, tallies, tally
-from pipeline.models.evaluation.metrics import from_tally
+import numpy as np
 
-if TYPE_CHECKING:
-    import numpy as np
+from pipeline.models.evaluation.bootstrap import Resamples, tallies, tally
+from pipeline.models.evaluation.metrics import class_scores, from_tally
 
 
 @dataclass(frozen=True)
@@ -44,26 +42,35 @@ class Scorer:
         resamples: int,
         rng: np.random.Generator,
     ) -> None:
-        import numpy as np
-
         self._truth, self._classes = truth, classes
         self._place = np.unique(component, return_inverse=True)[1]
-        groups = int(self._place.max()) + 1
-        # The last resample is the sample itself.
-        self._counts = np.concatenate([resample(rng, groups, resamples), np.ones((1, groups))])
-        self._support = tally(self._counts, self._place, truth, classes)
+        self._resamples = Resamples(rng, int(self._place.max()) + 1, resamples)
+
+    def value(self, prediction: np.ndarray) -> float:
+        """Macro-F1 of answers, int (n,)."""
+        return class_scores(self._truth, prediction, self._classes)["macro_f1"]
 
     def score(self, predictions: Sequence[np.ndarray]) -> Sampled:
         """Mean macro-F1 of several sets of answers, int (n,) each: those of a model's seeds."""
-        import numpy as np
+        (found,) = self.scores([predictions])
+        return found
 
-        found = np.array([self._drawn(prediction) for prediction in predictions])
-        values, drawn = found[:, -1], found[:, :-1]
-        return Sampled(float(values.mean()), drawn.mean(0), tuple(values.tolist()))
-
-    def _drawn(self, prediction: np.ndarray) -> np.ndarray:
-        """Macro-F1 on each resample, (resamples + 1,)."""
-        found = tallies(
-            self._counts, self._place, self._truth, prediction, self._classes, self._support
-        )
-        return from_tally(found)["macro_f1"]
+    def scores(self, each: Sequence[Sequence[np.ndarray]]) -> list[Sampled]:
+        """The same of each of several models, in one pass over the resamples."""
+        drawn = [np.empty((len(said), self._resamples.resamples)) for said in each]
+        done = 0
+        for counts in self._resamples:
+            support = tally(counts, self._place, self._truth, self._classes)
+            rows = slice(done, done + len(counts))
+            done = rows.stop
+            for model, predictions in zip(drawn, each, strict=True):
+                for seed, prediction in zip(model, predictions, strict=True):
+                    found = tallies(
+                        counts, self._place, self._truth, prediction, self._classes, support
+                    )
+                    seed[rows] = from_tally(found)["macro_f1"]
+        values = [tuple(self.value(prediction) for prediction in said) for said in each]
+        return [
+            Sampled(float(np.mean(seeds)), model.mean(0), seeds)
+            for seeds, model in zip(values, drawn, strict=True)
+        ]

@@ -19,7 +19,6 @@ from pipeline.models.evaluation.subsets import every
 from pipeline.models.examples import Examples
 from pipeline.models.explanation.shapley import shapley
 from pipeline.models.explanation.weights import weights
-from pipeline.models.options import ONE_CLASS
 from pipeline.models.prediction import predict
 from pipeline.models.reading import Reading
 from pipeline.models.saving import Model
@@ -49,7 +48,7 @@ def contributions(
         if options.draws
     }
     for task, classes in model.classes.items():
-        if model.options.tasks[task].kind not in ONE_CLASS:
+        if not model.options.tasks[task].task.ONE_CLASS:
             continue
         known = examples.targets[task] >= 0
         if not known.any():
@@ -81,7 +80,7 @@ def contributions(
 def _overall(
     scorer: Scorer, said: np.ndarray, modalities: tuple[str, ...], confidence: float
 ) -> Iterator[Row]:
-    scores = [scorer.score([each]) for each in said]
+    scores = scorer.scores([[each] for each in said])
     values = shapley(np.array([score.value for score in scores]))
     drawn = shapley(np.stack([score.drawn for score in scores]))
     for i, modality in enumerate(modalities):
@@ -124,9 +123,10 @@ def _permuted(
     confidence: float,
 ) -> Iterator[Row]:
     """Permutation importance (Breiman 2001, doi:10.1023/A:1010933404324), over components."""
-    start = scorer.score([answers])
+    sets = [answers, *(said for drawn in swapped.values() for said in drawn)]
+    start, *rest = scorer.scores([[said] for said in sets])
     for modality, drawn in swapped.items():
-        scores = [scorer.score([said]) for said in drawn]
+        scores, rest = rest[: len(drawn)], rest[len(drawn) :]
         value = float(np.mean([start.value - score.value for score in scores]))
         losses = np.concatenate([start.drawn - score.drawn for score in scores])
         between = interval(losses, confidence)

@@ -35,14 +35,14 @@ def attributed(
     """Rows of contributions.csv, of the primary task: each modality's share, and top features.
 
     At most `samples` of the examples that have something present, drawn at random, are asked. None
-    are where the primary task is not multiclass or a set holds ids of words: there are no rows.
+    are where the primary task has not a logit a class, or a set holds ids of words: no rows.
     A share is of the summed absolute attributions; they add up to 1 over the modalities.
     means: by set, float (bands,), those of the train split.
     """
     rng = generator(seed, "attributed")
     seen = np.flatnonzero(examples.seen)
     ids = any(tower.ids for tower in model.network.by_name.values())
-    several = model.options.tasks[model.options.primary].kind == "multiclass"
+    several = model.options.tasks[model.options.primary].task.SOFTMAX
     if not samples or not len(seen) or ids or not several:
         return []
     some = examples.take(np.sort(rng.permutation(seen)[:samples]))

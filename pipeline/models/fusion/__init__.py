@@ -1,28 +1,58 @@
-"""Ways to join what the towers say, one file each.
+"""Ways to join what the towers say, one file each: `FusionKind` is what a file has.
 
-A fusion module has `Options` and `class Fusion`. It imports torch only when a Fusion is made, so
-that options are checked cheaply:
-
-- `Fusion(sets, width, options)`: `sets` tokens of `width` numbers come in;
-- `width`: how many numbers of a row go out to the heads;
-- `layers`: a torch module that holds whatever is to be trained;
-- `fuse(tokens, present)`: float (n, sets, width) and bool (n, sets) to float (n, self.width);
-- `shares(tokens, present)`, if it has weights: how much each set counts, float (n, sets).
-
-Annotations state the shapes, for tests to check; `hidden={self.width}` is a name and its size.
-
-A row's result is finite for any subset of present sets, the empty one too, and does not depend on
-the tokens of absent ones. A function `check(sets, width, options)`, if there is one, raises
-ValueError for what the fusion cannot do.
-
-A module whose level is the decision has `class Decision` in place of `Fusion`; the network then has
-a head a set and task, which learns by its own loss:
-
-- `Decision(sets, classes, options)`: `classes` counts those of each task;
-- `layers`: a torch module that holds whatever is to be trained, on the heads' answers as they are;
-- `decide(task, logits, present)`: the number of a task, float (n, sets, classes) and bool (n, sets)
-  to log-probabilities (n, classes), finite for any subset, and independent of absent sets' logits;
-- `shares(task, present)`, if it has weights: float (n, sets).
-
-A module with `EARLY = True` joins sets before any tower: see `early`.
+Its options are checked where torch is not loaded, so a file imports torch where it builds.
 """
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+from pipeline import registry
+
+if TYPE_CHECKING:
+    from torch import nn
+
+FOLDER = "models/fusion"
+
+
+class FusionKind(Protocol):
+    """A kind of fusion.
+
+    Attributes
+    ----------
+    LEVEL:
+        What it joins: `tokens` of towers; `decisions`, with a head a set and task that learns by
+        its own loss; or `features`, before any tower.
+    Options:
+        A `pipeline.options.Options`.
+    """
+
+    LEVEL: str
+    Options: Any
+
+    def check(self, sets: int, width: int, options: Any) -> None:
+        """ValueError for what the fusion cannot do."""
+
+    def build(self, sets: Any, width: Any, options: Any, /) -> nn.Module:
+        """The network, whose annotations of `forward` state the shapes, for tests to check.
+
+        Of tokens it is built with how many `sets` there are and with their `width`. Called with
+        tokens, float (n, sets, width), and present, bool (n, sets), it gives float (n, its `width`)
+        to the heads. If it has weights, `shares(tokens, present)` says how much each set counts,
+        float (n, sets).
+
+        Of decisions it is built with the number of sets and a list with the number of classes of
+        each task. Called with a task's number, logits, float (n, sets, classes), as they are, and
+        present it gives log-probabilities (n, classes); `shares(task, present)` likewise.
+
+        Of features it is built with the width of each set and the options of the tower to put on
+        top; called with a list of features (n, its set's width) and present it gives (n, `width`).
+
+        A row's result is finite for any subset of present sets, the empty one too, and does not
+        depend on what stands in absent ones.
+        """
+
+
+def fusion_of(name: str) -> FusionKind:
+    """The fusion of that name."""
+    return registry.load(FOLDER, name, FusionKind)

@@ -17,7 +17,9 @@ import pipeline.options
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float
-    from torch import Tensor
+    from torch import Tensor, nn
+
+LEVEL = "tokens"
 
 
 class Options(pipeline.options.Options):
@@ -30,28 +32,31 @@ def check(sets: int, width: int, options: Options) -> None:
         raise ValueError("fusion 'bilinear' takes two feature sets or more: name fusion 'none'")
 
 
-class Fusion:
-    def __init__(self, sets: int, width: int, options: Options) -> None:
-        from torch import nn
+def build(sets: int, width: int, options: Options) -> nn.Module:
+    import torch
+    from torch import nn
 
-        self.width = options.hidden
-        self.pairs = list(combinations(range(sets), 2))
-        self.factors = nn.ModuleList(nn.Linear(width, options.rank) for _ in range(sets))
-        self.shortcuts = nn.ModuleList(nn.Linear(width, options.hidden) for _ in range(sets))
-        self.pool = nn.Linear(len(self.pairs) * options.rank, options.hidden, bias=False)
-        self.layers = nn.ModuleList([self.factors, self.shortcuts, self.pool])
+    class Fusion(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.width = options.hidden
+            self.pairs = list(combinations(range(sets), 2))
+            self.factors = nn.ModuleList(nn.Linear(width, options.rank) for _ in range(sets))
+            self.shortcuts = nn.ModuleList(nn.Linear(width, options.hidden) for _ in range(sets))
+            self.pool = nn.Linear(len(self.pairs) * options.rank, options.hidden, bias=False)
 
-    def fuse(
-        self, tokens: Float[Tensor, "n sets width"], present: Bool[Tensor, "n sets"]
-    ) -> Float[Tensor, "n hidden={self.width}"]:
-        """0 if nothing is there."""
-        import torch
+        def forward(
+            self, tokens: Float[Tensor, "n sets width"], present: Bool[Tensor, "n sets"]
+        ) -> Float[Tensor, "n hidden={self.width}"]:
+            """0 if nothing is there."""
 
-        def each(layers: list[Tensor]) -> Tensor:
-            return torch.stack(layers, 1).where(present[..., None], 0.0)
+            def each(layers: list[Tensor]) -> Tensor:
+                return torch.stack(layers, 1).where(present[..., None], 0.0)
 
-        alone = each([layer(tokens[:, i]) for i, layer in enumerate(self.shortcuts)]).sum(1)
-        factors = each([layer(tokens[:, i]).tanh() for i, layer in enumerate(self.factors)])
-        products = [factors[:, i] * factors[:, j] for i, j in self.pairs]
-        pooled: Tensor = self.pool(torch.cat(products, 1))
-        return alone + pooled
+            alone = each([layer(tokens[:, i]) for i, layer in enumerate(self.shortcuts)]).sum(1)
+            factors = each([layer(tokens[:, i]).tanh() for i, layer in enumerate(self.factors)])
+            products = [factors[:, i] * factors[:, j] for i, j in self.pairs]
+            pooled: Tensor = self.pool(torch.cat(products, 1))
+            return alone + pooled
+
+    return Fusion()

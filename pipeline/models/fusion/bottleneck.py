@@ -12,7 +12,7 @@ In the paper's lower layers each set is by itself; here it is so in its tower.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
@@ -20,7 +20,9 @@ import pipeline.options
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float
-    from torch import Tensor
+    from torch import Tensor, nn
+
+LEVEL = "tokens"
 
 
 class Options(pipeline.options.Options):
@@ -36,48 +38,52 @@ def check(sets: int, width: int, options: Options) -> None:
         raise ValueError(f"tower.width {width} is not divisible by the {options.heads} heads")
 
 
-class Fusion:
-    def __init__(self, sets: int, width: int, options: Options) -> None:
-        import torch
-        from torch import nn
+def build(sets: int, width: int, options: Options) -> nn.Module:
+    import torch
+    from torch import nn
 
-        def encoder() -> nn.Module:
-            return nn.TransformerEncoderLayer(
-                width,
-                options.heads,
-                options.expansion * width,
-                options.dropout,
-                activation="gelu",
-                batch_first=True,
-                norm_first=True,
+    class Fusion(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+
+            def encoder() -> nn.Module:
+                return nn.TransformerEncoderLayer(
+                    width,
+                    options.heads,
+                    options.expansion * width,
+                    options.dropout,
+                    activation="gelu",
+                    batch_first=True,
+                    norm_first=True,
+                )
+
+            self.width = width
+            self.shared = nn.ParameterList([torch.randn(1, options.shared, width) * 0.02])
+            self.rounds: Any = nn.ModuleList(
+                nn.ModuleList(encoder() for _ in range(sets)) for _ in range(options.layers)
             )
+            self.norm = nn.LayerNorm(width)
 
-        self.width = width
-        self.shared = nn.ParameterList([torch.randn(1, options.shared, width) * 0.02])
-        self.rounds = [nn.ModuleList(encoder() for _ in range(sets)) for _ in range(options.layers)]
-        self.norm = nn.LayerNorm(width)
-        self.layers = nn.ModuleList([self.shared, *self.rounds, self.norm])
+        def forward(
+            self, tokens: Float[Tensor, "n sets width"], present: Bool[Tensor, "n sets"]
+        ) -> Float[Tensor, "n width"]:
+            """0 if nothing is there."""
+            from pipeline.models.pooling import equal
 
-    def fuse(
-        self, tokens: Float[Tensor, "n sets width"], present: Bool[Tensor, "n sets"]
-    ) -> Float[Tensor, "n width"]:
-        """0 if nothing is there."""
-        import torch
+            shares = equal(present)
+            tokens = tokens.where(present[..., None], 0.0)
+            shared = self.shared[0].expand(tokens.shape[0], -1, -1)
+            for encoders in self.rounds:
+                seen = torch.stack(
+                    [
+                        encoder(torch.cat([tokens[:, i : i + 1], shared], 1))
+                        for i, encoder in enumerate(encoders)
+                    ],
+                    1,
+                )
+                tokens = seen[:, :, 0]
+                shared = (shares[..., None, None] * seen[:, :, 1:]).sum(1)
+            fused: Tensor = (shares[..., None] * self.norm(tokens)).sum(1)
+            return fused
 
-        from pipeline.models.pooling import equal
-
-        shares = equal(present)
-        tokens = tokens.where(present[..., None], 0.0)
-        shared = self.shared[0].expand(tokens.shape[0], -1, -1)
-        for encoders in self.rounds:
-            seen = torch.stack(
-                [
-                    encoder(torch.cat([tokens[:, i : i + 1], shared], 1))
-                    for i, encoder in enumerate(encoders)
-                ],
-                1,
-            )
-            tokens = seen[:, :, 0]
-            shared = (shares[..., None, None] * seen[:, :, 1:]).sum(1)
-        fused: Tensor = (shares[..., None] * self.norm(tokens)).sum(1)
-        return fused
+    return Fusion()

@@ -14,7 +14,9 @@ import pipeline.options
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float
-    from torch import Tensor
+    from torch import Tensor, nn
+
+LEVEL = "tokens"
 
 
 class Options(pipeline.options.Options):
@@ -22,21 +24,28 @@ class Options(pipeline.options.Options):
     dropout: float = Field(0.2, ge=0, lt=1, description="share of that layer dropped in training")
 
 
-class Fusion:
-    def __init__(self, sets: int, width: int, options: Options) -> None:
-        import torch
-        from torch import nn
+def check(sets: int, width: int, options: Options) -> None:
+    """It takes any."""
 
-        self.width = options.hidden
-        self.absent = nn.Parameter(torch.zeros(sets, width))
-        self.mix = nn.Sequential(
-            nn.Linear(sets * width, options.hidden), nn.GELU(), nn.Dropout(options.dropout)
-        )
-        self.layers = nn.ModuleList([nn.ParameterList([self.absent]), self.mix])
 
-    def fuse(
-        self, tokens: Float[Tensor, "n sets width"], present: Bool[Tensor, "n sets"]
-    ) -> Float[Tensor, "n hidden={self.width}"]:
-        filled = tokens.where(present[..., None], self.absent)
-        mixed: Tensor = self.mix(filled.flatten(1))
-        return mixed
+def build(sets: int, width: int, options: Options) -> nn.Module:
+    import torch
+    from torch import nn
+
+    class Fusion(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.width = options.hidden
+            self.absent = nn.Parameter(torch.zeros(sets, width))
+            self.mix = nn.Sequential(
+                nn.Linear(sets * width, options.hidden), nn.GELU(), nn.Dropout(options.dropout)
+            )
+
+        def forward(
+            self, tokens: Float[Tensor, "n sets width"], present: Bool[Tensor, "n sets"]
+        ) -> Float[Tensor, "n hidden={self.width}"]:
+            filled = tokens.where(present[..., None], self.absent)
+            mixed: Tensor = self.mix(filled.flatten(1))
+            return mixed
+
+    return Fusion()

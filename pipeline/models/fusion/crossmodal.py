@@ -12,7 +12,7 @@ it takes of j. If j is absent, zeros are all there is; if i is absent, its strea
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
@@ -21,6 +21,8 @@ import pipeline.options
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float
     from torch import Tensor, nn
+
+LEVEL = "tokens"
 
 
 class Options(pipeline.options.Options):
@@ -38,33 +40,39 @@ def check(sets: int, width: int, options: Options) -> None:
         raise ValueError(f"tower.width {width} is not divisible by the {options.heads} heads")
 
 
-class Fusion:
-    def __init__(self, sets: int, width: int, options: Options) -> None:
-        from torch import nn
+def build(sets: int, width: int, options: Options) -> nn.Module:
+    import torch
+    from torch import nn
 
-        self.width = options.hidden
-        self.pairs = [(i, j) for i in range(sets) for j in range(sets) if i != j]
-        self.streams = [[_layer(width, options) for _ in range(options.layers)] for _ in self.pairs]
-        self.join = nn.Sequential(
-            nn.LayerNorm(len(self.pairs) * width), nn.Linear(len(self.pairs) * width, self.width)
-        )
-        self.layers = nn.ModuleList([*map(nn.ModuleList, self.streams), self.join])
+    class Fusion(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.width = options.hidden
+            self.pairs = [(i, j) for i in range(sets) for j in range(sets) if i != j]
+            self.streams: Any = nn.ModuleList(
+                nn.ModuleList(_layer(width, options) for _ in range(options.layers))
+                for _ in self.pairs
+            )
+            self.join = nn.Sequential(
+                nn.LayerNorm(len(self.pairs) * width),
+                nn.Linear(len(self.pairs) * width, self.width),
+            )
 
-    def fuse(
-        self, tokens: Float[Tensor, "n sets width"], present: Bool[Tensor, "n sets"]
-    ) -> Float[Tensor, "n hidden={self.width}"]:
-        import torch
+        def forward(
+            self, tokens: Float[Tensor, "n sets width"], present: Bool[Tensor, "n sets"]
+        ) -> Float[Tensor, "n hidden={self.width}"]:
+            # Attention multiplies what is masked by 0, which would not silence a NaN.
+            tokens = tokens.where(present[..., None], 0.0)
+            streams = []
+            for (i, j), layers in zip(self.pairs, self.streams, strict=True):
+                target, source = tokens[:, i : i + 1], tokens[:, j : j + 1]
+                for layer in layers:
+                    target = _ask(layer, target, source, ~present[:, j : j + 1])
+                streams.append(target[:, 0].where(present[:, i : i + 1], 0.0))
+            joined: Tensor = self.join(torch.cat(streams, 1))
+            return joined
 
-        # Attention multiplies what is masked by 0, which would not silence a NaN.
-        tokens = tokens.where(present[..., None], 0.0)
-        streams = []
-        for (i, j), layers in zip(self.pairs, self.streams, strict=True):
-            target, source = tokens[:, i : i + 1], tokens[:, j : j + 1]
-            for layer in layers:
-                target = _ask(layer, target, source, ~present[:, j : j + 1])
-            streams.append(target[:, 0].where(present[:, i : i + 1], 0.0))
-        joined: Tensor = self.join(torch.cat(streams, 1))
-        return joined
+    return Fusion()
 
 
 def _layer(width: int, options: Options) -> nn.ModuleDict:

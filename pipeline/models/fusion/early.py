@@ -11,36 +11,40 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import pipeline.options
-from pipeline import registry
-from pipeline.models.tower_options import TOWERS, TowerOptions
+from pipeline.models.tower_options import TowerOptions
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float
-    from torch import Tensor
-
-EARLY = True
+    from torch import Tensor, nn
+LEVEL = "features"
 
 
 class Options(pipeline.options.Options):
     """There is nothing to choose: the tower is the model's."""
 
 
-class Fusion:
-    """Unlike others it is made with the width of each set, and with the tower to put on top."""
+def check(sets: int, width: int, options: Options) -> None:
+    """It takes any."""
 
-    def __init__(self, widths: Sequence[int], tower: TowerOptions, options: Options) -> None:
-        self.width = tower.width
-        module = registry.load(TOWERS, tower.kind)
-        self.tower = module.Tower((sum(widths) + len(widths),), tower)
-        self.layers = self.tower.layers
 
-    def fuse(
-        self, tokens: Sequence[Float[Tensor, "n _"]], present: Bool[Tensor, "n sets"]
-    ) -> Float[Tensor, "n width={self.width}"]:
-        """Each set comes in its own width."""
-        import torch
+def build(widths: Sequence[int], tower: TowerOptions, options: Options) -> nn.Module:
+    """It is made with the width of each set, and with the tower to put on top."""
+    import torch
+    from torch import nn
 
-        shown = [one.where(present[:, i : i + 1], 0.0) for i, one in enumerate(tokens)]
-        joined = torch.cat([*shown, present.to(shown[0].dtype)], 1)
-        row: Tensor = self.tower.read(joined, present.sum(1))
-        return row
+    class Fusion(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.width = tower.width
+            self.tower = tower.build((sum(widths) + len(widths),))
+
+        def forward(
+            self, tokens: Sequence[Float[Tensor, "n _"]], present: Bool[Tensor, "n sets"]
+        ) -> Float[Tensor, "n width={self.width}"]:
+            """Each set comes in its own width."""
+            shown = [one.where(present[:, i : i + 1], 0.0) for i, one in enumerate(tokens)]
+            joined = torch.cat([*shown, present.to(shown[0].dtype)], 1)
+            row: Tensor = self.tower(joined, present.sum(1))
+            return row
+
+    return Fusion()

@@ -14,33 +14,42 @@ import pipeline.options
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float
-    from torch import Tensor
+    from torch import Tensor, nn
+
+LEVEL = "tokens"
 
 
 class Options(pipeline.options.Options):
     """There is nothing to choose."""
 
 
-class Fusion:
-    def __init__(self, sets: int, width: int, options: Options) -> None:
-        from torch import nn
+def check(sets: int, width: int, options: Options) -> None:
+    """It takes any."""
 
-        self.width = width
-        self.layers = nn.ModuleList(nn.Linear(width, 1) for _ in range(sets))
 
-    def fuse(
-        self, tokens: Float[Tensor, "n sets width"], present: Bool[Tensor, "n sets"]
-    ) -> Float[Tensor, "n width"]:
-        shown = tokens.where(present[..., None], 0.0)
-        return (self.shares(shown, present)[..., None] * shown).sum(1)
+def build(sets: int, width: int, options: Options) -> nn.Module:
+    import torch
+    from torch import nn
 
-    def shares(
-        self, tokens: Float[Tensor, "n sets width"], present: Bool[Tensor, "n sets"]
-    ) -> Float[Tensor, "n sets"]:
-        """Weights that sum to 1 over the present sets, to 0 if there are none."""
-        import torch
+    class Fusion(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.width = width
+            self.layers = nn.ModuleList(nn.Linear(width, 1) for _ in range(sets))
 
-        from pipeline.models.pooling import softmax
+        def forward(
+            self, tokens: Float[Tensor, "n sets width"], present: Bool[Tensor, "n sets"]
+        ) -> Float[Tensor, "n width"]:
+            shown = tokens.where(present[..., None], 0.0)
+            return (self.shares(shown, present)[..., None] * shown).sum(1)
 
-        scores = torch.cat([gate(tokens[:, i]) for i, gate in enumerate(self.layers)], 1)
-        return softmax(scores, present)
+        def shares(
+            self, tokens: Float[Tensor, "n sets width"], present: Bool[Tensor, "n sets"]
+        ) -> Float[Tensor, "n sets"]:
+            """Weights that sum to 1 over the present sets, to 0 if there are none."""
+            from pipeline.models.pooling import softmax
+
+            scores = torch.cat([gate(tokens[:, i]) for i, gate in enumerate(self.layers)], 1)
+            return softmax(scores, present)
+
+    return Fusion()

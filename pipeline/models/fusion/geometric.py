@@ -15,22 +15,31 @@ import pipeline.options
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float
-    from torch import Tensor
+    from torch import Tensor, nn
+
+LEVEL = "decisions"
 
 
 class Options(pipeline.options.Options):
     """There is nothing to choose."""
 
 
-class Decision:
-    def __init__(self, sets: int, classes: Sequence[int], options: Options) -> None:
-        from torch import nn
+def check(sets: int, width: int, options: Options) -> None:
+    """It takes any."""
 
-        self.layers = nn.Module()
 
-    def decide(
-        self, task: int, logits: Float[Tensor, "n sets classes"], present: Bool[Tensor, "n sets"]
-    ) -> Float[Tensor, "n classes"]:
-        from pipeline.models.pooling import equal, logarithmic
+def build(sets: int, classes: Sequence[int], options: Options) -> nn.Module:
+    from torch import nn
 
-        return logarithmic(logits, present, equal(present))
+    class Decision(nn.Module):
+        def forward(
+            self,
+            task: int,
+            logits: Float[Tensor, "n sets classes"],
+            present: Bool[Tensor, "n sets"],
+        ) -> Float[Tensor, "n classes"]:
+            from pipeline.models.pooling import equal, logarithmic
+
+            return logarithmic(logits, present, equal(present))
+
+    return Decision()

@@ -18,42 +18,52 @@ import pipeline.options
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float
-    from torch import Tensor
+    from torch import Tensor, nn
+
+LEVEL = "tokens"
 
 
 class Options(pipeline.options.Options):
     hidden: int = Field(128, ge=1, le=4096, description="numbers that go on to the heads")
 
 
-class Fusion:
-    def __init__(self, sets: int, width: int, options: Options) -> None:
-        from torch import nn
+def check(sets: int, width: int, options: Options) -> None:
+    """It takes any."""
 
-        self.width = options.hidden
-        self.own = nn.ModuleList(nn.Linear(width, options.hidden, bias=False) for _ in range(sets))
-        self.gate = nn.Linear(sets * width, sets * options.hidden, bias=False)
-        self.layers = nn.ModuleList([self.own, self.gate])
 
-    def fuse(
-        self, tokens: Float[Tensor, "n sets width"], present: Bool[Tensor, "n sets"]
-    ) -> Float[Tensor, "n hidden={self.width}"]:
-        """0 if nothing is there."""
-        import torch
+def build(sets: int, width: int, options: Options) -> nn.Module:
+    import torch
+    from torch import nn
 
-        own = torch.stack([layer(tokens[:, i]).tanh() for i, layer in enumerate(self.own)], 1)
-        return (self.gates(tokens, present) * own.where(present[..., None], 0.0)).sum(1)
+    class Fusion(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.width = options.hidden
+            self.own = nn.ModuleList(
+                nn.Linear(width, options.hidden, bias=False) for _ in range(sets)
+            )
+            self.gate = nn.Linear(sets * width, sets * options.hidden, bias=False)
 
-    def shares(
-        self, tokens: Float[Tensor, "n sets width"], present: Bool[Tensor, "n sets"]
-    ) -> Float[Tensor, "n sets"]:
-        """Mean gates, scaled to sum to 1 over the present sets, to 0 if there are none."""
-        means = self.gates(tokens, present).mean(2) * present
-        return means / means.sum(1, keepdim=True).clamp(min=1e-30)
+        def forward(
+            self, tokens: Float[Tensor, "n sets width"], present: Bool[Tensor, "n sets"]
+        ) -> Float[Tensor, "n hidden={self.width}"]:
+            """0 if nothing is there."""
+            own = torch.stack([layer(tokens[:, i]).tanh() for i, layer in enumerate(self.own)], 1)
+            return (self.gates(tokens, present) * own.where(present[..., None], 0.0)).sum(1)
 
-    def gates(
-        self, tokens: Float[Tensor, "n sets width"], present: Bool[Tensor, "n sets"]
-    ) -> Float[Tensor, "n sets hidden={self.width}"]:
-        """Between 0 and 1, those of absent sets too."""
-        shown = tokens.where(present[..., None], 0.0)
-        gates: Tensor = self.gate(shown.flatten(1)).sigmoid().view(*present.shape, self.width)
-        return gates
+        def shares(
+            self, tokens: Float[Tensor, "n sets width"], present: Bool[Tensor, "n sets"]
+        ) -> Float[Tensor, "n sets"]:
+            """Mean gates, scaled to sum to 1 over the present sets, to 0 if there are none."""
+            means = self.gates(tokens, present).mean(2) * present
+            return means / means.sum(1, keepdim=True).clamp(min=1e-30)
+
+        def gates(
+            self, tokens: Float[Tensor, "n sets width"], present: Bool[Tensor, "n sets"]
+        ) -> Float[Tensor, "n sets hidden={self.width}"]:
+            """Between 0 and 1, those of absent sets too."""
+            shown = tokens.where(present[..., None], 0.0)
+            gates: Tensor = self.gate(shown.flatten(1)).sigmoid().view(*present.shape, self.width)
+            return gates
+
+    return Fusion()

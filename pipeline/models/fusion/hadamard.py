@@ -15,25 +15,34 @@ import pipeline.options
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float
-    from torch import Tensor
+    from torch import Tensor, nn
+
+LEVEL = "tokens"
 
 
 class Options(pipeline.options.Options):
     hidden: int = Field(128, ge=1, le=4096, description="numbers of each factor and of the product")
 
 
-class Fusion:
-    def __init__(self, sets: int, width: int, options: Options) -> None:
-        from torch import nn
+def check(sets: int, width: int, options: Options) -> None:
+    """It takes any."""
 
-        self.width = options.hidden
-        self.layers = nn.ModuleList(nn.Linear(width, options.hidden) for _ in range(sets))
 
-    def fuse(
-        self, tokens: Float[Tensor, "n sets width"], present: Bool[Tensor, "n sets"]
-    ) -> Float[Tensor, "n hidden={self.width}"]:
-        """Numbers in [-1, 1]."""
-        import torch
+def build(sets: int, width: int, options: Options) -> nn.Module:
+    import torch
+    from torch import nn
 
-        factors = torch.stack([layer(tokens[:, i]) for i, layer in enumerate(self.layers)], 1)
-        return factors.tanh().where(present[..., None], 1.0).prod(1)
+    class Fusion(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.width = options.hidden
+            self.layers = nn.ModuleList(nn.Linear(width, options.hidden) for _ in range(sets))
+
+        def forward(
+            self, tokens: Float[Tensor, "n sets width"], present: Bool[Tensor, "n sets"]
+        ) -> Float[Tensor, "n hidden={self.width}"]:
+            """Numbers in [-1, 1]."""
+            factors = torch.stack([layer(tokens[:, i]) for i, layer in enumerate(self.layers)], 1)
+            return factors.tanh().where(present[..., None], 1.0).prod(1)
+
+    return Fusion()

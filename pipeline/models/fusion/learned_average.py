@@ -14,29 +14,42 @@ import pipeline.options
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float
-    from torch import Tensor
+    from torch import Tensor, nn
+
+LEVEL = "decisions"
 
 
 class Options(pipeline.options.Options):
     """There is nothing to choose."""
 
 
-class Decision:
-    def __init__(self, sets: int, classes: Sequence[int], options: Options) -> None:
-        import torch
-        from torch import nn
+def check(sets: int, width: int, options: Options) -> None:
+    """It takes any."""
 
-        self.layers = nn.ParameterList(torch.zeros(sets) for _ in classes)
 
-    def decide(
-        self, task: int, logits: Float[Tensor, "n sets classes"], present: Bool[Tensor, "n sets"]
-    ) -> Float[Tensor, "n classes"]:
-        from pipeline.models.pooling import linear
+def build(sets: int, classes: Sequence[int], options: Options) -> nn.Module:
+    import torch
+    from torch import nn
 
-        return linear(logits, present, self.shares(task, present))
+    class Decision(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layers = nn.ParameterList(torch.zeros(sets) for _ in classes)
 
-    def shares(self, task: int, present: Bool[Tensor, "n sets"]) -> Float[Tensor, "n sets"]:
-        """Weights that sum to 1 over the present sets, to 0 if there are none."""
-        from pipeline.models.pooling import softmax
+        def forward(
+            self,
+            task: int,
+            logits: Float[Tensor, "n sets classes"],
+            present: Bool[Tensor, "n sets"],
+        ) -> Float[Tensor, "n classes"]:
+            from pipeline.models.pooling import linear
 
-        return softmax(self.layers[task], present)
+            return linear(logits, present, self.shares(task, present))
+
+        def shares(self, task: int, present: Bool[Tensor, "n sets"]) -> Float[Tensor, "n sets"]:
+            """Weights that sum to 1 over the present sets, to 0 if there are none."""
+            from pipeline.models.pooling import softmax
+
+            return softmax(self.layers[task], present)
+
+    return Decision()

@@ -8,7 +8,9 @@ import pipeline.options
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float
-    from torch import Tensor
+    from torch import Tensor, nn
+
+LEVEL = "tokens"
 
 
 class Options(pipeline.options.Options):
@@ -20,14 +22,17 @@ def check(sets: int, width: int, options: Options) -> None:
         raise ValueError(f"fusion 'none' takes one feature set, not {sets}: name a fusion")
 
 
-class Fusion:
-    def __init__(self, sets: int, width: int, options: Options) -> None:
-        from torch import nn
+def build(sets: int, width: int, options: Options) -> nn.Module:
+    from torch import nn
 
-        self.width = width
-        self.layers = nn.Module()
+    class Fusion(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.width = width
 
-    def fuse(
-        self, tokens: Float[Tensor, "n sets width"], present: Bool[Tensor, "n sets"]
-    ) -> Float[Tensor, "n width"]:
-        return tokens[:, 0].where(present, 0.0)
+        def forward(
+            self, tokens: Float[Tensor, "n sets width"], present: Bool[Tensor, "n sets"]
+        ) -> Float[Tensor, "n width"]:
+            return tokens[:, 0].where(present, 0.0)
+
+    return Fusion()

@@ -15,7 +15,9 @@ import pipeline.options
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float
-    from torch import Tensor
+    from torch import Tensor, nn
+
+LEVEL = "tokens"
 
 
 class Options(pipeline.options.Options):
@@ -23,25 +25,31 @@ class Options(pipeline.options.Options):
     rank: int = Field(4, ge=1, le=64, description="rank of the weight tensor")
 
 
-class Fusion:
-    def __init__(self, sets: int, width: int, options: Options) -> None:
-        from torch import nn
+def check(sets: int, width: int, options: Options) -> None:
+    """It takes any."""
 
-        self.width = options.hidden
-        self.rank = options.rank
-        factors = [nn.Linear(width, options.rank * options.hidden) for _ in range(sets)]
-        for factor in factors:  # near 1, so that a product of several neither dies nor grows
-            nn.init.ones_(factor.bias)
-        self.factors = nn.ModuleList(factors)
-        self.norm = nn.LayerNorm(options.hidden)
-        self.layers = nn.ModuleList([self.factors, self.norm])
 
-    def fuse(
-        self, tokens: Float[Tensor, "n sets width"], present: Bool[Tensor, "n sets"]
-    ) -> Float[Tensor, "n hidden={self.width}"]:
-        import torch
+def build(sets: int, width: int, options: Options) -> nn.Module:
+    import torch
+    from torch import nn
 
-        factors = torch.stack([f(tokens[:, i]) for i, f in enumerate(self.factors)], 1)
-        product = factors.where(present[..., None], 1.0).prod(1)
-        fused: Tensor = self.norm(product.view(-1, self.rank, self.width).sum(1))
-        return fused
+    class Fusion(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.width = options.hidden
+            self.rank = options.rank
+            factors = [nn.Linear(width, options.rank * options.hidden) for _ in range(sets)]
+            for factor in factors:  # near 1, so that a product of several neither dies nor grows
+                nn.init.ones_(factor.bias)
+            self.factors = nn.ModuleList(factors)
+            self.norm = nn.LayerNorm(options.hidden)
+
+        def forward(
+            self, tokens: Float[Tensor, "n sets width"], present: Bool[Tensor, "n sets"]
+        ) -> Float[Tensor, "n hidden={self.width}"]:
+            factors = torch.stack([f(tokens[:, i]) for i, f in enumerate(self.factors)], 1)
+            product = factors.where(present[..., None], 1.0).prod(1)
+            fused: Tensor = self.norm(product.view(-1, self.rank, self.width).sum(1))
+            return fused
+
+    return Fusion()

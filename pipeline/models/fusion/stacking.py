@@ -19,32 +19,43 @@ import pipeline.options
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float
-    from torch import Tensor
+    from torch import Tensor, nn
+
+LEVEL = "decisions"
 
 
 class Options(pipeline.options.Options):
     """There is nothing to choose."""
 
 
-class Decision:
-    def __init__(self, sets: int, classes: Sequence[int], options: Options) -> None:
-        import torch
-        from torch import nn
+def check(sets: int, width: int, options: Options) -> None:
+    """It takes any."""
 
-        layers = [nn.Linear(sets * k + sets, k) for k in classes]
-        with torch.no_grad():
-            for layer, k in zip(layers, classes, strict=True):
-                start = torch.eye(k).repeat(1, sets) / sets
-                layer.weight.copy_(torch.cat([start, torch.zeros(k, sets)], 1))
-                layer.bias.zero_()
-        self.layers = nn.ModuleList(layers)
 
-    def decide(
-        self, task: int, logits: Float[Tensor, "n sets classes"], present: Bool[Tensor, "n sets"]
-    ) -> Float[Tensor, "n classes"]:
-        import torch
+def build(sets: int, classes: Sequence[int], options: Options) -> nn.Module:
+    import torch
+    from torch import nn
 
-        shown = present[..., None]
-        said = logits.where(shown, 0.0).log_softmax(2).where(shown, 0.0)
-        answer: Tensor = self.layers[task](torch.cat([said.flatten(1), present.to(said)], 1))
-        return answer.log_softmax(1)
+    class Decision(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            layers = [nn.Linear(sets * k + sets, k) for k in classes]
+            with torch.no_grad():
+                for layer, k in zip(layers, classes, strict=True):
+                    start = torch.eye(k).repeat(1, sets) / sets
+                    layer.weight.copy_(torch.cat([start, torch.zeros(k, sets)], 1))
+                    layer.bias.zero_()
+            self.layers = nn.ModuleList(layers)
+
+        def forward(
+            self,
+            task: int,
+            logits: Float[Tensor, "n sets classes"],
+            present: Bool[Tensor, "n sets"],
+        ) -> Float[Tensor, "n classes"]:
+            shown = present[..., None]
+            said = logits.where(shown, 0.0).log_softmax(2).where(shown, 0.0)
+            answer: Tensor = self.layers[task](torch.cat([said.flatten(1), present.to(said)], 1))
+            return answer.log_softmax(1)
+
+    return Decision()

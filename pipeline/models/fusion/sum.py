@@ -13,22 +13,31 @@ import pipeline.options
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float
-    from torch import Tensor
+    from torch import Tensor, nn
+
+LEVEL = "tokens"
 
 
 class Options(pipeline.options.Options):
     """There is nothing to choose."""
 
 
-class Fusion:
-    def __init__(self, sets: int, width: int, options: Options) -> None:
-        from torch import nn
+def check(sets: int, width: int, options: Options) -> None:
+    """It takes any."""
 
-        self.width = width
-        self.layers = nn.Module()
 
-    def fuse(
-        self, tokens: Float[Tensor, "n sets width"], present: Bool[Tensor, "n sets"]
-    ) -> Float[Tensor, "n width"]:
-        """0 if nothing is there."""
-        return tokens.where(present[..., None], 0.0).sum(1)
+def build(sets: int, width: int, options: Options) -> nn.Module:
+    from torch import nn
+
+    class Fusion(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.width = width
+
+        def forward(
+            self, tokens: Float[Tensor, "n sets width"], present: Bool[Tensor, "n sets"]
+        ) -> Float[Tensor, "n width"]:
+            """0 if nothing is there."""
+            return tokens.where(present[..., None], 0.0).sum(1)
+
+    return Fusion()

@@ -16,10 +16,11 @@ import pipeline.options
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float
-    from torch import Tensor
+    from torch import Tensor, nn
 
 # Numbers of the outer product of an example, at most: the layer above has `hidden` times as many.
 LARGEST = 65_536
+LEVEL = "tokens"
 
 
 class Options(pipeline.options.Options):
@@ -37,28 +38,30 @@ def check(sets: int, width: int, options: Options) -> None:
         )
 
 
-class Fusion:
-    def __init__(self, sets: int, width: int, options: Options) -> None:
-        from torch import nn
+def build(sets: int, width: int, options: Options) -> nn.Module:
+    import torch
+    from torch import nn
 
-        self.width = options.hidden
-        self.parts = nn.ModuleList(nn.Linear(width, options.part) for _ in range(sets))
-        self.mix = nn.Sequential(
-            nn.Dropout(options.dropout),
-            nn.Linear((options.part + 1) ** sets, options.hidden),
-            nn.GELU(),
-        )
-        self.layers = nn.ModuleList([self.parts, self.mix])
+    class Fusion(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.width = options.hidden
+            self.parts = nn.ModuleList(nn.Linear(width, options.part) for _ in range(sets))
+            self.mix = nn.Sequential(
+                nn.Dropout(options.dropout),
+                nn.Linear((options.part + 1) ** sets, options.hidden),
+                nn.GELU(),
+            )
 
-    def fuse(
-        self, tokens: Float[Tensor, "n sets width"], present: Bool[Tensor, "n sets"]
-    ) -> Float[Tensor, "n hidden={self.width}"]:
-        import torch
+        def forward(
+            self, tokens: Float[Tensor, "n sets width"], present: Bool[Tensor, "n sets"]
+        ) -> Float[Tensor, "n hidden={self.width}"]:
+            one = torch.ones_like(tokens[:, 0, :1])
+            outer = one
+            for i, layer in enumerate(self.parts):
+                part = layer(tokens[:, i]).where(present[:, i : i + 1], 0.0)
+                outer = (outer[:, :, None] * torch.cat([part, one], 1)[:, None, :]).flatten(1)
+            mixed: Tensor = self.mix(outer)
+            return mixed
 
-        one = torch.ones_like(tokens[:, 0, :1])
-        outer = one
-        for i, layer in enumerate(self.parts):
-            part = layer(tokens[:, i]).where(present[:, i : i + 1], 0.0)
-            outer = (outer[:, :, None] * torch.cat([part, one], 1)[:, None, :]).flatten(1)
-        mixed: Tensor = self.mix(outer)
-        return mixed
+    return Fusion()

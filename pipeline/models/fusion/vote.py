@@ -14,30 +14,38 @@ import pipeline.options
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float
-    from torch import Tensor
+    from torch import Tensor, nn
+
+LEVEL = "decisions"
 
 
 class Options(pipeline.options.Options):
     """There is nothing to choose."""
 
 
-class Decision:
-    def __init__(self, sets: int, classes: Sequence[int], options: Options) -> None:
-        from torch import nn
+def check(sets: int, width: int, options: Options) -> None:
+    """It takes any."""
 
-        self.layers = nn.Module()
 
-    def decide(
-        self, task: int, logits: Float[Tensor, "n sets classes"], present: Bool[Tensor, "n sets"]
-    ) -> Float[Tensor, "n classes"]:
-        import torch
+def build(sets: int, classes: Sequence[int], options: Options) -> nn.Module:
+    import torch
+    from torch import nn
 
-        from pipeline.models.pooling import equal, linear
+    class Decision(nn.Module):
+        def forward(
+            self,
+            task: int,
+            logits: Float[Tensor, "n sets classes"],
+            present: Bool[Tensor, "n sets"],
+        ) -> Float[Tensor, "n classes"]:
+            from pipeline.models.pooling import equal, linear
 
-        classes = torch.arange(logits.shape[2], device=logits.device)
-        chosen = logits.where(present[..., None], 0.0).argmax(2, keepdim=True) == classes
-        votes = (chosen & present[..., None]).sum(1).to(logits.dtype)
-        mean = linear(logits, present, equal(present))
-        # log(votes + mean), with no vote the logarithm itself: no probability is rounded to 0.
-        counted = torch.logaddexp(votes.clamp(min=1).log(), mean).where(votes > 0, mean)
-        return counted.log_softmax(1)
+            classes = torch.arange(logits.shape[2], device=logits.device)
+            chosen = logits.where(present[..., None], 0.0).argmax(2, keepdim=True) == classes
+            votes = (chosen & present[..., None]).sum(1).to(logits.dtype)
+            mean = linear(logits, present, equal(present))
+            # log(votes + mean), with no vote the logarithm itself: no probability is rounded to 0.
+            counted = torch.logaddexp(votes.clamp(min=1).log(), mean).where(votes > 0, mean)
+            return counted.log_softmax(1)
+
+    return Decision()

@@ -16,7 +16,9 @@ import pipeline.options
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float
-    from torch import Tensor
+    from torch import Tensor, nn
+
+LEVEL = "tokens"
 
 
 class Options(pipeline.options.Options):
@@ -33,31 +35,35 @@ def check(sets: int, width: int, options: Options) -> None:
         )
 
 
-class Fusion:
-    def __init__(self, sets: int, width: int, options: Options) -> None:
-        import torch
-        from torch import nn
+def build(sets: int, width: int, options: Options) -> nn.Module:
+    import torch
+    from torch import nn
 
-        self.width = width
-        start = torch.ones(sets) if options.weights is None else torch.tensor(options.weights)
-        scores = nn.Parameter(start.log(), requires_grad=options.weights is None)
-        self.layers = nn.ParameterList([scores])
+    class Fusion(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.width = width
+            start = torch.ones(sets) if options.weights is None else torch.tensor(options.weights)
+            scores = nn.Parameter(start.log(), requires_grad=options.weights is None)
+            self.layers = nn.ParameterList([scores])
 
-    def fuse(
-        self, tokens: Float[Tensor, "n sets width"], present: Bool[Tensor, "n sets"]
-    ) -> Float[Tensor, "n width"]:
-        """0 if nothing is there."""
-        shown = present[..., None]
-        return (self.weights(present)[..., None] * tokens.where(shown, 0.0)).sum(1)
+        def forward(
+            self, tokens: Float[Tensor, "n sets width"], present: Bool[Tensor, "n sets"]
+        ) -> Float[Tensor, "n width"]:
+            """0 if nothing is there."""
+            shown = present[..., None]
+            return (self.weights(present)[..., None] * tokens.where(shown, 0.0)).sum(1)
 
-    def weights(self, present: Bool[Tensor, "n sets"]) -> Float[Tensor, "n sets"]:
-        """Weights that sum to 1 over the present sets, to 0 if there are none."""
-        from pipeline.models.pooling import softmax
+        def weights(self, present: Bool[Tensor, "n sets"]) -> Float[Tensor, "n sets"]:
+            """Weights that sum to 1 over the present sets, to 0 if there are none."""
+            from pipeline.models.pooling import softmax
 
-        return softmax(self.layers[0], present)
+            return softmax(self.layers[0], present)
 
-    def shares(
-        self, tokens: Float[Tensor, "n sets width"], present: Bool[Tensor, "n sets"]
-    ) -> Float[Tensor, "n sets"]:
-        """The same, whatever the tokens."""
-        return self.weights(present)
+        def shares(
+            self, tokens: Float[Tensor, "n sets width"], present: Bool[Tensor, "n sets"]
+        ) -> Float[Tensor, "n sets"]:
+            """The same, whatever the tokens."""
+            return self.weights(present)
+
+    return Fusion()

@@ -1,17 +1,136 @@
-"""Kinds of target that can be learned, one file each.
+"""Kinds of target that can be learned, one file each: `Task` is what a file has.
 
-A kind is a module of pure functions:
-
-- `classes(values, order)`: names of the classes, in the order of the probabilities;
-- `encode(values, classes)`: cells of a table → an array (see `targets`);
-- `layer(width, classes)`: the head, a torch module (n, width) → logits (n, outputs);
-- `loss(logits, targets, smoothing, focal)`: of each example, (n,) or (n, labels), whatever stands
-  where the target is missing, as long as its gradient is finite;
-- `answer(logits)`: probabilities (n, classes), or values (n, 1);
-- `decide(answer, thresholds)`: NumPy, an index (n,), labels (n, labels) or a value (n,);
-- `say(decision, classes)`: a decision, or a truth, as text;
-- `fit_thresholds(answer, truth)`: on validation, of a kind that has thresholds;
-- `figures(truth, answer, decision)`: what is measured of the kind, beyond what is of all classes;
-- `MONITORED`: the figure that early stopping wants high;
-- `FITTED`: the fields of `Reading` that it has.
+Code elsewhere asks the task and never its name, so that a kind is added by adding a file.
 """
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
+
+from pydantic import AfterValidator
+
+from pipeline import registry
+from pipeline.errors import unknown
+
+if TYPE_CHECKING:
+    import numpy as np
+    from torch import Tensor, nn
+
+FOLDER = "models/tasks"
+# So many of a task's figures stand in DVC's metrics.
+HEADLINES = 3
+
+
+@dataclass(frozen=True)
+class Figure:
+    """How a figure is told: its title, whether it is a share, shown in per cent, which is best."""
+
+    title: str
+    share: bool = True
+    less_is_better: bool = False
+
+
+class Task(Protocol):
+    """A kind of target: a module of pure functions.
+
+    Attributes
+    ----------
+    ONE_CLASS:
+        A sample has one class of several; its target is an int64 index.
+    NUMBER:
+        A cell is a number, and stands as float64 in tables; of any other kind it is text.
+    SOFTMAX:
+        There is a logit a class, and their softmax is the answer.
+    FIGURES:
+        Every figure that is measured of it, in the order of reports. By the first models are
+        chosen and ranked, and early stopping wants it best; the first HEADLINES are DVC's metrics.
+        Of a task of one class they include `metrics.SCORES`, which it need not compute; `ece`
+        stands for the calibration error of its probabilities.
+    TRIVIAL:
+        What the answer that looks at nothing is called.
+    FITTED:
+        The fields of `Reading` that it has; with `thresholds` it is a `Thresholded`.
+    """
+
+    ONE_CLASS: bool
+    NUMBER: bool
+    SOFTMAX: bool
+    FIGURES: Mapping[str, Figure]
+    TRIVIAL: str
+    FITTED: tuple[str, ...]
+
+    def classes(self, values: Iterable[object], order: Sequence[str]) -> list[str]:
+        """Names of the classes, in the order of the probabilities; PipelineError if they cannot."""
+
+    def encode(self, values: Iterable[object], classes: Sequence[str]) -> np.ndarray:
+        """Cells of a table → an array (see `targets`)."""
+
+    def layer(self, width: int, classes: int) -> nn.Module:
+        """The head: (n, width) → logits (n, outputs)."""
+
+    def loss(self, logits: Tensor, targets: Tensor, smoothing: float, focal: float) -> Tensor:
+        """Of each example, (n,) or (n, labels).
+
+        Whatever stands where the target is missing, as long as its gradient is finite.
+        """
+
+    def answer(self, logits: Tensor) -> Tensor:
+        """Probabilities (n, classes), or values (n, 1)."""
+
+    def decide(self, answer: np.ndarray, thresholds: Sequence[float]) -> np.ndarray:
+        """An index (n,), labels 0 or 1 (n, labels) or a value (n,)."""
+
+    def say(self, decision: Any, classes: Sequence[str]) -> str:
+        """A decision, or a truth, as text, of which `encode` makes the decision again."""
+
+    def confidence(self, answer: np.ndarray, decision: np.ndarray) -> np.ndarray:
+        """The probability of the decision (n,), or of each label (n, labels); 1 of a value."""
+
+    def correct(self, truth: np.ndarray, decision: np.ndarray) -> np.ndarray:
+        """Whether that of which `confidence` is the probability came true, of its shape."""
+
+    def certainty(self, answer: np.ndarray, decision: np.ndarray) -> np.ndarray:
+        """The probability of the decision, (n,); of labels that of the least sure one."""
+
+    def figures(
+        self, truth: np.ndarray, answer: np.ndarray, decision: np.ndarray
+    ) -> dict[str, float]:
+        """Those of FIGURES that are not measured of all classes; fewer where they don't exist."""
+
+
+class Thresholded(Task, Protocol):
+    """A kind that answers from a probability on that is fitted."""
+
+    def fit_thresholds(self, answer: np.ndarray, truth: np.ndarray) -> list[float]:
+        """On validation: one, or one a label."""
+
+
+def kinds() -> list[str]:
+    """Every kind of target."""
+    return registry.names(FOLDER)
+
+
+def _known(kind: str) -> str:
+    if kind not in kinds():
+        raise ValueError(unknown("kind", kind, kinds()))
+    return kind
+
+
+Kind = Annotated[str, AfterValidator(_known)]
+
+
+def task_of(kind: str) -> Task:
+    """The task of a kind."""
+    return registry.load(FOLDER, kind, Task)
+
+
+def ranked_by(task: Task) -> str:
+    """The figure by which models are chosen and ranked."""
+    return next(iter(task.FIGURES))
+
+
+def headline(task: Task, measured: Mapping[str, Any]) -> dict[str, Any]:
+    """Of what was measured, what stands in DVC's metrics."""
+    return {name: measured[name] for name in [*task.FIGURES][:HEADLINES] if name in measured}

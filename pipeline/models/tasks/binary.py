@@ -2,20 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from pipeline.errors import PipelineError
-from pipeline.models import entropy
-from pipeline.models.targets import indices, occurring, ordered
+from pipeline.models import classified, entropy
+from pipeline.models.targets import occurring, ordered
+from pipeline.models.tasks import Figure
 from pipeline.models.thresholds import best_threshold
 
 if TYPE_CHECKING:
-    import numpy as np
     from torch import Tensor, nn
 
-MONITORED = "macro_f1"
-FITTED = ("temperature", "thresholds")
+ONE_CLASS = True
+NUMBER = False
+SOFTMAX = False
+FIGURES: Mapping[str, Figure] = {
+    "macro_f1": classified.FIGURES["macro_f1"],
+    "accuracy": classified.FIGURES["accuracy"],
+    "roc_auc": Figure("ROC AUC"),
+    "average_precision": Figure("average precision"),
+    "f1": Figure("F1 of the positive class"),
+    **classified.FIGURES,
+}
+TRIVIAL = "majority"
+FITTED: tuple[str, ...] = ("temperature", "thresholds")
+encode, say = classified.encode, classified.say
+confidence = certainty = classified.confidence
+correct = classified.correct
 
 
 def classes(values: Iterable[object], order: Sequence[str]) -> list[str]:
@@ -24,10 +40,6 @@ def classes(values: Iterable[object], order: Sequence[str]) -> list[str]:
     if len(found) > 2:
         raise PipelineError(f"a binary target has two classes, not {len(found)}: {found}")
     return found
-
-
-def encode(values: Iterable[object], classes: Sequence[str]) -> np.ndarray:
-    return indices(values, classes)
 
 
 def layer(width: int, classes: int) -> nn.Module:
@@ -50,13 +62,7 @@ def answer(logits: Tensor) -> Tensor:
 
 def decide(answer: np.ndarray, thresholds: Sequence[float]) -> np.ndarray:
     """1 where the second class is at least as likely as the threshold says."""
-    import numpy as np
-
     return np.asarray(answer[:, 1] >= thresholds[0], np.int64)
-
-
-def say(decision: int, classes: Sequence[str]) -> str:
-    return classes[decision]
 
 
 def fit_thresholds(answer: np.ndarray, truth: np.ndarray) -> list[float]:

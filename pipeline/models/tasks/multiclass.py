@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from pipeline.models import entropy
-from pipeline.models.targets import indices, occurring, ordered
+import numpy as np
+
+from pipeline.models import classified, entropy
+from pipeline.models.targets import occurring, ordered
 
 if TYPE_CHECKING:
-    import numpy as np
     from torch import Tensor, nn
 
-MONITORED = "macro_f1"
-FITTED = ("temperature",)
+    from pipeline.models.tasks import Figure
+
+ONE_CLASS = True
+NUMBER = False
+SOFTMAX = True
+FIGURES: Mapping[str, Figure] = classified.FIGURES
+TRIVIAL = "majority"
+FITTED: tuple[str, ...] = ("temperature",)
+encode, say = classified.encode, classified.say
+confidence = certainty = classified.confidence
+correct = classified.correct
 
 
 def classes(values: Iterable[object], order: Sequence[str]) -> list[str]:
     """As declared, else sorted as text."""
     found = occurring(values)
     return ordered(found, order) if order else sorted(found)
-
-
-def encode(values: Iterable[object], classes: Sequence[str]) -> np.ndarray:
-    return indices(values, classes)
 
 
 def layer(width: int, classes: int) -> nn.Module:
@@ -42,13 +48,7 @@ def answer(logits: Tensor) -> Tensor:
 
 def decide(answer: np.ndarray, thresholds: Sequence[float]) -> np.ndarray:
     """The likeliest class; of equally likely ones the first."""
-    import numpy as np
-
     return np.asarray(answer.argmax(1), np.int64)
-
-
-def say(decision: int, classes: Sequence[str]) -> str:
-    return classes[decision]
 
 
 def figures(truth: np.ndarray, answer: np.ndarray, decision: np.ndarray) -> dict[str, float]:

@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from pipeline.models import entropy
 from pipeline.models.targets import SEPARATOR, is_known, ordered, split_labels
+from pipeline.models.tasks import Figure
 from pipeline.models.thresholds import best_threshold
 
 if TYPE_CHECKING:
-    import numpy as np
     from torch import Tensor, nn
 
-MONITORED = "macro_f1"
-FITTED = ("temperature", "thresholds")
+ONE_CLASS = False
+NUMBER = False
+SOFTMAX = False
+FIGURES: Mapping[str, Figure] = {
+    "macro_f1": Figure("macro-F1"),
+    "mean_average_precision": Figure("mean average precision"),
+    "accuracy": Figure("accuracy"),
+    "micro_f1": Figure("micro-F1"),
+    "macro_precision": Figure("macro precision"),
+    "macro_recall": Figure("macro recall"),
+    "ece": Figure("calibration error", less_is_better=True),
+}
+TRIVIAL = "majority"
+FITTED: tuple[str, ...] = ("temperature", "thresholds")
 
 
 def classes(values: Iterable[object], order: Sequence[str]) -> list[str]:
@@ -24,8 +38,6 @@ def classes(values: Iterable[object], order: Sequence[str]) -> list[str]:
 
 
 def encode(values: Iterable[object], classes: Sequence[str]) -> np.ndarray:
-    import numpy as np
-
     cells = list(values)
     found = np.full((len(cells), len(classes)), np.nan, np.float32)
     position = {name: i for i, name in enumerate(classes)}
@@ -53,8 +65,6 @@ def answer(logits: Tensor) -> Tensor:
 
 def decide(answer: np.ndarray, thresholds: Sequence[float]) -> np.ndarray:
     """0 or 1, int64 (n, labels)."""
-    import numpy as np
-
     return (answer >= np.asarray(thresholds, answer.dtype)).astype(np.int64)
 
 
@@ -62,6 +72,20 @@ def say(decision: np.ndarray, classes: Sequence[str]) -> str:
     """The labels with `|` between them; `|` alone if there are none."""
     given = [name for name, there in zip(classes, decision, strict=True) if there]
     return SEPARATOR.join(given) or SEPARATOR
+
+
+def confidence(answer: np.ndarray, decision: np.ndarray) -> np.ndarray:
+    """Of each label that it is there, decided or not."""
+    return answer
+
+
+def correct(truth: np.ndarray, decision: np.ndarray) -> np.ndarray:
+    return np.asarray(truth > 0)
+
+
+def certainty(answer: np.ndarray, decision: np.ndarray) -> np.ndarray:
+    sure = np.where(decision > 0, answer, 1 - answer)
+    return np.asarray(sure.min(1, initial=1.0))
 
 
 def fit_thresholds(answer: np.ndarray, truth: np.ndarray) -> list[float]:
@@ -74,7 +98,6 @@ def figures(truth: np.ndarray, answer: np.ndarray, decision: np.ndarray) -> dict
     `accuracy` is the share of examples with every label right, `mean_average_precision` the mean
     over labels of the average precision.
     """
-    import numpy as np
     from sklearn.metrics import (
         accuracy_score,
         average_precision_score,

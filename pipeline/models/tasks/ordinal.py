@@ -7,27 +7,37 @@ before less a positive step, so that probabilities of classes are never negative
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from pipeline.models import entropy
-from pipeline.models.targets import indices, occurring, ordered
+import numpy as np
+
+from pipeline.models import classified, entropy
+from pipeline.models.targets import occurring, ordered
+from pipeline.models.tasks import Figure
 
 if TYPE_CHECKING:
-    import numpy as np
     from torch import Tensor, nn
 
-MONITORED = "macro_f1"
-FITTED = ("temperature",)
+ONE_CLASS = True
+NUMBER = False
+SOFTMAX = False
+FIGURES: Mapping[str, Figure] = {
+    "macro_f1": classified.FIGURES["macro_f1"],
+    "rank_mae": Figure("mean error in ranks", share=False, less_is_better=True),
+    "kappa": Figure("quadratic kappa"),
+    **classified.FIGURES,
+}
+TRIVIAL = "majority"
+FITTED: tuple[str, ...] = ("temperature",)
+encode, say = classified.encode, classified.say
+confidence = certainty = classified.confidence
+correct = classified.correct
 
 
 def classes(values: Iterable[object], order: Sequence[str]) -> list[str]:
     """As declared; else numbers by value, and anything else as text."""
     return ordered(occurring(values), order)
-
-
-def encode(values: Iterable[object], classes: Sequence[str]) -> np.ndarray:
-    return indices(values, classes)
 
 
 def layer(width: int, classes: int) -> nn.Module:
@@ -57,19 +67,12 @@ def answer(logits: Tensor) -> Tensor:
 
 def decide(answer: np.ndarray, thresholds: Sequence[float]) -> np.ndarray:
     """The median: the number of classes that the truth is likelier above than not."""
-    import numpy as np
-
     above = 1 - np.cumsum(answer[:, :-1], 1, dtype=np.float64)
     return np.asarray((above > 0.5).sum(1), np.int64)
 
 
-def say(decision: int, classes: Sequence[str]) -> str:
-    return classes[decision]
-
-
 def figures(truth: np.ndarray, answer: np.ndarray, decision: np.ndarray) -> dict[str, float]:
     """Mean absolute error in ranks; quadratic weighted kappa (Cohen 1968), where ranks vary."""
-    import numpy as np
     from sklearn.metrics import cohen_kappa_score, mean_absolute_error
 
     found = {"rank_mae": float(mean_absolute_error(truth, decision))}

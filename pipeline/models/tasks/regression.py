@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from pipeline.errors import PipelineError
 from pipeline.models.targets import is_known
+from pipeline.models.tasks import Figure
 
 if TYPE_CHECKING:
-    import numpy as np
     from torch import Tensor, nn
 
-MONITORED = "r2"
-FITTED = ("mean", "deviation")
+ONE_CLASS = False
+NUMBER = True
+SOFTMAX = False
+FIGURES: Mapping[str, Figure] = {
+    "r2": Figure("R²", share=False),
+    "mae": Figure("MAE", share=False, less_is_better=True),
+    "rmse": Figure("RMSE", share=False, less_is_better=True),
+    "spearman": Figure("Spearman", share=False),
+}
+TRIVIAL = "mean"
+FITTED: tuple[str, ...] = ("mean", "deviation")
 
 
 def classes(values: Iterable[object], order: Sequence[str]) -> list[str]:
@@ -25,8 +36,6 @@ def classes(values: Iterable[object], order: Sequence[str]) -> list[str]:
 
 def encode(values: Iterable[object], classes: Sequence[str]) -> np.ndarray:
     """What is infinite, or beyond what float32 holds, counts as missing."""
-    import numpy as np
-
     wide = np.array([float(str(v)) if is_known(v) else np.nan for v in values], np.float64)
     wide[~(abs(wide) <= np.finfo(np.float32).max)] = np.nan
     return wide.astype(np.float32)
@@ -58,9 +67,19 @@ def say(decision: float, classes: Sequence[str]) -> str:
     return f"{decision:.7g}"
 
 
+def confidence(answer: np.ndarray, decision: np.ndarray) -> np.ndarray:
+    return np.ones(len(decision), np.float32)
+
+
+def correct(truth: np.ndarray, decision: np.ndarray) -> np.ndarray:
+    return np.asarray(truth == decision)
+
+
+certainty = confidence
+
+
 def figures(truth: np.ndarray, answer: np.ndarray, decision: np.ndarray) -> dict[str, float]:
     """MAE and RMSE in the target's unit; R² and Spearman's correlation where they are defined."""
-    import numpy as np
     from scipy.stats import spearmanr
     from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_error
 

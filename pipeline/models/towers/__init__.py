@@ -1,16 +1,43 @@
-"""Networks that read one feature set, one file a kind.
+"""Networks that read one feature set, one file a kind: `TowerKind` is what a file has.
 
-A module has `Options` (a TowerOptions), `IDS` and `class Tower`. It imports torch only when a Tower
-is made, so that options are checked cheaply:
-
-- `IDS`: whether it takes ids of words; what it takes otherwise comes standardised;
-- `check(shape, options)`: raises ValueError, saying what the kind takes, if it isn't of that shape;
-- `Tower(shape, options)`: for rows of shape (D,) or (frames, bands);
-- `layers`: a torch module that holds whatever is to be trained;
-- `read(values, lengths)`: float (n, *shape), in which frames from lengths (n,) on are zeros, to
-  float (n, options.width).
-
-A kind may have `pool(mean, deviation)`, which changes the statistics (bands,) that its values are
-standardised by, and one of ids has `fit(ids, count)`: it is told once which ids there are in
-training, and how often. A row's token depends on that row alone and is finite, for length 0 too.
+Its options are checked where torch is not loaded, so a file imports torch where it builds.
 """
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from torch import nn
+
+FOLDER = "models/towers"
+
+
+class TowerKind(Protocol):
+    """A kind of tower.
+
+    Attributes
+    ----------
+    IDS:
+        Whether it takes ids of words; what it takes otherwise comes standardised.
+    Options:
+        A `TowerOptions`.
+    """
+
+    IDS: bool
+    Options: Any
+
+    def check(self, shape: tuple[int, ...], options: Any) -> None:
+        """ValueError, saying what the kind takes, if rows of that shape are not it."""
+
+    def build(self, shape: tuple[int, ...], options: Any) -> nn.Module:
+        """The network for rows of shape (D,) or (frames, bands).
+
+        Called with values, float (n, *shape), in which frames from lengths on are zeros, and with
+        lengths (n,), it gives float (n, options.width). A row's token depends on that row alone and
+        is finite, for length 0 too. Annotations of `forward` state the shapes, for tests to check.
+
+        It may have `pool(mean, deviation)`, which changes the statistics (bands,) that its values
+        are standardised by. One of ids has `fit(ids, count)`: it is told once which ids there are
+        in training, and how often.
+        """

@@ -18,7 +18,7 @@ from pipeline.models.tower_options import TowerOptions
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
-    from torch import Tensor
+    from torch import Tensor, nn
 
 IDS = False
 
@@ -37,46 +37,48 @@ def check(shape: tuple[int, ...], options: Options) -> None:
         raise ValueError(f"takes frames of a multiple of {options.channels} (channels) numbers")
 
 
-class Tower:
-    def __init__(self, shape: tuple[int, ...], options: Options) -> None:
-        from torch import nn
+def build(shape: tuple[int, ...], options: Options) -> nn.Module:
+    import torch
+    from torch import nn
 
-        self.channels = options.channels
-        sizes = [options.channels, *(options.filters * 2**i for i in range(options.layers))]
-        self.steps = [
-            nn.Conv2d(before, after, kernel_size=3, stride=2, padding=1)
-            for before, after in pairwise(sizes)
-        ]
-        self.head = head(2 * sizes[-1], options.hidden, options.width, options.dropout)
-        self.layers = nn.ModuleList([*self.steps, self.head])
+    class Tower(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.channels = options.channels
+            sizes = [options.channels, *(options.filters * 2**i for i in range(options.layers))]
+            self.steps = nn.ModuleList(
+                nn.Conv2d(before, after, kernel_size=3, stride=2, padding=1)
+                for before, after in pairwise(sizes)
+            )
+            self.head = head(2 * sizes[-1], options.hidden, options.width, options.dropout)
 
-    def pool(
-        self, mean: Float[Tensor, " bands"], deviation: Float[Tensor, " bands"]
-    ) -> tuple[Float[Tensor, " bands"], Float[Tensor, " bands"]]:
-        """Those of a channel over all columns: a filter should see the same at every place.
+        def pool(
+            self, mean: Float[Tensor, " bands"], deviation: Float[Tensor, " bands"]
+        ) -> tuple[Float[Tensor, " bands"], Float[Tensor, " bands"]]:
+            """Those of a channel over all columns: a filter should see the same at every place.
 
-        With one channel the columns are bands, each of which has its own level.
-        """
-        if self.channels == 1:
-            return mean, deviation
-        columns = mean.view(-1, self.channels)
-        center = columns.mean(0)
-        square = (deviation.view_as(columns) ** 2 + (columns - center) ** 2).mean(0)
-        return center.repeat(len(columns)), square.sqrt().repeat(len(columns))
+            With one channel the columns are bands, each of which has its own level.
+            """
+            if self.channels == 1:
+                return mean, deviation
+            columns = mean.view(-1, self.channels)
+            center = columns.mean(0)
+            square = (deviation.view_as(columns) ** 2 + (columns - center) ** 2).mean(0)
+            return center.repeat(len(columns)), square.sqrt().repeat(len(columns))
 
-    def read(
-        self, values: Float[Tensor, "n frames bands"], lengths: Int[Tensor, " n"]
-    ) -> Float[Tensor, "n width"]:
-        import torch
+        def forward(
+            self, values: Float[Tensor, "n frames bands"], lengths: Int[Tensor, " n"]
+        ) -> Float[Tensor, "n width"]:
+            found = values.view(*values.shape[:2], -1, self.channels).permute(0, 3, 1, 2)
+            for step in self.steps:
+                lengths = (lengths + 1) // 2
+                found = torch.nn.functional.gelu(step(found))
+                within = valid(found.shape[2], lengths)[:, None]
+                found = found.where(within, 0.0)
+            mean = found.sum((2, 3)) / (lengths.clamp(min=1) * found.shape[3])[:, None]
+            least = torch.finfo(found.dtype).min
+            peak = found.masked_fill(~within, least).amax((2, 3)).where(lengths[:, None] > 0, 0.0)
+            token: Tensor = self.head(torch.cat([mean, peak], 1))
+            return token
 
-        found = values.view(*values.shape[:2], -1, self.channels).permute(0, 3, 1, 2)
-        for step in self.steps:
-            lengths = (lengths + 1) // 2
-            found = torch.nn.functional.gelu(step(found))
-            within = valid(found.shape[2], lengths)[:, None]
-            found = found.where(within, 0.0)
-        mean = found.sum((2, 3)) / (lengths.clamp(min=1) * found.shape[3])[:, None]
-        least = torch.finfo(found.dtype).min
-        peak = found.masked_fill(~within, least).amax((2, 3)).where(lengths[:, None] > 0, 0.0)
-        token: Tensor = self.head(torch.cat([mean, peak], 1))
-        return token
+    return Tower()

@@ -11,7 +11,7 @@ from pipeline.models.tower_options import TowerOptions
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
-    from torch import Tensor
+    from torch import Tensor, nn
 
 IDS = False
 
@@ -25,31 +25,33 @@ def check(shape: tuple[int, ...], options: Options) -> None:
     check_frames(shape)
 
 
-class Tower:
-    def __init__(self, shape: tuple[int, ...], options: Options) -> None:
-        from torch import nn
+def build(shape: tuple[int, ...], options: Options) -> nn.Module:
+    import torch
+    from torch import nn
 
-        hidden = options.hidden
-        self.steps = [
-            nn.Conv1d(bands, hidden, kernel_size=5, stride=2, padding=2)
-            for bands in (shape[1], hidden)
-        ]
-        self.join = nn.Linear(2 * hidden, hidden)
-        self.head = head(hidden, hidden, options.width, options.dropout)
-        self.layers = nn.ModuleList([*self.steps, self.join, self.head])
+    class Tower(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            hidden = options.hidden
+            self.steps = nn.ModuleList(
+                nn.Conv1d(bands, hidden, kernel_size=5, stride=2, padding=2)
+                for bands in (shape[1], hidden)
+            )
+            self.join = nn.Linear(2 * hidden, hidden)
+            self.head = head(hidden, hidden, options.width, options.dropout)
 
-    def read(
-        self, values: Float[Tensor, "n frames bands"], lengths: Int[Tensor, " n"]
-    ) -> Float[Tensor, "n width"]:
-        import torch
+        def forward(
+            self, values: Float[Tensor, "n frames bands"], lengths: Int[Tensor, " n"]
+        ) -> Float[Tensor, "n width"]:
+            found = values
+            for step in self.steps:
+                lengths = (lengths + 1) // 2
+                found = torch.nn.functional.gelu(step(found.transpose(1, 2))).transpose(1, 2)
+                within = valid(found.shape[1], lengths)
+                found = found.where(within, 0.0)
+            least = torch.finfo(found.dtype).min
+            peak = found.masked_fill(~within, least).amax(1).where(lengths[:, None] > 0, 0.0)
+            token: Tensor = self.head(self.join(torch.cat([mean(found, lengths), peak], 1)))
+            return token
 
-        found = values
-        for step in self.steps:
-            lengths = (lengths + 1) // 2
-            found = torch.nn.functional.gelu(step(found.transpose(1, 2))).transpose(1, 2)
-            within = valid(found.shape[1], lengths)
-            found = found.where(within, 0.0)
-        least = torch.finfo(found.dtype).min
-        peak = found.masked_fill(~within, least).amax(1).where(lengths[:, None] > 0, 0.0)
-        token: Tensor = self.head(self.join(torch.cat([mean(found, lengths), peak], 1)))
-        return token
+    return Tower()

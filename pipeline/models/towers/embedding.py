@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, model_validator
 
-from pipeline import registry
 from pipeline.models.frames import valid
-from pipeline.models.tower_options import TOWERS, Chosen, TowerOptions, of_kind
+from pipeline.models.tower_options import Chosen, TowerOptions, of_kind
 from pipeline.models.tower_options import check as check_tower
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
-    from torch import Tensor
+    from torch import Tensor, nn
 
 IDS = True
 # Stands for no word, behind all ids, which have 24 bits.
@@ -61,36 +60,37 @@ def check(shape: tuple[int, ...], options: Options) -> None:
     check_tower((shape[0], options.numbers), options.reader, ids=False)
 
 
-class Tower:
-    def __init__(self, shape: tuple[int, ...], options: Options) -> None:
-        import torch
-        from torch import nn
+def build(shape: tuple[int, ...], options: Options) -> nn.Module:
+    import torch
+    from torch import nn
 
-        self.at_least = options.at_least
-        reader = registry.load(TOWERS, options.reader.kind)
-        self.reader = reader.Tower((shape[0], options.numbers), options.reader)
-        self.vectors = nn.Embedding(options.words + 1, options.numbers)
-        self.layers = nn.ModuleList([self.vectors, self.reader.layers])
-        self.layers.register_buffer("words", torch.full((options.words,), NONE))
+    class Tower(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.at_least = options.at_least
+            reader = options.reader.build((shape[0], options.numbers))
+            self.vectors = nn.Embedding(options.words + 1, options.numbers)
+            self.reader = reader
+            self.register_buffer("words", torch.full((options.words,), NONE))
 
-    def fit(self, ids: Int[Tensor, " k"], count: Int[Tensor, " k"]) -> None:
-        """Choose the words: distinct ids in order, and how often each occurs."""
-        words = self.layers.get_buffer("words")
-        order = count.argsort(descending=True, stable=True)
-        common = order[count[order] >= self.at_least]
-        chosen = ids[common[: len(words)]].sort()[0]
-        words.fill_(NONE)[: len(chosen)] = chosen
+        def fit(self, ids: Int[Tensor, " k"], count: Int[Tensor, " k"]) -> None:
+            """Choose the words: distinct ids in order, and how often each occurs."""
+            words = self.get_buffer("words")
+            order = count.argsort(descending=True, stable=True)
+            common = order[count[order] >= self.at_least]
+            chosen = ids[common[: len(words)]].sort()[0]
+            words.fill_(NONE)[: len(chosen)] = chosen
 
-    def read(
-        self, values: Float[Tensor, "n frames 1"], lengths: Int[Tensor, " n"]
-    ) -> Float[Tensor, "n width"]:
-        """The values are ids."""
-        import torch
+        def forward(
+            self, values: Float[Tensor, "n frames 1"], lengths: Int[Tensor, " n"]
+        ) -> Float[Tensor, "n width"]:
+            """The values are ids."""
+            words = self.get_buffer("words")
+            ids = values[..., 0].nan_to_num().clamp(0, NONE - 1).long()
+            place = torch.searchsorted(words, ids).clamp(max=len(words) - 1)
+            vectors = self.vectors((place + 1).where(words[place] == ids, 0))
+            found = vectors.where(valid(vectors.shape[1], lengths), 0.0)
+            token: Tensor = self.reader(found, lengths)
+            return token
 
-        words = self.layers.get_buffer("words")
-        ids = values[..., 0].nan_to_num().clamp(0, NONE - 1).long()
-        place = torch.searchsorted(words, ids).clamp(max=len(words) - 1)
-        vectors = self.vectors((place + 1).where(words[place] == ids, 0))
-        found = vectors.where(valid(vectors.shape[1], lengths), 0.0)
-        token: Tensor = self.reader.read(found, lengths)
-        return token
+    return Tower()

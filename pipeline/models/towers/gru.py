@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from pipeline.models.frames import check_frames
-from pipeline.models.recurrent import Recurrent, RecurrentOptions
+from pipeline.models.recurrent import RecurrentOptions, recurrent
+
+if TYPE_CHECKING:
+    from torch import nn
 
 IDS = False
 
@@ -16,8 +21,7 @@ def check(shape: tuple[int, ...], options: Options) -> None:
     check_frames(shape)
 
 
-class Tower(Recurrent):
-    def __init__(self, shape: tuple[int, ...], options: Options) -> None:
-        from torch import nn
+def build(shape: tuple[int, ...], options: Options) -> nn.Module:
+    from torch import nn
 
-        super().__init__(nn.GRU, shape, options)
+    return recurrent(nn.GRU, shape, options)

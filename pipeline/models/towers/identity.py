@@ -15,7 +15,7 @@ from pipeline.models.tower_options import TowerOptions
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
-    from torch import Tensor
+    from torch import Tensor, nn
 
 IDS = False
 
@@ -31,13 +31,13 @@ def check(shape: tuple[int, ...], options: Options) -> None:
         raise ValueError(f"takes {options.width} numbers, the width of the tokens")
 
 
-class Tower:
-    def __init__(self, shape: tuple[int, ...], options: Options) -> None:
-        from torch import nn
+def build(shape: tuple[int, ...], options: Options) -> nn.Module:
+    from torch import nn
 
-        self.layers = nn.Module()
+    class Tower(nn.Module):
+        def forward(
+            self, values: Float[Tensor, "n *frames width"], lengths: Int[Tensor, " n"]
+        ) -> Float[Tensor, "n width"]:
+            return values if values.ndim == 2 else mean(values, lengths)
 
-    def read(
-        self, values: Float[Tensor, "n *frames width"], lengths: Int[Tensor, " n"]
-    ) -> Float[Tensor, "n width"]:
-        return values if values.ndim == 2 else mean(values, lengths)
+    return Tower()

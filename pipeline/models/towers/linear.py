@@ -11,7 +11,7 @@ from pipeline.models.tower_options import TowerOptions
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
-    from torch import Tensor
+    from torch import Tensor, nn
 
 IDS = False
 
@@ -24,16 +24,20 @@ def check(shape: tuple[int, ...], options: Options) -> None:
     """It takes any."""
 
 
-class Tower:
-    def __init__(self, shape: tuple[int, ...], options: Options) -> None:
-        from torch import nn
+def build(shape: tuple[int, ...], options: Options) -> nn.Module:
+    from torch import nn
 
-        self.layers = nn.Sequential(
-            nn.Dropout(options.dropout), nn.Linear(shape[-1], options.width)
-        )
+    class Tower(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layers = nn.Sequential(
+                nn.Dropout(options.dropout), nn.Linear(shape[-1], options.width)
+            )
 
-    def read(
-        self, values: Float[Tensor, "n *frames bands"], lengths: Int[Tensor, " n"]
-    ) -> Float[Tensor, "n width"]:
-        token: Tensor = self.layers(values if values.ndim == 2 else mean(values, lengths))
-        return token
+        def forward(
+            self, values: Float[Tensor, "n *frames bands"], lengths: Int[Tensor, " n"]
+        ) -> Float[Tensor, "n width"]:
+            token: Tensor = self.layers(values if values.ndim == 2 else mean(values, lengths))
+            return token
+
+    return Tower()

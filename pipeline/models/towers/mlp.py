@@ -11,7 +11,7 @@ from pipeline.models.tower_options import TowerOptions
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
-    from torch import Tensor
+    from torch import Tensor, nn
 
 IDS = False
 
@@ -25,12 +25,18 @@ def check(shape: tuple[int, ...], options: Options) -> None:
     check_vector(shape)
 
 
-class Tower:
-    def __init__(self, shape: tuple[int, ...], options: Options) -> None:
-        self.layers = head(shape[0], options.hidden, options.width, options.dropout)
+def build(shape: tuple[int, ...], options: Options) -> nn.Module:
+    from torch import nn
 
-    def read(
-        self, values: Float[Tensor, "n numbers"], lengths: Int[Tensor, " n"]
-    ) -> Float[Tensor, "n width"]:
-        token: Tensor = self.layers(values)
-        return token
+    class Tower(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layers = head(shape[0], options.hidden, options.width, options.dropout)
+
+        def forward(
+            self, values: Float[Tensor, "n numbers"], lengths: Int[Tensor, " n"]
+        ) -> Float[Tensor, "n width"]:
+            token: Tensor = self.layers(values)
+            return token
+
+    return Tower()

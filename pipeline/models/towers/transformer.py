@@ -15,7 +15,7 @@ from pipeline.models.tower_options import TowerOptions
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
-    from torch import Tensor
+    from torch import Tensor, nn
 
 IDS = False
 
@@ -36,41 +36,42 @@ def check(shape: tuple[int, ...], options: Options) -> None:
         )
 
 
-class Tower:
-    def __init__(self, shape: tuple[int, ...], options: Options) -> None:
-        import torch
-        from torch import nn
+def build(shape: tuple[int, ...], options: Options) -> nn.Module:
+    import torch
+    from torch import nn
 
-        hidden = options.hidden
-        self.enter = nn.Linear(shape[1], hidden)
-        self.reader = nn.ParameterList([torch.randn(1, 1, hidden) * 0.02])
-        layer = nn.TransformerEncoderLayer(
-            hidden,
-            options.heads,
-            options.expansion * hidden,
-            options.dropout,
-            activation="gelu",
-            batch_first=True,
-            norm_first=True,
-        )
-        self.encoder = nn.TransformerEncoder(
-            layer, options.layers, nn.LayerNorm(hidden), enable_nested_tensor=False
-        )
-        self.leave = nn.Linear(hidden, options.width)
-        self.layers = nn.ModuleList([self.enter, self.reader, self.encoder, self.leave])
-        self.layers.register_buffer("places", positions(shape[0], hidden), persistent=False)
+    class Tower(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            hidden = options.hidden
+            self.enter = nn.Linear(shape[1], hidden)
+            self.reader = nn.ParameterList([torch.randn(1, 1, hidden) * 0.02])
+            layer = nn.TransformerEncoderLayer(
+                hidden,
+                options.heads,
+                options.expansion * hidden,
+                options.dropout,
+                activation="gelu",
+                batch_first=True,
+                norm_first=True,
+            )
+            self.encoder = nn.TransformerEncoder(
+                layer, options.layers, nn.LayerNorm(hidden), enable_nested_tensor=False
+            )
+            self.leave = nn.Linear(hidden, options.width)
+            self.register_buffer("places", positions(shape[0], hidden), persistent=False)
 
-    def read(
-        self, values: Float[Tensor, "n frames bands"], lengths: Int[Tensor, " n"]
-    ) -> Float[Tensor, "n width"]:
-        import torch
+        def forward(
+            self, values: Float[Tensor, "n frames bands"], lengths: Int[Tensor, " n"]
+        ) -> Float[Tensor, "n width"]:
+            places = self.get_buffer("places")[: values.shape[1]]
+            reader = self.reader[0].expand(values.shape[0], -1, -1)
+            sequence = torch.cat([reader, self.enter(values) + places], 1)
+            padding = ~valid(sequence.shape[1], lengths + 1)[..., 0]
+            token: Tensor = self.leave(self.encoder(sequence, src_key_padding_mask=padding)[:, 0])
+            return token
 
-        places = self.layers.get_buffer("places")[: values.shape[1]]
-        reader = self.reader[0].expand(values.shape[0], -1, -1)
-        sequence = torch.cat([reader, self.enter(values) + places], 1)
-        padding = ~valid(sequence.shape[1], lengths + 1)[..., 0]
-        token: Tensor = self.leave(self.encoder(sequence, src_key_padding_mask=padding)[:, 0])
-        return token
+    return Tower()
 
 
 def positions(count: int, hidden: int) -> Float[Tensor, "{count} {hidden}"]:

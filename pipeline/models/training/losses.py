@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.models.examples import Examples
-from pipeline.models.options import ModelOptions, TaskOptions, kind_of
+from pipeline.models.options import ModelOptions, TaskOptions
 from pipeline.models.targets import known
 
 
@@ -67,7 +67,7 @@ def loss(
     found = {}
     for task, options in tasks.items():
         truth = targets[task]
-        each = kind_of(options).loss(logits[task], truth, label_smoothing, options.focal)
+        each = options.task.loss(logits[task], truth, label_smoothing, options.focal)
         # Weights are 0 where the target is missing, of which the loss may then say anything.
         there = truth.isfinite() if truth.is_floating_point() else truth >= 0
         count = there.sum().clamp(min=1)

@@ -11,10 +11,11 @@ import torch
 from pipeline.models.evaluation.metrics import class_scores
 from pipeline.models.examples import Examples
 from pipeline.models.network import Network
-from pipeline.models.options import ModelOptions, kind_of
+from pipeline.models.options import ModelOptions
 from pipeline.models.prediction import logits
 from pipeline.models.reading import Reading, fit
 from pipeline.models.targets import known
+from pipeline.models.tasks import ranked_by
 from pipeline.models.training.batches import Tensors
 from pipeline.models.training.losses import example_weights, loss, weights
 
@@ -80,7 +81,7 @@ class Validation:
 
     def _figures(self, task: str, classes: int, outputs: torch.Tensor) -> dict[str, float]:
         """Of numbers as they were learned, standardised, to which R² is all the same."""
-        kind = kind_of(self.options.tasks[task])
+        learned = self.options.tasks[task].task
         reading = Reading(self.options.tasks[task].kind)
         there = known(self.examples.targets[task])
         truth, answer = self.examples.targets[task][there], reading.answer(outputs)[there]
@@ -88,8 +89,8 @@ class Validation:
         if truth.dtype.kind == "i":
             found = class_scores(truth, decision, classes)
         else:
-            found = kind.figures(truth, answer, decision) if len(truth) else {}
-        names = ("accuracy", kind.MONITORED) if classes else (kind.MONITORED,)
+            found = learned.figures(truth, answer, decision) if len(truth) else {}
+        names = ("accuracy", ranked_by(learned)) if classes else (ranked_by(learned),)
         return {name: found.get(name, 0.0) for name in names}
 
     def _score(self, figures: Mapping[str, float]) -> float:
@@ -99,7 +100,7 @@ class Validation:
         total = sum(options.weight for options in tasks.values())
         return (
             sum(
-                o.weight * figures[f"validation/{task}/{kind_of(o).MONITORED}"]
+                o.weight * figures[f"validation/{task}/{ranked_by(o.task)}"]
                 for task, o in tasks.items()
             )
             / total

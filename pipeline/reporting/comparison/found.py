@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from pipeline.protocol.candidate import CHOSEN
+from pipeline.protocol.candidate import CHOICE
 from pipeline.reporting.inputs import Inputs
 from pipeline.reporting.options import Options
 
@@ -21,7 +21,7 @@ class Found:
     Parameters
     ----------
     summary:
-        As metrics.json has it.
+        As pipeline.work.compare makes it.
     inputs:
         Where the samples are that the page shows.
     confidence:
@@ -52,6 +52,6 @@ class Found:
 
     def mark(self, model: str) -> str:
         """The CSS class of the fusion that is chosen and of the best single modality."""
-        if self.kinds[model] == CHOSEN:
+        if self.kinds[model] == CHOICE:
             return "fusion"
         return "single" if model == self.best("single") else ""

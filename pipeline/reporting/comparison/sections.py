@@ -140,11 +140,11 @@ def classes(found: Found) -> dict[str, Any] | Absent:
 def probe(found: Found) -> dict[str, Any]:
     content = found.best("baseline")
     bar = found.scores[content]["macro_f1"] if content else 1.0
-    columns = list(found.summary["giveaways"].items())[:TELLING]
+    columns = [(row["column"], row["macro_f1"]) for row in found.tables["giveaways"][:TELLING]]
     return {
         **found.summary["probe"],
         "task": found.summary["task"],
-        "gaps": found.summary["gaps"],
+        "gaps": found.tables["gaps"],
         "columns": [(name, score, score > bar) for name, score in columns],
         "suspicious": any(score > bar for _, score in columns),
     }

@@ -6,19 +6,23 @@ from collections.abc import Callable, Sequence
 
 from markupsafe import Markup
 
-from pipeline.reporting.format import percent, points
+from pipeline.reporting.format import amount, percent, points
 from pipeline.reporting.plots.scale import Scale
 from pipeline.reporting.plots.svg import drawing, share, tag
 
 HEIGHT = 22
 
 
-def whisker(value: float, low: float, high: float, scale: Scale, mark: str = "") -> Markup:
+def whisker(
+    value: float, low: float, high: float, scale: Scale, mark: str = "", is_share: bool = True
+) -> Markup:
     """A dot with its interval; `mark` is the CSS class of the chosen ones."""
+    unit = " %" if is_share else ""
+    said, start, end = (amount(v, is_share) for v in (value, low, high))
     middle = HEIGHT / 2
     x, x1, x2 = (share(scale.place(v)) for v in (value, low, high))
     return drawing(
-        f"{percent(value)} %, interval {percent(low)} to {percent(high)} %",
+        f"{said}{unit}, interval {start} to {end}{unit}",
         *_grid(scale),
         *_interval(x, x1, x2, middle),
         class_=f"row {mark}".strip(),

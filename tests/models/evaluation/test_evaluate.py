@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 from sklearn import metrics as sk
 
+from pipeline.models.evaluation import measured
 from pipeline.models.evaluation.evaluate import Split, evaluate
 from pipeline.models.evaluation.options import EvaluationOptions
 from pipeline.models.evaluation.results import write
@@ -163,16 +164,23 @@ def test_files_have_their_columns_and_equal_bytes(found, model, tmp_path):
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
         again = found if name == "one" else evaluate("m", model, splits(WORLD), OPTIONS, 7)
-        write(tmp_path / name, "m", "category", again)
+        write(tmp_path / name, "category", again)
     names = sorted(path.name for path in (tmp_path / "one").iterdir())
-    assert names == ["calibration.csv", "confusion.csv", "contributions.csv", "groups.csv",
+    assert names == ["calibration.csv", "confusion.csv", "contributions.csv", "figures.csv",
+                     "groups.csv",
                      "metrics.json", "per_class.csv", "predictions.parquet", "robustness.csv",
                      "subsets.csv"]  # fmt: skip
     for name in names:
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+    assert measured.read(tmp_path / "one") == found.metrics
     metrics = json.loads((tmp_path / "one" / "metrics.json").read_text())
-    assert metrics["primary_task"] == "category"
-    assert set(metrics["tasks"]["category"]) == {"validation", "test"}
+    assert [*metrics["validation"]] == ["category"]
+    assert [*metrics["test"]] == ["category", "language"]
+    assert [*metrics["test"]["category"]] == ["macro_f1", "accuracy", "ece"]
+    for split, tasks in metrics.items():
+        for task, figures in tasks.items():
+            whole = found.metrics[task][split]
+            assert figures == {name: whole[name]["value"] for name in figures}
     table = pq.read_table(tmp_path / "one" / "predictions.parquet")
     assert table.schema.equals(predictions_schema())
     with (tmp_path / "one" / "confusion.csv").open() as file:

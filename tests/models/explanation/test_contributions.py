@@ -118,11 +118,10 @@ def test_attention_weights_are_those_that_the_reader_uses():
     """One head and one layer: the reader's attention times the values is what it takes."""
     import torch
 
-    from pipeline.models.fusion.attention import Fusion, Options
+    from pipeline.models.fusion.attention import Options, build
 
     torch.manual_seed(0)
-    fusion = Fusion(3, 8, Options(heads=1, dropout=0.0))
-    fusion.layers.eval()
+    fusion = build(3, 8, Options(heads=1, dropout=0.0)).eval()
     tokens = torch.randn(4, 3, 8)
     present = torch.tensor([[True, True, True], [True, False, True], [False, True, False]] * 2)[:4]
     with torch.no_grad():

@@ -1,0 +1,81 @@
+"""Figures on disk: metrics.json has what DVC compares, figures.csv all, with their intervals."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+METRICS, TABLE = "metrics.json", "figures.csv"
+COLUMNS = ("task", "split", "figure", "value", "low", "high")
+
+# Task → split → figure → {value, low, high}; counts are plain numbers, and what an answer that
+# looks at nothing scores is a mapping of such.
+Measured = Mapping[str, Mapping[str, Mapping[str, Any]]]
+
+
+def rows(measured: Measured) -> Iterator[dict[str, Any]]:
+    """The rows of figures.csv."""
+    for task, splits in measured.items():
+        for split, figures in splits.items():
+            for name, figure in figures.items():
+                where = {"task": task, "split": split}
+                if not isinstance(figure, Mapping):
+                    yield {**where, "figure": name, "value": figure}
+                elif "value" in figure:
+                    yield {**where, "figure": name, **figure}
+                else:
+                    for of, value in figure.items():
+                        yield {**where, "figure": f"{name}/{of}", "value": value}
+
+
+def write_headlines(
+    folder: Path, primary: str, headlines: Mapping[str, Mapping[str, Mapping[str, float]]]
+) -> None:
+    """metrics.json: of the test split each task's, of validation those by which models are chosen.
+
+    headlines: split → task → figure → value.
+    """
+    chosen = {
+        split: {
+            task: figures for task, figures in tasks.items() if split == "test" or task == primary
+        }
+        for split, tasks in headlines.items()
+    }
+    text = json.dumps(chosen, indent=1, ensure_ascii=False) + "\n"
+    (folder / METRICS).write_text(text, encoding="utf-8")
+
+
+def table(folder: Path) -> list[dict[str, str]]:
+    """The rows of figures.csv; none where it isn't there."""
+    path = folder / TABLE
+    if not path.is_file():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def read(folder: Path) -> dict[str, Any]:
+    """What `rows` were made of."""
+    found: dict[str, Any] = {}
+    for row in table(folder):
+        figures = found.setdefault(row["task"], {}).setdefault(row["split"], {})
+        value = number(row["value"])
+        answer, _, of = row["figure"].partition("/")
+        if of:
+            figures.setdefault(answer, {})[of] = value
+        elif row["low"]:
+            low, high = number(row["low"]), number(row["high"])
+            figures[answer] = {"value": value, "low": low, "high": high}
+        else:
+            figures[answer] = value
+    return found
+
+
+def number(text: str) -> float | int | None:
+    """A cell; None of an empty one."""
+    if text.isdigit():
+        return int(text)
+    return float(text) if text else None
