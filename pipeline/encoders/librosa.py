@@ -23,7 +23,7 @@ from pipeline.modalities.audio.content import SAMPLING_RATE, Content
 from pipeline.options import Options as Base
 
 MODALITY = "audio"
-COST_MS = 400
+COST_MS = 280
 # Mel bands of the onset strength: none is empty in the shortest window.
 BANDS = 64
 LOWEST_HZ, HIGHEST_HZ = 65.4, 2093.0
@@ -120,7 +120,7 @@ class _Sound:
     def __init__(self, samples: Content, window: int, hop: int) -> None:
         self.samples = np.pad(samples, (0, max(0, window - len(samples))))
         self.window, self.hop = window, hop
-        self.frames = {"frame_length": window, "hop_length": hop}
+        self.frames: dict[str, Any] = {"frame_length": window, "hop_length": hop}
 
     @cached_property
     def magnitudes(self) -> Any:
