@@ -103,9 +103,9 @@ def _repository() -> list[str]:
     problems = []
     if not Path(".dvc").is_dir():
         problems.append("this folder is no DVC project: run `dvc init`")
-    head = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, check=False)
-    if head.returncode:
-        problems.append("git has no commit here, which learning curves need: commit something")
+    git = subprocess.run(["git", "rev-parse", "--git-dir"], capture_output=True, check=False)
+    if git.returncode:
+        problems.append("this folder is in no git repository, which DVC needs: run `git init`")
     return problems
 
 

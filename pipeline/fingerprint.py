@@ -32,6 +32,8 @@ DISTRIBUTIONS = {
     "faiss": "faiss-cpu",
     "lance": "pylance",
 }
+# Libraries that compute for another, which no module here imports for it.
+BEHIND = {"librosa": {"llvmlite", "numba", "scipy", "soxr"}}
 # Libraries that check, show or distribute work, and modules that put what was made in its place or
 # say that it is damaged: they cannot change what a function returns.
 INERT = frozenset(
@@ -128,6 +130,7 @@ def reach(modules: Iterable[str]) -> set[str]:
 
 def _libraries(reached: Iterable[str]) -> dict[str, str]:
     top = {name.split(".")[0] for module in reached for name in imports(module)}
+    top = top.union(*(BEHIND.get(name, set()) for name in top))
     foreign = top - {"pipeline"} - set(sys.stdlib_module_names) - INERT
     found = {}
     for name in sorted(foreign):

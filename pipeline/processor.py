@@ -23,6 +23,9 @@ HELD: dict[str, dict[str, str]] = {
         "ATEN_CPU_CAPABILITY": "avx2",
         "ONEDNN_MAX_CPU_ISA": "AVX2",
         "MKL_CBWR": "AVX2",
+        # Numba compiles for the processor that it meets; no features but those of the name.
+        "NUMBA_CPU_NAME": "haswell",
+        "NUMBA_CPU_FEATURES": "",
     },
     "native": {},
 }

@@ -1,8 +1,9 @@
 """Plug-ins by name: a registry is a folder, and `encoder: mfcc` is pipeline/encoders/mfcc.py.
 
 Modules are imported when they are named, not before, so that a heavy one costs only those who use
-it. Packages of third parties add theirs through the entry-point group `pipeline.<folder>`. What a
-module must have is a `Protocol` of its folder's package, such as `pipeline.models.tasks.Task`.
+it. A module whose name begins with _ helps those beside it. Packages of third parties add theirs
+through the entry-point group `pipeline.<folder>`. What a module must have is a `Protocol` of its
+folder's package, such as `pipeline.models.tasks.Task`.
 """
 
 from __future__ import annotations
@@ -21,10 +22,11 @@ Contract = TypeVar("Contract")
 
 
 def names(folder: str) -> list[str]:
-    """Every name registered under pipeline/<folder>/, sorted."""
+    """Every name registered under pipeline/<folder>/, sorted; one that begins with _ is none."""
     package = importlib.import_module(f"pipeline.{folder.replace('/', '.')}")
-    own = {module.name for module in pkgutil.iter_modules(package.__path__)}
-    return sorted(own | {point.name for point in _points(folder)})
+    modules = {module.name for module in pkgutil.iter_modules(package.__path__)}
+    plugins = {name for name in modules if not name.startswith("_")}
+    return sorted(plugins | {point.name for point in _points(folder)})
 
 
 @overload

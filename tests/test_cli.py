@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pyarrow as pa
@@ -68,8 +70,15 @@ def test_check_says_what_the_machine_lacks(inside: Path) -> None:
     assert code == 1
     assert f"models.{model}: 200 workers need as many CPUs" in output
     assert "this folder is no DVC project" in output
-    assert "git has no commit" in output
+    assert "this folder is in no git repository" in output
     assert "features.colour_hog: params.yaml asks for `device: cuda`" in output
+
+
+def test_a_repository_needs_no_commit(inside: Path) -> None:
+    Path("params.yaml").write_text(yaml.safe_dump(params()))
+    subprocess.run(["git", "init", "--quiet"], check=True)
+    subprocess.run([sys.executable, "-m", "dvc", "init", "--quiet"], check=True)
+    assert call("check")[0] == 0
 
 
 def test_a_machine_without_git_is_told(configured: Path, monkeypatch: pytest.MonkeyPatch) -> None:

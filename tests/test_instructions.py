@@ -16,7 +16,7 @@ import pytest
 from pipeline import processor as module
 from pipeline.check import check_machine
 from pipeline.errors import PipelineError
-from pipeline.execution.environment import ONE_THREAD, environment, establish, inherited
+from pipeline.execution.environment import COMPILED, ONE_THREAD, environment, establish, inherited
 from pipeline.fingerprint import fingerprint
 from pipeline.params import load, parse, read_instructions
 from pipeline.params.document import read
@@ -193,9 +193,9 @@ def test_params_name_it_and_refuse_others() -> None:
 
 def test_a_worker_is_given_what_this_process_has(monkeypatch: pytest.MonkeyPatch) -> None:
     put_under(monkeypatch, "avx2")
-    assert inherited() == environment("avx2") == ONE_THREAD | HELD["avx2"]
+    assert inherited() == environment("avx2") == ONE_THREAD | COMPILED | HELD["avx2"]
     put_under(monkeypatch, "native")
-    assert inherited() == environment("native") == ONE_THREAD
+    assert inherited() == environment("native") == ONE_THREAD | COMPILED
 
 
 def test_it_is_refused_once_numpy_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from typing import Protocol
 import pytest
 from pydantic import ValidationError
 
-from pipeline import registry
+from pipeline import registry, sources
 from pipeline.errors import PipelineError
 from pipeline.models.options import TaskOptions
 from pipeline.models.tasks import task_of
@@ -17,8 +17,20 @@ from pipeline.models.tasks import task_of
 
 def test_names_are_the_files_of_the_folder() -> None:
     folder = Path(registry.__file__).parent / "encoders"
-    files = {path.stem for path in folder.glob("*.py")} - {"__init__"}
+    files = {path.stem for path in folder.glob("[!_]*.py")}
     assert set(registry.names("encoders")) == files
+
+
+def test_a_module_that_begins_with_an_underscore_is_no_plug_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = registry.names("sources")
+    (tmp_path / "_helper.py").touch()
+    (tmp_path / "plugin.py").touch()
+    monkeypatch.setattr(sources, "__path__", [*sources.__path__, str(tmp_path)])
+    assert registry.names("sources") == sorted([*before, "plugin"])
+    with pytest.raises(PipelineError, match="unknown source '_helper'"):
+        registry.load("sources", "_helper")
 
 
 def test_an_unknown_name_lists_the_known() -> None:

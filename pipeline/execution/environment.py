@@ -1,17 +1,22 @@
-"""What a computing process stands under: one thread, and one instruction set.
+"""What a computing process stands under: one thread, one instruction set, one cache of Numba's.
 
-Both are environment variables that libraries read when they are loaded, so they are set before
+All are environment variables that libraries read when they are loaded, so they are set before
 NumPy is imported and reach every worker: child processes inherit them, Ray's are given them.
 
 One thread a worker, because two on two busy cores were measured 8 times slower. One instruction
 set, because NumPy, OpenBLAS, MKL, torch and oneDNN otherwise take the widest that a processor has,
 whose sums run in another order.
+
+One cache, beside no output: what librosa has Numba compile takes 17 s the first time, and is then
+there for every worker of this machine. Where it cannot be written, Numba looks for another place.
 """
 
 from __future__ import annotations
 
 import os
 import sys
+
+import platformdirs
 
 from pipeline.errors import PipelineError
 from pipeline.processor import HELD, check_instructions, instructions
@@ -27,6 +32,11 @@ ONE_THREAD = dict.fromkeys(
     "1",
 ) | {"TOKENIZERS_PARALLELISM": "false"}
 
+COMPILED = {
+    "NUMBA_CACHE_DIR": os.environ.get("NUMBA_CACHE_DIR")
+    or str(platformdirs.user_cache_path("multimodal-pipeline") / "numba")
+}
+
 
 def environment(instructions: str) -> dict[str, str]:
     """The variables of a process that computes.
@@ -37,7 +47,7 @@ def environment(instructions: str) -> dict[str, str]:
         No such instruction set, or this processor has none.
     """
     check_instructions(instructions)
-    return ONE_THREAD | HELD[instructions]
+    return ONE_THREAD | COMPILED | HELD[instructions]
 
 
 def establish(instructions: str) -> None:
@@ -81,6 +91,8 @@ def hold(made_with: str) -> None:
 
 def inherited() -> dict[str, str]:
     """What a worker that is no child of this process must be given to compute as this one does."""
-    return ONE_THREAD | {
-        name: os.environ[name] for held in HELD.values() for name in held if name in os.environ
-    }
+    return (
+        ONE_THREAD
+        | COMPILED
+        | {name: os.environ[name] for held in HELD.values() for name in held if name in os.environ}
+    )

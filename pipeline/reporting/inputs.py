@@ -80,7 +80,7 @@ class Model:
 
     @cached_property
     def curves(self) -> dict[str, list[tuple[float, float]]]:
-        """Metric, as DVCLive names it ("train/loss"), → (epoch, value) pairs, epochs from 0."""
+        """Figure, as training names it ("train/loss"), → (epoch, value) pairs, epochs from 0."""
         folder = self.trained / "curves" / "plots" / "metrics"
         found = {}
         for path in sorted(folder.rglob("*.tsv")):

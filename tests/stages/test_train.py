@@ -73,7 +73,7 @@ def test_curves_have_a_line_an_epoch(world):
 
 
 def test_nothing_is_written_elsewhere(world, monkeypatch):
-    """DVCLive is kept from writing beside its folder, in a git repository without commits too."""
+    """A git repository without commits will do, and stays as it is."""
     subprocess.run(["git", "init", "-q", "."], check=True)
     plan(params({"m": CHOSEN}), "m").run()
     assert {path.name for path in Path().iterdir()} == {".git", ".pipeline", "data"}

@@ -38,6 +38,10 @@ Rates = Annotated[
     tuple[Annotated[float, Field(ge=0.5, le=2)], Annotated[float, Field(ge=0.5, le=2)]],
     AfterValidator(_ascending),
 ]
+Semitones = Annotated[
+    tuple[Annotated[float, Field(ge=-24, le=24)], Annotated[float, Field(ge=-24, le=24)]],
+    AfterValidator(_ascending),
+]
 
 
 class Options(Base):
@@ -69,6 +73,10 @@ class Options(Base):
     )
     gain_probability: Share = Field(default=0.5, description="share of views so treated")
     gain_db: Decibels = Field(default=(-12.0, 6.0), description="change of level, in dB")
+    pitch_probability: Share = Field(default=0.0, description="share of views so treated")
+    pitch_semitones: Semitones = Field(
+        default=(-2.0, 2.0), description="change of pitch at the same tempo, in semitones"
+    )
 
 
 def draw(rng: np.random.Generator, options: Options) -> list[Operation]:
@@ -80,6 +88,8 @@ def draw(rng: np.random.Generator, options: Options) -> list[Operation]:
         (options.time_mask_probability, _draw_time_mask),
         (options.frequency_mask_probability, _draw_frequency_mask),
         (options.gain_probability, _draw_gain),
+        # Drawn last, so that recipes without it are those that they were before it was there.
+        (options.pitch_probability, _draw_pitch),
     ]
     return [make(rng, options) for probability, make in drawn if rng.random() < probability]
 
@@ -150,6 +160,18 @@ def gain(content: Content, db: float) -> Content:
     return content * np.float32(10 ** (db / 20))
 
 
+def pitch(content: Content, n_steps: float) -> Content:
+    """Higher by `n_steps` semitones (lower below 0), as long as before."""
+    import librosa
+
+    # The phase vocoder warns of clips shorter than its window.
+    padded = np.pad(content, (0, max(0, WINDOW - len(content))))
+    shifted: Content = librosa.effects.pitch_shift(
+        padded, sr=SAMPLING_RATE, n_steps=n_steps, n_fft=WINDOW, hop_length=HOP
+    )
+    return shifted[: len(content)]
+
+
 OPERATIONS: dict[str, Callable[..., Content]] = {
     "stretch": stretch,
     "shift": shift,
@@ -157,6 +179,7 @@ OPERATIONS: dict[str, Callable[..., Content]] = {
     "time_mask": time_mask,
     "frequency_mask": frequency_mask,
     "gain": gain,
+    "pitch": pitch,
 }
 
 
@@ -216,6 +239,10 @@ def _draw_frequency_mask(rng: np.random.Generator, options: Options) -> Operatio
 
 def _draw_gain(rng: np.random.Generator, options: Options) -> Operation:
     return {"op": "gain", "db": _between(rng, *options.gain_db)}
+
+
+def _draw_pitch(rng: np.random.Generator, options: Options) -> Operation:
+    return {"op": "pitch", "n_steps": _between(rng, *options.pitch_semitones)}
 
 
 def _between(rng: np.random.Generator, low: float, high: float) -> float:

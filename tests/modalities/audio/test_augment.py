@@ -72,11 +72,18 @@ def test_draws_keep_their_limits() -> None:
         assert named["time_mask"]["width"] <= options.time_mask_most
         assert 0 <= named["frequency_mask"]["low_hz"] <= named["frequency_mask"]["high_hz"] <= 8_000
         assert -12 <= named["gain"]["db"] <= 6
+        assert -2 <= named["pitch"]["n_steps"] <= 2
 
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"gain_db": (3, -3)}, {"stretch_rate": (0, 1)}, {"noise_colours": ()}, {"views": -1}],
+    [
+        {"gain_db": (3, -3)},
+        {"pitch_semitones": (0, 25)},
+        {"stretch_rate": (0, 1)},
+        {"noise_colours": ()},
+        {"views": -1},
+    ],
 )
 def test_impossible_limits_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
@@ -169,3 +176,21 @@ def test_too_loud_is_turned_down_not_cut(clip: np.ndarray) -> None:
     loud = apply(clip, [{"op": "gain", "db": 30.0}])
     assert np.abs(loud).max() == pytest.approx(augment.PEAK)
     assert np.corrcoef(loud, clip)[0, 1] == pytest.approx(1)
+
+
+def test_a_pitch_that_is_not_chosen_leaves_recipes_as_they_were() -> None:
+    without = draw(generator(7, "pitch"), Options())
+    chosen = draw(generator(7, "pitch"), Options(pitch_probability=1))
+    assert chosen[:-1] == without
+    assert chosen[-1]["op"] == "pitch"
+
+
+@pytest.mark.parametrize("n_steps", [-5, 1.5, 12])
+def test_pitch_moves_a_tone_and_keeps_its_length(n_steps: float) -> None:
+    time = np.arange(SAMPLING_RATE) / SAMPLING_RATE
+    tone = (0.5 * np.sin(2 * np.pi * 440 * time)).astype(np.float32)
+    shifted = augment.pitch(tone, n_steps)
+    assert shifted.shape == tone.shape
+    assert shifted.dtype == np.float32
+    peak = np.abs(np.fft.rfft(shifted)).argmax() * SAMPLING_RATE / len(shifted)
+    assert peak == pytest.approx(440 * 2 ** (n_steps / 12), rel=0.01)
