@@ -132,6 +132,8 @@ def vectors_of(path: Path) -> Vectors:
             told = math.prod(shape), sum(extent.rows for extent in found)
             if told != (field.type.list_size, metadata.num_rows):
                 raise PipelineError(_cut_short(path))
+        if np.dtype(dtype).kind not in "fiu":
+            raise PipelineError(f"{path}: its vectors are no numbers")
     return Vectors(path, metadata.num_rows, shape, dtype, found)
 
 
@@ -199,6 +201,7 @@ def _whole(path: Path) -> Iterator[None]:
         AttributeError,
         LookupError,
         OSError,
+        RecursionError,
         TypeError,
         ValueError,
     ):

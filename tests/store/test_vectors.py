@@ -211,3 +211,19 @@ def test_a_shape_that_is_none_of_the_vectors_is_refused(tmp_path: Path, shape: b
     write_features(made.cast(schema), tmp_path / "f", {})
     with pytest.raises(PipelineError, match="no whole Parquet file"):
         vectors_of(tmp_path / "f")
+
+
+def test_a_codec_that_there_is_not_does_not_end_the_process(tmp_path: Path) -> None:
+    write_features(table(values(5)), tmp_path / "f", {})
+    data = (tmp_path / "f").read_bytes()
+    assert b"element\x15\x00" in data
+    (tmp_path / "f").write_bytes(data.replace(b"element\x15\x00", b"element\x15\x20"))
+    with pytest.raises(PipelineError, match="no whole Parquet file"):
+        vectors_of(tmp_path / "f")
+
+
+def test_vectors_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
+    lists = pa.array([[b"ab"], [b"cd"]], pa.list_(pa.binary(), 1))
+    pq.write_table(pa.table({VECTOR: lists}), tmp_path / "f")
+    with pytest.raises(PipelineError, match="no numbers"):
+        vectors_of(tmp_path / "f")
