@@ -13,7 +13,7 @@ import pickle
 import struct
 from collections import OrderedDict
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -80,6 +80,10 @@ def _view(storage: np.ndarray, offset: int, size: Any, stride: Any) -> np.ndarra
 
 # The one in Python, since that in C takes gigabytes for a memo's number that a few bytes claim.
 class _Unpickler(pickle._Unpickler):
+    # It takes what a bytearray claims, too, and no checkpoint holds one.
+    dispatch: ClassVar = dict(pickle._Unpickler.dispatch)
+    del dispatch[pickle.BYTEARRAY8[0]]
+
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) == ("collections", "OrderedDict"):
             return OrderedDict

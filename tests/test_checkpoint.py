@@ -67,9 +67,13 @@ def test_a_tensor_never_reaches_beyond_its_storage(
         checkpoint.load(path)
 
 
-def test_a_claim_of_a_few_bytes_takes_no_gigabytes(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "claim",
+    [b"\x80\x02Nr\xff\xff\xff\x07.", b"\x80\x05\x96" + struct.pack("<q", 1 << 32) + b"."],
+)
+def test_a_claim_of_a_few_bytes_takes_no_gigabytes(claim: bytes, tmp_path: Path) -> None:
     path = tmp_path / "crafted.pth"
-    path.write_bytes(b"\x80\x02Nr\xff\xff\xff\x07.")
+    path.write_bytes(claim)
     tracemalloc.start()
     with pytest.raises(PipelineError, match="no whole checkpoint"):
         checkpoint.load(path)

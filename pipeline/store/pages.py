@@ -26,6 +26,9 @@ DATA_PAGE, PLAIN = 0, 0
 # Fields of PageHeader and of the DataPageHeader in it.
 TYPE, UNCOMPRESSED, COMPRESSED, DATA_HEADER = 1, 2, 3, 5
 NUM_VALUES, ENCODING = 1, 2
+# Fields on the way from the footer to a chunk's codec, and the codecs that there are.
+ROW_GROUPS, COLUMNS, META_DATA, CODEC = 4, 1, 3, 4
+CODECS = range(8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,7 @@ def extents(path: Path, metadata: pq.FileMetaData, field: pa.Field) -> tuple[Ext
     row_bytes = kind.list_size * kind.value_type.bit_width // 8
     found = []
     with path.open("rb", buffering=0) as file:
+        _check_codecs(file.fileno(), metadata.serialized_size)
         for number in range(metadata.num_row_groups):
             group = metadata.row_group(number)
             if not group.num_rows:
@@ -68,6 +72,16 @@ def extents(path: Path, metadata: pq.FileMetaData, field: pa.Field) -> tuple[Ext
                 return None
             found.append(Extent(offset, group.num_rows))
     return tuple(found)
+
+
+def _check_codecs(file: int, size: int) -> None:
+    """ValueError for a codec that there is not: asked for its name, pyarrow ends the process."""
+    data = os.pread(file, size, os.fstat(file).st_size - size - 8)
+    footer, _ = read_struct(data, 0)
+    for group in footer[ROW_GROUPS]:
+        for chunk in group[COLUMNS]:
+            if chunk[META_DATA][CODEC] not in CODECS:
+                raise ValueError(f"there is no codec {chunk[META_DATA][CODEC]}")
 
 
 def _values(file: int, chunk: Any, rows: int, row_bytes: int) -> int | None:
@@ -102,7 +116,7 @@ def read_struct(data: Sequence[int], at: int = 0) -> tuple[dict[int, Any], int]:
     Raises
     ------
     ValueError, IndexError
-        A field of a kind that no page header has, or the data end within.
+        A field of a kind that neither a page header nor a footer has, or the data end within.
     """
     fields: dict[int, Any] = {}
     number = 0
@@ -118,15 +132,32 @@ def read_struct(data: Sequence[int], at: int = 0) -> tuple[dict[int, Any], int]:
             number, at = _integer(data, at)
         if kind in (1, 2):
             fields[number] = kind == 1
-        elif kind in (4, 5, 6):
-            fields[number], at = _integer(data, at)
-        elif kind == 8:
-            length, at = _varint(data, at)
-            at += length
-        elif kind == 12:
-            fields[number], at = read_struct(data, at)
         else:
-            raise ValueError(f"a page header has no field of kind {kind}")
+            fields[number], at = _value(data, at, kind)
+
+
+def _value(data: Sequence[int], at: int, kind: int) -> tuple[Any, int]:
+    """A value of a kind, None for text, and where it ends."""
+    if kind in (1, 2, 3):  # as elements of a list
+        return data[at], at + 1
+    if kind in (4, 5, 6):
+        return _integer(data, at)
+    if kind == 8:
+        length, at = _varint(data, at)
+        return None, at + length
+    if kind == 9:
+        count, kind = data[at] >> 4, data[at] & 15
+        at += 1
+        if count == 15:
+            count, at = _varint(data, at)
+        values = []
+        for _ in range(count):
+            value, at = _value(data, at, kind)
+            values.append(value)
+        return values, at
+    if kind == 12:
+        return read_struct(data, at)
+    raise ValueError(f"neither a page header nor a footer has a field of kind {kind}")
 
 
 def _integer(data: Sequence[int], at: int) -> tuple[int, int]:

@@ -128,14 +128,25 @@ def vectors_of(path: Path) -> Vectors:
         else:
             item = field.type.value_type.to_pandas_dtype()
             shape, dtype = shape_of(field), np.dtype(item).name
+            told = math.prod(shape), sum(extent.rows for extent in found)
+            if told != (field.type.list_size, metadata.num_rows):
+                raise PipelineError(_cut_short(path))
+        if np.dtype(dtype).kind not in "fiu":
+            raise PipelineError(f"{path}: its vectors are no numbers")
     return Vectors(path, metadata.num_rows, shape, dtype, found)
 
 
 def shape_of(field: pa.Field) -> tuple[int, ...]:
-    """The shape of a row: it stands in the field's metadata, or the list is flat."""
+    """The shape of a row: it stands in the field's metadata, or the list is flat.
+
+    ValueError if the metadata hold none.
+    """
     said = (field.metadata or {}).get(b"shape")
     if said is not None:
-        return tuple(int(n) for n in said.split(b","))
+        shape = tuple(int(n) for n in said.split(b","))
+        if min(shape) < 1:
+            raise ValueError(f"no vectors are of shape {shape}")
+        return shape
     return (field.type.list_size,) if hasattr(field.type, "list_size") else (-1,)
 
 

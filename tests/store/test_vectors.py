@@ -201,3 +201,29 @@ def test_the_archive_is_smaller_for_smooth_values(tmp_path: Path) -> None:
     write_features(table(smooth), tmp_path / "archive", {}, "archive")
     assert (tmp_path / "archive").stat().st_size < 0.5 * (tmp_path / "mapped").stat().st_size
     assert read(tmp_path / "archive").tobytes() == smooth.tobytes()
+
+
+@pytest.mark.parametrize("shape", [b"-6", b"2,-3,-1", b"7", b"0", b"x", b""])
+def test_a_shape_that_is_none_of_the_vectors_is_refused(tmp_path: Path, shape: bytes) -> None:
+    made = table(values(5))
+    field = made.schema.field(VECTOR).with_metadata({b"shape": shape})
+    schema = made.schema.set(made.schema.get_field_index(VECTOR), field)
+    write_features(made.cast(schema), tmp_path / "f", {})
+    with pytest.raises(PipelineError, match="no whole Parquet file"):
+        vectors_of(tmp_path / "f")
+
+
+def test_a_codec_that_there_is_not_does_not_end_the_process(tmp_path: Path) -> None:
+    write_features(table(values(5)), tmp_path / "f", {})
+    data = (tmp_path / "f").read_bytes()
+    assert b"element\x15\x00" in data
+    (tmp_path / "f").write_bytes(data.replace(b"element\x15\x00", b"element\x15\x20"))
+    with pytest.raises(PipelineError, match="no whole Parquet file"):
+        vectors_of(tmp_path / "f")
+
+
+def test_vectors_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
+    lists = pa.array([[b"ab"], [b"cd"]], pa.list_(pa.binary(), 1))
+    pq.write_table(pa.table({VECTOR: lists}), tmp_path / "f")
+    with pytest.raises(PipelineError, match="no numbers"):
+        vectors_of(tmp_path / "f")
