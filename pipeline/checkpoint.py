@@ -69,6 +69,8 @@ def _load(file: io.BytesIO) -> dict[str, np.ndarray]:
 
 def _view(storage: np.ndarray, offset: int, size: Any, stride: Any) -> np.ndarray:
     """Part of a storage; offset and strides in values. ValueError if it reaches beyond."""
+    if not storage.size and all(size):  # of no bytes NumPy takes any view to be within
+        raise ValueError("a tensor of a storage without values")
     return np.ndarray(
         size,
         storage.dtype,

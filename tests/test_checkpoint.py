@@ -84,7 +84,7 @@ def test_a_claim_of_a_few_bytes_takes_no_gigabytes(claim: bytes, tmp_path: Path)
 def test_a_checkpoint_cut_anywhere_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "cut.pth"
     data = checkpoint_of(torch.arange(7, dtype=torch.float32), path)
-    for kept in range(0, len(data), 3):
+    for kept in range(len(data)):
         path.write_bytes(data[:kept])
         with pytest.raises(PipelineError, match="no whole checkpoint"):
             checkpoint.load(path)
