@@ -12,6 +12,7 @@ from pipeline.commands.mended import mended
 from pipeline.commands.promote import promote
 from pipeline.commands.store import app as store
 from pipeline.errors import PipelineError, unknown
+from pipeline.logs import FORMAT, LEVEL, Format, Level, configure
 
 if TYPE_CHECKING:
     from pipeline.params import Params
@@ -48,8 +49,17 @@ def main(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
+    log_level: Annotated[
+        Level | None,
+        typer.Option(envvar=LEVEL, help="Least that is logged, on stderr; info if not given."),
+    ] = None,
+    log_format: Annotated[
+        Format | None,
+        typer.Option(envvar=FORMAT, help="json: one JSON object a line; text if not given."),
+    ] = None,
 ) -> None:
     """Image, audio and text data through cleaning, features and fusion models, under DVC."""
+    configure(log_level, log_format)
 
 
 @app.command()
@@ -125,9 +135,10 @@ def runs(
 @mended
 def rejects(
     stage: Annotated[str, typer.Option(help="Only this stage, e.g. clean/image.")] = "",
+    reason: Annotated[str, typer.Option(help="Only this reason, e.g. failed.")] = "",
     json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
-    """Show what was refused, why, by stage."""
+    """Show what was refused, why, by stage; of rows that failed, where the tracebacks are."""
     from pipeline.params import load
     from pipeline.refused import as_json, as_tables, collect, tables
     from pipeline.store.tree import WorkTree
@@ -136,6 +147,7 @@ def rejects(
     _known(params, stage)
     flow = tables(params.modalities, params.features)
     found = collect(WorkTree(Path("data")), flow, params.models, stage)
+    found = [reject for reject in found if reason in ("", reject.reason)]
     typer.echo(as_json(found) if json else as_tables(found), nl=False)
 
 

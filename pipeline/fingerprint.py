@@ -32,8 +32,8 @@ DISTRIBUTIONS = {
     "faiss": "faiss-cpu",
     "lance": "pylance",
 }
-# Libraries that check, show or distribute work, and modules that put what was made in its place:
-# they cannot change what a function returns.
+# Libraries that check, show or distribute work, and modules that put what was made in its place or
+# tell what was raised: they cannot change what a function returns.
 INERT = frozenset(
     {
         "pydantic",
@@ -44,6 +44,7 @@ INERT = frozenset(
         "dvc",
         "platformdirs",
         "huggingface_hub",
+        "pipeline.failures",
         "pipeline.replacing",
     }
 )

@@ -6,12 +6,13 @@ Nothing here is part of a key: a row that is taken over has the bytes that compu
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from pipeline.errors import Rejected
+from pipeline.failures import Failure, by_kind
 from pipeline.part import (
     Compute,
     Entry,
@@ -81,10 +82,11 @@ def total(uses: Sequence[Use]) -> Use:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A finished part, and what its worker used for it."""
+    """A finished part, what its worker used for it, and what its rows' functions raised."""
 
     entry: Entry
     use: Use
+    failures: tuple[Failure, ...] = ()
 
 
 class Executor(Protocol):
@@ -93,9 +95,9 @@ class Executor(Protocol):
     def run(self, work: Work, jobs: Sequence[Job], out: Path) -> Iterator[Made]: ...
 
 
-def do(work: Work, compute: Compute, job: Job, out: Path) -> Entry:
+def do(work: Work, compute: Compute, job: Job, out: Path, meter: Meter) -> Made:
     """Read, compute and put in place, all in this process."""
-    return assemble(work, job, outcomes(work, compute, job.rows), out)
+    return assemble(work, job, outcomes(work, compute, job.rows), out, meter.read)
 
 
 def outcomes(work: Work, compute: Compute, rows: Sequence[Row]) -> list[Outcome]:
@@ -117,8 +119,13 @@ def slices(rows: Sequence[Row], size: int) -> Iterator[Sequence[Row]]:
         yield rows[start : start + size]
 
 
-def assemble(work: Work, job: Job, found: Sequence[Outcome], out: Path) -> Entry:
-    """Put a part together from the outcomes of `job.rows` and from the rows taken over."""
+def assemble(
+    work: Work, job: Job, found: Sequence[Outcome], out: Path, use: Callable[[], Use]
+) -> Made:
+    """Put a part together from the outcomes of `job.rows` and from the rows taken over.
+
+    `use` is asked once the part is in place.
+    """
     passed = [
         pair for pair in zip(job.rows, found, strict=True) if not isinstance(pair[1], Rejected)
     ]
@@ -136,7 +143,13 @@ def assemble(work: Work, job: Job, found: Sequence[Outcome], out: Path) -> Entry
     table = work.table(rows, [outcome for _, outcome in passed])
     if job.taken:
         table = _with_taken(work, job, table, rows, refused, out)
-    return finish(work, job.part, table, refused, out)
+    entry = finish(work, job.part, table, refused, out)
+    raised = [
+        (row.digest, outcome.raised)
+        for row, outcome in zip(job.rows, found, strict=True)
+        if isinstance(outcome, Rejected) and outcome.raised
+    ]
+    return Made(entry, use(), by_kind(raised))
 
 
 def _with_taken(

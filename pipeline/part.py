@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.digest import digest_file, digest_json
 from pipeline.errors import Rejected, raise_trouble
+from pipeline.failures import Raised
 from pipeline.records import SCHEMA_VERSION, Reject
 from pipeline.replacing import replacing
 
@@ -154,21 +155,27 @@ def each(
             found = step([rows[i] for i in places], [values[i] for i in places])
         except Exception as error:
             raise_trouble(stage, error)
-            if len(places) > 1:
-                middle = len(places) // 2
-                apply(places[:middle])
-                apply(places[middle:])
-                return
-            if not isinstance(error, Rejected):
-                verb = stage.split("/")[0]
-                error = Rejected("failed", f"{verb} raised {type(error).__name__}")
-            found = [error]
-        for i, outcome in zip(places, found, strict=True):
-            outcomes[i] = outcome
+            refusal = error if isinstance(error, Rejected) else _failed(stage, error)
+        else:
+            for i, outcome in zip(places, found, strict=True):
+                outcomes[i] = outcome
+            return
+        if len(places) == 1:
+            outcomes[places[0]] = refusal
+            return
+        middle = len(places) // 2
+        apply(places[:middle])
+        apply(places[middle:])
 
     if passed:
         apply(passed)
     return outcomes
+
+
+def _failed(stage: str, error: Exception) -> Rejected:
+    refusal = Rejected("failed", f"{stage.split('/')[0]} raised {type(error).__name__}")
+    refusal.raised = Raised.of(error)
+    return refusal
 
 
 def finish(

@@ -23,7 +23,7 @@ from pipeline.digest import digest_json
 from pipeline.digests import Digests, remembered
 from pipeline.errors import PipelineError
 from pipeline.fingerprint import Fingerprint
-from pipeline.job import Executor, Job, Use, do, jobs
+from pipeline.job import Executor, Job, Meter, Use, do, jobs
 from pipeline.lock import locked, named
 from pipeline.manifest import MANIFEST, read_manifest, write_manifest
 from pipeline.part import Entry, Part, Row, Work, entry_of, read_footer
@@ -196,7 +196,7 @@ def run(plan: Plan) -> Summary:
         computing = [job for job in todo if job.rows]
         for job in todo:
             if not job.rows:
-                entries[job.part.key] = do(work, _never, job, out)
+                entries[job.part.key] = do(work, _never, job, out, Meter()).entry
         if computing:
             cost_s = sum(len(job.rows) for job in computing) * work.cost_ms / 1000
             made = plan.executor(cost_s).run(work, computing, out)

@@ -9,6 +9,7 @@ from itertools import groupby
 from pathlib import Path
 
 from pipeline.errors import PipelineError
+from pipeline.failures import logs_of
 from pipeline.manifest import MANIFEST, rejects
 from pipeline.records import Reject
 from pipeline.store.stored import Stored, table_of
@@ -108,7 +109,10 @@ def as_json(found: Sequence[Reject]) -> str:
 
 
 def as_tables(found: Sequence[Reject]) -> str:
-    """A table for each stage and reason, with the subjects and messages."""
+    """A table for each stage and reason, with the subjects and messages.
+
+    Below what a row function raised on stand the files that hold its tracebacks.
+    """
     from rich.console import Console
     from rich.table import Table
 
@@ -131,4 +135,10 @@ def as_tables(found: Sequence[Reject]) -> str:
                     reject.message,
                 )
             console.print(table)
+            if reason == "failed":
+                paths = logs_of(stage, {reject.digest for reject in rows})
+                listed = ", ".join(map(str, paths)) or "none here; they were computed elsewhere"
+                console.print(
+                    f"tracebacks: {listed}", markup=False, highlight=False, soft_wrap=True
+                )
     return captured.get()

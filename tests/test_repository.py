@@ -24,6 +24,8 @@ SOURCES = sorted((HERE / "pipeline").rglob("*.py"))
 LAYERS: tuple[tuple[str, ...], ...] = (
     (
         "errors",
+        "failures",
+        "logs",
         "options",
         "digest",
         "dvc_cache",

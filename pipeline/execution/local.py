@@ -15,6 +15,7 @@ from pipeline.errors import PipelineError
 from pipeline.execution.deaths import Death, Deaths
 from pipeline.execution.watch import die_with_parent
 from pipeline.job import Job, Made, Meter, do
+from pipeline.logs import configure_worker
 from pipeline.part import Work
 
 
@@ -26,7 +27,7 @@ class Serial:
         compute = work.open()
         meter = Meter(own=False)
         for job in jobs:
-            yield Made(do(work, compute, job, out), meter.read())
+            yield do(work, compute, job, out, meter)
 
 
 @dataclass(frozen=True)
@@ -142,6 +143,7 @@ def _serve(work: Work, out: Path, pipe: Connection) -> None:
     """Do jobs until there are no more. An interrupt is the parent's to handle."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     die_with_parent()
+    configure_worker()
     meter, compute = Meter(), None
     while True:
         try:
@@ -150,7 +152,7 @@ def _serve(work: Work, out: Path, pipe: Connection) -> None:
             return
         try:
             compute = compute or work.open()
-            told: Made | Exception = Made(do(work, compute, job, out), meter.read())
+            told: Made | Exception = do(work, compute, job, out, meter)
         except Exception as error:
             told = error if isinstance(error, PipelineError) else _told(error)
         pipe.send(told)

@@ -131,7 +131,7 @@ class Worker:
         found: list[Outcome] = []
         for some, values in self._prepared(job.rows):
             found += self._computed(some, values)
-        return Made(assemble(self._work, job, found, out), self._use())
+        return assemble(self._work, job, found, out, self._use)
 
     def outcomes(self, rows: Sequence[Row], read: Sequence[Any]) -> tuple[list[Outcome], Use]:
         """Outcomes of one slice of rows, whose inputs have travelled."""
