@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import signal
 import time
@@ -54,6 +55,8 @@ class Processes:
         try:
             _preload(work)
             while pending or any(worker.job for worker in pool):
+                # One that died with nothing to do counts against no part.
+                pool = [worker for worker in pool if worker.job or worker.process.is_alive()]
                 for worker in pool:
                     if pending and worker.job is None:
                         worker.give(pending.pop())
@@ -100,7 +103,8 @@ class _Worker:
 
     def give(self, job: Job) -> None:
         self.job, self.since = job, time.monotonic()
-        self.pipe.send(job)
+        with contextlib.suppress(OSError):  # it has just died, and `take` tells how
+            self.pipe.send(job)
 
     def take(self, timeout: float) -> Made | Death | Exception:
         """What came of the job; of a dead or overdue process, its death."""

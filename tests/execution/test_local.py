@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
+import psutil
 import pytest
 
 from pipeline import manifest
 from pipeline.errors import PipelineError
 from pipeline.execution.environment import ONE_THREAD
 from pipeline.execution.local import Processes, Serial
-from pipeline.part import Row
+from pipeline.job import Job, Made
+from pipeline.part import Row, Work
 from pipeline.parts import Summary
+from tests.processes import gone, until
 from tests.toy import Square, function, put, rows
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -57,6 +62,32 @@ def test_a_killed_worker_costs_no_row(inside: Path) -> None:
         path.unlink()
     put(OUT, Square(function()), rows(list(range(30))), executor=Serial())
     assert {path.name: path.read_bytes() for path in OUT.iterdir()} == whole
+
+
+@dataclass(frozen=True)
+class Idle(Processes):
+    """Kills a worker each time one has told its part and not yet got another."""
+
+    killed: set[str] = field(default_factory=set)
+
+    def run(self, work: Work, jobs: Sequence[Job], out: Path) -> Iterator[Made]:
+        for made in super().run(work, jobs, out):
+            if len(self.killed) < 3:
+                process = psutil.Process(int(made.use.worker))
+                process.kill()
+                until(lambda process=process: gone([process]))
+                self.killed.add(made.use.worker)
+            yield made
+
+
+def test_a_worker_that_dies_idle_is_replaced_and_blames_no_part(
+    inside: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    executor = Idle(1)
+    summary = put(OUT, Square(function()), rows(list(range(30))), executor=executor)
+    assert (summary.rows, summary.rejected) == (30, 0)
+    assert len(executor.killed) == 3
+    assert "it is done again" not in caplog.text
 
 
 def test_a_part_whose_workers_are_always_killed_stops_the_stage_and_the_rest_stands(
