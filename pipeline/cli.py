@@ -117,7 +117,9 @@ def plan(
 @mended
 def runs(
     stage: Annotated[str, typer.Argument(help="Only this stage, e.g. clean/image.")] = "",
-    every: Annotated[bool, typer.Option("--all", help="All runs, not only the last.")] = False,
+    every: Annotated[
+        bool, typer.Option("--all", help="All runs that are kept, not only the last.")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
     """Show what each stage did when it last ran: parts, rows, time, memory."""
