@@ -12,6 +12,7 @@ from pathlib import Path
 
 from pipeline.errors import PipelineError
 from pipeline.execution.ranks import check_room
+from pipeline.execution.session import folder_problem
 from pipeline.params import Params
 from pipeline.processor import check_instructions
 from pipeline.registry import load
@@ -36,6 +37,7 @@ def check_machine(params: Params) -> list[str]:
         *_workers(params),
         *_repository(),
         *_disk(),
+        *_ray(params),
         *_pipes(),
         *damaged_rwlock(),
         *damaged_lockfile(),
@@ -96,6 +98,13 @@ def _workers(params: Params) -> list[str]:
         except PipelineError as error:
             problems.append(f"models.{name}: {error}")
     return problems
+
+
+def _ray(params: Params) -> list[str]:
+    execution = params.execution
+    if execution.address or execution.executor not in ("auto", "ray"):
+        return []
+    return [problem for problem in [folder_problem()] if problem]
 
 
 def _repository() -> list[str]:
