@@ -57,7 +57,11 @@ def raise_trouble(stage: str, error: Exception) -> None:
         raise error
     # OpenCV says -4 for want of memory; the names are torch's, which need not be loaded here.
     short = type(error).__name__ in ("OutOfMemoryError", "AcceleratorError")
-    if short or isinstance(error, MemoryError | OSError) or getattr(error, "code", None) == -4:
+    if (
+        short
+        or isinstance(error, MemoryError | OSError | ImportError)
+        or getattr(error, "code", None) == -4
+    ):
         raise PipelineError(
             f"{stage}: this machine fell short ({type(error).__name__}: {error}). Finished parts "
             f"stand; free memory or use fewer workers, and run again."

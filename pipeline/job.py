@@ -23,6 +23,7 @@ from pipeline.part import (
     each,
     finish,
     read_footer,
+    read_part,
 )
 from pipeline.peak import peak_mb
 from pipeline.records import Reject
@@ -162,7 +163,6 @@ def _with_taken(
 ) -> pa.Table:
     """The computed rows and those of other parts in the part's order; adds to `refused`."""
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     tables, ordered = [computed], list(rows)
     sources: dict[str, list[Row]] = {}
@@ -171,7 +171,7 @@ def _with_taken(
             sources.setdefault(job.taken[row.digest], []).append(row)
     for source, wanted in sources.items():
         path = out / f"{source}.parquet"
-        table = pq.read_table(path, partitioning=None)
+        table = read_part(path)
         place = {key: i for i, key in enumerate(table["key"].to_pylist())}
         kept = [row for row in wanted if row.key in place]
         taken = table.take([place[row.key] for row in kept])
@@ -198,7 +198,7 @@ def row_keys(path: Path) -> list[str]:
 
     if "key" not in pq.read_schema(path).names:
         return []
-    passed = pq.read_table(path, columns=["key"], partitioning=None)["key"].to_pylist()
+    passed = read_part(path, ["key"])["key"].to_pylist()
     return [*passed, *(reject["key"] for reject in read_footer(path)["rejects"])]
 
 

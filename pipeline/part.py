@@ -237,6 +237,29 @@ def read_footer(path: Path) -> dict[str, Any]:
     return footer
 
 
+def read_part(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
+    """A part's rows, all columns or those named, in their order.
+
+    Not as a data set, whose scanner waits without end where there is no memory for a thread.
+
+    Raises
+    ------
+    MemoryError
+        There is no memory, for the rows or for the thread that reads them.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with pq.ParquetFile(path) as file:
+            table: pa.Table = file.read(columns, use_threads=False)
+    except pa.ArrowException as error:
+        if type(error) is pa.ArrowException and "launch worker thread" in str(error):
+            raise MemoryError(str(error)) from error
+        raise
+    return table if columns is None else table.select(columns)
+
+
 def write_table(table: pa.Table, path: Path, metadata: dict[bytes, bytes]) -> None:
     """Ordinary compressed Parquet, for all tables but the feature sets."""
     import pyarrow.parquet as pq

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import Rejected
 from pipeline.job import prepared
-from pipeline.part import each
+from pipeline.part import each, read_part
 from pipeline.parts import Plan
 from pipeline.run import find
 
@@ -71,13 +71,12 @@ def _again(plan: Plan, digest: str) -> Verified:
 def _stored(out: Path, digest: str) -> pa.Table | None:
     """The stored row of an asset's view 0, with all its columns."""
     import pyarrow.compute as pc
-    import pyarrow.parquet as pq
 
     from pipeline.manifest import read_manifest
 
     for entry in read_manifest(out):
         if entry.view == 0:
-            table = pq.read_table(out / f"{entry.key}.parquet", partitioning=None)
+            table = read_part(out / f"{entry.key}.parquet")
             found = table.filter(pc.equal(table["digest"], digest))
             if found.num_rows:
                 return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import multiprocessing
 import signal
 import time
@@ -55,11 +54,11 @@ class Processes:
         try:
             _preload(work)
             while pending or any(worker.job for worker in pool):
-                # One that died with nothing to do counts against no part.
-                pool = [worker for worker in pool if worker.job or worker.process.is_alive()]
-                for worker in pool:
-                    if pending and worker.job is None:
-                        worker.give(pending.pop())
+                for worker in [worker for worker in pool if worker.job is None][: len(pending)]:
+                    if worker.give(pending[-1]):
+                        pending.pop()
+                    else:  # it died with nothing to do, which counts against no part
+                        pool.remove(worker)
                 while pending and len(pool) < self.workers:
                     pool.append(_Worker(work, out))
                     pool[-1].give(pending.pop())
@@ -98,13 +97,23 @@ class _Worker:
         self.process = context.Process(
             target=_serve, args=(self.work, self.out, inner), daemon=False
         )
-        self.process.start()
+        try:
+            self.process.start()
+        except (EOFError, OSError) as error:  # of the server that forks it, which has died
+            raise PipelineError(
+                f"{self.work.stage}: no worker process could be started ({type(error).__name__}). "
+                f"Finished parts stand; look for memory pressure, and run again."
+            ) from error
         inner.close()
 
-    def give(self, job: Job) -> None:
+    def give(self, job: Job) -> bool:
+        """Send a job; tell whether the process was there to get it. If not, `take` tells why."""
         self.job, self.since = job, time.monotonic()
-        with contextlib.suppress(OSError):  # it has just died, and `take` tells how
+        try:
             self.pipe.send(job)
+        except OSError:
+            return False
+        return True
 
     def take(self, timeout: float) -> Made | Death | Exception:
         """What came of the job; of a dead or overdue process, its death."""

@@ -18,7 +18,7 @@ from pipeline.execution.local import Processes, Serial
 from pipeline.job import Job, Made
 from pipeline.part import Row, Work
 from pipeline.parts import Summary
-from tests.processes import gone, until
+from tests.processes import until
 from tests.toy import Square, function, put, rows
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -73,9 +73,10 @@ class Idle(Processes):
     def run(self, work: Work, jobs: Sequence[Job], out: Path) -> Iterator[Made]:
         for made in super().run(work, jobs, out):
             if len(self.killed) < 3:
-                process = psutil.Process(int(made.use.worker))
-                process.kill()
-                until(lambda process=process: gone([process]))
+                pid = int(made.use.worker)
+                os.kill(pid, signal.SIGKILL)
+                # A zombie's threads may still hold its end of the pipe.
+                until(lambda pid=pid: not psutil.pid_exists(pid))
                 self.killed.add(made.use.worker)
             yield made
 
@@ -101,6 +102,17 @@ def test_a_part_whose_workers_are_always_killed_stops_the_stage_and_the_rest_sta
 def test_a_row_that_never_ends_is_found(inside: Path) -> None:
     summary = bring([1, 7], timeout=4.0, harms_on=7)
     assert (summary.rows, summary.reasons) == (1, {"timed_out": 1})
+
+
+def test_workers_that_cannot_be_started_are_told(
+    inside: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def start(process: object) -> None:
+        raise EOFError
+
+    monkeypatch.setattr("multiprocessing.context.ForkServerProcess.start", start)
+    with pytest.raises(PipelineError, match=r"no worker process could be started \(EOFError\)"):
+        bring([1, 7])
 
 
 def test_an_error_of_a_worker_is_raised_here(inside: Path) -> None:
