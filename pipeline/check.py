@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pipeline.errors import PipelineError
 from pipeline.execution.ranks import check_room
+from pipeline.execution.session import folder_problem
 from pipeline.listing import LINKED, NOT_A_FILE, listing, unfit
 from pipeline.params import Params
 from pipeline.parsing import parse_json
@@ -38,6 +39,7 @@ def check_machine(params: Params) -> list[str]:
         *_repository(),
         *_disk(),
         *_batches(),
+        *_ray(params),
         *damaged_rwlock(),
         *damaged_lockfile(),
     ]
@@ -97,6 +99,13 @@ def _workers(params: Params) -> list[str]:
         except PipelineError as error:
             problems.append(f"models.{name}: {error}")
     return problems
+
+
+def _ray(params: Params) -> list[str]:
+    execution = params.execution
+    if execution.address or execution.executor not in ("auto", "ray"):
+        return []
+    return [problem for problem in [folder_problem()] if problem]
 
 
 def _repository() -> list[str]:

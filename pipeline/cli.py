@@ -14,6 +14,7 @@ from pipeline.commands.promote import promote
 from pipeline.commands.store import app as store
 from pipeline.commands.validate import validate
 from pipeline.errors import PipelineError, unknown
+from pipeline.logs import FORMAT, LEVEL, Format, Level, configure
 from pipeline.terminal import say
 
 if TYPE_CHECKING:
@@ -53,8 +54,17 @@ def main(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
+    log_level: Annotated[
+        Level | None,
+        typer.Option(envvar=LEVEL, help="Least that is logged, on stderr; info if not given."),
+    ] = None,
+    log_format: Annotated[
+        Format | None,
+        typer.Option(envvar=FORMAT, help="json: one JSON object a line; text if not given."),
+    ] = None,
 ) -> None:
     """Image, audio and text data through cleaning, features and fusion models, under DVC."""
+    configure(log_level, log_format)
 
 
 @app.command()
@@ -129,7 +139,9 @@ def plan(
 @mended
 def runs(
     stage: Annotated[str, typer.Argument(help="Only this stage, e.g. clean/image.")] = "",
-    every: Annotated[bool, typer.Option("--all", help="All runs, not only the last.")] = False,
+    every: Annotated[
+        bool, typer.Option("--all", help="All runs that are kept, not only the last.")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
     """Show what each stage did when it last ran: parts, rows, time, memory."""
@@ -147,9 +159,10 @@ def runs(
 @mended
 def rejects(
     stage: Annotated[str, typer.Option(help="Only this stage, e.g. clean/image.")] = "",
+    reason: Annotated[str, typer.Option(help="Only this reason, e.g. failed.")] = "",
     json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
-    """Show what was refused, why, by stage."""
+    """Show what was refused, why, by stage; of rows that failed, where the tracebacks are."""
     from pipeline.params import load
     from pipeline.refused import collect, show_lines, show_tables, tables
     from pipeline.store.tree import WorkTree
@@ -158,6 +171,7 @@ def rejects(
     _known(params, stage)
     flow = tables(params.modalities, params.features)
     found = collect(WorkTree(Path("data")), flow, params.models, stage)
+    found = [reject for reject in found if reason in ("", reject.reason)]
     (show_lines if json else show_tables)(found)
 
 

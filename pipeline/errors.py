@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pipeline.failures import Raised
 
 
 class PipelineError(Exception):
@@ -23,6 +27,9 @@ class Rejected(Exception):
         One sentence for a person, made from a template: no library text, no absolute path, no
         time, because rejects are versioned and must come out the same everywhere.
     """
+
+    # What the row function raised where it did not refuse the row itself: for the log alone.
+    raised: Raised | None = None
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(reason, message)

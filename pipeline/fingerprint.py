@@ -34,8 +34,8 @@ DISTRIBUTIONS = {
 }
 # Libraries that compute for another, which no module here imports for it.
 BEHIND = {"librosa": {"llvmlite", "numba", "scipy", "soxr"}}
-# Libraries that check, show or distribute work, and modules that put what was made in its place or
-# say that it is damaged: they cannot change what a function returns.
+# Libraries that check, show or distribute work, and modules that put what was made in its place,
+# say that it is damaged or tell what was raised: they cannot change what a function returns.
 INERT = frozenset(
     {
         "pydantic",
@@ -46,6 +46,7 @@ INERT = frozenset(
         "dvc",
         "platformdirs",
         "huggingface_hub",
+        "pipeline.failures",
         "pipeline.replacing",
         "pipeline.documents",
     }

@@ -6,12 +6,13 @@ Nothing here is part of a key: a row that is taken over has the bytes that compu
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from pipeline.errors import Rejected
+from pipeline.failures import Failure, by_kind
 from pipeline.part import (
     PROVISIONAL,
     Compute,
@@ -23,6 +24,7 @@ from pipeline.part import (
     each,
     finish,
     read_footer,
+    read_part,
 )
 from pipeline.peak import peak_mb
 from pipeline.records import Reject
@@ -83,10 +85,11 @@ def total(uses: Sequence[Use]) -> Use:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A finished part, and what its worker used for it."""
+    """A finished part, what its worker used for it, and what its rows' functions raised."""
 
     entry: Entry
     use: Use
+    failures: tuple[Failure, ...] = ()
 
 
 class Executor(Protocol):
@@ -95,10 +98,10 @@ class Executor(Protocol):
     def run(self, work: Work, jobs: Sequence[Job], out: Path) -> Iterator[Made]: ...
 
 
-def do(work: Work, compute: Compute, job: Job, out: Path) -> Entry:
+def do(work: Work, compute: Compute, job: Job, out: Path, meter: Meter) -> Made:
     """Read, compute and put in place, all in this process."""
     with as_shortage(work.stage):
-        return assemble(work, job, outcomes(work, compute, job.rows), out)
+        return assemble(work, job, outcomes(work, compute, job.rows), out, meter.read)
 
 
 def outcomes(work: Work, compute: Compute, rows: Sequence[Row]) -> list[Outcome]:
@@ -120,8 +123,13 @@ def slices(rows: Sequence[Row], size: int) -> Iterator[Sequence[Row]]:
         yield rows[start : start + size]
 
 
-def assemble(work: Work, job: Job, found: Sequence[Outcome], out: Path) -> Entry:
-    """Put a part together from the outcomes of `job.rows` and from the rows taken over."""
+def assemble(
+    work: Work, job: Job, found: Sequence[Outcome], out: Path, use: Callable[[], Use]
+) -> Made:
+    """Put a part together from the outcomes of `job.rows` and from the rows taken over.
+
+    `use` is asked once the part is in place.
+    """
     passed = [
         pair for pair in zip(job.rows, found, strict=True) if not isinstance(pair[1], Rejected)
     ]
@@ -139,7 +147,13 @@ def assemble(work: Work, job: Job, found: Sequence[Outcome], out: Path) -> Entry
     table = work.table(rows, [outcome for _, outcome in passed])
     if job.taken:
         table = _with_taken(work, job, table, rows, refused, out)
-    return finish(work, job.part, table, refused, out)
+    entry = finish(work, job.part, table, refused, out)
+    raised = [
+        (row.digest, outcome.raised)
+        for row, outcome in zip(job.rows, found, strict=True)
+        if isinstance(outcome, Rejected) and outcome.raised
+    ]
+    return Made(entry, use(), by_kind(raised))
 
 
 def _with_taken(
@@ -152,7 +166,6 @@ def _with_taken(
 ) -> pa.Table:
     """The computed rows and those of other parts in the part's order; adds to `refused`."""
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     tables, ordered = [computed], list(rows)
     sources: dict[str, list[Row]] = {}
@@ -161,7 +174,7 @@ def _with_taken(
             sources.setdefault(job.taken[row.digest], []).append(row)
     for source, wanted in sources.items():
         path = out / f"{source}.parquet"
-        table = pq.read_table(path, partitioning=None)
+        table = read_part(path)
         place = {key: i for i, key in enumerate(table["key"].to_pylist())}
         kept = [row for row in wanted if row.key in place]
         taken = table.take([place[row.key] for row in kept])
@@ -191,7 +204,7 @@ def row_keys(path: Path) -> list[str]:
 
     if "key" not in pq.read_schema(path).names:
         return []
-    passed = pq.read_table(path, columns=["key"], partitioning=None)["key"].to_pylist()
+    passed = read_part(path, ["key"])["key"].to_pylist()
     refused = (r["key"] for r in read_footer(path)["rejects"] if r["reason"] not in PROVISIONAL)
     return [*passed, *refused]
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.digest import digest_json
 from pipeline.documents import document, reading
 from pipeline.errors import PipelineError
-from pipeline.part import Entry, read_footer
+from pipeline.part import Entry, read_footer, read_part
 from pipeline.records import SCHEMA_VERSION, Reject
 from pipeline.replacing import replacing
 
@@ -109,13 +109,8 @@ def rejects(file: Callable[[str], Path]) -> Iterator[Reject]:
 
 def read_each(out: Path, columns: Sequence[str] | None = None) -> Iterator[tuple[Entry, pa.Table]]:
     """Every part of a finished stage with its rows, in the manifest's order."""
-    import pyarrow.parquet as pq
-
     for entry in read_manifest(out):
-        path = out / f"{entry.key}.parquet"
-        with reading(path):
-            table = pq.read_table(path, columns=columns, partitioning=None)
-        yield entry, table
+        yield entry, read_part(out / f"{entry.key}.parquet", columns)
 
 
 def read(out: Path, columns: Sequence[str] | None = None, view: int | None = None) -> pa.Table:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.digest import digest_file, digest_json
 from pipeline.documents import parsed, reading
 from pipeline.errors import PipelineError, Rejected
+from pipeline.failures import Raised
 from pipeline.records import SCHEMA_VERSION, Reject
 from pipeline.replacing import replacing
 from pipeline.shortage import as_shortage
@@ -176,16 +177,19 @@ def each(
                 apply(places[:middle])
                 apply(places[middle:])
                 return
-            if not isinstance(error, Rejected):
-                verb = stage.split("/")[0]
-                error = Rejected("failed", f"{verb} raised {type(error).__name__}")
-            found = [error]
+            found = [error if isinstance(error, Rejected) else _failed(stage, error)]
         for i, outcome in zip(places, found, strict=True):
             outcomes[i] = outcome
 
     if passed:
         apply(passed)
     return outcomes
+
+
+def _failed(stage: str, error: Exception) -> Rejected:
+    refusal = Rejected("failed", f"{stage.split('/')[0]} raised {type(error).__name__}")
+    refusal.raised = Raised.of(error)
+    return refusal
 
 
 def finish(
@@ -253,6 +257,32 @@ def read_footer(path: Path) -> dict[str, Any]:
         parsed(written, Footer)
         footer: dict[str, Any] = json.loads(written)
     return footer
+
+
+def read_part(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
+    """A part's rows, all columns or those named, in their order.
+
+    Not as a data set, whose scanner waits without end where there is no memory for a thread.
+
+    Raises
+    ------
+    PipelineError
+        The file is damaged.
+    MemoryError
+        There is no memory, for the rows or for the thread that reads them.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    with reading(path):
+        try:
+            with pq.ParquetFile(path) as file:
+                table: pa.Table = file.read(columns, use_threads=False)
+        except pa.ArrowException as error:
+            if type(error) is pa.ArrowException and "launch worker thread" in str(error):
+                raise MemoryError(str(error)) from error
+            raise
+        return table if columns is None else table.select(columns)
 
 
 def write_table(table: pa.Table, path: Path, metadata: dict[bytes, bytes]) -> None:

@@ -25,7 +25,7 @@ from pipeline.digest import digest_json
 from pipeline.digests import Digests, digests_of, remembered
 from pipeline.errors import PipelineError
 from pipeline.fingerprint import Fingerprint
-from pipeline.job import Executor, Job, Use, do, jobs
+from pipeline.job import Executor, Job, Meter, Use, do, jobs
 from pipeline.lock import locked
 from pipeline.manifest import MANIFEST, write_manifest
 from pipeline.part import PROVISIONAL, Entry, Part, Row, Work, entry_of, read_footer
@@ -205,7 +205,7 @@ def run(plan: Plan) -> Summary:
         computing = [job for job in todo if job.rows]
         for job in todo:
             if not job.rows:
-                entries[job.part.key] = entry = do(work, _never, job, out)
+                entries[job.part.key] = entry = do(work, _never, job, out, Meter()).entry
                 digests.note(out / f"{entry.key}.parquet", entry.md5)
         if computing:
             cost_s = sum(len(job.rows) for job in computing) * work.cost_ms / 1000

@@ -1,17 +1,27 @@
-"""Progress of long work: a bar on a terminal, else a line every half minute."""
+"""What is said while parts are made: how far the work is, and what its rows' functions raised.
+
+Progress is a bar on a terminal, else a line in the log every half minute.
+"""
 
 from __future__ import annotations
 
+import logging
+import os
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, TextIO, TypeVar
+
+from pipeline.failures import FailureLog
+from pipeline.logs import FORMAT
 
 if TYPE_CHECKING:
     from pipeline.job import Made, Use
 
 LINE_SECONDS = 30.0
 T = TypeVar("T")
+
+logger = logging.getLogger(__name__)
 
 
 class Tally:
@@ -57,20 +67,22 @@ class Tally:
 def track(
     stage: str, made: Iterable[Made], rows: Mapping[str, int], file: TextIO | None = None
 ) -> Iterator[Made]:
-    """Pass parts through as they are made, counting their rows.
+    """Pass parts through as they are made, counting their rows and logging their failures.
 
     Parameters
     ----------
     rows:
         Key → number of rows of every part that is to be made.
     file:
-        Where to show it; None: the standard error.
+        Where a bar is shown, if it is a terminal; None: the standard error.
     """
     file = file or sys.stderr
-    tally = Tally(sum(rows.values()), time.monotonic())
-    show = _bar if file.isatty() else _lines
-    for one in show(stage, made, tally, file):
+    tally, failures = Tally(sum(rows.values()), time.monotonic()), FailureLog(stage)
+    bar = file.isatty() and os.environ.get(FORMAT) != "json"
+    for one in _bar(stage, made, tally, file) if bar else _lines(stage, made, tally):
         tally.add(rows[one.entry.key], one.use)
+        failures.add(one.failures)
+        logger.debug("%s: part %s made by %s", stage, one.entry.key, one.use.worker)
         yield one
 
 
@@ -109,7 +121,7 @@ def reading_bytes(
                 print(f"{label}: {decimal(done)} of {decimal(total)}", file=file, flush=True)
 
 
-def _lines(stage: str, made: Iterable[Made], tally: Tally, file: TextIO) -> Iterator[Made]:
+def _lines(stage: str, made: Iterable[Made], tally: Tally) -> Iterator[Made]:
     """A line when a part is done and the last line is half a minute old: none for short work."""
     said = time.monotonic()
     for one in made:
@@ -117,7 +129,7 @@ def _lines(stage: str, made: Iterable[Made], tally: Tally, file: TextIO) -> Iter
         now = time.monotonic()
         if now - said >= LINE_SECONDS:
             said = now
-            print(f"{stage}: {tally.line(now)}", file=file, flush=True)
+            logger.info("%s: %s", stage, tally.line(now), extra={"stage": stage})
 
 
 def _bar(stage: str, made: Iterable[Made], tally: Tally, file: TextIO) -> Iterator[Made]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from itertools import groupby
 from pathlib import Path
 
 from pipeline.documents import document
 from pipeline.errors import PipelineError
+from pipeline.failures import logs_of
 from pipeline.manifest import MANIFEST, rejects
 from pipeline.records import Reject
 from pipeline.store.card import CARD, Card
@@ -107,14 +108,18 @@ def show_lines(found: Iterable[Reject]) -> None:
         say(json_line(asdict(reject)))
 
 
-def show_tables(found: Iterable[Reject]) -> None:
-    """A table for each stage and reason, with the subjects and messages."""
+def show_tables(found: Sequence[Reject]) -> None:
+    """A table for each stage and reason, with the subjects and messages.
+
+    Below what a row function raised on stand the files that hold its tracebacks.
+    """
     from rich.table import Table
 
     def kind(reject: Reject) -> tuple[str, str]:
         return reject.stage, reject.reason
 
-    tables = []
+    if not found:
+        say("nothing was refused")
     for (stage, reason), group in groupby(sorted(found, key=kind), key=kind):
         rows = list(group)
         title = text(f"{stage}: {len(rows)} {reason}")
@@ -125,8 +130,7 @@ def show_tables(found: Iterable[Reject]) -> None:
             what = f"{reject.subject_kind} {reject.subject}"
             cells = (f"{reject.source}/{reject.batch}", what, reject.message)
             table.add_row(*map(text, cells))
-        tables.append(table)
-    if tables:
-        say_tables(*tables)
-    else:
-        say("nothing was refused")
+        say_tables(table)
+        if reason == "failed":
+            paths = logs_of(stage, {reject.digest for reject in rows})
+            say(f"tracebacks: {', '.join(map(str, paths)) or 'none here; computed elsewhere'}")

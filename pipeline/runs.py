@@ -6,12 +6,13 @@ Outputs are versioned and hold none of this; the records stand beside them in .p
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import platform
 import resource
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,11 +21,14 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.documents import parsed
 from pipeline.peak import peak_mb
+from pipeline.replacing import replacing
 
 if TYPE_CHECKING:
     from pipeline.parts import Summary
 
 FOLDER = Path(".pipeline", "runs")
+# Runs of a stage that are kept.
+KEPT = 20
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,7 @@ def recorded(stage: str) -> Iterator[dict[str, Any]]:
         cpu = own.ru_utime + own.ru_stime + record.pop("workers_cpu", 0.0)
         record["cpu_seconds"] = round(cpu, 3)
         record["peak_mb"] = max(peak_mb(), record.get("peak_mb", 0))
-        _append(stage, json.dumps(record, sort_keys=True))
+        _keep(stage, record)
 
 
 def summary_of(summary: Summary) -> dict[str, Any]:
@@ -83,16 +87,20 @@ def last_made(stage: str) -> dict[str, Any]:
 
     A run that failed, or found everything made, is not the one that the output is of.
     """
+    return _last_made(records(stage))
+
+
+def _last_made(found: Sequence[dict[str, Any]]) -> dict[str, Any]:
     made = (
         record
-        for record in reversed(records(stage))
+        for record in reversed(found)
         if record.get("outcome") == "done" and record.get("computed", 0) + record.get("restored", 0)
     )
     return next(made, {})
 
 
 def records(stage: str) -> list[dict[str, Any]]:
-    """All records of a stage, the oldest first."""
+    """The records of a stage that are kept, the oldest first."""
     try:
         lines = _path(stage).read_text(encoding="utf-8", errors="replace").splitlines()
     except FileNotFoundError:
@@ -106,15 +114,23 @@ def records(stage: str) -> list[dict[str, Any]]:
     return found
 
 
-def _append(stage: str, line: str) -> None:
-    """Add a line, a new one even where the last was left half-written."""
+def _keep(stage: str, record: dict[str, Any]) -> None:
+    """Add a record to the last ones, and keep beside them the one that the output is of."""
     path = _path(stage)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("ab+") as file:
-        if file.seek(0, os.SEEK_END):
-            file.seek(-1, os.SEEK_END)
-            line = line if file.read(1) == b"\n" else f"\n{line}"
-        file.write(f"{line}\n".encode())
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)  # a second run of the stage ends at once, and says so
+        every = [*records(stage), record]
+        kept = every[-KEPT:]
+        made = _last_made(every)
+        if made and made not in kept:
+            kept[0] = made
+        with replacing(path) as temporary:
+            lines = (json.dumps(one, sort_keys=True) + "\n" for one in kept)
+            temporary.write_text("".join(lines), encoding="utf-8")
+    finally:
+        os.close(folder)
 
 
 def _path(stage: str) -> Path:

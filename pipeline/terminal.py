@@ -32,6 +32,11 @@ def visible(value: object) -> str:
     return _CONTROL.sub(_escaped, str(value).replace("\\", "\\\\"))
 
 
+def printable(message: object) -> str:
+    """Text whose own breaks of line and tabs stand, other control characters as escapes."""
+    return _BESIDE_LINES.sub(_escaped, str(message))
+
+
 def text(value: object) -> Text:
     """The same for a table of rich, which reads markup in a string."""
     from rich.text import Text
@@ -53,7 +58,7 @@ def say(message: object, error: bool = False, end: str = "\n") -> None:
         To the standard error, not the standard output.
     """
     file = sys.stderr if error else sys.stdout
-    file.write(_BESIDE_LINES.sub(_escaped, str(message)) + end)
+    file.write(printable(message) + end)
     file.flush()
 
 

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.documents import reading
 from pipeline.errors import Rejected
 from pipeline.execution.environment import hold
 from pipeline.job import prepared
 from pipeline.manifest import read_function, read_manifest
-from pipeline.part import each
+from pipeline.part import each, read_part
 from pipeline.parts import Plan
 from pipeline.run import find
 
@@ -78,13 +77,10 @@ def _again(plan: Plan, digest: str) -> Verified:
 def _stored(out: Path, digest: str) -> pa.Table | None:
     """The stored row of an asset's view 0, with all its columns."""
     import pyarrow.compute as pc
-    import pyarrow.parquet as pq
 
     for entry in read_manifest(out):
         if entry.view == 0:
-            path = out / f"{entry.key}.parquet"
-            with reading(path):
-                table = pq.read_table(path, partitioning=None)
+            table = read_part(out / f"{entry.key}.parquet")
             found = table.filter(pc.equal(table["digest"], digest))
             if found.num_rows:
                 return found

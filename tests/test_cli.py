@@ -16,6 +16,7 @@ from pipeline.cli import app
 from pipeline.digest import digest_bytes
 from pipeline.records import curated_schema
 from tests.dataset import params
+from tests.test_failures import Faulty
 from tests.toy import Square, function, put, rows
 
 CALL = CliRunner()
@@ -147,6 +148,19 @@ def test_rejects_are_shown_and_given_as_json(refused: None) -> None:
     (reject,) = [json.loads(line) for line in output.splitlines()]
     assert reject["reason"] == "negative"
     assert reject["message"] == "the number is below zero"
+
+
+def test_rejects_of_a_reason_and_where_the_tracebacks_are(refused: None) -> None:
+    work = Faulty(function(), stage="clean/text")
+    put(Path("data/clean/text"), work, rows([1, 3]), limit=1.0)
+    _, output = call("rejects", "--reason", "failed")
+    (path,) = Path(".pipeline/logs/clean@text").iterdir()
+    assert "clean/text: 1 failed" in output
+    assert f"tracebacks: {path}" in output
+    assert "negative" not in output
+    path.unlink()
+    assert "tracebacks: none here" in call("rejects", "--reason", "failed")[1]
+    assert call("rejects", "--reason", "negative")[1].count("tracebacks") == 0
 
 
 def test_the_rejects_of_one_stage(refused: None) -> None:

@@ -126,9 +126,10 @@ def test_halving_finds_every_bad_row(numbers: list[int], bad: set[int]) -> None:
         assert calls == [len(numbers)]
 
 
-def test_trouble_of_the_machine_is_no_reject() -> None:
+@pytest.mark.parametrize("error", [MemoryError(), ImportError("libx.so: failed to map segment")])
+def test_trouble_of_the_machine_is_no_reject(error: Exception) -> None:
     def step(some: list[Row], values: list[int]) -> list[int]:
-        raise MemoryError
+        raise error
 
     with pytest.raises(PipelineError, match="fell short"):
         each(step, [Row("d", "k", "s", "b", 1)], [1], "toy")

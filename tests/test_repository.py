@@ -27,6 +27,8 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "terminal",
         "shortage",
         "documents",
+        "failures",
+        "logs",
         "options",
         "parsing",
         "digest",
@@ -137,7 +139,7 @@ def test_ray_is_imported_by_its_executor_alone() -> None:
         for path in SOURCES
         if any(name == "ray" or name.startswith("ray.") for name in imports(path))
     }
-    of_ray = {"ray", "cluster", "head", "ranks", "spread", "worker"}
+    of_ray = {"ray", "cluster", "ranks", "session", "spread", "worker"}
     assert users == {f"pipeline.execution.{name}" for name in of_ray}
 
 

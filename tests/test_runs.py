@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -50,6 +52,26 @@ def test_the_record_of_an_output_is_of_the_run_that_made_it(inside: Path) -> Non
     record("report", computed=0, which="nothing to do")
     fail("report", computed=1, which="failed")
     assert runs.last_made("report")["which"] == "second"
+
+
+def test_the_last_runs_are_kept_and_the_one_that_made_the_output(inside: Path) -> None:
+    record("report", computed=1, which="made")
+    for number in range(runs.KEPT + 5):
+        record("report", computed=0, which=number)
+    kept = [one["which"] for one in runs.records("report")]
+    assert kept == ["made", *range(6, runs.KEPT + 5)]
+    assert runs.last_made("report")["which"] == "made"
+    record("report", computed=1, which="anew")
+    assert [one["which"] for one in runs.records("report")][-1] == "anew"
+    assert len(lines("report")) == runs.KEPT
+    assert list(runs.FOLDER.iterdir()) == [runs.FOLDER / "report.jsonl"]
+
+
+def test_runs_that_end_at_once_are_all_recorded(inside: Path) -> None:
+    command = "from pipeline import runs\nwith runs.recorded('report'): pass"
+    each = [subprocess.Popen([sys.executable, "-c", command]) for _ in range(6)]
+    assert [process.wait(60) for process in each] == [0] * 6
+    assert len(lines("report")) == 6
 
 
 @pytest.mark.parametrize("half", [b'{"outcome": "done", "comp', b"\xff\x00", b"\n", b"7"])

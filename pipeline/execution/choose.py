@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable
 
 from pipeline.execution.local import Processes, Serial
 from pipeline.execution.options import ExecutionOptions
 from pipeline.job import Executor
+
+logger = logging.getLogger(__name__)
 
 # Ray's fixed cost is about 5 CPU-seconds: worth its isolation and retries where that is at most a
 # tenth of the work.
@@ -45,6 +48,7 @@ def choose(
             many = cost_s >= PROCESSES_FROM_SECONDS
             workers = workers if many else 1
             kind = "processes" if foreign or (many and workers > 1) else "serial"
+    logger.debug("work of %.1f CPU-seconds goes to: %s", cost_s, kind)
     if kind == "ray":
         from pipeline.execution.ray import RayExecutor
 

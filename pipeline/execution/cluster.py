@@ -7,9 +7,7 @@ that runs by itself starts Ray for itself.
 
 from __future__ import annotations
 
-import logging
 import os
-import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +15,8 @@ from typing import Any
 
 from pipeline.errors import PipelineError
 from pipeline.execution.environment import inherited
-from pipeline.execution.head import address_of, forget_the_dead
+from pipeline.execution.head import address_of, authenticate, forget_the_dead
+from pipeline.execution.session import answers, connect, session
 from pipeline.execution.watch import dvc_above
 
 
@@ -43,16 +42,19 @@ def joined(address: str | None, cpus: int) -> Iterator[dict[str, str]]:
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     if address is not None:
         _check_answers(address)
+    else:
+        authenticate()
     owner = None if address else dvc_above()
-    there = address or (address_of(owner, cpus) if owner else None)
+    running = address or (address_of(owner, cpus) if owner else None)
+    if running is None:
+        with session(cpus):
+            yield {}
+        return
 
     import ray
 
     try:
-        if there is not None:
-            _init(address=there)
-        else:
-            _init(address="local", num_cpus=cpus, include_dashboard=False)
+        connect(address=running)
         yield inherited() if address else {}
     except RayDied:
         forget_the_dead()
@@ -85,10 +87,10 @@ def check_alive() -> None:
 
     context = ray.get_runtime_context()
     here = context.get_node_id()
-    if _answers(context.gcs_address):
+    if answers(context.gcs_address):
         for node in ray.nodes():  # type: ignore[no-untyped-call]
             if node["NodeID"] == here:
-                if _answers(f"{node['NodeManagerAddress']}:{node['NodeManagerPort']}"):
+                if answers(f"{node['NodeManagerAddress']}:{node['NodeManagerPort']}"):
                     return
                 break
     raise RayDied(
@@ -97,31 +99,13 @@ def check_alive() -> None:
     )
 
 
-def _init(**options: Any) -> None:
-    import ray
-
-    try:
-        ray.init(**options, logging_level=logging.ERROR, log_to_driver=False)
-    except (ConnectionError, RuntimeError, TimeoutError) as error:
-        raise PipelineError(f"cannot use Ray at {options['address']}: {error}") from None
-
-
 def _check_answers(address: str) -> None:
     """Ray itself tries an address that nobody answers at for minutes."""
     host, _, port = address.removeprefix("ray://").rpartition(":")
     if not host:  # `auto`, or a name that only Ray understands
         return
-    if not port.isdigit() or not _answers(f"{host}:{port}"):
+    if not port.isdigit() or not answers(f"{host}:{port}"):
         raise PipelineError(
             f"no Ray cluster answers at '{address}'; start one (`ray start --head`), or leave "
             f"execution.ray_address and RAY_ADDRESS empty"
         )
-
-
-def _answers(address: str) -> bool:
-    host, _, port = address.rpartition(":")
-    try:
-        socket.create_connection((host, int(port)), timeout=10).close()
-    except OSError:
-        return False
-    return True

@@ -6,6 +6,7 @@ the memory killer and people send. Such a row is rejected; any other part is don
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import os
 import signal
@@ -18,6 +19,7 @@ from pipeline.job import CRASHED, TIMED_OUT, Job, outcomes
 from pipeline.part import Row, Work
 from pipeline.shortage import Shortage
 
+logger = logging.getLogger(__name__)
 # A part whose worker dies this often without a row to blame stops the stage.
 ATTEMPTS = 3
 
@@ -72,6 +74,12 @@ class Deaths:
                 f"{_how(death)}). Finished parts stand; look for memory pressure, use fewer "
                 f"workers, or raise execution.timeout, then run again."
             )
+        logger.warning(
+            "%s: a worker died on part %s (%s); it is done again",
+            self._work.stage,
+            key,
+            _how(death),
+        )
         if death.code is None and not death.overdue:
             return self._counts[key] > 1
         return not death.killed

@@ -15,6 +15,7 @@ from pipeline.errors import PipelineError
 from pipeline.execution.deaths import Death, Deaths
 from pipeline.execution.watch import die_with_parent
 from pipeline.job import Job, Made, Meter, do
+from pipeline.logs import configure_worker
 from pipeline.part import Work
 from pipeline.shortage import Shortage, as_shortage
 
@@ -27,7 +28,7 @@ class Serial:
         compute = work.open()
         meter = Meter(own=False)
         for job in jobs:
-            yield Made(do(work, compute, job, out), meter.read())
+            yield do(work, compute, job, out, meter)
 
 
 @dataclass(frozen=True)
@@ -54,9 +55,11 @@ class Processes:
         try:
             _preload(work)
             while pending or any(worker.job for worker in pool):
-                for worker in pool:
-                    if pending and worker.job is None:
-                        worker.give(pending.pop())
+                for worker in [worker for worker in pool if worker.job is None][: len(pending)]:
+                    if worker.give(pending[-1]):
+                        pending.pop()
+                    else:  # it died with nothing to do, which counts against no part
+                        pool.remove(worker)
                 while pending and len(pool) < self.workers:
                     pool.append(_Worker(work, out))
                     pool[-1].give(pending.pop())
@@ -96,12 +99,23 @@ class _Worker:
         self.process = context.Process(
             target=_serve, args=(self.work, self.out, inner), daemon=False
         )
-        self.process.start()
+        try:
+            self.process.start()
+        except (EOFError, OSError) as error:  # of the server that forks it, which has died
+            raise PipelineError(
+                f"{self.work.stage}: no worker process could be started ({type(error).__name__}). "
+                f"Finished parts stand; look for memory pressure, and run again."
+            ) from error
         inner.close()
 
-    def give(self, job: Job) -> None:
+    def give(self, job: Job) -> bool:
+        """Send a job; tell whether the process was there to get it. If not, `take` tells why."""
         self.job, self.since = job, time.monotonic()
-        self.pipe.send(job)
+        try:
+            self.pipe.send(job)
+        except OSError:
+            return False
+        return True
 
     def take(self, timeout: float) -> Made | Death | Exception:
         """What came of the job; of a dead or overdue process, its death."""
@@ -149,6 +163,7 @@ def _serve(work: Work, out: Path, pipe: Connection) -> None:
     """Do jobs until there are no more. An interrupt is the parent's to handle."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     die_with_parent()
+    configure_worker()
     meter, compute = Meter(), None
     while True:
         try:
@@ -158,7 +173,7 @@ def _serve(work: Work, out: Path, pipe: Connection) -> None:
         try:
             with as_shortage(work.stage):
                 compute = compute or work.open()
-            told: Made | Exception = Made(do(work, compute, job, out), meter.read())
+            told: Made | Exception = do(work, compute, job, out, meter)
         except Exception as error:
             told = error if isinstance(error, PipelineError) else _told(error)
         pipe.send(told)

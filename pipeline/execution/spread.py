@@ -230,8 +230,8 @@ class Spread:
         course.uses.append(use)
         if len(course.found) == len(course.groups):
             hand.courses.remove(course)
-            entry = assemble(self._work, course.job, course.outcomes, self._out)
-            yield Made(entry, total(course.uses))
+            uses = course.uses
+            yield assemble(self._work, course.job, course.outcomes, self._out, lambda: total(uses))
 
     def _greeted(self, hand: _Hand, greeting: Greeting) -> None:
         if greeting.differs:

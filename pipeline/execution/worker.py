@@ -134,8 +134,7 @@ class Worker:
         with as_shortage(self._work.stage):
             for some, values in self._prepared(job.rows):
                 found += self._computed(some, values)
-            entry = assemble(self._work, job, found, out)
-        return Made(entry, self._use())
+            return assemble(self._work, job, found, out, self._use)
 
     def outcomes(self, rows: Sequence[Row], read: Sequence[Any]) -> tuple[list[Outcome], Use]:
         """Outcomes of one slice of rows, whose inputs have travelled."""

@@ -11,9 +11,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from pipeline.documents import reading
 from pipeline.errors import Rejected
-from pipeline.part import Compute, Outcome, Row, Work, each
+from pipeline.part import Compute, Outcome, Row, Work, each, read_part
 from pipeline.registry import load
 from pipeline.store.layout import Dtype, Profile, features_table, write_features
 
@@ -138,8 +137,5 @@ def _contents(part: Path) -> tuple[pa.Table, dict[str, int]]:
 
     The last one is kept: rows come a few at a time, and most of a part's from one clean part.
     """
-    import pyarrow.parquet as pq
-
-    with reading(part):
-        table = pq.read_table(part, columns=["digest", "shape", "data"], partitioning=None)
+    table = read_part(part, ["digest", "shape", "data"])
     return table, {digest: i for i, digest in enumerate(table["digest"].to_pylist())}

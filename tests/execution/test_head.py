@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -44,11 +45,26 @@ if __name__ == "__main__":
 DVC = """
 import os, subprocess, sys
 for stage in sys.argv[1:]:
+    if stage.startswith("kill "):
+        subprocess.run([sys.executable, "kill.py", stage.removeprefix("kill ")], check=True)
+        continue
     command = f"{sys.executable} stage.py {stage}; true"
     try:
         subprocess.run(["/bin/sh", "-c", command], env={**os.environ, "DVC_STAGE": "toy"})
     except KeyboardInterrupt:
         break
+"""
+# Kills one process of the head that stands.
+KILL = """
+import json, sys
+from pathlib import Path
+import psutil
+(path,) = Path(".pipeline/ray").glob("*.json")
+holder = psutil.Process(json.loads(path.read_text())["holder"])
+named = {process.name(): process for process in holder.children(recursive=True)}
+victim = named.get(sys.argv[1], holder)
+victim.kill()
+psutil.wait_procs([victim], timeout=0.5)
 """
 
 
@@ -57,14 +73,16 @@ def graph(inside: Path) -> Iterator[Path]:
     put_files(inside / "in", range(60))
     (inside / "stage.py").write_text(STAGE)
     (inside / "dvc.py").write_text(DVC)
+    (inside / "kill.py").write_text(KILL)
     yield inside
     for process in at_work(inside):
         process.kill()
 
 
-def start(*stages: str) -> subprocess.Popen[str]:
+def start(*stages: str, **environment: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "dvc.py", *stages],
+        env={**os.environ, **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -73,7 +91,8 @@ def start(*stages: str) -> subprocess.Popen[str]:
 
 
 def heads(folder: Path) -> list[dict[str, object]]:
-    return [json.loads(path.read_text()) for path in (folder / ".pipeline/ray").glob("*.json")]
+    paths = (folder / ".pipeline/ray").glob("*.json")
+    return [json.loads(path.read_text()) for path in paths if path.exists()]
 
 
 def parts_made() -> int:
@@ -90,7 +109,7 @@ def test_stages_share_a_head_that_ends_with_their_graph(graph: Path) -> None:
     seen = set()
     processes: dict[int, psutil.Process] = {}
     while dvc.poll() is None:
-        seen |= {str(head["address"]) for head in heads(graph)}
+        seen |= {str(head["addresses"]) for head in heads(graph)}
         processes |= {process.pid: process for process in at_work(graph)}
         time.sleep(0.5)
     assert len(said(dvc)) == 2
@@ -124,6 +143,54 @@ def test_whatever_is_killed_nothing_stays_and_the_next_run_goes_on(graph: Path, 
     (line,) = said(start("one 0"))
     assert int(line.split()[-1]) >= before
     until(lambda: gone(at_work(graph)))
+
+
+@pytest.mark.parametrize("victim", ["gcs_server", "raylet", "holder"])
+def test_a_head_that_dies_between_stages_costs_no_run(graph: Path, victim: str) -> None:
+    dvc = start("one 0", f"kill {victim}", "two 0")
+    assert [line.split()[0] for line in said(dvc)] == ["computed", "computed"]
+    until(lambda: gone(at_work(graph)))
+    assert not heads(graph)
+
+
+@pytest.fixture
+def sessions() -> Iterator[Path]:
+    """Where Ray keeps the folders of its sessions; the path of a socket in it must be short."""
+    with tempfile.TemporaryDirectory(prefix="r") as folder:
+        (Path(folder) / "ray" / "session_of_others").mkdir(parents=True)
+        yield Path(folder) / "ray"
+
+
+def session_names(sessions: Path) -> list[str]:
+    return sorted(path.name for path in sessions.glob("*session_[!l]*"))
+
+
+def test_the_folders_of_our_sessions_go_and_those_of_others_stay(
+    graph: Path, sessions: Path
+) -> None:
+    dvc = start("one 0.2", TMPDIR=str(sessions.parent))
+    until(lambda: parts_made() >= 2)
+    assert len(session_names(sessions)) == 3  # its folder, its mark, and the others'
+    processes = at_work(graph)
+    os.kill(int(str(heads(graph)[0]["holder"])), signal.SIGKILL)
+    said(dvc)
+    until(lambda: gone(processes))
+    said(start("one 0", TMPDIR=str(sessions.parent)))
+    until(lambda: gone(at_work(graph)))
+    assert session_names(sessions) == ["session_of_others"]
+
+
+def test_a_stage_by_itself_leaves_no_session_and_needs_no_home(graph: Path, sessions: Path) -> None:
+    environment = {**os.environ, "TMPDIR": str(sessions.parent), "HOME": "/proc/none"}
+    command = [sys.executable, "stage.py", "one", "0"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.stdout.startswith("computed "), done.stdout + done.stderr
+    assert session_names(sessions) == ["session_of_others"]
+
+
+def test_a_head_needs_no_home(graph: Path) -> None:
+    lines = said(start("one 0", "two 0", HOME="/proc/none"))
+    assert [line.split()[0] for line in lines] == ["computed", "computed"]
 
 
 def test_ctrl_c_ends_all_and_the_next_run_goes_on(graph: Path) -> None:

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
+import psutil
 import pytest
 
 from pipeline import manifest
 from pipeline.errors import PipelineError
 from pipeline.execution.environment import ONE_THREAD
 from pipeline.execution.local import Processes, Serial
-from pipeline.part import Row
+from pipeline.job import Job, Made
+from pipeline.part import Row, Work
 from pipeline.parts import Summary
 from pipeline.shortage import Shortage
+from tests.processes import until
 from tests.toy import Square, Starved, function, put, rows
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -62,6 +67,33 @@ def test_a_killed_worker_costs_no_row(inside: Path) -> None:
     assert {path.name: path.read_bytes() for path in OUT.iterdir()} == whole
 
 
+@dataclass(frozen=True)
+class Idle(Processes):
+    """Kills a worker each time one has told its part and not yet got another."""
+
+    killed: set[str] = field(default_factory=set)
+
+    def run(self, work: Work, jobs: Sequence[Job], out: Path) -> Iterator[Made]:
+        for made in super().run(work, jobs, out):
+            if len(self.killed) < 3:
+                pid = int(made.use.worker)
+                os.kill(pid, signal.SIGKILL)
+                # A zombie's threads may still hold its end of the pipe.
+                until(lambda pid=pid: not psutil.pid_exists(pid))
+                self.killed.add(made.use.worker)
+            yield made
+
+
+def test_a_worker_that_dies_idle_is_replaced_and_blames_no_part(
+    inside: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    executor = Idle(1)
+    summary = put(OUT, Square(function()), rows(list(range(30))), executor=executor)
+    assert (summary.rows, summary.rejected) == (30, 0)
+    assert len(executor.killed) == 3
+    assert "it is done again" not in caplog.text
+
+
 def test_a_part_whose_workers_are_always_killed_stops_the_stage_and_the_rest_stands(
     inside: Path,
 ) -> None:
@@ -91,6 +123,17 @@ def test_a_row_that_never_ends_is_found(inside: Path) -> None:
     assert (summary.rows, summary.reasons) == (1, {"timed_out": 1})
     summary = bring([1, 7], timeout=60.0)
     assert (summary.rows, summary.worked) == (2, 1)
+
+
+def test_workers_that_cannot_be_started_are_told(
+    inside: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def start(process: object) -> None:
+        raise EOFError
+
+    monkeypatch.setattr("multiprocessing.context.ForkServerProcess.start", start)
+    with pytest.raises(PipelineError, match=r"no worker process could be started \(EOFError\)"):
+        bring([1, 7])
 
 
 def test_an_error_of_a_worker_is_raised_here(inside: Path) -> None:

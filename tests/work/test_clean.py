@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.digest import digest_bytes
 from pipeline.errors import PipelineError
-from pipeline.job import Job, do
+from pipeline.job import Job, Meter, do
 from pipeline.modalities.text import clean
 from pipeline.part import Part, Row, read_footer
 from pipeline.raw import Raw
@@ -23,7 +23,7 @@ def row(data: bytes, locator: str = "", inline: bool = True) -> Row:
 
 def run(raw: Path, *rows: Row):  # type: ignore[no-untyped-def]
     work = Clean("text", clean.Options(), Raw(raw, {}), function())
-    do(work, work.open(), Job(Part("key", "s", "b", 0, rows)), raw / "out")
+    do(work, work.open(), Job(Part("key", "s", "b", 0, rows)), raw / "out", Meter())
     path = raw / "out" / "key.parquet"
     return pq.read_table(path), read_footer(path)["rejects"]
 

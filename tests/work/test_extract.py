@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from pipeline.digest import digest_bytes
 from pipeline.errors import PipelineError, Rejected
-from pipeline.job import Job, do
+from pipeline.job import Job, Meter, do
 from pipeline.modalities.text import augment, content
 from pipeline.options import Options
 from pipeline.part import Part, Row, read_footer, write_table
@@ -73,7 +73,9 @@ def run(folder: Path, texts: list[str]) -> tuple[dict[str, float], dict[str, str
         Row(digest, digest, "s", "b", 4, 0, Recipe("part", "[]")) for digest in sorted(digests)
     )
     work = Extract("set", "length", Batched(), folder, function())
-    entry = do(work, work.open(), Job(Part("key", "s", "b", 0, rows)), folder / "out")
+    entry = do(
+        work, work.open(), Job(Part("key", "s", "b", 0, rows)), folder / "out", Meter()
+    ).entry
     table = pq.read_table(folder / "out" / f"{entry.key}.parquet")
     refused = read_footer(folder / "out" / f"{entry.key}.parquet")["rejects"]
     passed = dict(
