@@ -20,7 +20,8 @@ LEVEL, FORMAT = "PIPELINE_LOG_LEVEL", "PIPELINE_LOG_FORMAT"
 Level = Literal["debug", "info", "warning", "error"]
 Format = Literal["text", "json"]
 # What every record has; the rest was given as `extra`.
-_STANDARD = frozenset(vars(logging.makeLogRecord({})))
+# What every record has, and what another formatter leaves on it.
+_STANDARD = frozenset({*vars(logging.makeLogRecord({})), "asctime", "message"})
 # A file's name or an exception's text may hold what commands a terminal.
 
 

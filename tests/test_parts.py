@@ -297,7 +297,7 @@ def test_what_is_made_or_restored_is_read_once(
     Path(".dvc").mkdir()
     for md5, path in made.items():
         cached = Path(".dvc/cache").joinpath(*place(md5))
-        cached.parent.mkdir(parents=True)
+        cached.parent.mkdir(parents=True, exist_ok=True)
         path.rename(cached)
     (OUT / manifest.MANIFEST).unlink()
     assert run().restored == len(made)

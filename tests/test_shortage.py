@@ -17,7 +17,7 @@ import pytest
 import soundfile
 import torch
 
-from pipeline import rows
+from pipeline import parquet_child, rows
 from pipeline.errors import PipelineError, Rejected
 from pipeline.part import Row, each
 from pipeline.shortage import Shortage, is_shortage, prove_room
@@ -119,11 +119,7 @@ def test_whatever_memory_there_is_a_good_file_is_never_refused(kind: str, inside
 
 
 def test_a_table_is_not_damaged_where_memory_is_short(monkeypatch: pytest.MonkeyPatch) -> None:
-    import pyarrow.parquet as pq
-
-    def read(source: pa.BufferReader) -> pa.Table:
-        raise pa.lib.ArrowMemoryError("malloc of size 64 failed")
-
-    monkeypatch.setattr(pq, "read_table", read)
-    with pytest.raises(MemoryError):
-        rows.read("metadata.parquet", b"PAR1")
+    short = subprocess.CompletedProcess([], parquet_child.MACHINE_SHORT, b"")
+    monkeypatch.setattr(subprocess, "run", lambda *command, **how: short)
+    with pytest.raises(PipelineError, match="too little memory"):
+        rows.read("metadata.parquet", b"PAR1PAR1")

@@ -99,7 +99,12 @@ def load(folder: Path) -> Model:
         classes = {task: list(about["classes"]) for task, about in tasks.items()}
         readings = {task: Reading.from_card(about) for task, about in tasks.items()}
         priors = {task: np.array(about["prior"], np.float32) for task, about in tasks.items()}
-    network = Network(sets, {task: len(names) for task, names in classes.items()}, options)
+        try:
+            network = Network(sets, {task: len(names) for task, names in classes.items()}, options)
+        except RuntimeError as error:  # torch's word for sizes that no tensor has
+            if is_shortage(error):
+                raise
+            raise ValueError(str(error)) from error
     weights = folder / "model.safetensors"
     try:
         network.load_state_dict(load_file(weights))

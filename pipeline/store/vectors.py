@@ -130,7 +130,7 @@ def vectors_of(path: Path) -> Vectors:
             shape, dtype = shape_of(field), np.dtype(item).name
             told = math.prod(shape), sum(extent.rows for extent in found)
             if told != (field.type.list_size, metadata.num_rows):
-                raise PipelineError(_cut_short(path))
+                raise damaged(path)
         if np.dtype(dtype).kind not in "fiu":
             raise PipelineError(f"{path}: its vectors are no numbers")
     return Vectors(path, metadata.num_rows, shape, dtype, found)
@@ -167,7 +167,7 @@ def decoded(path: Path, shape: tuple[int, ...]) -> np.ndarray:
     with reading(path), pq.ParquetFile(path) as file:
         column = file.read(columns=[VECTOR])[VECTOR].combine_chunks()
         if len(column) != file.metadata.num_rows:
-            raise PipelineError(_cut_short(path))
+            raise damaged(path)
     lists: Any = pa.concat_arrays(column.chunks) if isinstance(column, pa.ChunkedArray) else column
     there = np.asarray(lists.is_valid())
     flat = lists.flatten().to_numpy(zero_copy_only=False)
@@ -183,10 +183,3 @@ def decoded(path: Path, shape: tuple[int, ...]) -> np.ndarray:
     out = np.full((len(there), *shape), np.nan, np.result_type(flat.dtype, np.float16))
     out[there] = rows
     return out
-
-
-def _cut_short(path: Path) -> str:
-    return (
-        f"{path} is no whole Parquet file: `dvc checkout --force` brings its like back from the "
-        f"cache, `dvc repro` makes it again"
-    )

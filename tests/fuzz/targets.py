@@ -179,10 +179,10 @@ def _part_without_manifest(folder: Path) -> list[bytes]:
 
 def _recognise(data: bytes, folder: Path) -> None:
     from pipeline.digests import Digests
-    from pipeline.parts import _is_whole
+    from pipeline.standing import is_whole
 
     (folder / "part.parquet").write_bytes(data)
-    _is_whole(folder / "part.parquet", None, Digests({}))
+    is_whole(folder / "part.parquet", None, Digests({}))
 
 
 def _read_vectors(data: bytes, folder: Path) -> None:

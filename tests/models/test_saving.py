@@ -45,5 +45,5 @@ def test_weights_that_are_cut_off_are_refused(saved, kept):
 )
 def test_a_card_that_describes_no_model_is_refused(saved, card):
     (saved / "model.json").write_text(card)
-    with pytest.raises(PipelineError, match=r"model.json does not describe a model: .*dvc repro"):
+    with pytest.raises(PipelineError, match=r"model.json is damaged: .*dvc repro"):
         load(saved)
