@@ -6,6 +6,7 @@ stands in it.
 
 from __future__ import annotations
 
+import errno
 import functools
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
@@ -34,8 +35,9 @@ def reading(path: Path) -> Iterator[None]:
     except Exception as error:
         if not isinstance(error, (OSError, *WRONG)) and not _is_arrow(error):
             raise
-        # Arrow, too, raises OSError of bytes that it cannot make out: without a number.
-        if is_out_of_memory(error) or getattr(error, "errno", None) is not None:
+        # Arrow, too, raises OSError of bytes that it cannot make out: without a number. And damaged
+        # bytes may send a reader before the beginning of a file, which is no valid argument.
+        if is_out_of_memory(error) or getattr(error, "errno", None) not in (None, errno.EINVAL):
             raise
         raise damaged(path) from error
 

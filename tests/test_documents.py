@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -194,3 +195,11 @@ def test_what_the_system_says_is_passed_on(tmp_path: Path) -> None:
         raise pa.ArrowMemoryError("malloc of size 64 failed")
     with pytest.raises(PipelineError, match="is damaged"), reading(tmp_path):
         raise OSError("Couldn't deserialize thrift")
+
+
+def test_a_place_before_the_beginning_of_a_file_is_damage(tmp_path: Path) -> None:
+    path = tmp_path / "part"
+    path.write_bytes(b"bytes")
+    damaged = pytest.raises(PipelineError, match="part is damaged")
+    with path.open("rb") as file, damaged, reading(path):
+        os.pread(file.fileno(), 4, -1)
