@@ -165,7 +165,11 @@ def each(
     outcomes = list(values)
     passed = [i for i, value in enumerate(values) if not isinstance(value, Rejected)]
 
-    def apply(places: list[int]) -> None:
+    # A list of what is left rather than recursion: an exception raised while another is handled
+    # would bring the whole batch's tracebacks along.
+    left = [passed] if passed else []
+    while left:
+        places = left.pop()
         try:
             with as_shortage(stage):
                 found = step([rows[i] for i in places], [values[i] for i in places])
@@ -174,15 +178,11 @@ def each(
         except Exception as error:
             if len(places) > 1:
                 middle = len(places) // 2
-                apply(places[:middle])
-                apply(places[middle:])
-                return
+                left += [places[middle:], places[:middle]]
+                continue
             found = [error if isinstance(error, Rejected) else _failed(stage, error)]
         for i, outcome in zip(places, found, strict=True):
             outcomes[i] = outcome
-
-    if passed:
-        apply(passed)
     return outcomes
 
 

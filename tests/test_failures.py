@@ -95,6 +95,17 @@ def test_the_oldest_kinds_go(inside: Path) -> None:
     assert not logs_of("toy", {"0"})
 
 
+def test_a_traceback_holds_nothing_of_the_batch_it_was_found_in() -> None:
+    def step(some: Sequence[Row], values: Sequence[Any]) -> Sequence[Any]:
+        if any(row.spec == 3 for row in some):
+            raise ZeroDivisionError
+        return values
+
+    outcomes = each(step, rows(list(range(8))), list(range(8)), "toy")
+    assert [i for i, outcome in enumerate(outcomes) if isinstance(outcome, Rejected)] == [3]
+    assert outcomes[3].raised.traceback.count("Traceback") == 1
+
+
 def test_what_was_raised_travels_with_the_refusal() -> None:
     def step(some: Sequence[Row], values: Sequence[Any]) -> Sequence[Any]:
         raise ZeroDivisionError
