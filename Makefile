@@ -49,7 +49,7 @@ $(ENGINES)/.ready: $(READY) requirements/engines.txt
 
 test: $(READY) $(ENGINES)/.ready ## run the tests
 	pytest -n auto --dist loadfile --no-loadscope-reorder --durations=20
-	$(ENGINES)/bin/python -m pytest -q tests/store/test_engines.py tests/store/test_export.py \
+	$(ENGINES)/bin/python -m pytest -q tests/store/test_engines.py tests/store/files/test_export.py \
 		tests/models/explanation/test_gradients.py
 
 fuzz: $(READY) ## read damaged files with every parser of foreign bytes, a minute each

@@ -35,7 +35,7 @@ def add(project: Path, batch: Path, workers: int) -> dict[str, Any]:
 
 
 def comment(project: Path, batch: Path, workers: int) -> dict[str, Any]:
-    """`dvc repro` of ingest, clean, augment and extract, after a comment in pipeline/part.py.
+    """`dvc repro` of ingest, clean, augment and extract, after a comment in pipeline/parts/part.py.
 
     `cpu_s` is that of all, `stages` those of each stage by its own record; the difference is DVC's.
     """

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.kernels import PROJECT, params
-from pipeline.digest import digest_bytes
-from pipeline.folders import Local
-from pipeline.registry import load
+from pipeline.core.files.digest import digest_bytes
+from pipeline.core.registry import load
+from pipeline.raw.folders import Local
 
 # A tone of 50 dB below full scale, at another pitch in each variant.
 TONE = 0.003

@@ -20,7 +20,7 @@ def main(project: Path) -> None:
     environment = {**os.environ, "DVC_STAGE": "benchmark"}
     for stage, items in (("clean", SETS), ("augment", SETS), ("extract", SETS.values())):
         for item in items:
-            command = [sys.executable, "-m", "pipeline.cli", "stage", stage, item]
+            command = [sys.executable, "-m", "pipeline.cli.main", "stage", stage, item]
             subprocess.run(command, cwd=project, env=environment, check=True)
 
 

@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.errors import Rejected
+from pipeline.core.errors import Rejected
+from pipeline.core.registry import load as plugin
 from pipeline.params import Params, load
-from pipeline.registry import load as plugin
 
 PROJECT = Path(__file__).parents[1]
 # Compression of what peers write: as the project writes its cleaned contents and its vectors.
@@ -85,7 +85,7 @@ def schema(modality: str) -> Any:
     """The Arrow schema of rows."""
     import pyarrow as pa
 
-    from pipeline.work.clean import measurements_schema
+    from pipeline.stages.work.clean import measurements_schema
 
     feature = params().features[SETS[modality]]
     (width,) = plugin("encoders", feature.encoder).shape(feature.options)

@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.kernels import Kernel, files, params
-from pipeline.part import write_table
-from pipeline.records import clean_schema
-from pipeline.registry import load
-from pipeline.store.layout import features_table, write_features
-from pipeline.work.clean import measurements_schema
+from pipeline.core.records import clean_schema
+from pipeline.core.registry import load
+from pipeline.parts.part import write_table
+from pipeline.stages.work.clean import measurements_schema
+from pipeline.store.format.layout import features_table, write_features
 
 
 def main(raw: Path, out: Path) -> None:

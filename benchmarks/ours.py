@@ -13,7 +13,7 @@ import yaml
 
 from benchmarks.cpu import Spent, spend
 from benchmarks.kernels import PROJECT, SETS, params
-from pipeline.execution import environment as computing
+from pipeline.core.machine import environment as computing
 
 MODALITIES = tuple(SETS)
 
@@ -63,7 +63,7 @@ def add_batch(project: Path, batch: Path) -> None:
 
 def stage(project: Path, name: str, item: str = "") -> Spent:
     """Run one stage, as the command line does."""
-    command = [sys.executable, "-m", "pipeline.cli", "stage", name, *([item] if item else [])]
+    command = [sys.executable, "-m", "pipeline.cli.main", "stage", name, *([item] if item else [])]
     return spend(command, project, environment())
 
 

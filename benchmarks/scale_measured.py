@@ -19,14 +19,15 @@ from typing import Any
 
 import numpy as np
 
-from pipeline import manifest, parts, tables
+from pipeline.core.files.digest import digest_bytes
 from pipeline.curation.hamming import near_pairs
-from pipeline.digest import digest_bytes
-from pipeline.fingerprint import fingerprint
-from pipeline.part import Entry, Row
-from pipeline.work.extract import Recipe
+from pipeline.parts import manifest, tables
+from pipeline.parts import plan as parts
+from pipeline.parts.fingerprint import fingerprint
+from pipeline.parts.part import Entry, Row
+from pipeline.stages.work.extract import Recipe
 
-ABOUT = fingerprint("scale", ["pipeline.part"], {})
+ABOUT = fingerprint("scale", ["pipeline.parts.part"], {})
 
 
 def digest(name: object) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from pipeline.execution.environment import establish
+from pipeline.core.machine.environment import establish
 
 if __name__ == "__main__" and sys.argv[1] != "free":
     establish(sys.argv[1])
@@ -15,9 +15,9 @@ import json
 import struct
 from typing import Any
 
-from pipeline.processor import HELD
-from pipeline.randomness import generator
-from pipeline.registry import load, names
+from pipeline.core.machine.processor import HELD
+from pipeline.core.randomness import generator
+from pipeline.core.registry import load, names
 from tests.encoders import examples
 
 # Files that need no encoder of media to be made.

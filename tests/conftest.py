@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from pipeline.execution.environment import establish
-from pipeline.processor import INSTRUCTIONS
+from pipeline.core.machine.environment import establish
+from pipeline.core.machine.processor import INSTRUCTIONS
 
 establish(INSTRUCTIONS)
 

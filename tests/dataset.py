@@ -15,7 +15,7 @@ import numpy as np
 import soundfile
 import yaml
 
-from pipeline.digest import digest_file
+from pipeline.core.files.digest import digest_file
 
 HERE = Path(__file__).parents[1]
 CLASSES = ("circle", "square", "cross")

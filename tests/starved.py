@@ -17,8 +17,8 @@ import scipy.fft  # noqa: F401
 import soundfile  # noqa: F401
 import soxr  # noqa: F401
 
-from pipeline.registry import load
-from pipeline.shortage import is_shortage
+from pipeline.core.machine.shortage import is_shortage
+from pipeline.core.registry import load
 
 # Beyond what the process has.
 MEGABYTES = (0, 0.5, 2, 4, 6, 8, 12, 16, 24, 1500)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import registry
+from pipeline.core import registry
 from pipeline.models.fusion import FusionKind
 from pipeline.models.tasks import Task
 from pipeline.models.towers import TowerKind

@@ -14,8 +14,8 @@ import psutil
 import pytest
 import yaml
 
-from pipeline.check import damaged_lockfile, damaged_rwlock
-from pipeline.manifest import load_manifest
+from pipeline.parts.manifest import load_manifest
+from pipeline.stages.check import damaged_lockfile, damaged_rwlock
 from tests.dataset import environment, put_project, run, tree
 from tests.processes import at_work, until
 

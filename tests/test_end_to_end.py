@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
-from pipeline.run import items
+from pipeline.stages.run import items
 from tests.dataset import params, picture, put_batch, put_project, run, tree, write_metadata
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]

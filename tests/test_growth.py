@@ -11,8 +11,8 @@ import pyarrow as pa
 import pytest
 
 from pipeline.execution.local import Processes
-from pipeline.fingerprint import Fingerprint
-from pipeline.part import Compute, Row, Work
+from pipeline.parts.fingerprint import Fingerprint
+from pipeline.parts.part import Compute, Row, Work
 from tests.toy import function, put, rows
 
 BYTES = 40_000

@@ -21,14 +21,14 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from pipeline import cached
-from pipeline.digest import digest_file
-from pipeline.done import unless_done
+from pipeline.core.files.digest import digest_file
 from pipeline.execution import local
-from pipeline.job import Job, Made
 from pipeline.params import Params, parse
-from pipeline.parts import Summary
-from pipeline.run import find, items
+from pipeline.parts import dvc_restore as cached
+from pipeline.parts.job import Job, Made
+from pipeline.parts.plan import Summary
+from pipeline.parts.up_to_date import unless_done
+from pipeline.stages.run import find, items
 from tests import dataset
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]

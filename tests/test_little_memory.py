@@ -16,7 +16,7 @@ import resource
 import pyarrow.parquet, pyarrow.dataset
 from pathlib import Path
 from pipeline import manifest
-from pipeline.job import row_keys
+from pipeline.parts.job import row_keys
 
 pages = int(Path("/proc/self/statm").read_text().split()[0])
 limit = pages * resource.getpagesize() + 4 * 2**20

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pipeline.code import code
-from pipeline.fingerprint import DISTRIBUTIONS
 from pipeline.params import Params
+from pipeline.parts.code import code
+from pipeline.parts.fingerprint import DISTRIBUTIONS
 
 HERE = Path(__file__).parents[1]
 SOURCES = sorted((HERE / "pipeline").rglob("*.py"))
@@ -191,7 +191,7 @@ def test_the_lock_pins_everything_but_torch_with_hashes() -> None:
 
 def test_help_loads_nothing_heavy() -> None:
     code = (
-        "import sys; from typer.testing import CliRunner; from pipeline.cli import app; "
+        "import sys; from typer.testing import CliRunner; from pipeline.cli.main import app; "
         "assert CliRunner().invoke(app, ['--help']).exit_code == 0; "
         f"print(sorted({HEAVY!r} & set(sys.modules)))"
     )

@@ -11,17 +11,17 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from pipeline.digest import digest_bytes
-from pipeline.errors import PipelineError, Rejected
+from pipeline.core.errors import PipelineError, Rejected
+from pipeline.core.files.digest import digest_bytes
 from pipeline.execution.local import Serial
-from pipeline.fingerprint import Fingerprint, fingerprint
-from pipeline.job import Executor
-from pipeline.part import Compute, Row, Work
-from pipeline.parts import Plan, Summary
+from pipeline.parts.fingerprint import Fingerprint, fingerprint
+from pipeline.parts.job import Executor
+from pipeline.parts.part import Compute, Row, Work
+from pipeline.parts.plan import Plan, Summary
 
 
 def function(**parameters: object) -> Fingerprint:
-    return fingerprint("toy", ["pipeline.part"], parameters)
+    return fingerprint("toy", ["pipeline.parts.part"], parameters)
 
 
 def rows(numbers: list[int], batch: str = "b") -> list[Row]:

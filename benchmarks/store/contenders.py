@@ -18,9 +18,9 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.peak import peak_mb
+from pipeline.core.machine.peak_memory import peak_mb
 from pipeline.store import Store, open_store
-from pipeline.store.handle import FeatureSet
+from pipeline.store.feature_set import FeatureSet
 
 try:
     import lance
@@ -201,7 +201,7 @@ def _query(project: Path) -> np.ndarray:
 
 
 def _files(project: Path, name: str) -> list[str]:
-    from pipeline.manifest import read_manifest
+    from pipeline.parts.manifest import read_manifest
 
     folder = project / "data" / "features" / name
     return [str(folder / f"{entry.key}.parquet") for entry in read_manifest(folder)]
@@ -210,7 +210,7 @@ def _files(project: Path, name: str) -> list[str]:
 def _parts(project: Path) -> Any:
     import pyarrow as pa
 
-    from pipeline.manifest import read_manifest
+    from pipeline.parts.manifest import read_manifest
 
     entries = read_manifest(project / "data" / "features" / SET)
     files = _files(project, SET)

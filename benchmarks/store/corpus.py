@@ -14,12 +14,12 @@ import numpy as np
 import pyarrow as pa
 import yaml
 
-from pipeline.digest import digest_file
-from pipeline.fingerprint import Fingerprint, fingerprint
-from pipeline.manifest import write_manifest
-from pipeline.part import Entry, write_table
-from pipeline.records import curated_schema
-from pipeline.store.layout import GROUP_ROWS, features_table, write_features
+from pipeline.core.files.digest import digest_file
+from pipeline.core.records import curated_schema
+from pipeline.parts.fingerprint import Fingerprint, fingerprint
+from pipeline.parts.manifest import write_manifest
+from pipeline.parts.part import Entry, write_table
+from pipeline.store.format.layout import GROUP_ROWS, features_table, write_features
 
 BATCHES = 30
 SOURCE = "made"
@@ -49,7 +49,7 @@ def put_project(folder: Path, scale: float) -> None:
     if (folder / "params.yaml").is_file():
         return
     made = sets(scale)
-    print_ = fingerprint("made", ["pipeline.digest"], {})
+    print_ = fingerprint("made", ["pipeline.core.files.digest"], {})
     for number, (name, one) in enumerate(made.items()):
         _put_set(folder / "data" / "features" / name, name, one, number, print_)
     _put_samples(folder / "data" / "curated", made, print_)

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from benchmarks.store.contenders import SET
-from pipeline.manifest import read_manifest
+from pipeline.parts.manifest import read_manifest
 
 
 def main(project: Path) -> None:

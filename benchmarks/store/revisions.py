@@ -18,10 +18,10 @@ import numpy as np
 from benchmarks import ours
 from benchmarks.store.contenders import SET, load_memmap
 from benchmarks.store.corpus import digest_of, put_part
-from pipeline.fingerprint import Fingerprint
-from pipeline.manifest import read_function, read_manifest, write_manifest
+from pipeline.parts.fingerprint import Fingerprint
+from pipeline.parts.manifest import read_function, read_manifest, write_manifest
 from pipeline.store.diff import files_between
-from pipeline.store.revision import Revision
+from pipeline.store.trees.revision import Revision
 
 FOLDER = f"data/features/{SET}"
 BATCH = "c00"

@@ -22,16 +22,16 @@ import pyarrow.parquet as pq
 import torch
 from torch.utils.data import DataLoader, Dataset
 
+from pipeline.core.randomness import generator
 from pipeline.models.examples import Examples, classes_of, examples
 from pipeline.models.network import Network
 from pipeline.models.options import ModelOptions
 from pipeline.models.training.batches import Inputs, Piece, Tensors, ahead, epoch, pieces
-from pipeline.models.training.clock import Clock
 from pipeline.models.training.determinism import deterministic
 from pipeline.models.training.losses import example_weights, loss
 from pipeline.models.training.optimization import Optimization
 from pipeline.models.training.parallel import ALONE
-from pipeline.randomness import generator
+from pipeline.models.training.throughput import Clock
 from pipeline.store.join import join
 
 SETS = {"pictures": "image", "words": "text", "voices": "audio"}

@@ -19,7 +19,7 @@ from typing import Any
 from benchmarks.kernels import PROJECT
 from benchmarks.store import corpus
 from benchmarks.training import table
-from pipeline.execution.environment import ONE_THREAD
+from pipeline.core.machine.environment import ONE_THREAD
 
 HERE = Path(__file__).parents[1]
 RESULTS = HERE / "training.json"

@@ -6,12 +6,12 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pipeline.core.errors import PipelineError
+from pipeline.core.records import Split
 from pipeline.curation.components import bridges, tied_by
+from pipeline.curation.duplicate_links import Tie, group_of
 from pipeline.curation.options import Options
 from pipeline.curation.splits import drawn, first_given
-from pipeline.curation.ties import Tie, group_of
-from pipeline.errors import PipelineError
-from pipeline.records import Split
 
 # Component → split → groups to which the data brings it.
 Given = Mapping[str, Mapping[Split, set[str]]]

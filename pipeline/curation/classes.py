@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pipeline.registry import load
+from pipeline.core.registry import load
 
 # Target → class → split → components.
 Census = dict[str, dict[str, dict[str, set[str]]]]

@@ -6,8 +6,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from pipeline.curation.ties import Tie
-from pipeline.errors import PipelineError
+from pipeline.core.errors import PipelineError
+from pipeline.curation.duplicate_links import Tie
 
 
 def components(rank: Mapping[str, int], ties: Iterable[Tie]) -> dict[str, str]:

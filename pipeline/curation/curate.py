@@ -7,14 +7,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pipeline.core.records import Reject
 from pipeline.curation import summary
 from pipeline.curation.assign import assign
 from pipeline.curation.classes import census, set_aside
 from pipeline.curation.components import check_share, components
+from pipeline.curation.duplicate_links import Asset, group_of, ties
 from pipeline.curation.options import Options
 from pipeline.curation.splits import rank
-from pipeline.curation.ties import Asset, group_of, ties
-from pipeline.records import Reject
 
 Record = dict[str, Any]
 

@@ -13,13 +13,14 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING
 
-from pipeline.errors import PipelineError
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.core.errors import PipelineError
 
 if TYPE_CHECKING:
     import duckdb
-    import numpy as np
     import pyarrow as pa
-    from numpy.typing import NDArray
 
     from pipeline.curation.options import Options
 
@@ -109,8 +110,6 @@ def _straddling(database: duckdb.DuckDBPyConnection, kind: str, key: str, rows: 
 def _near(
     database: duckdb.DuckDBPyConnection, kind: str, joined: str, options: Options
 ) -> Iterator[Leak]:
-    import numpy as np
-
     query = f"""
         SELECT split, phash, min(sample_id) FROM {joined}
         WHERE phash IS NOT NULL GROUP BY split, phash ORDER BY split, phash
@@ -133,8 +132,6 @@ def _close(
     first: NDArray[np.uint64], second: NDArray[np.uint64], distance: int
 ) -> Iterator[tuple[int, int]]:
     """Indices of the pairs at most `distance` bits apart, by comparing all with all."""
-    import numpy as np
-
     for row in range(0, len(first), ROWS):
         for column in range(0, len(second), COLUMNS):
             block = first[row : row + ROWS, None] ^ second[None, column : column + COLUMNS]

@@ -6,7 +6,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from pipeline.options import Options as Base
+from pipeline.core.options import Options as Base
 
 Join = Literal["near", "equal", "none"]
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from pipeline.core.randomness import entropy
+from pipeline.core.records import Split
 from pipeline.curation.options import Ratios
-from pipeline.randomness import entropy
-from pipeline.records import Split
 
 # Where the data brings several splits to one component, the first of these wins: what was held
 # out to measure on stays held out, and train loses samples.

@@ -6,10 +6,10 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pipeline.core.records import SPLITS
 from pipeline.curation.classes import Census
 from pipeline.curation.components import bridges
-from pipeline.curation.ties import Tie, group_of
-from pipeline.records import SPLITS
+from pipeline.curation.duplicate_links import Tie, group_of
 
 # How many of the largest components are shown, and how many members and ties of each.
 SHOWN = 5

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipeline.options import Options as _Options
+from pipeline.core.options import Options as _Options
 
 if TYPE_CHECKING:
     from pipeline.modalities.image.content import Image

@@ -19,14 +19,12 @@ import importlib.util
 import platform
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from pipeline.errors import PipelineError
-from pipeline.options import Options as Base
-from pipeline.processor import flags
+import numpy as np
 
-if TYPE_CHECKING:
-    import numpy as np
+from pipeline.core.errors import PipelineError
+from pipeline.core.machine.processor import flags
+from pipeline.core.options import Options as Base
 
 MODALITY = "text"
 COST_MS = 25.0
@@ -86,8 +84,6 @@ class Encoder:
 
     def encode(self, contents: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
         """Vectors, float32 (n, 384), and lengths, int32 (n,), all 1."""
-        import numpy as np
-
         vectors = np.empty((len(contents), DIMENSION), np.float32)
         for vector, content in zip(vectors, contents, strict=True):
             vector[:] = self.model.query(content)

@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from pydantic import Field, model_validator
 
-from pipeline.errors import PipelineError
-from pipeline.options import Options as _Options
+from pipeline.core.errors import PipelineError
+from pipeline.core.options import Options as _Options
 
 if TYPE_CHECKING:
     import onnx
@@ -124,7 +124,7 @@ def _onnxruntime(checkpoint: Path) -> Callable[[np.ndarray], np.ndarray]:
     """One thread, in the graph's order, so that the bits do not depend on the machine's load."""
     import onnxruntime
 
-    from pipeline.checkpoint import load
+    from pipeline.encoders._checkpoint import load
 
     model = graph(load(checkpoint))
     options = onnxruntime.SessionOptions()
@@ -222,7 +222,7 @@ def _torch(checkpoint: Path, options: Options) -> Callable[[np.ndarray], np.ndar
     import torch
     from efficientnet_lite_pytorch import EfficientNet
 
-    from pipeline.device import repeatable_torch, torch_device
+    from pipeline.core.machine.device import repeatable_torch, torch_device
 
     device, dtype = torch_device(options.device), getattr(torch, options.precision)
     model = EfficientNet.from_name("efficientnet-lite0")

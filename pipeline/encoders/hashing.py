@@ -12,14 +12,12 @@ from __future__ import annotations
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
+import numpy as np
 from pydantic import Field, model_validator
 
-from pipeline.options import Options as Base
-
-if TYPE_CHECKING:
-    import numpy as np
+from pipeline.core.options import Options as Base
 
 MODALITY = "text"
 COST_MS = 0.05
@@ -61,8 +59,6 @@ class Encoder:
 
         A text whose n-grams cancel has the zero vector.
         """
-        import numpy as np
-
         vectors = np.zeros((len(contents), self.options.dimension), np.float32)
         for vector, content in zip(vectors, contents, strict=True):
             hashes = np.array(self._hashes(content), np.int64)

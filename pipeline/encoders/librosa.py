@@ -18,9 +18,9 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field, field_validator
 
+from pipeline.core.options import Options as Base
 from pipeline.encoders.mfcc import STATISTICS, statistics
 from pipeline.modalities.audio.content import SAMPLING_RATE, Content
-from pipeline.options import Options as Base
 
 MODALITY = "audio"
 COST_MS = 280

@@ -15,10 +15,10 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field
 
+from pipeline.core.options import Options as Base
 from pipeline.modalities.audio.content import SAMPLING_RATE, Content
 from pipeline.modalities.audio.mel import filters
 from pipeline.modalities.audio.spectrum import Real, decibels, power, stft
-from pipeline.options import Options as Base
 
 MODALITY = "audio"
 COST_MS = 0.25

@@ -11,8 +11,8 @@ from __future__ import annotations
 import importlib.util
 from pathlib import Path
 
+from pipeline.core.errors import PipelineError
 from pipeline.encoders import transformer
-from pipeline.errors import PipelineError
 
 MODALITY = "text"
 COST_MS = 5.0

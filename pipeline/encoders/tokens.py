@@ -15,14 +15,11 @@ import zlib
 from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+import numpy as np
 from pydantic import Field
 
-from pipeline.options import Options as Base
-
-if TYPE_CHECKING:
-    import numpy as np
+from pipeline.core.options import Options as Base
 
 MODALITY = "text"
 COST_MS = 0.05
@@ -65,8 +62,6 @@ class Encoder:
 
     def encode(self, contents: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
         """Ids, float32 (n, words, 1), whole numbers from 1 to 2^24 - 1, and lengths, int32 (n,)."""
-        import numpy as np
-
         ids = np.zeros((len(contents), *shape(self.options)), np.float32)
         lengths = np.zeros(len(contents), np.int32)
         for row, content in enumerate(contents):

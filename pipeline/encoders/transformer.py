@@ -19,13 +19,13 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
+import numpy as np
 from pydantic import Field, model_validator
 
-from pipeline.errors import PipelineError
-from pipeline.options import Options as Base
+from pipeline.core.errors import PipelineError
+from pipeline.core.options import Options as Base
 
 if TYPE_CHECKING:
-    import numpy as np
     import torch
 
     Embed = Callable[[list[int]], np.ndarray]
@@ -148,8 +148,6 @@ class Encoder:
 
         A text of no tokens, which only models without special tokens know, has the zero vector.
         """
-        import numpy as np
-
         vectors = np.zeros((len(contents), self.dimension), np.float32)
         for vector, content in zip(vectors, contents, strict=True):
             ids = self.tokenizer.encode(self.options.prefix + content).ids
@@ -205,7 +203,7 @@ def _network(folder: Path, options: Options) -> torch.nn.Module:
 def _in_torch(network: torch.nn.Module, options: Options) -> Embed:
     import torch
 
-    from pipeline.device import repeatable_torch, torch_device
+    from pipeline.core.machine.device import repeatable_torch, torch_device
 
     device = torch_device(options.device)
     network = network.to(device)
@@ -219,7 +217,6 @@ def _in_torch(network: torch.nn.Module, options: Options) -> Embed:
 
 
 def _in_onnx(network: torch.nn.Module, options: Options) -> Embed:
-    import numpy as np
     import onnxruntime
 
     settings = onnxruntime.SessionOptions()
@@ -266,7 +263,6 @@ def _spell_softmax(graph: Path) -> None:
     ONNX Runtime's own sums 8 or 16 numbers abreast, as the processor has it, and so comes out
     differently; the operations in its place do not, and took 0 to 8 % longer by the text's length.
     """
-    import numpy as np
     import onnx
     from onnx import helper, numpy_helper
 

@@ -12,13 +12,11 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from pipeline.errors import PipelineError
-from pipeline.options import Options as Base
+import numpy as np
 
-if TYPE_CHECKING:
-    import numpy as np
+from pipeline.core.errors import PipelineError
+from pipeline.core.options import Options as Base
 
 MODALITY = "text"
 COST_MS = 1.7
@@ -66,8 +64,6 @@ class Encoder:
 
         One text at a time: in a batch, rounding depends on a text's neighbours.
         """
-        import numpy as np
-
         vectors = np.empty((len(contents), DIMENSION), np.float32)
         for vector, content in zip(vectors, contents, strict=True):
             vector[:] = self.model.encode(content)

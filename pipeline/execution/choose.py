@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from pipeline.execution.local import Processes, Serial
 from pipeline.execution.options import ExecutionOptions
-from pipeline.job import Executor
+from pipeline.parts.job import Executor
 
 logger = logging.getLogger(__name__)
 

@@ -13,11 +13,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from pipeline.errors import PipelineError
-from pipeline.execution.environment import inherited
-from pipeline.execution.head import address_of, authenticate, forget_the_dead
-from pipeline.execution.session import answers, connect, session
-from pipeline.execution.watch import dvc_above
+from pipeline.core.errors import PipelineError
+from pipeline.core.machine.environment import inherited
+from pipeline.execution.parent_watch import dvc_above
+from pipeline.execution.ray_head import address_of, authenticate, forget_the_dead
+from pipeline.execution.ray_session import answers, connect, session
 
 
 @contextmanager

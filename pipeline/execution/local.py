@@ -11,13 +11,13 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
 
-from pipeline.errors import PipelineError
-from pipeline.execution.deaths import Death, Deaths
-from pipeline.execution.watch import die_with_parent
-from pipeline.job import Job, Made, Meter, do
-from pipeline.logs import configure_worker
-from pipeline.part import Work
-from pipeline.shortage import Shortage, as_shortage
+from pipeline.core.errors import PipelineError
+from pipeline.core.logs import configure_worker
+from pipeline.core.machine.shortage import Shortage, as_shortage
+from pipeline.execution.parent_watch import die_with_parent
+from pipeline.execution.worker_deaths import Death, Deaths
+from pipeline.parts.job import Job, Made, Meter, do
+from pipeline.parts.part import Work
 
 
 @dataclass(frozen=True)

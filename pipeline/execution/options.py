@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from pipeline.options import Options
+from pipeline.core.options import Options
 
 
 class ExecutionOptions(Options):

@@ -14,14 +14,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.errors import PipelineError
+from pipeline.core.errors import PipelineError
+from pipeline.core.files.atomic import half
 from pipeline.execution.cluster import joined, nodes
 from pipeline.execution.placement import place
-from pipeline.execution.spread import Spread
+from pipeline.execution.ray_scheduler import Spread
 from pipeline.execution.worker import Token
-from pipeline.job import Job, Made
-from pipeline.part import Work
-from pipeline.replacing import half
+from pipeline.parts.job import Job, Made
+from pipeline.parts.part import Work
 
 
 @dataclass(frozen=True)

@@ -17,13 +17,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pipeline.errors import PipelineError
-from pipeline.execution.watch import die_with_parent
-from pipeline.fingerprint import Fingerprint, fingerprint
-from pipeline.job import Job, Made, Meter, Use, assemble, prepared, slices, total
-from pipeline.part import Compute, Outcome, Row, Work, each
-from pipeline.processor import processor
-from pipeline.shortage import as_shortage
+from pipeline.core.errors import PipelineError
+from pipeline.core.machine.processor import processor
+from pipeline.core.machine.shortage import as_shortage
+from pipeline.execution.parent_watch import die_with_parent
+from pipeline.parts.fingerprint import Fingerprint, fingerprint
+from pipeline.parts.job import Job, Made, Meter, Use, assemble, prepared, slices, total
+from pipeline.parts.part import Compute, Outcome, Row, Work, each
 
 # Feeders that have found no room by then are done without.
 FEEDER_SECONDS = 30.0

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
-from pipeline.errors import PipelineError
+import numpy as np
+
+from pipeline.core.errors import PipelineError
 from pipeline.models.options import TaskOptions
 from pipeline.models.targets import is_known
-
-if TYPE_CHECKING:
-    import numpy as np
 
 
 class Joined(Protocol):
@@ -79,15 +78,11 @@ class Examples:
     @property
     def seen(self) -> np.ndarray:
         """bool (n,): which examples have anything present."""
-        import numpy as np
-
         return np.asarray(self.present.any(1))
 
     @property
     def has(self) -> np.ndarray:
         """bool (n, modalities): which modalities an example has, in the order of `modalities`."""
-        import numpy as np
-
         owner = np.array([one.modality for one in self.sets])
         return np.stack([self.present[:, owner == m].any(1) for m in self.modalities], 1)
 
@@ -144,8 +139,6 @@ def examples(
     PipelineError
         What is present holds numbers that are none (NaN, infinity).
     """
-    import numpy as np
-
     original = views[0]
     values, lengths = {}, {}
     for name in sets:
@@ -175,8 +168,6 @@ def examples(
 
 def _check_finite(name: str, values: np.ndarray, present: np.ndarray) -> None:
     """Extraction refuses such rows, so that one here is a store that was changed since."""
-    import numpy as np
-
     finite = np.isfinite(values).reshape(*values.shape[:2], -1).all(2)
     broken = int((~finite.all(0) & present).sum())
     if broken:

@@ -8,12 +8,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pipeline.errors import PipelineError
+from pipeline.core.errors import PipelineError
+from pipeline.models.decoding import Reading
 from pipeline.models.examples import Examples, FeatureSet
 from pipeline.models.fusion import fusion_of
-from pipeline.models.levels import DecisionLevel, FeatureLevel
+from pipeline.models.fusion_levels import DecisionLevel, FeatureLevel
 from pipeline.models.options import ModelOptions
-from pipeline.models.reading import Reading
 from pipeline.models.tower import Tower
 
 

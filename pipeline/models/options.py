@@ -7,14 +7,14 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
 
-from pipeline import registry
-from pipeline.errors import PipelineError
+from pipeline.core import registry
+from pipeline.core.errors import PipelineError
+from pipeline.core.options import Options
 from pipeline.models import fusion, tasks, towers
 from pipeline.models.fusion import fusion_of
 from pipeline.models.tasks import Kind, Task, task_of
 from pipeline.models.tower_options import Chosen, TowerOptions, check, of_kind
 from pipeline.models.towers import identity
-from pipeline.options import Options
 
 
 class TaskOptions(Options):

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 
 from pipeline.models.examples import Examples
 from pipeline.models.network import Network
 from pipeline.models.training.batches import Tensors
-
-if TYPE_CHECKING:
-    import numpy as np
 
 ROWS = 1024
 
@@ -29,8 +26,6 @@ def predict(
     target's unit. An example with nothing to see gets the task's prior: (classes,), how common
     each class was in training, or (1,), the mean.
     """
-    import numpy as np
-
     if not len(examples):
         return {task: np.empty((0, len(priors[task])), np.float32) for task in network.tasks}
     shown = examples.present
@@ -46,8 +41,6 @@ def predict(
 
 def logits(network: Network, tensors: Tensors, shown: np.ndarray) -> dict[str, torch.Tensor]:
     """Logits (n, outputs) by task, without dropout; `shown`: bool (n, sets)."""
-    import numpy as np
-
     network.eval()
     batches = []
     with torch.inference_mode():

@@ -12,15 +12,15 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from pipeline.documents import document, reading
-from pipeline.errors import PipelineError
+from pipeline.core.errors import PipelineError
+from pipeline.core.files.documents import document, reading
+from pipeline.core.machine.shortage import is_shortage
+from pipeline.models.decoding import Reading
 from pipeline.models.examples import FeatureSet
 from pipeline.models.network import Network
 from pipeline.models.options import ModelOptions
-from pipeline.models.reading import Reading
 from pipeline.models.training.curves import write_curves
 from pipeline.models.training.loop import Trained
-from pipeline.shortage import is_shortage
 
 _REMEDY = "take both from one training, or remove the folder and run `dvc repro`"
 

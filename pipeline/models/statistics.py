@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
+
+import numpy as np
 
 from pipeline.models.examples import Examples
-
-if TYPE_CHECKING:
-    import numpy as np
 
 
 def statistics(train: Examples, name: str) -> tuple[np.ndarray, np.ndarray]:
@@ -17,8 +15,6 @@ def statistics(train: Examples, name: str) -> tuple[np.ndarray, np.ndarray]:
 
     Of a sequence's frames, those within its length count. Zeros and ones if nothing is present.
     """
-    import numpy as np
-
     values = _seen(train, name)
     if len(values) == 0:
         bands = values.shape[-1]
@@ -28,16 +24,12 @@ def statistics(train: Examples, name: str) -> tuple[np.ndarray, np.ndarray]:
 
 def counts(train: Examples, name: str) -> tuple[np.ndarray, np.ndarray]:
     """Distinct ids in order and how often each occurs, int64 (k,) each, over the same frames."""
-    import numpy as np
-
     ids, count = np.unique(_seen(train, name), return_counts=True)
     return ids.astype(np.int64), count.astype(np.int64)
 
 
 def _seen(train: Examples, name: str) -> np.ndarray:
     """Present rows at view 0, (k, D), or the frames within their lengths, (k, bands)."""
-    import numpy as np
-
     column = [one.name for one in train.sets].index(name)
     rows = train.present[:, column]
     values: np.ndarray = train.values[name][0, rows]
@@ -49,8 +41,6 @@ def _seen(train: Examples, name: str) -> np.ndarray:
 
 def target_scales(train: Examples) -> dict[str, tuple[float, float]]:
     """Task → mean and standard deviation, of the targets that are numbers."""
-    import numpy as np
-
     return {
         task: (
             float(np.nanmean(array, dtype=np.float64)),

@@ -11,12 +11,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
 
-from pipeline.errors import PipelineError
+import numpy as np
 
-if TYPE_CHECKING:
-    import numpy as np
+from pipeline.core.errors import PipelineError
 
 # Between the labels of a target, in tables that go in and in predictions that come out.
 SEPARATOR = "|"
@@ -29,8 +27,6 @@ def is_known(value: object) -> bool:
 
 def known(targets: np.ndarray) -> np.ndarray:
     """bool (n,): which examples have a target."""
-    import numpy as np
-
     if targets.dtype.kind == "i":
         return np.asarray(targets >= 0)
     return np.asarray(~np.isnan(targets.reshape(len(targets), -1)).any(1))
@@ -61,8 +57,6 @@ def ordered(found: set[str], order: Sequence[str]) -> list[str]:
 
 def indices(values: Iterable[object], classes: Sequence[str]) -> np.ndarray:
     """int64 (n,): the place of each value among the classes, -1 where it is missing."""
-    import numpy as np
-
     position = {name: i for i, name in enumerate(classes)}
     return np.array([position[str(v)] if is_known(v) else -1 for v in values], dtype=np.int64)
 
@@ -86,8 +80,6 @@ def prior(targets: np.ndarray, classes: int) -> np.ndarray:
 
     (classes,), or (1,) of a number. All classes the same if there are no targets.
     """
-    import numpy as np
-
     there = targets[known(targets)]
     if targets.dtype.kind == "i":
         count = np.bincount(there, minlength=classes).astype(np.float64)
@@ -100,8 +92,6 @@ def prior(targets: np.ndarray, classes: int) -> np.ndarray:
 
 def check_learnable(targets: Mapping[str, np.ndarray], features: Sequence[str]) -> None:
     """Raise PipelineError if a task has nothing to learn from among the training examples."""
-    import numpy as np
-
     for task, array in targets.items():
         there = array[known(array)]
         if not len(there):

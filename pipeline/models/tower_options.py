@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BeforeValidator, Field, SerializeAsAny, ValidationError
 
-from pipeline import registry
-from pipeline.errors import PipelineError
+from pipeline.core import registry
+from pipeline.core.errors import PipelineError
+from pipeline.core.options import Options
 from pipeline.models.towers import FOLDER, TowerKind
-from pipeline.options import Options
 
 if TYPE_CHECKING:
     from torch import nn

@@ -6,11 +6,11 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from pipeline import registry
-from pipeline.errors import PipelineError, unknown
+from pipeline.core import registry
+from pipeline.core.errors import PipelineError, unknown
 from pipeline.models.tasks import kinds, task_of
+from pipeline.stages.work.slices import CLIP, DURATION, PRESENCE
 from pipeline.store.views import is_table
-from pipeline.work.slices import CLIP, DURATION, PRESENCE
 
 # Names that become folders and stages of DVC, for which a dot leads into a section.
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")

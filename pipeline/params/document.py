@@ -8,8 +8,8 @@ from typing import Any
 
 import yaml
 
-from pipeline.errors import PipelineError
-from pipeline.parsing import yaml_loader
+from pipeline.core.errors import PipelineError
+from pipeline.core.parsing import yaml_loader
 
 
 def read(path: Path) -> Any:

@@ -9,13 +9,15 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from pipeline import registry
+from pipeline.core import registry
+from pipeline.core.errors import PipelineError, unknown
+from pipeline.core.machine.processor import HELD, INSTRUCTIONS
+from pipeline.core.options import Options
 from pipeline.curation.options import Options as CurateOptions
-from pipeline.errors import PipelineError, unknown
 from pipeline.execution.options import ExecutionOptions
+from pipeline.models.comparison.options import Options as ComparisonOptions
 from pipeline.models.evaluation.options import EvaluationOptions
 from pipeline.models.options import ModelOptions
-from pipeline.options import Options
 from pipeline.params.agreement import disagreements
 from pipeline.params.document import read
 from pipeline.params.sections import (
@@ -29,8 +31,6 @@ from pipeline.params.sections import (
     SourceSection,
     TargetOptions,
 )
-from pipeline.processor import HELD, INSTRUCTIONS
-from pipeline.protocol.options import Options as ComparisonOptions
 from pipeline.reporting.options import Options as ReportOptions
 
 Model = TypeVar("Model", bound=Options)

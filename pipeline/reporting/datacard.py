@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+from pipeline.core.records import SPLITS
 from pipeline.models.tasks import task_of
-from pipeline.records import SPLITS
 from pipeline.reporting.inputs import Absent, Inputs
 from pipeline.reporting.options import Options
 from pipeline.reporting.plots.rows import stack

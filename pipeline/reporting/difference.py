@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pipeline.core.randomness import generator
+from pipeline.models.comparison.paired_bootstrap import differences
 from pipeline.models.evaluation.scorer import Scorer
-from pipeline.protocol.paired import differences
-from pipeline.randomness import generator
 from pipeline.reporting.inputs import Model
 
 

@@ -9,11 +9,11 @@ import numpy as np
 
 from pipeline.models.tasks import Task
 from pipeline.reporting.choice import Choice, choose
+from pipeline.reporting.content import Shown, contents, show
 from pipeline.reporting.format import language_tag
 from pipeline.reporting.inputs import Absent, Inputs, Model
 from pipeline.reporting.options import Options
-from pipeline.reporting.pick import Answer, strata
-from pipeline.reporting.shown import Shown, contents, show
+from pipeline.reporting.sampling import Answer, strata
 
 
 def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:

@@ -9,13 +9,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from pipeline import artifact, manifest, refused
-from pipeline.digest import digest_file
-from pipeline.documents import document, reading
+import pyarrow.parquet as pq
+
+from pipeline.core.files.digest import digest_file
+from pipeline.core.files.documents import document, reading
+from pipeline.core.records import Reject
 from pipeline.models.evaluation import measured
 from pipeline.models.tasks import Task, task_of
-from pipeline.part import Entry
-from pipeline.records import Reject
+from pipeline.parts import artifact, manifest
+from pipeline.parts.part import Entry
+from pipeline.store import rejects as refused
 
 Rows = list[dict[str, str]]
 
@@ -72,7 +75,6 @@ class Model:
         path = self.evaluated / "predictions.parquet"
         if not path.is_file():
             return []
-        import pyarrow.parquet as pq
 
         with reading(path):
             rows: list[dict[str, Any]] = pq.read_table(path).to_pylist()
@@ -230,7 +232,6 @@ class Inputs:
         stage = self.stage(f"clean/{modality}")
         if stage is None or not digests:
             return {}
-        import pyarrow.parquet as pq
 
         found = {}
         for entry in stage.entries:

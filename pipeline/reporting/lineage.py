@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline import artifact
-from pipeline.digest import digest_json
+from pipeline.core.files.digest import digest_json
+from pipeline.parts import artifact
 from pipeline.reporting.inputs import Absent, Inputs
 from pipeline.reporting.options import Options
 

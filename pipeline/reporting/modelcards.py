@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline.leaves import leaves
+from pipeline.core.nested import leaves
 from pipeline.models.tasks import ranked_by
 from pipeline.reporting.choice import choose, ranked, score
 from pipeline.reporting.inputs import Absent, Inputs

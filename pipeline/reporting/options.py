@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from pipeline.options import Options as Base
+from pipeline.core.options import Options as Base
 
 
 class Options(Base):

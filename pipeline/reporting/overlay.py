@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from markupsafe import Markup
 
-from pipeline.errors import PipelineError
+from pipeline.core.errors import PipelineError
 
 PLACE = "<!-- record -->"
 TIMES = "<!-- times -->"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pipeline.reporting import augmentations as sheet
 from pipeline.reporting import (
     breakdown,
     calibration,
@@ -18,15 +19,14 @@ from pipeline.reporting import (
     leaderboard,
     lineage,
     modelcards,
-    refused,
     robustness,
-    sheet,
     subsets,
     summary,
 )
-from pipeline.reporting.frame import TEMPLATES, dress, environment
+from pipeline.reporting import rejects as refused
 from pipeline.reporting.inputs import Absent, Inputs
 from pipeline.reporting.options import Options
+from pipeline.reporting.page_assets import TEMPLATES, dress, environment
 
 
 @dataclass(frozen=True)

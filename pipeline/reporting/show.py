@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline import runs
+from pipeline.execution import run_record as runs
 from pipeline.reporting.overlay import overlay
 from pipeline.reporting.times import table, times
 

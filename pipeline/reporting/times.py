@@ -9,8 +9,9 @@ from typing import Any
 
 from markupsafe import Markup
 
-from pipeline import artifact, runs
-from pipeline.errors import PipelineError
+from pipeline.core.errors import PipelineError
+from pipeline.execution import run_record as runs
+from pipeline.parts import artifact
 from pipeline.reporting.format import count, spoken
 
 HEADS = (

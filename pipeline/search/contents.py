@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pipeline.documents import reading
-from pipeline.manifest import MANIFEST, load_manifest
-from pipeline.registry import load
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from pipeline.core.files.documents import reading
+from pipeline.core.registry import load
+from pipeline.parts.manifest import MANIFEST, load_manifest
 
 if TYPE_CHECKING:
     from collections.abc import Set
 
-    from pipeline.store.tree import Tree
+    from pipeline.store.trees.tree import Tree
 
 
 def contents(tree: Tree, modality: str, digests: Set[str]) -> dict[str, Any]:
     """Digest → content of a modality's assets, for those that cleaning passed."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-    import pyarrow.parquet as pq
 
     folder = f"clean/{modality}"
     if not digests or MANIFEST not in tree.names(folder):

@@ -6,13 +6,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pipeline.errors import PipelineError, unknown
-from pipeline.store.again import again
-from pipeline.store.samples import TARGET, meeting
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.core.errors import PipelineError, unknown
+from pipeline.store.sql.samples import TARGET, meeting
+from pipeline.store.trees.consistent_read import again
 
 if TYPE_CHECKING:
     import numpy as np
-    import pyarrow as pa
 
     from pipeline.store import Store
 
@@ -80,8 +82,6 @@ def _shown(
     samples: pa.Table, modality: str, scores: dict[str, float], modalities: list[str]
 ) -> list[Hit]:
     """Every sample that shows one of these assets."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
 
     near = pa.array(list(scores), pa.string())
     rows = samples.filter(pc.is_in(samples[modality], near)).to_pylist()

@@ -11,16 +11,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pyarrow.compute as pc
 from pydantic import ValidationError
 
-from pipeline.errors import PipelineError, Rejected
-from pipeline.execution.environment import hold
-from pipeline.media_types import HEAD_BYTES, by_content
-from pipeline.options import Options
+from pipeline.core.errors import PipelineError, Rejected
+from pipeline.core.machine.environment import hold
+from pipeline.core.options import Options
+from pipeline.core.registry import load
 from pipeline.params.sections import FeatureNames, RejectLimit
-from pipeline.registry import load
+from pipeline.raw.media_types import HEAD_BYTES, by_content
 from pipeline.search.contents import contents
-from pipeline.store.again import again
+from pipeline.store.trees.consistent_read import again
 
 if TYPE_CHECKING:
     import numpy as np
@@ -61,8 +62,6 @@ def question(store: Store, name: str, text: str) -> Question:
         There is no such file, cleaning refuses the content, today's code knows no such encoder, or
         this process computes with other instructions than the set's rows were made with.
     """
-    import pyarrow.compute as pc
-
     features = store[name]
     place = int(features.find([text])[0])
     if place >= 0:

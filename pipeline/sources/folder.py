@@ -12,7 +12,8 @@ each sample. Its columns, all of them optional:
 - any others, which params name as targets or attributes.
 
 Paths are relative to the batch's folder. An empty cell is a missing one. A table may have a million
-rows and 256 MiB (pipeline/rows.py, pipeline/folders.py); more samples make more batches.
+rows and 256 MiB (pipeline/raw/table_file.py, pipeline/raw/folders.py); more samples make more
+batches.
 """
 
 from __future__ import annotations
@@ -24,12 +25,12 @@ from typing import Any
 
 from pydantic import Field, field_validator
 
-from pipeline.errors import Rejected
-from pipeline.folders import Folder
-from pipeline.media_types import by_name
-from pipeline.options import Options as Base
-from pipeline.records import Inline, Refusal, Sample, Scan, Split
-from pipeline.rows import Row, Table, read
+from pipeline.core.errors import Rejected
+from pipeline.core.options import Options as Base
+from pipeline.core.records import Inline, Refusal, Sample, Scan, Split
+from pipeline.raw.folders import Folder
+from pipeline.raw.media_types import by_name
+from pipeline.raw.table_file import Row, Table, read
 
 TABLES = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
 FILE_NAME = "file_name"

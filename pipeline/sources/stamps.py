@@ -21,11 +21,11 @@ from pathlib import Path, PurePosixPath
 
 from pydantic import Field
 
-from pipeline import debian
-from pipeline.errors import Rejected
-from pipeline.folders import Folder
-from pipeline.options import Options as Base
-from pipeline.records import Inline, Refusal, Sample, Scan
+from pipeline.core.errors import Rejected
+from pipeline.core.options import Options as Base
+from pipeline.core.records import Inline, Refusal, Sample, Scan
+from pipeline.raw.folders import Folder
+from pipeline.sources import _debian as debian
 
 LICENCE = "GPL-2"
 PACKAGE = "tuxpaint-stamps-default"

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
-from pipeline.errors import PipelineError, unknown
-from pipeline.folders import in_order
+import pyarrow as pa
+import pyarrow.compute as pc
 
-if TYPE_CHECKING:
-    import pyarrow as pa
+from pipeline.core.errors import PipelineError, unknown
+from pipeline.raw.folders import in_order
 
 
 def landed_by(as_of: str, samples: pa.Table) -> Callable[[str, str], bool]:
@@ -37,8 +36,6 @@ def landed_by(as_of: str, samples: pa.Table) -> Callable[[str, str], bool]:
 
 def samples_as_of(samples: pa.Table, as_of: str) -> pa.Table:
     """The samples of the batches that `landed_by` keeps, in their order."""
-    import pyarrow.compute as pc
-
     landed = landed_by(as_of, samples)
     for source, batch in _batches(samples):
         if not landed(source, batch):

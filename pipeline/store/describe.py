@@ -8,13 +8,15 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from pipeline.store.again import again
-from pipeline.store.layout import VECTOR
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.store.format.layout import VECTOR
+from pipeline.store.trees.consistent_read import again
 
 if TYPE_CHECKING:
-    import numpy as np
-
-    from pipeline.store.handle import FeatureSet
+    from pipeline.store.feature_set import FeatureSet
     from pipeline.store.store import Store
 
 LISTED = (
@@ -78,8 +80,6 @@ def stats(features: FeatureSet, where: str | None = None, view: int | None = 0) 
     Rows with a value that is not finite count in `nan` and `infinite` (values), and nowhere else.
     `duplicates` are rows equal, bit by bit, to an earlier one.
     """
-    import numpy as np
-
     width = math.prod(features.shape)
     rows = finite = nan = infinite = 0
     mean, squares = np.zeros(width), np.zeros(width)
@@ -122,8 +122,6 @@ def stats(features: FeatureSet, where: str | None = None, view: int | None = 0) 
 
 
 def _spread(values: np.ndarray) -> dict[str, float | None]:
-    import numpy as np
-
     if not len(values):
         return dict.fromkeys(("lowest", "median", "highest"))
     found = np.quantile(values, [0, 0.5, 1]).tolist()
@@ -138,8 +136,6 @@ def sampled(
     So the draw knows no order: of a store that has grown, it holds the same rows as before and
     those newcomers that outrank them.
     """
-    import numpy as np
-
     digests = features.columns(["digest"], view)["digest"].to_pylist()
     places = features.places(where, view)
     chosen = range(len(digests)) if places is None else places.tolist()
@@ -156,8 +152,6 @@ def first_rows(
     features: FeatureSet, count: int, where: str | None = None, view: int = 0
 ) -> list[dict[str, Any]]:
     """The first rows for which a condition holds: records of `SHOWN` and the vector, an array."""
-    import numpy as np
-
     places = features.places(where, view)
     if places is None:
         places = np.arange(features.rows(view))
@@ -183,10 +177,8 @@ def showing(
     features: FeatureSet, digests: Sequence[str], where: str | None = None, view: int = 0
 ) -> dict[str, list[str]]:
     """Asset digest → ids of the samples that show it and meet a condition, in their order."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
 
-    from pipeline.store.samples import meeting
+    from pipeline.store.sql.samples import meeting
 
     samples = features.samples() if where is None else meeting(features, where, view)
     samples = samples.select(["sample_id", features.modality])

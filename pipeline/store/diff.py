@@ -10,18 +10,19 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from pipeline.documents import document
-from pipeline.errors import PipelineError
-from pipeline.manifest import MANIFEST, Manifest
-from pipeline.part import Entry
-from pipeline.store.revision import Revision
-from pipeline.store.stored import Stored
-from pipeline.why import differences
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.core.errors import PipelineError
+from pipeline.core.files.documents import document
+from pipeline.parts.fingerprint_diff import differences
+from pipeline.parts.manifest import MANIFEST, Manifest
+from pipeline.parts.part import Entry
+from pipeline.store.format.reader import Stored
+from pipeline.store.trees.revision import Revision
 
 if TYPE_CHECKING:
-    import numpy as np
-    import pyarrow as pa
-
     from pipeline.store.store import Store
 
 # Bytes of vectors that are compared at once, of either side.
@@ -127,8 +128,6 @@ class _Some(Stored):
 
 
 def _of_set(before: Store, after: Store, name: str, tolerance: float) -> SetDifference | None:
-    import pyarrow as pa
-
     manifests = [store.tree.file(f"features/{name}/{MANIFEST}") for store in (before, after)]
     if manifests[0].read_bytes() == manifests[1].read_bytes():
         return None
@@ -155,9 +154,6 @@ def _of_view(
     ours: Stored, theirs: Stored, view: int, tolerance: float
 ) -> tuple[pa.Table, pa.Table, pa.Table]:
     """Added, removed and changed rows of one view."""
-    import numpy as np
-    import pyarrow as pa
-    import pyarrow.compute as pc
 
     old, new = (one.columns(["digest", "view", "length"], view) for one in (ours, theirs))
     found = pc.index_in(old["digest"], value_set=new["digest"].combine_chunks())
@@ -177,8 +173,6 @@ def _of_view(
 
 def _but(count: int, places: np.ndarray) -> np.ndarray:
     """A mask of all but some places."""
-    import numpy as np
-
     mask = np.ones(count, np.bool_)
     mask[places] = False
     return mask
@@ -188,8 +182,6 @@ def _apart(
     ours: Stored, theirs: Stored, rows: np.ndarray, others: np.ndarray, view: int
 ) -> np.ndarray:
     """The largest difference of each of some rows to those of another set, float64."""
-    import numpy as np
-
     by = np.full(len(rows), np.inf)
     if not len(rows) or ours.shape != theirs.shape:
         return by
@@ -205,8 +197,6 @@ def largest(before: np.ndarray, after: np.ndarray) -> np.ndarray:
 
     Two that are no numbers are equal; one alone is infinitely far from a number.
     """
-    import numpy as np
-
     before, after = (values.reshape(len(values), -1) for values in (before, after))
     by = np.zeros(len(before))
     rows = np.flatnonzero((before != after).any(axis=1))

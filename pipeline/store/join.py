@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from pipeline.store.stored import Stored, table_of
-from pipeline.store.tree import WorkTree
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
-if TYPE_CHECKING:
-    import numpy as np
-    import pyarrow as pa
+from pipeline.store.format.reader import Stored, table_of
+from pipeline.store.trees.tree import WorkTree
 
 
 @dataclass(frozen=True)
@@ -68,8 +67,6 @@ def align(
 
     `sets` maps feature set → what is stored of it, and its modality.
     """
-    import numpy as np
-
     values: dict[str, np.ndarray] = {}
     lengths: dict[str, np.ndarray] = {}
     present: dict[str, np.ndarray] = {}
@@ -109,8 +106,6 @@ def _places(wanted: pa.ChunkedArray, digests: pa.ChunkedArray) -> np.ndarray:
     The samples are looked up by, as a rule the fewer: a table of what is stored would not fit into
     the processor's cache.
     """
-    import numpy as np
-    import pyarrow.compute as pc
 
     encoded = wanted.combine_chunks().dictionary_encode()
     asked = pc.index_in(digests, value_set=encoded.dictionary).fill_null(-1).to_numpy()
@@ -123,8 +118,6 @@ def _places(wanted: pa.ChunkedArray, digests: pa.ChunkedArray) -> np.ndarray:
 
 
 def _strings(samples: pa.Table, column: str) -> np.ndarray:
-    import numpy as np
-
     encoded = samples[column].combine_chunks().dictionary_encode()
     strings = np.array(encoded.dictionary.to_pylist(), str)
     each: np.ndarray = strings[encoded.indices.to_numpy()]

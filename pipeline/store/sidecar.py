@@ -16,11 +16,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from pipeline.digest import digest_file, digest_json
-from pipeline.replacing import replacing
+from pipeline.core.files.atomic import replacing
+from pipeline.core.files.digest import digest_file, digest_json
 
 if TYPE_CHECKING:
-    from pipeline.store.tree import Tree
+    from pipeline.store.trees.tree import Tree
 
 T = TypeVar("T")
 FOLDER = Path(".pipeline", "store")

@@ -7,19 +7,20 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.errors import PipelineError, unknown
-from pipeline.manifest import MANIFEST
-from pipeline.store.again import again
-from pipeline.store.handle import FeatureSet
-from pipeline.store.samples import samples_of
-from pipeline.store.tree import Tree, WorkTree
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.core.errors import PipelineError, unknown
+from pipeline.parts.manifest import MANIFEST
+from pipeline.store.feature_set import FeatureSet
+from pipeline.store.sql.samples import samples_of
+from pipeline.store.trees.consistent_read import again
+from pipeline.store.trees.tree import Tree, WorkTree
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from pipeline.store.diff import Difference
     from pipeline.store.join import Joined
-    from pipeline.store.query import Limits
+    from pipeline.store.sql.query import Limits
     from pipeline.store.training import SampleDataset
 
 
@@ -46,7 +47,7 @@ def open_store(path: str | Path = ".", rev: str | None = None) -> Store:
         )
     if rev is None:
         return Store(WorkTree(project / "data"), project)
-    from pipeline.store.revision import Revision
+    from pipeline.store.trees.revision import Revision
 
     return Store(Revision.at(project, rev), project)
 
@@ -122,11 +123,9 @@ class Store:
         return align(self._chosen(where, split, as_of), chosen, view)
 
     def _chosen(self, where: str | None, split: str | None, as_of: str | None) -> pa.Table:
-        import pyarrow.compute as pc
-
         from pipeline.store.as_of import samples_as_of
-        from pipeline.store.query import matching
-        from pipeline.store.samples import spread_targets
+        from pipeline.store.sql.query import matching
+        from pipeline.store.sql.samples import spread_targets
 
         samples = self.samples()
         if as_of is not None:
@@ -144,8 +143,8 @@ class Store:
     def sql(self, query: str, limits: Limits | None = None) -> pa.Table:
         """The result of one SELECT over views: one a feature set, and see `pipeline.store.views`.
 
-        `limits` bound time, memory and rows, by default as `pipeline.store.query.Limits` says. For
-        a result that is larger than memory, see `stream`.
+        `limits` bound time, memory and rows, by default as `pipeline.store.sql.query.Limits` says.
+        For a result that is larger than memory, see `stream`.
         """
         from pipeline.store.views import stream
 

@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from pipeline.documents import document, reading
-from pipeline.errors import PipelineError
-from pipeline.manifest import MANIFEST, load_manifest
-from pipeline.store.card import CARD, Card
-from pipeline.store.git import described
-from pipeline.store.revision import Revision
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from pipeline.core.errors import PipelineError
+from pipeline.core.files.documents import document, reading
+from pipeline.parts.manifest import MANIFEST, load_manifest
+from pipeline.store.model_card import CARD, Card
+from pipeline.store.trees.git import described
+from pipeline.store.trees.revision import Revision
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from pipeline.store.store import Store
-    from pipeline.store.tree import Tree
+    from pipeline.store.trees.tree import Tree
 
 
 def trace(store: Store, sample_id: str) -> dict[str, Any]:
@@ -58,8 +60,6 @@ def trace(store: Store, sample_id: str) -> dict[str, Any]:
 
 
 def _sample(store: Store, sample_id: str) -> dict[str, Any]:
-    import pyarrow.compute as pc
-
     samples = store.samples()
     found = samples.filter(pc.equal(samples["sample_id"], sample_id)).to_pylist()
     if not found:
@@ -78,8 +78,6 @@ def _row(tree: Tree, folder: str, digest: str) -> dict[str, Any] | None:
 
 
 def _places(tree: Tree, folder: str, digest: str) -> Iterator[tuple[str, pa.Table, int]]:
-    import pyarrow.compute as pc
-    import pyarrow.parquet as pq
 
     for entry in load_manifest(tree.file(f"{folder}/{MANIFEST}")):
         path = tree.file(f"{folder}/{entry.key}.parquet")
@@ -119,8 +117,6 @@ def _right(row: Mapping[str, Any]) -> bool:
 
 def _predictions(tree: Tree, sample_id: str) -> Iterator[dict[str, Any]]:
     """What every model made of a sample that it had not seen, surest first."""
-    import pyarrow.parquet as pq
-
     for model in tree.names("evaluation"):
         if "predictions.parquet" not in tree.names(f"evaluation/{model}"):
             continue

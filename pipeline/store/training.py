@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.utils.data import Dataset
 
-from pipeline.errors import PipelineError, unknown
+from pipeline.core.errors import PipelineError, unknown
 
 if TYPE_CHECKING:
     from pipeline.store.join import Joined

@@ -8,18 +8,19 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.documents import reading
-from pipeline.errors import PipelineError
-from pipeline.manifest import MANIFEST, load_manifest
-from pipeline.part import Entry, read_footer
-from pipeline.store.stored import OWN
-from pipeline.store.vectors import Vectors, vectors_of
-from pipeline.tracked import problem
+import numpy as np
+import pyarrow.parquet as pq
+
+from pipeline.core.errors import PipelineError
+from pipeline.core.files.documents import reading
+from pipeline.parts.manifest import MANIFEST, load_manifest
+from pipeline.parts.part import Entry, read_footer
+from pipeline.store.format.reader import OWN
+from pipeline.store.format.vectors import Vectors, vectors_of
+from pipeline.store.trees.tracked import problem
 
 if TYPE_CHECKING:
-    import numpy as np
-
-    from pipeline.store.tree import Tree
+    from pipeline.store.trees.tree import Tree
 
 # Bytes of vectors that are looked at together.
 BLOCK = 2**24
@@ -93,8 +94,6 @@ def _part(path: Path, entry: Entry, verdict: Verdict, seen: _Seen) -> Iterator[s
 
 
 def _columns(path: Path, entry: Entry, vectors: Vectors, seen: _Seen) -> Iterator[str]:
-    import pyarrow.parquet as pq
-
     footer = read_footer(path)
     with reading(path), pq.ParquetFile(path) as file:
         missing = [name for name in OWN if name not in file.schema_arrow.names]
@@ -124,8 +123,6 @@ def _columns(path: Path, entry: Entry, vectors: Vectors, seen: _Seen) -> Iterato
 
 
 def _values(vectors: Vectors) -> Iterator[str]:
-    import numpy as np
-
     broken = sum(int((~np.isfinite(some)).sum()) for some in _pieces(vectors))
     if broken:
         yield f"{broken} values are not finite"

@@ -18,17 +18,17 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.errors import PipelineError, unknown
-from pipeline.manifest import MANIFEST, load_manifest
-from pipeline.records import Reject
-from pipeline.refused import collect, tables
-from pipeline.store.query import Database, Limits, database, quoted, tables_of, text
-from pipeline.store.samples import spread_targets
-from pipeline.store.tree import Tree
+import pyarrow as pa
+
+from pipeline.core.errors import PipelineError, unknown
+from pipeline.core.records import Reject
+from pipeline.parts.manifest import MANIFEST, load_manifest
+from pipeline.store.rejects import collect, tables
+from pipeline.store.sql.query import Database, Limits, database, quoted, tables_of, text
+from pipeline.store.sql.samples import spread_targets
+from pipeline.store.trees.tree import Tree
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from pipeline.store.store import Store
 
 # Rows that a stream hands on at once.
@@ -79,8 +79,6 @@ def stream(
         It is no SELECT, names what does not exist, would read outside the store, or takes more
         than its limits. Of a result with too many rows the first are given.
     """
-    import pyarrow as pa
-
     views = {name: _view(store, name) for name in _known(tables_of(query), names(store))}
     files = [path for view in views.values() for path in view.files]
     tables = {name: table for view in views.values() for name, table in view.tables.items()}
@@ -136,8 +134,6 @@ def _in(tree: Tree, model: str) -> list[str]:
 
 
 def _features(store: Store, name: str) -> _View:
-    import pyarrow as pa
-
     features = store[name]
     files = [features.path(entry) for entry in features.entries]
     parts = pa.table(
@@ -181,8 +177,6 @@ def _files(tree: Tree, folder: str) -> list[Path]:
 
 def _rejects(tree: Tree) -> pa.Table:
     """Every reject of a tree, the samples that a model saw nothing of among them."""
-    import pyarrow as pa
-
     modalities = {name for group in ASSETS for name in tree.names(group)}
     flow = tables(sorted(modalities), tree.names("features"))
     rows = [asdict(one) for one in collect(tree, flow, tree.params.get("models") or ())]

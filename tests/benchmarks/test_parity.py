@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks.parity import ParityError, check, distance, vectors
-from pipeline.store.layout import features_table, write_features
+from pipeline.store.format.layout import features_table, write_features
 
 OURS = {"a": np.array([1, 0], np.float32), "b": np.array([0, 2], np.float32)}
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from pipeline.curation.ties import Asset
-from pipeline.records import curated_schema
+from pipeline.core.records import curated_schema
+from pipeline.curation.duplicate_links import Asset
 
 MODALITIES = ("audio", "image", "text")
 TARGETS: dict[str, str] = {"category": "multiclass", "language": "multiclass"}

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
+from pipeline.core.errors import PipelineError
 from pipeline.curation.curate import Curation, curate
 from pipeline.curation.options import Options
-from pipeline.errors import PipelineError
 from tests.curation.builders import TARGETS, assets_of, sample
 
 LOOSE = {"max_component_share": 1.0, "min_components_per_class": 1}

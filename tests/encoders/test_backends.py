@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.registry import load
+from pipeline.core.registry import load
 from tests.encoders import examples
 
 # Encoder, precision in torch; least cosine, and largest difference as a share of the largest value.
@@ -46,7 +46,7 @@ def test_torch_is_near_onnxruntime(
 
 
 def test_every_encoder_with_backends_is_here() -> None:
-    from pipeline.registry import names
+    from pipeline.core.registry import names
 
     chosen = {n for n in names("encoders") if "backend" in load("encoders", n).Options.model_fields}
     assert chosen == {encoder for encoder, *_ in LIMITS}

@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from pipeline.options import Options
-from pipeline.registry import load, names
+from pipeline.core.options import Options
+from pipeline.core.registry import load, names
 from tests.encoders import examples
 
 ENCODERS = names("encoders")
@@ -153,7 +153,7 @@ def with_other_threads() -> dict[str, str]:
     )
     output = child(
         "-c",
-        "import json; from pipeline.execution.environment import establish; "
+        "import json; from pipeline.core.machine.environment import establish; "
         "establish('avx2'); from tests.encoders import examples; "
         f"print(json.dumps({{name: examples.digest(name) for name in {INSTALLED}}}))",
         **threads,

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pipeline.core.errors import PipelineError
 from pipeline.encoders import e5
 from pipeline.encoders.e5 import Encoder, Options, shape, weights
-from pipeline.errors import PipelineError
-from pipeline.fingerprint import fingerprint
+from pipeline.parts.fingerprint import fingerprint
 from tests.encoders import examples
 
 OPTIONS = Options()

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from pipeline.core.errors import PipelineError
 from pipeline.encoders.efficientnet_lite0 import SIDE, Encoder, Options, graph, planes, weights
-from pipeline.errors import PipelineError
 from tests.modalities.image.pictures import scene
 
 

@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from pipeline.encoders.librosa import TRACKS, Encoder, Options, shape, tracks
-from pipeline.fingerprint import fingerprint
+from pipeline.parts.fingerprint import fingerprint
 
 SECOND = 16_000
 

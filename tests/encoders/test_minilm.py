@@ -5,8 +5,8 @@ import importlib.util
 import numpy as np
 import pytest
 
+from pipeline.core.errors import PipelineError
 from pipeline.encoders.minilm import Encoder, Options, shape, weights
-from pipeline.errors import PipelineError
 
 OPTIONS = Options()
 

@@ -13,8 +13,8 @@ import torch
 from pydantic import ValidationError
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
+from pipeline.core.errors import PipelineError
 from pipeline.encoders.transformer import Encoder, Options, parameters, shape, weights
-from pipeline.errors import PipelineError
 
 WORDS = ["a", "big", "grey", "wolf", "howls", "at", "the", "moon"]
 TEXTS = ["wolf", "A big wolf", "the moon at a big grey wolf howls", "zebra"]

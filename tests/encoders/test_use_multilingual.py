@@ -9,8 +9,8 @@ import sys
 import numpy as np
 import pytest
 
+from pipeline.core.errors import PipelineError
 from pipeline.encoders.use_multilingual import Encoder, Options, shape, weights
-from pipeline.errors import PipelineError
 
 OPTIONS = Options()
 TEXTS = ["A bee.", "Une abeille.", "Пчела.", "A trumpet."]

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.digest import digest_file
-from pipeline.errors import PipelineError
+from pipeline.core.errors import PipelineError
+from pipeline.core.files.digest import digest_file
 from pipeline.execution.local import Serial
-from pipeline.job import Executor, Job, Made
-from pipeline.part import Compute, Row, Work
-from pipeline.parts import Summary
+from pipeline.parts.job import Executor, Job, Made
+from pipeline.parts.part import Compute, Row, Work
+from pipeline.parts.plan import Summary
 from tests.processes import until
 from tests.toy import Square, function, put, rows
 

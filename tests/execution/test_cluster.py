@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 
-from pipeline.errors import PipelineError
+from pipeline.core.errors import PipelineError
 from pipeline.execution.ray import RayExecutor
 from pipeline.execution.worker import differences
-from pipeline.fingerprint import fingerprint
+from pipeline.parts.fingerprint import fingerprint
 from tests.execution.reading import Disturbed, Reading, bring, put_files, serial, tree
 from tests.processes import until
 from tests.toy import function
@@ -97,8 +97,10 @@ def hidden_node(address: str, folder: Path) -> subprocess.Popen[bytes]:
 def test_workers_of_another_revision_are_named() -> None:
     asked = function()
     assert differences(asked) == ()
-    changed = replace(asked, code={**asked.code, "pipeline.part": "0"}, libraries={"numpy": "0"})
-    assert differences(changed)[0] == "pipeline.part"
+    changed = replace(
+        asked, code={**asked.code, "pipeline.parts.part": "0"}, libraries={"numpy": "0"}
+    )
+    assert differences(changed)[0] == "pipeline.parts.part"
     # What torch computes is named by where it does.
-    assert differences(fingerprint("toy", ["pipeline.part"], {}, device="cpu")) == ()
+    assert differences(fingerprint("toy", ["pipeline.parts.part"], {}, device="cpu")) == ()
     assert differences(replace(asked, processor="another")) == ("processor",)

@@ -11,14 +11,14 @@ from pathlib import Path
 import psutil
 import pytest
 
-from pipeline import manifest
-from pipeline.errors import PipelineError
-from pipeline.execution.environment import ONE_THREAD
+from pipeline.core.errors import PipelineError
+from pipeline.core.machine.environment import ONE_THREAD
+from pipeline.core.machine.shortage import Shortage
 from pipeline.execution.local import Processes, Serial
-from pipeline.job import Job, Made
-from pipeline.part import Row, Work
-from pipeline.parts import Summary
-from pipeline.shortage import Shortage
+from pipeline.parts import manifest
+from pipeline.parts.job import Job, Made
+from pipeline.parts.part import Row, Work
+from pipeline.parts.plan import Summary
 from tests.processes import until
 from tests.toy import Square, Starved, function, put, rows
 

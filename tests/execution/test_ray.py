@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.errors import PipelineError
+from pipeline.core.errors import PipelineError
+from pipeline.core.machine.shortage import Shortage
 from pipeline.execution.local import Processes
 from pipeline.execution.ray import RayExecutor, _token
-from pipeline.shortage import Shortage
 from tests.execution.reading import Disturbed, Reading, bring, put_files, serial, tree
 from tests.toy import Square, Starved, function, put, rows
 

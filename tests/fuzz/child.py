@@ -14,8 +14,8 @@ import time
 from pathlib import Path
 from random import Random
 
-from pipeline.errors import PipelineError, Rejected
-from pipeline.shortage import Shortage
+from pipeline.core.errors import PipelineError, Rejected
+from pipeline.core.machine.shortage import Shortage
 from tests.fuzz.mutation import mutated
 from tests.fuzz.targets import TARGETS
 

@@ -143,7 +143,7 @@ def _parquet(folder: Path) -> list[bytes]:
 
 def _scan_as(name: str) -> Callable[[bytes, Path], object]:
     def scan_table(data: bytes, folder: Path) -> object:
-        from pipeline.folders import Local
+        from pipeline.raw.folders import Local
         from pipeline.sources.folder import Options, scan
 
         (folder / name).write_bytes(data)
@@ -153,7 +153,7 @@ def _scan_as(name: str) -> Callable[[bytes, Path], object]:
 
 
 def _part(folder: Path) -> list[bytes]:
-    from pipeline.store.layout import features_table, write_features
+    from pipeline.store.format.layout import features_table, write_features
 
     files = []
     for dtype in ("float32", "float16"):
@@ -169,7 +169,7 @@ def _part(folder: Path) -> list[bytes]:
 def _part_without_manifest(folder: Path) -> list[bytes]:
     import pyarrow as pa
 
-    from pipeline.part import FOOTER, write_table
+    from pipeline.parts.part import FOOTER, write_table
 
     table = pa.table({"digest": [f"{i:064x}" for i in range(20)], "view": [0] * 20})
     footer = json.dumps({"key": "part", "rejects": [{"reason": "x"}], "function": {}})
@@ -178,15 +178,15 @@ def _part_without_manifest(folder: Path) -> list[bytes]:
 
 
 def _recognise(data: bytes, folder: Path) -> None:
-    from pipeline.digests import Digests
-    from pipeline.standing import is_whole
+    from pipeline.core.files.digest_cache import Digests
+    from pipeline.parts.valid_parts import is_whole
 
     (folder / "part.parquet").write_bytes(data)
     is_whole(folder / "part.parquet", None, Digests({}))
 
 
 def _read_vectors(data: bytes, folder: Path) -> None:
-    from pipeline.store.vectors import vectors_of
+    from pipeline.store.format.vectors import vectors_of
 
     path = folder / "part.parquet"
     path.write_bytes(data)
@@ -207,7 +207,7 @@ def _checkpoint(folder: Path) -> list[bytes]:
 
 
 def _load_checkpoint(data: bytes, folder: Path) -> None:
-    from pipeline.checkpoint import load
+    from pipeline.encoders._checkpoint import load
 
     (folder / "changed.pth").write_bytes(data)
     sum(float(array.sum()) for array in load(folder / "changed.pth").values())
@@ -236,7 +236,7 @@ def _load_model(name: str) -> Callable[[bytes, Path], object]:
 def _packages(folder: Path) -> list[bytes]:
     import gzip
 
-    from tests.stages.test_fetch import deb, tar
+    from tests.stages.plans.test_fetch import deb, tar
 
     return [
         deb(lzma.compress(tar())),
@@ -246,7 +246,7 @@ def _packages(folder: Path) -> list[bytes]:
 
 
 def _unpack(data: bytes, folder: Path) -> None:
-    from pipeline.deb import unpack
+    from pipeline.sources._deb import unpack
 
     (folder / "package.deb").write_bytes(data)
     unpack(folder / "package.deb", "usr/share/tuxpaint/stamps", folder / "out")

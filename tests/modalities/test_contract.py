@@ -16,9 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from pipeline.errors import Rejected
-from pipeline.randomness import generator
-from pipeline.registry import load, names
+from pipeline.core.errors import Rejected
+from pipeline.core.randomness import generator
+from pipeline.core.registry import load, names
 from tests.modalities.image.pictures import encoded, scene, svg
 
 MODALITIES = names("modalities")

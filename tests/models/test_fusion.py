@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from pipeline import registry
+from pipeline.core import registry
 from pipeline.models.examples import FeatureSet
 from pipeline.models.fusion import fusion_of, weighted_sum
 from pipeline.models.network import Network

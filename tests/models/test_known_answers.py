@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline import registry
+from pipeline.core import registry
 from pipeline.models.examples import FeatureSet
 from pipeline.models.network import Network
 from pipeline.models.options import ModelOptions

@@ -6,8 +6,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline import registry
-from pipeline.errors import PipelineError
+from pipeline.core import registry
+from pipeline.core.errors import PipelineError
 from pipeline.models.examples import FeatureSet
 from pipeline.models.fusion import fusion_of
 from pipeline.models.network import Network

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
+from pipeline.core.errors import PipelineError
 from pipeline.encoders import pixels, tokens
-from pipeline.errors import PipelineError
 from pipeline.models.examples import Examples, FeatureSet, examples
 from pipeline.models.prediction import predict
 from pipeline.models.saving import load, save

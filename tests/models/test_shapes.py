@@ -9,7 +9,7 @@ import torch
 from jaxtyping import TypeCheckError
 from torch import Tensor
 
-from pipeline import registry
+from pipeline.core import registry
 from pipeline.models.fusion import FOLDER as FUSIONS
 from pipeline.models.towers import FOLDER
 from pipeline.models.towers.transformer import positions

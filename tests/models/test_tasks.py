@@ -11,9 +11,9 @@ import pytest
 import torch
 from sklearn import metrics as sk
 
-from pipeline import registry
-from pipeline.errors import PipelineError
-from pipeline.models import entropy
+from pipeline.core import registry
+from pipeline.core.errors import PipelineError
+from pipeline.models.decoding import Reading, fit, negative_log_likelihood
 from pipeline.models.evaluation.answers import answers
 from pipeline.models.evaluation.evaluate import Split, evaluate
 from pipeline.models.evaluation.options import EvaluationOptions
@@ -21,11 +21,11 @@ from pipeline.models.evaluation.results import write
 from pipeline.models.examples import classes_of
 from pipeline.models.options import TaskOptions
 from pipeline.models.prediction import logits, predict
-from pipeline.models.reading import Reading, fit, negative_log_likelihood
 from pipeline.models.saving import Model, load, save
 from pipeline.models.targets import known
 from pipeline.models.tasks import FOLDER, task_of
-from pipeline.models.thresholds import best_threshold
+from pipeline.models.tasks import _cross_entropy as entropy
+from pipeline.models.tasks._thresholds import best_threshold
 from pipeline.models.training.batches import Tensors
 from pipeline.models.training.losses import Combination, loss, weights
 from tests.models import world as worlds

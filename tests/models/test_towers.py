@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from pipeline import registry
-from pipeline.errors import PipelineError
+from pipeline.core import registry
+from pipeline.core.errors import PipelineError
 from pipeline.models.examples import FeatureSet
 from pipeline.models.network import Network
 from pipeline.models.tower import Tower

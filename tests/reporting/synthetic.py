@@ -14,18 +14,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline import artifact, tables
-from pipeline.digest import digest_bytes
-from pipeline.fingerprint import Fingerprint
-from pipeline.modalities.audio.content import SAMPLING_RATE
-from pipeline.modalities.audio.content import pack as pack_audio
-from pipeline.modalities.image.content import pack as pack_image
-from pipeline.modalities.text.content import pack as pack_text
-from pipeline.models.evaluation import measured
-from pipeline.models.evaluation.metrics import per_class, scores
-from pipeline.models.evaluation.results import COLUMNS
-from pipeline.randomness import generator
-from pipeline.records import (
+from pipeline.core.files.digest import digest_bytes
+from pipeline.core.randomness import generator
+from pipeline.core.records import (
     Reject,
     assets_schema,
     augmented_schema,
@@ -34,6 +25,15 @@ from pipeline.records import (
     predictions_schema,
     samples_schema,
 )
+from pipeline.modalities.audio.content import SAMPLING_RATE
+from pipeline.modalities.audio.content import pack as pack_audio
+from pipeline.modalities.image.content import pack as pack_image
+from pipeline.modalities.text.content import pack as pack_text
+from pipeline.models.evaluation import measured
+from pipeline.models.evaluation.results import COLUMNS
+from pipeline.models.metrics import per_class, scores
+from pipeline.parts import artifact, tables
+from pipeline.parts.fingerprint import Fingerprint
 
 EVIL = "<script>alert(1)</script>"
 EVIL_ATTRIBUTE = '" onmouseover="alert(2)'
@@ -178,7 +178,7 @@ def _function(name: str) -> Fingerprint:
     return Fingerprint(
         function=name,
         parameters={},
-        code={"pipeline.part": digest_bytes(name.encode())},
+        code={"pipeline.parts.part": digest_bytes(name.encode())},
         weights={"weights.onnx": digest_bytes(b"w")} if name.startswith("features") else {},
         libraries={"numpy": "2.4.6"},
         python="3.11",

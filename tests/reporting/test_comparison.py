@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from pipeline.protocol.candidate import CHOSEN, TOGETHER
-from pipeline.reporting.comparison.found import Found
+from pipeline.models.comparison.candidate import CHOSEN, TOGETHER
+from pipeline.reporting.comparison.data import Found
 from pipeline.reporting.comparison.page import SECTIONS, render
 from pipeline.reporting.comparison.sections import differences, labels, missing, probe, summary
 from pipeline.reporting.inputs import Absent, Inputs

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score
 
+from pipeline.core.randomness import generator
 from pipeline.models.evaluation.bootstrap import interval, resample
-from pipeline.models.evaluation.metrics import from_tally
+from pipeline.models.metrics import from_tally
 from pipeline.models.tasks import Task, task_of
-from pipeline.randomness import generator
 from pipeline.reporting.difference import difference
 
 

@@ -29,7 +29,7 @@ from pipeline.reporting.format import amount
 from pipeline.reporting.inputs import Absent, Inputs, Model
 from pipeline.reporting.options import Options
 from pipeline.reporting.page import render
-from pipeline.reporting.pick import Answer
+from pipeline.reporting.sampling import Answer
 from tests.models import world as worlds
 
 

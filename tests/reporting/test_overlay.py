@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import runs
-from pipeline.errors import PipelineError
+from pipeline.core.errors import PipelineError
+from pipeline.execution import run_record as runs
 from pipeline.reporting.overlay import overlay
 from pipeline.reporting.show import dated_copy
 from tests.reporting.reading import read

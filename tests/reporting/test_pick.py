@@ -8,7 +8,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.reporting.pick import Answer, spread, strata
+from pipeline.reporting.sampling import Answer, spread, strata
 
 
 def answer(name: str, confidence: float, right: bool) -> Answer:

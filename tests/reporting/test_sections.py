@@ -7,13 +7,15 @@ from typing import Any
 
 import pytest
 
-from pipeline import manifest
 from pipeline.modalities.image.augment import apply
-from pipeline.reporting import breakdown, datacard, gallery, lineage, refused, sheet
+from pipeline.parts import manifest
+from pipeline.reporting import augmentations as sheet
+from pipeline.reporting import breakdown, datacard, gallery, lineage
+from pipeline.reporting import rejects as refused
+from pipeline.reporting.content import contents
 from pipeline.reporting.inputs import Absent, Inputs
 from pipeline.reporting.media import image
 from pipeline.reporting.options import Options
-from pipeline.reporting.shown import contents
 from tests.reporting import synthetic
 
 

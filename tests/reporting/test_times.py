@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import runs
-from pipeline.artifact import read_manifest
+from pipeline.execution import run_record as runs
+from pipeline.parts.artifact import read_manifest
 from pipeline.reporting.format import count
 from pipeline.reporting.overlay import TIMES
 from pipeline.reporting.show import dated_copy

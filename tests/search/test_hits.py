@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pipeline.errors import PipelineError
+from pipeline.core.errors import PipelineError
 from pipeline.search.hits import search
 from pipeline.store import Store, open_store
-from tests.stages.stored import asset
+from tests.stages.plans.stored import asset
 from tests.store.small import COUNT, SETS, picture, small
 
 __all__ = ["small"]

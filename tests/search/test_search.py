@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.errors import PipelineError
+from pipeline.core.errors import PipelineError
 from pipeline.search.contents import contents
 from pipeline.search.hits import search
+from pipeline.search.page import sheet
 from pipeline.search.question import question
-from pipeline.search.sheet import sheet
 from pipeline.store import Store, open_store
 from tests.dataset import picture, sound
 

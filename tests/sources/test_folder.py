@@ -16,9 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from pipeline.folders import Local
-from pipeline.records import Inline, Sample, Scan
-from pipeline.rows import read
+from pipeline.core.records import Inline, Sample, Scan
+from pipeline.raw.folders import Local
+from pipeline.raw.table_file import read
 from pipeline.sources.folder import Options, scan
 
 ROWS = [

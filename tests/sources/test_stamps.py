@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.folders import Local
-from pipeline.records import Inline, Sample
+from pipeline.core.records import Inline, Sample
+from pipeline.raw.folders import Local
 from pipeline.sources.stamps import Options, first, recordings, scan, written
 
 NAME = st.from_regex(r"[a-zA-Z0-9][a-zA-Z0-9-]{0,8}(_[a-z]{4,8})?", fullmatch=True)

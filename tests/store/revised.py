@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import yaml
 
-from pipeline.part import Row
+from pipeline.parts.part import Row
 from tests.dataset import AUTHOR, run
-from tests.stages.stored import Stored, asset
+from tests.stages.plans.stored import Stored, asset
 from tests.store.small import BATCHES, COUNT, picture, put_small
 from tests.toy import function, put
 

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import yaml
 
-from pipeline import tables
-from pipeline.part import Row
-from pipeline.records import curated_schema
-from tests.stages.stored import Stored, asset
+from pipeline.core.records import curated_schema
+from pipeline.parts import tables
+from pipeline.parts.part import Row
+from tests.stages.plans.stored import Stored, asset
 from tests.toy import function, put
 
 BATCHES = ("2026-01", "2026-02")

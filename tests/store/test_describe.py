@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.part import Row
+from pipeline.parts.part import Row
 from pipeline.store import describe, open_store
 from pipeline.store.describe import described, listed, sampled, showing, stats
-from pipeline.store.handle import FeatureSet
-from tests.stages.stored import Stored, asset
+from pipeline.store.feature_set import FeatureSet
+from tests.stages.plans.stored import Stored, asset
 from tests.store.small import COUNT, small
 from tests.toy import function, put
 

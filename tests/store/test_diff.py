@@ -14,12 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hn
 
-from pipeline.errors import PipelineError
-from pipeline.part import Row
-from pipeline.store import Store, diff, open_store, stored
+from pipeline.core.errors import PipelineError
+from pipeline.parts.part import Row
+from pipeline.store import Store, diff, open_store
 from pipeline.store.diff import difference, files_between, largest
-from pipeline.store.revision import Revision
-from tests.stages.stored import Stored, asset
+from pipeline.store.format import reader as stored
+from pipeline.store.trees.revision import Revision
+from tests.stages.plans.stored import Stored, asset
 from tests.store.revised import NEARLY, revised
 from tests.store.small import BATCHES, picture
 from tests.toy import function, put
@@ -135,14 +136,14 @@ def test_another_function_is_told_though_no_row_changed(revised: Path) -> None:
     manifest = json.loads(text)
     manifest["function"]["python"] = "9"
     manifest["function"]["parameters"]["bands"] = {"low": 3}
-    manifest["function"]["code"]["pipeline.part"] = "0" * 64
+    manifest["function"]["code"]["pipeline.parts.part"] = "0" * 64
     path.unlink()
     path.write_text(json.dumps(manifest))
     look = open_store(revised).diff("v2").sets["look"]
     version = json.loads(text)["function"]["python"]
     assert look.told == [
         "parameter bands.low: absent → 3",
-        "module pipeline.part changed",
+        "module pipeline.parts.part changed",
         f"Python version: {version} → 9",
     ]
     assert look.counts == {"added": 0, "removed": 0, "changed": 0}

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline.store import open_store
-from pipeline.store.layout import Profile, features_table, write_features
+from pipeline.store.format.layout import Profile, features_table, write_features
 from tests.store.small import small
 
 __all__ = ["small"]

@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline import tables
-from pipeline.digest import digest_bytes
-from pipeline.part import Row
-from pipeline.records import curated_schema
+from pipeline.core.files.digest import digest_bytes
+from pipeline.core.records import curated_schema
+from pipeline.parts import tables
+from pipeline.parts.part import Row
 from pipeline.store.join import join
-from tests.stages.stored import Stored
+from tests.stages.plans.stored import Stored
 from tests.toy import function, put
 
 TARGETS = {"label": "multiclass", "size": "regression"}

@@ -11,7 +11,7 @@ import pytest
 
 from benchmarks.store import corpus
 from pipeline.store import open_store
-from pipeline.store.handle import FeatureSet
+from pipeline.store.feature_set import FeatureSet
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from torch.utils.data import DataLoader
 
-from pipeline.errors import PipelineError
+from pipeline.core.errors import PipelineError
 from pipeline.store import Store, open_store
 from pipeline.store.training import SampleDataset, collate
 from pipeline.store.views import stream

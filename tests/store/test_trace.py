@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from pipeline.errors import PipelineError
+from pipeline.core.errors import PipelineError
 from pipeline.store import Store, open_store
-from pipeline.store.git import described
+from pipeline.store.trees.git import described
 
 
 @pytest.fixture

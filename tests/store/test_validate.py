@@ -10,9 +10,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.digest import digest_file
+from pipeline.core.files.digest import digest_file
 from pipeline.store import open_store
-from pipeline.store.layout import write_features
+from pipeline.store.format.layout import write_features
 from pipeline.store.validate import Verdict, validate
 from tests.store.small import small
 

@@ -12,10 +12,10 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import AfterValidator, Field
 
+from pipeline.core.options import Options as Base
 from pipeline.modalities.audio.content import SAMPLING_RATE, Content
 from pipeline.modalities.audio.mel import hertz, mel
 from pipeline.modalities.audio.spectrum import Complex, istft, stft
-from pipeline.options import Options as Base
 
 # Of the phase vocoder: 64 ms resolve a voice's harmonics, and hops of a quarter overlap enough.
 WINDOW, HOP = 1024, 256

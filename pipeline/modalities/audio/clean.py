@@ -8,12 +8,12 @@ from typing import Literal
 import numpy as np
 from pydantic import Field
 
-from pipeline.errors import Rejected
+from pipeline.core.errors import Rejected
+from pipeline.core.options import Options as Base
 from pipeline.modalities.audio.content import SAMPLING_RATE, Content, pack, unpack
 from pipeline.modalities.audio.decode import Recording, decode
 from pipeline.modalities.audio.denoise import spectral_gate
 from pipeline.modalities.audio.trim import bounds, frame_powers
-from pipeline.options import Options as Base
 
 # CPU milliseconds a clip of 1.5 s takes, most of it decoding.
 COST_MS = 2.8

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.errors import Rejected
-from pipeline.shortage import prove_room
+from pipeline.core.errors import Rejected
+from pipeline.core.machine.shortage import prove_room
 
 if TYPE_CHECKING:
     import soundfile

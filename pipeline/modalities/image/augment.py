@@ -14,14 +14,13 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from pydantic import Field
 
-from pipeline.errors import PipelineError, unknown
-from pipeline.options import Options as _Options
+from pipeline.core.errors import PipelineError, unknown
+from pipeline.core.options import Options as _Options
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from pipeline.modalities.image.content import Image
 
 COST_MS = 0.5
@@ -173,8 +172,6 @@ def colour(
     divides the exponent of a gamma curve). Saturation and hue are the W3C's matrices (Filter
     Effects 1, feColorMatrix `saturate` and `hueRotate`, luma of Rec. 709).
     """
-    import numpy as np
-
     from pipeline.modalities.image.opencv import cv2
 
     luma = np.array([0.213, 0.715, 0.072])

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from pipeline.errors import Rejected
-from pipeline.options import Options as _Options
+from pipeline.core.errors import Rejected
+from pipeline.core.options import Options as _Options
 
 if TYPE_CHECKING:
     from pipeline.modalities.image.content import Image

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    import numpy as np
+import numpy as np
 
+if TYPE_CHECKING:
     Image = np.ndarray  # OpenCV's stubs know no narrower type
 
 
@@ -22,6 +22,4 @@ def pack(content: Image) -> tuple[bytes, tuple[int, ...]]:
 
 def unpack(data: bytes, shape: Sequence[int]) -> Image:
     """The picture that `pack` stored, as a read-only view of `data`."""
-    import numpy as np
-
     return np.frombuffer(data, np.uint8).reshape(shape)

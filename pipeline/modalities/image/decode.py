@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipeline.errors import Rejected
+from pipeline.core.errors import Rejected
+from pipeline.core.machine.shortage import prove_room
 from pipeline.modalities.image import header, svg
 from pipeline.modalities.image.opencv import cv2
-from pipeline.shortage import prove_room
 
 if TYPE_CHECKING:
     from pipeline.modalities.image.content import Image

@@ -15,7 +15,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from pipeline.errors import Rejected
+from pipeline.core.errors import Rejected
 
 PNG = b"\x89PNG\r\n\x1a\n"
 # A progressive JPEG is decoded once a scan: real ones have about ten.

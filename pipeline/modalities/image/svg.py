@@ -10,7 +10,7 @@ import sys
 import threading
 from pathlib import Path
 
-from pipeline.errors import PipelineError, Rejected
+from pipeline.core.errors import PipelineError, Rejected
 from pipeline.modalities.image import svg_child
 
 MAX_BYTES = 4_000_000

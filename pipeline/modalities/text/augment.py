@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
+from pipeline.core.options import Options as Base
+from pipeline.core.randomness import generator
 from pipeline.modalities.text.content import is_readable
-from pipeline.options import Options as Base
-from pipeline.randomness import generator
 
 if TYPE_CHECKING:
     import numpy as np

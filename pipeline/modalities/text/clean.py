@@ -8,10 +8,10 @@ from collections import Counter
 
 from pydantic import Field, field_validator
 
-from pipeline.errors import Rejected
+from pipeline.core.errors import Rejected
+from pipeline.core.options import Options as Base
 from pipeline.modalities.text.content import is_readable
 from pipeline.modalities.text.decode import decode
-from pipeline.options import Options as Base
 
 COST_MS = 0.05
 MEASUREMENTS: tuple[tuple[str, str], ...] = (

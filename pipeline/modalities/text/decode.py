@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 
-from pipeline.errors import Rejected
+from pipeline.core.errors import Rejected
 
 # Longest first: the mark of UTF-32 begins with that of UTF-16.
 MARKS = (

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pipeline.models.decoding import Reading
 from pipeline.models.examples import Examples
-from pipeline.models.reading import Reading
 from pipeline.models.targets import known
 from pipeline.models.tasks import Task, task_of
 

@@ -18,7 +18,7 @@ from copy import deepcopy
 
 import numpy as np
 
-from pipeline.models.evaluation.metrics import calibration_error, from_tally
+from pipeline.models.metrics import calibration_error, from_tally
 
 # Counts of a block, at most, be it but one resample: 16 MiB of float64.
 LARGEST = 2**21

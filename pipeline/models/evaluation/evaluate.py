@@ -9,18 +9,18 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.core.randomness import generator
+from pipeline.models.decoding import Reading
 from pipeline.models.evaluation.answers import Answers, answers
 from pipeline.models.evaluation.figures import baseline, brief, figures
-from pipeline.models.evaluation.metrics import calibration, per_class
 from pipeline.models.evaluation.options import EvaluationOptions
 from pipeline.models.evaluation.subsets import every
 from pipeline.models.examples import Examples
+from pipeline.models.metrics import calibration, per_class
 from pipeline.models.prediction import predict
-from pipeline.models.reading import Reading
 from pipeline.models.saving import Model
 from pipeline.models.targets import known
 from pipeline.models.tasks import headline
-from pipeline.randomness import generator
 
 Table = list[dict[str, Any]]
 # Figures of groups and subsets: of classes and labels the first two, of a number the others.

@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from pipeline.errors import PipelineError
+from pipeline.core.errors import PipelineError
+from pipeline.models.decoding import Reading
 from pipeline.models.evaluation.answers import Answers
 from pipeline.models.evaluation.bootstrap import Resamples, interval, replicates, replicates_of_rows
-from pipeline.models.evaluation.metrics import bin_of, calibration, calibration_error, scores
 from pipeline.models.evaluation.options import EvaluationOptions
-from pipeline.models.reading import Reading
+from pipeline.models.metrics import bin_of, calibration, calibration_error, scores
 from pipeline.models.tasks import headline
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from pipeline.options import Options
+from pipeline.core.options import Options
 
 
 class EvaluationOptions(Options):

@@ -5,9 +5,12 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline.core.records import predictions_schema
 from pipeline.models.evaluation import measured
 from pipeline.models.evaluation.evaluate import BRIEF, Evaluation
-from pipeline.records import predictions_schema
 
 COLUMNS = {
     "figures": measured.COLUMNS,
@@ -23,8 +26,6 @@ COLUMNS = {
 
 def write(folder: Path, primary: str, found: Evaluation) -> None:
     """Write the files of an evaluation; the same bytes for the same evaluation."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
 
     measured.write_headlines(folder, primary, found.headlines)
     predictions = pa.Table.from_pylist(found.predictions, schema=predictions_schema())

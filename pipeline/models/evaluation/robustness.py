@@ -13,13 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.models.evaluation.corruption import donors, grain, misaligned, noisy
-from pipeline.models.evaluation.metrics import from_tally, tally
+from pipeline.core.randomness import generator
+from pipeline.models.evaluation.perturbations import donors, grain, misaligned, noisy
 from pipeline.models.evaluation.subsets import every
 from pipeline.models.examples import Examples
+from pipeline.models.metrics import from_tally, tally
 from pipeline.models.prediction import predict
 from pipeline.models.saving import Model
-from pipeline.randomness import generator
 
 # Of absence and misalignment, shares of the samples; of noise, train deviations.
 RATES = {

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.models.evaluation.bootstrap import Resamples, tallies, tally
-from pipeline.models.evaluation.metrics import class_scores, from_tally
+from pipeline.models.metrics import class_scores, from_tally
 
 
 @dataclass(frozen=True)

@@ -11,18 +11,18 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.core.randomness import generator
+from pipeline.models.decoding import Reading
 from pipeline.models.evaluation.bootstrap import interval
-from pipeline.models.evaluation.corruption import donors, misaligned
 from pipeline.models.evaluation.options import EvaluationOptions
+from pipeline.models.evaluation.perturbations import donors, misaligned
 from pipeline.models.evaluation.scorer import Scorer
 from pipeline.models.evaluation.subsets import every
 from pipeline.models.examples import Examples
 from pipeline.models.explanation.shapley import shapley
 from pipeline.models.explanation.weights import weights
 from pipeline.models.prediction import predict
-from pipeline.models.reading import Reading
 from pipeline.models.saving import Model
-from pipeline.randomness import generator
 
 Row = dict[str, Any]
 # A probability that was rounded to 0 counts as this.

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline.errors import PipelineError
+from pipeline.core.errors import PipelineError
+from pipeline.core.randomness import generator
 from pipeline.models.examples import Examples
 from pipeline.models.saving import Model
 from pipeline.models.training.batches import Tensors
-from pipeline.randomness import generator
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
-from pipeline import registry
+from pipeline.core import registry
 
 if TYPE_CHECKING:
     from torch import nn
@@ -24,7 +24,7 @@ class FusionKind(Protocol):
         What it joins: `tokens` of towers; `decisions`, with a head a set and task that learns by
         its own loss; or `features`, before any tower.
     Options:
-        A `pipeline.options.Options`.
+        A `pipeline.core.options.Options`.
     """
 
     LEVEL: str

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-import pipeline.options
+import pipeline.core.options
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 LEVEL = "tokens"
 
 
-class Options(pipeline.options.Options):
+class Options(pipeline.core.options.Options):
     layers: int = Field(1, ge=1, le=12, description="transformer layers")
     heads: int = Field(4, ge=1, le=64, description="attention heads; divides the towers' width")
     expansion: int = Field(2, ge=1, le=8, description="inner layer's width over the tokens' width")

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
-import pipeline.options
+import pipeline.core.options
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 LEVEL = "tokens"
 
 
-class Options(pipeline.options.Options):
+class Options(pipeline.core.options.Options):
     shared: int = Field(4, ge=1, le=64, description="tokens through which the sets exchange")
     layers: int = Field(2, ge=2, le=12, description="rounds of exchange; one alone would be none")
     heads: int = Field(4, ge=1, le=64, description="attention heads; divides the towers' width")

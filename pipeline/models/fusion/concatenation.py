@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-import pipeline.options
+import pipeline.core.options
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 LEVEL = "tokens"
 
 
-class Options(pipeline.options.Options):
+class Options(pipeline.core.options.Options):
     hidden: int = Field(128, ge=1, le=4096, description="numbers of the layer above the tokens")
     dropout: float = Field(0.2, ge=0, lt=1, description="share of that layer dropped in training")
 

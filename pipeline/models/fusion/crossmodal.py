@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
-import pipeline.options
+import pipeline.core.options
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 LEVEL = "tokens"
 
 
-class Options(pipeline.options.Options):
+class Options(pipeline.core.options.Options):
     hidden: int = Field(128, ge=1, le=4096, description="numbers that go on to the heads")
     layers: int = Field(1, ge=1, le=12, description="layers of each ordered pair of sets")
     heads: int = Field(4, ge=1, le=64, description="attention heads; divides the towers' width")

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import pipeline.options
+import pipeline.core.options
 from pipeline.models.tower_options import TowerOptions
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 LEVEL = "features"
 
 
-class Options(pipeline.options.Options):
+class Options(pipeline.core.options.Options):
     """There is nothing to choose: the tower is the model's."""
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pipeline.options
+import pipeline.core.options
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 LEVEL = "tokens"
 
 
-class Options(pipeline.options.Options):
+class Options(pipeline.core.options.Options):
     """There is nothing to choose."""
 
 

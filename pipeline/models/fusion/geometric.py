@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import pipeline.options
+import pipeline.core.options
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 LEVEL = "decisions"
 
 
-class Options(pipeline.options.Options):
+class Options(pipeline.core.options.Options):
     """There is nothing to choose."""
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-import pipeline.options
+import pipeline.core.options
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 LEVEL = "tokens"
 
 
-class Options(pipeline.options.Options):
+class Options(pipeline.core.options.Options):
     hidden: int = Field(128, ge=1, le=4096, description="numbers of each factor and of the product")
 
 

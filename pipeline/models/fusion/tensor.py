@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-import pipeline.options
+import pipeline.core.options
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float
@@ -23,7 +23,7 @@ LARGEST = 65_536
 LEVEL = "tokens"
 
 
-class Options(pipeline.options.Options):
+class Options(pipeline.core.options.Options):
     hidden: int = Field(128, ge=1, le=4096, description="numbers of the layer above the product")
     part: int = Field(8, ge=1, le=255, description="numbers of a set that enter the product")
     dropout: float = Field(0.2, ge=0, lt=1, description="share of the product dropped in training")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-import pipeline.options
+import pipeline.core.options
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 LEVEL = "tokens"
 
 
-class Options(pipeline.options.Options):
+class Options(pipeline.core.options.Options):
     weights: tuple[Annotated[float, Field(ge=1e-6, le=1e6)], ...] | None = Field(
         None, description="a weight a feature set, in their order; null: learned, at first equal"
     )

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 from pydantic import AfterValidator
 
-from pipeline import registry
-from pipeline.errors import unknown
+from pipeline.core import registry
+from pipeline.core.errors import unknown
 
 if TYPE_CHECKING:
     import numpy as np

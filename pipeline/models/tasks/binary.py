@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipeline.errors import PipelineError
-from pipeline.models import classified, entropy
+from pipeline.core.errors import PipelineError
+from pipeline.models import classified
 from pipeline.models.targets import occurring, ordered
 from pipeline.models.tasks import Figure
-from pipeline.models.thresholds import best_threshold
+from pipeline.models.tasks import _cross_entropy as entropy
+from pipeline.models.tasks._thresholds import best_threshold
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

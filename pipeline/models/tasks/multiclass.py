@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipeline.models import classified, entropy
+from pipeline.models import classified
 from pipeline.models.targets import occurring, ordered
+from pipeline.models.tasks import _cross_entropy as entropy
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipeline.models import entropy
 from pipeline.models.targets import SEPARATOR, is_known, ordered, split_labels
 from pipeline.models.tasks import Figure
-from pipeline.models.thresholds import best_threshold
+from pipeline.models.tasks import _cross_entropy as entropy
+from pipeline.models.tasks._thresholds import best_threshold
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipeline.models import classified, entropy
+from pipeline.models import classified
 from pipeline.models.targets import occurring, ordered
 from pipeline.models.tasks import Figure
+from pipeline.models.tasks import _cross_entropy as entropy
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -42,7 +43,7 @@ def classes(values: Iterable[object], order: Sequence[str]) -> list[str]:
 
 def layer(width: int, classes: int) -> nn.Module:
     """logits (n, classes - 1), of being above class 0, 1, …"""
-    from pipeline.models.cumulative import Cumulative
+    from pipeline.models.tasks._cumulative import Cumulative
 
     return Cumulative(width, classes)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pipeline.models.frames import check_frames
-from pipeline.models.recurrent import RecurrentOptions, recurrent
+from pipeline.models.towers._recurrent import RecurrentOptions, recurrent
 
 if TYPE_CHECKING:
     from torch import nn

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -18,8 +19,6 @@ from pipeline.models.examples import Examples
 from pipeline.models.training.parallel import World
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from pipeline.models.options import ModelOptions
 
 T = TypeVar("T")
@@ -138,8 +137,6 @@ def hide(rng: np.random.Generator, examples: Examples, chance: float) -> np.ndar
 
     An example keeps at least one of those it has: the one that came closest to being kept.
     """
-    import numpy as np
-
     modalities = examples.modalities
     owner = np.array([modalities.index(one.modality) for one in examples.sets])
     luck = rng.random((len(examples), len(modalities)))
@@ -161,6 +158,4 @@ def _at(array: Tensor, view: Tensor | int, place: Tensor) -> Tensor:
 
 
 def _tensor(array: np.ndarray, device: torch.device) -> Tensor:
-    import numpy as np
-
     return torch.from_numpy(np.ascontiguousarray(array)).to(device)

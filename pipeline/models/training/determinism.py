@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import torch
 
-from pipeline.randomness import entropy
+from pipeline.core.randomness import entropy
 
 
 @contextmanager

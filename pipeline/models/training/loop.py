@@ -9,22 +9,22 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-from pipeline.errors import PipelineError
+from pipeline.core.errors import PipelineError
+from pipeline.core.randomness import generator
 from pipeline.models.examples import Examples
 from pipeline.models.network import Network
 from pipeline.models.options import ModelOptions
 from pipeline.models.statistics import standardise_targets, target_scales
 from pipeline.models.targets import check_learnable, known, prior
 from pipeline.models.training.batches import Tensors, ahead, pieces
-from pipeline.models.training.clock import Clock
-from pipeline.models.training.course import Course, State
 from pipeline.models.training.determinism import deterministic
 from pipeline.models.training.losses import Combination, example_weights, loss
 from pipeline.models.training.optimization import Optimization, averaged
 from pipeline.models.training.parallel import ALONE, World
 from pipeline.models.training.snapshot import Snapshots
+from pipeline.models.training.throughput import Clock
+from pipeline.models.training.train_state import Course, State
 from pipeline.models.training.validation import Validation
-from pipeline.randomness import generator
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,8 @@ import torch
 from torch import Tensor, distributed
 from torch.nn import Parameter
 
-from pipeline.errors import PipelineError
-from pipeline.randomness import entropy
+from pipeline.core.errors import PipelineError
+from pipeline.core.randomness import entropy
 
 # A process that died is noticed at once; this is for one that hangs.
 SILENT = timedelta(minutes=30)

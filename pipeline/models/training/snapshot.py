@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from pipeline.replacing import replacing
+from pipeline.core.files.atomic import replacing
 
 # Writing costs some milliseconds a megabyte; what a kill may cost is this much work.
 EVERY_SECONDS = 2.0

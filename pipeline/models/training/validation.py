@@ -8,12 +8,12 @@ from dataclasses import replace
 
 import torch
 
-from pipeline.models.evaluation.metrics import class_scores
+from pipeline.models.decoding import Reading, fit
 from pipeline.models.examples import Examples
+from pipeline.models.metrics import class_scores
 from pipeline.models.network import Network
 from pipeline.models.options import ModelOptions
 from pipeline.models.prediction import logits
-from pipeline.models.reading import Reading, fit
 from pipeline.models.targets import known
 from pipeline.models.tasks import ranked_by
 from pipeline.models.training.batches import Tensors

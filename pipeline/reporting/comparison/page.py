@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.reporting.comparison import sections
-from pipeline.reporting.comparison.found import Found
-from pipeline.reporting.frame import TEMPLATES, dress, environment
+from pipeline.reporting.comparison.data import Found
 from pipeline.reporting.inputs import Absent
+from pipeline.reporting.page_assets import TEMPLATES, dress, environment
 
 HERE = TEMPLATES / "comparison"
 

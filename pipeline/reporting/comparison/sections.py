@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline.protocol.candidate import CHOSEN, TOGETHER
-from pipeline.reporting.comparison.found import Found, Row
+from pipeline.models.comparison.candidate import CHOSEN, TOGETHER
+from pipeline.reporting.comparison.data import Found, Row
 from pipeline.reporting.format import percent, points
 from pipeline.reporting.gallery import met, pieces
 from pipeline.reporting.inputs import Absent

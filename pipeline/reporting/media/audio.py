@@ -16,9 +16,9 @@ import soundfile
 
 from pipeline.modalities.audio.content import SAMPLING_RATE
 from pipeline.modalities.image.opencv import cv2
+from pipeline.reporting.content import Shown, uri
 from pipeline.reporting.media.image import webp
 from pipeline.reporting.options import Options
-from pipeline.reporting.shown import Shown, uri
 
 COLUMNS = 96
 WINDOW, HOP, BANDS = 512, 160, 48

@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.modalities.image.opencv import cv2
+from pipeline.reporting.content import Shown, uri
 from pipeline.reporting.options import Options
-from pipeline.reporting.shown import Shown, uri
 
 QUALITY = 82
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from pipeline.reporting.content import Shown
 from pipeline.reporting.format import shortened
 from pipeline.reporting.options import Options
-from pipeline.reporting.shown import Shown
 
 LONGEST = 180
 

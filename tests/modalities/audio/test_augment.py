@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from pipeline.core.randomness import generator
 from pipeline.modalities.audio import augment
 from pipeline.modalities.audio.augment import OPERATIONS, Options, apply, draw
 from pipeline.modalities.audio.content import SAMPLING_RATE
-from pipeline.randomness import generator
 
 ALWAYS = Options(**{f"{name}_probability": 1.0 for name in OPERATIONS})
 NEVER = Options(**{f"{name}_probability": 0.0 for name in OPERATIONS})

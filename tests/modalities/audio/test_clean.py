@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from pipeline.errors import Rejected
+from pipeline.core.errors import Rejected
 from pipeline.modalities.audio.clean import MEASUREMENTS, Options, clean, most_bytes
 from pipeline.modalities.audio.content import SAMPLING_RATE, pack, unpack
 

@@ -9,7 +9,7 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.errors import Rejected
+from pipeline.core.errors import Rejected
 from pipeline.modalities.audio.decode import Recording, decode
 
 RATE = 22_050

@@ -5,10 +5,10 @@ import json
 import numpy as np
 import pytest
 
-from pipeline.errors import PipelineError
+from pipeline.core.errors import PipelineError
+from pipeline.core.randomness import generator
 from pipeline.modalities.image import augment
 from pipeline.modalities.image.augment import Options, apply, draw
-from pipeline.randomness import generator
 from tests.modalities.image.pictures import scene
 
 NEVER = {"crop": 0.0, "flip": 0.0, "rotate": 0.0, "scale": 0.0, "colour": 0.0, "erase": 0.0}

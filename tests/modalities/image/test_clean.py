@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.errors import Rejected
+from pipeline.core.errors import Rejected
 from pipeline.modalities.image.clean import MEASUREMENTS, Options, bounded, clean, most_bytes
 from tests.modalities.image.pictures import encoded, scene, svg
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.errors import Rejected
+from pipeline.core.errors import Rejected
 from pipeline.modalities.image.decode import decode, opaque
 from pipeline.modalities.image.header import MAX_SCANS
 from pipeline.modalities.image.opencv import cv2

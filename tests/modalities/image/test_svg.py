@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.errors import PipelineError, Rejected
+from pipeline.core.errors import PipelineError, Rejected
 from pipeline.modalities.image import svg, svg_child
 from pipeline.modalities.image.decode import decode
 from tests.modalities.image.pictures import SVG, encoded, scene

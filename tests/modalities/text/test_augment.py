@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from pipeline.core.randomness import generator
 from pipeline.modalities.text.augment import Options, apply, draw, letters
 from pipeline.modalities.text.content import is_readable
-from pipeline.randomness import generator
 
 ALL = Options(dropout=1, swap=1, noise=1, dropout_share=0.9, swap_share=1, noise_share=1)
 SENTENCE = "A large grey wolf howls at the moon tonight"

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from pipeline.errors import Rejected
+from pipeline.core.errors import Rejected
 from pipeline.modalities.text.clean import MEASUREMENTS, Options, clean, most_bytes, repair, script
 from pipeline.modalities.text.content import is_readable
 

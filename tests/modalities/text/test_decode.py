@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.errors import Rejected
+from pipeline.core.errors import Rejected
 from pipeline.modalities.text.decode import decode
 
 NAME = "Un pingüino, пингвин, ペンギン 🐧"

@@ -6,6 +6,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
+from pipeline.core.randomness import generator
 from pipeline.models.evaluation import bootstrap
 from pipeline.models.evaluation.answers import Answers
 from pipeline.models.evaluation.bootstrap import (
@@ -16,7 +17,9 @@ from pipeline.models.evaluation.bootstrap import (
     tallies,
 )
 from pipeline.models.evaluation.figures import figures
-from pipeline.models.evaluation.metrics import (
+from pipeline.models.evaluation.options import EvaluationOptions
+from pipeline.models.evaluation.scorer import Scorer
+from pipeline.models.metrics import (
     SCORES,
     bin_of,
     calibration,
@@ -24,9 +27,6 @@ from pipeline.models.evaluation.metrics import (
     scores,
     tally,
 )
-from pipeline.models.evaluation.options import EvaluationOptions
-from pipeline.models.evaluation.scorer import Scorer
-from pipeline.randomness import generator
 
 
 def answers(n: int, components: int, classes: int):

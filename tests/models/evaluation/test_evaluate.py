@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 from sklearn import metrics as sk
 
+from pipeline.core.records import predictions_schema
 from pipeline.models.evaluation import measured
 from pipeline.models.evaluation.evaluate import Split, evaluate
 from pipeline.models.evaluation.options import EvaluationOptions
@@ -16,7 +17,6 @@ from pipeline.models.evaluation.subsets import every
 from pipeline.models.examples import Examples
 from pipeline.models.prediction import predict
 from pipeline.models.saving import Model
-from pipeline.records import predictions_schema
 from tests.models.synthetic import SETS, TASKS, joined, options, split_of
 from tests.models.training.test_loop import CLASSES, WORLD, fit
 

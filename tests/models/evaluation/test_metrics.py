@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics as sk
 
-from pipeline.models.evaluation.metrics import (
+from pipeline.models.metrics import (
     SCORES,
     bin_of,
     calibration,

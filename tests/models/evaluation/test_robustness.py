@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.models.evaluation.corruption import donors, grain, misaligned, noisy
+from pipeline.models.evaluation.perturbations import donors, grain, misaligned, noisy
 from pipeline.models.evaluation.robustness import ALL, RATES, Curves, robustness
 from pipeline.models.evaluation.subsets import every
 from pipeline.models.saving import Model

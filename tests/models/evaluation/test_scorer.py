@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from pipeline.core.randomness import generator
 from pipeline.models.evaluation.bootstrap import replicates, resample
-from pipeline.models.evaluation.metrics import class_scores
 from pipeline.models.evaluation.scorer import Scorer
-from pipeline.randomness import generator
+from pipeline.models.metrics import class_scores
 
 SIZES = [(2, 60, 9), (23, 700, 140), (60, 900, 300)]
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.errors import PipelineError
+from pipeline.core.errors import PipelineError
 from pipeline.models.evaluation.results import COLUMNS
 from pipeline.models.explanation import gradients
 from pipeline.models.prediction import predict

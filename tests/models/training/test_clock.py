@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from pipeline.models.training.clock import Clock
+from pipeline.models.training.throughput import Clock
 
 
 def slow(seconds: float) -> Iterator[int]:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.errors import PipelineError
+from pipeline.core.errors import PipelineError
 from pipeline.models.training.losses import loss
 from pipeline.models.training.optimization import Optimization
 from pipeline.models.training.validation import Validation

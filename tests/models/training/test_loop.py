@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.errors import PipelineError
-from pipeline.models.evaluation.metrics import scores
+from pipeline.core.errors import PipelineError
 from pipeline.models.examples import classes_of, examples
+from pipeline.models.metrics import scores
 from pipeline.models.prediction import predict
 from pipeline.models.saving import load, save
 from pipeline.models.statistics import statistics

@@ -1,0 +1,110 @@
+"""Questions to the store: what is like this, and where does that come from."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from itertools import islice
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipeline.cli.arguments import Force, Json, Rev, Set, Where, command, opened
+from pipeline.cli.output import show
+from pipeline.core.errors import PipelineError
+from pipeline.core.machine.environment import hold
+from pipeline.core.nested import leaves
+from pipeline.core.terminal import say
+
+app = typer.Typer()
+
+
+@command(app)
+def search(
+    name: Set,
+    question: Annotated[
+        str,
+        typer.Argument(help="Words, for a set of texts; a picture's or sound's file; or an id."),
+    ],
+    k: Annotated[int, typer.Option("-k", min=1, help="Samples.")] = 12,
+    where: Where = "",
+    each: Annotated[
+        str, typer.Option(metavar="MODALITY", help="Only the best sample of each asset of it.")
+    ] = "",
+    approximate: Annotated[
+        bool, typer.Option("--approximate", help="By an index that is built on first use.")
+    ] = False,
+    sheet: Annotated[
+        str, typer.Option(metavar="FILE", help="Also write a page with pictures, words, sounds.")
+    ] = "",
+    force: Force = False,
+    rev: Rev = "",
+    json: Json = False,
+) -> None:
+    """List the samples nearest to words, a picture or a sound, cleaned and encoded as the set."""
+    store = opened(rev)
+    # Before NumPy is loaded. An id is asked of any processor; words and files say what is wrong.
+    with suppress(PipelineError):
+        hold(store[name].processor)
+    from pipeline.search.hits import search
+    from pipeline.search.question import question as understood
+    from pipeline.store.files.output_path import check_free
+
+    if sheet:
+        check_free(Path(sheet), store.project, force)
+    asked = understood(store, name, question)
+    hits = search(store, name, asked.query, k, where or None, not approximate, each or None)
+    if sheet:
+        from pipeline.core.files.atomic import replacing
+        from pipeline.search.page import sheet as drawn
+
+        page = drawn(store, name, asked, hits, where or None)
+        with replacing(Path(sheet)) as temporary:
+            temporary.write_text(page, encoding="utf-8")
+        say(f"{sheet}: the page", error=True)
+    show(
+        (
+            {"score": float(f"{hit.score:.4f}"), "sample": hit.sample_id, "targets": hit.targets}
+            | ({"digests": hit.digests} if json else {})
+            for hit in hits
+        ),
+        ("score", "sample", "targets"),
+        json,
+    )
+
+
+@command(app)
+def trace(
+    sample: Annotated[str, typer.Argument(metavar="SAMPLE", help="A sample's id.")],
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Also compute its rows again, and compare.")
+    ] = False,
+    rev: Rev = "",
+    json: Json = False,
+) -> None:
+    """Tell where a sample's numbers come from: predictions, feature rows, assets, source files.
+
+    `--verify` exits with 1 if a row comes out otherwise than it is stored.
+    """
+    if verify and rev:
+        raise PipelineError("--verify computes with the code that is here: leave out --rev")
+    store = opened(rev)
+    if verify:
+        # Before NumPy is loaded.
+        for features in islice(store, 1):
+            hold(store[features].processor)
+    found = store.trace(sample)
+    if verify:
+        from dataclasses import asdict
+
+        from pipeline.params import load
+        from pipeline.stages.verify import verify as again
+
+        found["verified"] = {one.stage: asdict(one) for one in again(load(), store, sample)}
+    if json:
+        show([found], (), True)
+    else:
+        pairs = ({"name": name, "value": value} for name, value in leaves(found))
+        show(pairs, ("name", "value"), False)
+    if not all(one["equal"] for one in found.get("verified", {}).values()):
+        raise typer.Exit(1)

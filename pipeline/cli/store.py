@@ -1,0 +1,100 @@
+"""`pipeline store`: the feature store on the command line."""
+
+from __future__ import annotations
+
+import typer
+
+from pipeline.cli import ask, browse, files, revisions, rows
+from pipeline.cli.arguments import Json, MaybeSet, Rev, Set, View, Where, command, opened
+from pipeline.cli.output import show
+from pipeline.core.nested import leaves
+from pipeline.core.terminal import say
+
+app = typer.Typer(
+    help="The feature store: what is there, its rows, joins, exports; now or at a revision. "
+    "A terminal gets tables; a pipe gets lines with tabs, the columns' names first.",
+    no_args_is_help=True,
+)
+
+
+@command(app)
+def ls(rev: Rev = "", json: Json = False) -> None:
+    """List the feature sets: what made them, how many rows of what shape."""
+    from pipeline.store.describe import LISTED, listed
+
+    show(listed(opened(rev)), LISTED, json)
+
+
+@command(app)
+def describe(name: Set, rev: Rev = "", json: Json = False) -> None:
+    """Tell a set's columns, what made it, and its parts by batch and view."""
+    from pipeline.store.describe import described
+
+    found = described(opened(rev)[name])
+    if json:
+        show([found], (), True)
+    else:
+        parts = {"{source}/{batch} view {view}".format(**one): one for one in found.pop("parts")}
+        counts = ("parts", "rows", "rejected", "bytes")
+        found["parts"] = {at: {count: one[count] for count in counts} for at, one in parts.items()}
+        pairs = ({"name": name, "value": value} for name, value in leaves(found))
+        show(pairs, ("name", "value"), False)
+
+
+@command(app)
+def stats(name: Set, where: Where = "", view: View = 0, rev: Rev = "", json: Json = False) -> None:
+    """Tell norms, means, deviations, missing values and duplicates."""
+    from pipeline.store.describe import stats
+
+    found = stats(opened(rev)[name], where or None, view)
+    if json:
+        show([found], (), True)
+    else:
+        pairs = ({"name": name, "value": value} for name, value in leaves(found))
+        show(pairs, ("name", "value"), False)
+
+
+@command(app)
+def validate(name: MaybeSet = "", rev: Rev = "", json: Json = False) -> None:
+    """Read every byte and list every problem; exit code 1 if there are any."""
+    from pipeline.store.validate import validate
+
+    store = opened(rev)
+    verdicts = [validate(store.tree, one) for one in ([store[name].name] if name else store)]
+    counts = ("name", "parts", "rows", "mapped", "decoded")
+    show(
+        (
+            {**{key: getattr(one, key) for key in counts}, "problems": len(one.problems)}
+            for one in verdicts
+        ),
+        (*counts, "problems"),
+        json,
+    )
+    for one in verdicts:
+        for file, what in one.problems:
+            say(f"{one.name}/{file}: {what}", error=True)
+    if any(one.problems for one in verdicts):
+        raise typer.Exit(1)
+
+
+@command(app)
+def index(name: MaybeSet = "", rev: Rev = "", json: Json = False) -> None:
+    """Build now what `get` would build when first asked: which row an id stands for."""
+    from pipeline.store.nearest.index import index_of
+
+    store = opened(rev)
+    show(
+        (
+            {"name": one, "view": view, "by": kind, "ids": len(index_of(features, view, kind).ids)}
+            for one in ([name] if name else store)
+            for features in [store[one]]
+            for view in features.views
+            for kind in ("digest", "sample_id")
+        ),
+        ("name", "view", "by", "ids"),
+        json,
+    )
+
+
+for group in (rows, ask, files, revisions, browse):
+    app.add_typer(group.app)

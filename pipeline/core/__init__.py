@@ -1,0 +1,1 @@
+"""What everything stands on: errors, options, records, randomness, plug-ins by name."""

@@ -1,0 +1,1 @@
+"""Files: digests, writes that appear whole, locks, where DVC keeps its cache."""

@@ -1,0 +1,1 @@
+"""The machine: processor, device, memory, environment variables."""

@@ -1,0 +1,91 @@
+"""Plug-ins by name: a registry is a folder, and `encoder: mfcc` is pipeline/encoders/mfcc.py.
+
+Modules are imported when they are named, not before, so that a heavy one costs only those who use
+it. A module whose name begins with _ helps those beside it. Packages of third parties add theirs
+through the entry-point group `pipeline.<folder>`. What a module must have is a `Protocol` of its
+folder's package, such as `pipeline.models.tasks.Task`.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import inspect
+import pkgutil
+from importlib.metadata import EntryPoints, entry_points
+from types import ModuleType
+from typing import Any, TypeVar, overload
+
+from pipeline.core.errors import PipelineError, unknown
+
+Contract = TypeVar("Contract")
+
+
+def names(folder: str) -> list[str]:
+    """Every name registered under pipeline/<folder>/, sorted; one that begins with _ is none."""
+    package = importlib.import_module(f"pipeline.{folder.replace('/', '.')}")
+    modules = {module.name for module in pkgutil.iter_modules(package.__path__)}
+    plugins = {name for name in modules if not name.startswith("_")}
+    return sorted(plugins | {point.name for point in _points(folder)})
+
+
+@overload
+def load(folder: str, name: str) -> ModuleType: ...
+@overload
+def load(folder: str, name: str, contract: type[Contract]) -> Contract: ...
+def load(folder: str, name: str, contract: Any = None) -> Any:
+    """The module registered as `name`, typed as the Protocol that it keeps.
+
+    Raises
+    ------
+    PipelineError
+        There is no such module: the message lists the known ones. Or it lacks what the contract
+        asks for, which is listed.
+    """
+    module = importlib.import_module(locate(folder, name))
+    if contract and (lacks := _lacking(module, contract)):
+        raise PipelineError(
+            f"{_noun(folder)} '{name}' ({module.__name__}) lacks {', '.join(lacks)}: "
+            f"{contract.__module__}.{contract.__name__} says what it must have"
+        )
+    return module
+
+
+@functools.cache
+def _lacking(module: ModuleType, contract: Any) -> tuple[str, ...]:
+    """Looked up once a module, as a task's is loaded for each batch."""
+    asked = {
+        name
+        for base in contract.__mro__
+        for name in (*vars(base), *inspect.get_annotations(base))
+        if not name.startswith("_")
+    }
+    return tuple(name for name in sorted(asked) if not hasattr(module, name))
+
+
+def locate(folder: str, name: str) -> str:
+    """The dotted name of the module registered as `name`, which is not imported."""
+    known = names(folder)
+    if name not in known:
+        raise PipelineError(unknown(_noun(folder), name, known))
+    for point in _points(folder):
+        if point.name == name:
+            return point.value
+    return f"pipeline.{folder.replace('/', '.')}.{name}"
+
+
+def _noun(folder: str) -> str:
+    return folder.split("/")[-1].rstrip("s")
+
+
+@functools.cache
+def _points(folder: str) -> EntryPoints:
+    """Entry points of third parties. Selecting takes a millisecond, too long for each batch."""
+    found: EntryPoints = _all_points().select(group=f"pipeline.{folder.replace('/', '.')}")
+    return found
+
+
+@functools.cache
+def _all_points() -> Any:
+    """Finding them reads the metadata of every installed package, so it is done once."""
+    return entry_points()

@@ -1,0 +1,295 @@
+"""Keep the workers of a Ray cluster busy until every part is made; replace those that die.
+
+A worker that sees the driver's files is given parts and makes them whole. One that does not is
+sent rows, slice by slice, with what they point at, and the driver puts the parts together. Either
+has two tasks in flight, so the driver holds two slices and two parts a worker, at most.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pipeline.core.errors import PipelineError
+from pipeline.core.machine.shortage import Shortage
+from pipeline.execution.cluster import RayDied, check_alive, nodes
+from pipeline.execution.placement import Placement, place
+from pipeline.execution.worker import Carried, Greeting, Token, Worker
+from pipeline.execution.worker_deaths import ATTEMPTS, Death, Deaths, culprits, without
+from pipeline.parts.job import Job, Made, Use, assemble, slices, total
+from pipeline.parts.part import Outcome, Row, Work
+
+IN_FLIGHT = 2
+# Ray tells nobody that its head died, so it is asked this often.
+LOOK_SECONDS = 5.0
+
+
+@dataclass(eq=False)
+class _Course:
+    """A job on its way: whole, or in slices of which the outcomes come back."""
+
+    job: Job
+    groups: list[Sequence[Row]]
+    sent: int = 0
+    found: dict[int, list[Outcome]] = field(default_factory=dict)
+    uses: list[Use] = field(default_factory=list)
+
+    @property
+    def outcomes(self) -> list[Outcome]:
+        return [outcome for number in sorted(self.found) for outcome in self.found[number]]
+
+
+@dataclass(eq=False)
+class _Hand:
+    """A worker, its jobs and tasks in flight, oldest first, and since when it is at the oldest.
+
+    Answers may come in another order than they were asked for.
+    """
+
+    actor: Any
+    greeting: Any
+    sees: bool | None = None
+    courses: list[_Course] = field(default_factory=list)
+    tasks: dict[Any, tuple[_Course, int]] = field(default_factory=dict)
+    since: float = 0.0
+
+    @property
+    def course(self) -> _Course | None:
+        """The job of which slices remain to be sent."""
+        unsent = [course for course in self.courses if course.sent < len(course.groups)]
+        return unsent[0] if unsent else None
+
+
+class Spread:
+    """One stage's work on a cluster.
+
+    Parameters
+    ----------
+    token:
+        Shows which workers see the driver's files; None: all do.
+    variables:
+        Environment that the cluster's workers must be given.
+    timeout:
+        Seconds that a part may take.
+    """
+
+    def __init__(
+        self,
+        work: Work,
+        jobs: Sequence[Job],
+        out: Path,
+        placement: Placement,
+        token: Token | None,
+        variables: dict[str, str],
+        timeout: float,
+    ) -> None:
+        self._work, self._out, self._token, self._timeout = work, out, token, timeout
+        self._placement, self._variables = placement, variables
+        self._pending = list(reversed(jobs))
+        self._deaths = Deaths(work, timeout)
+        # Parts on which a worker died run with no other in flight, so that the next death is told.
+        self._alone: set[str] = set()
+        self._hands: list[_Hand] = []
+        self._searches: dict[Any, Job] = {}
+        self._stillborn = 0
+
+    def run(self) -> Iterator[Made]:
+        """Parts as they are made."""
+        import ray
+
+        self._shared = ray.put(self._work)
+        try:
+            while True:
+                self._staff()
+                if not (self._pending or self._searches or any(h.tasks for h in self._hands)):
+                    return
+                yield from self._step()
+        except RayDied:
+            raise  # it took the workers with it, and would not answer
+        except BaseException:
+            self._stop()
+            raise
+
+    def _stop(self) -> None:
+        import ray
+
+        for hand in self._hands:
+            ray.kill(hand.actor)
+        for search in self._searches:
+            ray.cancel(search, force=True)
+
+    def _staff(self) -> None:
+        """Start workers while there is more to do than hands, and let go those with nothing."""
+        import ray
+
+        waiting = sum(hand.sees is None for hand in self._hands)
+        room = self._placement.workers - len(self._hands) - len(self._searches)
+        for _ in range(min(room, len(self._pending) - waiting)):
+            self._hands.append(self._start())
+        for hand in list(self._hands):
+            self._feed(hand)
+            if hand.sees is not None and not hand.tasks and not self._pending:
+                self._hands.remove(hand)
+                ray.kill(hand.actor)
+
+    def _start(self) -> _Hand:
+        gpus, feeders = self._placement.gpus, self._placement.feeders
+        kind = self._remote(Worker, max_concurrency=IN_FLIGHT if feeders else 1)
+        actor = kind.remote(self._shared, gpus, feeders, self._variables)
+        return _Hand(actor, actor.greet.remote(self._token))
+
+    def _feed(self, hand: _Hand) -> None:
+        while hand.sees is not None and len(hand.tasks) < IN_FLIGHT:
+            course = hand.course
+            if course is None:
+                keys = {course.job.part.key for course in hand.courses}
+                if not self._pending or keys & self._alone:
+                    return
+                if keys and self._pending[-1].part.key in self._alone:
+                    return
+                job = self._pending.pop()
+                groups = (
+                    [] if hand.sees else list(slices(job.rows, self._work.rows_at_once)) or [[]]
+                )
+                course = _Course(job, groups)
+                hand.courses.append(course)
+            self._send(hand, course)
+
+    def _send(self, hand: _Hand, course: _Course) -> None:
+        if hand.sees:
+            task = hand.actor.make.remote(course.job, self._out)
+        else:
+            rows = course.groups[course.sent]
+            task = hand.actor.outcomes.remote(rows, self._work.read(rows))
+        if not hand.tasks:
+            hand.since = time.monotonic()
+        hand.tasks[task] = (course, course.sent)
+        course.sent += 1
+
+    def _step(self) -> Iterator[Made]:
+        """Wait for one answer, or for a worker to be overdue."""
+        import ray
+
+        now = time.monotonic()
+        left = [hand.since + self._timeout - now for hand in self._hands if hand.tasks]
+        refs = [task for hand in self._hands for task in hand.tasks]
+        refs += [hand.greeting for hand in self._hands if hand.sees is None]
+        refs += list(self._searches)
+        wait = max(min([*left, LOOK_SECONDS]), 0.0)
+        done, _ = ray.wait(refs, num_returns=1, timeout=wait, fetch_local=False)
+        for ref in done:
+            if ref in self._searches:
+                self._found(ref)
+            else:
+                yield from self._told(ref)
+        if not done:
+            check_alive()
+            if not refs or not (left or self._searches):
+                self._check_room()
+            for hand in [h for h in self._hands if h.tasks]:
+                if time.monotonic() - hand.since >= self._timeout:
+                    ray.kill(hand.actor)
+                    self._died(hand, Death(None, overdue=True))
+
+    def _told(self, ref: Any) -> Iterator[Made]:
+        """Take an answer: a greeting, a part, a slice's outcomes, or the worker's death."""
+        import ray
+        from ray.exceptions import RayError, RayTaskError
+
+        hand = next(h for h in self._hands if ref == h.greeting or ref in h.tasks)
+        try:
+            answer = ray.get(ref)
+        except RayTaskError as error:
+            cause = error.cause
+            if not isinstance(cause, RayError | Shortage):
+                raise cause from None
+            check_alive()
+            ray.kill(hand.actor)  # one of its feeders died or fell short: the others go with it
+            self._died(hand, cause if isinstance(cause, Shortage) else Death(None))
+            return
+        except RayError as error:
+            check_alive()
+            if hand.sees is None:
+                self._not_born(hand, error)
+            else:
+                self._died(hand, Death(None))
+            return
+        if hand.sees is None:
+            self._greeted(hand, answer)
+            return
+        course, number = hand.tasks.pop(ref)
+        hand.since = time.monotonic()
+        if isinstance(answer, Made):
+            hand.courses.remove(course)
+            yield answer
+            return
+        course.found[number], use = answer
+        course.uses.append(use)
+        if len(course.found) == len(course.groups):
+            hand.courses.remove(course)
+            uses = course.uses
+            yield assemble(self._work, course.job, course.outcomes, self._out, lambda: total(uses))
+
+    def _greeted(self, hand: _Hand, greeting: Greeting) -> None:
+        if greeting.differs:
+            raise PipelineError(
+                f"{self._work.stage}: a worker of the Ray cluster would compute something else: "
+                f"{', '.join(greeting.differs[:5])} differ there. Install this project, at this "
+                f"revision and with the locked libraries, on every node."
+            )
+        hand.sees, self._stillborn = greeting.sees, 0
+
+    def _not_born(self, hand: _Hand, error: Exception) -> None:
+        self._hands.remove(hand)
+        self._stillborn += 1
+        if self._stillborn == ATTEMPTS:
+            raise PipelineError(
+                f"{self._work.stage}: no worker could start on the Ray cluster; this project must "
+                f"be installed on every node. Ray says: {error}"
+            ) from None
+
+    def _died(self, hand: _Hand, death: Death | Shortage) -> None:
+        """Do its jobs again; the oldest is the one that it was at."""
+        self._hands.remove(hand)
+        jobs = [course.job for course in hand.courses]
+        self._alone.update(job.part.key for job in jobs)
+        self._pending += jobs[1:]
+        for job in jobs[:1]:
+            if self._deaths.suspect(job, death):
+                self._search(job, travel=not hand.sees)
+            else:
+                self._pending.append(job)
+
+    def _search(self, job: Job, travel: bool) -> None:
+        """Look for the row at fault in the cluster, where the exit codes of children are known."""
+        rows = job.rows
+        work = Carried(self._work, rows, self._work.read(rows)) if travel else self._work
+        task = self._remote(culprits)
+        self._searches[task.remote(work, rows, self._timeout)] = job
+
+    def _found(self, ref: Any) -> None:
+        import ray
+        from ray.exceptions import RayError
+
+        job = self._searches.pop(ref)
+        try:
+            self._pending.append(without(job, ray.get(ref)))
+        except RayError:  # its node died too
+            self._pending.append(job)
+
+    def _remote(self, what: Any, **options: Any) -> Any:
+        """A class or function as Ray takes it, with what a worker asks for."""
+        import ray
+
+        if self._variables:
+            # Of the worker and not of the driver: these go before a job's own, without a conflict.
+            options["runtime_env"] = {"env_vars": self._variables}
+        remote: Any = ray.remote
+        return remote(num_cpus=1, num_gpus=self._placement.gpus, **options)(what)
+
+    def _check_room(self) -> None:
+        """Nothing is under way: the cluster may have lost what a worker needs."""
+        place(self._work.stage, nodes(), None, self._placement.gpus, 1)

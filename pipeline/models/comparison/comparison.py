@@ -1,0 +1,223 @@
+"""Answers of many models to the same samples → which is better, by how much, and is it sure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pipeline.core.randomness import generator
+from pipeline.models.comparison.candidate import CHOICE, TOGETHER, Candidate, chosen, together
+from pipeline.models.comparison.label_errors import suspects
+from pipeline.models.comparison.paired_bootstrap import differences
+from pipeline.models.evaluation.bootstrap import interval
+from pipeline.models.evaluation.scorer import Sampled, Scorer
+from pipeline.models.metrics import calibration, calibration_error
+
+if TYPE_CHECKING:
+    from pipeline.models.comparison.options import Options
+
+Table = list[dict[str, Any]]
+SUSPECTS = 20
+FUSED = ("fusion", CHOICE)
+
+
+def compare(
+    candidates: Sequence[Candidate],
+    fold: np.ndarray,
+    truth: np.ndarray,
+    component: np.ndarray,
+    sample_ids: np.ndarray,
+    classes: Sequence[str],
+    options: Options,
+    seed: int,
+) -> dict[str, Table]:
+    """Every table of the comparison by name.
+
+    Parameters
+    ----------
+    fold, truth, component, sample_ids:
+        (n,) each: fold that a sample is judged in, class index, component and id.
+    """
+    scorer = Scorer(
+        truth, component, len(classes), options.resamples, generator(seed, "comparison")
+    )
+    picked: dict[int, str] = {}
+    doubted: Table = []
+    if any(one.kind == "fusion" for one in candidates):
+        choice, picked = chosen(candidates, fold)
+        candidates = [*candidates, choice, together(choice)]
+        doubted = [
+            {
+                "sample_id": str(sample_ids[one.row]),
+                "component": str(component[one.row]),
+                **asdict(one),
+                "given": classes[one.given],
+                "suggested": classes[one.suggested],
+            }
+            for one in suspects(np.mean(choice.probabilities, 0), truth, component, SUSPECTS)
+        ]
+    partly = {
+        (one.name, shown): answers
+        for one in candidates
+        if one.kind in FUSED
+        for shown, answers in one.predictions.items()
+        if shown != one.whole
+    }
+    sampled = scorer.scores([*(one.answers for one in candidates), *partly.values()])
+    scores = {one.name: score for one, score in zip(candidates, sampled, strict=False)}
+    lacking = dict(zip(partly, sampled[len(candidates) :], strict=True))
+    inner = {one.name: one.inner for one in candidates}
+    return {
+        "leaderboard": leaderboard(candidates, scores, scorer, truth, options),
+        "paired": paired(candidates, scores, options.confidence),
+        "missing": [
+            row
+            for one in candidates
+            if one.kind in FUSED
+            for row in missing(one, candidates, scores, lacking, options.confidence)
+        ],
+        "choices": [
+            {"fold": number, "model": name, "inner_macro_f1": inner[name][number]}
+            for number, name in picked.items()
+        ],
+        "classes": by_class(candidates, truth, component, classes),
+        "suspects": doubted,
+    }
+
+
+def leaderboard(
+    candidates: Sequence[Candidate],
+    scores: Mapping[str, Sampled],
+    scorer: Scorer,
+    truth: np.ndarray,
+    options: Options,
+) -> Table:
+    """A row a candidate, the best first.
+
+    `macro_f1` is the mean over seeds with the interval over components; `deviation` that over
+    seeds; `together` what the mean of the seeds' probabilities scores; `ece` the mean over seeds.
+    """
+    rows = []
+    for one in candidates:
+        score = scores[one.name]
+        low, high = interval(score.drawn, options.confidence)
+        row = {
+            "model": one.name,
+            "kind": one.kind,
+            "modalities": one.whole,
+            "parameters": one.parameters,
+            "macro_f1": score.value,
+            "low": low,
+            "high": high,
+            "deviation": float(np.std(score.seeds)),
+            "together": None,
+            "accuracy": float(np.mean([(answer == truth).mean() for answer in one.answers])),
+            "ece": None,
+            "inner_macro_f1": float(np.mean(list(one.inner.values()))) if one.inner else None,
+            "diverged": sum(one.diverged.values()),
+        }
+        if one.probabilities:
+            together = np.mean(one.probabilities, 0)
+            row["together"] = scorer.value(together.argmax(1))
+            row["ece"] = float(np.mean([_ece(p, truth, options.bins) for p in one.probabilities]))
+        rows.append(row)
+    return sorted(rows, key=lambda row: (-row["macro_f1"], row["model"]))
+
+
+def paired(
+    candidates: Sequence[Candidate], scores: Mapping[str, Sampled], confidence: float
+) -> Table:
+    """Every fusion against the best single modality, the best baseline and the best fusion.
+
+    Seeds used as one are held against the baseline alone, which answers once as well: against means
+    over seeds their gain would be that of having many.
+    """
+
+    def best(kind: str) -> str | None:
+        named = [one.name for one in candidates if one.kind == kind]
+        return min(named, key=lambda name: (-scores[name].value, name), default=None)
+
+    fusions = [one.name for one in candidates if one.kind in FUSED]
+    pairs = [
+        (name, other)
+        for kind in ("single", "baseline", "fusion")
+        for other in [best(kind)]
+        for name in fusions
+        if other is not None and name != other and (name != TOGETHER or kind == "baseline")
+    ]
+    return [asdict(one) for one in differences(scores, pairs, confidence)]
+
+
+def missing(
+    one: Candidate,
+    candidates: Sequence[Candidate],
+    scores: Mapping[str, Sampled],
+    lacking: Mapping[tuple[str, str], Sampled],
+    confidence: float,
+) -> Table:
+    """What a fusion loses where modalities are missing, against the model trained for what is left.
+
+    A row a proper subset: its score there, and the best of the models that have just that subset.
+    lacking: the scores of fusions by name and what is shown.
+    """
+    rows = []
+    for shown in one.predictions:
+        if shown == one.whole:
+            continue
+        own = lacking[one.name, shown]
+        row: dict[str, Any] = {"model": one.name, "shown": shown, "macro_f1": own.value}
+        rivals = [
+            other.name
+            for other in candidates
+            if other.whole == shown and other.kind in ("single", "partial")
+        ]
+        if rivals:
+            name = min(rivals, key=lambda rival: (-scores[rival].value, rival))
+            low, high = interval(own.drawn - scores[name].drawn, confidence)
+            row |= {
+                "other": name,
+                "other_macro_f1": scores[name].value,
+                "value": own.value - scores[name].value,
+                "low": low,
+                "high": high,
+            }
+        rows.append(row)
+    return rows
+
+
+def by_class(
+    candidates: Sequence[Candidate],
+    truth: np.ndarray,
+    component: np.ndarray,
+    classes: Sequence[str],
+) -> Table:
+    """A row a candidate and class that occurs: its F1, the mean over seeds."""
+    from sklearn.metrics import f1_score
+
+    present = np.unique(truth)
+    counts = {
+        k: {"n": int((truth == k).sum()), "components": len(np.unique(component[truth == k]))}
+        for k in present.tolist()
+    }
+    return [
+        {"model": one.name, "class": classes[k], **counts[k], "f1": float(f1)}
+        for one in candidates
+        for found in [
+            np.mean(
+                [
+                    f1_score(truth, answer, labels=present, average=None, zero_division=0.0)
+                    for answer in one.answers
+                ],
+                0,
+            )
+        ]
+        for k, f1 in zip(present.tolist(), found, strict=True)
+    ]
+
+
+def _ece(probabilities: np.ndarray, truth: np.ndarray, bins: int) -> float:
+    correct = probabilities.argmax(1) == truth
+    return float(calibration_error(calibration(probabilities.max(1), correct, bins)))

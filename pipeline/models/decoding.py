@@ -1,0 +1,114 @@
+"""How a task's logits become an answer, as fitted once the network is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pipeline.core import registry
+from pipeline.models.targets import known
+from pipeline.models.tasks import FOLDER, Task, Thresholded, task_of
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+# A network that is always right, or no better than chance, on a small split has no best
+# temperature; it is looked for between these.
+COLDEST, HOTTEST = 0.1, 10.0
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What turns logits into an answer.
+
+    `temperature` divides the logits of classes and labels (Guo et al. 2017, arXiv:1706.04599);
+    `thresholds` say from which probability on the positive class, or each label, is answered;
+    `mean` and `deviation` are the train split's, of a number, which is learned standardised.
+    """
+
+    kind: str = "multiclass"
+    temperature: float = 1.0
+    thresholds: tuple[float, ...] = (0.5,)
+    mean: float = 0.0
+    deviation: float = 1.0
+
+    @property
+    def task(self) -> Task:
+        return task_of(self.kind)
+
+    def answer(self, logits: Tensor) -> np.ndarray:
+        """Probabilities float32 (n, classes), or values (n, 1) in the target's unit."""
+        scaled = logits / self.temperature * self.deviation + self.mean
+        found: np.ndarray = self.task.answer(scaled).cpu().numpy()
+        return found
+
+    def decide(self, answer: np.ndarray) -> np.ndarray:
+        """Indices (n,), labels 0 or 1 (n, labels), or values (n,)."""
+        return self.task.decide(answer, self.thresholds)
+
+    def say(self, decision: Any, classes: Sequence[str]) -> str:
+        """A decision, or a truth, as text."""
+        return self.task.say(decision, classes)
+
+    def card(self) -> dict[str, Any]:
+        """What is kept of it: only what its kind has."""
+        fields = asdict(self)
+        return {name: fields[name] for name in ("kind", *self.task.FITTED)}
+
+    @classmethod
+    def from_card(cls, card: dict[str, Any]) -> Reading:
+        fields = {name: card[name] for name in cls.__dataclass_fields__ if name in card}
+        if "thresholds" in fields:
+            fields["thresholds"] = tuple(fields["thresholds"])
+        return cls(**fields)
+
+
+def fit(reading: Reading, logits: Tensor, targets: np.ndarray, weights: np.ndarray) -> Reading:
+    """The temperature, then the thresholds, that suit a split that was not learned from.
+
+    weights: how much an example counts for the temperature, float32 (n,) or (n, labels). Where the
+    split lacks the target, the reading is left as it is.
+    """
+    import torch
+
+    there = known(targets)
+    if "temperature" not in reading.task.FITTED or not there.any():
+        return reading
+    shown, truth = logits[torch.from_numpy(there).to(logits.device)], targets[there]
+    fitted = replace(reading, temperature=_temperature(reading, shown, truth, weights[there]))
+    if "thresholds" in reading.task.FITTED:
+        task = registry.load(FOLDER, reading.kind, Thresholded)
+        thresholds = task.fit_thresholds(fitted.answer(shown), truth)
+        fitted = replace(fitted, thresholds=tuple(thresholds))
+    return fitted
+
+
+def negative_log_likelihood(answer: np.ndarray, truth: np.ndarray, weights: np.ndarray) -> float:
+    """The weighted mean over examples, and labels, of -log of the probability of the truth."""
+    if truth.dtype.kind == "i":
+        likely = np.take_along_axis(answer, truth[:, None], 1)
+    else:
+        likely = np.where(truth > 0, answer, 1 - answer)
+    cost = -np.log(likely.astype(np.float64).clip(1e-12))
+    each = np.broadcast_to(weights.reshape(len(weights), -1), cost.shape)
+    return float(np.average(cost, weights=each))
+
+
+def _temperature(reading: Reading, logits: Tensor, truth: np.ndarray, weights: np.ndarray) -> float:
+    """Of the greatest likelihood; 1 if no other is better."""
+    import math
+
+    from scipy.optimize import minimize_scalar
+
+    wide = logits.double()
+
+    def cost(log: float) -> float:
+        answer = replace(reading, temperature=math.exp(log)).answer(wide)
+        return negative_log_likelihood(answer, truth, weights)
+
+    bounds = (math.log(COLDEST), math.log(HOTTEST))
+    found = minimize_scalar(cost, bounds=bounds, method="bounded", options={"xatol": 1e-4})
+    return math.exp(found.x) if found.fun < cost(0.0) else 1.0

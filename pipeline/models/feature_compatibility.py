@@ -1,0 +1,44 @@
+"""A model is good for the features that it was trained on, and refuses others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pipeline.core.errors import PipelineError
+from pipeline.parts.fingerprint_diff import differences
+
+Function = Mapping[str, Any]
+
+
+def check_features(
+    model: str, trained_on: Mapping[str, Function], given: Mapping[str, Function]
+) -> None:
+    """Compare what made a model's features with what made those that it is given.
+
+    Parameters
+    ----------
+    model:
+        Its name, for the message.
+    trained_on:
+        Feature set → fingerprint of the function that made it, as model.json has it (`made_by`).
+    given:
+        The same of the features at hand: `manifest.read_function`, or a store's `provenance`.
+
+    Raises
+    ------
+    PipelineError
+        A set is missing, or was made otherwise: the message says what differs.
+    """
+    wrong = []
+    for name, before in trained_on.items():
+        if name not in given:
+            wrong.append(f"{name}: it is not there")
+        else:
+            wrong += [f"{name}: {one}" for one in differences(before, given[name])]
+    if wrong:
+        listed = "\n  ".join(wrong)
+        raise PipelineError(
+            f"model '{model}' was trained on other features than these:\n  {listed}\n"
+            f"Train it again (`dvc repro train@{model}`), or use the revision it was trained at."
+        )

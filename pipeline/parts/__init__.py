@@ -1,0 +1,1 @@
+"""Key → part → manifest: how a stage's rows are named, made and kept."""

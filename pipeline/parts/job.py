@@ -1,0 +1,252 @@
+"""Make one part: take over the rows that another part holds, compute the others.
+
+Nothing here is part of a key: a row that is taken over has the bytes that computing it would give.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline.core.errors import Rejected
+from pipeline.core.failure_log import Failure, by_kind
+from pipeline.core.machine.peak_memory import peak_mb
+from pipeline.core.machine.shortage import as_shortage
+from pipeline.core.records import Reject
+from pipeline.parts.part import (
+    PROVISIONAL,
+    Compute,
+    Entry,
+    Outcome,
+    Part,
+    Row,
+    Work,
+    each,
+    finish,
+    read_footer,
+    read_part,
+)
+
+CRASHED = Rejected("crashed", "the worker crashed on this row, alone and repeatedly")
+TIMED_OUT = Rejected("timed_out", "the row, alone, took longer than execution.timeout, repeatedly")
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A part to make.
+
+    Parameters
+    ----------
+    taken:
+        Row digest → key of the part, under an equal fingerprint, that holds its result.
+    stopped:
+        Row digest → why no worker survives it.
+    """
+
+    part: Part
+    taken: Mapping[str, str] = field(default_factory=dict)
+    stopped: Mapping[str, Rejected] = field(default_factory=dict)
+
+    @property
+    def rows(self) -> list[Row]:
+        """The rows that remain to be computed."""
+        return [
+            row
+            for row in self.part.rows
+            if row.digest not in self.taken and row.digest not in self.stopped
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """What a worker used since it last told: CPU and GPU seconds, and its peak memory in MB."""
+
+    worker: str
+    cpu_seconds: float = 0.0
+    gpu_seconds: float = 0.0
+    peak_mb: int = 0
+
+
+def total(uses: Sequence[Use]) -> Use:
+    """What several used together, told as the last of them."""
+    return Use(
+        uses[-1].worker,
+        sum(use.cpu_seconds for use in uses),
+        sum(use.gpu_seconds for use in uses),
+        max(use.peak_mb for use in uses),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A finished part, what its worker used for it, and what its rows' functions raised."""
+
+    entry: Entry
+    use: Use
+    failures: tuple[Failure, ...] = ()
+
+
+class Executor(Protocol):
+    """Does jobs, somewhere, in any order: see pipeline/execution."""
+
+    def run(self, work: Work, jobs: Sequence[Job], out: Path) -> Iterator[Made]: ...
+
+
+def do(work: Work, compute: Compute, job: Job, out: Path, meter: Meter) -> Made:
+    """Read, compute and put in place, all in this process."""
+    with as_shortage(work.stage):
+        return assemble(work, job, outcomes(work, compute, job.rows), out, meter.read)
+
+
+def outcomes(work: Work, compute: Compute, rows: Sequence[Row]) -> list[Outcome]:
+    """The outcome of each row, a few rows in memory at a time."""
+    found: list[Outcome] = []
+    for some in slices(rows, work.rows_at_once):
+        found += each(compute, some, prepared(work, some), work.stage)
+    return found
+
+
+def prepared(work: Work, rows: Sequence[Row]) -> list[Outcome]:
+    """What comes before the encoder."""
+    return each(work.prepare, rows, work.read(rows), work.stage)
+
+
+def slices(rows: Sequence[Row], size: int) -> Iterator[Sequence[Row]]:
+    """Rows in groups of at most `size`."""
+    for start in range(0, len(rows), size):
+        yield rows[start : start + size]
+
+
+def assemble(
+    work: Work, job: Job, found: Sequence[Outcome], out: Path, use: Callable[[], Use]
+) -> Made:
+    """Put a part together from the outcomes of `job.rows` and from the rows taken over.
+
+    `use` is asked once the part is in place.
+    """
+    passed = [
+        pair for pair in zip(job.rows, found, strict=True) if not isinstance(pair[1], Rejected)
+    ]
+    refused = [
+        (row.key, work.refuse(row, outcome))
+        for row, outcome in zip(job.rows, found, strict=True)
+        if isinstance(outcome, Rejected)
+    ]
+    refused += [
+        (row.key, work.refuse(row, job.stopped[row.digest]))
+        for row in job.part.rows
+        if row.digest in job.stopped
+    ]
+    rows = [row for row, _ in passed]
+    table = work.table(rows, [outcome for _, outcome in passed])
+    if job.taken:
+        table = _with_taken(work, job, table, rows, refused, out)
+    entry = finish(work, job.part, table, refused, out)
+    raised = [
+        (row.digest, outcome.raised)
+        for row, outcome in zip(job.rows, found, strict=True)
+        if isinstance(outcome, Rejected) and outcome.raised
+    ]
+    return Made(entry, use(), by_kind(raised))
+
+
+def _with_taken(
+    work: Work,
+    job: Job,
+    computed: pa.Table,
+    rows: list[Row],
+    refused: list[tuple[str, Reject]],
+    out: Path,
+) -> pa.Table:
+    """The computed rows and those of other parts in the part's order; adds to `refused`."""
+    tables, ordered = [computed], list(rows)
+    sources: dict[str, list[Row]] = {}
+    for row in job.part.rows:
+        if row.digest in job.taken:
+            sources.setdefault(job.taken[row.digest], []).append(row)
+    for source, wanted in sources.items():
+        path = out / f"{source}.parquet"
+        table = read_part(path)
+        place = {key: i for i, key in enumerate(table["key"].to_pylist())}
+        kept = [row for row in wanted if row.key in place]
+        taken = table.take([place[row.key] for row in kept])
+        columns = {name: taken[name] for name in computed.schema.names}
+        # One result may belong to another row than the one that it was computed for.
+        columns["digest"] = pa.array([row.digest for row in kept], pa.string())
+        if "view" in columns:
+            columns["view"] = pa.array([row.view for row in kept], pa.int32())
+        tables.append(pa.Table.from_arrays(list(columns.values()), schema=computed.schema))
+        ordered += kept
+        why = {reject["key"]: reject for reject in read_footer(path)["rejects"]}
+        for row in wanted:
+            if row.key not in place:
+                again = Rejected(why[row.key]["reason"], why[row.key]["message"])
+                refused.append((row.key, work.refuse(row, again)))
+    order = {row.digest: i for i, row in enumerate(ordered)}
+    places = [order[row.digest] for row in job.part.rows if row.digest in order]
+    return pa.concat_tables(tables).take(places).combine_chunks()
+
+
+def row_keys(path: Path) -> list[str]:
+    """Keys of the rows, passed and refused for good, whose results a part holds.
+
+    None if it tells none.
+    """
+    if "key" not in pq.read_schema(path).names:
+        return []
+    passed = read_part(path, ["key"])["key"].to_pylist()
+    refused = (r["key"] for r in read_footer(path)["rejects"] if r["reason"] not in PROVISIONAL)
+    return [*passed, *refused]
+
+
+def jobs(parts: Iterable[Part], holders: Iterable[Path], identity: str) -> list[Job]:
+    """Jobs for parts that are missing.
+
+    Parameters
+    ----------
+    holders:
+        Files of whole parts, from which rows may be taken if they were made under `identity`, the
+        digest of a fingerprint.
+    """
+    where = {
+        key: path.stem
+        for path in holders
+        if read_footer(path).get("identity") == identity
+        for key in row_keys(path)
+    }
+    return [
+        Job(part, {row.digest: where[row.key] for row in part.rows if row.key in where})
+        for part in parts
+    ]
+
+
+class Meter:
+    """What this process used since it was last asked, its finished children included.
+
+    Parameters
+    ----------
+    own:
+        False counts the children alone, where the process itself is counted elsewhere.
+    """
+
+    def __init__(self, own: bool = True) -> None:
+        self._own = own
+        self._before = 0.0 if own else self._cpu()
+
+    def read(self, gpu_seconds: float = 0.0) -> Use:
+        """CPU seconds since the last reading; the first counts from the process's start."""
+        cpu = self._cpu()
+        use = Use(str(os.getpid()), cpu - self._before, gpu_seconds, peak_mb())
+        self._before = cpu
+        return use
+
+    def _cpu(self) -> float:
+        times = os.times()
+        children = times.children_user + times.children_system
+        return children + (times.user + times.system if self._own else 0.0)

@@ -1,0 +1,278 @@
+"""Plan parts, compute the missing ones, write the manifest, remove the unplanned.
+
+A part is one immutable Parquet file named by its key, the digest of (fingerprint, view, ordered
+rows); so the output directory is the cache. Resuming a killed run, adding rows and collecting
+garbage are this one mechanism: whatever stands under a planned key is used; of what is missing,
+DVC's cache gives back what was made before, rows are taken over from parts that the plan lets go,
+and the rest is computed; what no plan names is removed once the new manifest is in place. Readers
+follow the manifest, so a run that fails leaves the previous outputs usable.
+
+A part with a refusal that was the machine's and not the row's (`PROVISIONAL`) stands for one run:
+the next makes it anew, taking over its other rows, and DVC's cache is never asked for it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import groupby
+from pathlib import Path
+
+from pipeline.core.errors import PipelineError
+from pipeline.core.files.atomic import remove
+from pipeline.core.files.digest import digest_json
+from pipeline.core.files.digest_cache import Digests, digests_of, remembered
+from pipeline.core.files.lock import locked
+from pipeline.parts.dvc_restore import Cache
+from pipeline.parts.fingerprint import Fingerprint
+from pipeline.parts.job import Executor, Job, Meter, Use, do, jobs
+from pipeline.parts.manifest import MANIFEST, write_manifest
+from pipeline.parts.part import PROVISIONAL, Entry, Part, Row, Work, entry_of, read_footer
+from pipeline.parts.progress import track
+from pipeline.parts.valid_parts import is_whole, previous, provisional, standing
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a stage did. Only `rows` and `rejected` say anything about the data itself.
+
+    `planned` parts = `reused` + `restored` (from DVC's cache) + `computed`. Of the rows of computed
+    parts, `worked` went through the function and `taken` came from parts made before; `verb` says
+    what the function does to a row.
+    """
+
+    planned: int = 0
+    reused: int = 0
+    restored: int = 0
+    computed: int = 0
+    removed: int = 0
+    rows: int = 0
+    rejected: int = 0
+    reasons: dict[str, int] = field(default_factory=dict)
+    worked: int = 0
+    taken: int = 0
+    verb: str = "computed"
+    used: tuple[Use, ...] = ()
+
+    @property
+    def provisional(self) -> int:
+        """Rows that the next run tries again: no row function refused them."""
+        return sum(n for reason, n in self.reasons.items() if reason in PROVISIONAL)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that a stage of parts is going to do.
+
+    Parameters
+    ----------
+    out:
+        The stage's output directory.
+    rows:
+        Reads the rows; called only if something changed.
+    reads:
+        The finished stages that the rows are read from, and a digest of whatever else they are
+        made from.
+    cut:
+        How rows are cut into parts: mean number of rows, and most bytes.
+    executor:
+        Gives the executor for work of about so many CPU-seconds; not asked where nothing is to be
+        computed.
+    reject_limit:
+        Largest share of rows that may be rejected, 0 to 1.
+    """
+
+    out: Path
+    work: Work
+    rows: Callable[[], Iterable[Row]]
+    reads: Callable[[], Sequence[str]]
+    cut: tuple[int, int]
+    executor: Callable[[float], Executor]
+    reject_limit: float
+
+    @property
+    def outs(self) -> list[Path]:
+        return [self.out]
+
+    @cached_property
+    def key(self) -> str:
+        """Digest of all that the stage's output is made from."""
+        limits = [*self.cut, self.reject_limit]
+        return digest_json([self.work.fingerprint.digest, self.work.stage, limits, self.reads()])
+
+    @cached_property
+    def parts(self) -> list[Part]:
+        return plan(self.work.fingerprint, self.rows(), *self.cut)
+
+    def run(self) -> Summary:
+        return run(self)
+
+
+@dataclass(frozen=True)
+class State:
+    """Which planned parts stand, which DVC's cache would give back, and what the rest needs."""
+
+    standing: dict[str, Entry]
+    restorable: dict[str, str]
+    jobs: list[Job]
+    removed: list[Path]
+
+
+def plan(
+    fingerprint: Fingerprint, rows: Iterable[Row], mean_rows: int, max_bytes: int
+) -> list[Part]:
+    """Cut rows into parts, where the rows themselves say so.
+
+    A part ends after a row whose digest is divisible by `mean_rows`, or where the next row would
+    take it over `max_bytes`; either way a few new rows change a few parts and leave the others,
+    and their keys, as they were.
+    """
+    identity = fingerprint.digest
+    ordered = sorted(rows, key=lambda row: (row.source, row.batch, row.view, row.digest))
+    parts = []
+    for (source, batch, view), group in groupby(
+        ordered, key=lambda row: (row.source, row.batch, row.view)
+    ):
+        for chunk in _cut(group, mean_rows, max_bytes):
+            key = digest_json([identity, view, [[row.digest, row.key] for row in chunk]])[:32]
+            parts.append(Part(key, source, batch, view, tuple(chunk)))
+    return parts
+
+
+def _cut(rows: Iterable[Row], mean_rows: int, max_bytes: int) -> Iterator[list[Row]]:
+    chunk: list[Row] = []
+    size = 0
+    for row in rows:
+        if chunk and size + row.size > max_bytes:
+            yield chunk
+            chunk, size = [], 0
+        chunk.append(row)
+        size += row.size
+        if int(row.digest[:16], 16) % mean_rows == 0:
+            yield chunk
+            chunk, size = [], 0
+    if chunk:
+        yield chunk
+
+
+def look(plan: Plan, cache: Cache, digests: Digests) -> State:
+    """Compare a plan with what is there; changes nothing."""
+    out = plan.out
+    known = {entry.key: entry for entry in previous(out)}
+    entries = {}
+    for part in plan.parts:
+        entry = standing(out, part, known.get(part.key), digests)
+        if entry is not None and not provisional(out, entry):
+            entries[part.key] = entry
+    missing = [part for part in plan.parts if part.key not in entries]
+    md5s = cache.md5s(part.key for part in missing)
+    restorable = {key: md5 for key, md5 in md5s.items() if cache.holds(md5)}
+    removed = _unplanned(plan)
+    needed = [part for part in missing if part.key not in restorable]
+    holders = [
+        path
+        for path in [*removed, *(out / f"{part.key}.parquet" for part in needed)]
+        if needed and path.suffix == ".parquet" and is_whole(path, known.get(path.stem), digests)
+    ]
+    todo = jobs(needed, holders, plan.work.fingerprint.digest)
+    return State(entries, restorable, todo, removed)
+
+
+def run(plan: Plan) -> Summary:
+    """Bring the output directory to exactly the planned parts, held under an exclusive lock.
+
+    Raises
+    ------
+    PipelineError
+        Another process writes here, or more than `reject_limit` of the rows were rejected; the
+        previous manifest and its parts then stand as before.
+    """
+    out, work, cache = plan.out, plan.work, Cache()
+    with locked(out), remembered(digests_of(out), "md5") as digests:
+        state = look(plan, cache, digests)
+        entries = dict(state.standing)
+        todo, used = list(state.jobs), []
+        for part in plan.parts:
+            if part.key in state.restorable:
+                path, md5 = out / f"{part.key}.parquet", state.restorable[part.key]
+                if cache.restore(md5, path):
+                    entries[part.key] = entry_of(path, part, read_footer(path), md5)
+                    digests.note(path, md5)
+                else:
+                    todo.append(Job(part))
+        computing = [job for job in todo if job.rows]
+        for job in todo:
+            if not job.rows:
+                entries[job.part.key] = entry = do(work, _never, job, out, Meter()).entry
+                digests.note(out / f"{entry.key}.parquet", entry.md5)
+        if computing:
+            cost_s = sum(len(job.rows) for job in computing) * work.cost_ms / 1000
+            made = plan.executor(cost_s).run(work, computing, out)
+            for one in track(work.stage, made, {j.part.key: len(j.rows) for j in computing}):
+                entries[one.entry.key] = one.entry
+                used.append(one.use)
+                digests.note(out / f"{one.entry.key}.parquet", one.entry.md5)
+        ordered = [entries[part.key] for part in plan.parts]
+        reasons = Counter(
+            reject["reason"]
+            for entry in ordered
+            if entry.rejected
+            for reject in read_footer(out / f"{entry.key}.parquet")["rejects"]
+        )
+        summary = Summary(
+            planned=len(plan.parts),
+            reused=len(state.standing),
+            restored=len(plan.parts) - len(state.standing) - len(todo),
+            computed=len(todo),
+            removed=len(state.removed),
+            rows=sum(entry.rows for entry in ordered),
+            rejected=sum(entry.rejected for entry in ordered),
+            reasons=dict(sorted(reasons.items())),
+            worked=sum(len(job.rows) for job in todo),
+            taken=sum(len(job.taken) for job in todo),
+            verb=work.verb,
+            used=tuple(used),
+        )
+        check_limit(work.stage, summary, plan.reject_limit)
+        write_manifest(out, work.stage, ordered, work.fingerprint)
+        # Looked for again: DVC takes whatever the directory now holds for the stage's output.
+        for path in _unplanned(plan):
+            remove(path)
+        cache.remember({entry.key: entry.md5 for entry in ordered if not provisional(out, entry)})
+        return summary
+
+
+def check_limit(stage: str, summary: Summary, limit: float) -> None:
+    """Fail a stage whose share of rejected rows passes its limit, naming the commonest reasons."""
+    total = summary.rows + summary.rejected
+    if total and summary.rejected / total > limit:
+        common = ", ".join(f"{n} {reason}" for reason, n in Counter(summary.reasons).most_common(3))
+        raise PipelineError(
+            f"{stage}: {summary.rejected} of {total} rows were rejected "
+            f"({summary.rejected / total:.1%}, the limit is {limit:.1%}): {common}.\n"
+            f"The previous outputs stand. {_advice(summary)}raise the stage's reject_limit in "
+            f"params.yaml."
+        )
+
+
+def _advice(summary: Summary) -> str:
+    if summary.provisional:
+        return (
+            "What failed, crashed or timed out is tried again at the next run: give it more memory "
+            "or a longer execution.timeout, or mend the data or the code, or "
+        )
+    return "Mend the data, or "
+
+
+def _unplanned(plan: Plan) -> list[Path]:
+    """What lies in the output directory beside the planned parts and the manifest."""
+    if not plan.out.is_dir():
+        return []
+    planned = {MANIFEST, *(f"{part.key}.parquet" for part in plan.parts)}
+    return sorted(path for path in plan.out.iterdir() if path.name not in planned)
+
+
+def _never(rows: Sequence[Row], values: Sequence[object]) -> list[object]:
+    raise AssertionError("a job whose rows are all taken over computes none")

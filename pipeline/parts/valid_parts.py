@@ -1,0 +1,53 @@
+"""Which parts of an output directory stand: whole, and with nothing left to try again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pipeline.core.errors import PipelineError
+from pipeline.core.files.digest_cache import Digests
+from pipeline.parts.manifest import read_manifest
+from pipeline.parts.part import PROVISIONAL, Entry, Part, entry_of, read_footer
+
+
+def standing(out: Path, part: Part, known: Entry | None, digests: Digests) -> Entry | None:
+    """The entry of a part that is already there whole, or None."""
+    path = out / f"{part.key}.parquet"
+    if not is_whole(path, known, digests):
+        return None
+    if known is not None:
+        return Entry(part.key, part.source, part.batch, part.view, known.rows, known.rejected,
+                     known.bytes, known.md5)  # fmt: skip
+    return entry_of(path, part, read_footer(path), digests.file(path))
+
+
+def is_whole(path: Path, known: Entry | None, digests: Digests) -> bool:
+    """Whether a part may be used.
+
+    A part that the manifest lists must have the digest listed there; one that a killed run left
+    without a manifest was put in place by rename, so a footer that reads and names it is enough.
+    """
+    if not path.is_file():
+        return False
+    if known is not None:
+        return path.stat().st_size == known.bytes and digests.file(path) == known.md5
+    try:
+        return bool(read_footer(path)["key"] == path.stem)
+    except (PipelineError, OSError):
+        return False
+
+
+def previous(out: Path) -> list[Entry]:
+    """What the manifest lists; nothing where it is missing or damaged, since parts say enough."""
+    try:
+        return read_manifest(out)
+    except PipelineError:
+        return []
+
+
+def provisional(out: Path, entry: Entry) -> bool:
+    """Whether a part that is there lacks a row for no fault of the row."""
+    if not entry.rejected:
+        return False
+    rejects = read_footer(out / f"{entry.key}.parquet")["rejects"]
+    return any(reject["reason"] in PROVISIONAL for reject in rejects)

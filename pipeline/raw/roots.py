@@ -1,0 +1,102 @@
+"""Where raw batches lie, and how the bytes of one of their files are had again.
+
+The batches of a source are the folders of <raw root>/<source>/, or those of a root of its own: any
+URI that pyarrow opens, such as s3://bucket/photos. Credentials come from the environment of the
+machine that reads; nothing here writes.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from pyarrow import ArrowException
+from pyarrow.fs import FileSystem
+
+from pipeline.core.errors import PipelineError
+from pipeline.core.files.digest import digest_bytes
+
+
+@dataclass(frozen=True)
+class Raw:
+    """`folder` is the raw root; `roots` maps sources that lie elsewhere to the URI of where."""
+
+    folder: Path
+    roots: Mapping[str, str]
+
+    def locator(self, source: str, path: str) -> str:
+        """What tables call a file by: a path below the raw root, or a URI.
+
+        The URI is the root's, without its query, and the path as it is, as `aws s3` writes them.
+        """
+        root = self.roots.get(source)
+        return f"{source}/{path}" if root is None else f"{shown(root)}/{path}"
+
+    def read(self, source: str, locator: str, digest: str) -> bytes:
+        """The bytes that ingest saw at a locator.
+
+        Raises
+        ------
+        PipelineError
+            The file is gone, is another one by now, or cannot be read.
+        """
+        root = self.roots.get(source)
+        again = "since ingest: run `dvc repro` again"
+        with told(locator):
+            try:
+                if root is None:
+                    data = (self.folder / locator).read_bytes()
+                else:
+                    data = read(root, locator.removeprefix(f"{shown(root)}/"))
+            except FileNotFoundError:
+                raise PipelineError(f"there is no {locator}: it went {again}") from None
+        if digest_bytes(data) != digest:
+            raise PipelineError(f"{locator} changed {again}")
+        return data
+
+
+def shown(root: str) -> str:
+    """A root's URI as tables and people see it: without its query, such as a host's address."""
+    return root.partition("#")[0].partition("?")[0].rstrip("/")
+
+
+def read(root: str, path: str) -> bytes:
+    """The bytes of a file below a root; OSError, or an error of pyarrow, if they cannot be had."""
+    system, base = opened(root)
+    if system is None:
+        return Path(base, path).read_bytes()
+    # Without compression=None, what ends in .gz would come unpacked.
+    with system.open_input_stream(f"{base}/{path}", compression=None) as stream:
+        data: bytes = stream.read()
+    return data
+
+
+@functools.cache
+def opened(root: str) -> tuple[FileSystem | None, str]:
+    """A root's file system, opened once a process, and its path there.
+
+    None stands for this machine's own, which is read without pyarrow: that follows links to
+    folders, round and round.
+    """
+    with told(shown(root)):
+        system, base = FileSystem.from_uri(root)
+    return None if system.type_name == "local" else system, base.rstrip("/")
+
+
+@contextmanager
+def told(what: str) -> Iterator[None]:
+    """Turn a failure to read into a PipelineError that names what could not be read."""
+    try:
+        yield
+    except (OSError, ArrowException, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or str(error)
+        remedy = (
+            " Look at the name and at whether this machine may read it: credentials come from its "
+            "environment (for S3, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY)."
+            if "://" in what
+            else ""
+        )
+        raise PipelineError(f"cannot read {what}: {why.rstrip('.')}.{remedy}") from None

@@ -1,0 +1,78 @@
+"""The augmentation sheet: originals beside the views that training saw."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from pipeline.core import registry
+from pipeline.parts import manifest
+from pipeline.reporting.content import contents, show
+from pipeline.reporting.format import spoken
+from pipeline.reporting.inputs import Absent, Inputs
+from pipeline.reporting.options import Options
+from pipeline.reporting.sampling import by_digest, spread
+
+
+def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
+    strips = [strip for name in inputs.modalities if (strip := _strip(inputs, name, options))]
+    if not strips:
+        return Absent("No modality has augmented views.")
+    return {"strips": strips}
+
+
+def _strip(inputs: Inputs, modality: str, options: Options) -> dict[str, Any] | None:
+    """A few of a modality's assets with their first views."""
+    stage = inputs.stage(f"augmented/{modality}")
+    if stage is None or stage.rows == 0:
+        return None
+    recipes: dict[str, dict[int, str]] = {}
+    for row in manifest.read(stage.out, columns=["digest", "view", "recipe"]).to_pylist():
+        recipes.setdefault(row["digest"], {})[row["view"]] = row["recipe"]
+    digests = _choose(inputs, modality, recipes, options.sheet)
+    apply = registry.load(f"modalities/{modality}", "augment").apply
+    rows = []
+    originals = contents(inputs, modality, digests)
+    for digest in digests:
+        original = show(modality, originals[digest], options) if digest in originals else None
+        if original is None:
+            continue
+        views = []
+        for view, text in sorted(recipes[digest].items())[: options.views]:
+            recipe = json.loads(text)
+            made = show(modality, apply(originals[digest], recipe), options)
+            views.append({"view": view, "shown": made, "steps": [_step(op) for op in recipe]})
+        rows.append({"digest": digest, "original": original, "views": views})
+    if not rows:
+        return None
+    most = max(len(views) for views in recipes.values())
+    return {"modality": modality, "rows": rows, "assets": len(recipes), "views": most}
+
+
+def _choose(inputs: Inputs, modality: str, digests: Iterable[str], most: int) -> list[str]:
+    """Assets of training samples, of different components and kinds, in digest order."""
+    first: dict[str, dict[str, Any]] = {}
+    for row in inputs.curated:
+        if row["split"] == "train" and row.get(modality):
+            first.setdefault(row[modality], row)
+    known = sorted((d for d in digests if d in first), key=by_digest)
+    owner = {digest: first[digest]["component"] for digest in known}
+    kinds = {digest: first[digest]["kinds"] for digest in known}
+    return spread(known, owner, kinds, most)
+
+
+def _step(operation: dict[str, Any]) -> tuple[str, str]:
+    """One operation of a recipe in words: ("rotate", "degrees 7.25")."""
+    knobs = [
+        f"{spoken(key)} {_short(value)}"
+        for key, value in operation.items()
+        if key not in {"op", "seed"}
+    ]
+    return spoken(str(operation["op"])), ", ".join(knobs)
+
+
+def _short(value: Any) -> str:
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"

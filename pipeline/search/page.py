@@ -1,0 +1,63 @@
+"""The picture sheet: one page that shows what was asked and what was found, best first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.reporting.content import Shown, show
+from pipeline.reporting.options import Options
+from pipeline.reporting.page_assets import TEMPLATES, dress, environment
+from pipeline.search.contents import contents
+from pipeline.store.trees.consistent_read import again
+
+if TYPE_CHECKING:
+    from pipeline.search.hits import Hit
+    from pipeline.search.question import Question
+    from pipeline.store import Store
+
+HERE = Path(__file__).parent
+SHOW = Options.model_validate({"picture": 320, "clip": 6.0})
+
+
+@again
+def sheet(
+    store: Store, name: str, asked: Question, hits: Sequence[Hit], where: str | None = None
+) -> str:
+    """HTML that needs no other file and asks no host: pictures, words, sounds, scores.
+
+    Parameters
+    ----------
+    name:
+        The feature set that was asked.
+    """
+    modalities = list(dict.fromkeys(modality for hit in hits for modality in hit.digests))
+    shown = {modality: _shown(store, modality, hits) for modality in modalities}
+    return (
+        environment(HERE, TEMPLATES)
+        .get_template("page.html")
+        .render(
+            asked=asked,
+            question=None if asked.content is None else show(asked.modality, asked.content, SHOW),
+            name=name,
+            rows=len(store[name]),
+            tree=store.tree.name,
+            where=where,
+            cards=[
+                (hit, [shown[m][d] for m, d in hit.digests.items() if d in shown[m]])
+                for hit in hits
+            ],
+            **dress(HERE / "page.css"),
+        )
+    )
+
+
+def _shown(store: Store, modality: str, hits: Iterable[Hit]) -> dict[str, Shown]:
+    """Digest → how a modality's assets are shown, of those for which there is a way."""
+    digests = {hit.digests[modality] for hit in hits if modality in hit.digests}
+    found = {
+        digest: show(modality, content, SHOW)
+        for digest, content in contents(store.tree, modality, digests).items()
+    }
+    return {digest: one for digest, one in found.items() if one is not None}

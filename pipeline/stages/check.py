@@ -1,0 +1,186 @@
+"""Check that this machine can do what params.yaml asks, before any work begins."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from pipeline.core.errors import PipelineError
+from pipeline.core.machine.processor import check_instructions
+from pipeline.core.parsing import parse_json
+from pipeline.core.registry import load
+from pipeline.execution.process_group import check_room
+from pipeline.execution.ray_session import folder_problem
+from pipeline.params import Params
+from pipeline.raw.listing import LINKED, NOT_A_FILE, listing, unfit
+
+# Below this a run is likely to fill the disk half-way.
+DISK_BYTES = 2 * 2**30
+DVC = (sys.executable, "-m", "dvc")
+
+
+def check_machine(params: Params) -> list[str]:
+    """What was found good, a line each.
+
+    Raises
+    ------
+    PipelineError
+        Something is missing: the message lists all of it, each with what to do.
+    """
+    problems = [
+        *_instructions(params),
+        *_weights(params),
+        *_devices(params),
+        *_workers(params),
+        *_repository(),
+        *_disk(),
+        *_batches(),
+        *_ray(params),
+        *damaged_rwlock(),
+        *damaged_lockfile(),
+    ]
+    if problems:
+        listed = "\n".join(f"  {problem}" for problem in problems)
+        raise PipelineError(f"this machine cannot run params.yaml yet:\n{listed}")
+    cpus = len(os.sched_getaffinity(0))
+    return [
+        f"params.yaml: {len(params.sources)} source(s), {len(params.modalities)} modalities, "
+        f"{len(params.features)} feature sets, {len(params.models)} models",
+        f"machine: Python {platform.python_version()}, {platform.machine()} "
+        f"{params.instructions}, {cpus} CPUs",
+    ]
+
+
+def _instructions(params: Params) -> list[str]:
+    try:
+        check_instructions(params.instructions)
+    except PipelineError as error:
+        return [str(error)]
+    return []
+
+
+def _weights(params: Params) -> list[str]:
+    problems = []
+    for name, feature in params.features.items():
+        try:
+            load("encoders", feature.encoder).weights(feature.options)
+        except PipelineError as error:
+            problems.append(f"features.{name}: {error}")
+    return problems
+
+
+def _devices(params: Params) -> list[str]:
+    wanted = {
+        f"features.{name}": getattr(feature.options, "device", "cpu")
+        for name, feature in params.features.items()
+    } | {f"models.{name}": model.device for name, model in params.models.items()}
+    if set(wanted.values()) <= {"cpu"}:
+        return []
+    from pipeline.core.machine.device import torch_device
+
+    problems = []
+    for path, device in wanted.items():
+        try:
+            torch_device(device)
+        except PipelineError as error:
+            problems.append(f"{path}: {error}")
+    return problems
+
+
+def _workers(params: Params) -> list[str]:
+    problems = []
+    for name, model in params.models.items():
+        try:
+            check_room(model.workers, params.execution)
+        except PipelineError as error:
+            problems.append(f"models.{name}: {error}")
+    return problems
+
+
+def _ray(params: Params) -> list[str]:
+    execution = params.execution
+    if execution.address or execution.executor not in ("auto", "ray"):
+        return []
+    return [problem for problem in [folder_problem()] if problem]
+
+
+def _repository() -> list[str]:
+    problems = []
+    if not Path(".dvc").is_dir():
+        problems.append("this folder is no DVC project: run `dvc init`")
+    git = subprocess.run(["git", "rev-parse", "--git-dir"], capture_output=True, check=False)
+    if git.returncode:
+        problems.append("this folder is in no git repository, which DVC needs: run `git init`")
+    return problems
+
+
+def _batches(raw: Path = Path("data", "raw")) -> list[str]:
+    """What lies below the raw root, which DVC reads whole, and cannot be read or versioned there.
+
+    What .dvcignore names is left to ingest, which refuses it or finds no use for it.
+    """
+    problems = []
+    unfit_paths: dict[str, str] = {}
+    for path in sorted([*raw.glob("*"), *raw.glob("*/*")]):
+        if path.is_dir() and path.is_symlink():
+            problems.append(f"{path} {LINKED}: bring the data in with `pipeline add`")
+        elif not (path.is_file() or path.is_dir() or path.is_symlink()):
+            unfit_paths[str(path)] = NOT_A_FILE
+        elif path.is_dir() and path.parent.parent == raw and not path.name.startswith("."):
+            found = unfit(path, listing(path))
+            unfit_paths |= {f"{path}/{name}": why for name, why in found.items()}
+    if unfit_paths:
+        ignored = subprocess.run(
+            [*DVC, "check-ignore", "--stdin"],
+            input="\n".join(unfit_paths),
+            capture_output=True,
+            encoding="utf-8",
+            errors="surrogateescape",
+            check=False,
+        )
+        for name in set(ignored.stdout.splitlines()) & unfit_paths.keys():
+            del unfit_paths[name]
+    return problems + [
+        f"{name}: {why}; remove it, or add /{name} to .dvcignore and leave it to ingest"
+        for name, why in unfit_paths.items()
+    ]
+
+
+def damaged_rwlock(path: Path = Path(".dvc", "tmp", "rwlock")) -> list[str]:
+    """A lock that DVC was killed over while it wrote it: it then refuses all work (dvc#7615)."""
+    try:
+        parse_json(path.read_bytes())
+    except FileNotFoundError:
+        return []
+    except ValueError:
+        return [f"{path} is damaged, as a killed DVC leaves it: if no DVC is at work, remove it"]
+    return []
+
+
+def damaged_lockfile(path: Path = Path("dvc.lock")) -> list[str]:
+    """A dvc.lock that DVC was killed over while it wrote it."""
+    if not path.is_file():
+        return []
+    from dvc.exceptions import DvcException  # type: ignore[import-untyped]
+    from dvc.schema import COMPILED_LOCKFILE_SCHEMA  # type: ignore[import-untyped]
+    from dvc.utils import strictyaml  # type: ignore[import-untyped]
+
+    try:
+        strictyaml.load(str(path), COMPILED_LOCKFILE_SCHEMA)
+    except (DvcException, RecursionError):
+        return [
+            f"{path} is damaged, as a killed DVC leaves it: `git checkout {path}` brings the "
+            f"committed one back, and where none is committed remove it; what is computed stays"
+        ]
+    return []
+
+
+def _disk() -> list[str]:
+    free = shutil.disk_usage(".").free
+    if free < DISK_BYTES:
+        return [f"{free / 2**30:.1f} GiB of disk are free, {DISK_BYTES / 2**30:.0f} are needed"]
+    return []

@@ -1,0 +1,41 @@
+"""augment@modality: data/clean/<modality> → data/augmented/<modality>, recipes only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from pipeline.execution.choose import chooser
+from pipeline.params import Params
+from pipeline.parts import manifest
+from pipeline.parts.fingerprint import fingerprint
+from pipeline.parts.part import Row, row_key
+from pipeline.parts.plan import Plan
+from pipeline.stages.work.augment import Augment
+
+
+def plan(params: Params, modality: str, root: Path = Path("data")) -> Plan:
+    """Draw the recipes of views 1..k for every cleaned asset of one modality."""
+    options = params.augment[modality]
+    identity = fingerprint(
+        f"augment/{modality}",
+        ["pipeline.stages.work.augment", f"pipeline.modalities.{modality}.augment"],
+        {"seed": params.seed, **options.model_dump(mode="json", exclude={"views"})},
+    )
+    clean = root / "clean" / modality
+
+    def rows() -> Iterator[Row]:
+        for entry, table in manifest.read_each(clean, ["digest"]):
+            for digest in table["digest"].to_pylist():
+                for view in range(1, options.views + 1):
+                    yield Row(digest, row_key(digest, view), entry.source, entry.batch, 0, view)
+
+    return Plan(
+        root / "augmented" / modality,
+        Augment(modality, options, params.seed, identity),
+        rows,
+        lambda: [str(options.views), manifest.manifest_digest(clean)],
+        (params.parts.mean_rows, params.parts.max_bytes),
+        chooser(params.execution),
+        reject_limit=0.0,
+    )

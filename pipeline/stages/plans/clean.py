@@ -1,0 +1,53 @@
+"""clean@modality: data/assets/<modality> → data/clean/<modality>."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from pipeline.core.registry import load
+from pipeline.execution.choose import chooser
+from pipeline.params import Params
+from pipeline.parts import manifest
+from pipeline.parts.fingerprint import fingerprint
+from pipeline.parts.part import Row, row_key
+from pipeline.parts.plan import Plan
+from pipeline.raw.roots import Raw
+from pipeline.stages.work.clean import Clean, Source
+
+COLUMNS = ["digest", "media_type", "size", "locator", "data"]
+
+
+def plan(params: Params, modality: str, root: Path = Path("data")) -> Plan:
+    """Decode, check and normalise every asset of one modality."""
+    options = params.clean[modality].options
+    module = load(f"modalities/{modality}", "clean")
+    identity = fingerprint(
+        f"clean/{modality}",
+        ["pipeline.stages.work.clean", module.__name__, f"pipeline.modalities.{modality}.content"],
+        options.model_dump(mode="json"),
+    )
+    work = Clean(modality, options, Raw((root / "raw").absolute(), params.roots), identity)
+    assets = root / "assets" / modality
+
+    def rows() -> Iterator[Row]:
+        for entry, table in manifest.read_each(assets, COLUMNS):
+            for asset in table.to_pylist():
+                yield Row(
+                    digest=asset["digest"],
+                    key=row_key(asset["digest"], asset["media_type"]),
+                    source=entry.source,
+                    batch=entry.batch,
+                    size=module.most_bytes(asset["size"], options),
+                    spec=Source(asset["locator"], asset["media_type"], asset["data"]),
+                )
+
+    return Plan(
+        root / "clean" / modality,
+        work,
+        rows,
+        lambda: [manifest.manifest_digest(assets)],
+        (params.parts.mean_rows, params.parts.max_bytes),
+        chooser(params.execution, foreign=True),
+        params.clean[modality].reject_limit,
+    )

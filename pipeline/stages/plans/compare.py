@@ -1,0 +1,102 @@
+"""compare: data/crossvalidation/<model> → data/comparison, which model is better and is it sure."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pipeline.core.errors import PipelineError
+from pipeline.params import Params
+from pipeline.parts.artifact import Plan
+from pipeline.parts.fingerprint import fingerprint
+from pipeline.parts.manifest import MANIFEST, manifest_digest
+from pipeline.parts.plan import Summary
+from pipeline.reporting.content import modules
+from pipeline.reporting.inputs import Inputs
+from pipeline.stages.work.compare import compare, write
+
+PAGE = "index.html"
+
+
+def plan(params: Params, item: str = "", root: Path = Path("data")) -> Plan:
+    """Compare the models of params.yaml's `comparison`; nothing if no answer changed.
+
+    Raises
+    ------
+    PipelineError
+        params.yaml has no comparison, or a model of it is not cross-validated yet.
+    """
+    from pipeline.reporting.comparison.page import templates
+
+    options = params.comparison
+    if options is None:
+        raise PipelineError("there is nothing to compare: params.yaml has no section `comparison`")
+    answers = {name: root / "crossvalidation" / name for name in options.models}
+    lacking = [name for name, out in answers.items() if not (out / MANIFEST).is_file()]
+    if lacking:
+        raise PipelineError(
+            f"not cross-validated yet: {', '.join(lacking)}. Run `dvc repro comparison/dvc.yaml` "
+            f"(recipes/comparison.dvc.yaml, copied there), or take them out of comparison.models"
+        )
+    used = dict.fromkeys(
+        one
+        for features in (
+            *(model.features for model in options.models.values()),
+            options.baseline.features.values(),
+        )
+        for one in features
+    )
+    modalities = {one: params.features[one].modality for one in used}
+    shown = tuple(one for one in params.modalities if one in modalities.values())
+    inputs = Inputs(root, (), shown, modalities, params.targets, "", options.confidence)
+    read = {
+        "curated": root / "curated",
+        **{f"features/{one}": root / "features" / one for one in used},
+        **{f"crossvalidation/{name}": out for name, out in answers.items()},
+        **{stage.name: stage.out for one in shown if (stage := inputs.stage(f"clean/{one}"))},
+    }
+
+    def make(folder: Path) -> None:
+        from pipeline.reporting.comparison.data import Found
+        from pipeline.reporting.comparison.page import render
+
+        found = compare(options, modalities, params.targets, params.seed, root)
+        write(folder, found)
+        page = render(
+            Found(
+                found.summary,
+                found.tables,
+                inputs,
+                options.folds,
+                options.seeds,
+                options.confidence,
+                params.report,
+            )
+        )
+        (folder / PAGE).write_text(page, encoding="utf-8")
+
+    return Plan(
+        root / "comparison",
+        fingerprint(
+            "compare",
+            [
+                "pipeline.stages.work.compare",
+                "pipeline.reporting.comparison.page",
+                *modules(shown),
+                *(f"pipeline.modalities.{name}.content" for name in shown),
+            ],
+            {
+                "comparison": options.model_dump(mode="json", exclude={"models"}),
+                "models": {name: list(one.features) for name, one in options.models.items()},
+                "modalities": modalities,
+                "shown": list(shown),
+                "picture": params.report.picture,
+                "clip": params.report.clip,
+                "seed": params.seed,
+            },
+            templates(),
+            device="cpu",
+        ),
+        {name: manifest_digest(out) for name, out in read.items()},
+        make,
+        lambda: Summary(rows=len(options.models)),
+    )

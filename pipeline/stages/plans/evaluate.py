@@ -1,0 +1,89 @@
+"""evaluate@model: data/models/<model> on held-out splits → data/evaluation/<model>."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from pipeline.core.files.documents import reading
+from pipeline.core.registry import locate
+from pipeline.params import Params
+from pipeline.parts import artifact
+from pipeline.parts import plan as parts
+from pipeline.parts.fingerprint import fingerprint
+from pipeline.parts.manifest import manifest_digest
+from pipeline.stages.work.evaluate import make
+from pipeline.stages.work.slices import read_too
+
+
+@dataclass(frozen=True)
+class Summary(parts.Summary):
+    """What the stage did, and how long the test split took to predict: `samples`, `seconds`.
+
+    `inference` depends on the machine, so it stands in the run record and in no versioned output.
+    """
+
+    inference: dict[str, float] = field(default_factory=dict)
+
+
+def plan(params: Params, name: str, root: Path = Path("data")) -> artifact.Plan:
+    """Measure one model; nothing if neither it, its inputs nor the options changed.
+
+    Raises
+    ------
+    PipelineError
+        The model is not trained, or `group_by` names what no sample has.
+    """
+    sets = {one: params.features[one].modality for one in params.models[name].features}
+    out = root / "evaluation" / name
+    options = params.models[name].as_kinds(params.targets)
+    model = artifact.read_manifest(root / "models" / name)["files"]
+    inference: dict[str, float] = {}
+
+    def compute(folder: Path) -> None:
+        inference.update(make(folder, name, params.evaluate, params.seed, sets, root))
+
+    return artifact.Plan(
+        out,
+        fingerprint(
+            "evaluate",
+            [
+                "pipeline.stages.work.evaluate",
+                *options.modules,
+                *(
+                    [locate("models/explanation", "gradients")]
+                    if params.evaluate.attributed
+                    else []
+                ),
+            ],
+            {
+                "model": name,
+                "evaluate": params.evaluate.model_dump(mode="json"),
+                "seed": params.seed,
+            },
+            device="cpu",
+        ),
+        {
+            **{f"model/{file}": model[file] for file in ("model.json", "model.safetensors")},
+            "curated": manifest_digest(root / "curated"),
+            **{f"features/{one}": manifest_digest(root / "features" / one) for one in sets},
+            **{
+                table: manifest_digest(root / table)
+                for table in read_too(params.evaluate.group_by, root)
+            },
+        },
+        compute,
+        lambda: Summary(rows=_rows(out), inference=inference),
+    )
+
+
+def _rows(out: Path) -> int:
+    """Samples that were predicted."""
+
+    path = out / "predictions.parquet"
+    with reading(path):
+        samples = pq.read_table(path, columns=["sample_id"])["sample_id"]
+    return int(pc.count_distinct(samples).as_py())

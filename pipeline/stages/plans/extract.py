@@ -1,0 +1,96 @@
+"""extract@set: data/clean and data/augmented → data/features/<set>."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pipeline.core.options import Options
+from pipeline.core.registry import load
+from pipeline.execution.choose import chooser
+from pipeline.params import FeatureSet, Params
+from pipeline.parts import manifest
+from pipeline.parts.fingerprint import fingerprint
+from pipeline.parts.part import Row, row_key
+from pipeline.parts.plan import Plan
+from pipeline.stages.work.extract import Extract, Recipe
+
+
+def plan(params: Params, name: str, root: Path = Path("data")) -> Plan:
+    """Encode every cleaned asset and view of one modality with one encoder."""
+    feature = params.features[name]
+    encoder = load("encoders", feature.encoder)
+    identity = fingerprint(
+        f"extract/{feature.encoder}",
+        [
+            "pipeline.stages.work.extract",
+            encoder.__name__,
+            f"pipeline.modalities.{feature.modality}.content",
+        ],
+        getattr(encoder, "parameters", _all)(feature.options) | _stored(feature),
+        encoder.weights(feature.options),
+        _torch_device(feature.options),
+    )
+    clean = root / "clean" / feature.modality
+    augmented = root / "augmented" / feature.modality
+    apply = fingerprint("apply", [f"pipeline.modalities.{feature.modality}.augment"], {}).digest
+    return Plan(
+        root / "features" / name,
+        Extract(
+            name,
+            feature.encoder,
+            feature.options,
+            clean.absolute(),
+            identity,
+            feature.dtype,
+            feature.profile,
+        ),
+        lambda: _rows(feature, clean, augmented, apply),
+        lambda: [apply, *map(manifest.manifest_digest, (clean, augmented))],
+        (params.parts.mean_rows, params.parts.max_bytes),
+        chooser(params.execution, getattr(feature.options, "device", "cpu"), foreign=True),
+        feature.reject_limit,
+    )
+
+
+def _stored(feature: FeatureSet) -> dict[str, Any]:
+    """How values are kept, where that is not the usual way."""
+    usual = {"dtype": "float32", "profile": "mapped"}
+    chosen = {name: getattr(feature, name) for name in usual}
+    return {name: value for name, value in chosen.items() if value != usual[name]}
+
+
+def _torch_device(options: Options) -> str | None:
+    """Where torch computes: encoders that may use it have the options `device` and `backend`."""
+    if getattr(options, "backend", "torch") != "torch":
+        return None
+    return getattr(options, "device", None)
+
+
+def _all(options: Options) -> dict[str, Any]:
+    """An encoder may say which of its options are keyed; all of them are where it does not."""
+    return options.model_dump(mode="json")
+
+
+def _rows(feature: FeatureSet, clean: Path, augmented: Path, apply: str) -> Iterator[Row]:
+    """View 0 of every cleaned asset, then its augmented views.
+
+    A row is known by the content that it encodes, so that cleaning anew what comes out the same
+    encodes nothing; an augmented one also by its recipe and `apply`, the code that follows it.
+    """
+    size = 4 * math.prod(load("encoders", feature.encoder).shape(feature.options))
+    found: dict[str, tuple[str, str]] = {}
+    for entry, table in manifest.read_each(clean, ["digest", "content"]):
+        for digest, content in zip(*table.to_pydict().values(), strict=True):
+            found[digest] = (entry.key, content)
+            key = row_key(content)
+            yield Row(digest, key, entry.source, entry.batch, size, 0, Recipe(entry.key, "[]"))
+    for entry, table in manifest.read_each(augmented, ["digest", "recipe"]):
+        for digest, recipe in zip(*table.to_pydict().values(), strict=True):
+            part, content = found[digest]
+            key = row_key(content, recipe, apply)
+            yield Row(
+                digest, key, entry.source, entry.batch, size, entry.view, Recipe(part, recipe)
+            )

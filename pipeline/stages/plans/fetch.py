@@ -1,0 +1,45 @@
+"""A source that can fetch itself → its batch below data/raw/<source>."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.core.files.lock import locked
+from pipeline.core.options import Options
+from pipeline.core.registry import load
+from pipeline.params import Params
+from pipeline.parts.plan import Summary
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One source fetched into `folder`."""
+
+    folder: Path
+    kind: str
+    options: Options
+
+    # What is there is compared with the digest that is asked for, each time.
+    key = ""
+
+    @property
+    def outs(self) -> list[Path]:
+        return [self.folder / self.options.model_dump()["version"]]
+
+    def run(self) -> Summary:
+        """Fetch, or leave what is there complete as it is.
+
+        Raises
+        ------
+        PipelineError
+            Another process fetches, or nothing can be had.
+        """
+        with locked(self.folder):
+            fetched = load("sources", self.kind).fetch(self.folder, self.options)
+        return Summary(planned=1, computed=int(fetched), reused=int(not fetched))
+
+
+def plan(params: Params, name: str, root: Path = Path("data")) -> Plan:
+    """Fetch one source into <root>/raw/<name>."""
+    return Plan(root / "raw" / name, params.sources[name].kind, params.fetch[name])

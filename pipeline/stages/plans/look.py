@@ -1,0 +1,70 @@
+"""look@source: what lies at a root that DVC does not see → data/raw/<source>/looked.sha256.
+
+It runs at every `dvc repro`. Its output is the digest and path of every file, as `sha256sum` lists
+them, so that ingest, which depends on data/raw, runs when a byte there changed and not otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.core.files.atomic import replacing
+from pipeline.core.files.digest_cache import Digests, remembered
+from pipeline.core.files.lock import locked
+from pipeline.params import Params
+from pipeline.parts.plan import Summary
+from pipeline.raw.folders import batches
+from pipeline.raw.roots import Raw
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The digests of everything that lies at the root of `source`."""
+
+    raw: Raw
+    source: str
+
+    # It is what looks.
+    key = ""
+
+    @property
+    def outs(self) -> list[Path]:
+        return [self.raw.folder / self.source / "looked.sha256"]
+
+    def run(self) -> Summary:
+        """Bring the file to what lies there.
+
+        Files that may not be opened are listed with their reason in place of a digest.
+
+        Raises
+        ------
+        PipelineError
+            The root holds no batch, or it or a file cannot be read; or another process looks.
+        """
+        (out,) = self.outs
+        with locked(out), remembered() as digests:
+            lines = list(_lines(self.raw, self.source, digests))
+            text = "".join(f"{line}\n" for line in lines)
+            changed = not out.is_file() or out.read_text(encoding="utf-8") != text
+            if changed:
+                out.parent.mkdir(parents=True, exist_ok=True)
+                with replacing(out) as temporary:
+                    temporary.write_text(text, encoding="utf-8")
+        return Summary(rows=len(lines), planned=1, computed=int(changed), reused=int(not changed))
+
+
+def plan(params: Params, source: str, root: Path = Path("data")) -> Plan:
+    """<root>/raw/<source>/looked.sha256 of what lies at the source's root."""
+    return Plan(Raw(root / "raw", params.roots), source)
+
+
+def _lines(raw: Raw, source: str, digests: Digests) -> Iterator[str]:
+    for name, folder in batches(raw, source).items():
+        there = folder.listing
+        facts = folder.facts(there.files, digests)
+        said = {path: digest for path, (digest, _) in facts.items()}
+        said |= {path: reason for path, (reason, _) in there.refused.items()}
+        for path in sorted(said):
+            yield f"{said[path]}  {raw.locator(source, f'{name}/{path}')}"

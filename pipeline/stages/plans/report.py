@@ -1,0 +1,81 @@
+"""report: everything that the other stages left → data/reports/index.html."""
+
+from __future__ import annotations
+
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from pipeline.core.files.digest import digest_json
+from pipeline.core.registry import locate
+from pipeline.models.tasks import kinds
+from pipeline.params import Params
+from pipeline.parts import artifact
+from pipeline.parts.fingerprint import fingerprint
+from pipeline.parts.plan import Summary
+from pipeline.reporting.content import modules
+from pipeline.reporting.inputs import Inputs
+
+PAGE = "index.html"
+# What changes nothing that the page shows: where data is fetched from, where work runs, and the
+# comparison, which has a page of its own.
+UNSEEN = ("fetch", "execution", "comparison")
+
+
+def plan(params: Params, item: str = "", root: Path = Path("data")) -> artifact.Plan:
+    """Bring root/reports to the page of what is there now; stages that did not run are left out."""
+    from pipeline.reporting.page import render, templates
+
+    inputs = Inputs(
+        root=root,
+        models=tuple(params.models),
+        modalities=params.modalities,
+        features=params.set_modalities,
+        targets=params.targets,
+        params_digest=params_digest(params),
+        confidence=params.evaluate.confidence,
+    )
+    print_ = fingerprint(
+        "report",
+        [
+            "pipeline.reporting.page",
+            *modules(params.modalities),
+            *(f"pipeline.modalities.{name}.content" for name in params.modalities),
+            *(f"pipeline.modalities.{name}.augment" for name in params.modalities),
+            *(locate("models/tasks", kind) for kind in kinds()),
+        ],
+        {
+            "report": params.report.model_dump(mode="json"),
+            "models": list(inputs.models),
+            "modalities": list(inputs.modalities),
+            "features": dict(inputs.features),
+            "targets": dict(inputs.targets),
+            "params": inputs.params_digest,
+            "confidence": inputs.confidence,
+        },
+        templates(),
+    )
+
+    def make(folder: Path) -> None:
+        (folder / PAGE).write_text(render(inputs, params.report), encoding="utf-8")
+
+    return artifact.Plan(root / "reports", print_, inputs.digests(), make, lambda: Summary(rows=1))
+
+
+def params_digest(params: Params) -> str:
+    """Digest of all params that may change an output."""
+    return digest_json({f.name: _plain(getattr(params, f.name)) for f in fields(params)
+                        if f.name not in UNSEEN})  # fmt: skip
+
+
+def _plain(value: Any) -> Any:
+    """JSON-able: models and dataclasses as mappings."""
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
+    if is_dataclass(value):
+        return {f.name: _plain(getattr(value, f.name)) for f in fields(value)}
+    if isinstance(value, dict):
+        return {key: _plain(inner) for key, inner in value.items()}
+    return [_plain(inner) for inner in value] if isinstance(value, tuple) else value

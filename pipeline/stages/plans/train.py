@@ -1,0 +1,114 @@
+"""train@model: data/curated and data/features/<set> → data/models/<model>."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pipeline.core.files.documents import document
+from pipeline.core.files.lock import named
+from pipeline.execution.process_group import together
+from pipeline.params import Params
+from pipeline.parts import artifact
+from pipeline.parts import plan as parts
+from pipeline.parts.fingerprint import fingerprint
+from pipeline.parts.manifest import manifest_digest
+from pipeline.stages.work.train import make
+from pipeline.store.model_card import CARD, Card
+
+
+@dataclass(frozen=True)
+class Summary(parts.Summary):
+    """What the stage did, and how training went: `data_wait` and the like.
+
+    `training` depends on the machine, so it stands in the run record and in no versioned output.
+    """
+
+    training: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Plan(artifact.Plan):
+    """A model that is to be, and the state of its training, which goes once the model stands."""
+
+    @property
+    def snapshot(self) -> Path:
+        """What a killed training goes on from."""
+        return Path(".pipeline", "snapshots", f"{named(self.out)}.pt")
+
+    def run(self) -> parts.Summary:
+        summary = super().run()
+        self.snapshot.unlink(missing_ok=True)
+        return summary
+
+
+def plan(params: Params, name: str, root: Path = Path("data")) -> Plan:
+    """Train one model; nothing if neither its options nor its inputs changed.
+
+    Raises
+    ------
+    PipelineError
+        There is nothing to learn from.
+    """
+    options = params.models[name]
+    kinds = {task: params.targets[task] for task in options.tasks}
+    sets = {one: params.features[one].modality for one in options.features}
+    options = options.as_kinds(kinds)
+    out = root / "models" / name
+    inputs = {
+        "curated": manifest_digest(root / "curated"),
+        **{f"features/{one}": manifest_digest(root / "features" / one) for one in sets},
+    }
+    training: dict[str, Any] = {}
+
+    def compute(folder: Path) -> None:
+        found = make(
+            folder,
+            options,
+            sets,
+            params.seed,
+            root,
+            inputs,
+            (planned.snapshot, planned.key),
+            lambda work, size: together(work, size, params.execution, options.device),
+        )
+        training.update(found)
+        if "diverged" in found:
+            print(
+                f"train/{name}: training diverged in epoch {found['diverged']['epoch']}; the best "
+                f"weights before are kept. A lower learning_rate, or clip, may help",
+                file=sys.stderr,
+            )
+
+    planned = Plan(
+        out,
+        fingerprint(
+            "train",
+            ["pipeline.stages.work.train", *options.modules],
+            {
+                "model": options.model_dump(mode="json"),
+                "tasks": list(options.tasks),
+                "modalities": sets,
+                "seed": params.seed,
+            },
+            device=options.device,
+        ),
+        inputs,
+        compute,
+        lambda: _count(out, training),
+    )
+    return planned
+
+
+def _count(out: Path, training: dict[str, Any]) -> Summary:
+    """Samples that were learnt from or stopped by, and those in which the model sees nothing."""
+    samples = document(out / CARD, Card).samples.values()
+    unseen = sum(split.unseen for split in samples)
+    return Summary(
+        rows=sum(split.seen for split in samples),
+        rejected=unseen,
+        reasons={"no_modality": unseen} if unseen else {},
+        training=training,
+    )

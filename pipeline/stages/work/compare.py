@@ -1,0 +1,161 @@
+"""Answers out of fold of all models → tables on disk that say which is better."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from pipeline.models.comparison.comparison import Table
+    from pipeline.models.comparison.options import Options
+    from pipeline.store.join import Joined
+
+COLUMNS = {
+    "leaderboard": (
+        *("model", "kind", "modalities", "parameters", "macro_f1", "low", "high", "deviation"),
+        *("together", "accuracy", "ece", "inner_macro_f1", "diverged"),
+    ),
+    "paired": ("model", "other", "value", "low", "high", "p", "corrected"),
+    "missing": (
+        *("model", "shown", "macro_f1", "other", "other_macro_f1", "value", "low", "high"),
+    ),
+    "choices": ("fold", "model", "inner_macro_f1"),
+    "classes": ("model", "class", "n", "components", "f1"),
+    "suspects": (
+        *("sample_id", "component", "given", "suggested", "self_confidence", "margin"),
+        *("denied", "alike"),
+    ),
+    "giveaways": ("column", "macro_f1"),
+    "gaps": ("fold", "class", "lacking"),
+}
+
+
+@dataclass(frozen=True)
+class Compared:
+    """What was found.
+
+    Attributes
+    ----------
+    summary:
+        Task, n, components, classes and the leak probe.
+    tables:
+        Name → rows, of the columns in COLUMNS and perhaps others.
+    """
+
+    summary: Mapping[str, Any]
+    tables: Mapping[str, Table]
+
+
+def compare(
+    options: Options,
+    modalities: Mapping[str, str],
+    kinds: Mapping[str, str],
+    seed: int,
+    root: Path,
+) -> Compared:
+    """Compare all cross-validated models with each other, the baseline and chance.
+
+    Parameters
+    ----------
+    modalities:
+        Feature set → modality, of all sets that models or the baseline read.
+    kinds:
+        Target → its kind.
+    root:
+        The data directory.
+
+    Raises
+    ------
+    PipelineError
+        A model's answers are not of the same samples as the others', or a component stands on both
+        sides of a fold.
+    """
+    from pipeline.core.randomness import generator
+    from pipeline.models.comparison import comparison
+    from pipeline.models.comparison.baseline_candidates import first_view, references
+    from pipeline.models.comparison.folds import folds, gaps
+    from pipeline.models.comparison.leak_probe import check_apart, probe
+    from pipeline.models.comparison.shortcuts import giveaways
+    from pipeline.models.comparison.trained import trained
+    from pipeline.models.examples import classes_of, examples
+    from pipeline.store.join import join
+
+    joined = join(root, modalities)
+    task = options.task
+    tasks = next(iter(options.models.values())).as_kinds(kinds).tasks
+    tasks = {task: tasks[task]}
+    classes = classes_of(joined, tasks)[task]
+    whole = examples([joined], modalities, {task: classes}, tasks)
+    known = whole.targets[task] >= 0
+    whole = whole.take(known)
+    truth = whole.targets[task]
+    # Every seed has the same outer folds.
+    dealt = {
+        fold.number: fold
+        for fold in islice(folds(truth, whole.component, options, seed), options.folds)
+    }
+    check_apart(whole.component, dealt)
+    number = np.empty(len(whole), np.int64)
+    for fold in dealt.values():
+        number[fold.outer] = fold.number
+    candidates = [
+        *(trained(name, root, whole, options, modalities, classes) for name in options.models),
+        *references(whole, task, len(classes), dealt, options.baseline, seed),
+    ]
+    tables = comparison.compare(
+        candidates, number, truth, whole.component, whole.sample_ids, classes, options, seed
+    )
+    inputs = [first_view(whole, name) for name in options.baseline.features.values()]
+    summary = {
+        "task": task,
+        "n": len(whole),
+        "components": len(np.unique(whole.component)),
+        "classes": len(np.unique(truth)),
+        "probe": probe(
+            np.concatenate(inputs, 1),
+            truth,
+            whole.component,
+            dealt,
+            options.shuffles,
+            generator(seed, "probe"),
+        ),
+    }
+    telling = giveaways(_beside(joined, task, known), truth, dealt)
+    tables["giveaways"] = [{"column": name, "macro_f1": score} for name, score in telling.items()]
+    tables["gaps"] = gaps(truth, dealt, classes)
+    return Compared(summary, tables)
+
+
+def _beside(joined: Joined, task: str, rows: np.ndarray) -> dict[str, np.ndarray]:
+    """Name → what stands beside some rows (a mask), other than their content and their names."""
+    keys = sorted({key for one in joined.attributes for key in one})
+    columns = {
+        "source": joined.source,
+        "batch": joined.batch,
+        **{name: values for name, values in joined.targets.items() if name != task},
+        **{key: np.array([one.get(key, "") for one in joined.attributes]) for key in keys},
+        **{f"{name} is there": values for name, values in joined.present.items()},
+        **{f"length of {name}": values for name, values in joined.lengths.items()},
+    }
+    return {name: values[rows] for name, values in columns.items()}
+
+
+def write(folder: Path, found: Compared) -> None:
+    """A CSV file a table, and metrics.json with the summary and the best of each kind."""
+    for name, columns in COLUMNS.items():
+        with (folder / f"{name}.csv").open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, columns, extrasaction="ignore", lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(found.tables[name])
+    best: dict[str, float] = {}
+    for row in found.tables["leaderboard"]:  # the best first
+        best.setdefault(row["kind"], row["macro_f1"])
+    text = json.dumps({**found.summary, "macro_f1": best}, indent=1) + "\n"
+    (folder / "metrics.json").write_text(text, encoding="utf-8")

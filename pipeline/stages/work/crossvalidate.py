@@ -1,0 +1,121 @@
+"""Fold and seed → what a model trained there answers. A training is a row like any other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from pipeline.core.errors import PipelineError
+from pipeline.parts.part import Compute, Row, Work
+
+if TYPE_CHECKING:
+    from pipeline.models.comparison.options import FoldOptions
+    from pipeline.models.options import ModelOptions
+    from pipeline.parts.fingerprint import Fingerprint
+
+
+@dataclass(frozen=True)
+class Crossvalidate(Work):
+    """Trains one model for one fold and seed a row, `spec` being (seed, fold).
+
+    Parameters
+    ----------
+    sets:
+        (feature set, modality) of the model.
+    root:
+        The data directory, absolute.
+    """
+
+    model: str
+    options: ModelOptions
+    folds: FoldOptions
+    sets: tuple[tuple[str, str], ...]
+    seed: int
+    root: Path
+    fingerprint: Fingerprint
+    cost_ms: float = 8000.0
+    verb: str = "trained"
+    rows_at_once = 1
+
+    @property
+    def stage(self) -> str:  # type: ignore[override]
+        return f"crossvalidate/{self.model}"
+
+    def open(self) -> Compute:
+        from pipeline.models.comparison.crossvalidation import answer
+        from pipeline.models.comparison.folds import folds
+        from pipeline.models.examples import classes_of, examples
+        from pipeline.store.join import join
+
+        sets = dict(self.sets)
+        views = [join(self.root, sets, view) for view in range(self.options.views + 1)]
+        tasks = self.options.tasks
+        classes = classes_of(views[0], tasks)
+        whole = examples(views, sets, classes, tasks)
+        dealt = {
+            (fold.seed, fold.number): fold
+            for fold in folds(
+                whole.targets[self.options.primary], whole.component, self.folds, self.seed
+            )
+        }
+
+        def compute(rows: Sequence[Row], values: Sequence[Any]) -> list[Any]:
+            found = []
+            for row in rows:
+                try:
+                    found.append(answer(whole, classes, self.options, dealt[row.spec]))
+                except PipelineError as error:
+                    seed, fold = row.spec
+                    raise PipelineError(
+                        f"{self.stage}, seed {seed}, fold {fold}: {error}"
+                    ) from None
+            return found
+
+        return compute
+
+    def table(self, rows: Sequence[Row], outcomes: Sequence[Any]) -> pa.Table:
+        """A row a training; `shown` names the subsets; what is theirs is flattened."""
+
+        records = [
+            {
+                "digest": row.digest,
+                "key": row.key,
+                "seed": row.spec[0],
+                "fold": row.spec[1],
+                "parameters": one.parameters,
+                "diverged": one.diverged,
+                "classes": list(one.classes),
+                "sample_id": one.sample_ids.tolist(),
+                "shown": list(one.shown),
+                "probabilities": np.concatenate([p.ravel() for p in one.shown.values()]),
+                "predictions": np.concatenate(list(one.said.values())),
+                "inner_sample_id": one.held_ids.tolist(),
+                "inner_predictions": one.held,
+            }
+            for row, one in zip(rows, outcomes, strict=True)
+        ]
+        return pa.Table.from_pylist(
+            records,
+            schema=pa.schema(
+                {
+                    "digest": pa.string(),
+                    "key": pa.string(),
+                    "seed": pa.int32(),
+                    "fold": pa.int32(),
+                    "parameters": pa.int64(),
+                    "diverged": pa.bool_(),
+                    "classes": pa.list_(pa.string()),
+                    "sample_id": pa.list_(pa.string()),
+                    "shown": pa.list_(pa.string()),
+                    "probabilities": pa.list_(pa.float32()),
+                    "predictions": pa.list_(pa.int32()),
+                    "inner_sample_id": pa.list_(pa.string()),
+                    "inner_predictions": pa.list_(pa.int32()),
+                }
+            ),
+        )

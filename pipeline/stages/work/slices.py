@@ -1,0 +1,95 @@
+"""By what the test is cut: targets, attributes, what is present, how long a clip is."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pipeline.core.errors import PipelineError, unknown
+
+if TYPE_CHECKING:
+    from pipeline.store.join import Joined
+
+# Slices of every project; a target or an attribute of the same name goes before.
+PRESENCE = "presence"
+DURATION = "duration"
+# The modality that has a duration, and the table that says it.
+CLIP = "audio"
+QUANTILES = 4
+
+
+def slices(
+    joined: Joined, names: Sequence[str], sets: Mapping[str, str], root: Path
+) -> dict[str, np.ndarray]:
+    """By name, the value of each sample, (n,) of str, None where it has none.
+
+    `presence` names the modalities of `sets` that a sample has, `duration` the quarter of all
+    clips in whose range the sample's falls.
+
+    Raises
+    ------
+    PipelineError
+        A name is neither a target nor an attribute nor one of these.
+    """
+    found = {}
+    attributes = {name for one in joined.attributes for name in one}
+    for name in names:
+        if name in joined.targets:
+            found[name] = joined.targets[name]
+        elif name in attributes:
+            found[name] = np.array([one.get(name) for one in joined.attributes], dtype=object)
+        elif name == PRESENCE:
+            found[name] = _presence(joined, sets)
+        elif name == DURATION:
+            found[name] = _quarters(_durations(joined, root))
+        else:
+            known = {*joined.targets, *attributes, PRESENCE, DURATION}
+            raise PipelineError(f"evaluate.group_by: {unknown('target or attribute', name, known)}")
+    return found
+
+
+def read_too(names: Collection[str], root: Path) -> list[str]:
+    """What else these slices read, below the data root."""
+    clean = f"clean/{CLIP}"
+    return [clean] if DURATION in names and (root / clean).is_dir() else []
+
+
+def _presence(joined: Joined, sets: Mapping[str, str]) -> np.ndarray:
+    modalities = sorted(set(sets.values()))
+    has = [
+        np.any([joined.present[name] for name, owner in sets.items() if owner == m], axis=0)
+        for m in modalities
+    ]
+    found = [
+        "+".join(m for m, there in zip(modalities, row, strict=True) if there) or "none"
+        for row in np.stack(has, 1)
+    ]
+    return np.array(found, dtype=object)
+
+
+def _durations(joined: Joined, root: Path) -> np.ndarray:
+    """Seconds of each sample's clip, float64 (n,), NaN where it has none."""
+    from pipeline.parts.manifest import read
+
+    clean = root / "clean" / CLIP
+    if not clean.is_dir():
+        raise PipelineError(f"evaluate.group_by: there is no {CLIP}, and so no '{DURATION}'")
+    clips = read(clean, ["digest", "duration"]).to_pydict()
+    seconds = dict(zip(clips["digest"], clips["duration"], strict=True))
+    samples = read(root / "curated", ["sample_id", CLIP]).to_pydict()
+    clip = dict(zip(samples["sample_id"], samples[CLIP], strict=True))
+    return np.array([seconds.get(clip[sample], np.nan) for sample in joined.sample_ids])
+
+
+def _quarters(seconds: np.ndarray) -> np.ndarray:
+    """The quantile in which each falls, numbered and named by its range; None for NaN."""
+    known = ~np.isnan(seconds)
+    found = np.full(len(seconds), None, dtype=object)
+    if known.any():
+        edges = np.quantile(seconds[known], np.linspace(0, 1, QUANTILES + 1))
+        place = np.searchsorted(edges[1:-1], seconds[known], side="left")
+        found[known] = [f"{i + 1}: {edges[i]:.2f} to {edges[i + 1]:.2f} s" for i in place]
+    return found

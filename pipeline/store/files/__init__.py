@@ -1,0 +1,1 @@
+"""What a store writes for others: exports, matrices."""

@@ -1,0 +1,1 @@
+"""Parquet parts as mapped memory: layout, pages, vectors, reader."""

@@ -1,0 +1,1 @@
+"""Where a store's files are: in the work tree, or at a revision."""

@@ -1,0 +1,89 @@
+"""What git remembers, asked of its command line: commits and files, and never a checkout."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.core.errors import PipelineError, unknown
+
+REFS = ("refs/heads", "refs/tags", "refs/remotes")
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """A file's content at a commit, and git's name for it."""
+
+    name: str
+    data: bytes
+
+
+def resolve(project: Path, rev: str) -> str:
+    """The commit that a branch, tag, hash or expression such as `HEAD~1` stands for.
+
+    Raises
+    ------
+    PipelineError
+        There is no such revision, no repository, or no git.
+    """
+    asked = _run(
+        project, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{rev}^{{commit}}"
+    )
+    if asked.returncode == 0:
+        return asked.stdout.decode().strip()
+    listed = git(project, "for-each-ref", "--format=%(refname:short)", *REFS).decode().split()
+    raise PipelineError(unknown("revision", rev, listed))
+
+
+def described(project: Path) -> str:
+    """The commit that is checked out, `-dirty` where files differ from it; empty outside git."""
+    told = _run(project, "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
+    return told.stdout.decode().strip() if told.returncode == 0 else ""
+
+
+def blobs(project: Path, names: Sequence[str]) -> list[Blob | None]:
+    """Files by git's names for them (`<commit>:./dvc.lock`, from the project's folder on).
+
+    None for what does not exist.
+    """
+    out = git(project, "cat-file", "--batch", input="\n".join([*names, ""]).encode())
+    found: list[Blob | None] = []
+    at = 0
+    for _ in names:
+        end = out.index(b"\n", at)
+        head = out[at:end].decode().rsplit(" ", 2)
+        at = end + 1
+        if head[-1] == "missing":
+            found.append(None)
+            continue
+        size = int(head[-1])
+        found.append(Blob(head[0], out[at : at + size]))
+        at += size + 1
+    return found
+
+
+def git(project: Path, *arguments: str, input: bytes | None = None) -> bytes:
+    """What a command of git prints when run in the project's folder.
+
+    Raises
+    ------
+    PipelineError
+        It failed: in git's words.
+    """
+    done = _run(project, *arguments, input=input)
+    if done.returncode:
+        said = done.stderr.decode(errors="replace").strip().partition("\n")[0]
+        raise PipelineError(f"{project}: git {arguments[0]} says: {said}")
+    return done.stdout
+
+
+def _run(
+    project: Path, *arguments: str, input: bytes | None = None
+) -> subprocess.CompletedProcess[bytes]:
+    command = ["git", "-C", str(project), *arguments]
+    try:
+        return subprocess.run(command, input=input, capture_output=True, check=False)
+    except FileNotFoundError:
+        raise PipelineError("git is not installed; revisions are read through it") from None

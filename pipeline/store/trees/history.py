@@ -1,0 +1,71 @@
+"""The history of a project's feature sets: the commits in which dvc.lock names others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+from pipeline.store.trees.git import blobs, git, resolve
+from pipeline.store.trees.remote import Known
+from pipeline.store.trees.revision import lock_outs
+
+FEATURES = "features/"
+Change = Literal["added", "changed", "removed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """A commit that changed feature sets: name → what became of it since the commit before."""
+
+    commit: str
+    date: datetime
+    subject: str
+    changes: Mapping[str, Change]
+
+
+def history(project: Path, rev: str = "HEAD") -> list[Commit]:
+    """The commits up to a revision in which feature sets changed, newest first.
+
+    A commit is held against its first parent. Nothing but git is read: DVC's cache may lack them.
+
+    Raises
+    ------
+    PipelineError
+        There is no such revision, or no git repository.
+    """
+    project = project.resolve()
+    asked = ["rev-list", "--format=%cI %s", resolve(project, rev), "--", "dvc.lock"]
+    lines = git(project, *asked).decode(errors="replace").split("\n")[:-1]
+    commits = [line.removeprefix("commit ") for line in lines[::2]]
+    locks = blobs(project, [f"{one}{up}:./dvc.lock" for one in commits for up in ("", "^")])
+    # Most commits' parent holds the lock of another commit of the list.
+    read = {lock.name: lock.data for lock in locks if lock}
+    known = {name: _features(data, name) for name, data in read.items()}
+    found = []
+    for number, (commit, said) in enumerate(zip(commits, lines[1::2], strict=True)):
+        new, old = (known[lock.name] if lock else {} for lock in locks[2 * number : 2 * number + 2])
+        date, _, subject = said.partition(" ")
+        changes = _changes(old, new)
+        if changes:
+            found.append(Commit(commit, datetime.fromisoformat(date), subject, changes))
+    return found
+
+
+def _features(lock: bytes, name: str) -> dict[str, Known]:
+    outs = lock_outs(lock, f"the dvc.lock that git calls {name}")
+    return {
+        path.removeprefix(FEATURES): out for path, out in outs.items() if path.startswith(FEATURES)
+    }
+
+
+def _changes(old: Mapping[str, Known], new: Mapping[str, Known]) -> dict[str, Change]:
+    changes: dict[str, Change] = {}
+    for name in sorted({*old, *new}):
+        if old.get(name) != new.get(name):
+            changes[name] = (
+                "removed" if name not in new else "added" if name not in old else "changed"
+            )
+    return changes

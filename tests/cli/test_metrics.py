@@ -1,0 +1,69 @@
+"""Every figure of every model is told; what DVC compares is a handful of them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from typer.testing import CliRunner
+
+import pipeline.params
+from pipeline.cli.main import app
+from pipeline.core.nested import leaves
+from pipeline.models.evaluation import measured
+from pipeline.models.evaluation.evaluate import Evaluation
+from pipeline.models.evaluation.results import write
+
+FIGURE = {"value": 0.5, "low": 0.25, "high": 0.75}
+TEST = {"n": 8, "macro_f1": FIGURE, "accuracy": FIGURE, "majority": {"macro_f1": 0.125}}
+
+
+@pytest.fixture
+def project(inside: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two models are evaluated, of three."""
+    models = dict.fromkeys(("image", "gated", "late"))
+    monkeypatch.setattr(pipeline.params, "load", lambda: SimpleNamespace(models=models))
+    for model in ("image", "gated"):
+        folder = Path("data", "evaluation", model)
+        folder.mkdir(parents=True)
+        both = {"sort": {"macro_f1": 0.5}, "size": {"macro_f1": 0.5}}
+        headlines = {"test": both, "validation": both}
+        figures = {"sort": {"test": TEST}, "size": {"test": TEST}}
+        write(folder, "sort", Evaluation(metrics=figures, headlines=headlines))
+
+
+def run(*arguments: str, code: int = 0) -> str:
+    done = CliRunner().invoke(app, ["metrics", *arguments])
+    assert done.exit_code == code, done.output
+    return done.output
+
+
+def test_all_figures_of_all_models_are_told_with_their_intervals(project: None) -> None:
+    lines = [line.split("\t") for line in run().splitlines()]
+    assert lines[0] == ["model", "task", "split", "figure", "value", "low", "high"]
+    assert len(lines) == 1 + 2 * 2 * 4
+    assert ["gated", "size", "test", "accuracy", "0.5", "0.25", "0.75"] in lines
+    assert {line[0] for line in lines[1:]} == {"image", "gated"}
+
+
+def test_as_json_a_number_is_a_number_and_nothing_is_null(project: None) -> None:
+    rows = [json.loads(line) for line in run("gated", "--json").splitlines()]
+    assert len(rows) == 2 * 4
+    assert rows[0] == {"model": "gated", "task": "sort", "split": "test", "figure": "n",
+                       "value": 8, "low": None, "high": None}  # fmt: skip
+    assert rows[3]["figure"] == "majority/macro_f1"
+
+
+def test_mistakes_are_said_in_words(project: None) -> None:
+    assert "unknown model 'lite'; there are: gated, image, late" in run("lite", code=1)
+    assert "no model is evaluated yet" in run("late", code=1)
+
+
+def test_what_dvc_compares_is_few_and_the_table_has_all(project: None) -> None:
+    folder = Path("data", "evaluation", "gated")
+    named = dict(leaves(json.loads((folder / "metrics.json").read_text())))
+    expected = {"test.sort.macro_f1", "test.size.macro_f1", "validation.sort.macro_f1"}
+    assert {*named} == expected
+    assert measured.read(folder) == {"sort": {"test": TEST}, "size": {"test": TEST}}

@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from importlib.metadata import EntryPoint, EntryPoints
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+from pydantic import ValidationError
+
+from pipeline import sources
+from pipeline.core import registry
+from pipeline.core.errors import PipelineError
+from pipeline.models.options import TaskOptions
+from pipeline.models.tasks import task_of
+
+
+def test_names_are_the_files_of_the_folder() -> None:
+    folder = Path(registry.__file__).parent / "encoders"
+    files = {path.stem for path in folder.glob("[!_]*.py")}
+    assert set(registry.names("encoders")) == files
+
+
+def test_a_module_that_begins_with_an_underscore_is_no_plug_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = registry.names("sources")
+    (tmp_path / "_helper.py").touch()
+    (tmp_path / "plugin.py").touch()
+    monkeypatch.setattr(sources, "__path__", [*sources.__path__, str(tmp_path)])
+    assert registry.names("sources") == sorted([*before, "plugin"])
+    with pytest.raises(PipelineError, match="unknown source '_helper'"):
+        registry.load("sources", "_helper")
+
+
+def test_an_unknown_name_lists_the_known() -> None:
+    with pytest.raises(PipelineError, match=r"unknown encoder 'mffc'; there are: .*mfcc"):
+        registry.load("encoders", "mffc")
+
+
+@pytest.fixture
+def theirs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, str], None]]:
+    """Registers a module of a third party, `theirs`, in a folder."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    def register(folder: str, text: str) -> None:
+        (tmp_path / "their_module.py").write_text(text)
+        point = EntryPoint("theirs", "their_module", f"pipeline.{folder.replace('/', '.')}")
+        monkeypatch.setattr(registry, "entry_points", lambda: EntryPoints([point]))
+        registry._all_points.cache_clear()
+        registry._points.cache_clear()
+
+    yield register
+    sys.modules.pop("their_module", None)
+    registry._all_points.cache_clear()
+    registry._points.cache_clear()
+
+
+def test_a_third_party_adds_its_own_by_entry_point(theirs: Callable[[str, str], None]) -> None:
+    theirs("encoders", "MODALITY = 'image'\n")
+    assert "theirs" in registry.names("encoders")
+    assert registry.load("encoders", "theirs").MODALITY == "image"
+
+
+class Shape(Protocol):
+    SIDES: int
+
+    def area(self, side: float) -> float: ...
+
+
+def test_what_a_plug_in_lacks_is_named_with_the_contract(
+    theirs: Callable[[str, str], None],
+) -> None:
+    theirs("encoders", "SIDES = 4\n")
+    with pytest.raises(
+        PipelineError, match=r"encoder 'theirs' \(their_module\) lacks area: .*Shape"
+    ):
+        registry.load("encoders", "theirs", Shape)
+    sys.modules.pop("their_module")
+    theirs("encoders", "SIDES = 4\ndef area(side): return side * side\n")
+    assert registry.load("encoders", "theirs", Shape).area(3) == 9
+
+
+def test_a_kind_of_target_comes_from_a_package_elsewhere(
+    theirs: Callable[[str, str], None],
+) -> None:
+    """It is learnable, and what it says of itself is all that is asked."""
+    with pytest.raises(ValidationError, match="unknown kind 'theirs'; there are: binary, "):
+        TaskOptions(kind="theirs")
+    theirs("models/tasks", "from pipeline.models.tasks.multiclass import *\n")
+    assert TaskOptions(kind="theirs").task.ONE_CLASS
+    sys.modules.pop("their_module")
+    theirs("models/tasks", "ONE_CLASS = True\n")
+    with pytest.raises(
+        PipelineError, match=r"task 'theirs' \(their_module\) lacks FIGURES, FITTED"
+    ):
+        task_of("theirs")

@@ -1,0 +1,244 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from pipeline.core.errors import PipelineError
+from pipeline.params import load, parse
+from pipeline.params.document import read as document_of
+
+HERE = Path(__file__).parents[2]
+
+
+def document() -> dict[str, Any]:
+    return yaml.safe_load((HERE / "params.yaml").read_text())
+
+
+def mistakes(changed: dict[str, Any]) -> list[str]:
+    with pytest.raises(PipelineError) as caught:
+        parse(changed)
+    return [line.strip() for line in str(caught.value).splitlines()[1:]]
+
+
+def test_the_default_recipe_is_valid_and_frozen() -> None:
+    params = load(HERE / "params.yaml")
+    assert params.set_modalities["mfcc"] == "audio"
+    with pytest.raises(AttributeError):
+        params.seed = 1  # type: ignore[misc]
+    with pytest.raises(ValueError, match="frozen"):
+        params.parts.mean_rows = 1
+
+
+def test_every_mistake_is_said_at_once_with_its_path() -> None:
+    changed = document()
+    changed["seed"] = -1
+    changed["sede"] = 3
+    changed["clean"]["image"]["max_sid"] = 3
+    changed["clean"]["audio"]["max_seconds"] = 0
+    changed["features"]["mfcc"]["encoder"] = "mffc"
+    changed["models"]["audio"]["features"] = ["mfc"]
+    changed["curate"]["ratios"]["train"] = 0.9
+    found = mistakes(changed)
+    for start in [
+        "seed: ",
+        "sede: unknown section 'sede'; there are: augment",
+        "clean.image.max_sid: unknown key 'max_sid'; there are: max_aspect",
+        "clean.audio.max_seconds: ",
+        "features.mfcc.encoder: unknown encoder 'mffc'; there are: ",
+        "models.audio.features.0: unknown feature set 'mfc'; there are: ",
+        "curate.ratios: train, validation and test sum to 1.2",
+    ]:
+        assert [line for line in found if line.startswith(start)], start
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        (("modalities",), ["image", "smell"], "modalities.1: unknown modality 'smell'"),
+        (("modalities",), ["image", "image"], "named twice"),
+        (("sources", "stamps", "kind"), "stamp", "sources.stamps.kind: unknown source 'stamp'"),
+        (("fetch", "stemps"), {}, "fetch.stemps: unknown source 'stemps'; there are: stamps"),
+        (("features", "mfcc", "modality"), "image", "'mfcc' encodes audio, not image"),
+        (("models", "image", "tasks"), {"category": {}, "colour": {}}, "unknown target 'colour'"),
+        (("models", "image", "views"), 3, "trains on 3 views, but augment makes 2"),
+        (("models", "gated", "fusion"), "mean", "unknown fusion 'mean'; there are: "),
+        (("curate", "join_on", "smell"), "equal", "unknown modality 'smell'"),
+        (("curate", "join_on", "audio"), "near", "audio cannot join on near, having no percep"),
+        (("curate", "join_on", "audio"), "near", "perceptual hash; there are: image; set it"),
+        (
+            ("targets", "language", "kind"),
+            "text",
+            "targets.language.kind: unknown kind 'text'",
+        ),
+        (("targets", "language", "kind"), "text", "there are: binary, multiclass, multi"),
+        (
+            ("models", "image", "tasks"),
+            {"category": {"kind": "regression"}},
+            "image.tasks.category.kind: a target of kind multiclass cannot be learnt as regression",
+        ),
+        (
+            ("models", "image", "tasks"),
+            {"category": {"order": ["a", "a"]}},
+            "models.image: tasks.category.order: one is named twice",
+        ),
+        (("sources", "../raw"), {"kind": "stamps"}, "sources.../raw: '../raw' cannot name"),
+        (("features", "a/b"), {"modality": "text", "encoder": "hashing"}, "'a/b' cannot name"),
+        (
+            ("features", "Samples"),
+            {"modality": "text", "encoder": "hashing"},
+            "features.Samples: 'Samples' is a table of the store's SQL",
+        ),
+        (
+            ("features", "clean_text"),
+            {"modality": "text", "encoder": "hashing"},
+            "'clean_text' is a table of the store's SQL",
+        ),
+        (("models", ".hidden"), {}, "models..hidden: '.hidden' cannot name a folder"),
+        (("models", "new\n"), {}, "cannot name a folder"),
+        (("models", "v1.2"), {}, "'v1.2' cannot name a folder"),
+        (("modalities",), [["image"]], "modalities.0: unknown modality"),
+        (("clean", "smell"), {}, "clean.smell: unknown modality"),
+        (("execution", "workers"), 0, "execution.workers: "),
+        (("targets", "category", "kind"), "multi", "targets.category.kind: "),
+        (("parts",), 3, "parts: "),
+        (("comparison", "models", "late", "workers"), 2, "comparison.models.late.workers: here"),
+        (("comparison", "resamples"), 2000, "could be sure at a confidence of 0.95 with fewer"),
+    ],
+)
+def test_a_mistake_names_what_is_wrong(path: tuple[str, ...], value: Any, message: str) -> None:
+    changed = document()
+    section = changed
+    for key in path[:-1]:
+        section = section[key]
+    section[path[-1]] = value
+    assert [line for line in mistakes(changed) if message in line]
+
+
+def own(**sections: Any) -> dict[str, Any]:
+    """Params of a folder source with targets and attributes."""
+    source = {"kind": "folder", "targets": {"kind": "shape"}, "attributes": ["artist"]}
+    return {
+        "seed": 0,
+        "sources": {"mine": source},
+        "modalities": ["text"],
+        "targets": {"shape": {"kind": "multiclass"}, "size": {"kind": "regression"}},
+        **sections,
+    }
+
+
+def test_a_source_names_targets_that_there_are() -> None:
+    parse(own())
+    changed = own()
+    changed["sources"]["mine"]["targets"] = {"kind": "shap"}
+    (mistake,) = mistakes(changed)
+    assert mistake == ("sources.mine.targets.kind: unknown target 'shap'; there are: shape, size")
+
+
+def test_groups_are_targets_or_attributes_that_the_sources_have() -> None:
+    parse(own(evaluate={"group_by": ["size", "artist", "presence"]}))
+    (mistake,) = mistakes(own(evaluate={"group_by": ["shape", "artsit"]}))
+    assert mistake == (
+        "evaluate.group_by.1: unknown target or attribute 'artsit'; there are: artist, "
+        "presence, shape, size"
+    )
+
+
+def test_durations_are_those_of_clips() -> None:
+    parse(own(modalities=["audio", "text"], evaluate={"group_by": ["duration"]}))
+    (mistake,) = mistakes(own(evaluate={"group_by": ["duration"]}))
+    assert mistake.startswith("evaluate.group_by.0: unknown target or attribute 'duration'")
+
+
+@pytest.mark.parametrize(
+    ("feature", "model", "said"),
+    [
+        ({"encoder": "pixels"}, {"tower": {"kind": "cnn", "channels": 3}}, None),
+        ({"encoder": "pixels"}, {}, "models.m.towers.f: tower 'mlp' takes vectors"),
+        ({"encoder": "hashing"}, {"tower": {"kind": "gru"}}, "what fits: linear, mlp"),
+        ({"encoder": "tokens"}, {"tower": {"kind": "embedding"}}, None),
+        ({"encoder": "tokens"}, {"tower": {"kind": "gru"}}, "takes quantities, not ids of words"),
+        ({"encoder": "tokens"}, {"tower": {"kind": "gru"}}, "what fits: embedding"),
+        ({"encoder": "logmel"}, {"tower": {"kind": "embedding"}}, "takes ids of words, and"),
+        ({"encoder": "tokens", "dtype": "float16"}, {"tower": {"kind": "embedding"}}, "float32"),
+        ({"encoder": "logmel"}, {"fusion": "early"}, None),
+        ({"encoder": "tokens"}, {"fusion": "early"}, "m.towers.f: tower 'identity' takes quant"),
+        ({"encoder": "logmel"}, {"fusion": "early", "tower": {"kind": "gru"}}, "m.fusion: tower"),
+    ],
+)
+def test_a_tower_reads_what_its_encoder_makes(
+    feature: dict[str, Any], model: dict[str, Any], said: str | None
+) -> None:
+    modality = {"pixels": "image", "logmel": "audio"}.get(feature["encoder"], "text")
+    changed = own(
+        modalities=[modality],
+        features={"f": {"modality": modality, **feature}},
+        models={"m": {"features": ["f"], "tasks": {"shape": {}}, "primary": "shape", **model}},
+    )
+    if said is None:
+        assert parse(changed).models["m"].features == ("f",)
+    else:
+        (mistake,) = mistakes(changed)
+        assert said in mistake
+
+
+def test_a_source_that_does_not_say_its_attributes_may_have_any() -> None:
+    changed = own(evaluate={"group_by": ["picture"]})
+    changed["sources"]["stamps"] = {"kind": "stamps"}
+    assert parse(changed).evaluate.group_by == ("picture",)
+
+
+def test_one_mistake_is_not_said_again_by_what_depends_on_it() -> None:
+    changed = document()
+    changed["targets"]["category"]["kind"] = "multi"
+    changed["features"]["mfcc"]["encoder"] = "mffc"
+    assert {line.split(":")[0] for line in mistakes(changed)} == {
+        "targets.category.kind",
+        "features.mfcc.encoder",
+    }
+
+
+def test_a_mapping_that_was_merged_may_be_merged_again(tmp_path: Path) -> None:
+    path = tmp_path / "params.yaml"
+    # Nested, so that it is built after the mapping that it is merged into.
+    path.write_text(
+        "base: &b {k: 1, l: 1}\nmodels:\n  inner: &x {<<: *b, k: 2}\nother: {<<: *x, l: 3}\n"
+    )
+    read = document_of(path)
+    assert read["models"]["inner"] == {"k": 2, "l": 1}
+    assert read["other"] == {"k": 2, "l": 3}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("seed: 1\nseed: 2\n", "the key 'seed' is given twice"),
+        ("a: &x {k: 1}\nb: {<<: *x, k: 2, k: 3}\n", "the key 'k' is given twice"),
+        ("a: &x {}\nb: {<<: *x, <<: *x}\n", "the key '<<' is given twice"),
+        ("? [a]\n: 1\n", "a key is a list or a mapping"),
+        ("a: &x [1]\n? *x\n: 1\n", "a key is a list or a mapping"),
+        ("a: 2024-13-01\n", "is not YAML"),
+        ("a: [", "is not YAML"),
+        ("- 1\n", "mistake"),
+        ("", "modalities: give a list"),
+    ],
+)
+def test_files_that_are_no_params(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "params.yaml").write_text(text)
+    with pytest.raises(PipelineError, match=message):
+        load(tmp_path / "params.yaml")
+
+
+def test_a_missing_file_says_where_to_run(tmp_path: Path) -> None:
+    with pytest.raises(PipelineError, match="run this in the project's folder"):
+        load(tmp_path / "params.yaml")
+
+
+RECIPES = [path for path in (HERE / "recipes").glob("*.yaml") if path.suffixes == [".yaml"]]
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.stem)
+def test_every_recipe_is_valid(recipe: Path) -> None:
+    assert load(recipe).models

@@ -1,0 +1,43 @@
+"""Parts of clean content are cut by the bytes that they may hold, not by those of their files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from pipeline.modalities.image.clean import Options
+from pipeline.parts import manifest
+from pipeline.stages.plans import clean, ingest
+from tests.recipe import recipe
+
+SIDE = Options().max_side
+
+
+def pictures(folder: Path, count: int) -> int:
+    """Pictures of which the files take a hundredth of what they decode to; the files' bytes."""
+    folder.mkdir(parents=True)
+    size = 0
+    for number in range(count):
+        picture = np.full((SIDE, SIDE, 3), 255, np.uint8)
+        picture[:, : number + 9] = 0
+        data = cv2.imencode(".png", picture)[1].tobytes()
+        (folder / f"{number}.png").write_bytes(data)
+        size += len(data)
+    lines = [f"{number}.png,{number}" for number in range(count)]
+    (folder / "metadata.csv").write_text("\n".join(["file_name,sample_id", *lines]) + "\n")
+    return size
+
+
+def test_parts_hold_no_more_decoded_bytes_than_they_may(inside: Path) -> None:
+    most = 4 * 3 * SIDE**2
+    params = recipe(
+        sources={"pictures": {"kind": "folder"}}, parts={"mean_rows": 10**6, "max_bytes": most}
+    )
+    assert pictures(Path("data/raw/pictures/first"), 10) < most / 10
+    ingest.plan(params).run()
+    clean.plan(params, "image").run()
+    tables = [table for _, table in manifest.read_each(Path("data/clean/image"))]
+    assert [table.num_rows for table in tables] == [4, 4, 2]
+    assert max(sum(map(len, table["data"].to_pylist())) for table in tables) == most

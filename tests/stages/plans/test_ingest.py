@@ -1,0 +1,442 @@
+"""Raw batches become tables; whatever is wrong with them is counted, and opened never."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+from collections import Counter
+from collections.abc import Mapping
+from hashlib import sha256
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.core.errors import PipelineError
+from pipeline.core.files.digest_cache import Digests
+from pipeline.core.records import Reject
+from pipeline.parts import manifest
+from pipeline.parts.plan import Summary
+from pipeline.raw.catalogue import catalogue
+from pipeline.raw.roots import Raw
+from pipeline.sources import folder
+from pipeline.stages.plans import ingest
+from tests.recipe import recipe
+
+PNG = b"\x89PNG\r\n\x1a\n picture"
+OGG = b"OggS sound"
+MODALITIES = ("audio", "image", "text")
+ROOT = Path("data")
+
+
+pytestmark = pytest.mark.usefixtures("inside")
+
+
+def put(batch: str, files: Mapping[str, bytes], rows: list[dict[str, Any]] | None = None) -> Path:
+    at = ROOT / "raw" / batch
+    at.mkdir(parents=True, exist_ok=True)
+    for name, data in files.items():
+        (at / name).parent.mkdir(parents=True, exist_ok=True)
+        (at / name).write_bytes(data)
+    if rows is not None:
+        (at / "metadata.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return at
+
+
+def run(
+    *sources: str, options: folder.Options | None = None, limit: float = 1.0, **targets: Any
+) -> Summary:
+    knobs = (options or folder.Options()).model_dump()
+    params = recipe(
+        sources={name: {"kind": "folder", **knobs} for name in sources},
+        targets={name: {"kind": kind} for name, kind in targets.items()},
+        ingest={"reject_limit": limit},
+    )
+    return ingest.plan(params, root=ROOT).run()
+
+
+def samples() -> list[dict[str, Any]]:
+    return sorted(manifest.read(ROOT / "samples").to_pylist(), key=lambda row: row["sample_id"])
+
+
+def assets(modality: str) -> list[dict[str, Any]]:
+    return manifest.read(ROOT / "assets" / modality).to_pylist()
+
+
+def rejects() -> list[Reject]:
+    out = ROOT / "samples"
+    return sorted(manifest.rejects(out.joinpath))
+
+
+def outputs() -> dict[str, bytes]:
+    found = [*ROOT.glob("samples/*"), *ROOT.glob("assets/*/*"), ROOT / "ingest.json"]
+    return {path.as_posix(): path.read_bytes() for path in found}
+
+
+def test_samples_and_assets() -> None:
+    row = {"file_name": "a.png", "audio_file_name": "s/a.ogg", "text": "Ähre", "sample_id": "1"}
+    row |= {"group": "ann", "split": "train", "age": 31, "kind": "grain"}
+    put("pictures/b1", {"a.png": PNG, "s/a.ogg": OGG, "left.txt": b"?"}, [row])
+    options = folder.Options(
+        targets={"age": "age", "kind": "kind"}, attributes=("kind",), licence="CC0-1.0"
+    )
+
+    summary = run("pictures", options=options, age="regression", kind="multiclass")
+
+    assert (summary.rows, summary.rejected) == (1, 0)
+    assert samples() == [
+        {
+            "sample_id": "pictures/b1/1",
+            "source": "pictures",
+            "batch": "b1",
+            "group": "ann",
+            "split_given": "train",
+            "licence": "CC0-1.0",
+            "target.age": 31.0,
+            "target.kind": "grain",
+            "attributes": [("kind", "grain")],
+            "audio": sha256(OGG).hexdigest(),
+            "image": sha256(PNG).hexdigest(),
+            "text": sha256("Ähre".encode()).hexdigest(),
+        }
+    ]
+    assert assets("image") == [
+        {
+            "digest": sha256(PNG).hexdigest(),
+            "source": "pictures",
+            "batch": "b1",
+            "size": len(PNG),
+            "media_type": "image/png",
+            "locator": "pictures/b1/a.png",
+            "data": None,
+        }
+    ]
+    (text,) = assets("text")
+    assert (text["data"], text["media_type"]) == ("Ähre".encode(), "text/plain")
+    assert text["locator"] == "pictures/b1/metadata.jsonl"
+    counted = json.loads((ROOT / "ingest.json").read_text())["pictures"]["b1"]
+    assert (counted["files"], counted["used"], counted["unused"]) == (4, 3, 1)
+    assert counted["unused_by_suffix"] == {".txt": 1}
+
+
+def test_an_asset_belongs_to_the_first_batch_that_holds_it() -> None:
+    put("z/b1", {"z.png": PNG}, [{"file_name": "z.png"}])
+    put("a/b2", {"late.png": PNG}, [{"file_name": "late.png"}])
+    put("a/b1", {"2.png": PNG, "1.png": PNG}, [{"file_name": "2.png"}, {"file_name": "1.png"}])
+
+    run("z", "a")
+
+    assert [asset["locator"] for asset in assets("image")] == ["a/b1/1.png"]
+    assert {sample["image"] for sample in samples()} == {sha256(PNG).hexdigest()}
+    assert [sample["group"] for sample in samples()] == [
+        sample["sample_id"] for sample in samples()
+    ]
+    assert len(samples()) == 4
+
+
+def test_the_tenth_batch_comes_after_the_ninth() -> None:
+    for batch in ("b9", "b10"):
+        put(f"a/{batch}", {"1.png": PNG}, [{"file_name": "1.png"}])
+
+    run("a")
+
+    assert [asset["locator"] for asset in assets("image")] == ["a/b9/1.png"]
+    assert [*json.loads((ROOT / "ingest.json").read_text())["a"]] == ["b9", "b10"]
+
+
+def test_media_types_come_from_content_and_else_from_the_name() -> None:
+    files = {"wrong.jpg": PNG, "text.ogg": b"no sound", "v.svg": b"\xef\xbb\xbf <svg/>"}
+    rows = [{"image_file_name": "wrong.jpg"}, {"file_name": "text.ogg"}, {"file_name": "v.svg"}]
+    put("f/b", files, rows)
+
+    run("f")
+
+    types = {a["locator"]: a["media_type"] for m in ("image", "audio") for a in assets(m)}
+    assert types == {
+        "f/b/wrong.jpg": "image/png",
+        "f/b/text.ogg": "audio/ogg",
+        "f/b/v.svg": "image/svg+xml",
+    }
+
+
+def test_bad_input_is_refused_and_never_opened() -> None:
+    names = ["good.png", "gone.png", "../secret.png", "pipe.png", "out.png", "dir.png", "in.png"]
+    rows: list[dict[str, Any]] = [{"file_name": name} for name in names]
+    rows += [{"file_name": "/etc/hostname.png"}, {"audio_file_name": "socket.wav"}]
+    rows += [{"sample_id": "twin", "file_name": name} for name in ("good.png", "in.png")]
+    rows += [{"sample_id": "empty"}, {"sample_id": "old", "file_name": "good.png", "age": "old"}]
+    at = put("f/b", {"good.png": PNG, "dir.png/inside": b""}, rows)
+    put("f", {"secret.png": PNG, ".gitignore": b"", "b.dvc": b""})
+    os.mkfifo(at / "pipe.png")  # opening it would block for ever
+    (at / "out.png").symlink_to(ROOT.absolute() / "raw" / "f" / "secret.png")
+    (at / "in.png").symlink_to("good.png")
+    (at / "loop").symlink_to("loop")
+    (at / "linked").symlink_to(".")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(at / "socket.wav"))
+        summary = run("f", options=folder.Options(targets={"age": "age"}), age="regression")
+
+    assert [sample["sample_id"] for sample in samples()] == ["f/b/good.png", "f/b/in.png"]
+    refused = Counter((r.subject_kind, r.subject.removeprefix("f/b/"), r.reason) for r in rejects())
+    assert refused == {
+        ("file", "linked", "not_a_file"): 1,
+        ("file", "loop", "missing_file"): 1,
+        ("file", "out.png", "outside_folder"): 1,
+        ("file", "pipe.png", "not_a_file"): 1,
+        ("file", "socket.wav", "not_a_file"): 1,
+        ("file", "../secret.png", "outside_folder"): 1,
+        ("file", "/etc/hostname.png", "outside_folder"): 1,
+        ("file", "dir.png", "missing_file"): 1,
+        ("file", "gone.png", "missing_file"): 1,
+        ("sample", "../secret.png", "no_modality"): 1,
+        ("sample", "/etc/hostname.png", "no_modality"): 1,
+        ("sample", "dir.png", "no_modality"): 1,
+        ("sample", "empty", "no_modality"): 1,
+        ("sample", "gone.png", "no_modality"): 1,
+        ("sample", "old", "bad_target"): 1,
+        ("sample", "out.png", "no_modality"): 1,
+        ("sample", "pipe.png", "no_modality"): 1,
+        ("sample", "socket.wav", "no_modality"): 1,
+        ("sample", "twin", "duplicate_sample_id"): 2,
+    }
+    counted = json.loads((ROOT / "ingest.json").read_text())["f"]["b"]
+    assert (counted["samples"], counted["refused"], counted["missing"]) == (2, 5, 4)
+    assert counted["rejects_by_kind"] == {"file": 9, "sample": len(rows) - 2}
+    assert summary.rows == 2
+    assert summary.rejected == sum(refused.values())
+    assert not any(str(Path.cwd()) in reject.message for reject in rejects())
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        ("gone.png", "missing_file"),
+        ("../secret.png", "outside_folder"),
+        ("out.png", "outside_folder"),
+        ("pipe.png", "not_a_file"),
+    ],
+)
+def test_a_refused_file_empties_its_modality_and_is_told_once(path: str, reason: str) -> None:
+    rows = [{"image_file_name": path, "text": text, "sample_id": text} for text in ("one", "two")]
+    at = put("f/b", {}, [*rows, {"image_file_name": path, "sample_id": "none"}])
+    put("f", {"secret.png": PNG})
+    os.mkfifo(at / "pipe.png")
+    (at / "out.png").symlink_to(ROOT.absolute() / "raw" / "f" / "secret.png")
+
+    summary = run("f")
+
+    assert [(s["sample_id"], s["image"], s["text"]) for s in samples()] == [
+        ("f/b/one", None, sha256(b"one").hexdigest()),
+        ("f/b/two", None, sha256(b"two").hexdigest()),
+    ]
+    assert [r.reason for r in rejects() if (r.subject_kind, r.subject) == ("file", path)] == [
+        reason
+    ]
+    (lost,) = (reject for reject in rejects() if reject.subject_kind == "sample")
+    assert (lost.subject, lost.reason) == ("f/b/none", "no_modality")
+    assert lost.message.endswith(f"; refused: {path}")
+    assert (summary.rows, summary.rejected) == (2, len(rejects()))
+
+
+def test_rows_and_files_are_held_to_the_limit_each_by_themselves() -> None:
+    rows: list[dict[str, Any]] = [
+        {"image_file_name": f"{n}.png", "text": str(n), "sample_id": str(n)} for n in range(10)
+    ]
+    files = {f"{n}.png": PNG + bytes([n]) for n in range(8)}  # and texts, which are no files
+    put("f/b", files, rows)
+    assert run("f", limit=0.2).rows == 10
+    with pytest.raises(PipelineError, match=r"ingest/files: 2 of 10 .* 2 missing_file"):
+        run("f", limit=0.19)
+    put("f/b", {f"{n}.png": PNG + bytes([n]) for n in (8, 9)}, [*rows, {"sample_id": "none"}])
+    with pytest.raises(PipelineError, match=r"ingest: 1 of 11 .* 1 no_modality"):
+        run("f", limit=0.09)
+
+
+@pytest.mark.parametrize(
+    ("configured", "cache"),
+    [
+        ("[core]\n    analytics = false\n", ".dvc/cache"),
+        ("[cache]\n    type = symlink\n    dir = ../shared\n", "shared"),
+        ("[cache]\n    dir = {here}/shared\n", "shared"),
+    ],
+)
+@pytest.mark.parametrize("name", ["config", "config.local"])
+def test_links_into_dvcs_cache_are_files(
+    configured: str, cache: str, name: str, inside: Path
+) -> None:
+    at = put("f/b", {}, [{"file_name": "a.png"}, {"file_name": "out.png"}])
+    (inside / ".dvc").mkdir()
+    (inside / ".dvc" / name).write_text(configured.format(here=inside))
+    for link, target in (("a.png", f"{cache}/files/md5/ab/cdef"), ("out.png", "else/where")):
+        (inside / target).parent.mkdir(parents=True)
+        (inside / target).write_bytes(PNG)
+        (at / link).symlink_to(inside / target)
+
+    run("f")
+
+    assert [asset["locator"] for asset in assets("image")] == ["f/b/a.png"]
+    assert [(r.subject, r.reason) for r in rejects() if r.subject_kind == "file"] == [
+        ("out.png", "outside_folder")
+    ]
+
+
+def test_a_configuration_of_dvc_that_cannot_be_read_is_told(inside: Path) -> None:
+    at = put("f/b", {}, [{"file_name": "a.png"}])
+    (at / "a.png").symlink_to("/dev/null")
+    (inside / ".dvc").mkdir()
+    (inside / ".dvc" / "config").write_text("[cache\n")
+    with pytest.raises(PipelineError, match=r"\.dvc/config.* cannot be read"):
+        run("f")
+
+
+def test_names_that_are_not_utf8_are_counted() -> None:
+    at = put("f/b", {"a.png": PNG}, [{"file_name": "a.png"}])
+    Path(os.fsdecode(os.fsencode(at) + b"/\xff.png")).write_bytes(PNG)
+    run("f")
+    assert [(r.subject, r.reason) for r in rejects()] == [("\\xff.png", "bad_name")]
+
+
+def test_a_bad_batch_is_told_and_the_others_go_on() -> None:
+    put("f/good", {"a.png": PNG}, [{"file_name": "a.png"}])
+    put("f/bad", {"a.png": PNG})
+
+    run("f")
+
+    assert [sample["batch"] for sample in samples()] == ["good"]
+    assert [(r.batch, r.reason) for r in rejects()] == [("bad", "bad_metadata")]
+    counted = json.loads((ROOT / "ingest.json").read_text())["f"]["bad"]
+    assert (counted["samples"], counted["unused"], counted["rejects"]) == (0, 1, 1)
+
+
+def test_modalities_that_params_leave_out_are_unused() -> None:
+    rows = [{"file_name": "a.png", "audio_file_name": "a.ogg"}, {"file_name": "b.mp4"}]
+    put("f/b", {"a.png": PNG, "a.ogg": OGG, "b.mp4": b"...."}, rows)
+
+    ingest.plan(recipe(sources={"f": {"kind": "folder"}}, modalities=["image"]), root=ROOT).run()
+
+    assert manifest.read(ROOT / "samples").column_names[-1] == "image"
+    assert [reject.reason for reject in rejects()] == ["no_modality"]
+    counted = json.loads((ROOT / "ingest.json").read_text())["f"]["b"]
+    assert counted["unused_by_suffix"] == {".mp4": 1, ".ogg": 1}
+
+
+def test_what_was_made_of_a_modality_that_params_no_longer_name_is_removed() -> None:
+    put("f/b", {"a.png": PNG, "a.ogg": OGG}, [{"file_name": "a.png", "audio_file_name": "a.ogg"}])
+    run("f")
+    assert assets("audio")
+    ingest.plan(recipe(sources={"f": {"kind": "folder"}}, modalities=["image"]), root=ROOT).run()
+    assert [path.name for path in (ROOT / "assets").iterdir()] == ["image"]
+
+
+def test_past_its_limit_the_stage_fails_and_the_outputs_stand() -> None:
+    put("f/b", {"a.png": PNG}, [{"file_name": "a.png"}])
+    run("f", limit=0.4)
+    before = outputs()
+    put("f/b", {}, [{"file_name": "a.png"}, {"file_name": "gone.png"}])
+
+    with pytest.raises(PipelineError, match="1 missing_file"):
+        run("f", limit=0.4)
+
+    assert {name: data for name, data in outputs().items() if name in before} == before
+
+
+def test_a_source_without_batches_is_a_mistake() -> None:
+    put("photos", {"metadata.csv": b""})
+    with pytest.raises(PipelineError, match=r"'photos' has no batch: put one at data/raw/photos/"):
+        run("photos")
+
+
+def test_a_new_batch_leaves_the_parts_of_others() -> None:
+    for batch in ("b1", "b2"):
+        files = {f"{batch}{n}.png": PNG + bytes([n]) for n in range(20)}
+        put(f"f/{batch}", files, [{"file_name": name} for name in files])
+    run("f")
+    before = set(outputs())
+    put("f/b3", {"c.png": b"new"}, [{"file_name": "c.png"}])
+
+    summary = run("f")
+
+    assert summary.computed == 1
+    assert before <= set(outputs())
+    assert run("f").computed == 0
+
+
+def test_from_scratch_or_step_by_step_the_bytes_are_the_same() -> None:
+    put("f/b2", {"a.png": PNG}, [{"file_name": "a.png"}])
+    run("f")
+    put("f/b1", {"b.png": PNG}, [{"file_name": "b.png"}, {"file_name": "gone.png"}])
+    put("f/b2", {"a.png": b"another"}, None)
+    run("f")
+    stepwise = outputs()
+    for path in stepwise:
+        Path(path).unlink()
+    shutil.rmtree(".pipeline")
+    run("f")
+    assert outputs() == stepwise
+
+
+def test_stamps_and_a_folder_feed_one_run() -> None:
+    put("stamps/1", {"food/pie_desc_fr.ogg": OGG, "food/pie.png": PNG, "food/pie.dat": b""})
+    put("mine/1", {"a.ogg": OGG}, [{"file_name": "a.ogg", "label": "food"}])
+    params = recipe(
+        sources={
+            "stamps": {"kind": "stamps"},
+            "mine": {"kind": "folder", "targets": {"label": "category"}},
+        },
+        targets={"category": {"kind": "multiclass"}, "language": {"kind": "multiclass"}},
+        ingest={"reject_limit": 0.0},
+    )
+    ingest.plan(params, root=ROOT).run()
+
+    told = [(s["sample_id"], s["target.category"], s["target.language"]) for s in samples()]
+    assert told == [("mine/1/a.ogg", "food", None), ("stamps/1/food/pie@fr", "food", "fr")]
+    assert [asset["locator"] for asset in assets("audio")] == ["mine/1/a.ogg"]
+
+
+ROW = st.fixed_dictionaries(
+    {"file_name": st.sampled_from(["a.png", "b.png", "gone.png", "c.ogg", "..", "d.bin", "l.png"])},
+    optional={
+        "sample_id": st.sampled_from("123456"),
+        "split": st.sampled_from(["dev", "odd"]),
+        "text": st.just("text"),
+    },
+)
+
+
+@settings(max_examples=50)
+@given(st.lists(ROW, min_size=1, max_size=8))
+def test_rows_in_are_samples_and_rejects_out(rows: list[dict[str, Any]]) -> None:
+    with TemporaryDirectory() as raw:
+        at = Path(raw, "f", "b")
+        at.mkdir(parents=True)
+        for name in ("a.png", "b.png", "c.ogg", "unused"):
+            (at / name).write_bytes(b"...")
+        (at / "l.png").symlink_to("/")
+        (at / "metadata.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        sources = {"f": ("folder", folder.Options())}
+        (batch,) = catalogue(Raw(Path(raw), {}), sources, MODALITIES, {}, Digests({}))
+    kinds = Counter(reject.subject_kind for reject in batch.rejects)
+    assert len(batch.samples) + kinds["sample"] + kinds["row"] == len(rows)
+    assert (
+        len({reject.subject for reject in batch.rejects if reject.subject_kind == "file"})
+        == (kinds["file"])
+    )
+    assert len({sample["sample_id"] for sample in batch.samples}) == len(batch.samples)
+    counts = batch.counts
+    assert counts["files"] == counts["used"] + counts["unused"] + counts["refused"] == 6
+    assert counts["refused"] + counts["missing"] == kinds["file"]
+    assert counts["rejects_by_kind"] == dict(kinds)
+
+
+def test_what_is_no_modality_does_not_stay_among_the_assets() -> None:
+    put("mine/first", {"a.png": PNG})
+    run("mine")
+    (ROOT / "assets" / ".image.driver").write_text("left by a killed stage")
+    (ROOT / "assets" / "video").mkdir()
+    run("mine")
+    assert {path.name for path in (ROOT / "assets").iterdir()} == set(MODALITIES)

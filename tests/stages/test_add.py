@@ -1,0 +1,197 @@
+"""A batch comes in whole, looked through and versioned, or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+from pathlib import Path
+
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from pipeline.cli.main import app
+from pipeline.core.errors import PipelineError
+from pipeline.raw.folders import batches
+from pipeline.raw.roots import Raw
+from tests.dataset import params, put_batch, run
+
+RAW = Path("data", "raw", "shapes")
+CALL = CliRunner()
+
+
+def call(*arguments: str) -> tuple[int, str]:
+    done = CALL.invoke(app, arguments)
+    assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
+    return done.exit_code, done.output
+
+
+@pytest.fixture
+def landed(inside: Path) -> Path:
+    """A project of DVC, and a folder beside it whose data are to come in."""
+    Path("params.yaml").write_text(yaml.safe_dump(params()))
+    run(inside, "dvc", "init", "--quiet", "--no-scm")
+    folder = inside / "landed"
+    put_batch(folder, 0, 1)
+    return folder
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*"))
+
+
+def test_a_folder_becomes_a_batch_of_plain_files(landed: Path) -> None:
+    (landed / "in.png").symlink_to("circle-0.png")
+    (landed / "deep" / "empty").mkdir(parents=True)
+    (landed / "deep" / "a.txt").write_text("a")
+    code, output = call("add", "shapes", "landed", "--batch", "2026-01")
+    assert code == 0, output
+    assert output.startswith("data/raw/shapes/2026-01: 9 files, ")
+    assert "3 samples. Next: `git add data/raw/shapes/2026-01.dvc`" in output
+    batch = RAW / "2026-01"
+    assert not any(path.is_symlink() for path in batch.rglob("*"))
+    assert (batch / "in.png").read_bytes() == (landed / "circle-0.png").read_bytes()
+    assert names(batch) == [name for name in names(landed) if name != "deep/empty"]
+    assert "nfiles: 9" in Path(f"{batch}.dvc").read_text()
+    assert (
+        sorted(path.name for path in RAW.iterdir())
+        == [".gitignore", "2026-01", "2026-01.dvc"][not (RAW / ".gitignore").exists() :]
+    )
+
+
+def put_unfit(folder: Path) -> dict[str, str]:
+    """What no batch may hold; returns path → what is said of it."""
+    Path("secret").write_text("a secret")
+    (folder / "out.txt").symlink_to(Path("secret").absolute())
+    (folder / "dangling").symlink_to("nowhere")
+    (folder / "linked").symlink_to(".")
+    os.mkfifo(folder / "pipe.png")
+    with socket.socket(socket.AF_UNIX) as made:
+        made.bind(os.path.relpath(folder / "socket"))
+    (folder / "dvc.yaml").write_text("stages: {x: {cmd: touch made}}")
+    (folder / ".git").mkdir()
+    (folder / ".git" / "config").write_text("")
+    (folder / "sub").mkdir()
+    (folder / "sub" / "x.dvc").write_text("outs: []")
+    (folder / os.fsdecode(b"caf\xe9.txt")).write_text("")
+    return {
+        "out.txt": "the link leads out of the batch's folder",
+        "dangling": "the link leads nowhere",
+        "linked": "not a regular file",
+        "pipe.png": "not a regular file",
+        "socket": "not a regular file",
+        "dvc.yaml": "DVC or git would take it for its own",
+        ".git": "DVC or git would take it for its own",
+        "sub/x.dvc": "DVC or git would take it for its own",
+        "caf\\xe9.txt": "the name of the file is not UTF-8",
+    }
+
+
+def test_all_that_is_unfit_is_said_at_once_and_nothing_comes_in(landed: Path) -> None:
+    expected = put_unfit(landed)
+    code, output = call("add", "shapes", "landed")
+    assert code == 1
+    for path, why in expected.items():
+        assert f"  {path}: {why}" in output
+    assert not RAW.exists()
+
+
+def test_a_file_that_cannot_be_read_is_said(landed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "access", lambda path, mode: not str(path).endswith("cross-0.wav"))
+    code, output = call("add", "shapes", "landed")
+    assert (code, "cross-0.wav: it cannot be read" in output) == (1, True)
+
+
+def test_check_looks_through_the_batches_that_stand(landed: Path) -> None:
+    batch = RAW / "b"
+    shutil.copytree(landed, batch)
+    assert "data/raw" not in call("check")[1]
+    expected = put_unfit(batch)
+    Path(".dvcignore").write_text("/data/raw/shapes/b/pipe.png\n")
+    del expected["pipe.png"], expected[".git"]  # which DVC passes over by itself
+    _, output = call("check")
+    for path, why in expected.items():
+        assert f"data/raw/shapes/b/{path}: {why}" in output
+    assert "b/pipe.png:" not in output
+
+
+@pytest.mark.parametrize("linked", [RAW / "b", RAW])
+def test_a_batch_that_is_a_link_is_refused(landed: Path, linked: Path) -> None:
+    linked.parent.mkdir(parents=True)
+    (landed / "inner").mkdir()
+    linked.symlink_to(landed)
+    with pytest.raises(PipelineError, match=f"{linked} is a link, and neither ingest nor DVC"):
+        batches(Raw(Path("data", "raw"), {}), "shapes")
+    assert f"{linked} is a link, and neither ingest nor DVC" in call("check")[1]
+    # Below a root of its own `look` reads every byte, so that a link hides nothing.
+    root = linked.absolute().parent if linked != RAW else linked.absolute()
+    assert batches(Raw(Path("data", "raw"), {"shapes": root.as_uri()}), "shapes")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("shape", "landed"), "unknown source 'shape'; there are: far, shapes"),
+        (("far", "landed"), "the batches of far lie at file:///far"),
+        (("shapes", "nowhere"), "there is no folder nowhere"),
+        (("shapes", "params.yaml"), "there is no folder params.yaml"),
+        (("shapes", "empty"), "there is no file in empty"),
+        (("shapes", "landed", "--batch", "../x"), "'../x' cannot name a batch"),
+        (("shapes", "landed", "--batch", ".x"), "'.x' cannot name a batch"),
+        (("shapes", "landed", "--batch", "x.dvc"), "'x.dvc' cannot name a batch"),
+        (("shapes", "landed", "--batch", "-x"), "'-x' cannot name a batch"),
+        (("shapes", "landed", "--batch", "old"), "there is a data/raw/shapes/old already"),
+        (("shapes", "landed", "--batch", "gone"), "there is a data/raw/shapes/gone already"),
+    ],
+)
+def test_what_cannot_be_brought_in_is_said(
+    landed: Path, arguments: tuple[str, ...], message: str
+) -> None:
+    document = params()
+    document["sources"]["far"] = {"kind": "folder", "root": "file:///far"}  # type: ignore[index]
+    Path("params.yaml").write_text(yaml.safe_dump({**document, "look": {"far": {}}}))
+    Path("empty", "folder").mkdir(parents=True)
+    (RAW / "old").mkdir(parents=True)
+    (RAW / "gone.dvc").write_text("outs: []")
+    before = names(Path("data"))
+    code, output = call("add", *arguments)
+    assert (code, message in output) == (1, True), output
+    assert names(Path("data")) == before
+
+
+def test_a_batch_that_dvc_does_not_take_does_not_stay(landed: Path) -> None:
+    shutil.rmtree(".dvc")
+    code, output = call("add", "shapes", "landed")
+    assert code == 1
+    assert "`dvc add data/raw/shapes/landed` failed: ERROR: " in output
+    assert names(RAW) == []
+
+
+def test_half_a_copy_is_no_batch(landed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    copied: list[object] = []
+
+    def fails(source: Path, target: Path) -> None:
+        target.write_text("half")
+        copied.append(source)
+        if len(copied) == 3:
+            raise OSError(28, "No space left on device", str(target))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(shutil, "copyfile", fails)
+        patched.setattr(shutil, "rmtree", lambda *_, **__: None)  # killed, it tidies nothing
+        code, output = call("add", "shapes", "landed")
+    assert code == 1
+    assert "No space left" in output
+    with pytest.raises(PipelineError, match="has no batch"):
+        batches(Raw(Path("data", "raw"), {}), "shapes")
+    code, output = call("add", "shapes", "landed")
+    assert code == 0, output
+    assert not (RAW / ".adding").exists()
+
+
+def test_a_batch_without_its_table_is_told(landed: Path) -> None:
+    (landed / "metadata.csv").unlink()
+    code, output = call("add", "shapes", "landed")
+    assert code == 0
+    assert "0 samples; refused: 1 bad_metadata" in output

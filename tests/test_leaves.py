@@ -1,8 +1,0 @@
-from __future__ import annotations
-
-from pipeline.leaves import leaves
-
-
-def test_mappings_become_pairs() -> None:
-    nested = {"a": {"b": {"c": 1}, "none": {}}, "d": [2]}
-    assert list(leaves(nested)) == [("a.b.c", 1), ("d", [2])]
