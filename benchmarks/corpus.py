@@ -16,7 +16,7 @@ from typing import Any
 from benchmarks.kernels import PROJECT, params
 from pipeline.core.files.digest import digest_bytes
 from pipeline.core.registry import load
-from pipeline.raw.folders import Local
+from pipeline.raw.folders import LocalFolder
 
 # A tone of 50 dB below full scale, at another pitch in each variant.
 TONE = 0.003
@@ -36,7 +36,7 @@ def assets(folder: Path) -> dict[str, list[Path]]:
     Pictures in SVG are left out: of the peers' libraries, none draws them.
     """
     source = params().sources["stamps"]
-    scan = load("sources", source.kind).scan(Local(folder), source.options)
+    scan = load("sources", source.kind).scan(LocalFolder(folder), source.options)
     return {
         modality: sorted(
             {

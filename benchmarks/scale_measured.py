@@ -22,9 +22,9 @@ import numpy as np
 from pipeline.core.files.digest import digest_bytes
 from pipeline.curation.hamming import near_pairs
 from pipeline.parts import manifest, tables
-from pipeline.parts import plan as parts
 from pipeline.parts.fingerprint import fingerprint
 from pipeline.parts.part import Entry, Row
+from pipeline.parts.plan import plan_parts
 from pipeline.stages.work.extract import Recipe
 
 ABOUT = fingerprint("scale", ["pipeline.parts.part"], {})
@@ -61,7 +61,7 @@ def planned(n: int) -> Any:
         )
         for i, name in enumerate(NAMES[:n])
     ]
-    return parts.plan(ABOUT, rows, 256, 2**26)
+    return plan_parts(ABOUT, rows, 256, 2**26)
 
 
 def ingested(n: int) -> Any:

@@ -1,4 +1,4 @@
-"""A small params.yaml for tests: the knobs that a test names, defaults for the rest."""
+"""A small params.yaml for tests: the options that a test names, defaults for the rest."""
 
 from __future__ import annotations
 

@@ -56,9 +56,9 @@ VICTIMS = {"dvc": ("", 24), "stage": ("pipeline stage", 26)}
 
 def change(folder: Path, level: float) -> None:
     """Give the run something to do."""
-    knobs = yaml.safe_load((folder / "params.yaml").read_text())
-    knobs["clean"]["audio"]["level_dbfs"] = level
-    (folder / "params.yaml").write_text(yaml.safe_dump(knobs))
+    settings = yaml.safe_load((folder / "params.yaml").read_text())
+    settings["clean"]["audio"]["level_dbfs"] = level
+    (folder / "params.yaml").write_text(yaml.safe_dump(settings))
 
 
 def kill_one(folder: Path, word: str, rng: random.Random, seconds: float) -> bool:

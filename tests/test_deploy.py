@@ -152,14 +152,14 @@ def test_parts_are_as_long_as_calculated() -> None:
 
     from pipeline.parts.fingerprint import fingerprint
     from pipeline.parts.part import Row
-    from pipeline.parts.plan import plan
+    from pipeline.parts.plan import plan_parts
 
     scale = runpy.run_path(str(HERE / "benchmarks" / "scale.py"))
     digests = np.random.default_rng(0).bytes(32 * 20_000).hex()
     rows = [Row(digests[i : i + 64], "", "s", "b", 1000) for i in range(0, len(digests), 64)]
     for cut in (scale["Cut"](64, 10**9), scale["Cut"](64, 50_000)):
         made = len(
-            plan(fingerprint("scale", ["pipeline.parts.part"], {}), rows, *vars(cut).values())
+            plan_parts(fingerprint("scale", ["pipeline.parts.part"], {}), rows, *vars(cut).values())
         )
         expected = len(rows) / cut.rows(scale["Rows"](1, 1000, 0))
         assert made == pytest.approx(expected, rel=0.1)

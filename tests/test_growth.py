@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipeline.execution.local import Processes
+from pipeline.execution.processes import Processes
 from pipeline.parts.fingerprint import Fingerprint
 from pipeline.parts.part import Compute, Row, Work
 from tests.toy import function, put, rows

@@ -22,12 +22,12 @@ from hypothesis.stateful import (
 )
 
 from pipeline.core.files.digest import digest_file
-from pipeline.execution import local
 from pipeline.params import Params, parse
-from pipeline.parts import dvc_restore as cached
-from pipeline.parts.job import Job, Made
+from pipeline.parts import dvc_restore
+from pipeline.parts.job import CompletedPart, Job
 from pipeline.parts.plan import Summary
-from pipeline.parts.up_to_date import unless_done
+from pipeline.parts.serial import Serial
+from pipeline.parts.up_to_date import skip_if_up_to_date
 from pipeline.stages.run import find, items
 from tests import dataset
 
@@ -94,7 +94,7 @@ def build(params: Params, root: Path = DATA) -> dict[str, Summary]:
             for item in fan:
                 label = f"{name}/{item}" if item else name
                 planned = find(params, name, item)(params, item, root)  # type: ignore[call-arg]
-                done[label] = unless_done(label, planned.key, planned.outs, planned.run)
+                done[label] = skip_if_up_to_date(label, planned.key, planned.outs, planned.run)
     return done
 
 
@@ -122,7 +122,7 @@ class History(RuleBasedStateMachine):
         self.patch = pytest.MonkeyPatch()
         self.folder = Path(self.directory.mktemp("history"))
         self.patch.chdir(self.folder)
-        self.patch.setattr(cached.Cache, "_folder", self.folder / "cache")
+        self.patch.setattr(dvc_restore.Cache, "_folder", self.folder / "cache")
         self.patch.setattr(os, "fsync", lambda file: None)  # no power is lost here
         self.world, self.past = World(), list[World]()
         self.ever: set[tuple[str, int]] = set()
@@ -155,11 +155,11 @@ class History(RuleBasedStateMachine):
                 ("text", "hashing"),
             ):
                 decoded, encoded = done[f"clean/{modality}"], done[f"extract/{encoder}"]
-                assert len(now - self.ever) <= decoded.worked <= len(now - self.before)
-                assert encoded.worked <= 2 * len(now - self.before)
+                assert len(now - self.ever) <= decoded.computed_rows <= len(now - self.before)
+                assert encoded.computed_rows <= 2 * len(now - self.before)
                 if now - self.before <= now - self.ever:
-                    assert decoded.worked == len(now - self.before)
-                    assert encoded.worked == 2 * decoded.worked
+                    assert decoded.computed_rows == len(now - self.before)
+                    assert encoded.computed_rows == 2 * decoded.computed_rows
         commit()
         self.before = now
         self.ever |= now
@@ -231,9 +231,9 @@ class History(RuleBasedStateMachine):
         """Add rows, and die after so many parts of a stage."""
         self.world.batches[f"k{len(self.past)}"] = self.fresh(count)
         self.world.write(DATA / "raw")
-        run, left = local.Serial.run, [parts]
+        run, left = Serial.run, [parts]
 
-        def dying(executor: Any, work: Any, jobs: list[Job], out: Path) -> Iterator[Made]:
+        def dying(executor: Any, work: Any, jobs: list[Job], out: Path) -> Iterator[CompletedPart]:
             for made in run(executor, work, jobs, out):
                 if left[0] == 0:
                     raise Killed
@@ -241,7 +241,7 @@ class History(RuleBasedStateMachine):
                 yield made
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(local.Serial, "run", dying)
+            patch.setattr(Serial, "run", dying)
             with pytest.raises(Killed):
                 build(self.world.params())
         # Whatever it had done before it died counts as seen, so only the bytes are held to account.
@@ -253,7 +253,9 @@ class History(RuleBasedStateMachine):
         self.world = deepcopy(data.draw(st.sampled_from(self.past)))
         self.world.write(DATA / "raw")
         done = build(self.world.params())
-        assert {label for label, one in done.items() if one.worked and label not in WHOLE} == set()
+        assert {
+            label for label, one in done.items() if one.computed_rows and label not in WHOLE
+        } == set()
         self.check(True)
 
     def some(self, data: st.DataObject) -> tuple[str, str]:

@@ -13,11 +13,11 @@ import pyarrow as pa
 
 from pipeline.core.errors import PipelineError, Rejected
 from pipeline.core.files.digest import digest_bytes
-from pipeline.execution.local import Serial
 from pipeline.parts.fingerprint import Fingerprint, fingerprint
 from pipeline.parts.job import Executor
 from pipeline.parts.part import Compute, Row, Work
-from pipeline.parts.plan import Plan, Summary
+from pipeline.parts.plan import PartsPlan, Summary
+from pipeline.parts.serial import Serial
 
 
 def function(**parameters: object) -> Fingerprint:
@@ -100,6 +100,6 @@ def put(
     limit: float = 0.0,
 ) -> Summary:
     """Bring a directory to these rows, without DVC above."""
-    return Plan(
+    return PartsPlan(
         out, work, lambda: found, lambda: [], cut, lambda _: executor or Serial(), limit
     ).run()

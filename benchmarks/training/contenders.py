@@ -26,12 +26,19 @@ from pipeline.core.randomness import generator
 from pipeline.models.examples import Examples, classes_of, examples
 from pipeline.models.network import Network
 from pipeline.models.options import ModelOptions
-from pipeline.models.training.batches import Inputs, Piece, Tensors, ahead, epoch, pieces
+from pipeline.models.training.batches import (
+    Inputs,
+    MicroBatch,
+    Tensors,
+    epoch,
+    microbatches,
+    prefetch,
+)
 from pipeline.models.training.determinism import deterministic
 from pipeline.models.training.losses import example_weights, loss
 from pipeline.models.training.optimization import Optimization
 from pipeline.models.training.parallel import ALONE
-from pipeline.models.training.throughput import Clock
+from pipeline.models.training.throughput import Throughput
 from pipeline.store.join import join
 
 SETS = {"pictures": "image", "words": "text", "voices": "audio"}
@@ -44,7 +51,7 @@ OPTIONS = ModelOptions.model_validate(
     }
 )
 CPU = torch.device("cpu")
-Batches = Iterator[tuple[int, list[Piece]]]
+Batches = Iterator[tuple[int, list[MicroBatch]]]
 # A way's epochs: called once for each.
 Way = Callable[[Examples, Path], Callable[[], Batches]]
 
@@ -54,7 +61,7 @@ def ours(training: Examples, project: Path) -> Callable[[], Batches]:
     source = Tensors(training, CPU)
     weights = _weights(training)
     rng = generator(7, "batches")
-    return lambda: ahead(pieces(rng, training, source, weights, OPTIONS, ALONE))
+    return lambda: prefetch(microbatches(rng, training, source, weights, OPTIONS, ALONE))
 
 
 class Rows(Dataset[dict[str, Any]]):
@@ -118,7 +125,7 @@ def loader(workers: int) -> Way:
             ):
                 inputs = Inputs(batch["values"], batch["lengths"], batch["present"])
                 own = {"kind": batch["target"]}, {"kind": batch["weight"]}
-                yield len(batch["target"]), [Piece(inputs, *own, torch.ones(1))]
+                yield len(batch["target"]), [MicroBatch(inputs, *own, torch.ones(1))]
 
         return batches
 
@@ -143,15 +150,17 @@ def measure(way: str, project: Path) -> dict[str, float]:
         batches = WAYS[way](training, project)
         steps = 2 * -(-len(training) // OPTIONS.batch_size)
         optimization = Optimization(network.parameters(), [], OPTIONS, steps, CPU)
-        first = _epoch(network, optimization, batches(), Clock())
-        clock, began = Clock(), time.perf_counter()
+        first = _epoch(network, optimization, batches(), Throughput())
+        clock, began = Throughput(), time.perf_counter()
         _epoch(network, optimization, batches(), clock)
         seconds = time.perf_counter() - began
     share = clock.waited / (clock.waited + clock.computed)
     return {"loss": first, "wait": share, "examples_per_second": len(training) / seconds}
 
 
-def _epoch(network: Network, optimization: Optimization, batches: Batches, clock: Clock) -> float:
+def _epoch(
+    network: Network, optimization: Optimization, batches: Batches, clock: Throughput
+) -> float:
     """Train on all batches; the loss of the first step."""
     losses = []
     network.train()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipeline.cli.errors import mended
+from pipeline.cli.errors import handle_errors
 
 if TYPE_CHECKING:
     from pipeline.store import Store
@@ -45,13 +45,13 @@ def command(app: typer.Typer) -> Callable[[Callable[..., Any]], Callable[..., An
     """Register a function whose mistakes end in a message, and Ctrl-C in silence."""
 
     def registered(function: Callable[..., Any]) -> Callable[..., Any]:
-        app.command(function.__name__.rstrip("_"))(mended(function, stopped=""))
+        app.command(function.__name__.rstrip("_"))(handle_errors(function, stopped=""))
         return function
 
     return registered
 
 
-def opened(rev: str) -> Store:
+def store_of_command(rev: str) -> Store:
     """The store of the project that this is called in."""
     from pipeline.store import open_store
 

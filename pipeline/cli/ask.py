@@ -9,11 +9,11 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.arguments import Force, Json, Rev, Set, Where, command, opened
+from pipeline.cli.arguments import Force, Json, Rev, Set, Where, command, store_of_command
 from pipeline.cli.output import show
 from pipeline.core.errors import PipelineError
 from pipeline.core.machine.environment import hold
-from pipeline.core.nested import leaves
+from pipeline.core.nested import flatten
 from pipeline.core.terminal import say
 
 app = typer.Typer()
@@ -42,7 +42,7 @@ def search(
     json: Json = False,
 ) -> None:
     """List the samples nearest to words, a picture or a sound, cleaned and encoded as the set."""
-    store = opened(rev)
+    store = store_of_command(rev)
     # Before NumPy is loaded. An id is asked of any processor; words and files say what is wrong.
     with suppress(PipelineError):
         hold(store[name].processor)
@@ -55,11 +55,11 @@ def search(
     asked = understood(store, name, question)
     hits = search(store, name, asked.query, k, where or None, not approximate, each or None)
     if sheet:
-        from pipeline.core.files.atomic import replacing
+        from pipeline.core.files.atomic import atomic_write
         from pipeline.search.page import sheet as drawn
 
         page = drawn(store, name, asked, hits, where or None)
-        with replacing(Path(sheet)) as temporary:
+        with atomic_write(Path(sheet)) as temporary:
             temporary.write_text(page, encoding="utf-8")
         say(f"{sheet}: the page", error=True)
     show(
@@ -88,7 +88,7 @@ def trace(
     """
     if verify and rev:
         raise PipelineError("--verify computes with the code that is here: leave out --rev")
-    store = opened(rev)
+    store = store_of_command(rev)
     if verify:
         # Before NumPy is loaded.
         for features in islice(store, 1):
@@ -104,7 +104,7 @@ def trace(
     if json:
         show([found], (), True)
     else:
-        pairs = ({"name": name, "value": value} for name, value in leaves(found))
+        pairs = ({"name": name, "value": value} for name, value in flatten(found))
         show(pairs, ("name", "value"), False)
     if not all(one["equal"] for one in found.get("verified", {}).values()):
         raise typer.Exit(1)

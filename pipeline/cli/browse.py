@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipeline.cli.arguments import Rev, Set, View, Where, command, opened
+from pipeline.cli.arguments import Rev, Set, View, Where, command, store_of_command
 from pipeline.core.errors import PipelineError
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def browse(
         raise PipelineError("browse needs embedding-atlas: `pip install embedding-atlas`")
     import pyarrow.parquet as pq
 
-    store = opened(rev)
+    store = store_of_command(rev)
     points = points_of(store, store[name], where or None, view)
     with TemporaryDirectory() as folder:
         file = Path(folder, f"{name}.parquet")
@@ -58,12 +58,12 @@ def points_of(
     """A row a point: digest, x, y, a sample that shows it with split and targets, its picture."""
     import pyarrow as pa
 
-    from pipeline.store.describe import showing
+    from pipeline.store.describe import samples_showing
     from pipeline.store.pca import mapped
 
     rows = mapped(features, where, view)
     digests = rows["digest"].to_pylist()
-    shown = showing(features, digests, where, view)
+    shown = samples_showing(features, digests, where, view)
     samples = store.samples()
     about = ["sample_id", "split", *(n for n in samples.column_names if n.startswith("target."))]
     known = {row["sample_id"]: row for row in samples.select(about).to_pylist()}

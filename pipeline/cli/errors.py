@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 STOPPED = "stopped; finished parts stand, run again to go on"
 
 
-def mended(command: Callable[..., Any], stopped: str = STOPPED) -> Callable[..., Any]:
+def handle_errors(command: Callable[..., Any], stopped: str = STOPPED) -> Callable[..., Any]:
     """A user's mistake, a file or folder that fails, or a want of memory ends in its message and
     exit code 1, Ctrl-C in `stopped` and 130.
 

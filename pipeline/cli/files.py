@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.arguments import AsOf, Force, Rev, Set, View, Where, command, opened
+from pipeline.cli.arguments import AsOf, Force, Rev, Set, View, Where, command, store_of_command
 from pipeline.core.terminal import say
 
 app = typer.Typer()
@@ -33,7 +33,7 @@ def export(
     """Write a set in another form, block by block."""
     from pipeline.store.files.export import export
 
-    rows = export(opened(rev)[name], output, form, where or None, view, force)
+    rows = export(store_of_command(rev)[name], output, form, where or None, view, force)
     say(f"{output}: {rows} rows", error=True)
 
 
@@ -51,7 +51,7 @@ def join(
     """Write aligned matrices, what is present, ids and targets: .npz, .safetensors, .parquet."""
     from pipeline.store.files.matrices import check_joined, write_joined
 
-    store = opened(rev)
+    store = store_of_command(rev)
     check_joined(output, store.project, force)
     joined = store.join(names, where or None, split or None, view, as_of or None)
     write_joined(joined, output)

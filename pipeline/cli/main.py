@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.errors import mended
+from pipeline.cli.errors import handle_errors
 from pipeline.cli.metrics import metrics
 from pipeline.cli.promote import promote
 from pipeline.cli.store import app as store
@@ -68,7 +68,7 @@ def main(
 
 
 @app.command()
-@mended
+@handle_errors
 def check() -> None:
     """Check params.yaml and this machine before any work begins."""
     from pipeline.params import load
@@ -80,7 +80,7 @@ def check() -> None:
 
 
 @app.command()
-@mended
+@handle_errors
 def add(
     source: Annotated[str, typer.Argument(help="Source of params.yaml that the data are of.")],
     folder: Annotated[Path, typer.Argument(help="Folder that holds them; it stays as it is.")],
@@ -94,7 +94,7 @@ def add(
 
 
 @app.command()
-@mended
+@handle_errors
 def stage(
     name: Annotated[str, typer.Argument(help="Name of the stage, or DVC's: extract@mfcc.")],
     item: Annotated[
@@ -111,7 +111,7 @@ def stage(
 
 
 @app.command()
-@mended
+@handle_errors
 def plan(
     stage: Annotated[str, typer.Argument(help="Only this stage, e.g. clean/image.")] = "",
     json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
@@ -124,19 +124,18 @@ def plan(
     from pipeline.params import load, read_instructions
 
     establish(read_instructions())
-    from pipeline.cli import runs as listed
+    from pipeline.cli.runs import show_forecasts
     from pipeline.stages.forecast import forecast
     from pipeline.stages.run import APART, labels
 
     params = load()
     _known(params, stage)
     everyday = [one for one in labels(params) if not one.startswith(APART)]
-    found = [*forecast(params, [stage] if stage else everyday)]
-    listed.show_forecasts(found, json)
+    show_forecasts([*forecast(params, [stage] if stage else everyday)], json)
 
 
 @app.command()
-@mended
+@handle_errors
 def runs(
     stage: Annotated[str, typer.Argument(help="Only this stage, e.g. clean/image.")] = "",
     every: Annotated[
@@ -145,18 +144,17 @@ def runs(
     json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
     """Show what each stage did when it last ran: parts, rows, time, memory."""
-    from pipeline.cli import runs as listed
+    from pipeline.cli.runs import run_records, show_runs
     from pipeline.params import load
     from pipeline.stages.run import labels
 
     params = load()
     _known(params, stage)
-    found = listed.runs([stage] if stage else labels(params), every)
-    listed.show_runs(found, json)
+    show_runs(run_records([stage] if stage else labels(params), every), json)
 
 
 @app.command()
-@mended
+@handle_errors
 def rejects(
     stage: Annotated[str, typer.Option(help="Only this stage, e.g. clean/image.")] = "",
     reason: Annotated[str, typer.Option(help="Only this reason, e.g. failed.")] = "",
@@ -176,7 +174,7 @@ def rejects(
 
 
 @app.command()
-@mended
+@handle_errors
 def report(
     open: Annotated[
         bool,

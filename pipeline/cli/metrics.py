@@ -9,14 +9,14 @@ from typing import Annotated, Any
 import typer
 
 from pipeline.cli.arguments import Json
-from pipeline.cli.errors import mended
+from pipeline.cli.errors import handle_errors
 from pipeline.cli.output import show
 from pipeline.core.errors import PipelineError, unknown
 
 EVALUATED = Path("data", "evaluation")
 
 
-@mended
+@handle_errors
 def metrics(
     models: Annotated[
         list[str] | None,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.cli.errors import mended
+from pipeline.cli.errors import handle_errors
 from pipeline.cli.output import show
 from pipeline.core.errors import PipelineError, unknown
 from pipeline.core.terminal import say
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 PARAMS = Path("params.yaml")
 
 
-@mended
+@handle_errors
 def promote(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="A name of `models`.")],
     metric: Annotated[
@@ -36,22 +36,22 @@ def promote(
     Best is the best on the validation split; the test split is not looked at.
     """
     from pipeline.params import load, trials
-    from pipeline.params.promotion import elsewhere, promoted, remember
+    from pipeline.params.promotion import other_changes, promoted, remember
 
     known = load(PARAMS).models
     if model not in known:
         raise PipelineError(unknown("model", model, known))
-    found = trials.read(trials.shown(), model, metric)
+    found = trials.read(trials.show_experiments(), model, metric)
     ranked = trials.ranked(found, metric)
     winner = ranked[0]
     columns = ("best", "experiment", "validation", "options", "state")
-    show(_rows(ranked, found.standing, model), columns, False)
-    if winner is found.standing:
+    show(_rows(ranked, found.baseline, model), columns, False)
+    if winner is found.baseline:
         say("no experiment is better than what stands; params.yaml is left as it is")
         return
     before = PARAMS.read_text(encoding="utf-8")
     after = promoted(before, found, winner, model)
-    if others := elsewhere(found, winner):
+    if others := other_changes(found, winner):
         say(f"{winner.name} also had another {', '.join(others)}: not written", error=True)
     if dry_run:
         say(_difference(before, after), end="")
@@ -67,12 +67,12 @@ def promote(
 def _rows(ranked: Sequence[Trial], standing: Trial, model: str) -> list[dict[str, object]]:
     """What was tried, the best first."""
     from pipeline.params.promotion import options
-    from pipeline.params.yaml_edit import GONE, flow
+    from pipeline.params.yaml_edit import MISSING, to_inline_yaml
 
     def told(one: Trial) -> str:
         changes = options(one, standing, model).items()
         return ", ".join(
-            f"{'.'.join(map(str, path))}: {'gone' if value is GONE else flow(value)}"
+            f"{'.'.join(map(str, path))}: {'gone' if value is MISSING else to_inline_yaml(value)}"
             for path, value in changes
         )
 
@@ -94,7 +94,7 @@ def _difference(before: str, after: str) -> str:
 
 
 def _write(text: str) -> None:
-    from pipeline.core.files.atomic import replacing
+    from pipeline.core.files.atomic import atomic_write
 
-    with replacing(PARAMS) as temporary:
+    with atomic_write(PARAMS) as temporary:
         temporary.write_text(text, encoding="utf-8")

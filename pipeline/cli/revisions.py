@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipeline.cli.arguments import Json, Rev, command, opened
+from pipeline.cli.arguments import Json, Rev, command, store_of_command
 from pipeline.cli.output import show
 
 if TYPE_CHECKING:
-    from pipeline.store.diff import Difference
+    from pipeline.store.diff import StoreDifference
 
 app = typer.Typer()
 COUNTS = ("added", "removed", "changed")
@@ -31,7 +31,7 @@ def diff(
     json: Json = False,
 ) -> None:
     """Count, or list, the rows that were added, removed or changed; read only what differs."""
-    found = opened("").diff(a, b or None, tolerance)
+    found = store_of_command("").diff(a, b or None, tolerance)
     if rows:
         show(_rows(found), ("name", "what", "digest", "view", "by"), json)
     else:
@@ -58,7 +58,7 @@ def log(rev: Rev = "", json: Json = False) -> None:
     )
 
 
-def _sets(found: Difference) -> Iterator[dict[str, Any]]:
+def _sets(found: StoreDifference) -> Iterator[dict[str, Any]]:
     for names, side in ((found.added, found.after), (found.removed, found.before)):
         for name in names:
             yield {"name": name, **dict.fromkeys(COUNTS), "told": f"only {side} has it"}
@@ -66,7 +66,7 @@ def _sets(found: Difference) -> Iterator[dict[str, Any]]:
         yield {"name": name, **one.counts, "told": "; ".join(one.told)}
 
 
-def _rows(found: Difference) -> Iterator[dict[str, Any]]:
+def _rows(found: StoreDifference) -> Iterator[dict[str, Any]]:
     for name, one in found.sets.items():
         for what in COUNTS:
             for batch in getattr(one, what).to_batches():

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from pipeline.cli.arguments import Json, Rev, Set, View, Where, command, opened
+from pipeline.cli.arguments import Json, Rev, Set, View, Where, command, store_of_command
 from pipeline.cli.output import numbers, records_of, show
 
 app = typer.Typer()
@@ -23,7 +23,7 @@ def show_(
     """Show a set's first rows: what they are of, and their first values."""
     from pipeline.store.describe import first_rows
 
-    _rows(first_rows(opened(rev)[name], n, where or None, view), json)
+    _rows(first_rows(store_of_command(rev)[name], n, where or None, view), json)
 
 
 @command(app)
@@ -39,7 +39,7 @@ def sample(
     """Draw rows by a hash of seed and digest: the same ones wherever and however often."""
     from pipeline.store.describe import sampled_rows
 
-    _rows(sampled_rows(opened(rev)[name], n, seed, where or None, view), json)
+    _rows(sampled_rows(store_of_command(rev)[name], n, seed, where or None, view), json)
 
 
 @command(app)
@@ -51,7 +51,7 @@ def get(
     json: Json = False,
 ) -> None:
     """Print whole vectors by id, in the order asked for."""
-    vectors = opened(rev)[name].get(ids, view)
+    vectors = store_of_command(rev)[name].get(ids, view)
     found = zip(ids, vectors, strict=True)
     show(({"id": one, "vector": numbers(row)} for one, row in found), ("id", "vector"), json)
 
@@ -72,12 +72,12 @@ def nearest(
 
     With `--where`, of the samples that meet it.
     """
-    from pipeline.store.describe import showing
+    from pipeline.store.describe import samples_showing
 
-    features = opened(rev)[name]
+    features = store_of_command(rev)[name]
     found = features.nearest(query, k, where or None, exact=not approximate)
     digests = [str(digest) for digest in found.digests]
-    samples = showing(features, digests, where or None)
+    samples = samples_showing(features, digests, where or None)
     show(
         (
             {
@@ -108,7 +108,7 @@ def sql(
     from pipeline.store.sql.query import Limits
     from pipeline.store.views import stream
 
-    with stream(opened(rev), query, Limits(seconds, memory, rows)) as reader:
+    with stream(store_of_command(rev), query, Limits(seconds, memory, rows)) as reader:
         records = (record for batch in reader for record in records_of(batch))
         show(records, reader.schema.names, json)
 

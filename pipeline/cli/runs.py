@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 PARTS = ("planned", "reused", "restored", "computed", "removed")
 
 
-def runs(stages: Sequence[str], every: bool) -> list[dict[str, Any]]:
+def run_records(stages: Sequence[str], every: bool) -> list[dict[str, Any]]:
     """Run records, those of each stage in turn: all of them, or the last."""
     found = {stage: records(stage) for stage in stages}
     return [one for stage in stages for one in (found[stage] if every else found[stage][-1:])]

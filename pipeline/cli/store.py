@@ -5,9 +5,9 @@ from __future__ import annotations
 import typer
 
 from pipeline.cli import ask, browse, files, revisions, rows
-from pipeline.cli.arguments import Json, MaybeSet, Rev, Set, View, Where, command, opened
+from pipeline.cli.arguments import Json, MaybeSet, Rev, Set, View, Where, command, store_of_command
 from pipeline.cli.output import show
-from pipeline.core.nested import leaves
+from pipeline.core.nested import flatten
 from pipeline.core.terminal import say
 
 app = typer.Typer(
@@ -22,7 +22,7 @@ def ls(rev: Rev = "", json: Json = False) -> None:
     """List the feature sets: what made them, how many rows of what shape."""
     from pipeline.store.describe import LISTED, listed
 
-    show(listed(opened(rev)), LISTED, json)
+    show(listed(store_of_command(rev)), LISTED, json)
 
 
 @command(app)
@@ -30,14 +30,14 @@ def describe(name: Set, rev: Rev = "", json: Json = False) -> None:
     """Tell a set's columns, what made it, and its parts by batch and view."""
     from pipeline.store.describe import described
 
-    found = described(opened(rev)[name])
+    found = described(store_of_command(rev)[name])
     if json:
         show([found], (), True)
     else:
         parts = {"{source}/{batch} view {view}".format(**one): one for one in found.pop("parts")}
         counts = ("parts", "rows", "rejected", "bytes")
         found["parts"] = {at: {count: one[count] for count in counts} for at, one in parts.items()}
-        pairs = ({"name": name, "value": value} for name, value in leaves(found))
+        pairs = ({"name": name, "value": value} for name, value in flatten(found))
         show(pairs, ("name", "value"), False)
 
 
@@ -46,11 +46,11 @@ def stats(name: Set, where: Where = "", view: View = 0, rev: Rev = "", json: Jso
     """Tell norms, means, deviations, missing values and duplicates."""
     from pipeline.store.describe import stats
 
-    found = stats(opened(rev)[name], where or None, view)
+    found = stats(store_of_command(rev)[name], where or None, view)
     if json:
         show([found], (), True)
     else:
-        pairs = ({"name": name, "value": value} for name, value in leaves(found))
+        pairs = ({"name": name, "value": value} for name, value in flatten(found))
         show(pairs, ("name", "value"), False)
 
 
@@ -59,7 +59,7 @@ def validate(name: MaybeSet = "", rev: Rev = "", json: Json = False) -> None:
     """Read every byte and list every problem; exit code 1 if there are any."""
     from pipeline.store.validate import validate
 
-    store = opened(rev)
+    store = store_of_command(rev)
     verdicts = [validate(store.tree, one) for one in ([store[name].name] if name else store)]
     counts = ("name", "parts", "rows", "mapped", "decoded")
     show(
@@ -80,12 +80,12 @@ def validate(name: MaybeSet = "", rev: Rev = "", json: Json = False) -> None:
 @command(app)
 def index(name: MaybeSet = "", rev: Rev = "", json: Json = False) -> None:
     """Build now what `get` would build when first asked: which row an id stands for."""
-    from pipeline.store.nearest.index import index_of
+    from pipeline.store.nearest.index import id_index
 
-    store = opened(rev)
+    store = store_of_command(rev)
     show(
         (
-            {"name": one, "view": view, "by": kind, "ids": len(index_of(features, view, kind).ids)}
+            {"name": one, "view": view, "by": kind, "ids": len(id_index(features, view, kind).ids)}
             for one in ([name] if name else store)
             for features in [store[one]]
             for view in features.views

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.errors import mended
+from pipeline.cli.errors import handle_errors
 from pipeline.cli.output import show
 from pipeline.core.errors import PipelineError
 from pipeline.core.terminal import say
@@ -16,7 +16,7 @@ from pipeline.core.terminal import say
 STOPPED = "stopped; with --share the next run goes on from here"
 
 
-@partial(mended, stopped=STOPPED)
+@partial(handle_errors, stopped=STOPPED)
 def validate(
     repair: Annotated[
         bool, typer.Option("--repair", help="Bring back what is damaged, or remove it for repro.")

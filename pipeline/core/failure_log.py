@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pipeline.core.files.atomic import replacing
+from pipeline.core.files.atomic import atomic_write
 from pipeline.core.files.digest import digest_json
 from pipeline.core.terminal import printable
 
@@ -94,7 +94,7 @@ class FailureLog:
         path.parent.mkdir(parents=True, exist_ok=True)
         listed = _rows_in(path) if path.is_file() else []
         time = datetime.now(UTC).isoformat(timespec="seconds")
-        with replacing(path) as temporary:
+        with atomic_write(path) as temporary:
             head = f"{title}, {time}\n\n{first.traceback}{ROWS}"
             temporary.write_text(head + "".join(f"{row}\n" for row in listed), encoding="utf-8")
         for old in _newest(self._stage)[KEPT:]:

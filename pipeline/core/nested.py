@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 
-def leaves(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+def flatten(values: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
     """`weights.config.json` and the like; an empty mapping has none."""
     for name, value in values.items():
         if isinstance(value, Mapping):
-            yield from leaves(value, f"{above}{name}.")
+            yield from flatten(value, f"{above}{name}.")
         else:
             yield f"{above}{name}", value

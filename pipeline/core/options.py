@@ -1,4 +1,4 @@
-"""The base of every set of knobs: frozen, unknown keys refused, ranges checked."""
+"""The base of every set of options: frozen, unknown keys refused, ranges checked."""
 
 from __future__ import annotations
 

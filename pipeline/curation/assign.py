@@ -9,9 +9,9 @@ from typing import Any
 from pipeline.core.errors import PipelineError
 from pipeline.core.records import Split
 from pipeline.curation.components import bridges, tied_by
-from pipeline.curation.duplicate_links import Tie, group_of
+from pipeline.curation.duplicate_links import DuplicateLink, group_of
 from pipeline.curation.options import Options
-from pipeline.curation.splits import drawn, first_given
+from pipeline.curation.splits import first_given, hash_split
 
 # Component → split → groups to which the data brings it.
 Given = Mapping[str, Mapping[Split, set[str]]]
@@ -20,7 +20,7 @@ Given = Mapping[str, Mapping[Split, set[str]]]
 def assign(
     records: Sequence[dict[str, Any]],
     of: Mapping[str, str],
-    ties: Sequence[Tie],
+    ties: Sequence[DuplicateLink],
     options: Options,
     seed: int,
 ) -> dict[str, int]:
@@ -39,7 +39,7 @@ def assign(
     if torn and options.on_leak == "fail":
         raise PipelineError(_torn(torn, of, ties))
     taken = {
-        name: first_given(given[name]) if name in given else drawn(seed, name, options.ratios)
+        name: first_given(given[name]) if name in given else hash_split(seed, name, options.ratios)
         for name in set(of.values())
     }
     counts = {"kept": 0, "regrouped": 0, "followed": 0, "regrouped_components": len(torn)}
@@ -60,7 +60,7 @@ def _given(records: Sequence[Mapping[str, Any]]) -> Given:
     return given
 
 
-def _torn(torn: Given, of: Mapping[str, str], ties: Sequence[Tie], limit: int = 5) -> str:
+def _torn(torn: Given, of: Mapping[str, str], ties: Sequence[DuplicateLink], limit: int = 5) -> str:
     lines = []
     for component, splits in list(torn.items())[:limit]:
         sides = "; ".join(f"{name}: {', '.join(sorted(splits[name])[:3])}" for name in splits)

@@ -9,12 +9,12 @@ from typing import Any
 from pipeline.core.registry import load
 
 # Target → class → split → components.
-Census = dict[str, dict[str, dict[str, set[str]]]]
+ClassCounts = dict[str, dict[str, dict[str, set[str]]]]
 
 
-def census(records: Sequence[Mapping[str, Any]], targets: Mapping[str, str]) -> Census:
+def count_classes(records: Sequence[Mapping[str, Any]], targets: Mapping[str, str]) -> ClassCounts:
     """Who has which class, for the targets that have one class a sample."""
-    found: Census = {}
+    found: ClassCounts = {}
     classified = [name for name, kind in targets.items() if load("models/tasks", kind).ONE_CLASS]
     for target in sorted(classified):
         classes: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
@@ -26,7 +26,7 @@ def census(records: Sequence[Mapping[str, Any]], targets: Mapping[str, str]) -> 
     return found
 
 
-def set_aside(
+def drop_rare_classes(
     records: Sequence[dict[str, Any]], targets: Mapping[str, str], min_components: int
 ) -> dict[str, dict[str, dict[str, int]]]:
     """Empty the targets of classes with fewer components than that, or with none in train.
@@ -34,7 +34,7 @@ def set_aside(
     A sample keeps its other targets. Returns target → class → samples and components it had.
     """
     result: dict[str, dict[str, dict[str, int]]] = {}
-    for target, classes in census(records, targets).items():
+    for target, classes in count_classes(records, targets).items():
         components = {name: sum(map(len, splits.values())) for name, splits in classes.items()}
         rare = [
             name

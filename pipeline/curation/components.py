@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pipeline.core.errors import PipelineError
-from pipeline.curation.duplicate_links import Tie
+from pipeline.curation.duplicate_links import DuplicateLink
 
 
-def components(rank: Mapping[str, int], ties: Iterable[Tie]) -> dict[str, str]:
+def components(rank: Mapping[str, int], ties: Iterable[DuplicateLink]) -> dict[str, str]:
     """Each group's component, named by the lowest-ranked group in it (union-find).
 
     Parameters
@@ -33,7 +33,10 @@ def components(rank: Mapping[str, int], ties: Iterable[Tie]) -> dict[str, str]:
 
 
 def check_share(
-    records: Sequence[Mapping[str, Any]], of: Mapping[str, str], ties: Sequence[Tie], limit: float
+    records: Sequence[Mapping[str, Any]],
+    of: Mapping[str, str],
+    ties: Sequence[DuplicateLink],
+    limit: float,
 ) -> None:
     """PipelineError if several groups make a component of more than `limit` of the samples."""
     groups = Counter(of.values())
@@ -50,7 +53,9 @@ def check_share(
             )
 
 
-def bridges(component: str, of: Mapping[str, str], ties: Iterable[Tie]) -> dict[str, list[str]]:
+def bridges(
+    component: str, of: Mapping[str, str], ties: Iterable[DuplicateLink]
+) -> dict[str, list[str]]:
     """The assets that tie a component, as `modality:digest` → groups, most joining first."""
     joined: dict[str, set[str]] = defaultdict(set)
     for tie in ties:

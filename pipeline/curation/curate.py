@@ -10,9 +10,9 @@ from typing import Any
 from pipeline.core.records import Reject
 from pipeline.curation import summary
 from pipeline.curation.assign import assign
-from pipeline.curation.classes import census, set_aside
+from pipeline.curation.classes import count_classes, drop_rare_classes
 from pipeline.curation.components import check_share, components
-from pipeline.curation.duplicate_links import Asset, group_of, ties
+from pipeline.curation.duplicate_links import Asset, duplicate_links, group_of
 from pipeline.curation.options import Options
 from pipeline.curation.splits import rank
 
@@ -57,7 +57,7 @@ def curate(
     )
     labelled, unlabelled = _having(present, labels, "no_target", "it has no target")
 
-    tied = ties(labelled, assets, options)
+    tied = duplicate_links(labelled, assets, options)
     groups = dict.fromkeys(map(group_of, labelled))
     of = components({group: rank(seed, group) for group in groups}, tied)
     joining = {(tie.modality, digest) for tie in tied for digest in tie.digests}
@@ -70,7 +70,7 @@ def curate(
         ]
     check_share(labelled, of, tied, options.max_component_share)
     given = assign(labelled, of, tied, options, seed)
-    aside = set_aside(labelled, targets, options.min_components_per_class)
+    aside = drop_rare_classes(labelled, targets, options.min_components_per_class)
     kept, rare = _having(
         labelled, labels, "rare_class", "its classes have too few components and are set aside"
     )
@@ -93,7 +93,7 @@ def curate(
             "groups": len(set(map(group_of, kept))),
             "components": len({record["component"] for record in kept}),
             "splits": summary.by_split(kept),
-            "classes": summary.by_class(kept, census(kept, targets)),
+            "classes": summary.by_class(kept, count_classes(kept, targets)),
             "set_aside": aside,
             "given": given,
             "ties": summary.by_tie(tied),

@@ -23,7 +23,7 @@ class Asset(NamedTuple):
 
 
 @dataclass(frozen=True, order=True)
-class Tie:
+class DuplicateLink:
     """Assets of one modality that are equal or nearly equal, and the groups that hold them."""
 
     modality: str
@@ -37,11 +37,11 @@ def group_of(record: Mapping[str, Any]) -> str:
     return f"{record['source']}/{record['group']}"
 
 
-def ties(
+def duplicate_links(
     records: Sequence[Mapping[str, Any]],
     assets: Mapping[str, Mapping[str, Asset]],
     options: Options,
-) -> list[Tie]:
+) -> list[DuplicateLink]:
     """Every tie between the groups of these samples, sorted.
 
     Parameters
@@ -49,7 +49,7 @@ def ties(
     assets:
         Modality → digest → cleaned asset; has every digest that the records hold.
     """
-    found: list[Tie] = []
+    found: list[DuplicateLink] = []
     groups = [group_of(record) for record in records]
     for modality in sorted(assets):
         holders: dict[str, set[str]] = defaultdict(set)
@@ -60,7 +60,7 @@ def ties(
     return sorted(found)
 
 
-def tells(phash: int, min_set_bits: int) -> bool:
+def is_informative(phash: int, min_set_bits: int) -> bool:
     """Whether a hash says enough about its picture to be compared."""
     return min_set_bits <= phash.bit_count() <= BITS - min_set_bits
 
@@ -70,7 +70,7 @@ def _of_modality(
     holders: Mapping[str, set[str]],
     assets: Mapping[str, Asset],
     options: Options,
-) -> Iterator[Tie]:
+) -> Iterator[DuplicateLink]:
     how = options.join(modality)
     if how == "none":
         return
@@ -96,7 +96,7 @@ def _near(
     by_hash = defaultdict(list)
     for digest in holders:
         phash = assets[digest].phash
-        if phash is not None and tells(phash, options.min_set_bits):
+        if phash is not None and is_informative(phash, options.min_set_bits):
             by_hash[phash].append(digest)
     for digests in by_hash.values():
         if len({assets[digest].content for digest in digests}) > 1:
@@ -108,8 +108,8 @@ def _near(
 
 def _tie(
     modality: str, how: Join, digests: list[str], holders: Mapping[str, set[str]]
-) -> Iterator[Tie]:
+) -> Iterator[DuplicateLink]:
     """The tie that these assets make, unless one group holds them all."""
     groups = set().union(*(holders[digest] for digest in digests))
     if len(groups) > 1:
-        yield Tie(modality, how, tuple(sorted(digests)), tuple(sorted(groups)))
+        yield DuplicateLink(modality, how, tuple(sorted(digests)), tuple(sorted(groups)))

@@ -1,4 +1,4 @@
-"""The knobs of curation."""
+"""The options of curation."""
 
 from __future__ import annotations
 

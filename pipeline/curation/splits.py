@@ -18,7 +18,7 @@ def rank(seed: int, group: str) -> int:
     return entropy(seed, "rank", group)
 
 
-def drawn(seed: int, group: str, ratios: Ratios) -> Split:
+def hash_split(seed: int, group: str, ratios: Ratios) -> Split:
     """The split that a group hashes to.
 
     It is drawn from another stream than `rank`: the lowest of k ranks is low, so that a split by

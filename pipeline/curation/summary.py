@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pipeline.core.records import SPLITS
-from pipeline.curation.classes import Census
+from pipeline.curation.classes import ClassCounts
 from pipeline.curation.components import bridges
-from pipeline.curation.duplicate_links import Tie, group_of
+from pipeline.curation.duplicate_links import DuplicateLink, group_of
 
 # How many of the largest components are shown, and how many members and ties of each.
 SHOWN = 5
@@ -31,7 +31,7 @@ def by_split(records: Records) -> dict[str, dict[str, int | float]]:
     return result
 
 
-def by_class(records: Records, counted: Census) -> dict[str, Any]:
+def by_class(records: Records, counted: ClassCounts) -> dict[str, Any]:
     """Target → class → split → samples and components."""
     result: dict[str, Any] = {}
     for target, classes in counted.items():
@@ -49,7 +49,9 @@ def by_class(records: Records, counted: Census) -> dict[str, Any]:
     return result
 
 
-def largest(records: Records, of: Mapping[str, str], ties: Sequence[Tie]) -> list[dict[str, Any]]:
+def largest(
+    records: Records, of: Mapping[str, str], ties: Sequence[DuplicateLink]
+) -> list[dict[str, Any]]:
     """The components of most samples, and the assets that join most groups of each."""
     samples = Counter(record["component"] for record in records)
     members = defaultdict(list)
@@ -72,7 +74,7 @@ def largest(records: Records, of: Mapping[str, str], ties: Sequence[Tie]) -> lis
     ]
 
 
-def by_tie(ties: Sequence[Tie]) -> dict[str, dict[str, int]]:
+def by_tie(ties: Sequence[DuplicateLink]) -> dict[str, dict[str, int]]:
     """Modality → number of ties that are equal and near."""
     counted: dict[str, Counter[str]] = defaultdict(Counter)
     for tie in ties:

@@ -79,10 +79,10 @@ def shape(options: Options) -> tuple[int, ...]:
 
 def parameters(options: Options) -> dict[str, Any]:
     """What of the options is keyed: a model in a folder is known by its files, not by its path."""
-    knobs = options.model_dump(mode="json")
+    parameters = options.model_dump(mode="json")
     if Path(options.model).is_dir():
-        del knobs["model"]
-    return knobs
+        del parameters["model"]
+    return parameters
 
 
 def weights(options: Options) -> list[Path]:

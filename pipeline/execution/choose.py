@@ -6,9 +6,10 @@ import logging
 import os
 from collections.abc import Callable
 
-from pipeline.execution.local import Processes, Serial
 from pipeline.execution.options import ExecutionOptions
+from pipeline.execution.processes import Processes
 from pipeline.parts.job import Executor
+from pipeline.parts.serial import Serial
 
 logger = logging.getLogger(__name__)
 

@@ -16,7 +16,7 @@ from typing import Any
 from pipeline.core.errors import PipelineError
 from pipeline.core.machine.environment import inherited
 from pipeline.execution.parent_watch import dvc_above
-from pipeline.execution.ray_head import address_of, authenticate, forget_the_dead
+from pipeline.execution.ray_head import address_of, authenticate, remove_stale
 from pipeline.execution.ray_session import answers, connect, session
 
 
@@ -57,7 +57,7 @@ def joined(address: str | None, cpus: int) -> Iterator[dict[str, str]]:
         connect(address=running)
         yield inherited() if address else {}
     except RayDied:
-        forget_the_dead()
+        remove_stale()
         raise
     finally:
         ray.shutdown()

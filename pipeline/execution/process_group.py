@@ -25,7 +25,7 @@ LOOK_SECONDS = 5.0
 SETTLE_SECONDS = 5.0
 
 
-def together(
+def run_distributed(
     work: Callable[[int, int, str], T], size: int, options: ExecutionOptions, device: str = "cpu"
 ) -> T:
     """Call `work(rank, size, address)` in `size` processes at once; what rank 0 gives.

@@ -18,9 +18,9 @@ from pipeline.core.errors import PipelineError
 from pipeline.core.files.atomic import half
 from pipeline.execution.cluster import joined, nodes
 from pipeline.execution.placement import place
-from pipeline.execution.ray_scheduler import Spread
+from pipeline.execution.ray_scheduler import Scheduler
 from pipeline.execution.worker import Token
-from pipeline.parts.job import Job, Made
+from pipeline.parts.job import CompletedPart, Job
 from pipeline.parts.part import Work
 
 
@@ -45,7 +45,7 @@ class RayExecutor:
     address: str | None = None
     timeout: float = 3600.0
 
-    def run(self, work: Work, jobs: Sequence[Job], out: Path) -> Iterator[Made]:
+    def run(self, work: Work, jobs: Sequence[Job], out: Path) -> Iterator[CompletedPart]:
         out = out.absolute()
         here = len(os.sched_getaffinity(0))
         try:
@@ -56,7 +56,9 @@ class RayExecutor:
                 placement = place(
                     work.stage, nodes(), self.workers, self.gpus_per_worker, len(jobs)
                 )
-                yield from Spread(work, jobs, out, placement, token, variables, self.timeout).run()
+                yield from Scheduler(
+                    work, jobs, out, placement, token, variables, self.timeout
+                ).run()
         except Exception as error:
             _raise_trouble(work.stage, error)
             raise

@@ -22,7 +22,7 @@ from typing import Any
 import psutil
 
 from pipeline.core.errors import PipelineError
-from pipeline.core.files.atomic import replacing
+from pipeline.core.files.atomic import atomic_write
 from pipeline.core.machine.environment import inherited
 from pipeline.execution.ray_session import answers, session
 
@@ -42,7 +42,7 @@ def address_of(owner: psutil.Process, cpus: int) -> str:
         Ray did not start.
     """
     FOLDER.mkdir(parents=True, exist_ok=True)
-    forget_the_dead()
+    remove_stale()
     path = FOLDER / f"{owner.pid}.json"
     head = _read(path) or _start(path, owner, cpus)
     if head["token"]:
@@ -74,7 +74,7 @@ def hold(path: Path, owner: int, cpus: int) -> None:
             "holder": me.pid,
             "started": me.create_time(),
         }
-        with replacing(path) as temporary:
+        with atomic_write(path) as temporary:
             temporary.touch(mode=0o600)  # the token is this user's alone
             temporary.write_text(json.dumps(head))
         try:
@@ -134,7 +134,7 @@ def _holder(head: dict[str, Any]) -> psutil.Process | None:
         return None
 
 
-def forget_the_dead() -> None:
+def remove_stale() -> None:
     """End what is left of heads that died, or whose holder was killed; and remove their files.
 
     Ray's agents would wait a minute.

@@ -17,9 +17,15 @@ from pipeline.core.errors import PipelineError
 from pipeline.core.machine.shortage import Shortage
 from pipeline.execution.cluster import RayDied, check_alive, nodes
 from pipeline.execution.placement import Placement, place
-from pipeline.execution.worker import Carried, Greeting, Token, Worker
-from pipeline.execution.worker_deaths import ATTEMPTS, Death, Deaths, culprits, without
-from pipeline.parts.job import Job, Made, Use, assemble, slices, total
+from pipeline.execution.worker import Carried, Handshake, Token, Worker
+from pipeline.execution.worker_deaths import (
+    ATTEMPTS,
+    WorkerDeath,
+    WorkerDeaths,
+    find_poison_rows,
+    without,
+)
+from pipeline.parts.job import CompletedPart, Job, ResourceUsage, assemble, slices, total
 from pipeline.parts.part import Outcome, Row, Work
 
 IN_FLIGHT = 2
@@ -28,14 +34,14 @@ LOOK_SECONDS = 5.0
 
 
 @dataclass(eq=False)
-class _Course:
+class _InFlightJob:
     """A job on its way: whole, or in slices of which the outcomes come back."""
 
     job: Job
     groups: list[Sequence[Row]]
     sent: int = 0
     found: dict[int, list[Outcome]] = field(default_factory=dict)
-    uses: list[Use] = field(default_factory=list)
+    uses: list[ResourceUsage] = field(default_factory=list)
 
     @property
     def outcomes(self) -> list[Outcome]:
@@ -43,7 +49,7 @@ class _Course:
 
 
 @dataclass(eq=False)
-class _Hand:
+class _WorkerHandle:
     """A worker, its jobs and tasks in flight, oldest first, and since when it is at the oldest.
 
     Answers may come in another order than they were asked for.
@@ -52,18 +58,18 @@ class _Hand:
     actor: Any
     greeting: Any
     sees: bool | None = None
-    courses: list[_Course] = field(default_factory=list)
-    tasks: dict[Any, tuple[_Course, int]] = field(default_factory=dict)
+    courses: list[_InFlightJob] = field(default_factory=list)
+    tasks: dict[Any, tuple[_InFlightJob, int]] = field(default_factory=dict)
     since: float = 0.0
 
     @property
-    def course(self) -> _Course | None:
+    def course(self) -> _InFlightJob | None:
         """The job of which slices remain to be sent."""
         unsent = [course for course in self.courses if course.sent < len(course.groups)]
         return unsent[0] if unsent else None
 
 
-class Spread:
+class Scheduler:
     """One stage's work on a cluster.
 
     Parameters
@@ -89,21 +95,21 @@ class Spread:
         self._work, self._out, self._token, self._timeout = work, out, token, timeout
         self._placement, self._variables = placement, variables
         self._pending = list(reversed(jobs))
-        self._deaths = Deaths(work, timeout)
+        self._deaths = WorkerDeaths(work, timeout)
         # Parts on which a worker died run with no other in flight, so that the next death is told.
         self._alone: set[str] = set()
-        self._hands: list[_Hand] = []
+        self._hands: list[_WorkerHandle] = []
         self._searches: dict[Any, Job] = {}
         self._stillborn = 0
 
-    def run(self) -> Iterator[Made]:
+    def run(self) -> Iterator[CompletedPart]:
         """Parts as they are made."""
         import ray
 
         self._shared = ray.put(self._work)
         try:
             while True:
-                self._staff()
+                self._scale()
                 if not (self._pending or self._searches or any(h.tasks for h in self._hands)):
                     return
                 yield from self._step()
@@ -121,7 +127,7 @@ class Spread:
         for search in self._searches:
             ray.cancel(search, force=True)
 
-    def _staff(self) -> None:
+    def _scale(self) -> None:
         """Start workers while there is more to do than hands, and let go those with nothing."""
         import ray
 
@@ -130,18 +136,18 @@ class Spread:
         for _ in range(min(room, len(self._pending) - waiting)):
             self._hands.append(self._start())
         for hand in list(self._hands):
-            self._feed(hand)
+            self._dispatch(hand)
             if hand.sees is not None and not hand.tasks and not self._pending:
                 self._hands.remove(hand)
                 ray.kill(hand.actor)
 
-    def _start(self) -> _Hand:
+    def _start(self) -> _WorkerHandle:
         gpus, feeders = self._placement.gpus, self._placement.feeders
         kind = self._remote(Worker, max_concurrency=IN_FLIGHT if feeders else 1)
         actor = kind.remote(self._shared, gpus, feeders, self._variables)
-        return _Hand(actor, actor.greet.remote(self._token))
+        return _WorkerHandle(actor, actor.greet.remote(self._token))
 
-    def _feed(self, hand: _Hand) -> None:
+    def _dispatch(self, hand: _WorkerHandle) -> None:
         while hand.sees is not None and len(hand.tasks) < IN_FLIGHT:
             course = hand.course
             if course is None:
@@ -154,11 +160,11 @@ class Spread:
                 groups = (
                     [] if hand.sees else list(slices(job.rows, self._work.rows_at_once)) or [[]]
                 )
-                course = _Course(job, groups)
+                course = _InFlightJob(job, groups)
                 hand.courses.append(course)
             self._send(hand, course)
 
-    def _send(self, hand: _Hand, course: _Course) -> None:
+    def _send(self, hand: _WorkerHandle, course: _InFlightJob) -> None:
         if hand.sees:
             task = hand.actor.make.remote(course.job, self._out)
         else:
@@ -169,7 +175,7 @@ class Spread:
         hand.tasks[task] = (course, course.sent)
         course.sent += 1
 
-    def _step(self) -> Iterator[Made]:
+    def _step(self) -> Iterator[CompletedPart]:
         """Wait for one answer, or for a worker to be overdue."""
         import ray
 
@@ -192,9 +198,9 @@ class Spread:
             for hand in [h for h in self._hands if h.tasks]:
                 if time.monotonic() - hand.since >= self._timeout:
                     ray.kill(hand.actor)
-                    self._died(hand, Death(None, overdue=True))
+                    self._died(hand, WorkerDeath(None, overdue=True))
 
-    def _told(self, ref: Any) -> Iterator[Made]:
+    def _told(self, ref: Any) -> Iterator[CompletedPart]:
         """Take an answer: a greeting, a part, a slice's outcomes, or the worker's death."""
         import ray
         from ray.exceptions import RayError, RayTaskError
@@ -208,21 +214,21 @@ class Spread:
                 raise cause from None
             check_alive()
             ray.kill(hand.actor)  # one of its feeders died or fell short: the others go with it
-            self._died(hand, cause if isinstance(cause, Shortage) else Death(None))
+            self._died(hand, cause if isinstance(cause, Shortage) else WorkerDeath(None))
             return
         except RayError as error:
             check_alive()
             if hand.sees is None:
-                self._not_born(hand, error)
+                self._start_failed(hand, error)
             else:
-                self._died(hand, Death(None))
+                self._died(hand, WorkerDeath(None))
             return
         if hand.sees is None:
             self._greeted(hand, answer)
             return
         course, number = hand.tasks.pop(ref)
         hand.since = time.monotonic()
-        if isinstance(answer, Made):
+        if isinstance(answer, CompletedPart):
             hand.courses.remove(course)
             yield answer
             return
@@ -233,16 +239,16 @@ class Spread:
             uses = course.uses
             yield assemble(self._work, course.job, course.outcomes, self._out, lambda: total(uses))
 
-    def _greeted(self, hand: _Hand, greeting: Greeting) -> None:
+    def _greeted(self, hand: _WorkerHandle, greeting: Handshake) -> None:
         if greeting.differs:
             raise PipelineError(
                 f"{self._work.stage}: a worker of the Ray cluster would compute something else: "
                 f"{', '.join(greeting.differs[:5])} differ there. Install this project, at this "
                 f"revision and with the locked libraries, on every node."
             )
-        hand.sees, self._stillborn = greeting.sees, 0
+        hand.sees, self._stillborn = greeting.shares_filesystem, 0
 
-    def _not_born(self, hand: _Hand, error: Exception) -> None:
+    def _start_failed(self, hand: _WorkerHandle, error: Exception) -> None:
         self._hands.remove(hand)
         self._stillborn += 1
         if self._stillborn == ATTEMPTS:
@@ -251,7 +257,7 @@ class Spread:
                 f"be installed on every node. Ray says: {error}"
             ) from None
 
-    def _died(self, hand: _Hand, death: Death | Shortage) -> None:
+    def _died(self, hand: _WorkerHandle, death: WorkerDeath | Shortage) -> None:
         """Do its jobs again; the oldest is the one that it was at."""
         self._hands.remove(hand)
         jobs = [course.job for course in hand.courses]
@@ -267,7 +273,7 @@ class Spread:
         """Look for the row at fault in the cluster, where the exit codes of children are known."""
         rows = job.rows
         work = Carried(self._work, rows, self._work.read(rows)) if travel else self._work
-        task = self._remote(culprits)
+        task = self._remote(find_poison_rows)
         self._searches[task.remote(work, rows, self._timeout)] = job
 
     def _found(self, ref: Any) -> None:

@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.core.files.atomic import replacing
+from pipeline.core.files.atomic import atomic_write
 from pipeline.core.files.documents import parsed
 from pipeline.core.machine.peak_memory import peak_mb
 
@@ -126,7 +126,7 @@ def _keep(stage: str, record: dict[str, Any]) -> None:
         made = _last_made(every)
         if made and made not in kept:
             kept[0] = made
-        with replacing(path) as temporary:
+        with atomic_write(path) as temporary:
             lines = (json.dumps(one, sort_keys=True) + "\n" for one in kept)
             temporary.write_text("".join(lines), encoding="utf-8")
     finally:

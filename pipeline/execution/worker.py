@@ -22,8 +22,17 @@ from pipeline.core.machine.processor import processor
 from pipeline.core.machine.shortage import as_shortage
 from pipeline.execution.parent_watch import die_with_parent
 from pipeline.parts.fingerprint import Fingerprint, fingerprint
-from pipeline.parts.job import Job, Made, Meter, Use, assemble, prepared, slices, total
-from pipeline.parts.part import Compute, Outcome, Row, Work, each
+from pipeline.parts.job import (
+    CompletedPart,
+    Job,
+    ResourceUsage,
+    UsageMeter,
+    assemble,
+    prepared,
+    slices,
+    total,
+)
+from pipeline.parts.part import Compute, Outcome, Row, Work, apply_bisecting
 
 # Feeders that have found no room by then are done without.
 FEEDER_SECONDS = 30.0
@@ -44,10 +53,10 @@ class Token:
 
 
 @dataclass(frozen=True)
-class Greeting:
+class Handshake:
     """Whether a worker sees the driver's files, and what it would compute differently."""
 
-    sees: bool
+    shares_filesystem: bool
     differs: tuple[str, ...]
 
 
@@ -68,17 +77,19 @@ class Carried(Work):
         return self._work.open()
 
 
-class Feeder:
+class Preprocessor:
     """Reads and prepares rows on a CPU, for the worker that holds a GPU."""
 
     def __init__(self, work: Work) -> None:
         die_with_parent()
-        self._work, self._meter = work, Meter()
+        self._work, self._meter = work, UsageMeter()
 
-    def greet(self, token: Token | None) -> Greeting:
+    def greet(self, token: Token | None) -> Handshake:
         return _greeting(self._work, token)
 
-    def prepare(self, rows: Sequence[Row], read: Sequence[Any] | None) -> tuple[list[Outcome], Use]:
+    def prepare(
+        self, rows: Sequence[Row], read: Sequence[Any] | None
+    ) -> tuple[list[Outcome], ResourceUsage]:
         """Prepared rows; `read` holds what they point at where that has travelled."""
         work = self._work if read is None else Carried(self._work, rows, read)
         with as_shortage(work.stage):
@@ -101,15 +112,15 @@ class Worker:
     def __init__(self, work: Work, gpus: float, feeders: int, variables: dict[str, str]) -> None:
         # Of a dead node's workers, some would work on for a minute.
         die_with_parent()
-        self._work, self._gpus, self._meter = work, gpus, Meter()
+        self._work, self._gpus, self._meter = work, gpus, UsageMeter()
         self._compute: Compute | None = None
         # Two parts may be under way, so that one is fed while the other is computed.
         self._turn = threading.Lock()
-        self._gpu_seconds, self._fed = 0.0, Use("")
+        self._gpu_seconds, self._fed = 0.0, ResourceUsage("")
         self._feeders = _feeders(work, feeders, variables)
         self._fed_to = itertools.count()
 
-    def greet(self, token: Token | None) -> Greeting:
+    def greet(self, token: Token | None) -> Handshake:
         """Answers once it and its feeders run."""
         import ray
 
@@ -126,9 +137,9 @@ class Worker:
             greetings = ready
         told = [_greeting(self._work, token), *ray.get(greetings)]
         differs = dict.fromkeys(name for one in told for name in one.differs)
-        return Greeting(all(one.sees for one in told), tuple(differs))
+        return Handshake(all(one.sees for one in told), tuple(differs))
 
-    def make(self, job: Job, out: Path) -> Made:
+    def make(self, job: Job, out: Path) -> CompletedPart:
         """Make a part, all of it here: the worker sees the driver's files."""
         found: list[Outcome] = []
         with as_shortage(self._work.stage):
@@ -136,7 +147,9 @@ class Worker:
                 found += self._computed(some, values)
             return assemble(self._work, job, found, out, self._use)
 
-    def outcomes(self, rows: Sequence[Row], read: Sequence[Any]) -> tuple[list[Outcome], Use]:
+    def outcomes(
+        self, rows: Sequence[Row], read: Sequence[Any]
+    ) -> tuple[list[Outcome], ResourceUsage]:
         """Outcomes of one slice of rows, whose inputs have travelled."""
         with as_shortage(self._work.stage):
             if self._feeders:
@@ -177,18 +190,18 @@ class Worker:
         with self._turn:
             self._compute = self._compute or self._work.open()
             began = time.monotonic()
-            found = each(self._compute, rows, values, self._work.stage)
+            found = apply_bisecting(self._compute, rows, values, self._work.stage)
             if self._gpus:
                 self._gpu_seconds += time.monotonic() - began
         return found
 
-    def _use(self) -> Use:
+    def _use(self) -> ResourceUsage:
         """What this worker and its feeders used since it last told."""
         import ray
 
         with self._turn:
             use = total([self._fed, self._meter.read(self._gpu_seconds)])
-            self._gpu_seconds, self._fed = 0.0, Use("")
+            self._gpu_seconds, self._fed = 0.0, ResourceUsage("")
         node = ray.get_runtime_context().get_node_id()[:8]
         return replace(use, worker=f"{node}/{os.getpid()}")
 
@@ -201,18 +214,18 @@ def _feeders(work: Work, count: int, variables: dict[str, str]) -> list[Any]:
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
     near = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=True)
-    kind = ray.remote(num_cpus=1)(Feeder).options(
+    kind = ray.remote(num_cpus=1)(Preprocessor).options(
         scheduling_strategy=near, runtime_env={"env_vars": variables} if variables else None
     )
     shared = ray.put(work)
     return [kind.remote(shared) for _ in range(count)]
 
 
-def _greeting(work: Work, token: Token | None) -> Greeting:
+def _greeting(work: Work, token: Token | None) -> Handshake:
     """Without a token the cluster is the driver's own, and so are its files and its code."""
     if token is None:
-        return Greeting(True, ())
-    return Greeting(token.is_seen(), differences(work.fingerprint))
+        return Handshake(True, ())
+    return Handshake(token.is_seen(), differences(work.fingerprint))
 
 
 def differences(asked: Fingerprint) -> tuple[str, ...]:

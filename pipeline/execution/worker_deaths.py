@@ -25,7 +25,7 @@ ATTEMPTS = 3
 
 
 @dataclass(frozen=True)
-class Death:
+class WorkerDeath:
     """How a worker died: exit code, negative for a signal; None where nobody knows."""
 
     code: int | None
@@ -37,7 +37,7 @@ class Death:
         return self.code == -signal.SIGKILL and not self.overdue
 
 
-class Deaths:
+class WorkerDeaths:
     """Counts the deaths of workers by part, and looks for the row at fault."""
 
     def __init__(self, work: Work, timeout: float) -> None:
@@ -45,13 +45,13 @@ class Deaths:
         self._timeout = timeout
         self._counts: dict[str, int] = {}
 
-    def again(self, job: Job, death: Death | Shortage) -> Job:
+    def again(self, job: Job, death: WorkerDeath | Shortage) -> Job:
         """The job to do in place of the one that a worker died on: see `suspect`."""
         if self.suspect(job, death):
-            return without(job, culprits(self._work, job.rows, self._timeout))
+            return without(job, find_poison_rows(self._work, job.rows, self._timeout))
         return job
 
-    def suspect(self, job: Job, death: Death | Shortage) -> bool:
+    def suspect(self, job: Job, death: WorkerDeath | Shortage) -> bool:
         """Count a death; tell whether to look for a row at fault.
 
         Where nobody knows how the worker died, the part is first tried again as it is. A shortage
@@ -87,10 +87,10 @@ class Deaths:
 
 def without(job: Job, found: Mapping[str, Rejected]) -> Job:
     """The job, less the rows that no worker survives."""
-    return replace(job, stopped={**job.stopped, **found})
+    return replace(job, poisoned={**job.poisoned, **found})
 
 
-def culprits(work: Work, rows: Sequence[Row], timeout: float) -> dict[str, Rejected]:
+def find_poison_rows(work: Work, rows: Sequence[Row], timeout: float) -> dict[str, Rejected]:
     """Rows, by digest, that no process survives, and why; found by halving."""
     pending, found = [list(rows)], {}
     while pending:
@@ -109,7 +109,7 @@ def culprits(work: Work, rows: Sequence[Row], timeout: float) -> dict[str, Rejec
     return found
 
 
-def _trial(work: Work, rows: list[Row], timeout: float) -> Death | None:
+def _trial(work: Work, rows: list[Row], timeout: float) -> WorkerDeath | None:
     """Compute rows in a process of their own; None if it survives."""
     context = multiprocessing.get_context("spawn")
     process = context.Process(target=_try, args=(work, rows))
@@ -120,7 +120,7 @@ def _trial(work: Work, rows: list[Row], timeout: float) -> Death | None:
         overdue = process.is_alive()
         process.kill()
         process.join()
-    return Death(process.exitcode, overdue) if overdue or process.exitcode else None
+    return WorkerDeath(process.exitcode, overdue) if overdue or process.exitcode else None
 
 
 def _try(work: Work, rows: list[Row]) -> None:
@@ -133,7 +133,7 @@ def _try(work: Work, rows: list[Row]) -> None:
         os._exit(0)
 
 
-def _how(death: Death) -> str:
+def _how(death: WorkerDeath) -> str:
     if death.overdue:
         return "it took longer than execution.timeout"
     if death.code is None:

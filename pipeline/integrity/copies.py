@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.core.errors import PipelineError
-from pipeline.core.files.atomic import replacing
+from pipeline.core.files.atomic import atomic_write
 from pipeline.core.files.dvc_cache import cache_folder, dvc_folder, place
-from pipeline.store.trees.remote import DIRECTORY, Known, Unanswered, fetch
+from pipeline.store.trees.remote import DIRECTORY, DvcObject, Unanswered, fetch
 from pipeline.store.trees.tracked import problem
 
 CACHE = "DVC's cache"
@@ -51,7 +51,7 @@ class Copies:
         if self.dvc is None:
             return None
         try:
-            return fetch(self.dvc, Known(md5), md5, check=True), "a remote of DVC's"
+            return fetch(self.dvc, DvcObject(md5), md5, check=True), "a remote of DVC's"
         except Unanswered:
             raise
         except PipelineError:
@@ -95,6 +95,6 @@ def is_whole(path: Path, md5: str) -> bool:
 def put(source: Path, path: Path, mode: int = 0o644) -> None:
     """Let a file be a copy of another."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         shutil.copyfile(source, temporary)
         temporary.chmod(mode)

@@ -11,7 +11,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from pipeline.core.errors import PipelineError
-from pipeline.core.files.atomic import replacing
+from pipeline.core.files.atomic import atomic_write
 from pipeline.core.files.documents import document
 from pipeline.core.terminal import json_line
 from pipeline.integrity.copies import Copies
@@ -166,5 +166,5 @@ def _cursor() -> str:
 
 def _remember(after: str) -> None:
     CURSOR.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(CURSOR) as temporary:
+    with atomic_write(CURSOR) as temporary:
         temporary.write_text(json_line({"after": after}))

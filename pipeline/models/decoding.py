@@ -21,7 +21,7 @@ COLDEST, HOTTEST = 0.1, 10.0
 
 
 @dataclass(frozen=True)
-class Reading:
+class Decoding:
     """What turns logits into an answer.
 
     `temperature` divides the logits of classes and labels (Guo et al. 2017, arXiv:1706.04599);
@@ -39,17 +39,17 @@ class Reading:
     def task(self) -> Task:
         return task_of(self.kind)
 
-    def answer(self, logits: Tensor) -> np.ndarray:
+    def probabilities(self, logits: Tensor) -> np.ndarray:
         """Probabilities float32 (n, classes), or values (n, 1) in the target's unit."""
         scaled = logits / self.temperature * self.deviation + self.mean
         found: np.ndarray = self.task.answer(scaled).cpu().numpy()
         return found
 
-    def decide(self, answer: np.ndarray) -> np.ndarray:
+    def predict(self, answer: np.ndarray) -> np.ndarray:
         """Indices (n,), labels 0 or 1 (n, labels), or values (n,)."""
         return self.task.decide(answer, self.thresholds)
 
-    def say(self, decision: Any, classes: Sequence[str]) -> str:
+    def format(self, decision: Any, classes: Sequence[str]) -> str:
         """A decision, or a truth, as text."""
         return self.task.say(decision, classes)
 
@@ -59,14 +59,14 @@ class Reading:
         return {name: fields[name] for name in ("kind", *self.task.FITTED)}
 
     @classmethod
-    def from_card(cls, card: dict[str, Any]) -> Reading:
+    def from_card(cls, card: dict[str, Any]) -> Decoding:
         fields = {name: card[name] for name in cls.__dataclass_fields__ if name in card}
         if "thresholds" in fields:
             fields["thresholds"] = tuple(fields["thresholds"])
         return cls(**fields)
 
 
-def fit(reading: Reading, logits: Tensor, targets: np.ndarray, weights: np.ndarray) -> Reading:
+def fit(reading: Decoding, logits: Tensor, targets: np.ndarray, weights: np.ndarray) -> Decoding:
     """The temperature, then the thresholds, that suit a split that was not learned from.
 
     weights: how much an example counts for the temperature, float32 (n,) or (n, labels). Where the
@@ -81,7 +81,7 @@ def fit(reading: Reading, logits: Tensor, targets: np.ndarray, weights: np.ndarr
     fitted = replace(reading, temperature=_temperature(reading, shown, truth, weights[there]))
     if "thresholds" in reading.task.FITTED:
         task = registry.load(FOLDER, reading.kind, Thresholded)
-        thresholds = task.fit_thresholds(fitted.answer(shown), truth)
+        thresholds = task.fit_thresholds(fitted.probabilities(shown), truth)
         fitted = replace(fitted, thresholds=tuple(thresholds))
     return fitted
 
@@ -97,7 +97,9 @@ def negative_log_likelihood(answer: np.ndarray, truth: np.ndarray, weights: np.n
     return float(np.average(cost, weights=each))
 
 
-def _temperature(reading: Reading, logits: Tensor, truth: np.ndarray, weights: np.ndarray) -> float:
+def _temperature(
+    reading: Decoding, logits: Tensor, truth: np.ndarray, weights: np.ndarray
+) -> float:
     """Of the greatest likelihood; 1 if no other is better."""
     import math
 
@@ -106,7 +108,7 @@ def _temperature(reading: Reading, logits: Tensor, truth: np.ndarray, weights: n
     wide = logits.double()
 
     def cost(log: float) -> float:
-        answer = replace(reading, temperature=math.exp(log)).answer(wide)
+        answer = replace(reading, temperature=math.exp(log)).probabilities(wide)
         return negative_log_likelihood(answer, truth, weights)
 
     bounds = (math.log(COLDEST), math.log(HOTTEST))

@@ -31,7 +31,7 @@ class Joined(Protocol):
 
 
 @dataclass(frozen=True)
-class FeatureSet:
+class FeatureSpec:
     """One input of a model: (D,) for a vector a row, (frames, bands) for a sequence."""
 
     name: str
@@ -59,7 +59,7 @@ class Examples:
         str (n,).
     """
 
-    sets: tuple[FeatureSet, ...]
+    sets: tuple[FeatureSpec, ...]
     values: Mapping[str, np.ndarray]
     lengths: Mapping[str, np.ndarray]
     present: np.ndarray
@@ -151,7 +151,7 @@ def examples(
         _check_finite(name, values[name], original.present[name])
     return Examples(
         sets=tuple(
-            FeatureSet(name, modality, tuple(values[name].shape[2:]))
+            FeatureSpec(name, modality, tuple(values[name].shape[2:]))
             for name, modality in sets.items()
         ),
         values=values,

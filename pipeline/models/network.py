@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.core.errors import PipelineError
-from pipeline.models.decoding import Reading
-from pipeline.models.examples import Examples, FeatureSet
+from pipeline.models.decoding import Decoding
+from pipeline.models.examples import Examples, FeatureSpec
 from pipeline.models.fusion import fusion_of
 from pipeline.models.fusion_levels import DecisionLevel, FeatureLevel
 from pipeline.models.options import ModelOptions
@@ -36,7 +36,7 @@ class Network(nn.Module):
     """
 
     def __init__(
-        self, sets: Sequence[FeatureSet], classes: Mapping[str, int], options: ModelOptions
+        self, sets: Sequence[FeatureSpec], classes: Mapping[str, int], options: ModelOptions
     ) -> None:
         super().__init__()
         self.names = [one.name for one in sets]
@@ -53,7 +53,7 @@ class Network(nn.Module):
         self.absent = None
         if options.absent == "learned":
             self.absent = nn.Parameter(torch.randn(len(sets), options.tower.width) * 0.02)
-        self.readings = {task: Reading(options.tasks[task].kind) for task in classes}
+        self.readings = {task: Decoding(options.tasks[task].kind) for task in classes}
         self.level = _level([tower.width for tower in chosen], classes, options)
 
     def forward(
@@ -121,15 +121,15 @@ def _level(
 ) -> FeatureLevel | DecisionLevel:
     """What is between the towers, of these widths, and the logits."""
     module = fusion_of(options.fusion)
-    knobs = module.Options(**options.fusion_options)
+    fusion_options = module.Options(**options.fusion_options)
     sets, width = len(widths), options.tower.width
     if options.decides:
         outputs = list(classes.values())
-        return DecisionLevel(module.build(sets, outputs, knobs), sets, width, outputs)
+        return DecisionLevel(module.build(sets, outputs, fusion_options), sets, width, outputs)
     fusion: Any = (
-        module.build(widths, options.tower, knobs)
+        module.build(widths, options.tower, fusion_options)
         if options.early
-        else module.build(sets, width, knobs)
+        else module.build(sets, width, fusion_options)
     )
     heads = [options.tasks[task].task.layer(fusion.width, count) for task, count in classes.items()]
     return FeatureLevel(fusion, heads)

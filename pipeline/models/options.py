@@ -1,4 +1,4 @@
-"""The knobs of a model and of its training. All of them are keyed."""
+"""The options of a model and of its training. All of them are keyed."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class ModelOptions(Options):
     features: tuple[str, ...] = Field(min_length=1, description="names of feature sets")
     fusion: str = Field(default="none", description="file name in pipeline/models/fusion")
     fusion_options: dict[str, Any] = Field(
-        default_factory=dict, description="the fusion's own knobs"
+        default_factory=dict, description="the fusion's own options"
     )
     tower: Chosen = Field(
         default_factory=lambda: of_kind({}), description="the network of each feature set"

@@ -32,7 +32,7 @@ def predict(
     if modalities is not None:
         shown = shown & np.array([one.modality in modalities for one in examples.sets])
     outputs = logits(network, Tensors(examples, _device(network)), shown)
-    found = {task: network.readings[task].answer(each) for task, each in outputs.items()}
+    found = {task: network.readings[task].probabilities(each) for task, each in outputs.items()}
     blind = ~np.any(shown, axis=1)
     for task, probabilities in found.items():
         probabilities[blind] = priors[task]

@@ -15,8 +15,8 @@ from safetensors.torch import load_file, save_file
 from pipeline.core.errors import PipelineError
 from pipeline.core.files.documents import document, reading
 from pipeline.core.machine.shortage import is_shortage
-from pipeline.models.decoding import Reading
-from pipeline.models.examples import FeatureSet
+from pipeline.models.decoding import Decoding
+from pipeline.models.examples import FeatureSpec
 from pipeline.models.network import Network
 from pipeline.models.options import ModelOptions
 from pipeline.models.training.curves import write_curves
@@ -34,7 +34,7 @@ class Model:
     """
 
     network: Network
-    sets: list[FeatureSet]
+    sets: list[FeatureSpec]
     options: ModelOptions
     classes: dict[str, list[str]]
     priors: dict[str, np.ndarray]
@@ -44,7 +44,7 @@ class Model:
 def save(
     folder: Path,
     trained: Trained,
-    sets: Sequence[FeatureSet],
+    sets: Sequence[FeatureSpec],
     classes: Mapping[str, Sequence[str]],
     options: ModelOptions,
     about: Mapping[str, Any],
@@ -92,12 +92,12 @@ def load(folder: Path) -> Model:
         card = document(path, dict[str, Any])
         options = ModelOptions.model_validate(card["options"])
         sets = [
-            FeatureSet(name, one["modality"], tuple(one["shape"]))
+            FeatureSpec(name, one["modality"], tuple(one["shape"]))
             for name, one in card["features"].items()
         ]
         tasks, made_by = card["tasks"], card["made_by"]
         classes = {task: list(about["classes"]) for task, about in tasks.items()}
-        readings = {task: Reading.from_card(about) for task, about in tasks.items()}
+        readings = {task: Decoding.from_card(about) for task, about in tasks.items()}
         priors = {task: np.array(about["prior"], np.float32) for task, about in tasks.items()}
         try:
             network = Network(sets, {task: len(names) for task, names in classes.items()}, options)

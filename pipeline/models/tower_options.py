@@ -1,4 +1,4 @@
-"""The knobs of a tower: which kind it is, and that kind's own."""
+"""The options of a tower: which kind it is, and that kind's own."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class TowerOptions(Options):
-    """What every kind has; a kind adds its own knobs (see pipeline/models/towers)."""
+    """What every kind has; a kind adds its own options (see pipeline/models/towers)."""
 
     kind: str = Field(default="mlp", description="file name in pipeline/models/towers")
     width: int = Field(

@@ -8,8 +8,8 @@ from typing import Any
 
 from pipeline.core import registry
 from pipeline.core.errors import PipelineError, unknown
+from pipeline.models.evaluation.options import CLIP, DURATION, PRESENCE
 from pipeline.models.tasks import kinds, task_of
-from pipeline.stages.work.slices import CLIP, DURATION, PRESENCE
 from pipeline.store.views import is_table
 
 # Names that become folders and stages of DVC, for which a dot leads into a section.
@@ -19,7 +19,7 @@ NAMED = ("sources", "features", "models")
 Mistakes = Iterator[tuple[str, str]]
 
 
-def disagreements(values: Mapping[str, Any], named: Mapping[str, Collection[str]]) -> Mistakes:
+def cross_check(values: Mapping[str, Any], named: Mapping[str, Collection[str]]) -> Mistakes:
     """(path, message) of everything that one section says and another contradicts.
 
     Parameters

@@ -12,7 +12,7 @@ from typing import Any
 from pipeline.core.errors import PipelineError
 from pipeline.core.files.documents import document
 from pipeline.params.trials import Trial, Trials
-from pipeline.params.yaml_edit import GONE, Keys, changed, differences, flow
+from pipeline.params.yaml_edit import MISSING, Keys, differences, edit_yaml, to_inline_yaml
 from pipeline.parts.dvc_restore import Cache
 
 # Of these sections a model's score is no function.
@@ -35,27 +35,27 @@ def promoted(text: str, trials: Trials, winner: Trial, model: str) -> str:
         an option that the model has.
     """
     values: dict[Keys, Any] = {}
-    for path, value in options(winner, trials.standing, model).items():
+    for path, value in options(winner, trials.baseline, model).items():
         whole = ("models", model, *path)
         named = ".".join(map(str, whole))
-        if value is GONE:
+        if value is MISSING:
             raise PipelineError(
                 f"{winner.name} has no {named}: take it out of params.yaml yourself"
             )
-        now, before = _get(trials.workspace, whole), _get(trials.standing.params, whole)
+        now, before = _get(trials.workspace, whole), _get(trials.baseline.params, whole)
         if now == value:
             continue
         if now != before:
             raise PipelineError(
                 f"{named} was {_said(before)} when {winner.name} began, is {_said(now)} in "
-                f"params.yaml now, and would be {flow(value)}: put it back or commit it and queue "
-                f"again"
+                f"params.yaml now, and would be {to_inline_yaml(value)}: put it back or commit it "
+                f"and queue again"
             )
         values[whole] = value
-    return changed(text, values)
+    return edit_yaml(text, values)
 
 
-def elsewhere(trials: Trials, winner: Trial) -> list[str]:
+def other_changes(trials: Trials, winner: Trial) -> list[str]:
     """Sections other than models that the winner was not trained with as they are now."""
     found = differences(
         {name: one for name, one in trials.workspace.items() if name not in BESIDE},
@@ -89,8 +89,8 @@ def _get(document: Mapping[str, Any], path: Keys) -> Any:
     try:
         return reduce(lambda found, name: found[name], path, document)
     except (KeyError, TypeError):
-        return GONE
+        return MISSING
 
 
 def _said(value: Any) -> str:
-    return "not there" if value is GONE else flow(value)
+    return "not there" if value is MISSING else to_inline_yaml(value)

@@ -18,12 +18,12 @@ from pipeline.execution.options import ExecutionOptions
 from pipeline.models.comparison.options import Options as ComparisonOptions
 from pipeline.models.evaluation.options import EvaluationOptions
 from pipeline.models.options import ModelOptions
-from pipeline.params.agreement import disagreements
+from pipeline.params.agreement import cross_check
 from pipeline.params.document import read
 from pipeline.params.sections import (
     CleanSection,
     FeatureNames,
-    FeatureSet,
+    FeatureSection,
     Params,
     PartsOptions,
     RejectLimit,
@@ -111,7 +111,7 @@ class _Reading:
             name: self._names(document, name)
             for name in ("sources", "targets", "features", "models")
         }
-        self.problems += disagreements(values, named)
+        self.problems += cross_check(values, named)
         return None if self.problems else Params(**values)
 
     def _names(self, document: Mapping[str, Any], section: str) -> list[str]:
@@ -249,7 +249,7 @@ class _Reading:
 
     def _features(
         self, document: Mapping[str, Any], modalities: tuple[str, ...]
-    ) -> dict[str, FeatureSet]:
+    ) -> dict[str, FeatureSection]:
         found = {}
         for name, value in self._section(document, "features").items():
             path = f"features.{name}"
@@ -268,7 +268,7 @@ class _Reading:
                 )
             options = self._check(module.Options, rest, path)
             if options is not None:
-                found[name] = FeatureSet(
+                found[name] = FeatureSection(
                     own.modality,
                     own.encoder,
                     options,

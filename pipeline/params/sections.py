@@ -86,7 +86,7 @@ class SourceSection:
 
 
 @dataclass(frozen=True)
-class FeatureSet:
+class FeatureSection:
     modality: str
     encoder: str
     options: Options
@@ -97,7 +97,7 @@ class FeatureSet:
 
 @dataclass(frozen=True)
 class Params:
-    """Every knob of a run; a stage takes from it what its key needs, and no more."""
+    """Every option of a run; a stage takes from it what its key needs, and no more."""
 
     seed: int
     instructions: str
@@ -110,7 +110,7 @@ class Params:
     ingest: RejectLimit
     clean: dict[str, CleanSection]
     augment: dict[str, Any]
-    features: dict[str, FeatureSet]
+    features: dict[str, FeatureSection]
     curate: CurateOptions
     models: dict[str, ModelOptions]
     evaluate: EvaluationOptions

@@ -46,11 +46,11 @@ class Trials:
     """
 
     workspace: Mapping[str, Any]
-    standing: Trial
+    baseline: Trial
     tried: Sequence[Trial]
 
 
-def shown() -> list[dict[str, Any]]:
+def show_experiments() -> list[dict[str, Any]]:
     """What `dvc exp show --json` says.
 
     Raises
@@ -137,9 +137,9 @@ def ranked(trials: Trials, metric: str = "") -> list[Trial]:
 
     def place(one: Trial) -> tuple[bool, float, bool, str]:
         unknown = one.score is None
-        return unknown, sign * (one.score or 0.0), one is not trials.standing, one.name
+        return unknown, sign * (one.score or 0.0), one is not trials.baseline, one.name
 
-    return sorted((trials.standing, *trials.tried), key=place)
+    return sorted((trials.baseline, *trials.tried), key=place)
 
 
 def _trial(name: str, state: str, rev: Mapping[str, Any], model: str, metric: str) -> Trial:

@@ -17,7 +17,7 @@ import yaml
 from pipeline.core.errors import PipelineError
 
 Keys = tuple[Any, ...]
-GONE = object()
+MISSING = object()
 ALIAS = re.compile(r"\*[^\s,\[\]{}]+")
 ANCHOR = re.compile(r"&[^\s,\[\]{}]+\s+")
 # Each value that others took from the changed place needs one put of its own; no file has so many.
@@ -26,7 +26,7 @@ PUTS = 1000
 OPTION = 3
 
 
-def changed(text: str, values: Mapping[Keys, Any]) -> str:
+def edit_yaml(text: str, values: Mapping[Keys, Any]) -> str:
     """The text in which these paths have these values, and all other paths those that they had.
 
     Parameters
@@ -54,16 +54,16 @@ def changed(text: str, values: Mapping[Keys, Any]) -> str:
         if not left:
             return text
         path, value = next(iter(left.items()))
-        if value is GONE and len(path) > OPTION:  # a mapping of another shape: written whole
+        if value is MISSING and len(path) > OPTION:  # a mapping of another shape: written whole
             path = path[:-1]
             value = _get(wanted, path)
-        if value is GONE:
+        if value is MISSING:
             raise PipelineError(
                 f"params.yaml: with the change {_named(path)} would come from an anchor, and there "
                 f"is none now; give it a value of its own first"
             )
         text = _put(text, path, value)
-    named = ", ".join(f"{_named(path)}: {flow(value)}" for path, value in values.items())
+    named = ", ".join(f"{_named(path)}: {to_inline_yaml(value)}" for path, value in values.items())
     raise PipelineError(f"params.yaml is written in a way that cannot be changed; write {named}")
 
 
@@ -79,13 +79,13 @@ def differences(before: Any, after: Any, at: Keys = ()) -> dict[Keys, Any]:
     for key in [*before, *(key for key in after if key not in before)]:
         place = (*at, key)
         if key not in after or key not in before:
-            found[place] = after.get(key, GONE)
+            found[place] = after.get(key, MISSING)
         else:
             found |= differences(before[key], after[key], place)
     return found
 
 
-def flow(value: Any) -> str:
+def to_inline_yaml(value: Any) -> str:
     """A value on one line of YAML."""
     dumped = yaml.safe_dump(value, default_flow_style=True, sort_keys=False, width=10**9)
     return dumped.removesuffix("...\n").strip()
@@ -102,20 +102,22 @@ def _put(text: str, path: Keys, value: Any) -> str:
             _set(whole, rest, value)
         own = [pair for pair in node.value if pair[0].value == str(name)]
         if not own:
-            return _added(text, node, f"{flow(name)}: {flow(whole)}")
+            return _added(text, node, f"{to_inline_yaml(name)}: {to_inline_yaml(whole)}")
         key, node = own[0]
         if _alias(key, node):
             alias = ALIAS.search(text, key.end_mark.index)
             assert alias
-            return text[: alias.start()] + flow(whole) + text[alias.end() :]
+            return text[: alias.start()] + to_inline_yaml(whole) + text[alias.end() :]
         if rest and isinstance(node, yaml.MappingNode):
             continue
         start = node.start_mark.index
         if isinstance(node, yaml.CollectionNode) and not node.flow_style:
-            return text[: key.end_mark.index] + f": {flow(whole)}" + text[_end(key, node) :]
+            return (
+                text[: key.end_mark.index] + f": {to_inline_yaml(whole)}" + text[_end(key, node) :]
+            )
         anchor = ANCHOR.match(text, start)
         start = anchor.end() if anchor else start
-        return text[:start] + _aligned(flow(whole), text[start:], _end(key, node) - start)
+        return text[:start] + _aligned(to_inline_yaml(whole), text[start:], _end(key, node) - start)
     raise AssertionError("a path has a key")
 
 

@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.core.errors import PipelineError
-from pipeline.core.files.atomic import replacing
+from pipeline.core.files.atomic import atomic_write
 from pipeline.core.files.digest import digest_file, digest_json
-from pipeline.core.files.digest_cache import Digests, digests_of, remembered
+from pipeline.core.files.digest_cache import DigestCache, digests_of, open_digest_cache
 from pipeline.core.files.documents import document
-from pipeline.core.files.lock import locked, named
+from pipeline.core.files.lock import lock_path, locked
 from pipeline.core.records import SCHEMA_VERSION
 from pipeline.parts.dvc_restore import Cache
 from pipeline.parts.fingerprint import Fingerprint
@@ -40,7 +40,7 @@ class Manifest:
 
 
 @dataclass(frozen=True)
-class Plan:
+class ArtifactPlan:
     """An artifact that is to be.
 
     Parameters
@@ -71,12 +71,12 @@ class Plan:
     @property
     def whole(self) -> bool:
         """Whether the directory holds what was made under this key, unharmed."""
-        with remembered(digests_of(self.out), "md5") as digests:
+        with open_digest_cache(digests_of(self.out), "md5") as digests:
             return _whole(self.out, self.key, digests)
 
     def run(self) -> Summary:
         """Bring the directory to what `make` makes of the inputs."""
-        with locked(self.out), remembered(digests_of(self.out), "md5") as digests:
+        with locked(self.out), open_digest_cache(digests_of(self.out), "md5") as digests:
             if _whole(self.out, self.key, digests):
                 return replace(self.count(), planned=1, reused=1)
             scratch = _scratch(self.out)
@@ -85,7 +85,7 @@ class Plan:
                 self._make(scratch)
             _install(scratch, self.out)
             for name, md5 in read_manifest(self.out)["files"].items():
-                digests.note(self.out / name, md5)
+                digests.add(self.out / name, md5)
             Cache().remember({self.key: digests.file(self.out / MANIFEST)})
         return replace(self.count(), planned=1, restored=int(restored), computed=int(not restored))
 
@@ -133,7 +133,7 @@ def digest(out: Path) -> str:
     return digest_json(read_manifest(out)["files"])
 
 
-def _whole(out: Path, key: str, digests: Digests) -> bool:
+def _whole(out: Path, key: str, digests: DigestCache) -> bool:
     try:
         manifest = read_manifest(out)
     except PipelineError:
@@ -154,16 +154,16 @@ def _install(scratch: Path, out: Path) -> None:
     for name in files:
         (out / name).parent.mkdir(parents=True, exist_ok=True)
         # What stands there may be a link into DVC's cache, so nothing is ever copied into it.
-        with replacing(out / name) as temporary:
+        with atomic_write(out / name) as temporary:
             shutil.move(scratch / name, temporary)
     _remove_all_but(out, set(files))
-    with replacing(out / MANIFEST) as temporary:
+    with atomic_write(out / MANIFEST) as temporary:
         shutil.copyfile(scratch / MANIFEST, temporary)
     shutil.rmtree(scratch)
 
 
 def _scratch(out: Path) -> Path:
-    return Path(".pipeline", "tmp", named(out))
+    return Path(".pipeline", "tmp", lock_path(out))
 
 
 def _remove_all_but(out: Path, files: set[str]) -> None:

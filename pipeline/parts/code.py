@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.core.files.atomic import replacing
+from pipeline.core.files.atomic import atomic_write
 from pipeline.core.files.digest import digest_bytes, digest_file
 
 MEMORY = Path(".pipeline", "code.json")
@@ -62,7 +62,7 @@ def remember() -> None:
     """Keep what this process learnt for the next."""
     if _learnt:
         MEMORY.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(MEMORY) as temporary:
+        with atomic_write(MEMORY) as temporary:
             temporary.write_text(json.dumps({**_memory(), "": [_reader()]}))
         _learnt.clear()
 

@@ -12,12 +12,12 @@ from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 
-from pipeline.core.files.atomic import replacing
+from pipeline.core.files.atomic import atomic_write
 from pipeline.core.files.digest import digest_file
 from pipeline.core.files.dvc_cache import cache_folder, dvc_folder, place
-from pipeline.core.files.sqlite_cache import Memory
+from pipeline.core.files.sqlite_cache import SqliteCache
 
-MEMORY = Memory(
+MEMORY = SqliteCache(
     Path(".pipeline", "made.sqlite"),
     "CREATE TABLE IF NOT EXISTS made (key TEXT PRIMARY KEY, md5 TEXT) WITHOUT ROWID",
 )
@@ -52,7 +52,7 @@ class Cache:
             return False
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            with replacing(path) as temporary:
+            with atomic_write(path) as temporary:
                 shutil.copyfile(self._path(md5), temporary)
                 if digest_file(temporary, "md5") != md5:
                     raise _Damaged

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pipeline.core.nested import leaves
+from pipeline.core.nested import flatten
 
 
 def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
@@ -30,7 +30,7 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str
 
 
 def _values(what: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
-    old, new = dict(leaves(before)), dict(leaves(now))
+    old, new = dict(flatten(before)), dict(flatten(now))
     for name in sorted(old.keys() | new.keys()):
         if old.get(name) != new.get(name):
             yield f"{what} {name}: {old.get(name, 'absent')} → {new.get(name, 'absent')}".replace(

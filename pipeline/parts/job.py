@@ -27,7 +27,7 @@ from pipeline.parts.part import (
     Part,
     Row,
     Work,
-    each,
+    apply_bisecting,
     finish,
     read_footer,
     read_part,
@@ -50,8 +50,8 @@ class Job:
     """
 
     part: Part
-    taken: Mapping[str, str] = field(default_factory=dict)
-    stopped: Mapping[str, Rejected] = field(default_factory=dict)
+    reused: Mapping[str, str] = field(default_factory=dict)
+    poisoned: Mapping[str, Rejected] = field(default_factory=dict)
 
     @property
     def rows(self) -> list[Row]:
@@ -59,12 +59,12 @@ class Job:
         return [
             row
             for row in self.part.rows
-            if row.digest not in self.taken and row.digest not in self.stopped
+            if row.digest not in self.reused and row.digest not in self.poisoned
         ]
 
 
 @dataclass(frozen=True, slots=True)
-class Use:
+class ResourceUsage:
     """What a worker used since it last told: CPU and GPU seconds, and its peak memory in MB."""
 
     worker: str
@@ -73,9 +73,9 @@ class Use:
     peak_mb: int = 0
 
 
-def total(uses: Sequence[Use]) -> Use:
+def total(uses: Sequence[ResourceUsage]) -> ResourceUsage:
     """What several used together, told as the last of them."""
-    return Use(
+    return ResourceUsage(
         uses[-1].worker,
         sum(use.cpu_seconds for use in uses),
         sum(use.gpu_seconds for use in uses),
@@ -84,21 +84,21 @@ def total(uses: Sequence[Use]) -> Use:
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class CompletedPart:
     """A finished part, what its worker used for it, and what its rows' functions raised."""
 
     entry: Entry
-    use: Use
+    use: ResourceUsage
     failures: tuple[Failure, ...] = ()
 
 
 class Executor(Protocol):
     """Does jobs, somewhere, in any order: see pipeline/execution."""
 
-    def run(self, work: Work, jobs: Sequence[Job], out: Path) -> Iterator[Made]: ...
+    def run(self, work: Work, jobs: Sequence[Job], out: Path) -> Iterator[CompletedPart]: ...
 
 
-def do(work: Work, compute: Compute, job: Job, out: Path, meter: Meter) -> Made:
+def execute(work: Work, compute: Compute, job: Job, out: Path, meter: UsageMeter) -> CompletedPart:
     """Read, compute and put in place, all in this process."""
     with as_shortage(work.stage):
         return assemble(work, job, outcomes(work, compute, job.rows), out, meter.read)
@@ -108,13 +108,13 @@ def outcomes(work: Work, compute: Compute, rows: Sequence[Row]) -> list[Outcome]
     """The outcome of each row, a few rows in memory at a time."""
     found: list[Outcome] = []
     for some in slices(rows, work.rows_at_once):
-        found += each(compute, some, prepared(work, some), work.stage)
+        found += apply_bisecting(compute, some, prepared(work, some), work.stage)
     return found
 
 
 def prepared(work: Work, rows: Sequence[Row]) -> list[Outcome]:
     """What comes before the encoder."""
-    return each(work.prepare, rows, work.read(rows), work.stage)
+    return apply_bisecting(work.prepare, rows, work.read(rows), work.stage)
 
 
 def slices(rows: Sequence[Row], size: int) -> Iterator[Sequence[Row]]:
@@ -124,8 +124,8 @@ def slices(rows: Sequence[Row], size: int) -> Iterator[Sequence[Row]]:
 
 
 def assemble(
-    work: Work, job: Job, found: Sequence[Outcome], out: Path, use: Callable[[], Use]
-) -> Made:
+    work: Work, job: Job, found: Sequence[Outcome], out: Path, use: Callable[[], ResourceUsage]
+) -> CompletedPart:
     """Put a part together from the outcomes of `job.rows` and from the rows taken over.
 
     `use` is asked once the part is in place.
@@ -139,13 +139,13 @@ def assemble(
         if isinstance(outcome, Rejected)
     ]
     refused += [
-        (row.key, work.refuse(row, job.stopped[row.digest]))
+        (row.key, work.refuse(row, job.poisoned[row.digest]))
         for row in job.part.rows
-        if row.digest in job.stopped
+        if row.digest in job.poisoned
     ]
     rows = [row for row, _ in passed]
     table = work.table(rows, [outcome for _, outcome in passed])
-    if job.taken:
+    if job.reused:
         table = _with_taken(work, job, table, rows, refused, out)
     entry = finish(work, job.part, table, refused, out)
     raised = [
@@ -153,7 +153,7 @@ def assemble(
         for row, outcome in zip(job.rows, found, strict=True)
         if isinstance(outcome, Rejected) and outcome.raised
     ]
-    return Made(entry, use(), by_kind(raised))
+    return CompletedPart(entry, use(), by_kind(raised))
 
 
 def _with_taken(
@@ -168,8 +168,8 @@ def _with_taken(
     tables, ordered = [computed], list(rows)
     sources: dict[str, list[Row]] = {}
     for row in job.part.rows:
-        if row.digest in job.taken:
-            sources.setdefault(job.taken[row.digest], []).append(row)
+        if row.digest in job.reused:
+            sources.setdefault(job.reused[row.digest], []).append(row)
     for source, wanted in sources.items():
         path = out / f"{source}.parquet"
         table = read_part(path)
@@ -226,7 +226,7 @@ def jobs(parts: Iterable[Part], holders: Iterable[Path], identity: str) -> list[
     ]
 
 
-class Meter:
+class UsageMeter:
     """What this process used since it was last asked, its finished children included.
 
     Parameters
@@ -239,10 +239,10 @@ class Meter:
         self._own = own
         self._before = 0.0 if own else self._cpu()
 
-    def read(self, gpu_seconds: float = 0.0) -> Use:
+    def read(self, gpu_seconds: float = 0.0) -> ResourceUsage:
         """CPU seconds since the last reading; the first counts from the process's start."""
         cpu = self._cpu()
-        use = Use(str(os.getpid()), cpu - self._before, gpu_seconds, peak_mb())
+        use = ResourceUsage(str(os.getpid()), cpu - self._before, gpu_seconds, peak_mb())
         self._before = cpu
         return use
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from pipeline.core.errors import PipelineError
-from pipeline.core.files.atomic import replacing
+from pipeline.core.files.atomic import atomic_write
 from pipeline.core.files.digest import digest_json
 from pipeline.core.files.documents import document, reading
 from pipeline.core.records import SCHEMA_VERSION, Reject
@@ -89,7 +89,7 @@ def write_manifest(
     out.mkdir(parents=True, exist_ok=True)
     path = out / MANIFEST
     if not (path.is_file() and path.read_text() == text):
-        with replacing(path) as temporary:
+        with atomic_write(path) as temporary:
             temporary.write_text(text)
 
 

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from pipeline.core.errors import PipelineError, Rejected
 from pipeline.core.failure_log import Raised
-from pipeline.core.files.atomic import replacing
+from pipeline.core.files.atomic import atomic_write
 from pipeline.core.files.digest import digest_file, digest_json
 from pipeline.core.files.documents import parsed, reading
 from pipeline.core.machine.shortage import as_shortage
@@ -151,7 +151,7 @@ def row_key(*what: object) -> str:
     return digest_json(what)[:32]
 
 
-def each(
+def apply_bisecting(
     step: Compute, rows: Sequence[Row], values: Sequence[Outcome], stage: str
 ) -> list[Outcome]:
     """Apply a step to rows at once; where it raises, halve them until the row is found.
@@ -224,7 +224,7 @@ def finish(
     }
     out.mkdir(parents=True, exist_ok=True)
     path = out / f"{part.key}.parquet"
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         work.write(table, temporary, {FOOTER: json.dumps(footer, sort_keys=True).encode()})
     return entry_of(path, part, footer)
 

@@ -23,11 +23,11 @@ from pathlib import Path
 from pipeline.core.errors import PipelineError
 from pipeline.core.files.atomic import remove
 from pipeline.core.files.digest import digest_json
-from pipeline.core.files.digest_cache import Digests, digests_of, remembered
+from pipeline.core.files.digest_cache import DigestCache, digests_of, open_digest_cache
 from pipeline.core.files.lock import locked
 from pipeline.parts.dvc_restore import Cache
 from pipeline.parts.fingerprint import Fingerprint
-from pipeline.parts.job import Executor, Job, Meter, Use, do, jobs
+from pipeline.parts.job import Executor, Job, ResourceUsage, UsageMeter, execute, jobs
 from pipeline.parts.manifest import MANIFEST, write_manifest
 from pipeline.parts.part import PROVISIONAL, Entry, Part, Row, Work, entry_of, read_footer
 from pipeline.parts.progress import track
@@ -51,10 +51,10 @@ class Summary:
     rows: int = 0
     rejected: int = 0
     reasons: dict[str, int] = field(default_factory=dict)
-    worked: int = 0
-    taken: int = 0
+    computed_rows: int = 0
+    reused_rows: int = 0
     verb: str = "computed"
-    used: tuple[Use, ...] = ()
+    used: tuple[ResourceUsage, ...] = ()
 
     @property
     def provisional(self) -> int:
@@ -63,7 +63,7 @@ class Summary:
 
 
 @dataclass(frozen=True)
-class Plan:
+class PartsPlan:
     """Everything that a stage of parts is going to do.
 
     Parameters
@@ -104,7 +104,7 @@ class Plan:
 
     @cached_property
     def parts(self) -> list[Part]:
-        return plan(self.work.fingerprint, self.rows(), *self.cut)
+        return plan_parts(self.work.fingerprint, self.rows(), *self.cut)
 
     def run(self) -> Summary:
         return run(self)
@@ -114,13 +114,13 @@ class Plan:
 class State:
     """Which planned parts stand, which DVC's cache would give back, and what the rest needs."""
 
-    standing: dict[str, Entry]
+    valid: dict[str, Entry]
     restorable: dict[str, str]
     jobs: list[Job]
     removed: list[Path]
 
 
-def plan(
+def plan_parts(
     fingerprint: Fingerprint, rows: Iterable[Row], mean_rows: int, max_bytes: int
 ) -> list[Part]:
     """Cut rows into parts, where the rows themselves say so.
@@ -157,7 +157,7 @@ def _cut(rows: Iterable[Row], mean_rows: int, max_bytes: int) -> Iterator[list[R
         yield chunk
 
 
-def look(plan: Plan, cache: Cache, digests: Digests) -> State:
+def inspect(plan: PartsPlan, cache: Cache, digests: DigestCache) -> State:
     """Compare a plan with what is there; changes nothing."""
     out = plan.out
     known = {entry.key: entry for entry in previous(out)}
@@ -180,7 +180,7 @@ def look(plan: Plan, cache: Cache, digests: Digests) -> State:
     return State(entries, restorable, todo, removed)
 
 
-def run(plan: Plan) -> Summary:
+def run(plan: PartsPlan) -> Summary:
     """Bring the output directory to exactly the planned parts, held under an exclusive lock.
 
     Raises
@@ -190,30 +190,30 @@ def run(plan: Plan) -> Summary:
         previous manifest and its parts then stand as before.
     """
     out, work, cache = plan.out, plan.work, Cache()
-    with locked(out), remembered(digests_of(out), "md5") as digests:
-        state = look(plan, cache, digests)
-        entries = dict(state.standing)
+    with locked(out), open_digest_cache(digests_of(out), "md5") as digests:
+        state = inspect(plan, cache, digests)
+        entries = dict(state.valid)
         todo, used = list(state.jobs), []
         for part in plan.parts:
             if part.key in state.restorable:
                 path, md5 = out / f"{part.key}.parquet", state.restorable[part.key]
                 if cache.restore(md5, path):
                     entries[part.key] = entry_of(path, part, read_footer(path), md5)
-                    digests.note(path, md5)
+                    digests.add(path, md5)
                 else:
                     todo.append(Job(part))
         computing = [job for job in todo if job.rows]
         for job in todo:
             if not job.rows:
-                entries[job.part.key] = entry = do(work, _never, job, out, Meter()).entry
-                digests.note(out / f"{entry.key}.parquet", entry.md5)
+                entries[job.part.key] = entry = execute(work, _never, job, out, UsageMeter()).entry
+                digests.add(out / f"{entry.key}.parquet", entry.md5)
         if computing:
             cost_s = sum(len(job.rows) for job in computing) * work.cost_ms / 1000
             made = plan.executor(cost_s).run(work, computing, out)
             for one in track(work.stage, made, {j.part.key: len(j.rows) for j in computing}):
                 entries[one.entry.key] = one.entry
                 used.append(one.use)
-                digests.note(out / f"{one.entry.key}.parquet", one.entry.md5)
+                digests.add(out / f"{one.entry.key}.parquet", one.entry.md5)
         ordered = [entries[part.key] for part in plan.parts]
         reasons = Counter(
             reject["reason"]
@@ -223,15 +223,15 @@ def run(plan: Plan) -> Summary:
         )
         summary = Summary(
             planned=len(plan.parts),
-            reused=len(state.standing),
-            restored=len(plan.parts) - len(state.standing) - len(todo),
+            reused=len(state.valid),
+            restored=len(plan.parts) - len(state.valid) - len(todo),
             computed=len(todo),
             removed=len(state.removed),
             rows=sum(entry.rows for entry in ordered),
             rejected=sum(entry.rejected for entry in ordered),
             reasons=dict(sorted(reasons.items())),
-            worked=sum(len(job.rows) for job in todo),
-            taken=sum(len(job.taken) for job in todo),
+            computed_rows=sum(len(job.rows) for job in todo),
+            reused_rows=sum(len(job.reused) for job in todo),
             verb=work.verb,
             used=tuple(used),
         )
@@ -266,7 +266,7 @@ def _advice(summary: Summary) -> str:
     return "Mend the data, or "
 
 
-def _unplanned(plan: Plan) -> list[Path]:
+def _unplanned(plan: PartsPlan) -> list[Path]:
     """What lies in the output directory beside the planned parts and the manifest."""
     if not plan.out.is_dir():
         return []

@@ -16,7 +16,7 @@ from pipeline.core.failure_log import FailureLog
 from pipeline.core.logs import FORMAT
 
 if TYPE_CHECKING:
-    from pipeline.parts.job import Made, Use
+    from pipeline.parts.job import CompletedPart, ResourceUsage
 
 LINE_SECONDS = 30.0
 T = TypeVar("T")
@@ -36,9 +36,9 @@ class Tally:
     def __init__(self, total: int, now: float) -> None:
         self.rows, self.total = 0, total
         self._began = now
-        self._used: dict[str, list[Use]] = {}
+        self._used: dict[str, list[ResourceUsage]] = {}
 
-    def add(self, rows: int, use: Use) -> None:
+    def add(self, rows: int, use: ResourceUsage) -> None:
         self.rows += rows
         self._used.setdefault(use.worker, []).append(use)
 
@@ -65,8 +65,8 @@ class Tally:
 
 
 def track(
-    stage: str, made: Iterable[Made], rows: Mapping[str, int], file: TextIO | None = None
-) -> Iterator[Made]:
+    stage: str, made: Iterable[CompletedPart], rows: Mapping[str, int], file: TextIO | None = None
+) -> Iterator[CompletedPart]:
     """Pass parts through as they are made, counting their rows and logging their failures.
 
     Parameters
@@ -121,7 +121,7 @@ def reading_bytes(
                 print(f"{label}: {decimal(done)} of {decimal(total)}", file=file, flush=True)
 
 
-def _lines(stage: str, made: Iterable[Made], tally: Tally) -> Iterator[Made]:
+def _lines(stage: str, made: Iterable[CompletedPart], tally: Tally) -> Iterator[CompletedPart]:
     """A line when a part is done and the last line is half a minute old: none for short work."""
     said = time.monotonic()
     for one in made:
@@ -132,7 +132,9 @@ def _lines(stage: str, made: Iterable[Made], tally: Tally) -> Iterator[Made]:
             logger.info("%s: %s", stage, tally.line(now), extra={"stage": stage})
 
 
-def _bar(stage: str, made: Iterable[Made], tally: Tally, file: TextIO) -> Iterator[Made]:
+def _bar(
+    stage: str, made: Iterable[CompletedPart], tally: Tally, file: TextIO
+) -> Iterator[CompletedPart]:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn
 

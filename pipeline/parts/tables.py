@@ -16,9 +16,9 @@ import pyarrow as pa
 from pipeline.core.errors import Rejected
 from pipeline.core.files.digest import digest_bytes, digest_json
 from pipeline.core.records import Reject
-from pipeline.parts import plan as parts
 from pipeline.parts.fingerprint import Fingerprint
 from pipeline.parts.part import Compute, Outcome, Row, Work
+from pipeline.parts.plan import PartsPlan
 
 
 @dataclass(frozen=True)
@@ -87,12 +87,12 @@ def table(
     mean_rows: int,
     max_bytes: int,
     reject_limit: float,
-) -> parts.Plan:
+) -> PartsPlan:
     """A plan to bring `out` to exactly these rows."""
-    from pipeline.execution.local import Serial
+    from pipeline.parts.serial import Serial
 
     held = list(rows)
-    return parts.Plan(
+    return PartsPlan(
         out,
         TableWork(stage, fingerprint, schema),
         lambda: held,

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pipeline.core.errors import PipelineError
-from pipeline.core.files.atomic import replacing
-from pipeline.core.files.digest_cache import digests_of, remembered
+from pipeline.core.files.atomic import atomic_write
+from pipeline.core.files.digest_cache import digests_of, open_digest_cache
 from pipeline.core.files.documents import document
 from pipeline.parts.plan import Summary
 
@@ -33,7 +33,9 @@ class Done:
     summary: dict[str, Any]
 
 
-def unless_done(stage: str, key: str, outs: Sequence[Path], work: Callable[[], S]) -> S | Summary:
+def skip_if_up_to_date(
+    stage: str, key: str, outs: Sequence[Path], work: Callable[[], S]
+) -> S | Summary:
     """Do the work, or find it done.
 
     Parameters
@@ -45,7 +47,7 @@ def unless_done(stage: str, key: str, outs: Sequence[Path], work: Callable[[], S
     """
     if not key:
         return work()
-    found = is_done(stage, key, outs)
+    found = is_up_to_date(stage, key, outs)
     if found is not None:
         return found
     summary = work()
@@ -60,13 +62,13 @@ def unless_done(stage: str, key: str, outs: Sequence[Path], work: Callable[[], S
     )
     memory = _memory(stage)
     memory.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(memory) as temporary:
+    with atomic_write(memory) as temporary:
         record = {"key": key, "outs": _md5s(stage, outs), "summary": asdict(told)}
         temporary.write_text(json.dumps(record))
     return summary
 
 
-def is_done(stage: str, key: str, outs: Sequence[Path]) -> Summary | None:
+def is_up_to_date(stage: str, key: str, outs: Sequence[Path]) -> Summary | None:
     """What the stage would say, if it has nothing to do."""
     try:
         before = document(_memory(stage), Done)
@@ -76,7 +78,7 @@ def is_done(stage: str, key: str, outs: Sequence[Path]) -> Summary | None:
         return None
 
 
-def done_outs() -> dict[str, str]:
+def recorded_outs() -> dict[str, str]:
     """Path → MD5 of all files that stages have left, each when it last had work."""
     found: dict[str, str] = {}
     for path in sorted(FOLDER.glob("*.json")):
@@ -97,5 +99,5 @@ def _md5s(stage: str, outs: Sequence[Path]) -> dict[str, str]:
         for path in ([out] if out.is_file() else sorted(out.rglob("*")))
         if path.is_file() and path.name != ".gitignore"
     ]
-    with remembered(digests_of(Path("done", stage)), "md5") as digests:
+    with open_digest_cache(digests_of(Path("done", stage)), "md5") as digests:
         return {path.as_posix(): digests.file(path) for path in files}

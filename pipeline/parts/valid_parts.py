@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from pipeline.core.errors import PipelineError
-from pipeline.core.files.digest_cache import Digests
+from pipeline.core.files.digest_cache import DigestCache
 from pipeline.parts.manifest import read_manifest
 from pipeline.parts.part import PROVISIONAL, Entry, Part, entry_of, read_footer
 
 
-def standing(out: Path, part: Part, known: Entry | None, digests: Digests) -> Entry | None:
+def standing(out: Path, part: Part, known: Entry | None, digests: DigestCache) -> Entry | None:
     """The entry of a part that is already there whole, or None."""
     path = out / f"{part.key}.parquet"
     if not is_whole(path, known, digests):
@@ -21,7 +21,7 @@ def standing(out: Path, part: Part, known: Entry | None, digests: Digests) -> En
     return entry_of(path, part, read_footer(path), digests.file(path))
 
 
-def is_whole(path: Path, known: Entry | None, digests: Digests) -> bool:
+def is_whole(path: Path, known: Entry | None, digests: DigestCache) -> bool:
     """Whether a part may be used.
 
     A part that the manifest lists must have the digest listed there; one that a killed run left

@@ -12,7 +12,7 @@ from typing import Any
 
 from pipeline.core.errors import Rejected
 from pipeline.core.files.digest import digest_bytes
-from pipeline.core.files.digest_cache import Digests
+from pipeline.core.files.digest_cache import DigestCache
 from pipeline.core.options import Options
 from pipeline.core.records import Inline, Refusal, Reject, Sample, Scan
 from pipeline.core.registry import load
@@ -59,7 +59,7 @@ def catalogue(
     sources: Mapping[str, tuple[str, Options]],
     modalities: Sequence[str],
     targets: Mapping[str, str],
-    digests: Digests,
+    digests: DigestCache,
 ) -> Iterator[Batch]:
     """Look through all batches of all sources, in the order of their names.
 
@@ -103,7 +103,7 @@ def _batch(
     scan: Scan,
     modalities: Sequence[str],
     targets: Mapping[str, bool],
-    digests: Digests,
+    digests: DigestCache,
 ) -> Batch:
     """targets: name → whether it is a number."""
     there = folder.listing

@@ -14,11 +14,11 @@ from pyarrow.fs import FileInfo, FileSelector, FileType
 
 from pipeline.core.errors import PipelineError, Rejected
 from pipeline.core.files.digest import digest_bytes
-from pipeline.core.files.digest_cache import Digests
+from pipeline.core.files.digest_cache import DigestCache
 from pipeline.parts.fingerprint import fingerprint
-from pipeline.raw.listing import LINKED, Listing, listing, told_apart
+from pipeline.raw.listing import LINKED, Listing, listing, listing_from_infos
 from pipeline.raw.media_types import HEAD_BYTES, by_content
-from pipeline.raw.roots import Raw, opened, read, shown, told
+from pipeline.raw.roots import Raw, as_pipeline_error, open_filesystem, read, uri_without_query
 
 # Files of another machine that are read at once: what takes time is waiting for the first byte.
 AT_ONCE = 16
@@ -48,12 +48,12 @@ class Folder(Protocol):
             The bytes cannot be had.
         """
 
-    def facts(self, paths: Iterable[str], digests: Digests) -> Facts:
+    def facts(self, paths: Iterable[str], digests: DigestCache) -> Facts:
         """Digest and media type of files; PipelineError if one cannot be read."""
 
 
 @dataclass(frozen=True)
-class Local:
+class LocalFolder:
     """A folder of this machine."""
 
     path: Path
@@ -64,20 +64,20 @@ class Local:
 
     def read(self, path: str) -> bytes:
         _check_small(path, self.listing)
-        with told(str(self.path / path)):
+        with as_pipeline_error(str(self.path / path)):
             return (self.path / path).read_bytes()
 
-    def facts(self, paths: Iterable[str], digests: Digests) -> Facts:
+    def facts(self, paths: Iterable[str], digests: DigestCache) -> Facts:
         found = {}
         for path in paths:
             at = self.path / path
-            with told(str(at)), at.open("rb") as file:
+            with as_pipeline_error(str(at)), at.open("rb") as file:
                 found[path] = digests.file(at), by_content(file.read(HEAD_BYTES), path)
         return found
 
 
 @dataclass(frozen=True)
-class Remote:
+class RemoteFolder:
     """A folder below a root that pyarrow opens."""
 
     root: str
@@ -87,7 +87,7 @@ class Remote:
 
     def __post_init__(self) -> None:
         infos = _below(self.root, self.name, recursive=True)
-        object.__setattr__(self, "listing", told_apart(infos))
+        object.__setattr__(self, "listing", listing_from_infos(infos))
         times = {path: info.mtime_ns for path, info in infos.items()}
         object.__setattr__(self, "_modified", times)
 
@@ -96,10 +96,10 @@ class Remote:
         return self._read(path)
 
     def _read(self, path: str) -> bytes:
-        with told(f"{shown(self.root)}/{self.name}/{path}"):
+        with as_pipeline_error(f"{uri_without_query(self.root)}/{self.name}/{path}"):
             return read(self.root, f"{self.name}/{path}")
 
-    def facts(self, paths: Iterable[str], digests: Digests) -> Facts:
+    def facts(self, paths: Iterable[str], digests: DigestCache) -> Facts:
         """Remembered by size and time; where the file system keeps no time, read each time."""
 
         def look(path: str) -> tuple[str, str]:
@@ -111,9 +111,9 @@ class Remote:
             if modified is None:
                 said = find()
             else:
-                name = f"{self.root} {self.name}/{path} {_telling()}".encode()
+                name = f"{self.root} {self.name}/{path} {_media_type_code()}".encode()
                 stamp = (self.listing.files[path], modified, 0, 0)
-                said = digests.recall(name, stamp, find, SETTLED_NS)
+                said = digests.get_or_compute(name, stamp, find, SETTLED_NS)
             digest, media_type = said.split(" ")
             return digest, media_type
 
@@ -138,7 +138,7 @@ def batches(raw: Raw, source: str) -> dict[str, Folder]:
         There is none, its root cannot be read, or below the raw root one is a link.
     """
     root = raw.roots.get(source)
-    system, base = opened(root) if root else (None, str(raw.folder / source))
+    system, base = open_filesystem(root) if root else (None, str(raw.folder / source))
     names: Iterable[str]
     if system is None:
         folder = Path(base)
@@ -151,15 +151,15 @@ def batches(raw: Raw, source: str) -> dict[str, Folder]:
         names = [name for name, info in infos.items() if _is_folder(info)]
     found = sorted((name for name in names if not name.startswith(".")), key=in_order)
     if not found:
-        place = shown(root) if root else base
+        place = uri_without_query(root) if root else base
         raise PipelineError(
             f"the source '{source}' has no batch: put one at {place}/<batch>/"
             + ("." if root else ", or run its fetch stage.")
             + " The names of sources stand under `sources` in params.yaml."
         )
     if system is None:
-        return {name: Local(Path(base, name)) for name in found}
-    return {name: Remote(str(root), name) for name in found}
+        return {name: LocalFolder(Path(base, name)) for name in found}
+    return {name: RemoteFolder(str(root), name) for name in found}
 
 
 def in_order(batch: str) -> tuple[tuple[str | int, ...], str]:
@@ -170,10 +170,10 @@ def in_order(batch: str) -> tuple[tuple[str | int, ...], str]:
 
 def _below(root: str, folder: str, recursive: bool) -> dict[str, FileInfo]:
     """What lies in a folder of a root, by path relative to that folder."""
-    system, base = opened(root)
+    system, base = open_filesystem(root)
     assert system is not None
     at = f"{base}/{folder}".rstrip("/")
-    with told(f"{shown(root)}/{folder}"):
+    with as_pipeline_error(f"{uri_without_query(root)}/{folder}"):
         infos = system.get_file_info(FileSelector(at, recursive=recursive))
     return {info.path.removeprefix(f"{at}/"): info for info in infos}
 
@@ -183,6 +183,6 @@ def _is_folder(info: FileInfo) -> bool:
 
 
 @functools.cache
-def _telling() -> str:
+def _media_type_code() -> str:
     """The code that tells media types: what it said is forgotten when it changes."""
     return fingerprint("media type", ["pipeline.raw.media_types"], {}).digest

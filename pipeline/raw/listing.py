@@ -80,7 +80,7 @@ def unfit(folder: Path, lying: Listing) -> dict[str, str]:
     return dict(sorted(found.items()))
 
 
-def told_apart(infos: Mapping[str, FileInfo]) -> Listing:
+def listing_from_infos(infos: Mapping[str, FileInfo]) -> Listing:
     """A listing of what a file system of pyarrow's told, by path relative to the folder.
 
     Such systems have no links, or follow them unseen; names that lead elsewhere are refused, as

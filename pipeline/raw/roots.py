@@ -33,7 +33,7 @@ class Raw:
         The URI is the root's, without its query, and the path as it is, as `aws s3` writes them.
         """
         root = self.roots.get(source)
-        return f"{source}/{path}" if root is None else f"{shown(root)}/{path}"
+        return f"{source}/{path}" if root is None else f"{uri_without_query(root)}/{path}"
 
     def read(self, source: str, locator: str, digest: str) -> bytes:
         """The bytes that ingest saw at a locator.
@@ -45,12 +45,12 @@ class Raw:
         """
         root = self.roots.get(source)
         again = "since ingest: run `dvc repro` again"
-        with told(locator):
+        with as_pipeline_error(locator):
             try:
                 if root is None:
                     data = (self.folder / locator).read_bytes()
                 else:
-                    data = read(root, locator.removeprefix(f"{shown(root)}/"))
+                    data = read(root, locator.removeprefix(f"{uri_without_query(root)}/"))
             except FileNotFoundError:
                 raise PipelineError(f"there is no {locator}: it went {again}") from None
         if digest_bytes(data) != digest:
@@ -58,14 +58,14 @@ class Raw:
         return data
 
 
-def shown(root: str) -> str:
+def uri_without_query(root: str) -> str:
     """A root's URI as tables and people see it: without its query, such as a host's address."""
     return root.partition("#")[0].partition("?")[0].rstrip("/")
 
 
 def read(root: str, path: str) -> bytes:
     """The bytes of a file below a root; OSError, or an error of pyarrow, if they cannot be had."""
-    system, base = opened(root)
+    system, base = open_filesystem(root)
     if system is None:
         return Path(base, path).read_bytes()
     # Without compression=None, what ends in .gz would come unpacked.
@@ -75,19 +75,19 @@ def read(root: str, path: str) -> bytes:
 
 
 @functools.cache
-def opened(root: str) -> tuple[FileSystem | None, str]:
+def open_filesystem(root: str) -> tuple[FileSystem | None, str]:
     """A root's file system, opened once a process, and its path there.
 
     None stands for this machine's own, which is read without pyarrow: that follows links to
     folders, round and round.
     """
-    with told(shown(root)):
+    with as_pipeline_error(uri_without_query(root)):
         system, base = FileSystem.from_uri(root)
     return None if system.type_name == "local" else system, base.rstrip("/")
 
 
 @contextmanager
-def told(what: str) -> Iterator[None]:
+def as_pipeline_error(what: str) -> Iterator[None]:
     """Turn a failure to read into a PipelineError that names what could not be read."""
     try:
         yield

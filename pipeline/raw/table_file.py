@@ -37,7 +37,7 @@ Line = TypeVar("Line")
 
 
 @dataclass(frozen=True)
-class Row:
+class TableRow:
     """A row and its number, from 1, without its empty cells.
 
     `problem` says why it could not be read, and is empty if it could.
@@ -53,7 +53,7 @@ class Table:
     """`columns` are those that the file has, whether or not a row fills them."""
 
     columns: list[str]
-    rows: list[Row]
+    rows: list[TableRow]
 
 
 def read(name: str, data: bytes) -> Table:
@@ -78,12 +78,12 @@ def read(name: str, data: bytes) -> Table:
     return Table(columns, rows)
 
 
-def _read_csv(name: str, data: bytes) -> tuple[list[str], list[Row]]:
+def _read_csv(name: str, data: bytes) -> tuple[list[str], list[TableRow]]:
     lines = _csv_lines(_lines(name, data, newline=""))
     columns, problem = next(lines, ([], "the file is empty"))
     if problem:
         raise Rejected("bad_metadata", f"{name} has no line of column names: {problem}")
-    rows: list[Row] = []
+    rows: list[TableRow] = []
     for number, (cells, problem) in enumerate(_limited(name, lines), 1):
         if not problem and len(cells) != len(columns):
             problem = f"it has {len(cells)} cells, and the table {len(columns)} columns"
@@ -108,7 +108,7 @@ def _csv_lines(file: Iterable[str]) -> Iterator[tuple[list[str], str]]:
                 yield cells, ""
 
 
-def _read_jsonl(name: str, data: bytes) -> tuple[list[str], list[Row]]:
+def _read_jsonl(name: str, data: bytes) -> tuple[list[str], list[TableRow]]:
     lines = (line for line in _lines(name, data, newline="\n") if line.strip())
     read = [_json_object(line) for line in _limited(name, lines)]
     rows = [_row(number, cells, problem) for number, (cells, problem) in enumerate(read, 1)]
@@ -129,7 +129,7 @@ def _json_object(line: str) -> tuple[dict[str, Any], str]:
     return cells, ""
 
 
-def _read_parquet(name: str, data: bytes) -> tuple[list[str], list[Row]]:
+def _read_parquet(name: str, data: bytes) -> tuple[list[str], list[TableRow]]:
     not_whole = Rejected("bad_metadata", f"{name} is not a whole Parquet file")
     if not (data.startswith(MAGIC) and data.endswith(MAGIC)):
         raise not_whole
@@ -199,8 +199,10 @@ def _too_large(name: str) -> Rejected:
     )
 
 
-def _row(number: int, cells: Mapping[str, Any], problem: str) -> Row:
-    return Row(number, {name: cell for name, cell in cells.items() if not _is_empty(cell)}, problem)
+def _row(number: int, cells: Mapping[str, Any], problem: str) -> TableRow:
+    return TableRow(
+        number, {name: cell for name, cell in cells.items() if not _is_empty(cell)}, problem
+    )
 
 
 def _flat(cell: Any) -> Any:

@@ -12,7 +12,7 @@ from pipeline.reporting.content import contents, show
 from pipeline.reporting.format import spoken
 from pipeline.reporting.inputs import Absent, Inputs
 from pipeline.reporting.options import Options
-from pipeline.reporting.sampling import by_digest, spread
+from pipeline.reporting.sampling import by_digest, pick_diverse
 
 
 def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
@@ -59,17 +59,17 @@ def _choose(inputs: Inputs, modality: str, digests: Iterable[str], most: int) ->
     known = sorted((d for d in digests if d in first), key=by_digest)
     owner = {digest: first[digest]["component"] for digest in known}
     kinds = {digest: first[digest]["kinds"] for digest in known}
-    return spread(known, owner, kinds, most)
+    return pick_diverse(known, owner, kinds, most)
 
 
 def _step(operation: dict[str, Any]) -> tuple[str, str]:
     """One operation of a recipe in words: ("rotate", "degrees 7.25")."""
-    knobs = [
+    settings = [
         f"{spoken(key)} {_short(value)}"
         for key, value in operation.items()
         if key not in {"op", "seed"}
     ]
-    return spoken(str(operation["op"])), ", ".join(knobs)
+    return spoken(str(operation["op"])), ", ".join(settings)
 
 
 def _short(value: Any) -> str:

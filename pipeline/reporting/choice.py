@@ -29,7 +29,7 @@ class Choice:
         return "single" if self.single is not None and model.name == self.single.name else ""
 
 
-def choose(inputs: Inputs) -> Choice | None:
+def select_by_validation(inputs: Inputs) -> Choice | None:
     """The choice, or None if nothing was evaluated. Ties go to the earlier name."""
     models = inputs.evaluated
     if not models:

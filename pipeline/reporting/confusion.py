@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from pipeline.reporting.choice import choose
+from pipeline.reporting.choice import select_by_validation
 from pipeline.reporting.inputs import Absent, Inputs, Model
 from pipeline.reporting.options import Options
 
@@ -14,7 +14,7 @@ REST = "(other classes)"
 
 
 def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
-    choice = choose(inputs)
+    choice = select_by_validation(inputs)
     if choice is None:
         return Absent("No model has been evaluated yet.")
     matrices = [

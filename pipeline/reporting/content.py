@@ -15,7 +15,7 @@ MEDIA = "reporting/media"
 
 
 @dataclass(frozen=True)
-class Shown:
+class MediaCard:
     """Any of a picture and a sound as data: URIs, an outline as an SVG path, and words."""
 
     picture: str | None = None
@@ -38,11 +38,11 @@ def modules(modalities: Iterable[str]) -> list[str]:
     return [f"pipeline.reporting.media.{name}" for name in modalities if name in known]
 
 
-def show(modality: str, content: Any, options: Options) -> Shown | None:
+def show(modality: str, content: Any, options: Options) -> MediaCard | None:
     """Content of a modality, or None if there is no way to show it."""
     if modality not in registry.names(MEDIA):
         return None
-    shown: Shown = registry.load(MEDIA, modality).show(content, options)
+    shown: MediaCard = registry.load(MEDIA, modality).show(content, options)
     return shown
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from pipeline.reporting.choice import choose
+from pipeline.reporting.choice import select_by_validation
 from pipeline.reporting.format import percent, points
 from pipeline.reporting.inputs import Absent, Inputs, Model
 from pipeline.reporting.options import Options
@@ -24,7 +24,7 @@ SHARES = ("weight", "gradients")
 
 
 def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
-    choice = choose(inputs)
+    choice = select_by_validation(inputs)
     if choice is None:
         return Absent("No model has been evaluated yet.")
     panels = [

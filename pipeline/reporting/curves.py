@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline.reporting.choice import choose
+from pipeline.reporting.choice import select_by_validation
 from pipeline.reporting.format import spoken
 from pipeline.reporting.inputs import Absent, Inputs, Model
 from pipeline.reporting.options import Options
@@ -14,7 +14,7 @@ SPLITS = ("train", "validation")
 
 
 def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
-    choice = choose(inputs)
+    choice = select_by_validation(inputs)
     if choice is None:
         return Absent("No model has been evaluated yet.")
     panels = [panel for model in inputs.evaluated for panel in _panels(model)]

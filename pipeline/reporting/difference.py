@@ -19,7 +19,7 @@ from pipeline.reporting.inputs import Model
 
 
 @dataclass(frozen=True)
-class Difference:
+class ModelDifference:
     """Of macro-F1: `value` with its interval, over samples that both models predicted."""
 
     value: float
@@ -36,7 +36,7 @@ def difference(
     components: Mapping[str, str],
     draws: int,
     confidence: float,
-) -> Difference | None:
+) -> ModelDifference | None:
     """Macro-F1 of `model` less that of `other` on the test split.
 
     None without common samples, and of labels and numbers, which have no one class a sample.
@@ -65,7 +65,7 @@ def difference(
     scores = dict(zip(("own", "other"), scorer.scores([[own], [others]]), strict=True))
     (found,) = differences(scores, [("own", "other")], confidence)
     groups = len(np.unique(component))
-    return Difference(found.value, found.low, found.high, len(common), groups)
+    return ModelDifference(found.value, found.low, found.high, len(common), groups)
 
 
 def _answers(model: Model, task: str) -> dict[str, tuple[str, str]]:

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from pipeline.models.tasks import Task
-from pipeline.reporting.choice import Choice, choose
-from pipeline.reporting.content import Shown, contents, show
+from pipeline.reporting.choice import Choice, select_by_validation
+from pipeline.reporting.content import MediaCard, contents, show
 from pipeline.reporting.format import language_tag
 from pipeline.reporting.inputs import Absent, Inputs, Model
 from pipeline.reporting.options import Options
@@ -17,7 +17,7 @@ from pipeline.reporting.sampling import Answer, strata
 
 
 def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
-    choice = choose(inputs)
+    choice = select_by_validation(inputs)
     if choice is None:
         return Absent("No model has been evaluated yet.")
     if options.gallery < 4:
@@ -27,7 +27,7 @@ def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
         return Absent(f"{choice.shown.name} left no predictions of classes of the test split.")
     found = strata(answers, inputs.by_id, options.gallery)
     ids = {answer.sample_id for stratum in found for answer in stratum.answers}
-    shown = pieces(inputs, ids, options)
+    shown = media_of(inputs, ids, options)
     asides = _asides(choice, ids)
     given = _given(choice.shown, choice.task, inputs.modalities)
     return {
@@ -100,7 +100,7 @@ def _given(model: Model, task: str, order: Sequence[str]) -> dict[str, dict[str,
     return {key: {m: each[m] for m in order if m in each} for key, each in found.items()}
 
 
-def pieces(inputs: Inputs, ids: set[str], options: Options) -> dict[tuple[str, str], Shown]:
+def media_of(inputs: Inputs, ids: set[str], options: Options) -> dict[tuple[str, str], MediaCard]:
     """(modality, digest) → what to show, for the assets of these samples."""
     found = {}
     for modality in inputs.modalities:
@@ -112,7 +112,9 @@ def pieces(inputs: Inputs, ids: set[str], options: Options) -> dict[tuple[str, s
     return found
 
 
-def met(inputs: Inputs, sample_id: str, shown: dict[tuple[str, str], Shown]) -> dict[str, Any]:
+def sample_card(
+    inputs: Inputs, sample_id: str, shown: dict[tuple[str, str], MediaCard]
+) -> dict[str, Any]:
     """A sample as a card shows it: its pieces by modality, and what it lacks."""
     row = inputs.by_id[sample_id]
     language = row.get("target.language") or row["attributes"].get("language")
@@ -135,12 +137,12 @@ def met(inputs: Inputs, sample_id: str, shown: dict[tuple[str, str], Shown]) -> 
 def _card(
     answer: Answer,
     inputs: Inputs,
-    shown: dict[tuple[str, str], Shown],
+    shown: dict[tuple[str, str], MediaCard],
     asides: list[dict[str, str]],
     given: dict[str, dict[str, float]],
 ) -> dict[str, Any]:
     return {
-        **met(inputs, answer.sample_id, shown),
+        **sample_card(inputs, answer.sample_id, shown),
         "answer": answer,
         "asides": asides,
         "given": given.get(answer.sample_id, {}),

@@ -18,7 +18,7 @@ from pipeline.models.evaluation import measured
 from pipeline.models.tasks import Task, task_of
 from pipeline.parts import artifact, manifest
 from pipeline.parts.part import Entry
-from pipeline.store import rejects as refused
+from pipeline.store import rejects
 
 Rows = list[dict[str, str]]
 
@@ -182,7 +182,7 @@ class Inputs:
     @cached_property
     def stages(self) -> list[Stage]:
         """The finished stages of parts, in the order of the flow."""
-        names = refused.tables(self.modalities, self.features).values()
+        names = rejects.tables(self.modalities, self.features).values()
         found = [Stage(name, self.root / name) for name in names]
         return [stage for stage in found if (stage.out / manifest.MANIFEST).is_file()]
 

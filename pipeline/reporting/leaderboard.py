@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from pipeline.models.tasks import ranked_by
-from pipeline.reporting.choice import Choice, choose, ranked
+from pipeline.reporting.choice import Choice, ranked, select_by_validation
 from pipeline.reporting.format import amount
 from pipeline.reporting.inputs import Absent, Inputs
 from pipeline.reporting.options import Options
@@ -15,7 +15,7 @@ from pipeline.reporting.plots.scale import nice
 
 
 def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
-    choice = choose(inputs)
+    choice = select_by_validation(inputs)
     if choice is None:
         return Absent("No model has been evaluated yet.")
     boards = (_board(inputs, task, choice) for task in _tasks(inputs, choice.task))

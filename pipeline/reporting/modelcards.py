@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline.core.nested import leaves
+from pipeline.core.nested import flatten
 from pipeline.models.tasks import ranked_by
-from pipeline.reporting.choice import choose, ranked, score
+from pipeline.reporting.choice import ranked, score, select_by_validation
 from pipeline.reporting.inputs import Absent, Inputs
 from pipeline.reporting.options import Options
 
 
 def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
-    choice = choose(inputs)
+    choice = select_by_validation(inputs)
     if choice is None:
         return Absent("No model has been evaluated yet.")
     return {
@@ -27,7 +27,7 @@ def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
                 ],
                 "tasks": [(task, len(names)) for task, names in model.classes.items()],
                 "options": [
-                    (name, _shown(value)) for name, value in leaves(model.card.get("options", {}))
+                    (name, _shown(value)) for name, value in flatten(model.card.get("options", {}))
                 ],
                 "parameters": model.card.get("parameters"),
                 "epochs": model.card.get("epochs"),

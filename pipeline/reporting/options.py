@@ -1,4 +1,4 @@
-"""The knobs of the report: how much of each thing it shows."""
+"""The options of the report: how much of each thing it shows."""
 
 from __future__ import annotations
 

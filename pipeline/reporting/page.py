@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.reporting import augmentations as sheet
 from pipeline.reporting import (
+    augmentations,
     breakdown,
     calibration,
     confusion,
@@ -19,14 +19,14 @@ from pipeline.reporting import (
     leaderboard,
     lineage,
     modelcards,
+    rejects,
     robustness,
     subsets,
     summary,
 )
-from pipeline.reporting import rejects as refused
 from pipeline.reporting.inputs import Absent, Inputs
 from pipeline.reporting.options import Options
-from pipeline.reporting.page_assets import TEMPLATES, dress, environment
+from pipeline.reporting.page_assets import TEMPLATES, environment, style_and_script
 
 
 @dataclass(frozen=True)
@@ -48,8 +48,8 @@ SECTIONS = (
     Section("robustness", "Robustness", robustness.build),
     Section("calibration", "Calibration", calibration.build),
     Section("curves", "Curves", curves.build),
-    Section("sheet", "Augmentation", sheet.build),
-    Section("refused", "Rejects", refused.build),
+    Section("sheet", "Augmentation", augmentations.build),
+    Section("refused", "Rejects", rejects.build),
     Section("datacard", "Data", datacard.build),
     Section("modelcards", "Models", modelcards.build),
     Section("lineage", "Lineage", lineage.build),
@@ -73,7 +73,7 @@ def render(inputs: Inputs, options: Options) -> str:
             left_out=[(s, data.note) for s, data in built if isinstance(data, Absent)],
             models=inputs.evaluated,
             modalities=inputs.modalities,
-            **dress(),
+            **style_and_script(),
         )
     )
 

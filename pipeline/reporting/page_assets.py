@@ -40,7 +40,7 @@ def environment(*folders: Path) -> Environment:
     return found
 
 
-def dress(*styles: Path) -> dict[str, Markup | str]:
+def style_and_script(*styles: Path) -> dict[str, Markup | str]:
     """The style, with that of these files after it, the script, and the policy for both."""
     style = "".join(path.read_text(encoding="utf-8") for path in (TEMPLATES / "style.css", *styles))
     script = (TEMPLATES / "script.js").read_text(encoding="utf-8")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
-from pipeline.reporting.choice import Choice, choose
+from pipeline.reporting.choice import Choice, select_by_validation
 from pipeline.reporting.format import spoken
 from pipeline.reporting.inputs import Absent, Inputs, Model
 from pipeline.reporting.options import Options
@@ -22,7 +22,7 @@ KINDS = {
 
 
 def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
-    choice = choose(inputs)
+    choice = select_by_validation(inputs)
     if choice is None:
         return Absent("No model has been evaluated yet.")
     curves = {model.name: _curves(model) for model in inputs.evaluated}

@@ -69,7 +69,7 @@ def strata(
             if answer.verdict == verdict and (answer.confidence >= middle) == sure
         }
         free = [key for key in pool if component[key] not in taken]
-        chosen = spread(free, component, kinds, most // len(STRATA))
+        chosen = pick_diverse(free, component, kinds, most // len(STRATA))
         taken |= {component[key] for key in chosen}
         if chosen:
             picked = tuple(pool[key] for key in chosen)
@@ -77,7 +77,7 @@ def strata(
     return found
 
 
-def spread(
+def pick_diverse(
     keys: Sequence[str], owner: Mapping[str, str], kinds: Mapping[str, Sequence[str]], most: int
 ) -> list[str]:
     """Up to `most` keys, no two of one owner, each next one of the kinds picked least so far.

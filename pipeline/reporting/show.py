@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline.execution import run_record as runs
+from pipeline.execution import run_record
 from pipeline.reporting.overlay import overlay
 from pipeline.reporting.times import table, times
 
@@ -20,7 +20,7 @@ def dated_copy(page: Path) -> Path:
     PipelineError
         `page` is no page of this report.
     """
-    record = runs.last_made("report")
+    record = run_record.last_made("report")
     shown = {title: str(record[key]) for key, title in SHOWN.items() if key in record}
     COPY.parent.mkdir(parents=True, exist_ok=True)
     took = table(times(page.parents[1]))

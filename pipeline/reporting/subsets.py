@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from pipeline.reporting.choice import choose
+from pipeline.reporting.choice import select_by_validation
 from pipeline.reporting.format import percent
 from pipeline.reporting.inputs import Absent, Inputs, Model
 from pipeline.reporting.options import Options
@@ -18,7 +18,7 @@ KINDS = {
 
 
 def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
-    choice = choose(inputs)
+    choice = select_by_validation(inputs)
     if choice is None:
         return Absent("No model has been evaluated yet.")
     panels = [

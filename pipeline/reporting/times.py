@@ -10,7 +10,7 @@ from typing import Any
 from markupsafe import Markup
 
 from pipeline.core.errors import PipelineError
-from pipeline.execution import run_record as runs
+from pipeline.execution import run_record
 from pipeline.parts import artifact
 from pipeline.reporting.format import count, spoken
 
@@ -99,7 +99,7 @@ def _made(stage: str, out: Path) -> dict[str, Any]:
         return {}
     made = (
         record
-        for record in reversed(runs.records(f"{stage}/{out.name}"))
+        for record in reversed(run_record.records(f"{stage}/{out.name}"))
         if record.get("key") == key
         and record.get("outcome") == "done"
         and record.get("computed", 0)

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.reporting.content import Shown, show
+from pipeline.reporting.content import MediaCard, show
 from pipeline.reporting.options import Options
-from pipeline.reporting.page_assets import TEMPLATES, dress, environment
+from pipeline.reporting.page_assets import TEMPLATES, environment, style_and_script
 from pipeline.search.contents import contents
 from pipeline.store.trees.consistent_read import again
 
@@ -48,12 +48,12 @@ def sheet(
                 (hit, [shown[m][d] for m, d in hit.digests.items() if d in shown[m]])
                 for hit in hits
             ],
-            **dress(HERE / "page.css"),
+            **style_and_script(HERE / "page.css"),
         )
     )
 
 
-def _shown(store: Store, modality: str, hits: Iterable[Hit]) -> dict[str, Shown]:
+def _shown(store: Store, modality: str, hits: Iterable[Hit]) -> dict[str, MediaCard]:
     """Digest → how a modality's assets are shown, of those for which there is a way."""
     digests = {hit.digests[modality] for hit in hits if modality in hit.digests}
     found = {

@@ -125,10 +125,10 @@ def encoded(store: Store, name: str, content: Any) -> np.ndarray:
 def _options(
     kind: type[Options], section: Mapping[str, Any], own: type[Options], where: str
 ) -> Any:
-    """A plug-in's knobs: what stands in a section beside the section's own names."""
-    knobs = {key: value for key, value in section.items() if key not in own.model_fields}
+    """A plug-in's options: what stands in a section beside the section's own names."""
+    options = {key: value for key, value in section.items() if key not in own.model_fields}
     try:
-        return kind(**knobs)
+        return kind(**options)
     except ValidationError as error:
         first = error.errors()[0]
         raise PipelineError(

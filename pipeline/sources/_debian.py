@@ -12,7 +12,7 @@ from pydantic import Field
 
 from pipeline.core.errors import PipelineError
 from pipeline.core.files.digest import digest_file
-from pipeline.core.files.digest_cache import Digests, remembered
+from pipeline.core.files.digest_cache import DigestCache, open_digest_cache
 from pipeline.core.options import Options
 from pipeline.sources._deb import unpack
 
@@ -52,7 +52,7 @@ def fetch(package: str, subtree: str, folder: Path, options: FetchOptions) -> bo
     # One name for all attempts, so that what a killed one left is removed by the next.
     scratch = folder / ".fetching"
     shutil.rmtree(scratch, ignore_errors=True)
-    with remembered() as digests:
+    with open_digest_cache() as digests:
         if batch.is_dir() and digests.tree(batch) == options.tree:
             return False
 
@@ -133,7 +133,7 @@ def _unpack(deb: Path, options: FetchOptions, subtree: str, tree: Path) -> None:
 
 
 def _check_tree(options: FetchOptions, tree: Path) -> None:
-    digest = Digests({}).tree(tree)  # not remembered: it moves
+    digest = DigestCache({}).tree(tree)  # not remembered: it moves
     if digest != options.tree:
         raise PipelineError(f"its files have the digest {digest}, not {options.tree}")
 

@@ -30,7 +30,7 @@ from pipeline.core.options import Options as Base
 from pipeline.core.records import Inline, Refusal, Sample, Scan, Split
 from pipeline.raw.folders import Folder
 from pipeline.raw.media_types import by_name
-from pipeline.raw.table_file import Row, Table, read
+from pipeline.raw.table_file import Table, TableRow, read
 
 TABLES = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
 FILE_NAME = "file_name"
@@ -90,7 +90,7 @@ def scan(folder: Folder, options: Options) -> Scan:
     return Scan(samples, refused, tables)
 
 
-def _sample(row: Row, where: str, table: str, options: Options) -> Sample:
+def _sample(row: TableRow, where: str, table: str, options: Options) -> Sample:
     if row.problem:
         raise Rejected("bad_row", f"the row cannot be read: {row.problem}")
     cells = row.cells

@@ -25,7 +25,7 @@ from pipeline.core.errors import Rejected
 from pipeline.core.options import Options as Base
 from pipeline.core.records import Inline, Refusal, Sample, Scan
 from pipeline.raw.folders import Folder
-from pipeline.sources import _debian as debian
+from pipeline.sources import _debian
 
 LICENCE = "GPL-2"
 PACKAGE = "tuxpaint-stamps-default"
@@ -43,7 +43,7 @@ class Options(Base):
     """A batch of stamps leaves nothing to choose."""
 
 
-class FetchOptions(debian.FetchOptions):
+class FetchOptions(_debian.FetchOptions):
     """Which version of the package, and where it may be found on this machine."""
 
     folder: Path = Field(
@@ -67,7 +67,7 @@ def fetch(folder: Path, options: FetchOptions) -> bool:
 
     False where they stand there already.
     """
-    return debian.fetch(PACKAGE, SUBTREE, folder, options)
+    return _debian.fetch(PACKAGE, SUBTREE, folder, options)
 
 
 def scan(folder: Folder, options: Options) -> Scan:

@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.core.errors import PipelineError
-from pipeline.core.files.digest_cache import digests_of, remembered
+from pipeline.core.files.digest_cache import digests_of, open_digest_cache
 from pipeline.params import Params
 from pipeline.parts import artifact
-from pipeline.parts import plan as parts
 from pipeline.parts.dvc_restore import Cache
 from pipeline.parts.fingerprint_diff import differences
 from pipeline.parts.manifest import MANIFEST, read, read_function
-from pipeline.parts.up_to_date import is_done
+from pipeline.parts.plan import PartsPlan, inspect
+from pipeline.parts.up_to_date import is_up_to_date
 from pipeline.stages.plans import curate, fetch, ingest, look
 from pipeline.stages.run import find
 
@@ -97,13 +97,13 @@ def _one(
     name, _, item = label.partition("/")
     try:
         planned = stage(params, item, root)
-        if isinstance(planned, parts.Plan):
+        if isinstance(planned, PartsPlan):
             found = _parts(label, planned)
-        elif isinstance(planned, artifact.Plan):
+        elif isinstance(planned, artifact.ArtifactPlan):
             found = _artifact(label, planned)
-        elif isinstance(planned, ingest.Plan):
+        elif isinstance(planned, ingest.IngestPlan):
             found = _ingest(label, planned)
-        elif isinstance(planned, curate.Plan):
+        elif isinstance(planned, curate.CuratePlan):
             found = _curate(label, planned)
         else:
             return _looks(label, planned)
@@ -138,9 +138,9 @@ def _more(params: Params, name: str, item: str, above: Mapping[str, Forecast]) -
     return 0
 
 
-def _parts(label: str, plan: parts.Plan) -> Forecast:
-    with remembered(digests_of(plan.out), "md5") as digests:
-        state = parts.look(plan, Cache(), digests)
+def _parts(label: str, plan: PartsPlan) -> Forecast:
+    with open_digest_cache(digests_of(plan.out), "md5") as digests:
+        state = inspect(plan, Cache(), digests)
     rows = sum(len(job.rows) for job in state.jobs)
     reasons = []
     if state.jobs or state.restorable:
@@ -152,15 +152,15 @@ def _parts(label: str, plan: parts.Plan) -> Forecast:
     return Forecast(
         label,
         rows=rows,
-        taken=sum(len(job.taken) for job in state.jobs),
-        reused=len(state.standing),
+        taken=sum(len(job.reused) for job in state.jobs),
+        reused=len(state.valid),
         restored=len(state.restorable),
         computed=len(state.jobs),
         reasons=reasons,
     )
 
 
-def _artifact(label: str, plan: artifact.Plan) -> Forecast:
+def _artifact(label: str, plan: artifact.ArtifactPlan) -> Forecast:
     if plan.whole:
         return Forecast(label, reused=1)
     reasons = differences(read_function(plan.out), asdict(plan.fingerprint))
@@ -177,7 +177,7 @@ def _artifact(label: str, plan: artifact.Plan) -> Forecast:
     return Forecast(label, computed=1, rows=1, reasons=reasons)
 
 
-def _ingest(label: str, plan: ingest.Plan) -> Forecast:
+def _ingest(label: str, plan: ingest.IngestPlan) -> Forecast:
     """Assets that are new and gone, modality by modality; the files are read for their digests."""
     reasons, new = [], {}
     for modality, assets in plan.assets.items():
@@ -202,14 +202,14 @@ def _ingest(label: str, plan: ingest.Plan) -> Forecast:
     )
 
 
-def _curate(label: str, plan: curate.Plan) -> Forecast:
+def _curate(label: str, plan: curate.CuratePlan) -> Forecast:
     """It is recomputed whole, from small columns; what it writes may well stay as it is."""
-    if is_done(label, plan.key, plan.outs) is not None:
+    if is_up_to_date(label, plan.key, plan.outs) is not None:
         return Forecast(label, reused=1)
     return Forecast(label, computed=1, reasons=["recomputed whole, from small columns"])
 
 
-def _looks(label: str, plan: fetch.Plan | look.Plan) -> Forecast:
+def _looks(label: str, plan: fetch.FetchPlan | look.LookPlan) -> Forecast:
     there = all(out.exists() for out in plan.outs)
     return Forecast(label, reused=1) if there else Forecast(
         label, computed=1, reasons=["it is not there"]

@@ -12,7 +12,7 @@ from pipeline.core.machine.environment import establish
 from pipeline.execution.run_record import recorded, summary_of
 from pipeline.params import Params, load, read_instructions
 from pipeline.parts.plan import Summary
-from pipeline.parts.up_to_date import unless_done
+from pipeline.parts.up_to_date import skip_if_up_to_date
 
 
 class Planned(Protocol):
@@ -57,7 +57,7 @@ def run_stage(name: str, item: str) -> str:
     with recorded(label) as record:
         planned = stage(params, item)
         record["key"] = planned.key
-        summary = unless_done(label, planned.key, planned.outs, planned.run)
+        summary = skip_if_up_to_date(label, planned.key, planned.outs, planned.run)
         record.update(summary_of(summary))
     return f"{label}: {_line(summary)}{_again(label, summary)}"
 
@@ -122,7 +122,7 @@ def _line(summary: Summary) -> str:
         text += f" ({reasons})"
     parts = {name: getattr(summary, name) for name in ("computed", "restored", "reused", "removed")}
     told = ", ".join(f"{n} {name}" for name, n in parts.items() if n or name == "computed")
-    work = f"; {summary.worked} {summary.verb}" + (
-        f", {summary.taken} taken over" if summary.taken else ""
+    work = f"; {summary.computed_rows} {summary.verb}" + (
+        f", {summary.reused_rows} taken over" if summary.reused_rows else ""
     )
-    return f"{text}; parts: {told}{work if summary.worked or summary.taken else ''}"
+    return f"{text}; parts: {told}{work if summary.computed_rows or summary.reused_rows else ''}"

@@ -14,8 +14,8 @@ from pipeline.core.errors import Rejected
 from pipeline.core.machine.environment import hold
 from pipeline.parts.job import prepared
 from pipeline.parts.manifest import read_function, read_manifest
-from pipeline.parts.part import each, read_part
-from pipeline.parts.plan import Plan
+from pipeline.parts.part import apply_bisecting, read_part
+from pipeline.parts.plan import PartsPlan
 from pipeline.stages.run import find
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def verify(params: Params, store: Store, sample_id: str) -> Iterator[Verified]:
             yield _again(plan, digest)
 
 
-def _again(plan: Plan, digest: str) -> Verified:
+def _again(plan: PartsPlan, digest: str) -> Verified:
     made = read_function(plan.out)
     if made:
         hold(made["processor"])
@@ -64,7 +64,7 @@ def _again(plan: Plan, digest: str) -> Verified:
     if not rows:
         said = "" if stored is None else "it is stored and no longer planned"
         return Verified(stage, digest, stored is None, said)
-    (outcome,) = each(plan.work.open(), rows, prepared(plan.work, rows), stage)
+    (outcome,) = apply_bisecting(plan.work.open(), rows, prepared(plan.work, rows), stage)
     if isinstance(outcome, Rejected):
         said = "" if stored is None else f"it is refused now: {outcome.message}"
         return Verified(stage, digest, stored is None, said)

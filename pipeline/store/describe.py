@@ -173,7 +173,7 @@ def _rows_at(features: FeatureSet, places: np.ndarray, view: int) -> Iterator[di
 
 
 @again
-def showing(
+def samples_showing(
     features: FeatureSet, digests: Sequence[str], where: str | None = None, view: int = 0
 ) -> dict[str, list[str]]:
     """Asset digest → ids of the samples that show it and meet a condition, in their order."""

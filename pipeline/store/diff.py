@@ -19,7 +19,7 @@ from pipeline.core.files.documents import document
 from pipeline.parts.fingerprint_diff import differences
 from pipeline.parts.manifest import MANIFEST, Manifest
 from pipeline.parts.part import Entry
-from pipeline.store.format.reader import Stored
+from pipeline.store.format.reader import StoredFeatures
 from pipeline.store.trees.revision import Revision
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class SetDifference:
 
 
 @dataclass(frozen=True)
-class Difference:
+class StoreDifference:
     """What changed from `before` to `after`, which are names of trees; false if nothing did.
 
     Parameters
@@ -81,7 +81,7 @@ class Difference:
         return bool(self.added or self.removed or self.sets)
 
 
-def difference(before: Store, after: Store, tolerance: float = 0.0) -> Difference:
+def difference(before: Store, after: Store, tolerance: float = 0.0) -> StoreDifference:
     """Rows added, removed and changed by more than `tolerance`, by feature set.
 
     Memory holds the ids of the rows in parts that differ, and some of their vectors at a time.
@@ -90,7 +90,7 @@ def difference(before: Store, after: Store, tolerance: float = 0.0) -> Differenc
         raise PipelineError(f"a tolerance is a number from 0 on, and not {tolerance}")
     common = [name for name in before if name in after]
     found = {name: _of_set(before, after, name, tolerance) for name in common}
-    return Difference(
+    return StoreDifference(
         before.tree.name,
         after.tree.name,
         added=[name for name in after if name not in before],
@@ -117,7 +117,7 @@ def files_between(before: Revision, after: Revision) -> dict[str, list[str]]:
 
 
 @dataclass(frozen=True)
-class _Some(Stored):
+class _Some(StoredFeatures):
     """Some parts of a feature set."""
 
     some: tuple[Entry, ...] = field(repr=False)
@@ -145,13 +145,13 @@ def _of_set(before: Store, after: Store, name: str, tolerance: float) -> SetDiff
 
 def _alone(store: Store, other: Store, name: str) -> _Some:
     """The parts of a set that the other store lacks."""
-    same = {entry.md5 for entry in Stored(other.tree, name).entries}
-    entries = Stored(store.tree, name).entries
+    same = {entry.md5 for entry in StoredFeatures(other.tree, name).entries}
+    entries = StoredFeatures(store.tree, name).entries
     return _Some(store.tree, name, tuple(entry for entry in entries if entry.md5 not in same))
 
 
 def _of_view(
-    ours: Stored, theirs: Stored, view: int, tolerance: float
+    ours: StoredFeatures, theirs: StoredFeatures, view: int, tolerance: float
 ) -> tuple[pa.Table, pa.Table, pa.Table]:
     """Added, removed and changed rows of one view."""
 
@@ -160,26 +160,26 @@ def _of_view(
     place = found.fill_null(-1).to_numpy().astype(np.int64)
     kept = np.flatnonzero(place >= 0)
     place = place[kept]
-    by = _apart(ours, theirs, kept, place, view)
+    by = _max_abs_difference(ours, theirs, kept, place, view)
     longer = old["length"].to_numpy()[kept] != new["length"].to_numpy()[place]
     changed = (by > tolerance) | longer
     before, after = (pa.table({key: one[key] for key in ("digest", "view")}) for one in (old, new))
     return (
-        after.filter(pa.array(_but(len(new), place))),
-        before.filter(pa.array(_but(len(old), kept))),
+        after.filter(pa.array(_mask_without(len(new), place))),
+        before.filter(pa.array(_mask_without(len(old), kept))),
         before.take(pa.array(kept[changed])).append_column("by", pa.array(by[changed])),
     )
 
 
-def _but(count: int, places: np.ndarray) -> np.ndarray:
+def _mask_without(count: int, places: np.ndarray) -> np.ndarray:
     """A mask of all but some places."""
     mask = np.ones(count, np.bool_)
     mask[places] = False
     return mask
 
 
-def _apart(
-    ours: Stored, theirs: Stored, rows: np.ndarray, others: np.ndarray, view: int
+def _max_abs_difference(
+    ours: StoredFeatures, theirs: StoredFeatures, rows: np.ndarray, others: np.ndarray, view: int
 ) -> np.ndarray:
     """The largest difference of each of some rows to those of another set, float64."""
     by = np.full(len(rows), np.inf)

@@ -15,7 +15,7 @@ from pipeline.core.files.digest import digest_json
 from pipeline.core.files.documents import document
 from pipeline.parts.manifest import MANIFEST, Manifest
 from pipeline.store.format.layout import VECTOR
-from pipeline.store.format.reader import OWN, PLACED, Stored
+from pipeline.store.format.reader import OWN, PLACED, StoredFeatures
 from pipeline.store.sql.query import columns_of, matching
 from pipeline.store.sql.samples import samples_of, shown
 from pipeline.store.trees.consistent_read import again
@@ -33,7 +33,7 @@ DIGEST = 64
 
 
 @dataclass(frozen=True)
-class FeatureSet(Stored):
+class FeatureSet(StoredFeatures):
     """One feature set. Handles are cheap and read-only; threads and forks may share one.
 
     Every method that takes them understands:
@@ -209,7 +209,7 @@ class FeatureSet(Stored):
 
     def find(self, ids: Sequence[str], view: int = 0) -> np.ndarray:
         """Places of samples or assets in a view, int64, -1 where there is none."""
-        from pipeline.store.nearest.index import index_of
+        from pipeline.store.nearest.index import id_index
 
         digests = np.array([_is_digest(one) for one in ids], np.bool_)
         found = np.full(len(digests), -1, np.int64)
@@ -218,7 +218,7 @@ class FeatureSet(Stored):
             if len(here):
                 known = view, "digest" if kind else "sample_id"
                 if known not in self._indexes:
-                    self._indexes[known] = index_of(self, *known)
+                    self._indexes[known] = id_index(self, *known)
                 found[here] = self._indexes[known].find([ids[i] for i in here.tolist()])
         return found
 

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.store.format.reader import Stored, table_of
+from pipeline.store.format.reader import StoredFeatures, table_of
 from pipeline.store.trees.tree import WorkTree
 
 
@@ -56,12 +56,12 @@ def join(root: Path, sets: Mapping[str, str], view: int = 0) -> Joined:
         0 for the cleaned assets themselves, 1..k for augmented views.
     """
     tree = WorkTree(root)
-    stored = {name: (Stored(tree, name), modality) for name, modality in sets.items()}
+    stored = {name: (StoredFeatures(tree, name), modality) for name, modality in sets.items()}
     return align(table_of(tree, "curated"), stored, view)
 
 
 def align(
-    samples: pa.Table, sets: Mapping[str, tuple[Stored, str]], view: int | None = 0
+    samples: pa.Table, sets: Mapping[str, tuple[StoredFeatures, str]], view: int | None = 0
 ) -> Joined:
     """Put the features of each sample's assets beside it, by asset digest.
 

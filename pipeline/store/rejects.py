@@ -13,7 +13,7 @@ from pipeline.core.files.documents import document
 from pipeline.core.records import Reject
 from pipeline.core.terminal import json_line, say, say_tables, text
 from pipeline.parts.manifest import MANIFEST, rejects
-from pipeline.store.format.reader import Stored, table_of
+from pipeline.store.format.reader import StoredFeatures, table_of
 from pipeline.store.model_card import CARD, Card
 from pipeline.store.trees.tree import Tree
 
@@ -48,7 +48,7 @@ def unseen(tree: Tree, model: str) -> list[Reject]:
         return []
     there: dict[str, set[str]] = {}
     for name, one in card.features.items():
-        digests = Stored(tree, name).columns(["digest"])["digest"]
+        digests = StoredFeatures(tree, name).columns(["digest"])["digest"]
         there.setdefault(one.modality, set()).update(digests.to_pylist())
     columns = ["sample_id", "source", "batch", "split", *there]
     return sorted(

@@ -18,7 +18,7 @@ from pipeline.store.trees.consistent_read import again
 from pipeline.store.trees.tree import Tree, WorkTree
 
 if TYPE_CHECKING:
-    from pipeline.store.diff import Difference
+    from pipeline.store.diff import StoreDifference
     from pipeline.store.join import Joined
     from pipeline.store.sql.query import Limits
     from pipeline.store.training import SampleDataset
@@ -152,7 +152,7 @@ class Store:
             return reader.read_all()
 
     @again
-    def diff(self, rev_a: str, rev_b: str | None = None, tolerance: float = 0.0) -> Difference:
+    def diff(self, rev_a: str, rev_b: str | None = None, tolerance: float = 0.0) -> StoreDifference:
         """Rows added, removed and changed from one revision to another, or to this store."""
         from pipeline.store.diff import difference
 

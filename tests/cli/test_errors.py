@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 import typer
 
-from pipeline.cli.errors import mended
+from pipeline.cli.errors import handle_errors
 from tests.cli.stamps import stamps
 from tests.dataset import HERE
 
@@ -23,20 +23,20 @@ def failing(number: int, path: str | None = None) -> None:
 
 def test_a_file_that_fails_ends_in_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(typer.Exit) as ended:
-        mended(failing)(errno.EACCES, "data/x")
+        handle_errors(failing)(errno.EACCES, "data/x")
     assert ended.value.exit_code == 1
     assert capsys.readouterr().err.startswith("error: data/x: Permission denied. What is finished")
 
 
 def test_what_has_no_path_is_told_without(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(typer.Exit):
-        mended(failing)(errno.ENOSPC)
+        handle_errors(failing)(errno.ENOSPC)
     assert capsys.readouterr().err.startswith("error: No space left on device. ")
 
 
 def test_another_pipe_that_breaks_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(typer.Exit):
-        mended(failing)(errno.EPIPE)
+        handle_errors(failing)(errno.EPIPE)
     assert capsys.readouterr().err.startswith("error: Broken pipe. What is finished")
 
 
@@ -48,7 +48,7 @@ def test_an_output_that_nobody_reads_any_more_is_left_to_click(number: int) -> N
     os.dup2(writer, number)
     try:
         with pytest.raises(BrokenPipeError):
-            mended(failing)(errno.EPIPE)
+            handle_errors(failing)(errno.EPIPE)
     finally:
         os.dup2(kept, number)
         os.close(kept)
@@ -74,7 +74,7 @@ def test_a_want_of_memory_is_told(capsys: pytest.CaptureFixture[str], error: Exc
             raise ValueError("it came to nothing") from cause
 
     with pytest.raises(typer.Exit) as ended:
-        mended(short)()
+        handle_errors(short)()
     assert ended.value.exit_code == 1
     assert capsys.readouterr().err.startswith("error: there is too little memory here.")
 
@@ -84,7 +84,7 @@ def test_a_fault_of_the_program_is_a_traceback() -> None:
         raise ValueError("no such thing")
 
     with pytest.raises(ValueError, match="no such thing"):
-        mended(faulty)()
+        handle_errors(faulty)()
 
 
 @pytest.mark.parametrize("command", ["stats", "validate"])

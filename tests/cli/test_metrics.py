@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 import pipeline.params
 from pipeline.cli.main import app
-from pipeline.core.nested import leaves
+from pipeline.core.nested import flatten
 from pipeline.models.evaluation import measured
 from pipeline.models.evaluation.evaluate import Evaluation
 from pipeline.models.evaluation.results import write
@@ -63,7 +63,7 @@ def test_mistakes_are_said_in_words(project: None) -> None:
 
 def test_what_dvc_compares_is_few_and_the_table_has_all(project: None) -> None:
     folder = Path("data", "evaluation", "gated")
-    named = dict(leaves(json.loads((folder / "metrics.json").read_text())))
+    named = dict(flatten(json.loads((folder / "metrics.json").read_text())))
     expected = {"test.sort.macro_f1", "test.size.macro_f1", "validation.sort.macro_f1"}
     assert {*named} == expected
     assert measured.read(folder) == {"sort": {"test": TEST}, "size": {"test": TEST}}

@@ -12,11 +12,12 @@ import pytest
 from pipeline.core import failure_log as failures
 from pipeline.core.errors import Rejected
 from pipeline.core.failure_log import KEPT, FailureLog, Raised, by_kind, logs_of
-from pipeline.execution.local import Processes, Serial
+from pipeline.execution.processes import Processes
 from pipeline.execution.ray import RayExecutor
 from pipeline.parts import manifest
 from pipeline.parts.job import Executor
-from pipeline.parts.part import Compute, Row, each
+from pipeline.parts.part import Compute, Row, apply_bisecting
+from pipeline.parts.serial import Serial
 from tests.toy import Square, function, put, rows
 
 OUT = Path("out")
@@ -102,7 +103,7 @@ def test_a_traceback_holds_nothing_of_the_batch_it_was_found_in() -> None:
             raise ZeroDivisionError
         return values
 
-    outcomes = each(step, rows(list(range(8))), list(range(8)), "toy")
+    outcomes = apply_bisecting(step, rows(list(range(8))), list(range(8)), "toy")
     assert [i for i, outcome in enumerate(outcomes) if isinstance(outcome, Rejected)] == [3]
     assert outcomes[3].raised.traceback.count("Traceback") == 1
 
@@ -111,7 +112,7 @@ def test_what_was_raised_travels_with_the_refusal() -> None:
     def step(some: Sequence[Row], values: Sequence[Any]) -> Sequence[Any]:
         raise ZeroDivisionError
 
-    (refusal,) = each(step, rows([1]), [None], "toy")
+    (refusal,) = apply_bisecting(step, rows([1]), [None], "toy")
     again = pickle.loads(pickle.dumps(refusal))
     assert isinstance(again, Rejected)
     assert again.raised is not None

@@ -6,16 +6,17 @@ from hypothesis import strategies as st
 
 from pipeline.core.errors import PipelineError
 from pipeline.curation.components import bridges, check_share, components, tied_by
-from pipeline.curation.duplicate_links import Tie
+from pipeline.curation.duplicate_links import DuplicateLink
 
 names = st.sampled_from("abcdefghij")
 edges = st.lists(st.tuples(names, names))
 RANK = {name: place for place, name in enumerate("jcabdefghi")}
 
 
-def as_ties(pairs: list[tuple[str, str]]) -> list[Tie]:
+def as_ties(pairs: list[tuple[str, str]]) -> list[DuplicateLink]:
     return [
-        Tie("audio", "equal", (str(n),), tuple(sorted({a, b}))) for n, (a, b) in enumerate(pairs)
+        DuplicateLink("audio", "equal", (str(n),), tuple(sorted({a, b})))
+        for n, (a, b) in enumerate(pairs)
     ]
 
 
@@ -49,9 +50,9 @@ def test_the_order_of_ties_does_not_matter(pairs: list[tuple[str, str]], random:
 
 def test_bridges_come_most_joining_first() -> None:
     ties = [
-        Tie("text", "equal", ("t",), ("a", "b")),
-        Tie("audio", "equal", ("u",), ("b", "c", "d")),
-        Tie("image", "near", ("p", "q"), ("e", "f")),
+        DuplicateLink("text", "equal", ("t",), ("a", "b")),
+        DuplicateLink("audio", "equal", ("u",), ("b", "c", "d")),
+        DuplicateLink("image", "near", ("p", "q"), ("e", "f")),
     ]
     of = components(RANK, ties)
     assert bridges(of["a"], of, ties) == {"audio:u": ["b", "c", "d"], "text:t": ["a", "b"]}
@@ -71,8 +72,8 @@ def records(sizes: dict[str, int], of: dict[str, str]) -> list[dict[str, str]]:
 
 def test_a_component_over_the_limit_fails_naming_its_bridges() -> None:
     ties = [
-        Tie("text", "equal", ("hello",), ("a", "b")),
-        Tie("audio", "equal", ("hum",), ("b", "c", "d")),
+        DuplicateLink("text", "equal", ("hello",), ("a", "b")),
+        DuplicateLink("audio", "equal", ("hum",), ("b", "c", "d")),
     ]
     of = components(RANK, ties)
     rows = records({"a": 1, "b": 1, "c": 1, "d": 1, "e": 6}, of)

@@ -9,14 +9,13 @@ import pytest
 import torch
 
 from pipeline.core.errors import PipelineError
-from pipeline.encoders import _checkpoint as checkpoint
-from pipeline.encoders import efficientnet_lite0
+from pipeline.encoders import _checkpoint, efficientnet_lite0
 
 
 def test_it_reads_what_torch_reads() -> None:
     (path,) = efficientnet_lite0.weights(efficientnet_lite0.Options())
     expected = torch.load(path, map_location="cpu", weights_only=True)
-    found = checkpoint.load(path)
+    found = _checkpoint.load(path)
     assert found.keys() == expected.keys()
     for name, tensor in expected.items():
         assert found[name].dtype == tensor.numpy().dtype
@@ -27,7 +26,7 @@ def test_views_and_strides_are_kept(tmp_path: Path) -> None:
     whole = torch.arange(24, dtype=torch.float32).reshape(4, 6)
     state = {"turned": whole.T, "cut": whole[1:3, 2:], "count": torch.tensor(7)}
     torch.save(state, tmp_path / "old.pth", _use_new_zipfile_serialization=False)
-    found = checkpoint.load(tmp_path / "old.pth")
+    found = _checkpoint.load(tmp_path / "old.pth")
     for name, tensor in state.items():
         np.testing.assert_array_equal(found[name], tensor.numpy())
 
@@ -36,7 +35,7 @@ def test_what_is_no_tensor_is_not_unpickled(tmp_path: Path) -> None:
     path = tmp_path / "bad.pth"
     torch.save({"a": Path("x")}, path, _use_new_zipfile_serialization=False)
     with pytest.raises(PipelineError, match="holds no pathlib"):
-        checkpoint.load(path)
+        _checkpoint.load(path)
 
 
 def checkpoint_of(tensor: torch.Tensor, path: Path) -> bytes:
@@ -64,7 +63,7 @@ def test_a_tensor_never_reaches_beyond_its_storage(
     assert was in data
     path.write_bytes(data.replace(was, becomes))
     with pytest.raises(PipelineError, match="no whole checkpoint"):
-        checkpoint.load(path)
+        _checkpoint.load(path)
 
 
 @pytest.mark.parametrize(
@@ -76,7 +75,7 @@ def test_a_claim_of_a_few_bytes_takes_no_gigabytes(claim: bytes, tmp_path: Path)
     path.write_bytes(claim)
     tracemalloc.start()
     with pytest.raises(PipelineError, match="no whole checkpoint"):
-        checkpoint.load(path)
+        _checkpoint.load(path)
     assert tracemalloc.get_traced_memory()[1] < 10_000_000
     tracemalloc.stop()
 
@@ -87,4 +86,4 @@ def test_a_checkpoint_cut_anywhere_is_refused(tmp_path: Path) -> None:
     for kept in range(len(data)):
         path.write_bytes(data[:kept])
         with pytest.raises(PipelineError, match="no whole checkpoint"):
-            checkpoint.load(path)
+            _checkpoint.load(path)

@@ -11,10 +11,10 @@ from typing import Any
 
 from pipeline.core.errors import PipelineError
 from pipeline.core.files.digest import digest_file
-from pipeline.execution.local import Serial
-from pipeline.parts.job import Executor, Job, Made
+from pipeline.parts.job import CompletedPart, Executor, Job
 from pipeline.parts.part import Compute, Row, Work
 from pipeline.parts.plan import Summary
+from pipeline.parts.serial import Serial
 from tests.processes import until
 from tests.toy import Square, function, put, rows
 
@@ -75,7 +75,7 @@ class Disturbed:
     after: int
     disturb: Callable[[], object]
 
-    def run(self, work: Work, jobs: Sequence[Job], out: Path) -> Iterator[Made]:
+    def run(self, work: Work, jobs: Sequence[Job], out: Path) -> Iterator[CompletedPart]:
         for number, made in enumerate(self.executor.run(work, jobs, out), 1):
             if number == self.after:
                 self.disturb()

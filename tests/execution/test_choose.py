@@ -5,9 +5,10 @@ import os
 import pytest
 
 from pipeline.execution.choose import RAY_FROM_SECONDS, choose
-from pipeline.execution.local import Processes, Serial
 from pipeline.execution.options import ExecutionOptions
+from pipeline.execution.processes import Processes
 from pipeline.execution.ray import RayExecutor
+from pipeline.parts.serial import Serial
 
 
 @pytest.fixture(autouse=True)

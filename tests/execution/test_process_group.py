@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from pipeline.core.errors import PipelineError
-from pipeline.execution import process_group as ranks
+from pipeline.execution import process_group
 from pipeline.execution.options import ExecutionOptions
-from pipeline.execution.process_group import check_room, together
+from pipeline.execution.process_group import check_room, run_distributed
 
 OPTIONS = ExecutionOptions()
 
@@ -54,12 +54,12 @@ def test_more_workers_than_cpus_is_said(monkeypatch):
 @pytest.fixture
 def two(monkeypatch):
     """Two CPUs, whatever there is."""
-    monkeypatch.setattr(ranks.os, "sched_getaffinity", lambda pid: {0, 1})
+    monkeypatch.setattr(process_group.os, "sched_getaffinity", lambda pid: {0, 1})
 
 
 @pytest.mark.slow
 def test_all_meet_at_one_address_and_the_first_answers(inside, two):
-    rank, size, address = together(partial(told, inside), 2, OPTIONS)
+    rank, size, address = run_distributed(partial(told, inside), 2, OPTIONS)
     assert (rank, size) == (0, 2)
     assert int(address.rpartition(":")[2]) > 0
     said = {path.name.split("-")[0]: path.read_text() for path in inside.glob("?-*")}
@@ -69,17 +69,17 @@ def test_all_meet_at_one_address_and_the_first_answers(inside, two):
 
 @pytest.mark.slow
 def test_a_death_begins_all_anew_and_a_third_is_said(inside, two):
-    assert together(partial(mortal, inside, 1), 2, OPTIONS) == 2
+    assert run_distributed(partial(mortal, inside, 1), 2, OPTIONS) == 2
     for path in inside.glob("?-*"):
         path.unlink()
     with pytest.raises(PipelineError, match="died in each of 3 attempts"):
-        together(partial(mortal, inside, 9), 2, OPTIONS)
+        run_distributed(partial(mortal, inside, 9), 2, OPTIONS)
     assert len(list(inside.glob("1-*"))) == 3
 
 
 @pytest.mark.slow
 def test_what_the_work_raises_is_raised(inside, two):
     with pytest.raises(PipelineError, match="mend this"):
-        together(mistaken, 2, OPTIONS)
+        run_distributed(mistaken, 2, OPTIONS)
     with pytest.raises(ZeroDivisionError):
-        together(broken, 2, OPTIONS)
+        run_distributed(broken, 2, OPTIONS)

@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.core.errors import PipelineError
 from pipeline.core.machine.shortage import Shortage
-from pipeline.execution.local import Processes
+from pipeline.execution.processes import Processes
 from pipeline.execution.ray import RayExecutor, _token
 from tests.execution.reading import Disturbed, Reading, bring, put_files, serial, tree
 from tests.toy import Square, Starved, function, put, rows

@@ -11,23 +11,23 @@ from typing import Any
 
 import pytest
 
-from pipeline.execution import run_record as runs
+from pipeline.execution import run_record
 from pipeline.parts.plan import Summary
 from pipeline.stages.run import _again
 
 
 def lines(stage: str) -> list[dict[str, Any]]:
     name = stage.replace("/", "@") + ".jsonl"
-    return [json.loads(line) for line in (runs.FOLDER / name).read_text().splitlines()]
+    return [json.loads(line) for line in (run_record.FOLDER / name).read_text().splitlines()]
 
 
 def record(stage: str, **figures: object) -> None:
-    with runs.recorded(stage) as own:
+    with run_record.recorded(stage) as own:
         own.update(figures)
 
 
 def fail(stage: str, **figures: object) -> None:
-    with suppress(RuntimeError), runs.recorded(stage) as own:
+    with suppress(RuntimeError), run_record.recorded(stage) as own:
         own.update(figures)
         raise RuntimeError
 
@@ -44,27 +44,27 @@ def test_a_run_says_what_it_took_and_how_it_ended(inside: Path) -> None:
 
 
 def test_the_record_of_an_output_is_of_the_run_that_made_it(inside: Path) -> None:
-    assert runs.last_made("report") == {}
+    assert run_record.last_made("report") == {}
     record("report", computed=0)
-    assert runs.last_made("report") == {}
+    assert run_record.last_made("report") == {}
     record("report", computed=1, which="first")
     record("report", computed=1, which="second")
     record("report", computed=0, which="nothing to do")
     fail("report", computed=1, which="failed")
-    assert runs.last_made("report")["which"] == "second"
+    assert run_record.last_made("report")["which"] == "second"
 
 
 def test_the_last_runs_are_kept_and_the_one_that_made_the_output(inside: Path) -> None:
     record("report", computed=1, which="made")
-    for number in range(runs.KEPT + 5):
+    for number in range(run_record.KEPT + 5):
         record("report", computed=0, which=number)
-    kept = [one["which"] for one in runs.records("report")]
-    assert kept == ["made", *range(6, runs.KEPT + 5)]
-    assert runs.last_made("report")["which"] == "made"
+    kept = [one["which"] for one in run_record.records("report")]
+    assert kept == ["made", *range(6, run_record.KEPT + 5)]
+    assert run_record.last_made("report")["which"] == "made"
     record("report", computed=1, which="anew")
-    assert [one["which"] for one in runs.records("report")][-1] == "anew"
-    assert len(lines("report")) == runs.KEPT
-    assert list(runs.FOLDER.iterdir()) == [runs.FOLDER / "report.jsonl"]
+    assert [one["which"] for one in run_record.records("report")][-1] == "anew"
+    assert len(lines("report")) == run_record.KEPT
+    assert list(run_record.FOLDER.iterdir()) == [run_record.FOLDER / "report.jsonl"]
 
 
 def test_runs_that_end_at_once_are_all_recorded(inside: Path) -> None:
@@ -77,11 +77,11 @@ def test_runs_that_end_at_once_are_all_recorded(inside: Path) -> None:
 @pytest.mark.parametrize("half", [b'{"outcome": "done", "comp', b"\xff\x00", b"\n", b"7"])
 def test_a_half_written_record_costs_no_other(inside: Path, half: bytes) -> None:
     record("report", computed=1, which="before")
-    with (runs.FOLDER / "report.jsonl").open("ab") as file:
+    with (run_record.FOLDER / "report.jsonl").open("ab") as file:
         file.write(half)
-    assert runs.last_made("report")["which"] == "before"
+    assert run_record.last_made("report")["which"] == "before"
     record("report", computed=1, which="after")
-    assert runs.last_made("report")["which"] == "after"
+    assert run_record.last_made("report")["which"] == "after"
 
 
 def test_a_stage_says_how_rows_that_no_function_refused_are_tried_again() -> None:

@@ -143,11 +143,11 @@ def _parquet(folder: Path) -> list[bytes]:
 
 def _scan_as(name: str) -> Callable[[bytes, Path], object]:
     def scan_table(data: bytes, folder: Path) -> object:
-        from pipeline.raw.folders import Local
+        from pipeline.raw.folders import LocalFolder
         from pipeline.sources.folder import Options, scan
 
         (folder / name).write_bytes(data)
-        return scan(Local(folder), Options(targets={"category": "label"}))
+        return scan(LocalFolder(folder), Options(targets={"category": "label"}))
 
     return scan_table
 
@@ -178,11 +178,11 @@ def _part_without_manifest(folder: Path) -> list[bytes]:
 
 
 def _recognise(data: bytes, folder: Path) -> None:
-    from pipeline.core.files.digest_cache import Digests
+    from pipeline.core.files.digest_cache import DigestCache
     from pipeline.parts.valid_parts import is_whole
 
     (folder / "part.parquet").write_bytes(data)
-    is_whole(folder / "part.parquet", None, Digests({}))
+    is_whole(folder / "part.parquet", None, DigestCache({}))
 
 
 def _read_vectors(data: bytes, folder: Path) -> None:

@@ -15,13 +15,13 @@ from pipeline.cli.main import app
 from pipeline.core.errors import PipelineError
 from pipeline.core.files.digest import digest_file
 from pipeline.core.files.lock import locked
-from pipeline.execution.local import Serial
 from pipeline.integrity.unit import Unit
 from pipeline.integrity.validate import next_share, scrub
-from pipeline.parts.plan import Plan
-from pipeline.parts.up_to_date import is_done, unless_done
+from pipeline.parts.plan import PartsPlan
+from pipeline.parts.serial import Serial
+from pipeline.parts.up_to_date import is_up_to_date, skip_if_up_to_date
 from pipeline.store import open_store
-from pipeline.store.nearest.index import index_of
+from pipeline.store.nearest.index import id_index
 from tests.dataset import run
 from tests.integrity.whole import BATCH, KINDS, chosen, flip, whole
 from tests.toy import Square, function, put, rows
@@ -64,7 +64,7 @@ def test_a_bit_that_turned_over_is_named_and_mended(whole: Path) -> None:
     call(code=1)
     assert f"{len(paths)} problem(s), {len(paths)} mended" in call("--repair")
     assert not paths["sidecar"].exists()
-    index_of(open_store()["look"], 0, "digest")
+    id_index(open_store()["look"], 0, "digest")
     assert {path: digest_file(path) for path in paths.values()} == before
     call()
 
@@ -119,22 +119,22 @@ def test_what_the_cache_lost_comes_from_the_remote(whole: Path) -> None:
 def test_memories_of_size_and_time_do_not_answer(whole: Path) -> None:
     """Nor do they, after the repair, take what was removed for what stands."""
     out = Path("data/features/toy")
-    plan = Plan(
+    plan = PartsPlan(
         out, Square(function()), lambda: rows([1, 2, 3]), lambda: [], (2, 10**6),
         lambda _: Serial(), 0.0,
     )  # fmt: skip
-    unless_done("toy", plan.key, plan.outs, plan.run)
+    skip_if_up_to_date("toy", plan.key, plan.outs, plan.run)
     for path in out.iterdir():
         os.utime(path, (1e9, 1e9))
-    assert is_done("toy", plan.key, plan.outs) is not None
+    assert is_up_to_date("toy", plan.key, plan.outs) is not None
     plan.run()
     path = chosen("data/features/toy/*.parquet")
     whole_bytes = path.read_bytes()
     flip(path)
-    assert is_done("toy", plan.key, plan.outs) is not None
+    assert is_up_to_date("toy", plan.key, plan.outs) is not None
     assert files() == [str(path)]
     call("--repair")
-    assert is_done("toy", plan.key, plan.outs) is None
+    assert is_up_to_date("toy", plan.key, plan.outs) is None
     assert plan.run().computed == 1
     assert path.read_bytes() == whole_bytes
     call()
@@ -243,7 +243,7 @@ def test_a_part_of_a_run_that_was_killed_is_no_problem(whole: Path) -> None:
 def test_outputs_newer_than_dvc_lock_are_no_problem(whole: Path) -> None:
     out = Path("data/clean/image")
     work = Square(function(other=1))
-    unless_done("clean/image", "key", [out], lambda: put(out, work, rows([*range(20)])))
+    skip_if_up_to_date("clean/image", "key", [out], lambda: put(out, work, rows([*range(20)])))
     call()
 
 

@@ -12,7 +12,7 @@ import yaml
 
 from pipeline.parts import artifact
 from pipeline.store import open_store
-from pipeline.store.nearest.index import index_of
+from pipeline.store.nearest.index import id_index
 from tests.dataset import AUTHOR, run
 from tests.store.small import put_small
 from tests.toy import Square, function, put, rows
@@ -73,12 +73,14 @@ def _made(base: Path) -> None:
         for i, name in enumerate(PARTS):
             put(Path("data", name), Square(function()), rows([*range(i, i + 9)]))
         for name, files in ARTIFACTS.items():
-            artifact.Plan(Path("data", name), function(), {}, functools.partial(_fill, files)).run()
+            artifact.ArtifactPlan(
+                Path("data", name), function(), {}, functools.partial(_fill, files)
+            ).run()
         for name in FILES:
             Path("data", name).write_text(f'{{"of": "{name}"}}\n')
         Path(BATCH).mkdir(parents=True)
         Path(BATCH, "a.txt").write_text("a raw file")
-        index_of(open_store()["look"], 0, "digest")
+        id_index(open_store()["look"], 0, "digest")
     finally:
         os.chdir(here)
     (project / ".gitignore").write_text("/data/**\n!/data/**/\n!/data/**/*.dvc\n/.pipeline/\n")

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.models.examples import FeatureSet
+from pipeline.models.examples import FeatureSpec
 from pipeline.models.fusion import fusion_of
 from pipeline.models.network import Network
 from pipeline.models.prediction import predict
@@ -33,7 +33,7 @@ def make(name: str, sets: int = 3, seed: int = 0):
 
 def network(name: str) -> Network:
     torch.manual_seed(0)
-    sets = [FeatureSet(one, modality, (WIDTHS[one],)) for one, modality in SETS.items()]
+    sets = [FeatureSpec(one, modality, (WIDTHS[one],)) for one, modality in SETS.items()]
     return Network(sets, {"category": 8, "language": 3}, options(fusion=name))
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from pipeline.core import registry
-from pipeline.models.examples import FeatureSet
+from pipeline.models.examples import FeatureSpec
 from pipeline.models.fusion import fusion_of, weighted_sum
 from pipeline.models.network import Network
 from pipeline.models.tower_options import of_kind
@@ -220,7 +220,7 @@ def test_a_tiny_batch_is_learned_by_heart(name):
 def test_a_network_is_exported(name):
     """A fusion is no module by itself; a network that holds it is, and is exported whole."""
     names = ["words"] if name == "none" else list(SETS)
-    sets = [FeatureSet(one, SETS[one], (WIDTHS[one],)) for one in names]
+    sets = [FeatureSpec(one, SETS[one], (WIDTHS[one],)) for one in names]
     torch.manual_seed(0)
     network = Network(sets, {"category": 8}, options(features=names, fusion=name)).eval()
 

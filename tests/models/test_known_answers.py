@@ -16,7 +16,7 @@ import pytest
 import torch
 
 from pipeline.core import registry
-from pipeline.models.examples import FeatureSet
+from pipeline.models.examples import FeatureSpec
 from pipeline.models.network import Network
 from pipeline.models.options import ModelOptions
 
@@ -72,7 +72,7 @@ def accuracy(kind: str, fusion: str, names: str = "xy", epochs: int = 12) -> flo
             "primary": "bit",
         }
     )
-    sets = [FeatureSet(name, name, (FEATURES,)) for name in names]
+    sets = [FeatureSpec(name, name, (FEATURES,)) for name in names]
     network = Network(sets, {"bit": 4 if kind == "unique" else 2}, options)
     optimizer = torch.optim.AdamW(network.parameters(), 0.01, weight_decay=0.01)
     values, target = world(kind, TRAIN, seed=1)

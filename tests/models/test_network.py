@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 
 from pipeline.core import registry
 from pipeline.core.errors import PipelineError
-from pipeline.models.examples import FeatureSet
+from pipeline.models.examples import FeatureSpec
 from pipeline.models.fusion import fusion_of
 from pipeline.models.network import Network
 from pipeline.models.prediction import predict
-from pipeline.models.training.batches import epoch, hide
+from pipeline.models.training.batches import drop_modalities, epoch
 from tests.models.synthetic import SETS, WIDTHS, joined, options, split_of
 
 FUSIONS = sorted(set(registry.names("models/fusion")) - {"none"})
@@ -22,7 +22,7 @@ LEARN_TOKENS = [name for name in FUSIONS if fusion_of(name).LEVEL == "tokens"]
 
 def network(fusion: str, **changed) -> Network:
     torch.manual_seed(0)
-    sets = [FeatureSet(name, modality, (WIDTHS[name],)) for name, modality in SETS.items()]
+    sets = [FeatureSpec(name, modality, (WIDTHS[name],)) for name, modality in SETS.items()]
     chosen = options(fusion=fusion, **changed)
     return Network(sets, {"category": 8, "language": 3}, chosen).eval()
 
@@ -71,7 +71,7 @@ def test_a_learned_token_is_present_to_the_fusion_and_trained_where_it_stands(fu
 
 
 def test_sets_of_frames_enter_early_fusion_by_their_mean():
-    sets = [FeatureSet("a", "audio", (7, 3)), FeatureSet("b", "image", (4,))]
+    sets = [FeatureSpec("a", "audio", (7, 3)), FeatureSpec("b", "image", (4,))]
     torch.manual_seed(0)
     chosen = options(features=["a", "b"], fusion="early")
     model = Network(sets, {"category": 8}, chosen).eval()
@@ -90,7 +90,7 @@ def test_sets_of_frames_enter_early_fusion_by_their_mean():
 
 def test_early_fusion_takes_sets_wider_than_any_token():
     chosen = options(features=["a"], fusion="early")
-    Network([FeatureSet("a", "text", (5000,))], {"category": 8}, chosen)
+    Network([FeatureSpec("a", "text", (5000,))], {"category": 8}, chosen)
 
 
 def test_early_fusion_takes_a_tower_of_vectors():
@@ -112,7 +112,7 @@ def test_an_example_that_cannot_be_seen_is_answered_by_the_prior():
 @given(seed=st.integers(0, 999), chance=st.sampled_from([0.0, 0.5, 0.99]))
 def test_hiding_leaves_something_and_adds_nothing(seed, chance):
     some = split_of(joined(subjects=20), "train")
-    shown = hide(np.random.default_rng(seed), some, chance)
+    shown = drop_modalities(np.random.default_rng(seed), some, chance)
     assert not (shown & ~some.present).any()
     assert (shown.any(1) == some.present.any(1)).all()
     if chance == 0:
@@ -122,7 +122,7 @@ def test_hiding_leaves_something_and_adds_nothing(seed, chance):
 def test_hiding_is_by_modality():
     world = joined(subjects=40, absent=0.0)
     some = split_of(world, "train", {"pixels": "image", "words": "image", "spectrum": "audio"})
-    shown = hide(np.random.default_rng(0), some, 0.5)
+    shown = drop_modalities(np.random.default_rng(0), some, 0.5)
     assert (shown[:, 0] == shown[:, 1]).all()
     assert 0.3 < shown[:, 0].mean() < 1
 

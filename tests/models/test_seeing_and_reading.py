@@ -11,7 +11,7 @@ import torch
 
 from pipeline.core.errors import PipelineError
 from pipeline.encoders import pixels, tokens
-from pipeline.models.examples import Examples, FeatureSet, examples
+from pipeline.models.examples import Examples, FeatureSpec, examples
 from pipeline.models.prediction import predict
 from pipeline.models.saving import load, save
 from pipeline.models.statistics import counts, statistics
@@ -60,8 +60,8 @@ def world(n: int, seed: int) -> Examples:
     present[~present.any(1)] = True
     return Examples(
         sets=(
-            FeatureSet("pixels", "image", seen[0].shape[1:]),
-            FeatureSet("tokens", "text", read[0].shape[1:]),
+            FeatureSpec("pixels", "image", seen[0].shape[1:]),
+            FeatureSpec("tokens", "text", read[0].shape[1:]),
         ),
         values={"pixels": seen[0][None], "tokens": read[0][None]},
         lengths={"pixels": seen[1][None], "tokens": read[1][None]},
@@ -96,8 +96,8 @@ def test_what_it_learned_of_words_and_colours_comes_back_from_disk(tmp_path):
     assert np.array_equal(predict(model.network, test, model.priors)["category"], before)
     vocabulary = model.network.towers[1].kind.get_buffer("words")
     assert (vocabulary < 2**24).sum() == 3 + len(FILLING)
-    knobs = json.loads((tmp_path / "model.json").read_text())["options"]["towers"]["tokens"]
-    assert knobs["reader"] == {"kind": "lstm", "width": 8, "hidden": 16, "dropout": 0.3}
+    settings = json.loads((tmp_path / "model.json").read_text())["options"]["towers"]["tokens"]
+    assert settings["reader"] == {"kind": "lstm", "width": 8, "hidden": 16, "dropout": 0.3}
 
 
 def test_statistics_and_words_are_of_what_is_there_alone():

@@ -13,7 +13,7 @@ from sklearn import metrics as sk
 
 from pipeline.core import registry
 from pipeline.core.errors import PipelineError
-from pipeline.models.decoding import Reading, fit, negative_log_likelihood
+from pipeline.models.decoding import Decoding, fit, negative_log_likelihood
 from pipeline.models.evaluation.answers import answers
 from pipeline.models.evaluation.evaluate import Split, evaluate
 from pipeline.models.evaluation.options import EvaluationOptions
@@ -23,8 +23,7 @@ from pipeline.models.options import TaskOptions
 from pipeline.models.prediction import logits, predict
 from pipeline.models.saving import Model, load, save
 from pipeline.models.targets import known
-from pipeline.models.tasks import FOLDER, task_of
-from pipeline.models.tasks import _cross_entropy as entropy
+from pipeline.models.tasks import FOLDER, _cross_entropy, task_of
 from pipeline.models.tasks._thresholds import best_threshold
 from pipeline.models.training.batches import Tensors
 from pipeline.models.training.losses import Combination, loss, weights
@@ -71,7 +70,7 @@ def test_the_kinds_are_the_files() -> None:
 def test_what_is_said_is_read_again_and_its_certainty_is_a_probability(kind) -> None:
     task = task_of(kind)
     with torch.no_grad():
-        answer = Reading(kind).answer(task.layer(3, KINDS[kind])(seen(20)))
+        answer = Decoding(kind).probabilities(task.layer(3, KINDS[kind])(seen(20)))
     names = [str(k) for k in range(KINDS[kind])]
     decision = task.decide(answer, (0.5,))
     again = task.encode([task.say(one, names) for one in decision], names)
@@ -118,7 +117,7 @@ def test_the_loss_falls_and_a_missing_target_teaches_nothing(kind, focal, smooth
 def test_answers_are_probabilities_or_values(kind) -> None:
     head = registry.load(FOLDER, kind).layer(3, KINDS[kind])
     with torch.no_grad():
-        answer = Reading(kind, temperature=0.3).answer(20 * head(seen(50)))
+        answer = Decoding(kind, temperature=0.3).probabilities(20 * head(seen(50)))
     assert answer.shape == (50, KINDS[kind] or 1)
     assert answer.dtype == np.float32
     if kind != "regression":
@@ -143,18 +142,18 @@ def test_cross_entropies_by_their_formulas() -> None:
     target = torch.arange(20) % 4
     p = np.exp(out.numpy()) / np.exp(out.numpy()).sum(1, keepdims=True)
     right = p[np.arange(20), target]
-    plain = entropy.of_classes(out, target, 0.0, 0.0)
+    plain = _cross_entropy.of_classes(out, target, 0.0, 0.0)
     assert plain.mean().item() == pytest.approx(sk.log_loss(target, p))
-    focal = entropy.of_classes(out, target, 0.0, 2.0)
+    focal = _cross_entropy.of_classes(out, target, 0.0, 2.0)
     np.testing.assert_allclose(focal, -((1 - right) ** 2) * np.log(right), rtol=1e-6)
-    smooth = entropy.of_classes(out, target, 0.1, 0.0)
+    smooth = _cross_entropy.of_classes(out, target, 0.1, 0.0)
     np.testing.assert_allclose(smooth, -(0.9 * np.log(right) + 0.025 * np.log(p).sum(1)))
     bits = (out > 0.3).double()
     q = 1 / (1 + np.exp(-out.numpy()))
     of_truth = np.where(bits > 0, q, 1 - q)
-    np.testing.assert_allclose(entropy.of_bits(out, bits, 0.0, 0.0), -np.log(of_truth))
+    np.testing.assert_allclose(_cross_entropy.of_bits(out, bits, 0.0, 0.0), -np.log(of_truth))
     expected = -((1 - of_truth) ** 2) * np.log(of_truth)
-    np.testing.assert_allclose(entropy.of_bits(out, bits, 0.0, 2.0), expected, rtol=1e-6)
+    np.testing.assert_allclose(_cross_entropy.of_bits(out, bits, 0.0, 2.0), expected, rtol=1e-6)
 
 
 def test_ordinal_cut_points_are_ordered_and_the_answer_is_the_median() -> None:
@@ -290,7 +289,7 @@ def test_a_temperature_lowers_the_likelihood_cost_on_validation(fitted) -> None:
         there = known(targets)
 
         def cost(temperature: float, task=task, targets=targets, there=there) -> float:
-            answer = Reading(TASKS[task]["kind"], temperature).answer(out[task])[there]
+            answer = Decoding(TASKS[task]["kind"], temperature).probabilities(out[task])[there]
             return negative_log_likelihood(answer, targets[there], np.ones(there.sum()))
 
         best = reading.temperature
@@ -304,12 +303,12 @@ def test_a_temperature_that_was_planted_is_found() -> None:
     true = rng.normal(size=(4000, 3))
     p = np.exp(true) / np.exp(true).sum(1, keepdims=True)
     truth = np.array([rng.choice(3, p=row) for row in p])
-    found = fit(Reading(), torch.from_numpy(3 * true), truth, np.ones(4000))
+    found = fit(Decoding(), torch.from_numpy(3 * true), truth, np.ones(4000))
     assert found.temperature == pytest.approx(3, rel=0.1)
-    assert fit(Reading(), torch.from_numpy(true), np.full(4000, -1), np.ones(4000)) == Reading()
+    assert fit(Decoding(), torch.from_numpy(true), np.full(4000, -1), np.ones(4000)) == Decoding()
     mixed = np.concatenate([3 * true[:2000], true[2000:]])
     half = np.repeat([0.01, 1.0], 2000)
-    assert fit(Reading(), torch.from_numpy(mixed), truth, half).temperature < 1.15
+    assert fit(Decoding(), torch.from_numpy(mixed), truth, half).temperature < 1.15
 
 
 def test_a_threshold_is_of_the_greatest_f1() -> None:

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from pipeline.core import registry
 from pipeline.core.errors import PipelineError
-from pipeline.models.examples import FeatureSet
+from pipeline.models.examples import FeatureSpec
 from pipeline.models.network import Network
 from pipeline.models.tower import Tower
 from pipeline.models.tower_options import of_kind, tower_of
@@ -212,7 +212,7 @@ def test_a_tiny_batch_is_learned_by_heart_and_the_same_seed_gives_the_same(kind,
 @pytest.mark.filterwarnings("ignore:The tensor attributes self.*_flat_weights")
 @pytest.mark.parametrize(("kind", "shape"), CASES)
 def test_a_network_is_exported(kind, shape):
-    sets = [FeatureSet("a", "audio", SHAPES[shape])]
+    sets = [FeatureSpec("a", "audio", SHAPES[shape])]
     one = {"kind": kind, **of(kind).model_dump(mode="json")}
     network = Network(sets, {"category": 3}, options(features=["a"], fusion="none", tower=one))
     rows = torch.export.Dim("rows", min=1, max=4096)
@@ -289,7 +289,7 @@ def test_positions_are_those_of_the_paper():
     ],
 )
 def test_what_does_not_fit_is_named_with_what_does(kind, shape, said):
-    sets = [FeatureSet("a", "audio", shape)]
+    sets = [FeatureSpec("a", "audio", shape)]
     one = options(features=["a"], fusion="none", tower={"kind": kind})
     with pytest.raises(PipelineError, match=f"towers.a: tower '{kind}' {said}"):
         Network(sets, {"category": 3}, one)

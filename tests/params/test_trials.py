@@ -15,7 +15,7 @@ from pipeline.cli.main import app
 from pipeline.core.errors import PipelineError
 from pipeline.core.files.digest import digest_bytes
 from pipeline.params import trials
-from pipeline.params.promotion import elsewhere, promoted, remember
+from pipeline.params.promotion import other_changes, promoted, remember
 from pipeline.parts.dvc_restore import Cache
 from tests.dataset import params
 
@@ -150,7 +150,7 @@ def test_other_sections_that_differ_are_named() -> None:
     one["data"]["params"]["params.yaml"]["data"]["seed"] = 1
     one["data"]["params"]["params.yaml"]["data"]["execution"] = {"workers": 2}
     found = trials.read(shown(("success", one)), "gated")
-    assert elsewhere(found, trials.ranked(found)[0]) == ["seed"]
+    assert other_changes(found, trials.ranked(found)[0]) == ["seed"]
 
 
 def test_what_an_experiment_made_is_known_again(

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.core.errors import PipelineError
-from pipeline.params.yaml_edit import GONE, changed, differences
+from pipeline.params.yaml_edit import MISSING, differences, edit_yaml
 from tests.dataset import HERE
 
 TEXT = """\
@@ -51,25 +51,25 @@ def models(text: str) -> dict[str, Any]:
 
 
 def test_nothing_changes_nothing() -> None:
-    assert changed(TEXT, {}) == TEXT
+    assert edit_yaml(TEXT, {}) == TEXT
 
 
 def test_an_inherited_value_is_put_on_the_model_itself() -> None:
-    assert lines(changed(TEXT, {("models", "audio", "rate"): 0.5})) == [
+    assert lines(edit_yaml(TEXT, {("models", "audio", "rate"): 0.5})) == [
         "-  audio: {<<: *model, sets: [c]}",
         "+  audio: {<<: *model, sets: [c], rate: 0.5}",
     ]
 
 
 def test_a_block_gets_a_line_and_its_heirs_keep_what_they_had() -> None:
-    after = changed(TEXT, {("models", "both", "rate"): 0.5})
+    after = edit_yaml(TEXT, {("models", "both", "rate"): 0.5})
     assert "+    rate: 0.5" in lines(after)
     assert "+  more: {<<: *both, fusion: sum, rate: 0.1}" in lines(after)
     assert models(after) == {**models(TEXT), "both": {**models(TEXT)["both"], "rate": 0.5}}
 
 
 def test_an_own_value_is_replaced_where_it_stands_with_its_comment_in_place() -> None:
-    after = changed(TEXT, {("models", "image", "rate"): 0.25})
+    after = edit_yaml(TEXT, {("models", "image", "rate"): 0.25})
     assert "    rate: 0.25        # a step\n" in after
     assert {name: one["rate"] for name, one in models(after).items()} == {
         "image": 0.25,
@@ -81,16 +81,16 @@ def test_an_own_value_is_replaced_where_it_stands_with_its_comment_in_place() ->
     }
 
 
-def test_a_knob_of_a_shared_mapping_changes_for_one_model_alone() -> None:
-    after = changed(TEXT, {("models", "tied", "tower", "hidden"): 16})
+def test_an_option_of_a_shared_mapping_changes_for_one_model_alone() -> None:
+    after = edit_yaml(TEXT, {("models", "tied", "tower", "hidden"): 16})
     assert lines(after) == [
         "-  tied: {tower: *tower, rate: 1}",
         "+  tied: {tower: {hidden: 16, width: 4}, rate: 1}",
     ]
 
 
-def test_a_knob_of_an_anchored_mapping_leaves_the_others_theirs() -> None:
-    after = changed(TEXT, {("models", "image", "tower", "hidden"): 16})
+def test_an_option_of_an_anchored_mapping_leaves_the_others_theirs() -> None:
+    after = edit_yaml(TEXT, {("models", "image", "tower", "hidden"): 16})
     assert "    tower: &tower {hidden: 16, width: 4}   # small\n" in after
     hidden = {name: one["tower"]["hidden"] for name, one in models(after).items()}
     assert hidden.pop("image") == 16
@@ -98,19 +98,19 @@ def test_a_knob_of_an_anchored_mapping_leaves_the_others_theirs() -> None:
 
 
 def test_a_block_list_becomes_one_line() -> None:
-    after = changed(TEXT, {("models", "image", "sets"): ["x"]})
+    after = edit_yaml(TEXT, {("models", "image", "sets"): ["x"]})
     assert "    sets: [x]\n    tasks:" in after
     assert models(after)["more"]["sets"] == ["a", "b"]
 
 
 def test_a_key_that_heirs_would_take_over_is_refused() -> None:
     with pytest.raises(PipelineError, match=r"models\.audio\.clip would come from an anchor"):
-        changed(TEXT, {("models", "image", "clip"): 1.0})
+        edit_yaml(TEXT, {("models", "image", "clip"): 1.0})
 
 
 def test_what_only_one_has_is_told() -> None:
     assert differences({"a": 1, "b": {"c": 2}}, {"b": {"c": None}, "d": 1.0}) == {
-        ("a",): GONE,
+        ("a",): MISSING,
         ("b", "c"): None,
         ("d",): 1.0,
     }
@@ -137,7 +137,7 @@ def test_whatever_is_written_is_read_again_and_nothing_else(
     own = {name: dict(one) for name, one in wanted["models"].items()}
     own[model][option] = value
     missing = option == "sets" and model == "tied"
-    after = changed(TEXT, {("models", model, option): value})
+    after = edit_yaml(TEXT, {("models", model, option): value})
     assert yaml.safe_load(after) == {**wanted, "models": own}
     assert missing or after.startswith(TEXT[: TEXT.index("models")])
 
@@ -146,6 +146,6 @@ def test_whatever_is_written_is_read_again_and_nothing_else(
 def test_the_recipe_of_the_project_can_be_promoted_into(model: str) -> None:
     before = (HERE / "params.yaml").read_text()
     own = models(before)[model]
-    after = changed(before, {("models", model, "learning_rate"): 0.0123})
+    after = edit_yaml(before, {("models", model, "learning_rate"): 0.0123})
     assert models(after) == models(before) | {model: {**own, "learning_rate": 0.0123}}
     assert len(lines(after, before)) <= 2 * len(models(before))

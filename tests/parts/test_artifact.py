@@ -26,7 +26,7 @@ def write(names: list[str]) -> Make:
 
 
 def build(out: Path, function: Fingerprint, inputs: dict[str, str], make: Make) -> bool:
-    return artifact.Plan(out, function, inputs, make).run().computed == 1
+    return artifact.ArtifactPlan(out, function, inputs, make).run().computed == 1
 
 
 def never(folder: Path) -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pipeline.core.errors import PipelineError, Rejected
 from pipeline.core.files.digest import digest_bytes
 from pipeline.parts import manifest
-from pipeline.parts.part import Row, each
+from pipeline.parts.part import Row, apply_bisecting
 from pipeline.parts.plan import Summary
 from tests.toy import Square, function, put
 
@@ -58,7 +58,7 @@ def test_only_new_rows_are_computed_and_the_bytes_are_those_of_a_clean_run(
             summary = bring(out, wanted, seen)
             now = set().union(*wanted.values())
             assert {int(path.name) for path in seen.iterdir()} == now - before
-            assert summary.worked == len(now - before)
+            assert summary.computed_rows == len(now - before)
             assert summary.rows + summary.rejected == len(now)
             before = now
         bring(folder / "clean", history[-1])
@@ -80,7 +80,7 @@ def test_a_renamed_batch_keeps_its_parts(inside: Path) -> None:
 def test_a_row_is_not_taken_from_another_function(inside: Path) -> None:
     bring(Path("out"), {"a": {1, 2, 3}}, p=1)
     summary = bring(Path("out"), {"a": {1, 2, 3}}, p=2)
-    assert (summary.worked, summary.taken) == (3, 0)
+    assert (summary.computed_rows, summary.reused_rows) == (3, 0)
 
 
 def test_a_damaged_part_lends_no_rows(inside: Path) -> None:
@@ -90,7 +90,7 @@ def test_a_damaged_part_lends_no_rows(inside: Path) -> None:
     data[8] ^= 1
     part.write_bytes(data)
     summary = bring(Path("out"), {"a": {1, 2}})
-    assert (summary.worked, summary.taken) == (2, 0)
+    assert (summary.computed_rows, summary.reused_rows) == (2, 0)
     assert sorted(manifest.read(Path("out"))["square"].to_pylist()) == [1, 4]
 
 
@@ -99,7 +99,7 @@ def test_one_result_serves_another_row_under_its_own_digest(inside: Path) -> Non
     one, two = (Row(digest_bytes(n), "same", "s", "b", 8, spec=3) for n in (b"one", b"two"))
     put(Path("out"), Square(function()), [one])
     summary = put(Path("out"), Square(function()), [two])
-    assert (summary.worked, summary.taken) == (0, 1)
+    assert (summary.computed_rows, summary.reused_rows) == (0, 1)
     (part,) = Path("out").glob("*.parquet")
     assert pq.read_table(part)["digest"].to_pylist() == [two.digest]
 
@@ -115,7 +115,7 @@ def test_halving_finds_every_bad_row(numbers: list[int], bad: set[int]) -> None:
         return [-value for value in values]
 
     given = [Row(str(i), str(i), "s", "b", 1) for i in range(len(numbers))]
-    found = each(step, given, numbers, "toy/x")
+    found = apply_bisecting(step, given, numbers, "toy/x")
     assert [isinstance(one, Rejected) for one in found] == [n in bad for n in numbers]
     assert [one for one in found if not isinstance(one, Rejected)] == [
         -n for n in numbers if n not in bad
@@ -132,7 +132,7 @@ def test_trouble_of_the_machine_is_no_reject(error: Exception) -> None:
         raise error
 
     with pytest.raises(PipelineError, match="fell short"):
-        each(step, [Row("d", "k", "s", "b", 1)], [1], "toy")
+        apply_bisecting(step, [Row("d", "k", "s", "b", 1)], [1], "toy")
 
 
 def test_a_full_disk_is_said_and_finished_parts_stand(inside: Path) -> None:

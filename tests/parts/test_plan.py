@@ -14,21 +14,22 @@ from pipeline.core.errors import PipelineError
 from pipeline.core.files.digest import Algorithm, digest_file
 from pipeline.core.files.dvc_cache import place
 from pipeline.core.files.lock import locked
-from pipeline.execution.local import Processes, Serial
+from pipeline.execution.processes import Processes
 from pipeline.execution.ray import RayExecutor
 from pipeline.parts import manifest
-from pipeline.parts import plan as parts
 from pipeline.parts.dvc_restore import Cache
-from pipeline.parts.job import Executor, Job, Made
+from pipeline.parts.job import CompletedPart, Executor, Job
 from pipeline.parts.part import FOOTER, Work, read_footer, write_table
-from pipeline.parts.up_to_date import unless_done
+from pipeline.parts.plan import Summary, plan_parts
+from pipeline.parts.serial import Serial
+from pipeline.parts.up_to_date import skip_if_up_to_date
 from tests.execution.reading import Disturbed
 from tests.toy import Square, function, put, rows
 
 OUT = Path("out")
 
 
-def bring(numbers: list[int], executor: Executor | None = None, **how: object) -> parts.Summary:
+def bring(numbers: list[int], executor: Executor | None = None, **how: object) -> Summary:
     work = Square(function(), **how)  # type: ignore[arg-type]
     return put(OUT, work, rows(numbers), executor=executor, limit=0.5)
 
@@ -36,7 +37,7 @@ def bring(numbers: list[int], executor: Executor | None = None, **how: object) -
 class Shuffled(Serial):
     """Parts arrive in an order of their own."""
 
-    def run(self, work: Work, jobs: Sequence[Job], out: Path) -> Iterator[Made]:
+    def run(self, work: Work, jobs: Sequence[Job], out: Path) -> Iterator[CompletedPart]:
         made = list(super().run(work, sorted(jobs, key=lambda job: job.part.key[::-1]), out))
         yield from reversed(made)
 
@@ -50,8 +51,8 @@ numbers = st.lists(st.integers(0, 10**6), unique=True, max_size=60)
 
 @given(numbers, st.integers(1, 8))
 def test_plan_holds_every_row_once_and_ignores_their_order(found: list[int], mean: int) -> None:
-    plan = parts.plan(function(), rows(found), mean, 10**6)
-    again = parts.plan(function(), reversed(rows(found)), mean, 10**6)
+    plan = plan_parts(function(), rows(found), mean, 10**6)
+    again = plan_parts(function(), reversed(rows(found)), mean, 10**6)
     assert plan == again
     assert sorted(row.spec for part in plan for row in part.rows) == sorted(found)
     assert len({part.key for part in plan}) == len(plan)
@@ -59,20 +60,20 @@ def test_plan_holds_every_row_once_and_ignores_their_order(found: list[int], mea
 
 @given(st.lists(st.integers(0, 10**6), unique=True, min_size=40, max_size=80), st.integers())
 def test_one_more_row_changes_at_most_two_parts(found: list[int], extra: int) -> None:
-    before = {part.key for part in parts.plan(function(), rows(found), 4, 10**6)}
-    after = {part.key for part in parts.plan(function(), rows([*found, -1 - abs(extra)]), 4, 10**6)}
+    before = {part.key for part in plan_parts(function(), rows(found), 4, 10**6)}
+    after = {part.key for part in plan_parts(function(), rows([*found, -1 - abs(extra)]), 4, 10**6)}
     assert len(after - before) <= 2
 
 
 @given(numbers)
 def test_no_part_is_over_its_bytes(found: list[int]) -> None:
-    for one in parts.plan(function(), rows(found), 10**6, max_bytes=40):
+    for one in plan_parts(function(), rows(found), 10**6, max_bytes=40):
         assert sum(row.size for row in one.rows) <= 40
 
 
 def test_key_follows_parameters_and_rows() -> None:
     def key(parameters: dict[str, int], found: list[int]) -> str:
-        return parts.plan(function(**parameters), rows(found), 10**9, 10**6)[0].key
+        return plan_parts(function(**parameters), rows(found), 10**9, 10**6)[0].key
 
     assert key({"a": 1}, [1, 2]) == key({"a": 1}, [2, 1])
     assert key({"a": 1}, [1, 2]) != key({"a": 2}, [1, 2])
@@ -211,7 +212,7 @@ def test_a_refusal_by_the_machine_is_tried_again_and_costs_its_neighbours_nothin
         path.unlink()
     Path(".pipeline/made.sqlite").unlink(missing_ok=True)
 
-    def unlucky(times: int) -> parts.Summary:
+    def unlucky(times: int) -> Summary:
         seen = Path(f"seen{times}")
         seen.mkdir()
         work = Square(function(), fails_on=7 if times < 2 else None, seen=seen)
@@ -224,9 +225,9 @@ def test_a_refusal_by_the_machine_is_tried_again_and_costs_its_neighbours_nothin
         summary = unlucky(times)
         assert (summary.rows, summary.reasons) == (19, {"failed": 1, "negative": 1})
         assert summary.provisional == 1
-    assert (summary.worked, summary.computed) == (1, 1)
+    assert (summary.computed_rows, summary.computed) == (1, 1)
     summary = unlucky(2)
-    assert (summary.rows, summary.worked, summary.provisional) == (20, 1, 0)
+    assert (summary.rows, summary.computed_rows, summary.provisional) == (20, 1, 0)
     assert tree() == expected
     assert bring([-1, *range(20)]).computed == 0
 
@@ -287,9 +288,9 @@ def test_what_is_made_or_restored_is_read_once(
     for module in ("part", "cached", "digests"):
         monkeypatch.setattr(f"pipeline.{module}.digest_file", count)
 
-    def run() -> parts.Summary:
+    def run() -> Summary:
         read.clear()
-        return unless_done("toy", "key", [OUT], lambda: bring(list(range(30))))
+        return skip_if_up_to_date("toy", "key", [OUT], lambda: bring(list(range(30))))
 
     assert run().computed > 1
     made = {entry.md5: OUT / f"{entry.key}.parquet" for entry in manifest.read_manifest(OUT)}
@@ -312,12 +313,14 @@ def test_a_stage_that_the_machine_failed_does_not_blame_the_data_alone(inside: P
 
 
 def test_a_stage_with_a_row_to_try_again_is_not_done(inside: Path) -> None:
-    def run(fails_on: int | None) -> parts.Summary:
+    def run(fails_on: int | None) -> Summary:
         work = Square(function(), fails_on=fails_on)
-        return unless_done("toy", "key", [OUT], lambda: put(OUT, work, rows([1, 2]), limit=0.5))
+        return skip_if_up_to_date(
+            "toy", "key", [OUT], lambda: put(OUT, work, rows([1, 2]), limit=0.5)
+        )
 
     assert run(2).provisional == 1
-    assert (run(None).rows, run(None).worked) == (2, 0)
+    assert (run(None).rows, run(None).computed_rows) == (2, 0)
 
 
 def test_parts_are_parquet_that_says_where_it_comes_from(inside: Path) -> None:

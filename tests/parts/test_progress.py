@@ -5,13 +5,16 @@ import io
 import pytest
 
 from pipeline.parts import progress
-from pipeline.parts.job import Made, Use
+from pipeline.parts.job import CompletedPart, ResourceUsage
 from pipeline.parts.part import Entry
 from pipeline.parts.progress import Tally, reading_bytes, track
 
 
-def made(key: str, worker: str = "a") -> Made:
-    return Made(Entry(key, "s", "b", 0, 5, 0, 1, ""), Use(worker, cpu_seconds=1.0, gpu_seconds=0.5))
+def made(key: str, worker: str = "a") -> CompletedPart:
+    return CompletedPart(
+        Entry(key, "s", "b", 0, 5, 0, 1, ""),
+        ResourceUsage(worker, cpu_seconds=1.0, gpu_seconds=0.5),
+    )
 
 
 class Terminal(io.StringIO):
@@ -27,7 +30,7 @@ def test_a_line_says_rows_rate_time_left_and_how_busy_each_worker_is() -> None:
     assert tally.line(104.0) == (
         "120 of 400 rows, 30.0 rows/s, 0:09 left; 2 workers at 25% of a CPU, 12% of a GPU"
     )
-    tally.add(0, Use("a", cpu_seconds=5.0))
+    tally.add(0, ResourceUsage("a", cpu_seconds=5.0))
     assert "at 44% of a CPU" in tally.line(108.0)
     assert "1:02:13 left" in Tally.line(tally, 100.0 + 120 * (3733 / 280))
 

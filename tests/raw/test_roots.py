@@ -20,11 +20,10 @@ import pytest
 from pipeline.core.errors import PipelineError
 from pipeline.params import Params, parse
 from pipeline.parts import manifest
-from pipeline.raw import folders
-from pipeline.raw import roots as raw
+from pipeline.raw import folders, roots
 from pipeline.raw.folders import batches
-from pipeline.raw.listing import told_apart
-from pipeline.raw.roots import Raw, opened
+from pipeline.raw.listing import listing_from_infos
+from pipeline.raw.roots import Raw, open_filesystem
 from pipeline.stages.plans import clean, ingest, look
 from tests.dataset import params as dataset_params
 from tests.dataset import put_batch, tree
@@ -76,9 +75,9 @@ def root(request: pytest.FixtureRequest, inside: Path, monkeypatch: pytest.Monke
     else:
         uri = "memory://photos"
         memory = in_memory(inside.name)
-        for module in (raw, folders):
+        for module in (roots, folders):
             monkeypatch.setattr(module, "opened", lambda _: (memory, "photos"))
-    system, base = raw.opened(uri)
+    system, base = roots.open_filesystem(uri)
     assert system is not None
     fs.copy_files(str(local), base, destination_filesystem=system)
     return uri
@@ -124,7 +123,7 @@ def assets() -> list[dict[str, Any]]:
 
 
 def put(root: str, path: str, data: bytes) -> None:
-    system, base = raw.opened(root)
+    system, base = roots.open_filesystem(root)
     if system is None:
         Path(base, path).write_bytes(data)
         return
@@ -133,7 +132,7 @@ def put(root: str, path: str, data: bytes) -> None:
 
 
 def take(root: str, path: str) -> None:
-    system, base = raw.opened(root)
+    system, base = roots.open_filesystem(root)
     if system is None:
         Path(base, path).unlink()
     else:
@@ -149,8 +148,8 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         seen.append(path)
         return original(root, path)
 
-    original = raw.read
-    for module in (raw, folders):
+    original = roots.read
+    for module in (roots, folders):
         monkeypatch.setattr(module, "read", read)
     return seen
 
@@ -177,7 +176,7 @@ def test_the_same_bytes_come_out_wherever_batches_lie(root: str) -> None:
 def test_workers_read_for_themselves(s3: str) -> None:
     here = run(recipe())
     uri = bucket(s3)
-    system, base = opened(uri)
+    system, base = open_filesystem(uri)
     fs.copy_files(str(ROOT / "raw" / "shapes"), base, destination_filesystem=system)
     params = recipe(uri, "processes")
     ingest.plan(params, root=ROOT).run()
@@ -249,7 +248,9 @@ def test_the_same_is_refused(inside: Path) -> None:
 def test_names_that_lead_elsewhere_are_refused() -> None:
     names = {"good": fs.FileType.File, "pipe": fs.FileType.Unknown, "in": fs.FileType.Directory}
     names |= dict.fromkeys(("../up", "in/./here", "in//here"), fs.FileType.File)
-    found = told_apart({name: fs.FileInfo(name, kind, size=3) for name, kind in names.items()})
+    found = listing_from_infos(
+        {name: fs.FileInfo(name, kind, size=3) for name, kind in names.items()}
+    )
     assert found.files == {"good": 3}
     assert {name: why for name, (why, _) in found.refused.items()} == {
         "../up": "bad_name",
@@ -280,7 +281,7 @@ def test_what_cannot_be_read_is_said(s3: str, inside: Path) -> None:
 def test_wrong_credentials_are_said(s3: str) -> None:
     uri = bucket(s3)
     put(uri, "b/a.txt", b"?")
-    opened.cache_clear()
+    open_filesystem.cache_clear()
     allow(s3, 0)
     try:
         with pytest.raises(PipelineError, match=r"s3://bucket/photos.*AWS_ACCESS_KEY_ID"):

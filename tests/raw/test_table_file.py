@@ -17,7 +17,7 @@ import pytest
 from pipeline.core.errors import PipelineError, Rejected
 from pipeline.raw import folders, parquet_child
 from pipeline.raw import table_file as rows
-from pipeline.raw.folders import Local
+from pipeline.raw.folders import LocalFolder
 from pipeline.sources import folder, stamps
 
 # Reads a table of stdin and says how it ended, under 3 GiB of addresses.
@@ -114,7 +114,7 @@ def test_a_table_within_the_limits_is_read_as_it_is() -> None:
 def test_text_of_parquet_that_is_not_utf8_is_kept(tmp_path: Path) -> None:
     text = pa.array([b"caf\xe9", b"", b"tea"]).view(pa.string())
     (tmp_path / "metadata.parquet").write_bytes(parquet(pa.table({"text": text, "n": [1, 2, 3]})))
-    found = folder.scan(Local(tmp_path), folder.Options())
+    found = folder.scan(LocalFolder(tmp_path), folder.Options())
     contents = [sample.assets.get("text") for sample in found.samples]
     assert [content and content.data for content in contents] == [b"caf\xe9", None, b"tea"]  # type: ignore[union-attr]
 
@@ -165,14 +165,14 @@ def test_what_a_source_reads_whole_is_small(
 ) -> None:
     monkeypatch.setattr(folders, "SMALL", 10)
     (tmp_path / "metadata.csv").write_text("text\n" + "a" * 20)
-    (refusal,) = folder.scan(Local(tmp_path), folder.Options()).refused
+    (refusal,) = folder.scan(LocalFolder(tmp_path), folder.Options()).refused
     assert (refusal.subject, refusal.reason) == ("metadata.csv", "too_large")
 
     for name in ("duck_desc.ogg", "cat_desc.ogg", "duck.png"):
         (tmp_path / name).write_bytes(b"")
     (tmp_path / "duck.txt").write_text("a duck of many letters")
     (tmp_path / "cat.txt").write_text("a cat")
-    found = stamps.scan(Local(tmp_path), stamps.Options())
+    found = stamps.scan(LocalFolder(tmp_path), stamps.Options())
     assert [(refusal.subject, refusal.reason) for refusal in found.refused] == [
         ("duck.txt", "too_large")
     ]

@@ -298,8 +298,8 @@ def _model(root: Path, name: str, rows: Sequence[dict[str, Any]]) -> None:
                 lines = [f"{step}\t{start + slope * step - away:.4f}" for step in range(12)]
                 path.write_text("\n".join([f"step\t{path.stem}", *lines]) + "\n")
 
-    artifact.Plan(root / "models" / name, _function("train"), {}, trained).run()
-    artifact.Plan(
+    artifact.ArtifactPlan(root / "models" / name, _function("train"), {}, trained).run()
+    artifact.ArtifactPlan(
         root / "evaluation" / name,
         _function("evaluate"),
         {},

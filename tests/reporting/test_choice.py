@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 from pipeline.models.evaluation.measured import COLUMNS, TABLE, rows
-from pipeline.reporting.choice import choose, ranked
+from pipeline.reporting.choice import ranked, select_by_validation
 from pipeline.reporting.inputs import Inputs
 
 
@@ -36,7 +36,7 @@ def test_validation_chooses_among_each_kind(tmp_path: Path) -> None:
     write(tmp_path, "b", ["b"], 0.6, 0.1)
     write(tmp_path, "early", ["a", "b"], 0.7, 0.2)
     write(tmp_path, "late", ["b", "a"], 0.4, 0.95)
-    choice = choose(inputs(tmp_path, "a", "b", "early", "late"))
+    choice = select_by_validation(inputs(tmp_path, "a", "b", "early", "late"))
     assert choice is not None
     assert choice.fusion is choice.shown
     assert choice.shown.name == "early"
@@ -49,21 +49,21 @@ def test_validation_chooses_among_each_kind(tmp_path: Path) -> None:
 def test_ties_go_to_the_earlier_name(tmp_path: Path) -> None:
     for name in ("z", "y"):
         write(tmp_path, name, ["a", "b"], 0.5, 0.5)
-    choice = choose(inputs(tmp_path, "z", "y"))
+    choice = select_by_validation(inputs(tmp_path, "z", "y"))
     assert choice is not None
     assert choice.shown.name == "y"
 
 
 def test_without_a_fusion_the_single_one_is_shown(tmp_path: Path) -> None:
     write(tmp_path, "a", ["a"], 0.5, 0.9)
-    choice = choose(inputs(tmp_path, "a"))
+    choice = select_by_validation(inputs(tmp_path, "a"))
     assert choice is not None
     assert choice.fusion is None
     assert choice.shown.name == "a"
 
 
 def test_nothing_evaluated_is_no_choice(tmp_path: Path) -> None:
-    assert choose(inputs(tmp_path, "a")) is None
+    assert select_by_validation(inputs(tmp_path, "a")) is None
 
 
 def test_the_leaderboard_ranks_by_test(tmp_path: Path) -> None:

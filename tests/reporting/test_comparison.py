@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pipeline.models.comparison.candidate import CHOSEN, TOGETHER
-from pipeline.reporting.comparison.data import Found
+from pipeline.reporting.comparison.data import ComparisonData
 from pipeline.reporting.comparison.page import SECTIONS, render
 from pipeline.reporting.comparison.sections import differences, labels, missing, probe, summary
 from pipeline.reporting.inputs import Absent, Inputs
@@ -35,7 +35,7 @@ def lost(model: str, shown: str, value: float) -> dict[str, Any]:
 
 
 @pytest.fixture
-def found(inputs: Inputs) -> Found:
+def found(inputs: Inputs) -> ComparisonData:
     sample = inputs.curated[0]
     tables: dict[str, list[dict[str, Any]]] = {
         "leaderboard": [
@@ -71,15 +71,15 @@ def found(inputs: Inputs) -> Found:
     about = {"task": "category", "n": 90, "components": 30, "classes": 2,
              "probe": {"macro_f1": 0.081, "plausible": 0.105, "p": 0.4,
                        "false_alarms": 0.001}}  # fmt: skip
-    return Found(about, tables, inputs, 2, 3, 0.95, Options())
+    return ComparisonData(about, tables, inputs, 2, 3, 0.95, Options())
 
 
-def without(found: Found, *names: str) -> Found:
+def without(found: ComparisonData, *names: str) -> ComparisonData:
     tables = {name: [] if name in names else rows for name, rows in found.tables.items()}
-    return Found(found.summary, tables, found.inputs, 2, 3, 0.95, Options())
+    return ComparisonData(found.summary, tables, found.inputs, 2, 3, 0.95, Options())
 
 
-def test_every_section_is_drawn_and_names_are_escaped(found: Found) -> None:
+def test_every_section_is_drawn_and_names_are_escaped(found: ComparisonData) -> None:
     page = render(found)
     root = read(page)
     assert [one.attributes["id"] for one in root.all("section")] == [s.anchor for s in SECTIONS]
@@ -89,7 +89,7 @@ def test_every_section_is_drawn_and_names_are_escaped(found: Found) -> None:
     assert render(found) == page
 
 
-def test_the_best_of_a_kind_is_never_the_choice(found: Found) -> None:
+def test_the_best_of_a_kind_is_never_the_choice(found: ComparisonData) -> None:
     assert [found.best(kind) for kind in ("fusion", "single", "baseline", "partial")] == [
         "early", "image", "logistic:a", None,
     ]  # fmt: skip
@@ -98,7 +98,9 @@ def test_the_best_of_a_kind_is_never_the_choice(found: Found) -> None:
     ]  # fmt: skip
 
 
-def test_the_opening_names_the_gain_over_each_rival_and_whether_it_is_sure(found: Found) -> None:
+def test_the_opening_names_the_gain_over_each_rival_and_whether_it_is_sure(
+    found: ComparisonData,
+) -> None:
     gains = summary(found)["gains"]
     assert gains == {
         "single": {**found.tables["paired"][0], "sure": "gain"},
@@ -116,7 +118,7 @@ def test_the_opening_names_the_gain_over_each_rival_and_whether_it_is_sure(found
     assert page.count("· 3 diverged") == 1
 
 
-def test_a_difference_is_coloured_only_if_it_is_sure(found: Found) -> None:
+def test_a_difference_is_coloured_only_if_it_is_sure(found: ComparisonData) -> None:
     data = differences(found)
     assert not isinstance(data, Absent)
     plots = {forest["other"]: str(forest["rows"][0][2]) for forest in data["forests"]}
@@ -126,7 +128,7 @@ def test_a_difference_is_coloured_only_if_it_is_sure(found: Found) -> None:
     assert "+28.0 points, interval +26.0 to +30.0" in plots["image"]
 
 
-def test_more_than_five_points_lost_are_a_cost(found: Found) -> None:
+def test_more_than_five_points_lost_are_a_cost(found: ComparisonData) -> None:
     data = missing(found)
     assert not isinstance(data, Absent)
     assert data["models"] == [CHOSEN, "early"]
@@ -139,7 +141,7 @@ def test_more_than_five_points_lost_are_a_cost(found: Found) -> None:
     assert 'class="limit"' in str(cheap)
 
 
-def test_what_gives_the_target_away_is_marked(found: Found) -> None:
+def test_what_gives_the_target_away_is_marked(found: ComparisonData) -> None:
     data = probe(found)
     assert data["columns"] == [("<batch>", 0.95, True), ("source", 0.2, False)]
     page = render(found)
@@ -152,7 +154,7 @@ def test_what_gives_the_target_away_is_marked(found: Found) -> None:
     assert "Fold 1 has no sample of" not in page
 
 
-def test_a_probe_that_finds_something_is_marked_with_its_p(found: Found) -> None:
+def test_a_probe_that_finds_something_is_marked_with_its_p(found: ComparisonData) -> None:
     assert "p&nbsp;0.4). Nothing hints at answers" in render(found)
     guilty = {"macro_f1": 0.2, "plausible": 0.105, "p": 0.000999, "false_alarms": 0.001}
     page = render(replace(found, summary={**found.summary, "probe": guilty}))
@@ -160,7 +162,7 @@ def test_a_probe_that_finds_something_is_marked_with_its_p(found: Found) -> None
     assert "Nothing hints" not in page
 
 
-def test_a_doubted_label_is_shown_with_what_the_sample_is(found: Found) -> None:
+def test_a_doubted_label_is_shown_with_what_the_sample_is(found: ComparisonData) -> None:
     data = labels(found)
     assert not isinstance(data, Absent)
     (card,) = data["cards"]
@@ -169,7 +171,7 @@ def test_a_doubted_label_is_shown_with_what_the_sample_is(found: Found) -> None:
     assert [*card["shown"]] == [m for m in found.inputs.modalities if row[m]]
 
 
-def test_what_is_not_there_is_left_out_with_its_reason(found: Found) -> None:
+def test_what_is_not_there_is_left_out_with_its_reason(found: ComparisonData) -> None:
     page = render(without(found, "paired", "missing", "choices", "suspects"))
     root = read(page)
     shown = [one.attributes["id"] for one in root.all("section")]

@@ -23,7 +23,7 @@ from pipeline.reporting import (
     modelcards,
     subsets,
 )
-from pipeline.reporting.choice import choose
+from pipeline.reporting.choice import select_by_validation
 from pipeline.reporting.difference import difference
 from pipeline.reporting.format import amount
 from pipeline.reporting.inputs import Absent, Inputs, Model
@@ -65,7 +65,7 @@ def root(request, tmp_path_factory) -> Path:
 
 def test_every_section_is_made(root: Path) -> None:
     inputs = Inputs(root, ["m"], ["image", "audio"], worlds.SETS, {}, "")
-    choice = choose(inputs)
+    choice = select_by_validation(inputs)
     assert choice is not None
     assert choice.shown.name == "m"
     for section in (breakdown, calibration, confusion, leaderboard, modelcards, subsets):

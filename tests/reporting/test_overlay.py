@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.core.errors import PipelineError
-from pipeline.execution import run_record as runs
+from pipeline.execution import run_record
 from pipeline.reporting.overlay import overlay
 from pipeline.reporting.show import dated_copy
 from tests.reporting.reading import read
@@ -36,12 +36,12 @@ def test_another_page_is_refused() -> None:
 def test_the_copy_stands_elsewhere(inside: Path, page: str) -> None:
     original = inside / "index.html"
     original.write_text(page, encoding="utf-8")
-    runs.FOLDER.mkdir(parents=True)
+    run_record.FOLDER.mkdir(parents=True)
     made = {"outcome": "done", "computed": 1}
     record = {"started": "2024-05-06T07:08:09+00:00", "revision": "abc123+", **made}
     later = {"started": "2024-05-07T00:00:00+00:00", "outcome": "done", "computed": 0}
     lines = [json.dumps(one) + "\n" for one in (record, later)]
-    (runs.FOLDER / "report.jsonl").write_text("".join(lines))
+    (run_record.FOLDER / "report.jsonl").write_text("".join(lines))
     copy = dated_copy(original)
     assert original.read_text(encoding="utf-8") == page
     shown = read(copy.read_text(encoding="utf-8")).all("dl", class_="record")[0].text

@@ -8,7 +8,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.reporting.sampling import Answer, spread, strata
+from pipeline.reporting.sampling import Answer, pick_diverse, strata
 
 
 def answer(name: str, confidence: float, right: bool) -> Answer:
@@ -58,7 +58,7 @@ def test_spread_shows_as_many_kinds_as_there_are(items: list[tuple[int, int]], m
     keys = [f"{i}" for i in range(len(items))]
     owner = {key: str(item[0]) for key, item in zip(keys, items, strict=True)}
     kinds = {key: [str(item[1])] for key, item in zip(keys, items, strict=True)}
-    picked = spread(keys, owner, kinds, most)
+    picked = pick_diverse(keys, owner, kinds, most)
     owners = [owner[key] for key in picked]
     assert len(owners) == len(set(owners))
     assert len(picked) == min(most, len(set(owner.values())))

@@ -9,9 +9,7 @@ import pytest
 
 from pipeline.modalities.image.augment import apply
 from pipeline.parts import manifest
-from pipeline.reporting import augmentations as sheet
-from pipeline.reporting import breakdown, datacard, gallery, lineage
-from pipeline.reporting import rejects as refused
+from pipeline.reporting import augmentations, breakdown, datacard, gallery, lineage, rejects
 from pipeline.reporting.content import contents
 from pipeline.reporting.inputs import Absent, Inputs
 from pipeline.reporting.media import image
@@ -26,7 +24,7 @@ def shown(built: dict[str, Any] | Absent) -> dict[str, Any]:
 
 def test_views_are_what_their_recipes_make_of_training_assets(inputs: Inputs) -> None:
     options = Options(sheet=3, views=2)
-    strip = shown(sheet.build(inputs, options))["strips"][0]
+    strip = shown(augmentations.build(inputs, options))["strips"][0]
     assert strip["modality"] == "image"
     assert len(strip["rows"]) == 3
     trained = {row["image"] for row in inputs.curated if row["split"] == "train"}
@@ -51,11 +49,11 @@ def test_views_are_what_their_recipes_make_of_training_assets(inputs: Inputs) ->
     ],
 )  # fmt: skip
 def test_a_recipe_is_told_in_words(operation: dict[str, Any], words: tuple[str, str]) -> None:
-    assert sheet._step(operation) == words
+    assert augmentations._step(operation) == words
 
 
 def test_every_reject_is_counted_and_few_are_told(inputs: Inputs) -> None:
-    built = shown(refused.build(inputs, Options(rejects=2)))
+    built = shown(rejects.build(inputs, Options(rejects=2)))
     written = sum(entry.rejected for stage in inputs.stages for entry in stage.entries)
     assert built["total"] == written == 22
     images = next(stage for stage in built["stages"] if stage["stage"] == "clean/image")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.execution import run_record as runs
+from pipeline.execution import run_record
 from pipeline.parts.artifact import read_manifest
 from pipeline.reporting.format import count
 from pipeline.reporting.overlay import TIMES
@@ -22,9 +22,9 @@ TOOK = {"samples": 400, "seconds": 0.05}
 
 
 def put(stage: str, *records: dict[str, object]) -> None:
-    runs.FOLDER.mkdir(parents=True, exist_ok=True)
+    run_record.FOLDER.mkdir(parents=True, exist_ok=True)
     lines = "".join(json.dumps(one) + "\n" for one in records)
-    (runs.FOLDER / f"{stage.replace('/', '@')}.jsonl").write_text(lines)
+    (run_record.FOLDER / f"{stage.replace('/', '@')}.jsonl").write_text(lines)
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from pipeline.core.records import Inline, Sample, Scan
-from pipeline.raw.folders import Local
+from pipeline.raw.folders import LocalFolder
 from pipeline.raw.table_file import read
 from pipeline.sources.folder import Options, scan
 
@@ -75,7 +75,7 @@ def test_a_table_of_very_many_columns_costs_what_it_is_long() -> None:
 def test_the_three_formats_say_the_same(tmp_path: Path, name: str, write: Any) -> None:
     write(tmp_path / name, ROWS)
 
-    found = scan(Local(tmp_path), Options(targets={"label": "kind"}, licence="CC0-1.0"))
+    found = scan(LocalFolder(tmp_path), Options(targets={"label": "kind"}, licence="CC0-1.0"))
 
     assert found.metadata == [name]
     assert found.refused == []
@@ -98,7 +98,9 @@ def test_named_columns(tmp_path: Path) -> None:
     row = {"file_name": "./d//a.JPG", "sample_id": "7", "group": "ann", "age": 31, "city": "Ulm"}
     write_jsonl(tmp_path / "metadata.jsonl", [row])
 
-    sample = only(scan(Local(tmp_path), Options(targets={"age": "years"}, attributes=("city",))))
+    sample = only(
+        scan(LocalFolder(tmp_path), Options(targets={"age": "years"}, attributes=("city",)))
+    )
 
     assert (sample.sample_id, sample.group) == ("7", "ann")
     assert sample.assets == {"image": "d/a.JPG"}
@@ -108,19 +110,19 @@ def test_named_columns(tmp_path: Path) -> None:
 
 def test_a_row_of_text_alone_is_called_after_its_place(tmp_path: Path) -> None:
     write_jsonl(tmp_path / "metadata.jsonl", [{"text": "hello"}])
-    assert only(scan(Local(tmp_path), Options())).sample_id == "metadata.jsonl:1"
+    assert only(scan(LocalFolder(tmp_path), Options())).sample_id == "metadata.jsonl:1"
 
 
 def test_text_that_is_not_utf8_passes_as_it_is(tmp_path: Path) -> None:
     (tmp_path / "metadata.csv").write_bytes(b"file_name,text\na.png,Gar\xe7on\n")
-    assert only(scan(Local(tmp_path), Options())).assets["text"] == Inline(
+    assert only(scan(LocalFolder(tmp_path), Options())).assets["text"] == Inline(
         b"Gar\xe7on", "metadata.csv"
     )
 
 
 def test_other_cells_that_are_not_utf8_are_refused(tmp_path: Path) -> None:
     (tmp_path / "metadata.csv").write_bytes(b"file_name,group\n\xe7.png,x\nb.png,\xe7\n")
-    found = scan(Local(tmp_path), Options())
+    found = scan(LocalFolder(tmp_path), Options())
     assert reasons(found) == [("metadata.csv:1", "not_utf8"), ("metadata.csv:2", "not_utf8")]
 
 
@@ -140,7 +142,7 @@ def test_bad_rows_are_refused_and_the_others_go_on(tmp_path: Path) -> None:
     ]
     (tmp_path / "metadata.jsonl").write_text("\n".join(rows))
 
-    found = scan(Local(tmp_path), Options())
+    found = scan(LocalFolder(tmp_path), Options())
 
     assert [sample.sample_id for sample in found.samples] == ["good.png"]
     assert [reason for _, reason in reasons(found)] == [
@@ -159,7 +161,7 @@ def test_bad_rows_are_refused_and_the_others_go_on(tmp_path: Path) -> None:
 
 def test_rows_of_csv_with_too_many_or_too_few_cells(tmp_path: Path) -> None:
     (tmp_path / "metadata.csv").write_text('file_name,text\na.png,b,c\nb.png\n\nc.png,"d"\ne.png,"')
-    found = scan(Local(tmp_path), Options())
+    found = scan(LocalFolder(tmp_path), Options())
     assert [sample.sample_id for sample in found.samples] == ["c.png"]
     assert reasons(found) == [(f"metadata.csv:{n}", "bad_row") for n in (1, 2, 4)]
 
@@ -183,7 +185,7 @@ def test_a_bad_table_refuses_its_batch(
     for name, data in files.items():
         (tmp_path / name).write_bytes(data)
 
-    found = scan(Local(tmp_path), Options(targets={"label": "kind"}))
+    found = scan(LocalFolder(tmp_path), Options(targets={"label": "kind"}))
 
     assert found.samples == []
     assert [refusal.reason for refusal in found.refused] == [reason]
@@ -203,7 +205,7 @@ COLUMN = st.sampled_from(["file_name", "image_file_name", "text", "sample_id", "
 def test_rows_in_are_samples_and_refusals_out(rows: list[dict[str, Any]]) -> None:
     with TemporaryDirectory() as folder:
         write_jsonl(Path(folder, "metadata.jsonl"), [{"file_name": "x.png"}, *rows])
-        found = scan(Local(Path(folder)), Options())
+        found = scan(LocalFolder(Path(folder)), Options())
     assert len(found.samples) + len(found.refused) == len(rows) + 1
 
 
@@ -212,7 +214,7 @@ def test_any_bytes_are_a_table_or_refused(data: bytes) -> None:
     for name in ("metadata.csv", "metadata.jsonl", "metadata.parquet"):
         with TemporaryDirectory() as folder:
             Path(folder, name).write_bytes(data)
-            found = scan(Local(Path(folder)), Options())
+            found = scan(LocalFolder(Path(folder)), Options())
         for refusal in found.refused:
             (refusal.subject + refusal.message).encode()
         for sample in found.samples:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.core.records import Inline, Sample
-from pipeline.raw.folders import Local
+from pipeline.raw.folders import LocalFolder
 from pipeline.sources.stamps import Options, first, recordings, scan, written
 
 NAME = st.from_regex(r"[a-zA-Z0-9][a-zA-Z0-9-]{0,8}(_[a-z]{4,8})?", fullmatch=True)
@@ -23,7 +23,7 @@ def put(folder: Path, *paths: str, text: bytes = b"") -> None:
 
 
 def by_id(folder: Path) -> dict[str, Sample]:
-    found = scan(Local(folder), Options()).samples
+    found = scan(LocalFolder(folder), Options()).samples
     assert len({sample.sample_id for sample in found}) == len(found)
     return {sample.sample_id: sample for sample in found}
 

@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.parts.part import Row
 from pipeline.store import describe, open_store
-from pipeline.store.describe import described, listed, sampled, showing, stats
+from pipeline.store.describe import described, listed, sampled, samples_showing, stats
 from pipeline.store.feature_set import FeatureSet
 from tests.stages.plans.stored import Stored, asset
 from tests.store.small import COUNT, small
@@ -109,7 +109,7 @@ def test_a_draw_is_of_digests_and_of_a_seed(look: FeatureSet) -> None:
 
 
 def test_samples_that_show_an_asset_are_found(look: FeatureSet) -> None:
-    found = showing(look, [asset("image", "1"), asset("image", "7"), "x"])
+    found = samples_showing(look, [asset("image", "1"), asset("image", "7"), "x"])
     assert set(found[asset("image", "1")]) == {"s/00", "s/01"}
     assert found[asset("image", "7")] == ["s/07"]
     assert found["x"] == []

@@ -18,7 +18,7 @@ from pipeline.core.errors import PipelineError
 from pipeline.parts.part import Row
 from pipeline.store import Store, diff, open_store
 from pipeline.store.diff import difference, files_between, largest
-from pipeline.store.format import reader as stored
+from pipeline.store.format import reader
 from pipeline.store.trees.revision import Revision
 from tests.stages.plans.stored import Stored, asset
 from tests.store.revised import NEARLY, revised
@@ -153,13 +153,13 @@ def test_vectors_are_compared_some_at_a_time(
     revised: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sizes: list[int] = []
-    original = stored.Stored.matrix
+    original = reader.StoredFeatures.matrix
 
     def matrix(self: Any, rows: np.ndarray, view: int) -> np.ndarray:
         sizes.append(len(rows))
         return original(self, rows, view)
 
-    monkeypatch.setattr(stored.Stored, "matrix", matrix)
+    monkeypatch.setattr(reader.StoredFeatures, "matrix", matrix)
     whole = open_store(revised).diff("v1", "v2").sets["look"]
     assert max(sizes) > 2
     sizes.clear()

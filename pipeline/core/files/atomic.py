@@ -24,7 +24,7 @@ AT_FDCWD, RENAME_EXCHANGE = -100, 2
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def atomic_write(path: Path) -> Iterator[Path]:
     """A temporary path (see `half`), moved onto `path` when the block ends well, else removed.
 
     It is the caller's own: of several that write one file, the last to end wins.

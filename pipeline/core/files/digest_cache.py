@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pipeline.core.files.digest import Algorithm, digest_bytes, digest_file
-from pipeline.core.files.lock import named
-from pipeline.core.files.sqlite_cache import Memory
+from pipeline.core.files.lock import lock_path
+from pipeline.core.files.sqlite_cache import SqliteCache
 
 MEMORY = Path(".pipeline", "digests", "raw.sqlite")
 # Time stamps may be as coarse as two seconds, so a file that changed within two seconds of being
@@ -26,7 +26,7 @@ Stamp = tuple[int, int, int, int]
 _SEEN: dict[bytes, tuple[Stamp, str]] = {}
 
 
-class Digests:
+class DigestCache:
     """Digests of files, read again only where size, times or inode changed.
 
     Paths are known as they are given: relative ones to the folder in which the memory lies.
@@ -57,19 +57,21 @@ class Digests:
             self.learnt[name] = self._known[name] = _SEEN[name] = (before, digest)
         return digest
 
-    def note(self, path: Path, digest: str) -> None:
+    def add(self, path: Path, digest: str) -> None:
         """Take the digest of a file that was written just now, so that it need not be read."""
         name = os.fsencode(path)
         self._noted[name] = _SEEN[name] = (self._stamp(path), digest)
 
-    def settle(self) -> None:
+    def flush(self) -> None:
         """Remember what was noted long enough ago; a file that changed since has another stamp."""
         now = time.time_ns()
         for name, (stamp, digest) in self._noted.items():
             if now - max(stamp[1:3]) > SETTLED_NS:
                 self.learnt[name] = (stamp, digest)
 
-    def recall(self, name: bytes, stamp: Stamp, find: Callable[[], str], settled_ns: int) -> str:
+    def get_or_compute(
+        self, name: bytes, stamp: Stamp, find: Callable[[], str], settled_ns: int
+    ) -> str:
         """What `find` says of the bytes under a name, asked again only where the stamp changed."""
         known, said = self._known.get(name, (None, ""))
         if known != stamp:
@@ -105,25 +107,27 @@ class Digests:
 
 def digests_of(out: Path) -> Path:
     """Where the digests of an output's files are remembered."""
-    return Path(".pipeline", "digests", f"{named(out)}.sqlite")
+    return Path(".pipeline", "digests", f"{lock_path(out)}.sqlite")
 
 
 @contextmanager
-def remembered(memory: Path = MEMORY, algorithm: Algorithm = "sha256") -> Iterator[Digests]:
+def open_digest_cache(
+    memory: Path = MEMORY, algorithm: Algorithm = "sha256"
+) -> Iterator[DigestCache]:
     """Digests of one algorithm that are remembered from one run to the next.
 
     The file behind them is a cache and nothing else: see `Memory`.
     """
-    table = Memory(memory, TABLE)
+    table = SqliteCache(memory, TABLE)
     known = {
         path: ((size, modified, changed, inode), digest)
         for path, size, modified, changed, inode, digest in table.load("SELECT * FROM stamps")
     }
-    digests = Digests(known, algorithm)
+    digests = DigestCache(known, algorithm)
     try:
         yield digests
     finally:
-        digests.settle()
+        digests.flush()
         if digests.learnt:
             rows = [(path, *stamp, digest) for path, (stamp, digest) in digests.learnt.items()]
             table.save("REPLACE INTO stamps VALUES (?, ?, ?, ?, ?, ?)", rows)

@@ -15,7 +15,7 @@ def locked(out: Path) -> Iterator[None]:
     """Hold a directory for one writer. The lock dies with the process, whatever kills it."""
     folder = Path(".pipeline", "locks")
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / f"{named(out)}.lock").open("w") as file:
+    with (folder / f"{lock_path(out)}.lock").open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -25,6 +25,6 @@ def locked(out: Path) -> Iterator[None]:
         yield
 
 
-def named(out: Path) -> str:
+def lock_path(out: Path) -> str:
     """A directory's name as a part of file names."""
     return out.as_posix().strip("/").replace("/", "-")

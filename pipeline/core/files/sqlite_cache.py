@@ -12,7 +12,7 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Memory:
+class SqliteCache:
     """A table of SQLite in a file of its own.
 
     A file that is damaged is deleted. Where it cannot be used just now (another process holds it,

@@ -90,7 +90,7 @@ def chosen(candidates: Sequence[Candidate], fold: np.ndarray) -> tuple[Candidate
     )
 
 
-def together(one: Candidate) -> Candidate:
+def seed_ensemble(one: Candidate) -> Candidate:
     """A model's seeds used as one, which answers once: the likeliest class by their mean."""
     mean = np.mean(one.probabilities, 0)
     return replace(

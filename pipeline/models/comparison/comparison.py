@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipeline.core.randomness import generator
-from pipeline.models.comparison.candidate import CHOICE, TOGETHER, Candidate, chosen, together
-from pipeline.models.comparison.label_errors import suspects
+from pipeline.models.comparison.candidate import CHOICE, TOGETHER, Candidate, chosen, seed_ensemble
+from pipeline.models.comparison.label_errors import label_errors
 from pipeline.models.comparison.paired_bootstrap import differences
 from pipeline.models.evaluation.bootstrap import interval
-from pipeline.models.evaluation.scorer import Sampled, Scorer
+from pipeline.models.evaluation.scorer import BootstrapScore, Scorer
 from pipeline.models.metrics import calibration, calibration_error
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def compare(
     doubted: Table = []
     if any(one.kind == "fusion" for one in candidates):
         choice, picked = chosen(candidates, fold)
-        candidates = [*candidates, choice, together(choice)]
+        candidates = [*candidates, choice, seed_ensemble(choice)]
         doubted = [
             {
                 "sample_id": str(sample_ids[one.row]),
@@ -57,7 +57,7 @@ def compare(
                 "given": classes[one.given],
                 "suggested": classes[one.suggested],
             }
-            for one in suspects(np.mean(choice.probabilities, 0), truth, component, SUSPECTS)
+            for one in label_errors(np.mean(choice.probabilities, 0), truth, component, SUSPECTS)
         ]
     partly = {
         (one.name, shown): answers
@@ -90,7 +90,7 @@ def compare(
 
 def leaderboard(
     candidates: Sequence[Candidate],
-    scores: Mapping[str, Sampled],
+    scores: Mapping[str, BootstrapScore],
     scorer: Scorer,
     truth: np.ndarray,
     options: Options,
@@ -128,7 +128,7 @@ def leaderboard(
 
 
 def paired(
-    candidates: Sequence[Candidate], scores: Mapping[str, Sampled], confidence: float
+    candidates: Sequence[Candidate], scores: Mapping[str, BootstrapScore], confidence: float
 ) -> Table:
     """Every fusion against the best single modality, the best baseline and the best fusion.
 
@@ -154,8 +154,8 @@ def paired(
 def missing(
     one: Candidate,
     candidates: Sequence[Candidate],
-    scores: Mapping[str, Sampled],
-    lacking: Mapping[tuple[str, str], Sampled],
+    scores: Mapping[str, BootstrapScore],
+    lacking: Mapping[tuple[str, str], BootstrapScore],
     confidence: float,
 ) -> Table:
     """What a fusion loses where modalities are missing, against the model trained for what is left.

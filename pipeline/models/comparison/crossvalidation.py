@@ -46,7 +46,7 @@ class Answer:
     shown: Mapping[str, np.ndarray]
     said: Mapping[str, np.ndarray]
     held_ids: np.ndarray
-    held: np.ndarray
+    inner_predictions: np.ndarray
     classes: Sequence[str]
     parameters: int
     diverged: bool
@@ -91,9 +91,9 @@ def answer(
     return Answer(
         sample_ids=outer.sample_ids,
         shown=shown,
-        said={subset: reading.decide(each) for subset, each in shown.items()},
+        said={subset: reading.predict(each) for subset, each in shown.items()},
         held_ids=inner.sample_ids,
-        held=reading.decide(held),
+        inner_predictions=reading.predict(held),
         classes=classes[task],
         parameters=network.size(),
         diverged=any(one.diverged is not None for one in (first, trained)),

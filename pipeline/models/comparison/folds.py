@@ -46,11 +46,11 @@ def folds(
         There are fewer components with a target than folds.
     """
     known = np.flatnonzero(targets >= 0)
-    outer = _deal(targets[known], component[known], options.folds, entropy(seed, "outer"))
+    outer = _assign_folds(targets[known], component[known], options.folds, entropy(seed, "outer"))
     for number in range(options.seeds):
         for fold in range(options.folds):
             rest = known[outer != fold]
-            held = _deal(
+            held = _assign_folds(
                 targets[rest], component[rest], options.inner, entropy(seed, "inner", number, fold)
             )
             yield Fold(number, fold, rest[held != 0], rest[held == 0], known[outer == fold])
@@ -71,7 +71,7 @@ def gaps(
     ]
 
 
-def _deal(targets: np.ndarray, component: np.ndarray, count: int, seed: int) -> np.ndarray:
+def _assign_folds(targets: np.ndarray, component: np.ndarray, count: int, seed: int) -> np.ndarray:
     """Fold of each row, (n,), by scikit-learn's StratifiedGroupKFold.
 
     It deals out whole components so that each fold has each class in about its share; of a class

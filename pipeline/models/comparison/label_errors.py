@@ -16,7 +16,7 @@ import numpy as np
 
 
 @dataclass(frozen=True)
-class Suspect:
+class LabelError:
     """A component whose label is likely wrong.
 
     Attributes
@@ -37,13 +37,13 @@ class Suspect:
     suggested: int
     self_confidence: float
     margin: float
-    denied: int
-    alike: int
+    disagreeing: int
+    same_label: int
 
 
-def suspects(
+def label_errors(
     probabilities: np.ndarray, given: np.ndarray, component: np.ndarray, most: int
-) -> list[Suspect]:
+) -> list[LabelError]:
     """Up to `most` labels, the most suspicious first, one of each component.
 
     Parameters
@@ -74,14 +74,14 @@ def suspects(
     for one in order[np.sort(worst)[:most]].tolist():
         rows = np.flatnonzero(group == one)
         found.append(
-            Suspect(
+            LabelError(
                 row=int(rows[probabilities[rows, label[one]].argmin()]),
                 given=int(label[one]),
                 suggested=int(believed[one]),
                 self_confidence=float(own[one]),
                 margin=float(means[one, believed[one]] - own[one]),
-                denied=int((probabilities[rows].argmax(1) != label[one]).sum()),
-                alike=len(rows),
+                disagreeing=int((probabilities[rows].argmax(1) != label[one]).sum()),
+                same_label=len(rows),
             )
         )
     return found

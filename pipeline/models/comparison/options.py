@@ -1,4 +1,4 @@
-"""The knobs of the comparison. All of them are keyed."""
+"""The options of the comparison. All of them are keyed."""
 
 from __future__ import annotations
 

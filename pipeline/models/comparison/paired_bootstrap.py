@@ -14,11 +14,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.models.evaluation.bootstrap import interval
-from pipeline.models.evaluation.scorer import Sampled
+from pipeline.models.evaluation.scorer import BootstrapScore
 
 
 @dataclass(frozen=True)
-class Difference:
+class PairedDifference:
     """Score of `model` less that of `other`, with its interval and p-values."""
 
     model: str
@@ -31,14 +31,14 @@ class Difference:
 
 
 def differences(
-    scores: Mapping[str, Sampled], pairs: Sequence[tuple[str, str]], confidence: float
-) -> list[Difference]:
+    scores: Mapping[str, BootstrapScore], pairs: Sequence[tuple[str, str]], confidence: float
+) -> list[PairedDifference]:
     """One row a pair, in their order."""
     drawn = [scores[model].drawn - scores[other].drawn for model, other in pairs]
     tails = [min((d <= 0).sum(), (d >= 0).sum()) for d in drawn]
     raw = [min(1.0, 2 * (tail + 1) / (len(d) + 1)) for tail, d in zip(tails, drawn, strict=True)]
     return [
-        Difference(
+        PairedDifference(
             model,
             other,
             scores[model].value - scores[other].value,

@@ -15,7 +15,7 @@ from pipeline.models.comparison.folds import Fold
 BINS = 20
 
 
-def giveaways(
+def find_shortcuts(
     columns: Mapping[str, np.ndarray], targets: np.ndarray, folds: Mapping[int, Fold]
 ) -> dict[str, float]:
     """Column → macro-F1 out of fold of who knows but its value, the most telling first.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.models.decoding import Reading
+from pipeline.models.decoding import Decoding
 from pipeline.models.examples import Examples
 from pipeline.models.targets import known
 from pipeline.models.tasks import Task, task_of
@@ -57,17 +57,17 @@ class Answers:
 
 
 def answers(
-    examples: Examples, task: str, answer: np.ndarray, reading: Reading | None = None
+    examples: Examples, task: str, answer: np.ndarray, reading: Decoding | None = None
 ) -> Answers:
     """Answers of the examples whose truth is known, in their order.
 
     answer: (n, classes) or (n, 1), as `predict` gives it. reading: the network's for the task;
     without it the likeliest class is the answer, of equally probable ones the first.
     """
-    reading = reading or Reading()
+    reading = reading or Decoding()
     there = known(examples.targets[task])
     shown = answer[there]
-    decision = reading.decide(shown)
+    decision = reading.predict(shown)
     return Answers(
         truth=examples.targets[task][there],
         prediction=decision,

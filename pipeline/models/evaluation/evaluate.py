@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from pipeline.core.randomness import generator
-from pipeline.models.decoding import Reading
+from pipeline.models.decoding import Decoding
 from pipeline.models.evaluation.answers import Answers, answers
-from pipeline.models.evaluation.figures import baseline, brief, figures
+from pipeline.models.evaluation.figures import all_metrics, baseline, metrics_without_intervals
 from pipeline.models.evaluation.options import EvaluationOptions
-from pipeline.models.evaluation.subsets import every
+from pipeline.models.evaluation.subsets import all_subsets
 from pipeline.models.examples import Examples
 from pipeline.models.metrics import calibration, per_class
 from pipeline.models.prediction import predict
@@ -74,7 +74,7 @@ def evaluate(
         found.seconds[split.name] = time.perf_counter() - began
         masked = {
             subset: predict(model.network, split.examples, model.priors, subset)
-            for subset in every(split.examples.modalities)[1:]
+            for subset in all_subsets(split.examples.modalities)[1:]
         }
         for task, classes in model.classes.items():
             reading = model.network.readings[task]
@@ -88,7 +88,7 @@ def evaluate(
             if not len(given):
                 continue
             rng = generator(seed, "bootstrap", task, split.name)
-            measured = figures(given, options, rng)
+            measured = all_metrics(given, options, rng)
             found.metrics[task][split.name] |= {
                 **measured,
                 **baseline(given, model.priors[task], reading),
@@ -124,7 +124,7 @@ def _classes(given: Answers, classes: list[str]) -> Iterator[dict[str, Any]]:
 
 
 def _brief(given: Answers) -> dict[str, Any]:
-    found = brief(given)
+    found = metrics_without_intervals(given)
     return {"n": len(given), **{name: found[name] for name in BRIEF if name in found}}
 
 
@@ -141,7 +141,7 @@ def _groups(split: Split, task: str, given: Answers) -> Iterator[dict[str, Any]]
 def _natural(examples: Examples, task: str, given: Answers) -> Iterator[dict[str, Any]]:
     """Examples that have exactly a subset of the modalities, as they are."""
     has = examples.has[known(examples.targets[task])]
-    for subset in every(examples.modalities):
+    for subset in all_subsets(examples.modalities):
         exactly = np.all(has == [m in subset for m in examples.modalities], axis=1)
         if exactly.any():
             yield {"kind": "natural", "subset": _name(subset), **_brief(given.take(exactly))}
@@ -151,7 +151,7 @@ def _masked(
     examples: Examples,
     task: str,
     predicted: Mapping[tuple[str, ...], np.ndarray],
-    reading: Reading,
+    reading: Decoding,
 ) -> Iterator[dict[str, Any]]:
     """Examples that have all modalities, with only a subset shown."""
     full = np.all(examples.has, axis=1)[known(examples.targets[task])]
@@ -182,7 +182,7 @@ def _predictions(
     task: str,
     classes: list[str],
     predicted: np.ndarray,
-    reading: Reading,
+    reading: Decoding,
 ) -> Iterator[dict[str, Any]]:
     examples = split.examples
     targets = examples.targets[task]
@@ -190,7 +190,7 @@ def _predictions(
         examples.sample_ids,
         examples.has,
         predicted,
-        reading.decide(predicted),
+        reading.predict(predicted),
         targets,
         known(targets),
         strict=True,
@@ -202,8 +202,8 @@ def _predictions(
             "task": task,
             "present": [m for m, seen in zip(examples.modalities, has, strict=True) if seen],
             "probabilities": each if classes else [],
-            "prediction": reading.say(decision, classes),
-            "truth": reading.say(truth, classes) if there else None,
+            "prediction": reading.format(decision, classes),
+            "truth": reading.format(truth, classes) if there else None,
         }
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from pipeline.core.errors import PipelineError
-from pipeline.models.decoding import Reading
+from pipeline.models.decoding import Decoding
 from pipeline.models.evaluation.answers import Answers
 from pipeline.models.evaluation.bootstrap import Resamples, interval, replicates, replicates_of_rows
 from pipeline.models.evaluation.options import EvaluationOptions
@@ -15,7 +15,7 @@ from pipeline.models.metrics import bin_of, calibration, calibration_error, scor
 from pipeline.models.tasks import headline
 
 
-def figures(
+def all_metrics(
     given: Answers, options: EvaluationOptions, rng: np.random.Generator
 ) -> dict[str, dict[str, float]]:
     """Each figure of the task, in its order: value, low, high.
@@ -59,13 +59,13 @@ def figures(
     return found
 
 
-def brief(given: Answers) -> dict[str, float]:
+def metrics_without_intervals(given: Answers) -> dict[str, float]:
     """The figures without intervals."""
     own = given.task.figures(given.truth, given.answer, given.prediction)
     return {**(scores(given.truth, given.prediction) if given.task.ONE_CLASS else {}), **own}
 
 
-def baseline(given: Answers, prior: np.ndarray, reading: Reading) -> dict[str, dict[str, float]]:
+def baseline(given: Answers, prior: np.ndarray, reading: Decoding) -> dict[str, dict[str, float]]:
     """What an answer that looks at nothing would score in the task's headlines, by its name.
 
     It is the commonest class of the train split, the labels that most there have, or the mean.
@@ -74,8 +74,8 @@ def baseline(given: Answers, prior: np.ndarray, reading: Reading) -> dict[str, d
     if given.task.ONE_CLASS:
         prediction = np.full(len(given), int(prior.argmax()))
     else:
-        prediction = replace(reading, thresholds=(0.5,)).decide(answer)
-    found = brief(replace(given, prediction=prediction, answer=answer))
+        prediction = replace(reading, thresholds=(0.5,)).predict(answer)
+    found = metrics_without_intervals(replace(given, prediction=prediction, answer=answer))
     return {given.task.TRIVIAL: headline(given.task, found)}
 
 

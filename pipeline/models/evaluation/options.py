@@ -1,10 +1,16 @@
-"""The knobs of an evaluation. All of them are keyed."""
+"""The options of an evaluation. All of them are keyed."""
 
 from __future__ import annotations
 
 from pydantic import Field
 
 from pipeline.core.options import Options
+
+# Slices of every project; a target or an attribute of the same name goes before.
+PRESENCE = "presence"
+DURATION = "duration"
+# The modality that has a duration, and the table that says it.
+CLIP = "audio"
 
 
 class EvaluationOptions(Options):

@@ -10,7 +10,7 @@ import numpy as np
 from pipeline.models.examples import Examples
 
 
-def grain(
+def feature_noise(
     examples: Examples,
     modality: str,
     deviations: Mapping[str, np.ndarray],
@@ -30,7 +30,7 @@ def grain(
     return found
 
 
-def noisy(examples: Examples, noise: Mapping[str, np.ndarray], amount: float) -> Examples:
+def add_noise(examples: Examples, noise: Mapping[str, np.ndarray], amount: float) -> Examples:
     """With so many times the noise added to the sets that have some."""
     loud = np.float32(amount)
     added = {name: examples.values[name] + loud * each for name, each in noise.items()}

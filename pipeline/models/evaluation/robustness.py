@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from pipeline.core.randomness import generator
-from pipeline.models.evaluation.perturbations import donors, grain, misaligned, noisy
-from pipeline.models.evaluation.subsets import every
+from pipeline.models.evaluation.perturbations import add_noise, donors, feature_noise, misaligned
+from pipeline.models.evaluation.subsets import all_subsets
 from pipeline.models.examples import Examples
 from pipeline.models.metrics import from_tally, tally
 from pipeline.models.prediction import predict
@@ -84,15 +84,15 @@ class Curves:
         self.deviations = deviations
         self.task = model.options.primary
         # By number of the subset, whose bit m says that modality m is shown.
-        self.answers = np.stack([self._ask(examples, s) for s in every(examples.modalities)])
+        self.answers = np.stack([self._ask(examples, s) for s in all_subsets(examples.modalities)])
 
     def draw(self, kind: str, modality: str, rng: np.random.Generator) -> Iterator[np.ndarray]:
         """The answers at each rate of the kind, in one draw."""
         if kind == "noise":
-            noise = grain(self.examples, modality, self.deviations, rng)
+            noise = feature_noise(self.examples, modality, self.deviations, rng)
             yield self.answers[-1]
             for rate in RATES[kind][1:]:
-                yield self._ask(noisy(self.examples, noise, rate))
+                yield self._ask(add_noise(self.examples, noise, rate))
             return
         names = self.examples.modalities
         rows = np.arange(len(self.examples))
@@ -116,4 +116,4 @@ class Curves:
 
     def _ask(self, examples: Examples, shown: tuple[str, ...] | None = None) -> np.ndarray:
         found = predict(self.model.network, examples, self.model.priors, shown)[self.task]
-        return self.model.network.readings[self.task].decide(found)
+        return self.model.network.readings[self.task].predict(found)

@@ -12,7 +12,7 @@ from pipeline.models.metrics import class_scores, from_tally
 
 
 @dataclass(frozen=True)
-class Sampled:
+class BootstrapScore:
     """A score: its value, and its value on each resample, float64 (resamples,).
 
     Both are means over seeds, of which `seeds` has each.
@@ -50,12 +50,12 @@ class Scorer:
         """Macro-F1 of answers, int (n,)."""
         return class_scores(self._truth, prediction, self._classes)["macro_f1"]
 
-    def score(self, predictions: Sequence[np.ndarray]) -> Sampled:
+    def score(self, predictions: Sequence[np.ndarray]) -> BootstrapScore:
         """Mean macro-F1 of several sets of answers, int (n,) each: those of a model's seeds."""
         (found,) = self.scores([predictions])
         return found
 
-    def scores(self, each: Sequence[Sequence[np.ndarray]]) -> list[Sampled]:
+    def scores(self, each: Sequence[Sequence[np.ndarray]]) -> list[BootstrapScore]:
         """The same of each of several models, in one pass over the resamples."""
         drawn = [np.empty((len(said), self._resamples.resamples)) for said in each]
         done = 0
@@ -71,6 +71,6 @@ class Scorer:
                     seed[rows] = from_tally(found)["macro_f1"]
         values = [tuple(self.value(prediction) for prediction in said) for said in each]
         return [
-            Sampled(float(np.mean(seeds)), model.mean(0), seeds)
+            BootstrapScore(float(np.mean(seeds)), model.mean(0), seeds)
             for seeds, model in zip(values, drawn, strict=True)
         ]

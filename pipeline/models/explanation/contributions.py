@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 
 from pipeline.core.randomness import generator
-from pipeline.models.decoding import Reading
+from pipeline.models.decoding import Decoding
 from pipeline.models.evaluation.bootstrap import interval
 from pipeline.models.evaluation.options import EvaluationOptions
 from pipeline.models.evaluation.perturbations import donors, misaligned
 from pipeline.models.evaluation.scorer import Scorer
-from pipeline.models.evaluation.subsets import every
+from pipeline.models.evaluation.subsets import all_subsets
 from pipeline.models.examples import Examples
 from pipeline.models.explanation.shapley import shapley
 from pipeline.models.explanation.weights import weights
@@ -40,7 +40,7 @@ def contributions(
     """
     rows: list[Row] = []
     modalities = examples.modalities
-    asked = [predict(model.network, examples, model.priors, s) for s in every(modalities)]
+    asked = [predict(model.network, examples, model.priors, s) for s in all_subsets(modalities)]
     shares = weights(model, examples)
     swapped = {
         modality: [_swapped(model, examples, modality, seed, draw) for draw in range(options.draws)]
@@ -58,13 +58,14 @@ def contributions(
         worth = np.stack([each[task][known] for each in asked])
         rng = generator(seed, "contributions", task)
         scorer = Scorer(some.targets[task], some.component, len(classes), options.resamples, rng)
-        answered = np.stack([reading.decide(each) for each in worth])
+        answered = np.stack([reading.predict(each) for each in worth])
         found = list(_overall(scorer, answered, modalities, options.confidence))
         found += _classes(some.targets[task], worth, classes, modalities)
         if task == model.options.primary:
             found += _samples(examples, np.stack([each[task] for each in asked]), reading)
         said = {
-            m: [reading.decide(each[task][known]) for each in drawn] for m, drawn in swapped.items()
+            m: [reading.predict(each[task][known]) for each in drawn]
+            for m, drawn in swapped.items()
         }
         found += _permuted(scorer, answered[-1], said, options.confidence)
         if task in shares:
@@ -99,8 +100,8 @@ def _classes(
                 yield _row("shapley", "class", name, modality, each[i, rows].mean(), rows.sum())
 
 
-def _samples(examples: Examples, worth: np.ndarray, reading: Reading) -> Iterator[Row]:
-    each = shapley(_nats(worth, reading.decide(worth[-1])))
+def _samples(examples: Examples, worth: np.ndarray, reading: Decoding) -> Iterator[Row]:
+    each = shapley(_nats(worth, reading.predict(worth[-1])))
     for n, sample in enumerate(examples.sample_ids):
         for i, modality in enumerate(examples.modalities):
             if examples.has[n, i]:

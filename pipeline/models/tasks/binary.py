@@ -10,8 +10,7 @@ import numpy as np
 from pipeline.core.errors import PipelineError
 from pipeline.models import classified
 from pipeline.models.targets import occurring, ordered
-from pipeline.models.tasks import Figure
-from pipeline.models.tasks import _cross_entropy as entropy
+from pipeline.models.tasks import Figure, _cross_entropy
 from pipeline.models.tasks._thresholds import best_threshold
 
 if TYPE_CHECKING:
@@ -51,7 +50,7 @@ def layer(width: int, classes: int) -> nn.Module:
 
 def loss(logits: Tensor, targets: Tensor, smoothing: float, focal: float) -> Tensor:
     bits = targets.clamp(min=0).to(logits.dtype)
-    return entropy.of_bits(logits[:, 0], bits, smoothing, focal)
+    return _cross_entropy.of_bits(logits[:, 0], bits, smoothing, focal)
 
 
 def answer(logits: Tensor) -> Tensor:

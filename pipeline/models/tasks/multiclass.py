@@ -9,7 +9,7 @@ import numpy as np
 
 from pipeline.models import classified
 from pipeline.models.targets import occurring, ordered
-from pipeline.models.tasks import _cross_entropy as entropy
+from pipeline.models.tasks import _cross_entropy
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -40,7 +40,7 @@ def layer(width: int, classes: int) -> nn.Module:
 
 
 def loss(logits: Tensor, targets: Tensor, smoothing: float, focal: float) -> Tensor:
-    return entropy.of_classes(logits, targets, smoothing, focal)
+    return _cross_entropy.of_classes(logits, targets, smoothing, focal)
 
 
 def answer(logits: Tensor) -> Tensor:

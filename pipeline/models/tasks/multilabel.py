@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pipeline.models.targets import SEPARATOR, is_known, ordered, split_labels
-from pipeline.models.tasks import Figure
-from pipeline.models.tasks import _cross_entropy as entropy
+from pipeline.models.tasks import Figure, _cross_entropy
 from pipeline.models.tasks._thresholds import best_threshold
 
 if TYPE_CHECKING:
@@ -56,7 +55,7 @@ def layer(width: int, classes: int) -> nn.Module:
 
 def loss(logits: Tensor, targets: Tensor, smoothing: float, focal: float) -> Tensor:
     """(n, labels)"""
-    return entropy.of_bits(logits, targets.nan_to_num(), smoothing, focal)
+    return _cross_entropy.of_bits(logits, targets.nan_to_num(), smoothing, focal)
 
 
 def answer(logits: Tensor) -> Tensor:

@@ -14,8 +14,7 @@ import numpy as np
 
 from pipeline.models import classified
 from pipeline.models.targets import occurring, ordered
-from pipeline.models.tasks import Figure
-from pipeline.models.tasks import _cross_entropy as entropy
+from pipeline.models.tasks import Figure, _cross_entropy
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -54,7 +53,7 @@ def loss(logits: Tensor, targets: Tensor, smoothing: float, focal: float) -> Ten
 
     cut = torch.arange(logits.shape[1], device=logits.device)
     bits = (targets[:, None] > cut).to(logits.dtype)
-    return entropy.of_bits(logits, bits, smoothing, focal).sum(1)
+    return _cross_entropy.of_bits(logits, bits, smoothing, focal).sum(1)
 
 
 def answer(logits: Tensor) -> Tensor:

@@ -34,7 +34,7 @@ class Inputs:
 
 
 @dataclass(frozen=True)
-class Piece:
+class MicroBatch:
     """What goes through the network at once: m rows of a batch, all of them or some.
 
     `targets` and `weights` are by task, (m,) or wider. `portion` is float32 (tasks,): how many of
@@ -76,14 +76,14 @@ class Tensors:
         )
 
 
-def pieces(
+def microbatches(
     rng: np.random.Generator,
     examples: Examples,
     source: Tensors,
     weights: Mapping[str, Tensor],
     options: ModelOptions,
     world: World,
-) -> Iterator[tuple[int, list[Piece]]]:
+) -> Iterator[tuple[int, list[MicroBatch]]]:
     """An epoch on the device: by batch its number of rows, and this process's pieces of it.
 
     A weight of 0 says that an example lacks the task's target.
@@ -98,11 +98,11 @@ def pieces(
             targets = {task: values[place] for task, values in source.targets.items()}
             own = {task: values[place] for task, values in weights.items()}
             portion = _known(weights, mine) / everywhere.clamp(min=1)
-            found.append(Piece(inputs, targets, own, portion))
+            found.append(MicroBatch(inputs, targets, own, portion))
         yield len(rows), found
 
 
-def ahead(items: Iterable[T]) -> Iterator[T]:
+def prefetch(items: Iterable[T]) -> Iterator[T]:
     """The same items in the same order, each made by another thread while the last is used.
 
     Copying rows leaves Python to others, so that a step need not wait for its batch.
@@ -126,13 +126,13 @@ def epoch(
     count = next(iter(examples.values.values())).shape[0]
     order = rng.permutation(n)
     views = {m: rng.integers(0, count, n) for m in examples.modalities}
-    shown = hide(rng, examples, modality_dropout)
+    shown = drop_modalities(rng, examples, modality_dropout)
     for start in range(0, n, batch_size):
         rows = order[start : start + batch_size]
         yield rows, {m: drawn[rows] for m, drawn in views.items()}, shown[rows]
 
 
-def hide(rng: np.random.Generator, examples: Examples, chance: float) -> np.ndarray:
+def drop_modalities(rng: np.random.Generator, examples: Examples, chance: float) -> np.ndarray:
     """Presence (n, sets) with whole modalities hidden at random, each with the given chance.
 
     An example keeps at least one of those it has: the one that came closest to being kept.

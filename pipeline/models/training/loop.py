@@ -16,14 +16,14 @@ from pipeline.models.network import Network
 from pipeline.models.options import ModelOptions
 from pipeline.models.statistics import standardise_targets, target_scales
 from pipeline.models.targets import check_learnable, known, prior
-from pipeline.models.training.batches import Tensors, ahead, pieces
+from pipeline.models.training.batches import Tensors, microbatches, prefetch
 from pipeline.models.training.determinism import deterministic
 from pipeline.models.training.losses import Combination, example_weights, loss
 from pipeline.models.training.optimization import Optimization, averaged
 from pipeline.models.training.parallel import ALONE, World
 from pipeline.models.training.snapshot import Snapshots
-from pipeline.models.training.throughput import Clock
-from pipeline.models.training.train_state import Course, State
+from pipeline.models.training.throughput import Throughput
+from pipeline.models.training.train_state import History, State
 from pipeline.models.training.validation import Validation
 
 
@@ -110,7 +110,7 @@ def _fit(
     snapshots: Snapshots | None,
     world: World,
     epochs: int | None,
-) -> tuple[Course, dict[str, float]]:
+) -> tuple[History, dict[str, float]]:
     """Fit the network in place; its course, and what was spent here."""
     rng = generator(seed, "batches")
     source = Tensors(training, device)
@@ -122,7 +122,7 @@ def _fit(
     )
     average = averaged(network, options.average)
     judged: Network = network if average is None else average.module  # type: ignore[assignment]
-    course, clock = Course(), Clock()
+    course, clock = History(), Throughput()
     stateful = {"network": network, "combination": combination, **optimization.parts}
     if average is not None:
         stateful["average"] = average
@@ -137,11 +137,11 @@ def _fit(
         world.reseed(seed, number)
         network.train()
         total = torch.zeros(len(judge.classes), dtype=torch.float64)
-        batches = ahead(pieces(rng, training, source, weights, options, world))
+        batches = prefetch(microbatches(rng, training, source, weights, options, world))
         for rows, parts in clock.timed(batches):
             for piece in parts:
                 inputs = piece.inputs
-                with optimization.reduced():
+                with optimization.training_loss():
                     lessons = [
                         loss(
                             lesson,
@@ -178,10 +178,10 @@ def _fit(
         course.curves.append(figures)
         score = figures["validation/score"]
         if score > course.best or epochs is not None:
-            course.best, course.best_epoch, course.kept = score, number, _copy(judged)
+            course.best, course.best_epoch, course.best_weights = score, number, _copy(judged)
         if snapshots is not None:
             snapshots.write(state.dump)
-    network.load_state_dict(course.kept)
+    network.load_state_dict(course.best_weights)
     return course, {**clock.figures, "resumed": began}
 
 

@@ -56,7 +56,7 @@ class Optimization:
         """What has a state, by name."""
         return {"optimizer": self.optimizer, "schedule": self.schedule, "scaler": self.scaler}
 
-    def reduced(self) -> torch.autocast:
+    def training_loss(self) -> torch.autocast:
         """Inside, operations that bear it run in the options' precision."""
         enabled = self._type != torch.float32
         return torch.autocast(self._device.type, self._type if enabled else None, enabled)

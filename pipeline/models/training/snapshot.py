@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from pipeline.core.files.atomic import replacing
+from pipeline.core.files.atomic import atomic_write
 
 # Writing costs some milliseconds a megabyte; what a kill may cost is this much work.
 EVERY_SECONDS = 2.0
@@ -75,7 +75,7 @@ class Snapshots:
         digest = hashlib.sha256(buffer.getbuffer()).hexdigest().encode()
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            with replacing(self.path) as temporary, temporary.open("wb") as file:
+            with atomic_write(self.path) as temporary, temporary.open("wb") as file:
                 file.write(digest)
                 file.write(buffer.getbuffer())
             self._failed = False

@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 @dataclass
-class Clock:
+class Throughput:
     """Seconds of this process, by the wall clock.
 
     `waited` until a batch is there, `computed` from there to the end of its step; validation and

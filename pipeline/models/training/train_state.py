@@ -12,7 +12,7 @@ import torch
 
 
 @dataclass
-class Course:
+class History:
     """What the epochs brought so far.
 
     `kept` are the weights of the best epoch by name; `diverged` is the epoch of which a figure was
@@ -22,7 +22,7 @@ class Course:
     curves: list[dict[str, float]] = field(default_factory=list)
     best: float = float("-inf")
     best_epoch: int = 0
-    kept: dict[str, torch.Tensor] = field(default_factory=dict)
+    best_weights: dict[str, torch.Tensor] = field(default_factory=dict)
     diverged: int | None = None
 
 
@@ -39,7 +39,7 @@ class State:
     """
 
     parts: Mapping[str, Any]
-    course: Course
+    course: History
     rng: np.random.Generator
     device: torch.device
 

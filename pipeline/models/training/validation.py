@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import torch
 
-from pipeline.models.decoding import Reading, fit
+from pipeline.models.decoding import Decoding, fit
 from pipeline.models.examples import Examples
 from pipeline.models.metrics import class_scores
 from pipeline.models.network import Network
@@ -82,10 +82,10 @@ class Validation:
     def _figures(self, task: str, classes: int, outputs: torch.Tensor) -> dict[str, float]:
         """Of numbers as they were learned, standardised, to which R² is all the same."""
         learned = self.options.tasks[task].task
-        reading = Reading(self.options.tasks[task].kind)
+        reading = Decoding(self.options.tasks[task].kind)
         there = known(self.examples.targets[task])
-        truth, answer = self.examples.targets[task][there], reading.answer(outputs)[there]
-        decision = reading.decide(answer)
+        truth, answer = self.examples.targets[task][there], reading.probabilities(outputs)[there]
+        decision = reading.predict(answer)
         if truth.dtype.kind == "i":
             found = class_scores(truth, decision, classes)
         else:

@@ -15,7 +15,7 @@ Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Found:
+class ComparisonData:
     """The comparison's tables, as pipeline.stages.work.compare names them, and how it was made.
 
     Parameters

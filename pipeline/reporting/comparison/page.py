@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.reporting.comparison import sections
-from pipeline.reporting.comparison.data import Found
+from pipeline.reporting.comparison.data import ComparisonData
 from pipeline.reporting.inputs import Absent
-from pipeline.reporting.page_assets import TEMPLATES, dress, environment
+from pipeline.reporting.page_assets import TEMPLATES, environment, style_and_script
 
 HERE = TEMPLATES / "comparison"
 
@@ -21,7 +21,7 @@ class Section:
 
     anchor: str
     title: str
-    build: Callable[[Found], dict[str, Any] | Absent]
+    build: Callable[[ComparisonData], dict[str, Any] | Absent]
 
 
 SECTIONS = (
@@ -42,7 +42,7 @@ def templates() -> list[Path]:
     return [*shared, *sorted(HERE.iterdir())]
 
 
-def render(found: Found) -> str:
+def render(found: ComparisonData) -> str:
     """The whole page as HTML: a pure function of what it is given."""
     built = [(section, section.build(found)) for section in SECTIONS]
     return (
@@ -52,6 +52,6 @@ def render(found: Found) -> str:
             opening=sections.summary(found),
             sections=[(s, data) for s, data in built if not isinstance(data, Absent)],
             left_out=[(s, data.note) for s, data in built if isinstance(data, Absent)],
-            **dress(HERE / "comparison.css"),
+            **style_and_script(HERE / "comparison.css"),
         )
     )

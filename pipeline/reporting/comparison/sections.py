@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline.models.comparison.candidate import CHOSEN, TOGETHER
-from pipeline.reporting.comparison.data import Found, Row
+from pipeline.reporting.comparison.data import ComparisonData, Row
 from pipeline.reporting.format import percent, points
-from pipeline.reporting.gallery import met, pieces
+from pipeline.reporting.gallery import media_of, sample_card
 from pipeline.reporting.inputs import Absent
 from pipeline.reporting.plots.rows import axis, dumbbell, effect, whisker
 from pipeline.reporting.plots.scale import UNIT, Scale, nice
@@ -23,7 +23,7 @@ RIVALS = {
 }
 
 
-def summary(found: Found) -> dict[str, Any]:
+def summary(found: ComparisonData) -> dict[str, Any]:
     """The figures of the opening; a kind that no model is of is left out."""
     others = {kind: found.best(kind) for kind in ("single", "baseline")}
     named = {"fusion": CHOSEN, "together": TOGETHER, **others}
@@ -43,7 +43,7 @@ def summary(found: Found) -> dict[str, Any]:
     }
 
 
-def leaderboard(found: Found) -> dict[str, Any]:
+def leaderboard(found: ComparisonData) -> dict[str, Any]:
     rows = found.tables["leaderboard"]
     scale = nice((row[bound] for row in rows for bound in ("low", "high")), within=(0.0, 1.0))
     return {
@@ -56,7 +56,7 @@ def leaderboard(found: Found) -> dict[str, Any]:
     }
 
 
-def differences(found: Found) -> dict[str, Any] | Absent:
+def differences(found: ComparisonData) -> dict[str, Any] | Absent:
     rows = found.tables["paired"]
     if not rows:
         return Absent("No model joins all modalities.")
@@ -82,7 +82,7 @@ def differences(found: Found) -> dict[str, Any] | Absent:
     }
 
 
-def missing(found: Found) -> dict[str, Any] | Absent:
+def missing(found: ComparisonData) -> dict[str, Any] | Absent:
     rows = found.tables["missing"]
     if not rows:
         return Absent("No model joins all modalities.")
@@ -108,12 +108,12 @@ def missing(found: Found) -> dict[str, Any] | Absent:
     }
 
 
-def choices(found: Found) -> dict[str, Any] | Absent:
+def choices(found: ComparisonData) -> dict[str, Any] | Absent:
     rows = found.tables["choices"]
     return {"rows": rows} if rows else Absent("There is no fusion to choose from.")
 
 
-def classes(found: Found) -> dict[str, Any] | Absent:
+def classes(found: ComparisonData) -> dict[str, Any] | Absent:
     other = found.best("single")
     shown = CHOSEN if CHOSEN in found.kinds else other
     if shown is None:
@@ -137,7 +137,7 @@ def classes(found: Found) -> dict[str, Any] | Absent:
     }
 
 
-def probe(found: Found) -> dict[str, Any]:
+def probe(found: ComparisonData) -> dict[str, Any]:
     content = found.best("baseline")
     bar = found.scores[content]["macro_f1"] if content else 1.0
     columns = [(row["column"], row["macro_f1"]) for row in found.tables["giveaways"][:TELLING]]
@@ -150,18 +150,20 @@ def probe(found: Found) -> dict[str, Any]:
     }
 
 
-def labels(found: Found) -> dict[str, Any] | Absent:
+def labels(found: ComparisonData) -> dict[str, Any] | Absent:
     rows = [row for row in found.tables["suspects"] if row["sample_id"] in found.inputs.by_id]
     if not rows:
         return Absent("No label looks wrong, or there is no fusion to doubt it.")
-    shown = pieces(found.inputs, {row["sample_id"] for row in rows}, found.options)
+    shown = media_of(found.inputs, {row["sample_id"] for row in rows}, found.options)
     return {
         "task": found.summary["task"],
-        "cards": [{**met(found.inputs, row["sample_id"], shown), "row": row} for row in rows],
+        "cards": [
+            {**sample_card(found.inputs, row["sample_id"], shown), "row": row} for row in rows
+        ],
     }
 
 
-def words(found: Found) -> dict[str, Any]:
+def words(found: ComparisonData) -> dict[str, Any]:
     return {"confidence": found.confidence, "folds": found.folds, "seeds": found.seeds,
             "cost": COST}  # fmt: skip
 

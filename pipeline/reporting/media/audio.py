@@ -16,7 +16,7 @@ import soundfile
 
 from pipeline.modalities.audio.content import SAMPLING_RATE
 from pipeline.modalities.image.opencv import cv2
-from pipeline.reporting.content import Shown, uri
+from pipeline.reporting.content import MediaCard, uri
 from pipeline.reporting.media.image import webp
 from pipeline.reporting.options import Options
 
@@ -25,13 +25,13 @@ WINDOW, HOP, BANDS = 512, 160, 48
 FLOOR_DB = -70.0
 
 
-def show(content: npt.NDArray[np.float32], options: Options) -> Shown:
+def show(content: npt.NDArray[np.float32], options: Options) -> MediaCard:
     """Mono float32 (samples,) in [-1, 1) at 16 kHz, cut after `options.clip` seconds."""
     heard = content[: int(options.clip * SAMPLING_RATE)]
     picture = spectrogram(heard)
     seconds = len(content) / SAMPLING_RATE
     cut = f", first {options.clip:g} s" if len(heard) < len(content) else ""
-    return Shown(
+    return MediaCard(
         picture=webp(picture),
         width=picture.shape[1],
         height=picture.shape[0],

@@ -6,13 +6,13 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.modalities.image.opencv import cv2
-from pipeline.reporting.content import Shown, uri
+from pipeline.reporting.content import MediaCard, uri
 from pipeline.reporting.options import Options
 
 QUALITY = 82
 
 
-def show(content: npt.NDArray[np.uint8], options: Options) -> Shown:
+def show(content: npt.NDArray[np.uint8], options: Options) -> MediaCard:
     """RGB (height, width, 3), its longest side at most `options.picture` pixels."""
     height, width = content.shape[:2]
     shrink = min(1.0, options.picture / max(height, width))
@@ -20,7 +20,7 @@ def show(content: npt.NDArray[np.uint8], options: Options) -> Shown:
     small = content
     if shrink < 1:
         small = np.asarray(cv2.resize(content, size, interpolation=cv2.INTER_AREA), np.uint8)
-    return Shown(
+    return MediaCard(
         picture=webp(small),
         width=size[0],
         height=size[1],

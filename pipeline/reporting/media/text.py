@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pipeline.reporting.content import Shown
+from pipeline.reporting.content import MediaCard
 from pipeline.reporting.format import shortened
 from pipeline.reporting.options import Options
 
 LONGEST = 180
 
 
-def show(content: str, options: Options) -> Shown:
+def show(content: str, options: Options) -> MediaCard:
     """A string, cut after LONGEST characters."""
-    return Shown(words=shortened(content, LONGEST), caption=f"{len(content)} characters")
+    return MediaCard(words=shortened(content, LONGEST), caption=f"{len(content)} characters")

@@ -10,11 +10,11 @@ from pipeline.params import Params
 from pipeline.parts import manifest
 from pipeline.parts.fingerprint import fingerprint
 from pipeline.parts.part import Row, row_key
-from pipeline.parts.plan import Plan
+from pipeline.parts.plan import PartsPlan
 from pipeline.stages.work.augment import Augment
 
 
-def plan(params: Params, modality: str, root: Path = Path("data")) -> Plan:
+def plan(params: Params, modality: str, root: Path = Path("data")) -> PartsPlan:
     """Draw the recipes of views 1..k for every cleaned asset of one modality."""
     options = params.augment[modality]
     identity = fingerprint(
@@ -30,7 +30,7 @@ def plan(params: Params, modality: str, root: Path = Path("data")) -> Plan:
                 for view in range(1, options.views + 1):
                     yield Row(digest, row_key(digest, view), entry.source, entry.batch, 0, view)
 
-    return Plan(
+    return PartsPlan(
         root / "augmented" / modality,
         Augment(modality, options, params.seed, identity),
         rows,

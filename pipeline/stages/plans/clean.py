@@ -11,14 +11,14 @@ from pipeline.params import Params
 from pipeline.parts import manifest
 from pipeline.parts.fingerprint import fingerprint
 from pipeline.parts.part import Row, row_key
-from pipeline.parts.plan import Plan
+from pipeline.parts.plan import PartsPlan
 from pipeline.raw.roots import Raw
 from pipeline.stages.work.clean import Clean, Source
 
 COLUMNS = ["digest", "media_type", "size", "locator", "data"]
 
 
-def plan(params: Params, modality: str, root: Path = Path("data")) -> Plan:
+def plan(params: Params, modality: str, root: Path = Path("data")) -> PartsPlan:
     """Decode, check and normalise every asset of one modality."""
     options = params.clean[modality].options
     module = load(f"modalities/{modality}", "clean")
@@ -42,7 +42,7 @@ def plan(params: Params, modality: str, root: Path = Path("data")) -> Plan:
                     spec=Source(asset["locator"], asset["media_type"], asset["data"]),
                 )
 
-    return Plan(
+    return PartsPlan(
         root / "clean" / modality,
         work,
         rows,

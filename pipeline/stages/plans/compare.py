@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pipeline.core.errors import PipelineError
 from pipeline.params import Params
-from pipeline.parts.artifact import Plan
+from pipeline.parts.artifact import ArtifactPlan
 from pipeline.parts.fingerprint import fingerprint
 from pipeline.parts.manifest import MANIFEST, manifest_digest
 from pipeline.parts.plan import Summary
@@ -17,7 +17,7 @@ from pipeline.stages.work.compare import compare, write
 PAGE = "index.html"
 
 
-def plan(params: Params, item: str = "", root: Path = Path("data")) -> Plan:
+def plan(params: Params, item: str = "", root: Path = Path("data")) -> ArtifactPlan:
     """Compare the models of params.yaml's `comparison`; nothing if no answer changed.
 
     Raises
@@ -56,13 +56,13 @@ def plan(params: Params, item: str = "", root: Path = Path("data")) -> Plan:
     }
 
     def make(folder: Path) -> None:
-        from pipeline.reporting.comparison.data import Found
+        from pipeline.reporting.comparison.data import ComparisonData
         from pipeline.reporting.comparison.page import render
 
         found = compare(options, modalities, params.targets, params.seed, root)
         write(folder, found)
         page = render(
-            Found(
+            ComparisonData(
                 found.summary,
                 found.tables,
                 inputs,
@@ -74,7 +74,7 @@ def plan(params: Params, item: str = "", root: Path = Path("data")) -> Plan:
         )
         (folder / PAGE).write_text(page, encoding="utf-8")
 
-    return Plan(
+    return ArtifactPlan(
         root / "comparison",
         fingerprint(
             "compare",

@@ -13,14 +13,14 @@ from pipeline.params import Params
 from pipeline.parts.fingerprint import fingerprint
 from pipeline.parts.manifest import manifest_digest
 from pipeline.parts.part import Row, row_key
-from pipeline.parts.plan import Plan
+from pipeline.parts.plan import PartsPlan
 from pipeline.stages.work.crossvalidate import Crossvalidate
 
 # Rows are few and each is long: every training is a part of its own.
 CUT = (1, 2**40)
 
 
-def plan(params: Params, name: str, root: Path = Path("data")) -> Plan:
+def plan(params: Params, name: str, root: Path = Path("data")) -> PartsPlan:
     """Train one model for every fold and seed; what is trained already stands.
 
     Raises
@@ -60,7 +60,7 @@ def plan(params: Params, name: str, root: Path = Path("data")) -> Plan:
                 digest = digest_json([seed, fold])
                 yield Row(digest, key, "folds", f"seed-{seed}", 0, spec=(seed, fold))
 
-    return Plan(
+    return PartsPlan(
         root / "crossvalidation" / name,
         Crossvalidate(
             name, options, folds, tuple(sets.items()), params.seed, root.resolve(), identity

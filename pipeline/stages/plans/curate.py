@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.core.errors import PipelineError
-from pipeline.core.files.atomic import replacing
+from pipeline.core.files.atomic import atomic_write
 from pipeline.core.files.digest import digest_json
 from pipeline.core.files.documents import reading
 from pipeline.core.records import curated_schema
@@ -26,12 +26,12 @@ from pipeline.curation.curate import curate
 from pipeline.curation.duplicate_links import Asset
 from pipeline.params import Params
 from pipeline.parts import manifest, tables
-from pipeline.parts import plan as parts
 from pipeline.parts.fingerprint import fingerprint
+from pipeline.parts.plan import Summary
 
 
 @dataclass(frozen=True)
-class Summary(parts.Summary):
+class CurateSummary(Summary):
     """What the stage did, and how many samples changed sides since it last ran here.
 
     `moved` maps `train→test` and the like to samples. It depends on history, so it stands in the
@@ -42,13 +42,13 @@ class Summary(parts.Summary):
 
 
 @dataclass(frozen=True)
-class Plan:
+class CuratePlan:
     """The whole of curation; it has nothing to do where nothing that it reads has changed."""
 
     params: Params
     root: Path
 
-    def run(self) -> Summary:
+    def run(self) -> CurateSummary:
         """Join groups into components, split them, and prove that nothing leaks.
 
         Raises
@@ -97,10 +97,10 @@ class Plan:
             params.parts.max_bytes,
             options.reject_limit,
         ).run()
-        with replacing(root / "curated.json") as temporary:
+        with atomic_write(root / "curated.json") as temporary:
             text = json.dumps(curation.summary, indent=1, sort_keys=True, ensure_ascii=False)
             temporary.write_text(text + "\n", encoding="utf-8")
-        return Summary(**vars(summary), moved=moved)
+        return CurateSummary(**vars(summary), moved=moved)
 
     @property
     def outs(self) -> list[Path]:
@@ -131,9 +131,9 @@ class Plan:
         return digest_json([function.digest, read])
 
 
-def plan(params: Params, item: str = "", root: Path = Path("data")) -> Plan:
+def plan(params: Params, item: str = "", root: Path = Path("data")) -> CuratePlan:
     """Components, splits and the leak gate, recomputed whole."""
-    return Plan(params, root)
+    return CuratePlan(params, root)
 
 
 def _cleaned(out: Path, near: bool) -> pa.Table:

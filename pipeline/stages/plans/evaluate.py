@@ -12,15 +12,15 @@ from pipeline.core.files.documents import reading
 from pipeline.core.registry import locate
 from pipeline.params import Params
 from pipeline.parts import artifact
-from pipeline.parts import plan as parts
 from pipeline.parts.fingerprint import fingerprint
 from pipeline.parts.manifest import manifest_digest
+from pipeline.parts.plan import Summary
 from pipeline.stages.work.evaluate import make
-from pipeline.stages.work.slices import read_too
+from pipeline.stages.work.slices import extra_inputs
 
 
 @dataclass(frozen=True)
-class Summary(parts.Summary):
+class EvaluateSummary(Summary):
     """What the stage did, and how long the test split took to predict: `samples`, `seconds`.
 
     `inference` depends on the machine, so it stands in the run record and in no versioned output.
@@ -29,7 +29,7 @@ class Summary(parts.Summary):
     inference: dict[str, float] = field(default_factory=dict)
 
 
-def plan(params: Params, name: str, root: Path = Path("data")) -> artifact.Plan:
+def plan(params: Params, name: str, root: Path = Path("data")) -> artifact.ArtifactPlan:
     """Measure one model; nothing if neither it, its inputs nor the options changed.
 
     Raises
@@ -46,7 +46,7 @@ def plan(params: Params, name: str, root: Path = Path("data")) -> artifact.Plan:
     def compute(folder: Path) -> None:
         inference.update(make(folder, name, params.evaluate, params.seed, sets, root))
 
-    return artifact.Plan(
+    return artifact.ArtifactPlan(
         out,
         fingerprint(
             "evaluate",
@@ -72,11 +72,11 @@ def plan(params: Params, name: str, root: Path = Path("data")) -> artifact.Plan:
             **{f"features/{one}": manifest_digest(root / "features" / one) for one in sets},
             **{
                 table: manifest_digest(root / table)
-                for table in read_too(params.evaluate.group_by, root)
+                for table in extra_inputs(params.evaluate.group_by, root)
             },
         },
         compute,
-        lambda: Summary(rows=_rows(out), inference=inference),
+        lambda: EvaluateSummary(rows=_rows(out), inference=inference),
     )
 
 

@@ -10,15 +10,15 @@ from typing import Any
 from pipeline.core.options import Options
 from pipeline.core.registry import load
 from pipeline.execution.choose import chooser
-from pipeline.params import FeatureSet, Params
+from pipeline.params import FeatureSection, Params
 from pipeline.parts import manifest
 from pipeline.parts.fingerprint import fingerprint
 from pipeline.parts.part import Row, row_key
-from pipeline.parts.plan import Plan
+from pipeline.parts.plan import PartsPlan
 from pipeline.stages.work.extract import Extract, Recipe
 
 
-def plan(params: Params, name: str, root: Path = Path("data")) -> Plan:
+def plan(params: Params, name: str, root: Path = Path("data")) -> PartsPlan:
     """Encode every cleaned asset and view of one modality with one encoder."""
     feature = params.features[name]
     encoder = load("encoders", feature.encoder)
@@ -36,7 +36,7 @@ def plan(params: Params, name: str, root: Path = Path("data")) -> Plan:
     clean = root / "clean" / feature.modality
     augmented = root / "augmented" / feature.modality
     apply = fingerprint("apply", [f"pipeline.modalities.{feature.modality}.augment"], {}).digest
-    return Plan(
+    return PartsPlan(
         root / "features" / name,
         Extract(
             name,
@@ -55,7 +55,7 @@ def plan(params: Params, name: str, root: Path = Path("data")) -> Plan:
     )
 
 
-def _stored(feature: FeatureSet) -> dict[str, Any]:
+def _stored(feature: FeatureSection) -> dict[str, Any]:
     """How values are kept, where that is not the usual way."""
     usual = {"dtype": "float32", "profile": "mapped"}
     chosen = {name: getattr(feature, name) for name in usual}
@@ -74,7 +74,7 @@ def _all(options: Options) -> dict[str, Any]:
     return options.model_dump(mode="json")
 
 
-def _rows(feature: FeatureSet, clean: Path, augmented: Path, apply: str) -> Iterator[Row]:
+def _rows(feature: FeatureSection, clean: Path, augmented: Path, apply: str) -> Iterator[Row]:
     """View 0 of every cleaned asset, then its augmented views.
 
     A row is known by the content that it encodes, so that cleaning anew what comes out the same

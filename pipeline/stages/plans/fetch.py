@@ -13,7 +13,7 @@ from pipeline.parts.plan import Summary
 
 
 @dataclass(frozen=True)
-class Plan:
+class FetchPlan:
     """One source fetched into `folder`."""
 
     folder: Path
@@ -40,6 +40,6 @@ class Plan:
         return Summary(planned=1, computed=int(fetched), reused=int(not fetched))
 
 
-def plan(params: Params, name: str, root: Path = Path("data")) -> Plan:
+def plan(params: Params, name: str, root: Path = Path("data")) -> FetchPlan:
     """Fetch one source into <root>/raw/<name>."""
-    return Plan(root / "raw" / name, params.sources[name].kind, params.fetch[name])
+    return FetchPlan(root / "raw" / name, params.sources[name].kind, params.fetch[name])

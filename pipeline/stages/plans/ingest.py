@@ -11,16 +11,15 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from pipeline.core.files.atomic import remove, replacing
+from pipeline.core.files.atomic import atomic_write, remove
 from pipeline.core.files.digest import digest_json
-from pipeline.core.files.digest_cache import remembered
+from pipeline.core.files.digest_cache import open_digest_cache
 from pipeline.core.files.lock import locked
 from pipeline.core.records import assets_schema, samples_schema
 from pipeline.core.registry import load
 from pipeline.params import Params
-from pipeline.parts import plan as parts
 from pipeline.parts.fingerprint import fingerprint
-from pipeline.parts.plan import Summary, check_limit
+from pipeline.parts.plan import PartsPlan, Summary, check_limit
 from pipeline.parts.tables import record_row, reject_row, table
 from pipeline.raw.catalogue import STAGE, Batch, catalogue, first_of_each
 from pipeline.raw.roots import Raw
@@ -30,7 +29,7 @@ WRITERS = ("pipeline.parts.part", "pipeline.core.records")
 
 
 @dataclass(frozen=True)
-class Plan:
+class IngestPlan:
     """The tables of samples and of assets, and the counts of what was found, below `root`."""
 
     params: Params
@@ -84,7 +83,7 @@ class Plan:
         counts: dict[str, dict[str, object]] = {name: {} for name in sorted(self.params.sources)}
         for batch in self.batches:
             counts[batch.source][batch.name] = batch.counts
-        with replacing(self.root / "ingest.json") as temporary:
+        with atomic_write(self.root / "ingest.json") as temporary:
             temporary.write_text(json.dumps(counts, indent=1) + "\n")
         return summary
 
@@ -94,13 +93,13 @@ class Plan:
         params = self.params
         sources = {name: (source.kind, source.options) for name, source in params.sources.items()}
         raw = Raw(self.root / "raw", params.roots)
-        with remembered() as digests:
+        with open_digest_cache() as digests:
             batches = list(catalogue(raw, sources, params.modalities, params.targets, digests))
         _check(batches, params.ingest.reject_limit)
         return batches
 
     @property
-    def samples(self) -> parts.Plan:
+    def samples(self) -> PartsPlan:
         """<root>/samples"""
         modalities, targets = self.params.modalities, dict(sorted(self.params.targets.items()))
         parameters = {"modalities": sorted(modalities), "targets": targets}
@@ -119,7 +118,7 @@ class Plan:
         )
 
     @property
-    def assets(self) -> dict[str, parts.Plan]:
+    def assets(self) -> dict[str, PartsPlan]:
         """<root>/assets/<modality>"""
         return {
             modality: table(
@@ -139,9 +138,9 @@ class Plan:
         return parts.mean_rows, parts.max_bytes, 1.0  # the limit is checked above
 
 
-def plan(params: Params, item: str = "", root: Path = Path("data")) -> Plan:
+def plan(params: Params, item: str = "", root: Path = Path("data")) -> IngestPlan:
     """<root>/samples and <root>/assets/<modality> of what lies in <root>/raw."""
-    return Plan(params, root)
+    return IngestPlan(params, root)
 
 
 def _stamps(raw: Path, sources: Sequence[str]) -> Iterator[list[object]]:

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.core.files.atomic import replacing
-from pipeline.core.files.digest_cache import Digests, remembered
+from pipeline.core.files.atomic import atomic_write
+from pipeline.core.files.digest_cache import DigestCache, open_digest_cache
 from pipeline.core.files.lock import locked
 from pipeline.params import Params
 from pipeline.parts.plan import Summary
@@ -20,7 +20,7 @@ from pipeline.raw.roots import Raw
 
 
 @dataclass(frozen=True)
-class Plan:
+class LookPlan:
     """The digests of everything that lies at the root of `source`."""
 
     raw: Raw
@@ -44,23 +44,23 @@ class Plan:
             The root holds no batch, or it or a file cannot be read; or another process looks.
         """
         (out,) = self.outs
-        with locked(out), remembered() as digests:
+        with locked(out), open_digest_cache() as digests:
             lines = list(_lines(self.raw, self.source, digests))
             text = "".join(f"{line}\n" for line in lines)
             changed = not out.is_file() or out.read_text(encoding="utf-8") != text
             if changed:
                 out.parent.mkdir(parents=True, exist_ok=True)
-                with replacing(out) as temporary:
+                with atomic_write(out) as temporary:
                     temporary.write_text(text, encoding="utf-8")
         return Summary(rows=len(lines), planned=1, computed=int(changed), reused=int(not changed))
 
 
-def plan(params: Params, source: str, root: Path = Path("data")) -> Plan:
+def plan(params: Params, source: str, root: Path = Path("data")) -> LookPlan:
     """<root>/raw/<source>/looked.sha256 of what lies at the source's root."""
-    return Plan(Raw(root / "raw", params.roots), source)
+    return LookPlan(Raw(root / "raw", params.roots), source)
 
 
-def _lines(raw: Raw, source: str, digests: Digests) -> Iterator[str]:
+def _lines(raw: Raw, source: str, digests: DigestCache) -> Iterator[str]:
     for name, folder in batches(raw, source).items():
         there = folder.listing
         facts = folder.facts(there.files, digests)

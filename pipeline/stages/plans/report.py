@@ -24,7 +24,7 @@ PAGE = "index.html"
 UNSEEN = ("fetch", "execution", "comparison")
 
 
-def plan(params: Params, item: str = "", root: Path = Path("data")) -> artifact.Plan:
+def plan(params: Params, item: str = "", root: Path = Path("data")) -> artifact.ArtifactPlan:
     """Bring root/reports to the page of what is there now; stages that did not run are left out."""
     from pipeline.reporting.page import render, templates
 
@@ -61,7 +61,9 @@ def plan(params: Params, item: str = "", root: Path = Path("data")) -> artifact.
     def make(folder: Path) -> None:
         (folder / PAGE).write_text(render(inputs, params.report), encoding="utf-8")
 
-    return artifact.Plan(root / "reports", print_, inputs.digests(), make, lambda: Summary(rows=1))
+    return artifact.ArtifactPlan(
+        root / "reports", print_, inputs.digests(), make, lambda: Summary(rows=1)
+    )
 
 
 def params_digest(params: Params) -> str:

@@ -8,19 +8,19 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.core.files.documents import document
-from pipeline.core.files.lock import named
-from pipeline.execution.process_group import together
+from pipeline.core.files.lock import lock_path
+from pipeline.execution.process_group import run_distributed
 from pipeline.params import Params
 from pipeline.parts import artifact
-from pipeline.parts import plan as parts
 from pipeline.parts.fingerprint import fingerprint
 from pipeline.parts.manifest import manifest_digest
+from pipeline.parts.plan import Summary
 from pipeline.stages.work.train import make
 from pipeline.store.model_card import CARD, Card
 
 
 @dataclass(frozen=True)
-class Summary(parts.Summary):
+class TrainSummary(Summary):
     """What the stage did, and how training went: `data_wait` and the like.
 
     `training` depends on the machine, so it stands in the run record and in no versioned output.
@@ -30,21 +30,21 @@ class Summary(parts.Summary):
 
 
 @dataclass(frozen=True)
-class Plan(artifact.Plan):
+class TrainPlan(artifact.ArtifactPlan):
     """A model that is to be, and the state of its training, which goes once the model stands."""
 
     @property
     def snapshot(self) -> Path:
         """What a killed training goes on from."""
-        return Path(".pipeline", "snapshots", f"{named(self.out)}.pt")
+        return Path(".pipeline", "snapshots", f"{lock_path(self.out)}.pt")
 
-    def run(self) -> parts.Summary:
+    def run(self) -> Summary:
         summary = super().run()
         self.snapshot.unlink(missing_ok=True)
         return summary
 
 
-def plan(params: Params, name: str, root: Path = Path("data")) -> Plan:
+def plan(params: Params, name: str, root: Path = Path("data")) -> TrainPlan:
     """Train one model; nothing if neither its options nor its inputs changed.
 
     Raises
@@ -72,7 +72,7 @@ def plan(params: Params, name: str, root: Path = Path("data")) -> Plan:
             root,
             inputs,
             (planned.snapshot, planned.key),
-            lambda work, size: together(work, size, params.execution, options.device),
+            lambda work, size: run_distributed(work, size, params.execution, options.device),
         )
         training.update(found)
         if "diverged" in found:
@@ -82,7 +82,7 @@ def plan(params: Params, name: str, root: Path = Path("data")) -> Plan:
                 file=sys.stderr,
             )
 
-    planned = Plan(
+    planned = TrainPlan(
         out,
         fingerprint(
             "train",
@@ -102,11 +102,11 @@ def plan(params: Params, name: str, root: Path = Path("data")) -> Plan:
     return planned
 
 
-def _count(out: Path, training: dict[str, Any]) -> Summary:
+def _count(out: Path, training: dict[str, Any]) -> TrainSummary:
     """Samples that were learnt from or stopped by, and those in which the model sees nothing."""
     samples = document(out / CARD, Card).samples.values()
     unseen = sum(split.unseen for split in samples)
-    return Summary(
+    return TrainSummary(
         rows=sum(split.seen for split in samples),
         rejected=unseen,
         reasons={"no_modality": unseen} if unseen else {},

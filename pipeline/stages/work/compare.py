@@ -82,7 +82,7 @@ def compare(
     from pipeline.models.comparison.baseline_candidates import first_view, references
     from pipeline.models.comparison.folds import folds, gaps
     from pipeline.models.comparison.leak_probe import check_apart, probe
-    from pipeline.models.comparison.shortcuts import giveaways
+    from pipeline.models.comparison.shortcuts import find_shortcuts
     from pipeline.models.comparison.trained import trained
     from pipeline.models.examples import classes_of, examples
     from pipeline.store.join import join
@@ -127,7 +127,7 @@ def compare(
             generator(seed, "probe"),
         ),
     }
-    telling = giveaways(_beside(joined, task, known), truth, dealt)
+    telling = find_shortcuts(_beside(joined, task, known), truth, dealt)
     tables["giveaways"] = [{"column": name, "macro_f1": score} for name, score in telling.items()]
     tables["gaps"] = gaps(truth, dealt, classes)
     return Compared(summary, tables)

@@ -95,7 +95,7 @@ class Crossvalidate(Work):
                 "probabilities": np.concatenate([p.ravel() for p in one.shown.values()]),
                 "predictions": np.concatenate(list(one.said.values())),
                 "inner_sample_id": one.held_ids.tolist(),
-                "inner_predictions": one.held,
+                "inner_predictions": one.inner_predictions,
             }
             for row, one in zip(rows, outcomes, strict=True)
         ]

@@ -15,7 +15,7 @@ import numpy as np
 
 from pipeline.core.errors import Rejected
 from pipeline.core.registry import load
-from pipeline.parts.part import Compute, Outcome, Row, Work, each, read_part
+from pipeline.parts.part import Compute, Outcome, Row, Work, apply_bisecting, read_part
 from pipeline.store.format.layout import Dtype, Profile, features_table, write_features
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ class Extract(Work):
             found: list[Outcome] = []
             for start in range(0, len(rows), size):
                 some = slice(start, start + size)
-                found += each(encode, rows[some], contents[some], self.stage)
+                found += apply_bisecting(encode, rows[some], contents[some], self.stage)
             return found
 
         return compute

@@ -9,15 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pipeline.core.errors import PipelineError, unknown
+from pipeline.models.evaluation.options import CLIP, DURATION, PRESENCE
 
 if TYPE_CHECKING:
     from pipeline.store.join import Joined
 
-# Slices of every project; a target or an attribute of the same name goes before.
-PRESENCE = "presence"
-DURATION = "duration"
-# The modality that has a duration, and the table that says it.
-CLIP = "audio"
 QUANTILES = 4
 
 
@@ -51,7 +47,7 @@ def slices(
     return found
 
 
-def read_too(names: Collection[str], root: Path) -> list[str]:
+def extra_inputs(names: Collection[str], root: Path) -> list[str]:
     """What else these slices read, below the data root."""
     clean = f"clean/{CLIP}"
     return [clean] if DURATION in names and (root / clean).is_dir() else []

@@ -29,7 +29,7 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from pipeline.core.errors import PipelineError, unknown
-from pipeline.core.files.atomic import half, replacing
+from pipeline.core.files.atomic import atomic_write, half
 from pipeline.store.feature_set import COLUMNS
 from pipeline.store.files.output_path import check_free, missing, replacing_folder
 from pipeline.store.format.layout import VECTOR, vector_column
@@ -120,7 +120,7 @@ def export(
 
 def _parquet(chosen: Chosen, path: Path) -> None:
     with (
-        replacing(path) as temporary,
+        atomic_write(path) as temporary,
         pq.ParquetWriter(
             temporary, chosen.schema, compression="zstd", use_dictionary=list(PLAIN)
         ) as writer,
@@ -130,7 +130,7 @@ def _parquet(chosen: Chosen, path: Path) -> None:
 
 
 def _arrow(chosen: Chosen, path: Path) -> None:
-    with replacing(path) as temporary, pa.ipc.new_file(str(temporary), chosen.schema) as writer:
+    with atomic_write(path) as temporary, pa.ipc.new_file(str(temporary), chosen.schema) as writer:
         for batch in chosen.batches():
             writer.write_batch(batch)
 
@@ -143,7 +143,7 @@ def _npy(chosen: Chosen, path: Path) -> None:
         "fortran_order": False,
         "shape": shape,
     }
-    with replacing(path.with_suffix(ROWS)) as rows, replacing(path) as temporary:
+    with atomic_write(path.with_suffix(ROWS)) as rows, atomic_write(path) as temporary:
         pyarrow.csv.write_csv(chosen.plain, rows, pyarrow.csv.WriteOptions(delimiter="\t"))
         with temporary.open("wb") as file:
             np.lib.format.write_array_header_1_0(file, header)
@@ -162,7 +162,7 @@ def _safetensors(chosen: Chosen, path: Path) -> None:
         "length": plain["length"].to_numpy(),
         "view": plain["view"].to_numpy(),
     }
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         save_file(tensors, temporary, {"provenance": json.dumps(features.provenance)})
 
 
@@ -173,14 +173,14 @@ def _csv(chosen: Chosen, path: Path) -> None:
     kind = chosen.schema.field(VECTOR).type.value_type
     values = [pa.field(f"v{i}", kind) for i in range(width)]
     schema = pa.schema([*chosen.plain.schema, *values])
-    with replacing(path) as temporary, pyarrow.csv.CSVWriter(temporary, schema) as writer:
+    with atomic_write(path) as temporary, pyarrow.csv.CSVWriter(temporary, schema) as writer:
         for plain, vectors in chosen.blocks():
             columns = list(vectors.reshape(len(vectors), width).T)
             writer.write_table(pa.table([*plain.columns, *map(pa.array, columns)], schema=schema))
 
 
 def _jsonl(chosen: Chosen, path: Path) -> None:
-    with replacing(path) as temporary, temporary.open("w", encoding="utf-8") as file:
+    with atomic_write(path) as temporary, temporary.open("w", encoding="utf-8") as file:
         for plain, vectors in chosen.blocks():
             for row, vector in zip(plain.to_pylist(), vectors, strict=True):
                 file.write(json.dumps({**row, VECTOR: vector.tolist()}, ensure_ascii=False) + "\n")

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.core.errors import PipelineError
-from pipeline.core.files.atomic import replacing
+from pipeline.core.files.atomic import atomic_write
 from pipeline.store.files.output_path import check_free
 from pipeline.store.format.layout import VECTOR, vector_column
 
@@ -42,7 +42,7 @@ def check_joined(path: Path, project: Path, force: bool) -> None:
 
 def write_joined(joined: Joined, path: Path) -> None:
     """Write a join; its suffix, one of `WRITERS`, says the form."""
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         WRITERS[path.suffix](joined, temporary)
 
 

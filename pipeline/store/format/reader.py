@@ -37,7 +37,7 @@ def table_of(tree: Tree, folder: str, columns: Sequence[str] | None = None) -> p
 
 
 @dataclass(frozen=True)
-class Stored:
+class StoredFeatures:
     """One feature set of a tree. A handle opens nothing until it is asked, and holds nothing open.
 
     Rows are in the manifest's order: by source, batch, view, digest. `view` is 0 for the assets

@@ -32,9 +32,9 @@ VERSION = 1
 # Cells a set: this times the root of its rows. Rows by which k-means places each of them.
 CELLS, SAMPLE = 2, 64
 # Share of the cells that a query looks into, and how many at least.
-LOOKED_INTO, LEAST = 1 / 32, 16
+LOOKED_INTO, MIN_PROBES = 1 / 32, 16
 # Candidates for each row that is asked for; 8 bits tell neighbours apart less well than the set.
-SPARE, FEWEST = 4, 64
+OVERFETCH, FEWEST = 4, 64
 
 
 def propose(
@@ -52,7 +52,7 @@ def propose(
     PipelineError
         faiss is not installed.
     """
-    faiss, index = _faiss(), index_of(features, view)
+    faiss, index = _faiss(), approximate_index(features, view)
     count = features.rows(view)
     cells, share, selector = index.nlist, LOOKED_INTO, None
     if rows is not None:
@@ -61,8 +61,8 @@ def propose(
         selector = faiss.IDSelectorBitmap(np.packbits(chosen, bitorder="little"))
         # As many rows that meet the condition as there would be rows without one.
         share *= count / len(rows)
-    query, wanted = unit.astype(np.float32)[None], min(max(SPARE * k, FEWEST), count)
-    looked = min(cells, max(LEAST, math.ceil(cells * share)))
+    query, wanted = unit.astype(np.float32)[None], min(max(OVERFETCH * k, FEWEST), count)
+    looked = min(cells, max(MIN_PROBES, math.ceil(cells * share)))
     while True:
         asked = faiss.SearchParametersIVF(nprobe=looked, sel=selector)
         _, (places,) = index.search(query, wanted, params=asked)
@@ -74,7 +74,7 @@ def propose(
         looked = min(cells, 4 * looked)
 
 
-def index_of(features: FeatureSet, view: int) -> Any:
+def approximate_index(features: FeatureSet, view: int) -> Any:
     """The index of a view, built where it is missing or damaged; mapped where it has a file."""
     manifest = digest_file(features.tree.file(f"{features.folder}/{MANIFEST}"))
     made = [VERSION, _faiss().__version__, CELLS, SAMPLE, manifest, features.name, view]
@@ -94,9 +94,9 @@ _BUILDING = threading.Lock()
 
 def build(features: FeatureSet, view: int) -> Any:
     """Cells by k-means on rows spread evenly over the view, then every row with a direction."""
-    from pipeline.store.nearest.neighbours import known_of
+    from pipeline.store.nearest.neighbours import view_cache
 
-    faiss, known = _faiss(), known_of(features, view)
+    faiss, known = _faiss(), view_cache(features, view)
     places = np.flatnonzero(known.scale)
     cells = max(1, min(len(places), round(CELLS * math.sqrt(len(places)))))
     index = faiss.index_factory(features.shape[0], f"IVF{cells},SQ8", faiss.METRIC_INNER_PRODUCT)

@@ -52,7 +52,7 @@ class Index:
         return found
 
 
-def index_of(features: FeatureSet, view: int, kind: str) -> Index:
+def id_index(features: FeatureSet, view: int, kind: str) -> Index:
     """Where the rows of one view stand: by `digest`, or by the `sample_id` that shows them."""
     tree = features.tree
     made_from = [f"{features.folder}/{MANIFEST}"]

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pipeline.core.errors import PipelineError
-from pipeline.store.nearest.index import Index, index_of
+from pipeline.store.nearest.index import Index, id_index
 
 if TYPE_CHECKING:
     from pipeline.store.feature_set import FeatureSet
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 # Lengths at which float32 neither overflows nor underflows. Other rows have no direction.
 SHORTEST, LONGEST = 1e-15, 1e15
 # In the time that a row takes when it is scored by itself, the product passes this many.
-DEAR = 10
+RESCORE_COST = 10
 # Bytes multiplied together. Rows in a file stand at odd addresses and are copied before they are
 # multiplied; so many stay in the processor's cache meanwhile.
 PIECE = 2**20
@@ -75,7 +75,7 @@ def nearest(
     vector = features.get(query, view)[0] if isinstance(query, str) else np.asarray(query)
     unit = _unit(vector, features)
     rows = features.places(where, view)
-    few = rows is not None and DEAR * len(rows) <= features.rows(view)
+    few = rows is not None and RESCORE_COST * len(rows) <= features.rows(view)
     if rows is not None and few:
         found = rows
     elif exact:
@@ -132,7 +132,7 @@ def _candidates(
     Stability of Numerical Algorithms", 2002, section 3.1), the scale by half of that; either row
     of a pair may be moved. So whatever lies within 4·D·2⁻²⁴ of the k-th is taken.
     """
-    known = known_of(features, view)
+    known = view_cache(features, view)
     scores = np.empty(len(known.scale), np.float32)
     query = unit.astype(np.float32)
     at = 0
@@ -156,7 +156,7 @@ def _best(
     features: FeatureSet, unit: np.ndarray, view: int, places: np.ndarray, k: int
 ) -> Neighbours:
     """The best k of the candidates, by their scores in float64."""
-    known = known_of(features, view)
+    known = view_cache(features, view)
     scores = np.empty(len(places), np.float64)
     for start in range(0, len(places), ROWS):
         some = slice(start, start + ROWS)
@@ -175,7 +175,7 @@ def _best(
     return Neighbours(digests[order].tolist(), rounded[order], places[order])
 
 
-class Known:
+class ViewCache:
     """What a process keeps of a view in which it has looked for neighbours."""
 
     def __init__(self, features: FeatureSet, view: int) -> None:
@@ -231,7 +231,7 @@ class Known:
 
     @cached_property
     def _index(self) -> Index:
-        return index_of(self._features, self._view, "digest")
+        return id_index(self._features, self._view, "digest")
 
     @cached_property
     def _rows(self) -> np.ndarray:
@@ -241,10 +241,10 @@ class Known:
         return rows
 
 
-_KNOWN: dict[object, Known] = {}
+_KNOWN: dict[object, ViewCache] = {}
 
 
-def known_of(features: FeatureSet, view: int) -> Known:
+def view_cache(features: FeatureSet, view: int) -> ViewCache:
     """What is known of a view; the parts' names say what they hold."""
     parts = tuple(entry.key for entry in features.parts(view))
     key = (features.tree.project.absolute(), features.name, view, parts)
@@ -252,7 +252,7 @@ def known_of(features: FeatureSet, view: int) -> Known:
     if found is None:
         if len(_KNOWN) >= VIEWS:
             _KNOWN.clear()
-        found = _KNOWN[key] = Known(features, view)
+        found = _KNOWN[key] = ViewCache(features, view)
     return found
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from pipeline.store.trees.git import blobs, git, resolve
-from pipeline.store.trees.remote import Known
+from pipeline.store.trees.remote import DvcObject
 from pipeline.store.trees.revision import lock_outs
 
 FEATURES = "features/"
@@ -54,14 +54,14 @@ def history(project: Path, rev: str = "HEAD") -> list[Commit]:
     return found
 
 
-def _features(lock: bytes, name: str) -> dict[str, Known]:
+def _features(lock: bytes, name: str) -> dict[str, DvcObject]:
     outs = lock_outs(lock, f"the dvc.lock that git calls {name}")
     return {
         path.removeprefix(FEATURES): out for path, out in outs.items() if path.startswith(FEATURES)
     }
 
 
-def _changes(old: Mapping[str, Known], new: Mapping[str, Known]) -> dict[str, Change]:
+def _changes(old: Mapping[str, DvcObject], new: Mapping[str, DvcObject]) -> dict[str, Change]:
     changes: dict[str, Change] = {}
     for name in sorted({*old, *new}):
         if old.get(name) != new.get(name):

@@ -32,7 +32,7 @@ class Unanswered(PipelineError):
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class DvcObject:
     """An object as DVC knows it: `md5` ends in `.dir` for the listing of a folder.
 
     `size` is in bytes, None where nothing says it.
@@ -57,7 +57,7 @@ class Known:
         return not check or digest_file(path, "md5") == self.md5.removesuffix(DIRECTORY)
 
 
-def object_path(project: Path, known: Known, what: str, check: bool = False) -> Path:
+def object_path(project: Path, known: DvcObject, what: str, check: bool = False) -> Path:
     """The file of an object, in DVC's cache; brought there from a remote if need be.
 
     Parameters
@@ -79,7 +79,7 @@ def object_path(project: Path, known: Known, what: str, check: bool = False) -> 
     return path if known.is_whole(path, check) else fetch(dvc, known, what, check)
 
 
-def fetch(dvc: Path, known: Known, what: str, check: bool = False) -> Path:
+def fetch(dvc: Path, known: DvcObject, what: str, check: bool = False) -> Path:
     """Bring one object from the first remote that has it to DVC's cache, by rename.
 
     Its bytes are checked before they are put in place. The default remote is asked first.
@@ -112,7 +112,7 @@ def fetch(dvc: Path, known: Known, what: str, check: bool = False) -> Path:
     )
 
 
-def _get(config: Any, name: str, known: Known, path: Path) -> str | None:
+def _get(config: Any, name: str, known: DvcObject, path: Path) -> str | None:
     """Bring an object from one remote to `path`; why not, if not."""
     from dvc.fs import get_cloud_fs  # type: ignore[import-untyped]
 

@@ -12,7 +12,7 @@ from pipeline.core.errors import PipelineError
 from pipeline.core.parsing import parse_json, yaml_loader
 from pipeline.parts.manifest import MANIFEST, load_manifest
 from pipeline.store.trees.git import blobs, git, resolve
-from pipeline.store.trees.remote import DIRECTORY, Known, object_path
+from pipeline.store.trees.remote import DIRECTORY, DvcObject, object_path
 from pipeline.store.trees.tree import parse_params
 
 DATA = "data"
@@ -39,7 +39,7 @@ class Revision:
     name: str
     commit: str
     params_text: str = field(repr=False, compare=False)
-    outs: Mapping[str, Known] = field(repr=False, compare=False)
+    outs: Mapping[str, DvcObject] = field(repr=False, compare=False)
 
     @classmethod
     def at(cls, project: Path, rev: str) -> Revision:
@@ -122,7 +122,7 @@ class Revision:
                 found[out] = known.md5
         return found
 
-    def _object(self, path: str) -> Known | None:
+    def _object(self, path: str) -> DvcObject | None:
         known = self.outs.get(path)
         if known is not None:
             return None if known.md5.endswith(DIRECTORY) else known
@@ -130,7 +130,7 @@ class Revision:
         if out is None:
             return None
         md5 = self._listing(out).get(PurePosixPath(path).relative_to(out).as_posix())
-        return None if md5 is None else Known(md5, self._size(path))
+        return None if md5 is None else DvcObject(md5, self._size(path))
 
     def _out(self, path: str) -> str | None:
         """The tracked folder that a path lies in, or is."""
@@ -189,13 +189,13 @@ def _refuse_foreign(manifest: Path, what: str) -> None:
             ) from None
 
 
-def lock_outs(lock: bytes, where: str) -> dict[str, Known]:
+def lock_outs(lock: bytes, where: str) -> dict[str, DvcObject]:
     """What a dvc.lock tracks below `data/`: path relative to it → its object.
 
     Values are made of its outs alone, for most of its length is dependencies and parameters.
     """
     with yaml_loader(lock, where) as loader:
-        found: dict[str, Known] = {}
+        found: dict[str, DvcObject] = {}
         for name, stages in _items(loader.get_single_node()):
             for _, stage in _items(stages) if name == "stages" else ():
                 for key, outs in _items(stage):
@@ -206,7 +206,7 @@ def lock_outs(lock: bytes, where: str) -> dict[str, Known]:
         return found
 
 
-def tracked_outs(text: bytes, folder: PurePath, where: str) -> dict[str, Known]:
+def tracked_outs(text: bytes, folder: PurePath, where: str) -> dict[str, DvcObject]:
     """The same of a .dvc file that lies in `folder`, which is relative to the project."""
     with yaml_loader(text, where) as loader:
         document = loader.get_single_data() or {}
@@ -224,12 +224,12 @@ def _items(node: Any) -> list[tuple[str, Any]]:
 
 def _below_data(
     outs: Iterable[Mapping[str, Any]], folder: PurePosixPath
-) -> Iterator[tuple[str, Known]]:
+) -> Iterator[tuple[str, DvcObject]]:
     for out in outs:
         path = folder / out["path"]
         if path.parts[:1] == (DATA,) and "md5" in out:
             is_folder = out["md5"].endswith(DIRECTORY)
             yield (
                 path.relative_to(DATA).as_posix(),
-                Known(out["md5"], None if is_folder else out.get("size")),
+                DvcObject(out["md5"], None if is_folder else out.get("size")),
             )

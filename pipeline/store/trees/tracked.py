@@ -18,8 +18,8 @@ from pipeline.core.files.documents import document, parsed, reading
 from pipeline.core.files.dvc_cache import cache_folder, dvc_folder
 from pipeline.parts import artifact, manifest
 from pipeline.parts.manifest import MANIFEST
-from pipeline.parts.up_to_date import done_outs
-from pipeline.store.trees.remote import DIRECTORY, Known
+from pipeline.parts.up_to_date import recorded_outs
+from pipeline.store.trees.remote import DIRECTORY, DvcObject
 from pipeline.store.trees.revision import DATA, lock_outs, tracked_outs
 
 
@@ -41,7 +41,7 @@ class Tracked:
     """
 
     md5s: dict[Path, list[str]] = field(default_factory=dict)
-    outs: dict[Path, Known] = field(default_factory=dict)
+    outs: dict[Path, DvcObject] = field(default_factory=dict)
     imported: set[Path] = field(default_factory=set)
     listed: set[Path] = field(default_factory=set)
 
@@ -69,7 +69,7 @@ def tracked() -> Tracked:
         A dvc.lock or a .dvc file is damaged.
     """
     found = Tracked()
-    for name, md5 in done_outs().items():
+    for name, md5 in recorded_outs().items():
         found._add(Path(name), md5)
     for lock in [*Path().glob("dvc.lock"), *Path().glob("[!.]*/dvc.lock")]:
         with reading(lock):

@@ -14,17 +14,17 @@ import pytest
 from pipeline.core.files.atomic import (
     ABANDONED_S,
     HALVES,
+    atomic_write,
     exchange,
     half,
     remove_abandoned,
-    replacing,
 )
 
 
 def test_a_file_appears_at_the_end(tmp_path: Path) -> None:
     path = tmp_path / "a"
     path.write_text("before")
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_text("after")
         assert path.read_text() == "before"
     assert path.read_text() == "after"
@@ -36,7 +36,7 @@ def test_what_fails_leaves_what_stood_there(tmp_path: Path) -> None:
     path.write_text("before")
 
     def write() -> None:
-        with replacing(path) as temporary:
+        with atomic_write(path) as temporary:
             temporary.write_text("ha")
             raise ValueError("half")
 
@@ -50,7 +50,7 @@ def test_two_threads_write_one_file_each_for_itself(tmp_path: Path) -> None:
     path, both, written = tmp_path / "a", Barrier(2, timeout=10), []
 
     def write(text: str) -> None:
-        with replacing(path) as temporary:
+        with atomic_write(path) as temporary:
             temporary.write_text(text)
             both.wait()
             written.append(temporary.read_text() == text)
@@ -70,7 +70,7 @@ def test_in_a_project_nothing_half_written_lies_beside_a_file(inside: Path) -> N
     Path(".pipeline").mkdir()
     path = Path("data/clean/image/a.parquet")
     path.parent.mkdir(parents=True)
-    with replacing(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_text("after")
         assert temporary.parent == inside / HALVES
         assert list(path.parent.iterdir()) == []
@@ -82,7 +82,7 @@ def test_a_link_is_replaced_and_not_what_it_leads_to(inside: Path) -> None:
     Path(".pipeline").mkdir()
     Path("cached").write_text("before")
     Path("out").symlink_to("cached")
-    with replacing(Path("out")) as temporary:
+    with atomic_write(Path("out")) as temporary:
         temporary.write_text("after")
     assert (Path("out").is_symlink(), Path("out").read_text()) == (False, "after")
     assert Path("cached").read_text() == "before"

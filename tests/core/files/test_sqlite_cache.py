@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.core.files.digest_cache import Digests, remembered
-from pipeline.core.files.sqlite_cache import Memory
+from pipeline.core.files.digest_cache import DigestCache, open_digest_cache
+from pipeline.core.files.sqlite_cache import SqliteCache
 from pipeline.parts.dvc_restore import MEMORY, Cache
 
 TABLE = "CREATE TABLE IF NOT EXISTS t (name TEXT PRIMARY KEY, value INTEGER)"
@@ -18,8 +18,8 @@ ALL = "SELECT * FROM t ORDER BY name"
 
 
 @pytest.fixture
-def memory(tmp_path: Path) -> Memory:
-    return Memory(tmp_path / "folder" / "t.sqlite", TABLE)
+def memory(tmp_path: Path) -> SqliteCache:
+    return SqliteCache(tmp_path / "folder" / "t.sqlite", TABLE)
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def hold(path: Path) -> sqlite3.Connection:
     return database
 
 
-def test_what_was_kept_is_known(memory: Memory) -> None:
+def test_what_was_kept_is_known(memory: SqliteCache) -> None:
     assert memory.load(ALL) == []
     assert not memory.path.exists()
     memory.save(PUT, [("a", 1), ("b", 2)])
@@ -60,7 +60,7 @@ def test_what_was_kept_is_known(memory: Memory) -> None:
 
 
 @pytest.mark.parametrize("first", ["load", "save"])
-def test_a_damaged_file_is_begun_anew(memory: Memory, first: str) -> None:
+def test_a_damaged_file_is_begun_anew(memory: SqliteCache, first: str) -> None:
     memory.path.parent.mkdir()
     memory.path.write_bytes(b"no database" * 1000)
     if first == "load":
@@ -73,7 +73,7 @@ def test_a_damaged_file_is_begun_anew(memory: Memory, first: str) -> None:
 
 
 @pytest.mark.usefixtures("impatient")
-def test_a_file_that_another_process_holds_is_left_to_it(memory: Memory) -> None:
+def test_a_file_that_another_process_holds_is_left_to_it(memory: SqliteCache) -> None:
     memory.save(PUT, [("a", 1)])
     with closing(hold(memory.path)):
         memory.save(PUT, [("a", 2)])
@@ -87,9 +87,9 @@ def test_digests_on_a_full_disk_are_right_and_forgotten(
 ) -> None:
     monkeypatch.setattr("pipeline.core.files.digest_cache.SETTLED_NS", -(10**12))
     (tmp_path / "a").write_bytes(b"one")
-    digest = Digests({}).file(tmp_path / "a")
+    digest = DigestCache({}).file(tmp_path / "a")
     for _ in range(2):
-        with remembered(tmp_path / "memory.sqlite") as known:
+        with open_digest_cache(tmp_path / "memory.sqlite") as known:
             assert known.file(tmp_path / "a") == digest
             assert known.learnt
 
@@ -97,8 +97,8 @@ def test_digests_on_a_full_disk_are_right_and_forgotten(
 def test_digests_in_a_folder_that_cannot_be_made_are_right(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"one")
     (tmp_path / "no folder").write_bytes(b"")
-    with remembered(tmp_path / "no folder" / "memory.sqlite") as known:
-        assert known.file(tmp_path / "a") == Digests({}).file(tmp_path / "a")
+    with open_digest_cache(tmp_path / "no folder" / "memory.sqlite") as known:
+        assert known.file(tmp_path / "a") == DigestCache({}).file(tmp_path / "a")
 
 
 @pytest.mark.usefixtures("impatient")

@@ -6,18 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.core.machine import peak_memory as peak
+from pipeline.core.machine import peak_memory
 
 MB = 2**20
 
 
 def test_the_peak_is_kept_when_memory_is_given_back() -> None:
-    before = peak.peak_mb()
+    before = peak_memory.peak_mb()
     held = bytearray((before + 50) * MB)
     for at in range(0, len(held), 4096):
         held[at] = 1
     del held
-    assert peak.peak_mb() >= before + 50
+    assert peak_memory.peak_mb() >= before + 50
 
 
 def test_what_the_starting_program_held_does_not_count() -> None:
@@ -32,8 +32,8 @@ def test_what_the_starting_program_held_does_not_count() -> None:
 
 
 def test_without_proc_the_kernel_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(peak, "STATUS", tmp_path / "none")
-    assert peak.peak_mb() >= 5
-    asked = peak.peak_mb()
+    monkeypatch.setattr(peak_memory, "STATUS", tmp_path / "none")
+    assert peak_memory.peak_mb() >= 5
+    asked = peak_memory.peak_mb()
     monkeypatch.setattr(sys, "platform", "darwin")  # it counts in bytes
-    assert peak.peak_mb() == asked // 1024
+    assert peak_memory.peak_mb() == asked // 1024

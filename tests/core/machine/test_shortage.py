@@ -19,7 +19,7 @@ import torch
 
 from pipeline.core.errors import PipelineError, Rejected
 from pipeline.core.machine.shortage import Shortage, is_shortage, prove_room
-from pipeline.parts.part import Row, each
+from pipeline.parts.part import Row, apply_bisecting
 from pipeline.raw import parquet_child
 from pipeline.raw import table_file as rows
 from tests import starved
@@ -72,7 +72,7 @@ def test_a_shortage_ends_the_part(error: Exception) -> None:
         raise error
 
     with pytest.raises(Shortage, match="toy: this machine fell short"):
-        each(step, [Row("d", "k", "s", "b", 1)], [1], "toy")
+        apply_bisecting(step, [Row("d", "k", "s", "b", 1)], [1], "toy")
 
 
 @pytest.mark.parametrize("error", FAULTS, ids=repr)

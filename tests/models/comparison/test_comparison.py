@@ -17,7 +17,7 @@ from pipeline.models.comparison.candidate import (
     TOGETHER,
     Candidate,
     chosen,
-    together,
+    seed_ensemble,
 )
 from pipeline.models.comparison.options import Options
 from pipeline.models.comparison.paired_bootstrap import holm
@@ -114,7 +114,7 @@ def test_the_choice_leaves_its_sources_as_they_are() -> None:
 
 
 def test_seeds_together_answer_once_by_their_mean() -> None:
-    one = together(LATE)
+    one = seed_ensemble(LATE)
     (own,) = one.probabilities
     assert own == pytest.approx((LATE.probabilities[0] + LATE.probabilities[1]) / 2)
     assert [*one.predictions] == [LATE.whole]
@@ -188,7 +188,7 @@ def test_every_fusion_is_held_against_the_best_of_each_kind(
     ]  # fmt: skip
     one = scorer()
     choice = chosen(ALL, FOLD)[0]
-    every = [*ALL, choice, together(choice)]
+    every = [*ALL, choice, seed_ensemble(choice)]
     scores = {each.name: one.score(each.answers) for each in every}
     for row in rows:
         own, other = scores[row["model"]], scores[row["other"]]

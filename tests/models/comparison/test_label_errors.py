@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipeline.models.comparison.label_errors import suspects
+from pipeline.models.comparison.label_errors import label_errors
 
 # cleanlab 2.9.0 on `world()`: find_label_issues(given, probabilities,
 # filter_by="confident_learning", return_indices_ranked_by="self_confidence").
@@ -26,7 +26,7 @@ def world(n: int = 400, k: int = 5) -> tuple[np.ndarray, np.ndarray, np.ndarray]
 
 def test_the_finds_are_those_of_cleanlab() -> None:
     probabilities, given, wrong = world()
-    found = suspects(probabilities, given, np.arange(len(given)), len(given))
+    found = label_errors(probabilities, given, np.arange(len(given)), len(given))
     assert [one.row for one in found] == CLEANLAB
     assert {one.row for one in found} <= {*wrong.tolist()}
     for one in found:
@@ -40,7 +40,7 @@ def test_the_finds_are_those_of_cleanlab() -> None:
 
 def test_no_more_are_named_than_asked() -> None:
     probabilities, given, _ = world()
-    found = suspects(probabilities, given, np.arange(len(given)), 5)
+    found = label_errors(probabilities, given, np.arange(len(given)), 5)
     assert [one.row for one in found] == CLEANLAB[:5]
 
 
@@ -52,10 +52,10 @@ def test_a_planted_label_is_found_once_a_component() -> None:
     probabilities = np.where(true[:, None] == np.arange(2), sure[:, None], 1 - sure[:, None])
     given = true.copy()
     given[28:32] = 1 - given[28:32]
-    (one,) = suspects(probabilities, given, component, 20)
+    (one,) = label_errors(probabilities, given, component, 20)
     assert one.row in range(28, 32)
     assert (one.given, one.suggested) == (0, 1)
-    assert (one.denied, one.alike) == (4, 4)
+    assert (one.disagreeing, one.same_label) == (4, 4)
     assert np.isclose(one.self_confidence, 1 - sure[28:32].mean())
     assert np.isclose(one.margin, 2 * sure[28:32].mean() - 1)
     assert one.row == 31  # of whose own class the model is surest, so of the given one least
@@ -66,7 +66,7 @@ def test_one_odd_row_does_not_convict_its_component() -> None:
     component = np.repeat([f"c{i}" for i in range(10)], 4)
     probabilities = np.where(true[:, None] == np.arange(2), 0.9, 0.1)
     probabilities[5] = probabilities[5, ::-1]
-    assert suspects(probabilities, true, component, 20) == []
+    assert label_errors(probabilities, true, component, 20) == []
 
 
 def test_a_component_of_two_labels_is_named_by_the_worse_one() -> None:
@@ -74,5 +74,5 @@ def test_a_component_of_two_labels_is_named_by_the_worse_one() -> None:
     probabilities[3] = 0.95, 0.05
     given = np.array([0, 0, 0, 1, 1, 1, 1, 0])
     component = np.array(["a", "b", "c", "d", "e", "f", "g", "d"])
-    (one,) = suspects(probabilities, given, component, 20)
-    assert (one.row, one.alike) == (3, 1)
+    (one,) = label_errors(probabilities, given, component, 20)
+    assert (one.row, one.same_label) == (3, 1)

@@ -8,7 +8,7 @@ from sklearn.metrics import f1_score
 
 from pipeline.models.comparison.folds import folds
 from pipeline.models.comparison.options import FoldOptions
-from pipeline.models.comparison.shortcuts import giveaways
+from pipeline.models.comparison.shortcuts import find_shortcuts
 
 N = 400
 TARGETS = np.arange(N) % 4
@@ -18,7 +18,7 @@ RNG = np.random.default_rng
 
 
 def found(**columns: object) -> dict[str, float]:
-    return giveaways({k: np.asarray(v) for k, v in columns.items()}, TARGETS, DEALT)
+    return find_shortcuts({k: np.asarray(v) for k, v in columns.items()}, TARGETS, DEALT)
 
 
 def test_a_column_that_is_the_class_tells_all() -> None:
@@ -48,7 +48,7 @@ def test_a_rare_class_counts_like_a_common_one() -> None:
     targets = np.where(np.arange(N) % 20 == 0, 1, 0)
     dealt = {f.number: f for f in folds(targets, np.arange(N), FoldOptions(folds=4, seeds=1), 3)}
     column = np.where((targets == 1) | (np.arange(N) % 10 == 3), "b", "a")
-    (score,) = giveaways({"column": column}, targets, dealt).values()
+    (score,) = find_shortcuts({"column": column}, targets, dealt).values()
     said = np.where(column == "b", 1, 0)  # though of what is "b" two thirds are of the common one
     assert score == pytest.approx(f1_score(targets, said, average="macro"))
 

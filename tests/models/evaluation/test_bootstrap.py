@@ -16,7 +16,7 @@ from pipeline.models.evaluation.bootstrap import (
     resample,
     tallies,
 )
-from pipeline.models.evaluation.figures import figures
+from pipeline.models.evaluation.figures import all_metrics
 from pipeline.models.evaluation.options import EvaluationOptions
 from pipeline.models.evaluation.scorer import Scorer
 from pipeline.models.metrics import (
@@ -115,9 +115,9 @@ def test_figures_are_bit_for_bit_the_same_in_any_blocks(kind, monkeypatch):
     component, truth, prediction, confidence = answers(300, 40, 4)
     each = Answers(truth, prediction, confidence, component, 4, np.eye(4)[prediction], kind)
     options = EvaluationOptions(resamples=200)
-    whole = figures(each, options, np.random.default_rng(1))
+    whole = all_metrics(each, options, np.random.default_rng(1))
     monkeypatch.setattr(bootstrap, "LARGEST", 7 * 40)
-    assert figures(each, options, np.random.default_rng(1)) == whole
+    assert all_metrics(each, options, np.random.default_rng(1)) == whole
 
 
 def test_many_resamples_of_many_components_take_little_memory():

@@ -13,7 +13,7 @@ from pipeline.models.evaluation import measured
 from pipeline.models.evaluation.evaluate import Split, evaluate
 from pipeline.models.evaluation.options import EvaluationOptions
 from pipeline.models.evaluation.results import write
-from pipeline.models.evaluation.subsets import every
+from pipeline.models.evaluation.subsets import all_subsets
 from pipeline.models.examples import Examples
 from pipeline.models.prediction import predict
 from pipeline.models.saving import Model
@@ -105,7 +105,7 @@ def test_every_subset_of_modalities_is_measured(found):
     names = {"audio", "image", "text", "audio+image", "audio+text", "image+text"}
     masked = rows(found.subsets, task="category", split="test", kind="masked")
     assert {row["subset"] for row in masked} == names | {"audio+image+text"}
-    order = ["+".join(subset) for subset in every(("audio", "image", "text"))]
+    order = ["+".join(subset) for subset in all_subsets(("audio", "image", "text"))]
     assert [row["subset"] for row in masked] == order[1:]
     complete = np.all([has[WORLD.split == "test"] for has in WORLD.present.values()], axis=0)
     assert {row["n"] for row in masked} == {complete.sum()}

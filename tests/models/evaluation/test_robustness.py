@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.models.evaluation.perturbations import donors, grain, misaligned, noisy
+from pipeline.models.evaluation.perturbations import add_noise, donors, feature_noise, misaligned
 from pipeline.models.evaluation.robustness import ALL, RATES, Curves, robustness
-from pipeline.models.evaluation.subsets import every
+from pipeline.models.evaluation.subsets import all_subsets
 from pipeline.models.saving import Model
 from pipeline.models.statistics import statistics
 from tests.models.synthetic import SETS, joined, options, split_of
@@ -53,7 +53,7 @@ def test_all_curves_start_at_the_score_and_those_that_matter_fall(rows, model):
 
 def test_full_absence_is_what_masking_says(rows, model):
     curves = Curves(model, TEST, DEVIATIONS)
-    without = every(TEST.modalities).index(tuple(m for m in TEST.modalities if m != "image"))
+    without = all_subsets(TEST.modalities).index(tuple(m for m in TEST.modalities if m != "image"))
     expected = curves.score(curves.answers[without])
     found = curve(rows, "absence", "image")[1.0]
     assert found["macro_f1"] == pytest.approx(expected["macro_f1"])
@@ -81,7 +81,7 @@ def test_equal_seeds_give_equal_rows_and_no_draws_none(model, rows):
 
 def test_noise_is_in_units_of_the_train_deviation_and_of_its_modality_alone():
     calm = {name: 3 * deviation for name, deviation in DEVIATIONS.items()}
-    worse = noisy(TEST, grain(TEST, "image", calm, np.random.default_rng(0)), 0.5)
+    worse = add_noise(TEST, feature_noise(TEST, "image", calm, np.random.default_rng(0)), 0.5)
     added = (worse.values["pixels"] - TEST.values["pixels"])[0]
     np.testing.assert_allclose(added.std(0), 1.5 * DEVIATIONS["pixels"], rtol=0.3)
     assert worse.values["words"] is TEST.values["words"]

@@ -81,7 +81,7 @@ def test_the_answer_that_is_explained_is_the_one_that_was_given(task):
     network.readings[task] = replace(network.readings[task], temperature=3.0, thresholds=(0.25,))
     model = Model(network, list(test.sets), chosen, classes, trained.priors, {})
     probabilities = predict(network, test, model.priors)[task]
-    said = network.readings[task].decide(probabilities)
+    said = network.readings[task].predict(probabilities)
     assert (said != probabilities.argmax(1)).any()
     rows = contributions(model, test, EvaluationOptions(resamples=100, draws=0), 7)
     for n, sample in enumerate(test.sample_ids):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.models.evaluation.subsets import every
+from pipeline.models.evaluation.subsets import all_subsets
 from pipeline.models.explanation.shapley import shapley
 
 
@@ -31,7 +31,7 @@ def test_a_part_is_the_mean_gain_over_all_orders(m, seed):
 
 
 def test_twins_get_the_same_and_an_idle_one_nothing():
-    names = every("abc")
+    names = all_subsets("abc")
     values = np.array([float("a" in s) + float("b" in s) + 2.0 * ("a" in s and "b" in s)
                        for s in names])  # fmt: skip
     assert shapley(values) == pytest.approx([2.0, 2.0, 0.0])

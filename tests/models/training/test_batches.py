@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.models.training.batches import Tensors, ahead
+from pipeline.models.training.batches import Tensors, prefetch
 from tests.models.synthetic import joined, split_of
 
 
 def test_ahead_gives_the_same_in_the_same_order():
-    assert list(ahead(iter(range(1, 100)))) == list(range(1, 100))
-    assert list(ahead([])) == []
+    assert list(prefetch(iter(range(1, 100)))) == list(range(1, 100))
+    assert list(prefetch([])) == []
 
 
 def test_the_next_is_made_while_the_last_is_used():
@@ -24,7 +24,7 @@ def test_the_next_is_made_while_the_last_is_used():
         made.set()
         yield 2
 
-    given = ahead(items())
+    given = prefetch(items())
     assert next(given) == 1
     assert made.wait(5)
     assert list(given) == [2]
@@ -35,7 +35,7 @@ def test_what_goes_wrong_is_raised():
         yield 1
         raise ZeroDivisionError
 
-    given = ahead(items())
+    given = prefetch(items())
     assert next(given) == 1
     with pytest.raises(ZeroDivisionError):
         next(given)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from pipeline.models.training.throughput import Clock
+from pipeline.models.training.throughput import Throughput
 
 
 def slow(seconds: float) -> Iterator[int]:
@@ -16,7 +16,7 @@ def slow(seconds: float) -> Iterator[int]:
 
 @pytest.mark.parametrize(("wait", "work"), [(0.02, 0.0), (0.0, 0.02)])
 def test_waiting_and_computing_are_told_apart(wait, work):
-    clock = Clock()
+    clock = Throughput()
     for _ in clock.timed(slow(wait)):
         time.sleep(work)
     assert clock.waited >= 5 * wait
@@ -26,4 +26,4 @@ def test_waiting_and_computing_are_told_apart(wait, work):
 
 
 def test_nothing_done_is_no_share():
-    assert Clock().figures["data_wait"] == 0
+    assert Throughput().figures["data_wait"] == 0

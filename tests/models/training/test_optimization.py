@@ -11,7 +11,7 @@ from pipeline.core.errors import PipelineError
 from pipeline.models.examples import Examples
 from pipeline.models.network import Network
 from pipeline.models.options import ModelOptions
-from pipeline.models.training.batches import Tensors, pieces
+from pipeline.models.training.batches import Tensors, microbatches
 from pipeline.models.training.losses import example_weights, loss
 from pipeline.models.training.optimization import Optimization, averaged
 from pipeline.models.training.parallel import ALONE, World
@@ -43,7 +43,7 @@ def gradient(chosen: ModelOptions, worlds: list[World]) -> tuple[torch.Tensor, t
     weights = example_weights(examples, COUNTS, chosen.tasks, CPU)
     for world in worlds:
         rng = np.random.default_rng(1)
-        _, parts = next(pieces(rng, examples, source, weights, chosen, world))
+        _, parts = next(microbatches(rng, examples, source, weights, chosen, world))
         for piece in parts:
             values = {name: one.double() for name, one in piece.inputs.values.items()}
             logits = network(values, piece.inputs.lengths, piece.inputs.present)
@@ -122,7 +122,7 @@ def test_bfloat16_computes_in_it_and_keeps_float32():
     layer = torch.nn.Linear(4, 2)
     before = copy.deepcopy(layer)
     optimization = Optimization(layer.parameters(), [], options(precision="bfloat16"), 1, CPU)
-    with optimization.reduced():
+    with optimization.training_loss():
         output = layer(torch.ones(1, 4))
     assert output.dtype == torch.bfloat16
     optimization.backward(output.float().sum())
@@ -132,7 +132,7 @@ def test_bfloat16_computes_in_it_and_keeps_float32():
 
 
 def test_float32_is_left_alone():
-    with Optimization([parameter()], [], options(), 1, CPU).reduced():
+    with Optimization([parameter()], [], options(), 1, CPU).training_loss():
         assert torch.nn.Linear(4, 2)(torch.ones(1, 4)).dtype == torch.float32
 
 

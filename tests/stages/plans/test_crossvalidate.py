@@ -22,7 +22,7 @@ def files(model: str) -> dict[str, bytes]:
 
 
 def computed(given: object) -> dict[str, int]:
-    return {name: summary.worked for name, summary in train(given).items()}
+    return {name: summary.computed_rows for name, summary in train(given).items()}
 
 
 def test_every_fold_and_seed_is_trained_once(inside: Path) -> None:

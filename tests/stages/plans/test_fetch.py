@@ -17,7 +17,7 @@ import pyarrow as pa
 import pytest
 
 from pipeline.core.errors import PipelineError
-from pipeline.core.files.digest_cache import Digests
+from pipeline.core.files.digest_cache import DigestCache
 from pipeline.parts.plan import Summary
 from pipeline.sources.stamps import FetchOptions
 from pipeline.stages.plans import fetch
@@ -80,7 +80,7 @@ def options(package: bytes = b"", **where: Path) -> FetchOptions:
     return FetchOptions(
         version="1.0-1",
         sha256=sha256(package or deb()).hexdigest(),
-        tree=Digests({}).tree(install("reference")),
+        tree=DigestCache({}).tree(install("reference")),
         **({"folder": Path("nowhere")} | where),
     )
 

@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.core.errors import PipelineError
-from pipeline.core.files.digest_cache import Digests
+from pipeline.core.files.digest_cache import DigestCache
 from pipeline.core.records import Reject
 from pipeline.parts import manifest
 from pipeline.parts.plan import Summary
@@ -51,9 +51,9 @@ def put(batch: str, files: Mapping[str, bytes], rows: list[dict[str, Any]] | Non
 def run(
     *sources: str, options: folder.Options | None = None, limit: float = 1.0, **targets: Any
 ) -> Summary:
-    knobs = (options or folder.Options()).model_dump()
+    settings = (options or folder.Options()).model_dump()
     params = recipe(
-        sources={name: {"kind": "folder", **knobs} for name in sources},
+        sources={name: {"kind": "folder", **settings} for name in sources},
         targets={name: {"kind": kind} for name, kind in targets.items()},
         ingest={"reject_limit": limit},
     )
@@ -419,7 +419,7 @@ def test_rows_in_are_samples_and_rejects_out(rows: list[dict[str, Any]]) -> None
         (at / "l.png").symlink_to("/")
         (at / "metadata.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
         sources = {"f": ("folder", folder.Options())}
-        (batch,) = catalogue(Raw(Path(raw), {}), sources, MODALITIES, {}, Digests({}))
+        (batch,) = catalogue(Raw(Path(raw), {}), sources, MODALITIES, {}, DigestCache({}))
     kinds = Counter(reject.subject_kind for reject in batch.rejects)
     assert len(batch.samples) + kinds["sample"] + kinds["row"] == len(rows)
     assert (

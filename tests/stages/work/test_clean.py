@@ -8,7 +8,7 @@ import pytest
 from pipeline.core.errors import PipelineError
 from pipeline.core.files.digest import digest_bytes
 from pipeline.modalities.text import clean
-from pipeline.parts.job import Job, Meter, do
+from pipeline.parts.job import Job, UsageMeter, execute
 from pipeline.parts.part import Part, Row, read_footer
 from pipeline.raw.roots import Raw
 from pipeline.stages.work.clean import Clean, Source
@@ -23,7 +23,7 @@ def row(data: bytes, locator: str = "", inline: bool = True) -> Row:
 
 def run(raw: Path, *rows: Row):  # type: ignore[no-untyped-def]
     work = Clean("text", clean.Options(), Raw(raw, {}), function())
-    do(work, work.open(), Job(Part("key", "s", "b", 0, rows)), raw / "out", Meter())
+    execute(work, work.open(), Job(Part("key", "s", "b", 0, rows)), raw / "out", UsageMeter())
     path = raw / "out" / "key.parquet"
     return pq.read_table(path), read_footer(path)["rejects"]
 

@@ -15,7 +15,7 @@ from pipeline.core.files.digest import digest_bytes
 from pipeline.core.options import Options
 from pipeline.core.records import clean_schema
 from pipeline.modalities.text import augment, content
-from pipeline.parts.job import Job, Meter, do
+from pipeline.parts.job import Job, UsageMeter, execute
 from pipeline.parts.part import Part, Row, read_footer, write_table
 from pipeline.stages.work import extract
 from pipeline.stages.work.extract import Extract, Recipe
@@ -73,8 +73,8 @@ def run(folder: Path, texts: list[str]) -> tuple[dict[str, float], dict[str, str
         Row(digest, digest, "s", "b", 4, 0, Recipe("part", "[]")) for digest in sorted(digests)
     )
     work = Extract("set", "length", Batched(), folder, function())
-    entry = do(
-        work, work.open(), Job(Part("key", "s", "b", 0, rows)), folder / "out", Meter()
+    entry = execute(
+        work, work.open(), Job(Part("key", "s", "b", 0, rows)), folder / "out", UsageMeter()
     ).entry
     table = pq.read_table(folder / "out" / f"{entry.key}.parquet")
     refused = read_footer(folder / "out" / f"{entry.key}.parquet")["rejects"]

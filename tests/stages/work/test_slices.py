@@ -41,8 +41,8 @@ def test_durations_fall_into_quarters(monkeypatch, tmp_path):
     assert [name.split(":")[0] for name in names] == ["1", "2", "3", "4"]
     assert counts.min() >= (n - 1) // 4
     assert found[0] == "1: 0.00 to 0.55 s"
-    assert module.read_too(["duration"], tmp_path) == ["clean/audio"]
-    assert module.read_too(["language"], tmp_path) == []
+    assert module.extra_inputs(["duration"], tmp_path) == ["clean/audio"]
+    assert module.extra_inputs(["language"], tmp_path) == []
 
 
 def test_without_clips_there_is_no_duration(tmp_path):

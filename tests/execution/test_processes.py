@@ -14,11 +14,12 @@ import pytest
 from pipeline.core.errors import PipelineError
 from pipeline.core.machine.environment import ONE_THREAD
 from pipeline.core.machine.shortage import Shortage
-from pipeline.execution.local import Processes, Serial
+from pipeline.execution.processes import Processes
 from pipeline.parts import manifest
-from pipeline.parts.job import Job, Made
+from pipeline.parts.job import CompletedPart, Job
 from pipeline.parts.part import Row, Work
 from pipeline.parts.plan import Summary
+from pipeline.parts.serial import Serial
 from tests.processes import until
 from tests.toy import Square, Starved, function, put, rows
 
@@ -53,7 +54,7 @@ def test_a_row_that_crashes_its_worker_costs_itself(inside: Path) -> None:
     assert reasons() == {rows([7])[0].digest: "crashed"}
     assert {use.worker for use in summary.used}
     summary = bring(list(range(12)))
-    assert (summary.rows, summary.worked) == (12, 1)
+    assert (summary.rows, summary.computed_rows) == (12, 1)
 
 
 def test_a_killed_worker_costs_no_row(inside: Path) -> None:
@@ -73,7 +74,7 @@ class Idle(Processes):
 
     killed: set[str] = field(default_factory=set)
 
-    def run(self, work: Work, jobs: Sequence[Job], out: Path) -> Iterator[Made]:
+    def run(self, work: Work, jobs: Sequence[Job], out: Path) -> Iterator[CompletedPart]:
         for made in super().run(work, jobs, out):
             if len(self.killed) < 3:
                 pid = int(made.use.worker)
@@ -122,7 +123,7 @@ def test_a_row_that_never_ends_is_found(inside: Path) -> None:
     summary = bring([1, 7], timeout=4.0, harms_on=7)
     assert (summary.rows, summary.reasons) == (1, {"timed_out": 1})
     summary = bring([1, 7], timeout=60.0)
-    assert (summary.rows, summary.worked) == (2, 1)
+    assert (summary.rows, summary.computed_rows) == (2, 1)
 
 
 def test_workers_that_cannot_be_started_are_told(

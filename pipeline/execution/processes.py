@@ -15,20 +15,9 @@ from pipeline.core.errors import PipelineError
 from pipeline.core.logs import configure_worker
 from pipeline.core.machine.shortage import Shortage, as_shortage
 from pipeline.execution.parent_watch import die_with_parent
-from pipeline.execution.worker_deaths import Death, Deaths
-from pipeline.parts.job import Job, Made, Meter, do
+from pipeline.execution.worker_deaths import WorkerDeath, WorkerDeaths
+from pipeline.parts.job import CompletedPart, Job, UsageMeter, execute
 from pipeline.parts.part import Work
-
-
-@dataclass(frozen=True)
-class Serial:
-    """One part after the other, here. For small deltas and for debugging."""
-
-    def run(self, work: Work, jobs: Sequence[Job], out: Path) -> Iterator[Made]:
-        compute = work.open()
-        meter = Meter(own=False)
-        for job in jobs:
-            yield do(work, compute, job, out, meter)
 
 
 @dataclass(frozen=True)
@@ -49,8 +38,8 @@ class Processes:
     workers: int
     timeout: float = 3600.0
 
-    def run(self, work: Work, jobs: Sequence[Job], out: Path) -> Iterator[Made]:
-        pending, deaths = list(reversed(jobs)), Deaths(work, self.timeout)
+    def run(self, work: Work, jobs: Sequence[Job], out: Path) -> Iterator[CompletedPart]:
+        pending, deaths = list(reversed(jobs)), WorkerDeaths(work, self.timeout)
         pool: list[_Worker] = []
         try:
             _preload(work)
@@ -67,9 +56,9 @@ class Processes:
                     job = worker.job
                     assert job is not None
                     told = worker.take(self.timeout)
-                    if isinstance(told, Made):
+                    if isinstance(told, CompletedPart):
                         yield told
-                    elif isinstance(told, Death | Shortage):
+                    elif isinstance(told, WorkerDeath | Shortage):
                         pool.remove(worker)
                         worker.end()
                         pending.append(deaths.again(job, told))
@@ -117,11 +106,11 @@ class _Worker:
             return False
         return True
 
-    def take(self, timeout: float) -> Made | Death | Exception:
+    def take(self, timeout: float) -> CompletedPart | WorkerDeath | Exception:
         """What came of the job; of a dead or overdue process, its death."""
         try:
             if self.pipe.poll():
-                told: Made | Exception = self.pipe.recv()
+                told: CompletedPart | Exception = self.pipe.recv()
                 self.job = None
                 return told
         except (EOFError, OSError):
@@ -130,7 +119,7 @@ class _Worker:
         if overdue:
             self.process.kill()
         self.process.join()
-        return Death(self.process.exitcode, overdue)
+        return WorkerDeath(self.process.exitcode, overdue)
 
     def end(self) -> None:
         """Kill the process, so that its memory is free."""
@@ -141,7 +130,7 @@ class _Worker:
 
 def _preload(work: Work) -> None:
     """Import once what every process needs: they are forked from a server that has it loaded."""
-    modules = ["pipeline.execution.local", "pyarrow.parquet", *sorted(work.fingerprint.code)]
+    modules = ["pipeline.execution.processes", "pyarrow.parquet", *sorted(work.fingerprint.code)]
     multiprocessing.get_context("forkserver").set_forkserver_preload(modules)
 
 
@@ -164,7 +153,7 @@ def _serve(work: Work, out: Path, pipe: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     die_with_parent()
     configure_worker()
-    meter, compute = Meter(), None
+    meter, compute = UsageMeter(), None
     while True:
         try:
             job = pipe.recv()
@@ -173,7 +162,7 @@ def _serve(work: Work, out: Path, pipe: Connection) -> None:
         try:
             with as_shortage(work.stage):
                 compute = compute or work.open()
-            told: Made | Exception = do(work, compute, job, out, meter)
+            told: CompletedPart | Exception = execute(work, compute, job, out, meter)
         except Exception as error:
             told = error if isinstance(error, PipelineError) else _told(error)
         pipe.send(told)
