@@ -23,7 +23,7 @@ from pipeline.store.format.reader import StoredFeatures
 from pipeline.store.trees.revision import Revision
 
 if TYPE_CHECKING:
-    from pipeline.store.store import Store
+    from pipeline.store.base import BaseStore
 
 # Bytes of vectors that are compared at once, of either side.
 BLOCK = 8 * 2**20
@@ -81,7 +81,7 @@ class StoreDifference:
         return bool(self.added or self.removed or self.sets)
 
 
-def difference(before: Store, after: Store, tolerance: float = 0.0) -> StoreDifference:
+def difference(before: BaseStore, after: BaseStore, tolerance: float = 0.0) -> StoreDifference:
     """Rows added, removed and changed by more than `tolerance`, by feature set.
 
     Memory holds the ids of the rows in parts that differ, and some of their vectors at a time.
@@ -127,7 +127,9 @@ class _Some(StoredFeatures):
         return self.some
 
 
-def _of_set(before: Store, after: Store, name: str, tolerance: float) -> SetDifference | None:
+def _of_set(
+    before: BaseStore, after: BaseStore, name: str, tolerance: float
+) -> SetDifference | None:
     manifests = [store.tree.file(f"features/{name}/{MANIFEST}") for store in (before, after)]
     if manifests[0].read_bytes() == manifests[1].read_bytes():
         return None
@@ -143,7 +145,7 @@ def _of_set(before: Store, after: Store, name: str, tolerance: float) -> SetDiff
     return one if one else None
 
 
-def _alone(store: Store, other: Store, name: str) -> _Some:
+def _alone(store: BaseStore, other: BaseStore, name: str) -> _Some:
     """The parts of a set that the other store lacks."""
     same = {entry.md5 for entry in StoredFeatures(other.tree, name).entries}
     entries = StoredFeatures(store.tree, name).entries

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -15,9 +15,9 @@ from pipeline.core.files.digest import digest_json
 from pipeline.core.files.documents import document
 from pipeline.parts.manifest import MANIFEST, Manifest
 from pipeline.store.format.layout import VECTOR
-from pipeline.store.format.reader import OWN, PLACED, StoredFeatures
+from pipeline.store.format.reader import OWN, PLACED
 from pipeline.store.sql.query import columns_of, matching
-from pipeline.store.sql.samples import samples_of, shown
+from pipeline.store.sql.samples import SampledFeatures, samples_of, shown
 from pipeline.store.trees.consistent_read import again
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ DIGEST = 64
 
 
 @dataclass(frozen=True)
-class FeatureSet(StoredFeatures):
+class FeatureSet(SampledFeatures):
     """One feature set. Handles are cheap and read-only; threads and forks may share one.
 
     Every method that takes them understands:
@@ -51,8 +51,6 @@ class FeatureSet(StoredFeatures):
         left out. See `pipeline.store.as_of`.
     """
 
-    samples: Callable[[], pa.Table] = field(repr=False)
-
     def __len__(self) -> int:
         """Rows of view 0, one an asset."""
         return self.rows(0)
@@ -66,19 +64,6 @@ class FeatureSet(StoredFeatures):
     def _manifest(self) -> Mapping[str, Any]:
         path = self.tree.file(f"{self.folder}/{MANIFEST}")
         return asdict(document(path, Manifest))
-
-    @property
-    def section(self) -> Mapping[str, Any]:
-        """What params.yaml says of the set; empty where it names it no more."""
-        return (self.tree.params.get("features") or {}).get(self.name) or {}
-
-    @property
-    def modality(self) -> str:
-        """The modality that the set describes."""
-        if not self.section:
-            said = unknown("feature set", self.name, self.tree.params.get("features") or {})
-            raise PipelineError(f"params.yaml of {self.tree.name}: {said}")
-        return str(self.section["modality"])
 
     @property
     def schema(self) -> pa.Schema:
@@ -257,10 +242,21 @@ class FeatureSet(StoredFeatures):
             A vector of the set's shape, or the id of a sample or asset, which is left out itself.
         exact:
             Compare with all rows, or search an approximate index that is built on first use.
-        """
-        from pipeline.store.nearest.neighbours import nearest
 
-        return nearest(self, query, k, where, exact, view)
+        Raises
+        ------
+        PipelineError
+            The query is unknown, of another shape or without direction; k is less than 1; the
+            view is empty; the set holds tensors, whose places in time do not correspond.
+        """
+        from pipeline.store.nearest.neighbours import check_set, nearest
+
+        check_set(self, view, k)
+        rows = self.places(where, view)
+        if isinstance(query, str):
+            vector, own = self.get(query, view)[0], int(self.find([query], view)[0])
+            return nearest(self, vector, k, rows, exact, view, without=own)
+        return nearest(self, np.asarray(query), k, rows, exact, view)
 
     def _where(self, where: str, view: int | None) -> np.ndarray:
         mentioned = columns_of(where)

@@ -17,11 +17,11 @@ from pipeline.store.trees.git import described
 from pipeline.store.trees.revision import Revision
 
 if TYPE_CHECKING:
-    from pipeline.store.store import Store
+    from pipeline.store.base import BaseStore
     from pipeline.store.trees.tree import Tree
 
 
-def trace(store: Store, sample_id: str) -> dict[str, Any]:
+def trace(store: BaseStore, sample_id: str) -> dict[str, Any]:
     """A sample, its assets, what was made of them, and what the models made of that.
 
     Returns
@@ -59,7 +59,7 @@ def trace(store: Store, sample_id: str) -> dict[str, Any]:
     }
 
 
-def _sample(store: Store, sample_id: str) -> dict[str, Any]:
+def _sample(store: BaseStore, sample_id: str) -> dict[str, Any]:
     samples = store.samples()
     found = samples.filter(pc.equal(samples["sample_id"], sample_id)).to_pylist()
     if not found:
@@ -89,7 +89,7 @@ def _places(tree: Tree, folder: str, digest: str) -> Iterator[tuple[str, pa.Tabl
             yield entry.key, table, row
 
 
-def _feature(store: Store, name: str, digest: str) -> dict[str, Any] | None:
+def _feature(store: BaseStore, name: str, digest: str) -> dict[str, Any] | None:
     """Where a set holds an asset, and what made it."""
     features = store[name]
     place = int(features.find([digest])[0])

@@ -29,7 +29,7 @@ from pipeline.store.sql.samples import spread_targets
 from pipeline.store.trees.tree import Tree
 
 if TYPE_CHECKING:
-    from pipeline.store.store import Store
+    from pipeline.store.base import BaseStore
 
 # Rows that a stream hands on at once.
 ROWS = 16_384
@@ -51,7 +51,7 @@ class _View:
     tables: dict[str, pa.Table] = field(default_factory=dict)
 
 
-def names(store: Store) -> list[str]:
+def names(store: BaseStore) -> list[str]:
     """Every view of a store."""
     found = [*(name for name in store if not is_table(name)), "rejects"]
     tree = store.tree
@@ -69,7 +69,7 @@ def is_table(name: str) -> bool:
 
 @contextmanager
 def stream(
-    store: Store, query: str, limits: Limits | None = None
+    store: BaseStore, query: str, limits: Limits | None = None
 ) -> Iterator[pa.RecordBatchReader]:
     """The result of one SELECT, batch by batch, so that it may be larger than memory.
 
@@ -112,7 +112,7 @@ def _known(mentioned: Iterable[str], known: Sequence[str]) -> list[str]:
     return sorted({spelt[name.lower()] for name in mentioned})
 
 
-def _view(store: Store, name: str) -> _View:
+def _view(store: BaseStore, name: str) -> _View:
     tree = store.tree
     if name == "samples":
         return _View(tables={name: spread_targets(store.samples())})
@@ -133,7 +133,7 @@ def _in(tree: Tree, model: str) -> list[str]:
     return tree.names(f"evaluation/{model}")
 
 
-def _features(store: Store, name: str) -> _View:
+def _features(store: BaseStore, name: str) -> _View:
     features = store[name]
     files = [features.path(entry) for entry in features.entries]
     parts = pa.table(

@@ -15,7 +15,7 @@ from __future__ import annotations
 import math
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -23,10 +23,9 @@ from pipeline.core.errors import PipelineError
 from pipeline.core.files.digest import digest_file
 from pipeline.parts.manifest import MANIFEST
 from pipeline.store import sidecar
+from pipeline.store.nearest.view_cache import view_cache
 from pipeline.store.sidecar import is_sealed, seal
-
-if TYPE_CHECKING:
-    from pipeline.store.feature_set import FeatureSet
+from pipeline.store.sql.samples import SampledFeatures
 
 VERSION = 1
 # Cells a set: this times the root of its rows. Rows by which k-means places each of them.
@@ -38,7 +37,7 @@ OVERFETCH, FEWEST = 4, 64
 
 
 def propose(
-    features: FeatureSet, unit: np.ndarray, view: int, k: int, rows: np.ndarray | None = None
+    features: SampledFeatures, unit: np.ndarray, view: int, k: int, rows: np.ndarray | None = None
 ) -> np.ndarray:
     """Places (int64, unsorted) of rows that are likely among the k nearest to a direction.
 
@@ -74,7 +73,7 @@ def propose(
         looked = min(cells, 4 * looked)
 
 
-def approximate_index(features: FeatureSet, view: int) -> Any:
+def approximate_index(features: SampledFeatures, view: int) -> Any:
     """The index of a view, built where it is missing or damaged; mapped where it has a file."""
     manifest = digest_file(features.tree.file(f"{features.folder}/{MANIFEST}"))
     made = [VERSION, _faiss().__version__, CELLS, SAMPLE, manifest, features.name, view]
@@ -92,10 +91,8 @@ _OPENED: dict[Path, Any] = {}
 _BUILDING = threading.Lock()
 
 
-def build(features: FeatureSet, view: int) -> Any:
+def build(features: SampledFeatures, view: int) -> Any:
     """Cells by k-means on rows spread evenly over the view, then every row with a direction."""
-    from pipeline.store.nearest.neighbours import view_cache
-
     faiss, known = _faiss(), view_cache(features, view)
     places = np.flatnonzero(known.scale)
     cells = max(1, min(len(places), round(CELLS * math.sqrt(len(places)))))

@@ -10,7 +10,6 @@ import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -20,9 +19,7 @@ from pipeline.core.files.digest import digest_file
 from pipeline.parts.manifest import MANIFEST
 from pipeline.store import sidecar
 from pipeline.store.sidecar import DIGEST_BYTES, seal
-
-if TYPE_CHECKING:
-    from pipeline.store.feature_set import FeatureSet
+from pipeline.store.sql.samples import SampledFeatures
 
 VERSION = 2
 
@@ -52,7 +49,7 @@ class Index:
         return found
 
 
-def id_index(features: FeatureSet, view: int, kind: str) -> Index:
+def id_index(features: SampledFeatures, view: int, kind: str) -> Index:
     """Where the rows of one view stand: by `digest`, or by the `sample_id` that shows them."""
     tree = features.tree
     made_from = [f"{features.folder}/{MANIFEST}"]
@@ -81,7 +78,7 @@ def hashes_of(ids: Iterable[str]) -> np.ndarray:
     return np.frombuffer(hashed, np.uint64)
 
 
-def _pairs(features: FeatureSet, view: int, kind: str) -> tuple[pa.Array, np.ndarray]:
+def _pairs(features: SampledFeatures, view: int, kind: str) -> tuple[pa.Array, np.ndarray]:
     """Ids and the places they stand for."""
 
     digests = features.columns(["digest"], view)["digest"].combine_chunks()

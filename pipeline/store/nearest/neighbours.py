@@ -7,28 +7,19 @@ on no block size and no number of threads. An approximate search only proposes o
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pipeline.core.errors import PipelineError
-from pipeline.store.nearest.index import Index, id_index
+from pipeline.store.nearest.approximate import propose
+from pipeline.store.nearest.view_cache import LONGEST, SHORTEST, float32, view_cache
+from pipeline.store.sql.samples import SampledFeatures
 
-if TYPE_CHECKING:
-    from pipeline.store.feature_set import FeatureSet
-
-# Lengths at which float32 neither overflows nor underflows. Other rows have no direction.
-SHORTEST, LONGEST = 1e-15, 1e15
 # In the time that a row takes when it is scored by itself, the product passes this many.
 RESCORE_COST = 10
-# Bytes multiplied together. Rows in a file stand at odd addresses and are copied before they are
-# multiplied; so many stay in the processor's cache meanwhile.
-PIECE = 2**20
-# Rows scored together, files that are kept mapped, views that a process remembers.
-ROWS, MAPS, VIEWS = 4096, 16_384, 8
+# Rows scored together.
+ROWS = 4096
 
 
 @dataclass(frozen=True)
@@ -41,12 +32,13 @@ class Neighbours:
 
 
 def nearest(
-    features: FeatureSet,
-    query: np.ndarray | str,
+    features: SampledFeatures,
+    vector: np.ndarray,
     k: int,
-    where: str | None = None,
+    rows: np.ndarray | None = None,
     exact: bool = True,
     view: int = 0,
+    without: int = -1,
 ) -> Neighbours:
     """The k rows of a view with the largest cosine; fewer where there are fewer.
 
@@ -54,49 +46,36 @@ def nearest(
 
     Parameters
     ----------
-    query:
-        A vector of the set's shape, or the id of a sample or asset, which is left out itself.
-    where:
-        A condition that rows must meet, as for `FeatureSet.to_numpy`.
+    vector:
+        Of the set's shape.
+    rows:
+        Places that come into question, ascending; None for all.
     exact:
         Compare with all rows, or with those that an approximate index proposes, which is built on
         first use (see `pipeline.store.nearest.approximate`).
+    without:
+        A place that is left out; -1 for none.
 
     Raises
     ------
     PipelineError
-        The query is unknown, of another shape or without direction; k is less than 1; the view is
-        empty; the set holds tensors, whose places in time do not correspond.
+        The vector is of another shape or without direction.
     """
-    if k < 1:
-        raise PipelineError(f"{k} neighbours were asked for; ask for 1 or more")
-    _check_set(features, view)
-    own = int(features.find([query], view)[0]) if isinstance(query, str) else -1
-    vector = features.get(query, view)[0] if isinstance(query, str) else np.asarray(query)
     unit = _unit(vector, features)
-    rows = features.places(where, view)
     few = rows is not None and RESCORE_COST * len(rows) <= features.rows(view)
     if rows is not None and few:
         found = rows
     elif exact:
-        found = _candidates(features, unit, view, k + (own >= 0), rows)
+        found = _candidates(features, unit, view, k + (without >= 0), rows)
     else:
-        from pipeline.store.nearest.approximate import propose
-
-        found = propose(features, unit, view, k + (own >= 0), rows)
-    return _best(features, unit, view, found[found != own], k)
+        found = propose(features, unit, view, k + (without >= 0), rows)
+    return _best(features, unit, view, found[found != without], k)
 
 
-def scale_of(block: np.ndarray) -> np.ndarray:
-    """1 ÷ length of each row of (n, D), float32 (n,); 0 where a row has no direction."""
-    block = _float32(block)
-    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-        lengths = np.sqrt(np.einsum("ij,ij->i", block, block))
-        good = (lengths > SHORTEST) & (lengths < LONGEST)
-        return np.where(good, np.float32(1) / lengths, np.float32(0))
-
-
-def _check_set(features: FeatureSet, view: int) -> None:
+def check_set(features: SampledFeatures, view: int, k: int) -> None:
+    """Whether neighbours can be asked for; a PipelineError says why not."""
+    if k < 1:
+        raise PipelineError(f"{k} neighbours were asked for; ask for 1 or more")
     features.check_view(view)
     if len(features.shape) != 1 or not features.dtype.startswith("float"):
         raise PipelineError(
@@ -105,7 +84,7 @@ def _check_set(features: FeatureSet, view: int) -> None:
         )
 
 
-def _unit(vector: np.ndarray, features: FeatureSet) -> np.ndarray:
+def _unit(vector: np.ndarray, features: SampledFeatures) -> np.ndarray:
     """The query scaled to length 1, float64."""
     if vector.shape != features.shape or vector.dtype.kind not in "fiu":
         raise PipelineError(
@@ -124,7 +103,7 @@ def _unit(vector: np.ndarray, features: FeatureSet) -> np.ndarray:
 
 
 def _candidates(
-    features: FeatureSet, unit: np.ndarray, view: int, k: int, rows: np.ndarray | None
+    features: SampledFeatures, unit: np.ndarray, view: int, k: int, rows: np.ndarray | None
 ) -> np.ndarray:
     """Places of all rows that may be among the k best, by a float32 product with all rows.
 
@@ -138,7 +117,7 @@ def _candidates(
     at = 0
     with np.errstate(invalid="ignore", over="ignore"):
         for piece in known.pieces():
-            np.dot(_float32(piece), query, out=scores[at : at + len(piece)])
+            np.dot(float32(piece), query, out=scores[at : at + len(piece)])
             at += len(piece)
         scores *= known.scale
     scores[known.lost] = -np.inf
@@ -153,7 +132,7 @@ def _candidates(
 
 
 def _best(
-    features: FeatureSet, unit: np.ndarray, view: int, places: np.ndarray, k: int
+    features: SampledFeatures, unit: np.ndarray, view: int, places: np.ndarray, k: int
 ) -> Neighbours:
     """The best k of the candidates, by their scores in float64."""
     known = view_cache(features, view)
@@ -173,88 +152,3 @@ def _best(
     digests = np.array(known.digests(places), dtype=str)
     order = np.lexsort((digests, -rounded))[:k]
     return Neighbours(digests[order].tolist(), rounded[order], places[order])
-
-
-class ViewCache:
-    """What a process keeps of a view in which it has looked for neighbours."""
-
-    def __init__(self, features: FeatureSet, view: int) -> None:
-        self._features, self._view = features, view
-
-    @cached_property
-    def scale(self) -> np.ndarray:
-        """`scale_of` every row, float32 (n,)."""
-        return np.concatenate([scale_of(piece) for piece in self.pieces()])
-
-    @cached_property
-    def lost(self) -> np.ndarray:
-        """Places of the rows without direction."""
-        return np.flatnonzero(self.scale == 0)
-
-    def pieces(self) -> Iterator[np.ndarray]:
-        """All rows in order, a few at a time."""
-        rows = max(1, PIECE // (4 * self._features.shape[0]))
-        for block in self._mapped or self._features.blocks(self._view):
-            for start in range(0, len(block), rows):
-                yield block[start : start + rows]
-
-    @cached_property
-    def _mapped(self) -> list[np.ndarray] | None:
-        """The rows as they are mapped, so that the next query meets no page fault; None where
-        they are not mapped, or in more pieces than a process should map."""
-        if len(self._features.parts(self._view)) > MAPS:
-            return None
-        blocks = list(self._features.blocks(self._view))
-        mapped = len(blocks) <= MAPS and all(isinstance(block, np.memmap) for block in blocks)
-        return [np.asarray(block) for block in blocks] if mapped else None
-
-    @cached_property
-    def _ends(self) -> np.ndarray:
-        """Rows up to the end of each block."""
-        return np.cumsum([len(block) for block in self._mapped or ()])
-
-    def vectors(self, places: np.ndarray) -> np.ndarray:
-        """The rows at some places, (len(places), D)."""
-        if self._mapped is None:
-            return self._features.matrix(places, self._view)
-        out = np.empty((len(places), *self._features.shape), self._features.dtype)
-        holder = np.searchsorted(self._ends, places, "right")
-        for one in np.unique(holder).tolist():
-            here, block = holder == one, self._mapped[one]
-            out[here] = block[places[here] - (self._ends[one] - len(block))]
-        return out
-
-    def digests(self, places: np.ndarray) -> list[str]:
-        """The assets at some places."""
-        ids: list[str] = self._index.ids.take(self._rows[places]).to_pylist()
-        return ids
-
-    @cached_property
-    def _index(self) -> Index:
-        return id_index(self._features, self._view, "digest")
-
-    @cached_property
-    def _rows(self) -> np.ndarray:
-        """Place → row of the index."""
-        rows = np.empty(len(self._index.places), np.int64)
-        rows[self._index.places] = np.arange(len(rows))
-        return rows
-
-
-_KNOWN: dict[object, ViewCache] = {}
-
-
-def view_cache(features: FeatureSet, view: int) -> ViewCache:
-    """What is known of a view; the parts' names say what they hold."""
-    parts = tuple(entry.key for entry in features.parts(view))
-    key = (features.tree.project.absolute(), features.name, view, parts)
-    found = _KNOWN.get(key)
-    if found is None:
-        if len(_KNOWN) >= VIEWS:
-            _KNOWN.clear()
-        found = _KNOWN[key] = ViewCache(features, view)
-    return found
-
-
-def _float32(block: np.ndarray) -> np.ndarray:
-    return block.astype(np.float32, copy=False)

@@ -2,21 +2,42 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 
-from pipeline.core.errors import PipelineError
+from pipeline.core.errors import PipelineError, unknown
 from pipeline.parts.manifest import MANIFEST
-from pipeline.store.format.reader import OWN, PLACED, table_of
+from pipeline.store.format.reader import OWN, PLACED, StoredFeatures, table_of
 from pipeline.store.sql.query import ROW, columns_of, database
 
 if TYPE_CHECKING:
-    from pipeline.store.feature_set import FeatureSet
     from pipeline.store.trees.tree import Tree
 
 TARGET = "target."
+
+
+@dataclass(frozen=True)
+class SampledFeatures(StoredFeatures):
+    """A stored feature set, with the samples that show its assets."""
+
+    samples: Callable[[], pa.Table] = field(repr=False)
+
+    @property
+    def section(self) -> Mapping[str, Any]:
+        """What params.yaml says of the set; empty where it names it no more."""
+        return (self.tree.params.get("features") or {}).get(self.name) or {}
+
+    @property
+    def modality(self) -> str:
+        """The modality that the set describes."""
+        if not self.section:
+            said = unknown("feature set", self.name, self.tree.params.get("features") or {})
+            raise PipelineError(f"params.yaml of {self.tree.name}: {said}")
+        return str(self.section["modality"])
 
 
 def samples_of(tree: Tree) -> pa.Table:
@@ -37,13 +58,13 @@ def spread_targets(samples: pa.Table) -> pa.Table:
     return samples.append_column("target", struct)
 
 
-def meeting(features: FeatureSet, where: str, view: int | None) -> pa.Table:
+def meeting(features: SampledFeatures, where: str, view: int | None) -> pa.Table:
     """The samples that meet a condition, with the row of a view that each of them shows."""
     _, samples = shown(features, where, view)
     return features.samples().take(np.unique(samples))
 
 
-def shown(features: FeatureSet, where: str, view: int | None) -> tuple[np.ndarray, np.ndarray]:
+def shown(features: SampledFeatures, where: str, view: int | None) -> tuple[np.ndarray, np.ndarray]:
     """Pairs of a row and a sample that shows it, for which a condition holds.
 
     Where samples have columns of the same name, the set's go first.

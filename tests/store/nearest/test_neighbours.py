@@ -14,7 +14,7 @@ from pipeline.core.files.digest import digest_bytes
 from pipeline.parts.part import Row
 from pipeline.store import Store, open_store
 from pipeline.store.feature_set import FeatureSet
-from pipeline.store.nearest import neighbours
+from pipeline.store.nearest import neighbours, view_cache
 from tests.stages.plans.stored import Stored, asset
 from tests.store.small import COUNT, picture, put_sets, record, small
 from tests.toy import function, put
@@ -89,9 +89,10 @@ def test_many_rows_in_many_pieces(
     wanted = naive(vectors, vectors[7], 20)
     whole = features.nearest(vectors[7], 20)
     assert pairs(whole) == wanted
-    for name, value in (("PIECE", 500), ("MAPS", 0), ("ROWS", 3)):
-        monkeypatch.setattr(neighbours, name, value)
-        monkeypatch.setattr(neighbours, "_KNOWN", {})
+    limits = ((view_cache, "PIECE", 500), (view_cache, "MAPS", 0), (neighbours, "ROWS", 3))
+    for module, name, value in limits:
+        monkeypatch.setattr(module, name, value)
+        monkeypatch.setattr(view_cache, "_KNOWN", {})
         assert pairs(features.nearest(vectors[7], 20)) == wanted
     with ThreadPoolExecutor(4) as pool:
         every = list(pool.map(lambda _: pairs(features.nearest(vectors[7], 20)), range(8)))

@@ -1,0 +1,103 @@
+"""The feature sets of a tree by name, and their join: what the other questions are asked of."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Self
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.core.errors import PipelineError, unknown
+from pipeline.parts.manifest import MANIFEST
+from pipeline.store.as_of import samples_as_of
+from pipeline.store.feature_set import FeatureSet
+from pipeline.store.join import Joined, align
+from pipeline.store.sql.query import matching
+from pipeline.store.sql.samples import samples_of, spread_targets
+from pipeline.store.trees.consistent_read import again
+from pipeline.store.trees.tree import Tree
+
+
+class BaseStore:
+    """The feature sets of a tree by name; read-only, and nothing is read before it is asked for."""
+
+    def __init__(self, tree: Tree, project: Path) -> None:
+        self.tree, self.project = tree, project
+
+    @functools.cached_property
+    def _names(self) -> list[str]:
+        return [
+            name
+            for name in self.tree.names("features")
+            if MANIFEST in self.tree.names(f"features/{name}")
+        ]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._names
+
+    def __getitem__(self, name: str) -> FeatureSet:
+        if name not in self._names:
+            raise PipelineError(unknown(f"feature set in {self.tree.name}", name, self._names))
+        return FeatureSet(self.tree, name, self.samples)
+
+    def renewed(self) -> Self:
+        """The same, that has read nothing yet."""
+        return type(self)(self.tree.renewed(), self.project)
+
+    @again
+    def samples(self) -> pa.Table:
+        """The curated samples."""
+        return self._samples
+
+    @functools.cached_property
+    def _samples(self) -> pa.Table:
+        return samples_of(self.tree)
+
+    @again
+    def join(
+        self,
+        sets: Sequence[str],
+        where: str | None = None,
+        split: str | None = None,
+        view: int = 0,
+        as_of: str | None = None,
+    ) -> Joined:
+        """Samples with the features of each set, row by row, and what is present.
+
+        Parameters
+        ----------
+        where:
+            A condition in SQL over the samples' columns; `target.<name>` and
+            `attributes['<name>']` are understood.
+        split:
+            train, validation or test alone.
+        view:
+            View v of one set stands beside view v of the others.
+        as_of:
+            A batch, or `<source>/<batch>`: samples of later ones of its source are left out. See
+            `pipeline.store.as_of`.
+        """
+        chosen = {name: (self[name], self[name].modality) for name in sets}
+        return align(self._chosen(where, split, as_of), chosen, view)
+
+    def _chosen(self, where: str | None, split: str | None, as_of: str | None) -> pa.Table:
+        samples = self.samples()
+        if as_of is not None:
+            samples = samples_as_of(samples, as_of)
+        if where is not None:
+            samples = samples.take(matching(spread_targets(samples), where))
+        if split is not None:
+            known = self.samples()["split"].unique().to_pylist()
+            if split not in known:
+                raise PipelineError(unknown("split", split, known))
+            samples = samples.filter(pc.equal(samples["split"], split))
+        return samples
