@@ -175,7 +175,7 @@ def _with_taken(
         table = read_part(path)
         place = {key: i for i, key in enumerate(table["key"].to_pylist())}
         kept = [row for row in wanted if row.key in place]
-        taken = table.take(pa.array([place[row.key] for row in kept], pa.int64()))
+        taken = table.take([place[row.key] for row in kept])
         columns = {name: taken[name] for name in computed.schema.names}
         # One result may belong to another row than the one that it was computed for.
         columns["digest"] = pa.array([row.digest for row in kept], pa.string())
