@@ -46,7 +46,7 @@ def comment(project: Path, batch: Path, workers: int) -> dict[str, Any]:
     command = ["dvc", "repro", "--quiet", *(f"extract@{name}" for name in SETS.values())]
     spend(command, project, environment)
     up_to_date = spend(command, project, environment)
-    with (project / "pipeline" / "part.py").open("a") as file:
+    with (project / "pipeline" / "parts" / "part.py").open("a") as file:
         file.write(COMMENT)
     edited = spend(command, project, environment)
     labels = ["ingest", *(f"augment/{modality}" for modality in SETS), *LABELS]
