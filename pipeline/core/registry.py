@@ -74,6 +74,11 @@ def locate(folder: str, name: str) -> str:
     return f"pipeline.{folder.replace('/', '.')}.{name}"
 
 
+def plugins() -> list[str]:
+    """Dotted names of all modules that packages of third parties register, sorted."""
+    return sorted(point.value for point in _all_points() if point.group.startswith("pipeline."))
+
+
 def _noun(folder: str) -> str:
     return folder.split("/")[-1].rstrip("s")
 

@@ -6,7 +6,7 @@ import yaml
 
 from pipeline.params import parse
 from pipeline.stages.forecast import forecast
-from pipeline.stages.run import labels
+from pipeline.stages.graph import labels
 from tests.dataset import HERE
 
 
