@@ -76,7 +76,8 @@ def locate(folder: str, name: str) -> str:
 
 def plugins() -> list[str]:
     """Dotted names of all modules that packages of third parties register, sorted."""
-    return sorted(point.value for point in _all_points() if point.group.startswith("pipeline."))
+    groups = (group for group in _all_points().groups if group.startswith("pipeline."))
+    return sorted(point.value for group in groups for point in _all_points().select(group=group))
 
 
 def _noun(folder: str) -> str:
