@@ -14,6 +14,7 @@ from pipeline.cli.promote import promote
 from pipeline.cli.store import app as store
 from pipeline.cli.validate import validate
 from pipeline.core.errors import PipelineError, unknown
+from pipeline.core.folders import DATA, REPORTS
 from pipeline.core.logs import FORMAT, LEVEL, Format, Level, configure
 from pipeline.core.terminal import say
 
@@ -41,8 +42,8 @@ def _version(asked: bool) -> None:
         raise typer.Exit
 
 
-def _known(params: Params, stage: str) -> None:
-    from pipeline.stages.run import labels
+def _check_stage(params: Params, stage: str) -> None:
+    from pipeline.stages.graph import labels
 
     known = labels(params)
     if stage and stage not in known:
@@ -129,12 +130,12 @@ def plan(
     from pipeline.cli.runs import show_forecasts
     from pipeline.params import load
     from pipeline.stages.forecast import forecast
-    from pipeline.stages.run import APART, labels
+    from pipeline.stages.graph import labels
 
     params = load()
-    _known(params, stage)
-    everyday = [one for one in labels(params) if not one.startswith(APART)]
-    show_forecasts([*forecast(params, [stage] if stage else everyday)], json)
+    _check_stage(params, stage)
+    stages = [stage] if stage else labels(params, compares=False)
+    show_forecasts([*forecast(params, stages)], json)
 
 
 @app.command()
@@ -149,10 +150,10 @@ def runs(
     """Show what each stage did when it last ran: parts, rows, time, memory."""
     from pipeline.cli.runs import run_records, show_runs
     from pipeline.params import load
-    from pipeline.stages.run import labels
+    from pipeline.stages.graph import labels
 
     params = load()
-    _known(params, stage)
+    _check_stage(params, stage)
     show_runs(run_records([stage] if stage else labels(params), every), json)
 
 
@@ -169,11 +170,11 @@ def rejects(
     from pipeline.store.trees.tree import WorkTree
 
     params = load()
-    _known(params, stage)
+    _check_stage(params, stage)
     flow = tables(params.modalities, params.features)
-    found = collect(WorkTree(Path("data")), flow, params.models, stage)
-    found = [reject for reject in found if reason in ("", reject.reason)]
-    (show_lines if json else show_tables)(found)
+    refused = collect(WorkTree(Path(DATA)), flow, params.models, stage)
+    refused = [reject for reject in refused if reason in ("", reject.reason)]
+    (show_lines if json else show_tables)(refused)
 
 
 @app.command()
@@ -187,7 +188,7 @@ def report(
     """Say where the report is, or open it."""
     from pipeline.reporting.show import dated_copy
 
-    page = Path("data", "reports", "index.html")
+    page = Path(DATA, REPORTS, "index.html")
     if not page.is_file():
         raise PipelineError(f"there is no {page} yet: run `dvc repro` to make it")
     if open:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from pipeline.core.errors import PipelineError, unknown
 from pipeline.core.files.lock import locked
+from pipeline.core.folders import DATA, RAW
 from pipeline.core.registry import load
 from pipeline.params import Params
 from pipeline.raw.folders import LocalFolder
@@ -22,7 +23,7 @@ SHOWN = 50
 
 
 def add_batch(
-    params: Params, source: str, folder: Path, batch: str = "", raw: Path = Path("data", "raw")
+    params: Params, source: str, folder: Path, batch: str = "", raw: Path = Path(DATA, RAW)
 ) -> str:
     """Copy a folder to <raw>/<source>/<batch>, `dvc add` it, and say what it brought in.
 

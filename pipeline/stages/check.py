@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from pipeline.core.errors import PipelineError
+from pipeline.core.folders import DATA, RAW
 from pipeline.core.machine.processor import check_instructions
 from pipeline.core.parsing import parse_json
 from pipeline.core.registry import load
@@ -118,7 +119,7 @@ def _repository() -> list[str]:
     return problems
 
 
-def _batches(raw: Path = Path("data", "raw")) -> list[str]:
+def _batches(raw: Path = Path(DATA, RAW)) -> list[str]:
     """What lies below the raw root, which DVC reads whole, and cannot be read or versioned there.
 
     What .dvcignore names is left to ingest, which refuses it or finds no use for it.

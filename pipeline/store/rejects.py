@@ -10,6 +10,7 @@ from pathlib import Path
 from pipeline.core.errors import PipelineError
 from pipeline.core.failure_log import logs_of
 from pipeline.core.files.documents import document
+from pipeline.core.folders import ASSETS, AUGMENTED, CLEAN, CURATED, FEATURES, MODELS, SAMPLES
 from pipeline.core.records import Reject
 from pipeline.core.terminal import json_line, say, say_tables, text
 from pipeline.parts.manifest import MANIFEST, rejects
@@ -22,12 +23,12 @@ def tables(modalities: Iterable[str], sets: Iterable[str]) -> dict[str, str]:
     """Stage → the folder below the data root of its rows and rejects, in the order of the flow."""
     modalities = tuple(modalities)
     return {
-        "ingest": "samples",
-        **{f"ingest/{name}": f"assets/{name}" for name in modalities},
-        **{f"clean/{name}": f"clean/{name}" for name in modalities},
-        **{f"augment/{name}": f"augmented/{name}" for name in modalities},
-        **{f"extract/{name}": f"features/{name}" for name in sets},
-        "curate": "curated",
+        "ingest": SAMPLES,
+        **{f"ingest/{name}": f"{ASSETS}/{name}" for name in modalities},
+        **{f"clean/{name}": f"{CLEAN}/{name}" for name in modalities},
+        **{f"augment/{name}": f"{AUGMENTED}/{name}" for name in modalities},
+        **{f"extract/{name}": f"{FEATURES}/{name}" for name in sets},
+        "curate": CURATED,
     }
 
 
@@ -41,9 +42,9 @@ def unseen(tree: Tree, model: str) -> list[Reject]:
     PipelineError
         The model is not trained, or those tables are not there.
     """
-    if CARD not in tree.names(f"models/{model}"):
+    if CARD not in tree.names(f"{MODELS}/{model}"):
         raise PipelineError(f"the model {model} is not trained: run `dvc repro`")
-    card = document(tree.file(f"models/{model}/{CARD}"), Card)
+    card = document(tree.file(f"{MODELS}/{model}/{CARD}"), Card)
     if not any(split.unseen for split in card.samples.values()):
         return []
     there: dict[str, set[str]] = {}
@@ -62,7 +63,7 @@ def unseen(tree: Tree, model: str) -> list[Reject]:
             reason="no_modality",
             message=f"the sample has no feature of {', '.join(sorted(there))}",
         )
-        for row in table_of(tree, "curated", columns).to_pylist()
+        for row in table_of(tree, CURATED, columns).to_pylist()
         if row["split"] in card.samples
         and not any(row[modality] in digests for modality, digests in there.items())
     )
@@ -91,7 +92,7 @@ def collect(
     trained = [name for name in models if stage in ("", f"train/{name}")]
     if not stage:
         folders = [folder for folder in folders if MANIFEST in tree.names(folder)]
-        trained = [name for name in trained if CARD in tree.names(f"models/{name}")]
+        trained = [name for name in trained if CARD in tree.names(f"{MODELS}/{name}")]
         if not folders:
             raise PipelineError(f"no stage has finished in {tree.name}: run `dvc repro`")
     found = [one for folder in folders for one in rejects(_files(tree, folder))]
