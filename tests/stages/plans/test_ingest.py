@@ -610,7 +610,7 @@ def test_names_that_differ_by_case_blanks_or_numbers_are_told_in_every_batch() -
         ("a.png", " a.png ", "differs in blanks"),
         ("d/a.png", "D\\a.PNG", "differs in \\ for / and in case"),
         ("images/a.png", "a.png", "paths begin at the batch's folder"),
-        ("images/a.png", "/kaggle/input/images/a.png", ""),
+        ("images/a.png", "/kaggle/input/images/a.png", "paths begin at the batch's folder"),
         ("a.png", "a", "a path has its ending"),
         ("a.png", "a.jpg", "which has another ending"),
         ("other.png", "a.jpg", ""),
