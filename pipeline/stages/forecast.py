@@ -16,7 +16,8 @@ from pipeline.parts.fingerprint_diff import differences
 from pipeline.parts.manifest import MANIFEST, read, read_function
 from pipeline.parts.plan import PartsPlan, inspect
 from pipeline.parts.up_to_date import is_up_to_date
-from pipeline.stages.plans import curate, fetch, ingest, look
+from pipeline.stages.plans import code, curate, fetch, ingest, look
+from pipeline.stages.plans import params as resolving
 from pipeline.stages.run import find
 
 
@@ -105,6 +106,8 @@ def _one(
             found = _ingest(label, planned)
         elif isinstance(planned, curate.CuratePlan):
             found = _curate(label, planned)
+        elif isinstance(planned, code.CodePlan | resolving.ParamsPlan):
+            return _file(label, planned)
         else:
             return _looks(label, planned)
     except (PipelineError, OSError) as error:
@@ -207,6 +210,12 @@ def _curate(label: str, plan: curate.CuratePlan) -> Forecast:
     if is_up_to_date(label, plan.key, plan.outs) is not None:
         return Forecast(label, reused=1)
     return Forecast(label, computed=1, reasons=["recomputed whole, from small columns"])
+
+
+def _file(label: str, plan: code.CodePlan | resolving.ParamsPlan) -> Forecast:
+    if plan.stands:
+        return Forecast(label, reused=1)
+    return Forecast(label, computed=1, reasons=["what it says changed, or it is not there"])
 
 
 def _looks(label: str, plan: fetch.FetchPlan | look.LookPlan) -> Forecast:

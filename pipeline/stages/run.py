@@ -66,6 +66,8 @@ def items(params: Params) -> dict[str, tuple[str, ...]]:
     """Stage → what it fans out over; the empty name for a stage that stands alone."""
     compared = tuple(params.comparison.models) if params.comparison else ()
     return {
+        "code": ("",),
+        "params": ("",),
         "fetch": tuple(params.fetch),
         "look": params.look,
         "ingest": ("",),
