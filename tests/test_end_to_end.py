@@ -42,7 +42,9 @@ def worked(done: Mapping[str, Mapping[str, Any]]) -> set[str]:
 def rows(done: Mapping[str, Mapping[str, Any]]) -> dict[str, int]:
     """Stage → rows that went through its function, of the stages of media."""
     media = ("clean/", "augment/", "extract/")
-    return {s: r["worked"] for s, r in done.items() if s.startswith(media) and r["worked"]}
+    return {
+        s: r["computed_rows"] for s, r in done.items() if s.startswith(media) and r["computed_rows"]
+    }
 
 
 @pytest.fixture
@@ -162,10 +164,12 @@ def test_new_files_cost_themselves_wherever_they_land(other: Path) -> None:
         **dict.fromkeys(["augment/audio", "augment/image", "augment/text"], 12),
         **dict.fromkeys(["extract/colour_hog", "extract/hashing", "extract/mfcc"], 24),
     }
-    assert rows({stage: {"worked": one["rows"]} for stage, one in forecast.items()}) == expected
+    assert (
+        rows({stage: {"computed_rows": one["rows"]} for stage, one in forecast.items()}) == expected
+    )
     done = repro(other)
     assert rows(done) == expected
-    assert all(record["taken"] == 0 for record in done.values())
+    assert all(record["reused_rows"] == 0 for record in done.values())
     after = tree(other)
     old = {name for name in before if name.endswith(".parquet") and "curated" not in name}
     old -= {name for name in old if name.startswith(("samples", "evaluation"))}
@@ -183,7 +187,7 @@ def test_new_files_cost_themselves_wherever_they_land(other: Path) -> None:
     write_metadata(first, [*held, *more])
     done = repro(other)
     assert rows(done) == {stage: n // 4 for stage, n in expected.items()}
-    assert done["extract/mfcc"]["taken"] > 0
+    assert done["extract/mfcc"]["reused_rows"] > 0
 
     # To another batch, and under another name: nothing is decoded or encoded.
     (raw / "second").rename(raw / "renamed")

@@ -102,6 +102,9 @@ def stage(
     ] = "",
 ) -> None:
     """Run one stage, as dvc.yaml does; `dvc repro` runs those that have work."""
+    from pipeline.core.machine.environment import establish, stated_instructions
+
+    establish(stated_instructions())
     from pipeline.stages.run import run_stage
 
     if not item:  # DVC's name begins with the path of a dvc.yaml that lies elsewhere
@@ -120,11 +123,11 @@ def plan(
 
     Stages of the comparison are told when they are asked for by name.
     """
-    from pipeline.core.machine.environment import establish
-    from pipeline.params import load, read_instructions
+    from pipeline.core.machine.environment import establish, stated_instructions
 
-    establish(read_instructions())
+    establish(stated_instructions())
     from pipeline.cli.runs import show_forecasts
+    from pipeline.params import load
     from pipeline.stages.forecast import forecast
     from pipeline.stages.run import APART, labels
 

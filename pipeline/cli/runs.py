@@ -65,8 +65,10 @@ def _lines(found: Iterable[Mapping[str, Any]]) -> None:
 
 
 def _rows(one: Mapping[str, Any]) -> str:
-    told = f"{one['worked']} {one.get('verb', 'computed')}" if one.get("worked") else ""
-    taken = f"{one['taken']} taken over" if one.get("taken") else ""
+    told = (
+        f"{one['computed_rows']} {one.get('verb', 'computed')}" if one.get("computed_rows") else ""
+    )
+    taken = f"{one['reused_rows']} taken over" if one.get("reused_rows") else ""
     return ", ".join(filter(None, (told, taken)))
 
 

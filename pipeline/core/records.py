@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
-
-import pyarrow as pa
+from typing import TYPE_CHECKING, Literal
 
 from pipeline.core.registry import load
+
+# pyarrow brings NumPy, which is loaded after the process knows its instruction set: see
+# `pipeline.core.machine.environment`. Commands read manifests before.
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 SCHEMA_VERSION = 2
 
@@ -98,6 +101,8 @@ def samples_schema(modalities: Iterable[str], targets: Mapping[str, str]) -> pa.
     Targets that are numbers by their kind are float64, all others strings; attributes are one map
     column, so that sources with different attributes share a schema.
     """
+    import pyarrow as pa
+
     text = pa.string()
     return pa.schema(
         [
@@ -119,6 +124,8 @@ def samples_schema(modalities: Iterable[str], targets: Mapping[str, str]) -> pa.
 
 def curated_schema(modalities: Iterable[str], targets: Mapping[str, str]) -> pa.Schema:
     """A sample plus its component, its split, and the assets that joined it to its component."""
+    import pyarrow as pa
+
     return pa.schema(
         [
             *samples_schema(modalities, targets),
@@ -136,6 +143,8 @@ def assets_schema() -> pa.Schema:
     elsewhere. `data` holds the bytes of inline assets and is null where the locator's file is the
     asset.
     """
+    import pyarrow as pa
+
     return pa.schema(
         [
             pa.field("digest", pa.string(), nullable=False),
@@ -151,6 +160,8 @@ def assets_schema() -> pa.Schema:
 
 def clean_schema(measurements: pa.Schema) -> pa.Schema:
     """digest, row key, content digest, shape and data of the cleaned asset, then measurements."""
+    import pyarrow as pa
+
     return pa.schema(
         [
             pa.field("digest", pa.string(), nullable=False),
@@ -165,6 +176,8 @@ def clean_schema(measurements: pa.Schema) -> pa.Schema:
 
 def augmented_schema() -> pa.Schema:
     """digest, row key, view (1..k), recipe (JSON: a list of operations in order)."""
+    import pyarrow as pa
+
     return pa.schema(
         [
             pa.field("digest", pa.string(), nullable=False),
@@ -181,6 +194,8 @@ def predictions_schema() -> pa.Schema:
     Labels stand in `prediction` and `truth` with `|` between them; a number stands there as text,
     and has no probabilities. `present` lists the modalities that the model saw.
     """
+    import pyarrow as pa
+
     text = pa.string()
     return pa.schema(
         [

@@ -58,16 +58,6 @@ def parse(document: Any, name: str = "params.yaml") -> Params:
     return params
 
 
-def read_instructions(path: Path = Path("params.yaml")) -> str:
-    """The instruction set alone, which must be known before NumPy is loaded.
-
-    What is no choice is left to `load` to refuse, and read as if it were not there.
-    """
-    document = read(path)
-    value = document.get("instructions") if isinstance(document, dict) else None
-    return value if isinstance(value, str) and value in HELD else INSTRUCTIONS
-
-
 @dataclass
 class _Reading:
     """Collects mistakes while sections are turned into models."""

@@ -11,8 +11,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-
 from pipeline.core.errors import PipelineError
 from pipeline.core.files.atomic import atomic_write
 from pipeline.core.files.digest import digest_json
@@ -20,7 +18,11 @@ from pipeline.core.files.documents import document, reading
 from pipeline.core.records import SCHEMA_VERSION, Reject
 from pipeline.parts.part import Entry, read_footer, read_part
 
+# pyarrow brings NumPy, which is loaded after the process knows its instruction set: see
+# `pipeline.core.machine.environment`. Commands read manifests before.
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from pipeline.parts.fingerprint import Fingerprint
 
 MANIFEST = "manifest.json"
@@ -115,6 +117,8 @@ def read_each(out: Path, columns: Sequence[str] | None = None) -> Iterator[tuple
 
 def read(out: Path, columns: Sequence[str] | None = None, view: int | None = None) -> pa.Table:
     """All rows of a finished stage (of one view), in the manifest's order."""
+    import pyarrow as pa
+
     tables = [
         table for entry, table in read_each(out, columns) if view is None or entry.view == view
     ]

@@ -39,8 +39,8 @@ class Summary:
     """What a stage did. Only `rows` and `rejected` say anything about the data itself.
 
     `planned` parts = `reused` + `restored` (from DVC's cache) + `computed`. Of the rows of computed
-    parts, `worked` went through the function and `taken` came from parts made before; `verb` says
-    what the function does to a row.
+    parts, `computed_rows` went through the function and `reused_rows` came from parts made before;
+    `verb` says what the function does to a row.
     """
 
     planned: int = 0

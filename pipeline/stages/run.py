@@ -8,9 +8,8 @@ from typing import Protocol
 
 from pipeline.core.errors import PipelineError, unknown
 from pipeline.core.files.atomic import remove_abandoned
-from pipeline.core.machine.environment import establish
 from pipeline.execution.run_record import recorded, summary_of
-from pipeline.params import Params, load, read_instructions
+from pipeline.params import Params, load
 from pipeline.parts.plan import Summary
 from pipeline.parts.up_to_date import skip_if_up_to_date
 
@@ -48,7 +47,6 @@ def run_stage(name: str, item: str) -> str:
     """
     from pipeline.execution.parent_watch import die_with_dvc
 
-    establish(read_instructions())
     die_with_dvc()
     remove_abandoned()
     params = load()

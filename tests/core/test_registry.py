@@ -17,7 +17,7 @@ from pipeline.models.tasks import task_of
 
 
 def test_names_are_the_files_of_the_folder() -> None:
-    folder = Path(registry.__file__).parent / "encoders"
+    folder = Path(sources.__file__).parents[1] / "encoders"
     files = {path.stem for path in folder.glob("[!_]*.py")}
     assert set(registry.names("encoders")) == files
 

@@ -84,7 +84,7 @@ def compare(
             for number, name in picked.items()
         ],
         "classes": by_class(candidates, truth, component, classes),
-        "suspects": doubted,
+        "label_errors": doubted,
     }
 
 

@@ -140,7 +140,7 @@ def classes(found: ComparisonData) -> dict[str, Any] | Absent:
 def probe(found: ComparisonData) -> dict[str, Any]:
     content = found.best("baseline")
     bar = found.scores[content]["macro_f1"] if content else 1.0
-    columns = [(row["column"], row["macro_f1"]) for row in found.tables["giveaways"][:TELLING]]
+    columns = [(row["column"], row["macro_f1"]) for row in found.tables["shortcuts"][:TELLING]]
     return {
         **found.summary["probe"],
         "task": found.summary["task"],
@@ -151,7 +151,7 @@ def probe(found: ComparisonData) -> dict[str, Any]:
 
 
 def labels(found: ComparisonData) -> dict[str, Any] | Absent:
-    rows = [row for row in found.tables["suspects"] if row["sample_id"] in found.inputs.by_id]
+    rows = [row for row in found.tables["label_errors"] if row["sample_id"] in found.inputs.by_id]
     if not rows:
         return Absent("No label looks wrong, or there is no fusion to doubt it.")
     shown = media_of(found.inputs, {row["sample_id"] for row in rows}, found.options)

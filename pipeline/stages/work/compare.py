@@ -28,11 +28,11 @@ COLUMNS = {
     ),
     "choices": ("fold", "model", "inner_macro_f1"),
     "classes": ("model", "class", "n", "components", "f1"),
-    "suspects": (
+    "label_errors": (
         *("sample_id", "component", "given", "suggested", "self_confidence", "margin"),
-        *("denied", "alike"),
+        *("disagreeing", "same_label"),
     ),
-    "giveaways": ("column", "macro_f1"),
+    "shortcuts": ("column", "macro_f1"),
     "gaps": ("fold", "class", "lacking"),
 }
 
@@ -128,7 +128,7 @@ def compare(
         ),
     }
     telling = find_shortcuts(_beside(joined, task, known), truth, dealt)
-    tables["giveaways"] = [{"column": name, "macro_f1": score} for name, score in telling.items()]
+    tables["shortcuts"] = [{"column": name, "macro_f1": score} for name, score in telling.items()]
     tables["gaps"] = gaps(truth, dealt, classes)
     return Compared(summary, tables)
 

@@ -248,7 +248,7 @@ def test_a_planted_label_is_named_by_sample_and_class() -> None:
     planted = TRUTH.copy()
     sure = int(np.mean(chosen(ALL, FOLD)[0].probabilities, 0).max(1).argmax())
     planted[sure] = (TRUTH[sure] + 1) % K
-    rows = comparison.compare(ALL, FOLD, planted, IDS, IDS, CLASSES, OPTIONS, 7)["suspects"]
+    rows = comparison.compare(ALL, FOLD, planted, IDS, IDS, CLASSES, OPTIONS, 7)["label_errors"]
     assert rows[0]["sample_id"] == rows[0]["component"] == IDS[sure]
     assert (rows[0]["given"], rows[0]["suggested"]) == (
         CLASSES[planted[sure]],
@@ -264,7 +264,9 @@ def test_without_a_fusion_nothing_is_chosen() -> None:
     found = comparison.compare(
         [IMAGE, BASE, LUCK], FOLD, TRUTH, COMPONENT, IDS, CLASSES, OPTIONS, 7
     )
-    assert [len(found[name]) for name in ("paired", "missing", "choices", "suspects")] == [0] * 4
+    assert [len(found[name]) for name in ("paired", "missing", "choices", "label_errors")] == [
+        0
+    ] * 4
     assert [row["model"] for row in found["leaderboard"]][-1] == "luck"
 
 
