@@ -70,12 +70,11 @@ def main(
 @app.command()
 @handle_errors
 def check() -> None:
-    """Check params.yaml and this machine before any work begins."""
+    """Check params.yaml, the graph, the data and this machine before any work begins."""
     from pipeline.params import load
-    from pipeline.stages.check import check_machine
+    from pipeline.stages.check import check_project
 
-    params = load()
-    for line in check_machine(params):
+    for line in check_project(load()):
         say(line)
 
 

@@ -32,7 +32,9 @@ def _plain(value: Any) -> Any:
     if isinstance(value, BaseModel):
         return value.model_dump(mode="json")
     if is_dataclass(value):
-        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+        section = {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+        # A plug-in's options stand beside those of its section, as in params.yaml.
+        return section.pop("options", {}) | section
     if isinstance(value, dict):
         return {key: _plain(inner) for key, inner in value.items()}
     return [_plain(inner) for inner in value] if isinstance(value, tuple) else value
