@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipeline.cli.errors import handle_errors
+from pipeline.cli.init import init
 from pipeline.cli.metrics import metrics
 from pipeline.cli.promote import promote
+from pipeline.cli.rejects import rejects
 from pipeline.cli.store import app as store
 from pipeline.cli.validate import validate
 from pipeline.core.errors import PipelineError, unknown
@@ -28,8 +30,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(store, name="store")
+app.command()(init)
 app.command()(metrics)
 app.command()(promote)
+app.command()(rejects)
 app.command()(validate)
 
 
@@ -81,15 +85,20 @@ def check() -> None:
 @app.command()
 @handle_errors
 def add(
-    source: Annotated[str, typer.Argument(help="Source of params.yaml that the data are of.")],
     folder: Annotated[Path, typer.Argument(help="Folder that holds them; it stays as it is.")],
+    source: Annotated[
+        str, typer.Option(help="Source of params.yaml that the data are of, if it has several.")
+    ] = "",
     batch: Annotated[str, typer.Option(help="Name of the batch, else the folder's.")] = "",
+    table: Annotated[
+        str, typer.Option(help="The table of several that says what its files are.")
+    ] = "",
 ) -> None:
     """Bring a folder in as a new batch: look through it, copy it to data/raw, `dvc add` it."""
     from pipeline.params import load
     from pipeline.stages.add import add_batch
 
-    say(add_batch(load(), source, folder, batch))
+    say(add_batch(load(), source, folder, batch, table))
 
 
 @app.command()
@@ -153,26 +162,6 @@ def runs(
     params = load()
     _known(params, stage)
     show_runs(run_records([stage] if stage else labels(params), every), json)
-
-
-@app.command()
-@handle_errors
-def rejects(
-    stage: Annotated[str, typer.Option(help="Only this stage, e.g. clean/image.")] = "",
-    reason: Annotated[str, typer.Option(help="Only this reason, e.g. failed.")] = "",
-    json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
-) -> None:
-    """Show what was refused, why, by stage; of rows that failed, where the tracebacks are."""
-    from pipeline.params import load
-    from pipeline.store.rejects import collect, show_lines, show_tables, tables
-    from pipeline.store.trees.tree import WorkTree
-
-    params = load()
-    _known(params, stage)
-    flow = tables(params.modalities, params.features)
-    found = collect(WorkTree(Path("data")), flow, params.models, stage)
-    found = [reject for reject in found if reason in ("", reject.reason)]
-    (show_lines if json else show_tables)(found)
 
 
 @app.command()

@@ -39,7 +39,7 @@ class Findings:
 
 
 class _Paths(DigestCache):
-    """Calls files by their paths, so that none is read: here a digest only has to tell two apart."""
+    """Calls files by their paths, so that none is read: digests only tell them apart here."""
 
     def __init__(self) -> None:
         super().__init__({})
@@ -92,9 +92,7 @@ def _batches(params: Params, raw: Path, findings: Findings) -> list[Batch]:
     return batches
 
 
-def _check_rejects(
-    params: Params, raw: Path, batches: Sequence[Batch], findings: Findings
-) -> None:
+def _check_rejects(params: Params, raw: Path, batches: Sequence[Batch], findings: Findings) -> None:
     """Hold what ingest would refuse to its limit, rows and files each by themselves."""
     refused = [reject for batch in batches for reject in batch.rejects]
     samples = sum(len(batch.samples) for batch in batches)
@@ -191,9 +189,9 @@ def _rare_classes(target: str, classes: Mapping[str, Mapping[str, int]], params:
     named = ", ".join(f"{name} ({counts['components']})" for name, counts in classes.items())
     few = params.curate.min_components_per_class
     return (
-        f"targets.{target}: {len(classes)} of its classes have fewer than {few} components, or none "
-        f"in train, and are set aside: {_short(named)}; curate.min_components_per_class says how "
-        f"few are too few"
+        f"targets.{target}: {len(classes)} of its classes have fewer than {few} components, or "
+        f"none in train, and are set aside: {_short(named)}; curate.min_components_per_class says "
+        f"how few are too few"
     )
 
 
@@ -231,12 +229,12 @@ def _untrainable(curation: Curation, params: Params) -> Iterator[str]:
             }
             shown = f"with '{task}' and one of {', '.join(modalities)}"
             if not values["train"]:
-                yield f"models.{name}: the train split will have no sample {shown}: {_ratios(params)}"
+                yield f"models.{name}: no sample of the train split {shown}: {_ratios(params)}"
             elif len(values["train"]) == 1:
                 (only,) = values["train"]
                 yield (
-                    f"models.{name}: all samples of the train split {shown} have the same '{task}', "
-                    f"{only}: there is nothing to tell apart"
+                    f"models.{name}: all samples of the train split {shown} have the same "
+                    f"'{task}', {only}: there is nothing to tell apart"
                 )
             if task == model.primary and not values["validation"]:
                 yield (

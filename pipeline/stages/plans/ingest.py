@@ -164,12 +164,16 @@ def _check(batches: Sequence[Batch], limit: float) -> None:
     being the reason why a sample has no modality left.
     """
     refused = [reject for batch in batches for reject in batch.rejects]
-    files = Counter(reject.reason for reject in refused if reject.subject_kind == "file")
-    rows = Counter(reject.reason for reject in refused if reject.subject_kind != "file")
     assets = sum(record["data"] is None for batch in batches for _, record in batch.assets)
     samples = sum(len(batch.samples) for batch in batches)
-    for what, taken, reasons in ((f"{STAGE}/files", assets, files), (STAGE, samples, rows)):
-        check_limit(what, Summary(rows=taken, rejected=reasons.total(), reasons=reasons), limit)
+    for what, taken in (("files", assets), ("rows", samples)):
+        reasons = Counter(
+            reject.reason
+            for reject in refused
+            if (reject.subject_kind == "file") == (what == "files")
+        )
+        summary = Summary(rows=taken, rejected=reasons.total(), reasons=reasons)
+        check_limit(STAGE, summary, limit, refused, what)
 
 
 def _remove_others(assets: Path, modalities: Collection[str]) -> None:
