@@ -34,6 +34,8 @@ def cross_check(values: Mapping[str, Any], named: Mapping[str, Collection[str]])
         yield from _names(section, named[section])
     yield from _roots(values, named)
     yield from _targets_of_sources(values, named)
+    if values["ingest"]:
+        yield from _optional(values)
     for path, model in _models(values):
         yield from _features(path, model, named)
         yield from _tasks(path, model, values, named)
@@ -94,6 +96,16 @@ def _targets_of_sources(
             if target not in named["targets"]:
                 path = f"sources.{name}.targets.{column}"
                 yield path, unknown("target", target, named["targets"])
+        folders = getattr(source.options, "folders", None)
+        if folders is not None and folders not in named["targets"]:
+            yield f"sources.{name}.folders", unknown("target", folders, named["targets"])
+
+
+def _optional(values: Mapping[str, Any]) -> Mistakes:
+    known = registry.names("modalities")
+    for i, modality in enumerate(values["ingest"].optional):
+        if modality not in known:
+            yield f"ingest.optional.{i}", unknown("modality", modality, known)
 
 
 def _models(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,6 +24,7 @@ from pipeline.params.sections import (
     CleanSection,
     FeatureNames,
     FeatureSection,
+    IngestOptions,
     Params,
     PartsOptions,
     RejectLimit,
@@ -58,6 +59,19 @@ def parse(document: Any, name: str = "params.yaml") -> Params:
     return params
 
 
+def _with_fallback(
+    sources: Mapping[str, SourceSection], clean: CleanSection | None
+) -> dict[str, SourceSection]:
+    """Tables are text too: where a source says no encoding, that of `clean.text` holds."""
+    fallback = clean and getattr(clean.options, "fallback", None)
+    return {
+        name: replace(source, options=source.options.model_copy(update={"fallback": fallback}))
+        if getattr(source.options, "fallback", fallback) is None
+        else source
+        for name, source in sources.items()
+    }
+
+
 @dataclass
 class _Reading:
     """Collects mistakes while sections are turned into models."""
@@ -85,9 +99,10 @@ class _Reading:
             "augment": self._augment(document, modalities),
             "models": dict(self._each(document, "models", ModelOptions)),
         }
+        values["sources"] = _with_fallback(values["sources"], values["clean"].get("text"))
         single: dict[str, type[Options]] = {
             "parts": PartsOptions,
-            "ingest": RejectLimit,
+            "ingest": IngestOptions,
             "curate": CurateOptions,
             "evaluate": EvaluationOptions,
             "report": ReportOptions,

@@ -44,6 +44,18 @@ class RejectLimit(Options):
     reject_limit: float = Field(0.05, ge=0, le=1)
 
 
+class IngestOptions(RejectLimit):
+    """What may be missing of the raw batches before the stage fails."""
+
+    optional: tuple[str, ...] = Field((), description="modalities that may be without any asset")
+    unused_limit: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="share of a batch's files of one modality that no sample may use",
+    )
+
+
 class SourceRoot(Options):
     """Where the batches of a source lie, if not in data/raw/<source>."""
 
@@ -107,7 +119,7 @@ class Params:
     look: tuple[str, ...]
     modalities: tuple[str, ...]
     targets: dict[str, str]
-    ingest: RejectLimit
+    ingest: IngestOptions
     clean: dict[str, CleanSection]
     augment: dict[str, Any]
     features: dict[str, FeatureSection]

@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from itertools import groupby
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from pipeline.core.errors import PipelineError
@@ -21,12 +20,12 @@ from pipeline.curation.curate import Curation, curate
 from pipeline.curation.duplicate_links import Asset
 from pipeline.params import Params
 from pipeline.raw.catalogue import Batch, catalogue
-from pipeline.raw.listing import listing
 from pipeline.raw.media_types import by_name
 from pipeline.raw.roots import Raw
 from pipeline.raw.tracking import untracked, warning
+from pipeline.stages.plans.ingest import check_batches
 
-# Rejects, classes and paths that are named; the rest are counted.
+# Rejects of a batch and reason that are told; the rest are counted.
 SHOWN = 5
 
 
@@ -60,7 +59,7 @@ def check_data(params: Params, raw: Path = Path("data", "raw")) -> Findings:
         raw, params.sources.keys() - params.roots.keys(), fetched_batches(params)
     )
     findings.notes.extend(filter(None, warning(unversioned).splitlines()))
-    _check_rejects(params, raw, batches, findings)
+    _check_rejects(params, batches, findings)
     if any(batch.samples for batch in batches) and not findings.problems:
         _check_curation(params, batches, findings)
     return findings
@@ -92,66 +91,30 @@ def _batches(params: Params, raw: Path, findings: Findings) -> list[Batch]:
     return batches
 
 
-def _check_rejects(params: Params, raw: Path, batches: Sequence[Batch], findings: Findings) -> None:
-    """Hold what ingest would refuse to its limit, rows and files each by themselves."""
-    refused = [reject for batch in batches for reject in batch.rejects]
-    samples = sum(len(batch.samples) for batch in batches)
-    files = sum(record["data"] is None for batch in batches for _, record in batch.assets)
-    limit = params.ingest.reject_limit
-    for is_file, passed in ((True, files), (False, samples)):
-        rejects = [reject for reject in refused if (reject.subject_kind == "file") == is_file]
-        lines = list(_reject_lines(rejects, raw, params))
-        share = len(rejects) / (len(rejects) + passed) if rejects else 0.0
-        if share > limit:
-            what = "files" if is_file else "rows"
-            findings.problems.append(
-                f"{len(rejects):,} of {len(rejects) + passed:,} {what} would be refused "
-                f"({share:.1%}; ingest.reject_limit is {limit:.1%}):"
-            )
-            findings.problems.extend(lines)
-        else:
-            findings.notes.extend(lines)
-    if not samples and not findings.problems:
+def _check_rejects(params: Params, batches: Sequence[Batch], findings: Findings) -> None:
+    """Hold what ingest would refuse to its limits, as ingest does."""
+    try:
+        check_batches(batches, params)
+    except PipelineError as error:
+        findings.problems.append(str(error).replace("\nThe previous outputs stand.", "\n "))
+        return
+    findings.notes.extend(_reject_lines(reject for b in batches for reject in b.rejects))
+    if not any(batch.samples for batch in batches) and not findings.problems:
         findings.problems.append("the batches hold no sample")
 
 
-def _reject_lines(rejects: Iterable[Reject], raw: Path, params: Params) -> Iterator[str]:
-    """Of each batch and reason: how many there are, the first few, and the nearest right names."""
+def _reject_lines(rejects: Iterable[Reject]) -> Iterator[str]:
+    """Of each batch and reason: how many there are, and the first few."""
 
     def place(reject: Reject) -> tuple[str, str, str]:
         return reject.source, reject.batch, reject.reason
 
     for (source, batch, reason), group in groupby(sorted(rejects, key=place), place):
         members = list(group)
-        yield f"  {source}/{batch}: {len(members):,} {reason}"
-        near = {}
-        if reason == "missing_file" and source not in params.roots:
-            files = list(listing(raw / source / batch).files)
-            near = nearest_paths((one.subject for one in members[:SHOWN]), files)
-        for reject in members[:SHOWN]:
-            hint = f"; there is {near[reject.subject]}" if reject.subject in near else ""
-            yield f"    {reject.subject}: {reject.message}{hint}"
+        yield f"{source}/{batch}: {len(members):,} {reason} will be refused"
+        yield from (f"  {reject.subject}: {reject.message}" for reject in members[:SHOWN])
         if len(members) > SHOWN:
-            yield f"    and {len(members) - SHOWN:,} more"
-
-
-def nearest_paths(missing: Iterable[str], files: Sequence[str]) -> dict[str, str]:
-    """Path that is not there → the one meant: of the same name elsewhere, or of a similar one."""
-    by_file_name: dict[str, str] = {}
-    by_stem: dict[str, str] = {}
-    for path in files:
-        by_file_name.setdefault(PurePosixPath(path).name, path)
-        by_stem.setdefault(PurePosixPath(path).stem, path)
-    found = {}
-    for path in missing:
-        name, stem = PurePosixPath(path).name, PurePosixPath(path).stem
-        close = by_file_name.get(name) or by_stem.get(stem)
-        # Comparing with each takes long where there are many.
-        if close is None and len(files) <= 10_000:
-            close = next(iter(get_close_matches(path, files, 1)), None)
-        if close:
-            found[path] = close
-    return found
+            yield f"  and {len(members) - SHOWN:,} more"
 
 
 def _check_curation(params: Params, batches: Sequence[Batch], findings: Findings) -> None:
