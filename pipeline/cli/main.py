@@ -99,6 +99,7 @@ def add(
     from pipeline.stages.add import add_batch
 
     say(add_batch(load(), source, folder, batch, table))
+    say("Next: `git add data/raw`, `dvc repro`")
 
 
 @app.command()
@@ -136,6 +137,7 @@ def plan(
     establish(stated_instructions())
     from pipeline.cli.runs import show_forecasts
     from pipeline.params import load
+    from pipeline.raw.tracking import untracked
     from pipeline.stages.forecast import forecast
     from pipeline.stages.run import APART, labels
 
@@ -143,6 +145,9 @@ def plan(
     _known(params, stage)
     everyday = [one for one in labels(params) if not one.startswith(APART)]
     show_forecasts([*forecast(params, [stage] if stage else everyday)], json)
+    sources = params.sources.keys() - params.roots.keys()
+    for line in untracked(Path("data", "raw"), sources, params.fetched):
+        say(line, error=True)
 
 
 @app.command()

@@ -6,13 +6,15 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 
-def untracked(raw: Path, sources: Iterable[str], fetched: Mapping[str, str]) -> list[Path]:
-    """The folders of batches of which DVC keeps no copy, so that an earlier revision lacks them.
+def untracked(raw: Path, sources: Iterable[str], fetched: Mapping[str, str]) -> list[str]:
+    """A line for each batch of which DVC keeps no copy, so that an earlier revision lacks it.
 
     DVC keeps a folder where a .dvc file names it or one above it, and what a stage fetches.
 
     Parameters
     ----------
+    sources:
+        Those whose batches lie below the raw root.
     fetched:
         Source → the batch that its fetch stage brings.
     """
@@ -28,13 +30,8 @@ def untracked(raw: Path, sources: Iterable[str], fetched: Mapping[str, str]) -> 
             and path.name != fetched.get(source)
             and not Path(f"{path}.dvc").is_file()
         ]
-    return batches
-
-
-def warning(batches: Iterable[Path]) -> str:
-    """What to say of them, a line each; empty where there is none."""
-    return "\n".join(
-        f"{batch}: DVC keeps no copy of this batch, so a later change of it is lost to earlier "
-        f"revisions; `dvc add {batch}` keeps one"
+    return [
+        f"{batch}: DVC keeps no copy of this batch, and once it changes no earlier revision has "
+        f"it: `dvc add {batch}` keeps one"
         for batch in batches
-    )
+    ]

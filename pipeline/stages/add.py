@@ -77,8 +77,7 @@ def add_batch(
     renamed = [f"{name} as {to}" for name, to in names.items() if "/" not in name and name != to]
     return (
         f"{place}: {len(names)} files, {sum(lying.files.values()):,} bytes"
-        f"{_scanned(params, source, place)}{''.join(f'; {one}' for one in renamed)}. "
-        f"Next: `git add {place}.dvc`, `dvc repro`"
+        f"{_scanned(params, source, place)}{''.join(f'; {one}' for one in renamed)}"
     )
 
 

@@ -22,7 +22,7 @@ from pipeline.params import Params
 from pipeline.raw.catalogue import Batch, catalogue
 from pipeline.raw.media_types import by_name
 from pipeline.raw.roots import Raw
-from pipeline.raw.tracking import untracked, warning
+from pipeline.raw.tracking import untracked
 from pipeline.stages.plans.ingest import check_batches
 
 # Rejects of a batch and reason that are told; the rest are counted.
@@ -55,19 +55,13 @@ def check_data(params: Params, raw: Path = Path("data", "raw")) -> Findings:
     """What is wrong with the batches that are there, and with what params make of them."""
     findings = Findings()
     batches = _batches(params, raw, findings)
-    unversioned = untracked(
-        raw, params.sources.keys() - params.roots.keys(), fetched_batches(params)
+    findings.notes.extend(
+        untracked(raw, params.sources.keys() - params.roots.keys(), params.fetched)
     )
-    findings.notes.extend(filter(None, warning(unversioned).splitlines()))
     _check_rejects(params, batches, findings)
     if any(batch.samples for batch in batches) and not findings.problems:
         _check_curation(params, batches, findings)
     return findings
-
-
-def fetched_batches(params: Params) -> dict[str, str]:
-    """Source → the batch that its fetch stage brings."""
-    return {name: str(options.model_dump()["version"]) for name, options in params.fetch.items()}
 
 
 def _batches(params: Params, raw: Path, findings: Findings) -> list[Batch]:

@@ -18,6 +18,7 @@ from pipeline.core.files.digest_cache import open_digest_cache
 from pipeline.core.files.lock import locked
 from pipeline.core.records import assets_schema, samples_schema
 from pipeline.core.registry import load
+from pipeline.core.terminal import say
 from pipeline.params import Params
 from pipeline.parts.fingerprint import fingerprint
 from pipeline.parts.plan import PartsPlan, Summary, check_limit
@@ -25,6 +26,7 @@ from pipeline.parts.refusals import keep
 from pipeline.parts.tables import record_row, reject_row, table
 from pipeline.raw.catalogue import STAGE, Batch, alike_names, catalogue, first_of_each
 from pipeline.raw.roots import Raw
+from pipeline.raw.tracking import untracked
 
 # A row's key is its content, so what found it need not be in the key: only what writes it down.
 WRITERS = ("pipeline.parts.part", "pipeline.core.records")
@@ -81,6 +83,9 @@ class IngestPlan:
             not `ingest.optional` has no asset, or no sample uses more of a batch's files than
             `ingest.unused_limit`; the previous outputs then stand.
         """
+        kept_by_dvc = self.params.sources.keys() - self.params.roots.keys()
+        for line in untracked(self.root / "raw", kept_by_dvc, self.params.fetched):
+            say(line, error=True)
         summary = self.samples.run()
         for one in self.assets.values():
             one.run()
