@@ -21,6 +21,7 @@ from pipeline.cli.arguments import (
 )
 from pipeline.cli.output import show
 from pipeline.core.errors import PipelineError
+from pipeline.core.folders import FEATURES
 from pipeline.core.nested import flatten
 from pipeline.core.terminal import say
 
@@ -99,7 +100,7 @@ def trace(
     if verify:
         from pipeline.store.trees.opening import open_tree
 
-        for features in islice(open_tree(Path()).names("features"), 1):
+        for features in islice(open_tree(Path()).names(FEATURES), 1):
             compute_as(features)
     store = store_of_command(rev)
     found = store.trace(sample)

@@ -16,6 +16,7 @@ from pipeline.cli.rejects import rejects
 from pipeline.cli.store import app as store
 from pipeline.cli.validate import validate
 from pipeline.core.errors import PipelineError, unknown
+from pipeline.core.folders import DATA, RAW, REPORTS
 from pipeline.core.logs import FORMAT, LEVEL, Format, Level, configure
 from pipeline.core.terminal import say
 
@@ -45,8 +46,8 @@ def _version(asked: bool) -> None:
         raise typer.Exit
 
 
-def _known(params: Params, stage: str) -> None:
-    from pipeline.stages.run import labels
+def _check_stage(params: Params, stage: str) -> None:
+    from pipeline.stages.graph import labels
 
     known = labels(params)
     if stage and stage not in known:
@@ -139,14 +140,14 @@ def plan(
     from pipeline.params import load
     from pipeline.raw.tracking import untracked
     from pipeline.stages.forecast import forecast
-    from pipeline.stages.run import APART, labels
+    from pipeline.stages.graph import labels
 
     params = load()
-    _known(params, stage)
-    everyday = [one for one in labels(params) if not one.startswith(APART)]
-    show_forecasts([*forecast(params, [stage] if stage else everyday)], json)
+    _check_stage(params, stage)
+    stages = [stage] if stage else labels(params, compares=False)
+    show_forecasts([*forecast(params, stages)], json)
     sources = params.sources.keys() - params.roots.keys()
-    for line in untracked(Path("data", "raw"), sources, params.fetched):
+    for line in untracked(Path(DATA, RAW), sources, params.fetched):
         say(line, error=True)
 
 
@@ -162,10 +163,10 @@ def runs(
     """Show what each stage did when it last ran: parts, rows, time, memory."""
     from pipeline.cli.runs import run_records, show_runs
     from pipeline.params import load
-    from pipeline.stages.run import labels
+    from pipeline.stages.graph import labels
 
     params = load()
-    _known(params, stage)
+    _check_stage(params, stage)
     show_runs(run_records([stage] if stage else labels(params), every), json)
 
 
@@ -180,7 +181,7 @@ def report(
     """Say where the report is, or open it."""
     from pipeline.reporting.show import dated_copy
 
-    page = Path("data", "reports", "index.html")
+    page = Path(DATA, REPORTS, "index.html")
     if not page.is_file():
         raise PipelineError(f"there is no {page} yet: run `dvc repro` to make it")
     if open:

@@ -40,7 +40,7 @@ def rejects(
     rejects: they are counted beside.
     """
     from pipeline.params import load
-    from pipeline.stages.run import labels
+    from pipeline.stages.graph import labels
     from pipeline.store.rejects import absences, collect, tables
     from pipeline.store.trees.tree import WorkTree
 

@@ -74,6 +74,12 @@ def locate(folder: str, name: str) -> str:
     return f"pipeline.{folder.replace('/', '.')}.{name}"
 
 
+def plugins() -> list[str]:
+    """Dotted names of all modules that packages of third parties register, sorted."""
+    groups = (group for group in _all_points().groups if group.startswith("pipeline."))
+    return sorted(point.value for group in groups for point in _all_points().select(group=group))
+
+
 def _noun(folder: str) -> str:
     return folder.split("/")[-1].rstrip("s")
 

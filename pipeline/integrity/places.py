@@ -11,15 +11,13 @@ from pathlib import Path
 from pipeline.core.errors import PipelineError
 from pipeline.core.files.dvc_cache import cache_folder
 from pipeline.core.files.lock import locked
+from pipeline.core.folders import DATA, RAW
 from pipeline.integrity.copies import CACHE, Copies, is_whole
 from pipeline.integrity.unit import Unit
 from pipeline.parts.manifest import MANIFEST
 from pipeline.store.sidecar import FOLDER, is_sealed
 from pipeline.store.trees.remote import DIRECTORY, Remote
-from pipeline.store.trees.revision import DATA
 from pipeline.store.trees.tracked import Tracked, files_of, problem
-
-RAW = Path(DATA, "raw")
 
 
 @dataclass
@@ -45,7 +43,8 @@ class WorkTree:
         """The folders that have, or should have, a manifest."""
         said = (path for path in self.tracked.md5s if path.name == MANIFEST)
         folders = {path.parent for path in (*Path(DATA).rglob(MANIFEST), *said)}
-        return sorted(one for one in folders if one.is_dir() and RAW not in one.parents)
+        raw = Path(DATA, RAW)
+        return sorted(one for one in folders if one.is_dir() and raw not in one.parents)
 
     def manifests(self) -> Iterator[Unit]:
         """The manifests of finished stages."""

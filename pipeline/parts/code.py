@@ -11,12 +11,12 @@ import functools
 import importlib.util
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.core.files.atomic import atomic_write
-from pipeline.core.files.digest import digest_bytes, digest_file
+from pipeline.core.files.digest import digest_bytes, digest_file, digest_json
 
 MEMORY = Path(".pipeline", "code.json")
 PACKAGE = Path(__file__).parents[1]
@@ -40,22 +40,33 @@ def code(module: str) -> Code:
     spec = importlib.util.find_spec(module)
     if spec is None or spec.origin is None:
         raise ModuleNotFoundError(f"no source found for module {module}")
-    source = Path(spec.origin).read_bytes()
-    key = digest_bytes(source)
-    memory = _memory()
-    if key not in memory:
-        tree = _running(ast.parse(source))
-        memory[key] = [digest_bytes(ast.dump(tree).encode()), *_names(tree)]
-        _learnt.add(key)
-    found, *names = memory[key]
-    return Code(found, tuple(names))
+    return _parsed(Path(spec.origin))
+
+
+def package_digest(plugins: Iterable[str] = ()) -> str:
+    """Digest of all that this package does: its modules' code, and the bytes of its other files.
+
+    Parameters
+    ----------
+    plugins:
+        Dotted names of modules of other packages that count as its own.
+    """
+    files = (path for path in PACKAGE.rglob("*") if path.is_file() and path.suffix != ".pyc")
+    digests = {
+        path.relative_to(PACKAGE).as_posix(): (
+            _parsed(path).digest if path.suffix == ".py" else digest_file(path)
+        )
+        for path in files
+        if not path.name.startswith(".")
+    }
+    return digest_json(digests | {module: code(module).digest for module in plugins})
 
 
 def imports(module: str) -> list[str]:
     """The modules that a module imports, those of this package in full."""
-    own = [name for name in code(module).names if name.split(".")[0] == PACKAGE.name]
-    foreign = [name for name in code(module).names if name.split(".")[0] != PACKAGE.name]
-    return [name for name in own if _exists(name)] + foreign
+    names = code(module).names
+    internal = [name for name in names if name.split(".")[0] == PACKAGE.name and _exists(name)]
+    return internal + [name for name in names if name.split(".")[0] != PACKAGE.name]
 
 
 def remember() -> None:
@@ -70,11 +81,23 @@ def remember() -> None:
 _learnt: set[str] = set()
 
 
+def _parsed(path: Path) -> Code:
+    source = path.read_bytes()
+    key = digest_bytes(source)
+    memory = _memory()
+    if key not in memory:
+        tree = _running(ast.parse(source))
+        memory[key] = [digest_bytes(ast.dump(tree).encode()), *_names(tree)]
+        _learnt.add(key)
+    digest, *names = memory[key]
+    return Code(digest, tuple(names))
+
+
 @functools.cache
 def _memory() -> dict[str, list[str]]:
     try:
-        found: dict[str, list[str]] = json.loads(MEMORY.read_text())
-        return found if found.pop("") == [_reader()] else {}
+        memory: dict[str, list[str]] = json.loads(MEMORY.read_text())
+        return memory if memory.pop("") == [_reader()] else {}
     except (OSError, ValueError, KeyError, AttributeError):
         return {}
 

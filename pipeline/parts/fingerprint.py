@@ -35,7 +35,8 @@ DISTRIBUTIONS = {
 # Libraries that compute for another, which no module here imports for it.
 BEHIND = {"librosa": {"llvmlite", "numba", "scipy", "soxr"}}
 # Libraries that check, show or distribute work, and modules that put what was made in its place,
-# say that it is damaged or tell what was raised: they cannot change what a function returns.
+# say where that is or that it is damaged, or tell what was raised: they cannot change what a
+# function returns.
 INERT = frozenset(
     {
         "pydantic",
@@ -49,6 +50,7 @@ INERT = frozenset(
         "pipeline.core.failure_log",
         "pipeline.core.files.atomic",
         "pipeline.core.files.documents",
+        "pipeline.core.folders",
     }
 )
 

@@ -14,6 +14,9 @@ from pipeline.core.errors import PipelineError
 
 # File of the project → the one of this package that it is a copy of.
 COPIES = {"dvc.yaml": "graph.yaml", ".gitignore": "gitignore", ".dvcignore": "dvcignore"}
+# DVC sees no package that is installed elsewhere: the stage that digests it looks each time.
+HERE = "    deps: [pipeline, requirements/lock.txt]\n"
+ELSEWHERE = "    always_changed: true\n"
 # For a project without data yet: the table that the source `folder` reads as it is.
 EXAMPLE = """\
 # What differs from the defaults; after a run data/params.json has every option.
@@ -57,7 +60,8 @@ def new_project(folder: Path, params: str) -> Iterator[None]:
         _call(folder, sys.executable, "-m", "dvc", "init", "--quiet")
         _call(folder, sys.executable, "-m", "dvc", "config", "core.analytics", "false")
         for name, original in COPIES.items():
-            (folder / name).write_bytes((files(__package__) / original).read_bytes())
+            text = (files(__package__) / original).read_text(encoding="utf-8")
+            (folder / name).write_text(text.replace(HERE, ELSEWHERE), encoding="utf-8")
         (folder / "params.yaml").write_text(params, encoding="utf-8")
         yield
     except BaseException:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from pipeline.core import registry
+from pipeline.core.folders import AUGMENTED
 from pipeline.parts import manifest
 from pipeline.reporting.content import contents, show
 from pipeline.reporting.format import spoken
@@ -24,7 +25,7 @@ def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
 
 def _strip(inputs: Inputs, modality: str, options: Options) -> dict[str, Any] | None:
     """A few of a modality's assets with their first views."""
-    stage = inputs.stage(f"augmented/{modality}")
+    stage = inputs.stage(f"{AUGMENTED}/{modality}")
     if stage is None or stage.rows == 0:
         return None
     recipes: dict[str, dict[int, str]] = {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+from pipeline.core.folders import CURATE_COUNTS, INGEST_COUNTS
 from pipeline.core.records import SPLITS
 from pipeline.models.tasks import task_of
 from pipeline.reporting.inputs import Absent, Inputs
@@ -41,20 +42,20 @@ def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
         "spreads": _spreads(inputs),
         "batches": [
             (f"{source} / {batch}", counts)
-            for source, batches in inputs.counts("ingest").items()
+            for source, batches in inputs.counts(INGEST_COUNTS).items()
             for batch, counts in batches.items()
         ],
         "set_aside": [
             (target, name, counts)
-            for target, classes in inputs.counts("curated").get("set_aside", {}).items()
+            for target, classes in inputs.counts(CURATE_COUNTS).get("set_aside", {}).items()
             for name, counts in classes.items()
         ],
         "ties": [
             (modality, how, n)
-            for modality, kinds in inputs.counts("curated").get("ties", {}).items()
+            for modality, kinds in inputs.counts(CURATE_COUNTS).get("ties", {}).items()
             for how, n in kinds.items()
         ],
-        "largest": inputs.counts("curated").get("largest", []),
+        "largest": inputs.counts(CURATE_COUNTS).get("largest", []),
     }
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from markupsafe import Markup
 
 from pipeline.core.errors import PipelineError
+from pipeline.core.folders import EVALUATION, MODELS
 from pipeline.execution import run_record
 from pipeline.parts import artifact
 from pipeline.reporting.format import count, spoken
@@ -60,7 +61,7 @@ class Took:
 
 def times(root: Path) -> list[Took]:
     """Of each evaluated model under a data directory, by name; empty if nothing is known."""
-    models = sorted(path.parent.name for path in root.glob("evaluation/*/manifest.json"))
+    models = sorted(path.parent.name for path in root.glob(f"{EVALUATION}/*/manifest.json"))
     found = [_took(root, name) for name in models]
     known = any(one.training is not None or one.evaluation is not None for one in found)
     return found if known else []
@@ -77,8 +78,8 @@ def table(found: Sequence[Took]) -> Markup:
 
 
 def _took(root: Path, model: str) -> Took:
-    trained = _made("train", root / "models" / model)
-    evaluated = _made("evaluate", root / "evaluation" / model)
+    trained = _made("train", root / MODELS / model)
+    evaluated = _made("evaluate", root / EVALUATION / model)
     spent, asked = trained.get("training") or {}, evaluated.get("inference") or {}
     return Took(
         model,

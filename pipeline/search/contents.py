@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.core.files.documents import reading
+from pipeline.core.folders import CLEAN
 from pipeline.core.registry import load
 from pipeline.parts.manifest import MANIFEST, load_manifest
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 def contents(tree: Tree, modality: str, digests: Set[str]) -> dict[str, Any]:
     """Digest → content of a modality's assets, for those that cleaning passed."""
 
-    folder = f"clean/{modality}"
+    folder = f"{CLEAN}/{modality}"
     if not digests or MANIFEST not in tree.names(folder):
         return {}
     unpack = load(f"modalities/{modality}", "content").unpack

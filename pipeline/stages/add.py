@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 from pipeline.core.errors import PipelineError, unknown
 from pipeline.core.files.digest import digest_file
 from pipeline.core.files.lock import locked
+from pipeline.core.folders import DATA, RAW
 from pipeline.core.registry import load
 from pipeline.params import Params
 from pipeline.project.survey import survey
@@ -30,7 +31,7 @@ def add_batch(
     folder: Path,
     batch: str = "",
     table: str = "",
-    raw: Path = Path("data", "raw"),
+    raw: Path = Path(DATA, RAW),
 ) -> str:
     """Copy a folder to <raw>/<source>/<batch>, `dvc add` it, and say what it brought in.
 

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from pipeline.core.errors import PipelineError
+from pipeline.core.folders import DATA, RAW
 from pipeline.core.machine.processor import check_instructions
 from pipeline.core.parsing import parse_json
 from pipeline.core.registry import load
@@ -18,7 +19,7 @@ from pipeline.execution.ray_session import folder_problem
 from pipeline.params import Params
 from pipeline.raw.listing import LINKED, NOT_A_FILE, listing, unfit
 from pipeline.stages.check_data import check_data
-from pipeline.stages.run import APART, labels
+from pipeline.stages.run import labels
 
 # Below this a run is likely to fill the disk half-way.
 DISK_BYTES = 2 * 2**30
@@ -134,12 +135,12 @@ def _graph(params: Params) -> list[str]:
     listed = subprocess.run(command, capture_output=True, text=True, check=False)
     if listed.returncode:
         return [f"DVC cannot read the graph: {listed.stderr.strip().removeprefix('ERROR: ')}"]
-    everyday = [label for label in labels(params) if not label.startswith(APART)]
+    everyday = labels(params, compares=False)
     missing = {label.replace("/", "@", 1) for label in everyday} - set(listed.stdout.split())
     return [f"dvc.yaml has no stage {name}" for name in sorted(missing)]
 
 
-def _batches(raw: Path = Path("data", "raw")) -> list[str]:
+def _batches(raw: Path = Path(DATA, RAW)) -> list[str]:
     """What lies below the raw root, which DVC reads whole, and cannot be read or versioned there.
 
     What .dvcignore names is left to ingest, which refuses it or finds no use for it.

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pipeline.core.errors import PipelineError
 from pipeline.core.files.documents import document
+from pipeline.core.folders import ASSETS, AUGMENTED, CLEAN, CURATED, FEATURES, MODELS, SAMPLES
 from pipeline.core.records import Reject
 from pipeline.core.remedies import remedy
 from pipeline.parts.manifest import MANIFEST, rejects
@@ -46,12 +47,12 @@ def tables(modalities: Iterable[str], sets: Iterable[str]) -> dict[str, str]:
     """Stage → the folder below the data root of its rows and rejects, in the order of the flow."""
     modalities = tuple(modalities)
     return {
-        "ingest": "samples",
-        **{f"ingest/{name}": f"assets/{name}" for name in modalities},
-        **{f"clean/{name}": f"clean/{name}" for name in modalities},
-        **{f"augment/{name}": f"augmented/{name}" for name in modalities},
-        **{f"extract/{name}": f"features/{name}" for name in sets},
-        "curate": "curated",
+        "ingest": SAMPLES,
+        **{f"ingest/{name}": f"{ASSETS}/{name}" for name in modalities},
+        **{f"clean/{name}": f"{CLEAN}/{name}" for name in modalities},
+        **{f"augment/{name}": f"{AUGMENTED}/{name}" for name in modalities},
+        **{f"extract/{name}": f"{FEATURES}/{name}" for name in sets},
+        "curate": CURATED,
     }
 
 
@@ -60,8 +61,8 @@ def absences(tree: Tree, models: Iterable[str]) -> list[Absence]:
     return [
         Absence(model, split, counts.seen, counts.unseen)
         for model in models
-        if CARD in tree.names(f"models/{model}")
-        for split, counts in document(tree.file(f"models/{model}/{CARD}"), Card).samples.items()
+        if CARD in tree.names(f"{MODELS}/{model}")
+        for split, counts in document(tree.file(f"{MODELS}/{model}/{CARD}"), Card).samples.items()
     ]
 
 
@@ -112,8 +113,8 @@ def asset_files(tree: Tree, digests: Iterable[str]) -> dict[str, str]:
     """Digest → where the asset lies; those that ingest does not list are left out."""
     wanted = set(digests)
     files: dict[str, str] = {}
-    for modality in tree.names("assets") if wanted else ():
-        folder = f"assets/{modality}"
+    for modality in tree.names(ASSETS) if wanted else ():
+        folder = f"{ASSETS}/{modality}"
         if MANIFEST not in tree.names(folder):
             continue
         rows = table_of(tree, folder, ["digest", "locator"]).to_pylist()
@@ -129,9 +130,9 @@ def asset_files(tree: Tree, digests: Iterable[str]) -> dict[str, str]:
 
 
 def _first_samples(tree: Tree, modality: str, digests: set[str]) -> dict[str, str]:
-    if not digests or MANIFEST not in tree.names("samples"):
+    if not digests or MANIFEST not in tree.names(SAMPLES):
         return {}
-    rows = table_of(tree, "samples", ["sample_id", modality]).to_pylist()
+    rows = table_of(tree, SAMPLES, ["sample_id", modality]).to_pylist()
     # Backwards, so that the first by name stays.
     ordered = sorted(rows, key=lambda row: row["sample_id"], reverse=True)
     return {row[modality]: row["sample_id"] for row in ordered if row[modality] in digests}

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from pipeline.core.errors import PipelineError, unknown
+from pipeline.core.folders import ASSETS, AUGMENTED, CLEAN, CURATED, EVALUATION, FEATURES
 from pipeline.parts.manifest import MANIFEST, load_manifest
 from pipeline.store.rejects import NamedReject, collect, tables
 from pipeline.store.sql.query import Database, Limits, database, quoted, tables_of, text
@@ -36,9 +37,9 @@ PREDICTIONS = "predictions.parquet"
 PARTS = " parts"
 # Tables that are no feature sets; what cleaning measured is named by its modality.
 TABLES = ("assets", "predictions", "rejects", "samples")
-CLEAN = "clean_"
+CLEANED = "clean_"
 # Folders of a modality each.
-ASSETS = ("assets", "clean", "augmented")
+BY_MODALITY = (ASSETS, CLEAN, AUGMENTED)
 
 
 @dataclass
@@ -54,16 +55,16 @@ def names(store: BaseStore) -> list[str]:
     """Every view of a store."""
     found = [*(name for name in store if not is_table(name)), "rejects"]
     tree = store.tree
-    found += ["samples"] if tree.names("curated") else []
-    found += ["assets"] if tree.names("assets") else []
-    found += [CLEAN + modality for modality in tree.names("clean")]
-    found += ["predictions"] if tree.names("evaluation") else []
+    found += ["samples"] if tree.names(CURATED) else []
+    found += ["assets"] if tree.names(ASSETS) else []
+    found += [CLEANED + modality for modality in tree.names(CLEAN)]
+    found += ["predictions"] if tree.names(EVALUATION) else []
     return sorted(found)
 
 
 def is_table(name: str) -> bool:
     """Whether SQL means something else by a name, in which case matters not, than a feature set."""
-    return name.lower() in TABLES or name.lower().startswith(CLEAN)
+    return name.lower() in TABLES or name.lower().startswith(CLEANED)
 
 
 @contextmanager
@@ -116,20 +117,20 @@ def _view(store: BaseStore, name: str) -> _View:
     if name == "samples":
         return _View(tables={name: spread_targets(store.samples())})
     if name == "assets":
-        return _united({m: _files(tree, f"assets/{m}") for m in tree.names("assets")}, "modality")
+        return _united({m: _files(tree, f"{ASSETS}/{m}") for m in tree.names(ASSETS)}, "modality")
     if name == "predictions":
-        models = [m for m in tree.names("evaluation") if PREDICTIONS in _in(tree, m)]
-        return _united({m: [tree.file(f"evaluation/{m}/{PREDICTIONS}")] for m in models}, "")
+        models = [m for m in tree.names(EVALUATION) if PREDICTIONS in _in(tree, m)]
+        return _united({m: [tree.file(f"{EVALUATION}/{m}/{PREDICTIONS}")] for m in models}, "")
     if name == "rejects":
         return _View(tables={name: _rejects(tree)})
-    if name.startswith(CLEAN):
-        files = _files(tree, f"clean/{name.removeprefix(CLEAN)}")
+    if name.startswith(CLEANED):
+        files = _files(tree, f"{CLEAN}/{name.removeprefix(CLEANED)}")
         return _View(f"SELECT * EXCLUDE (data) FROM {_read(files)}", files)
     return _features(store, name)
 
 
 def _in(tree: Tree, model: str) -> list[str]:
-    return tree.names(f"evaluation/{model}")
+    return tree.names(f"{EVALUATION}/{model}")
 
 
 def _features(store: BaseStore, name: str) -> _View:
@@ -176,8 +177,8 @@ def _files(tree: Tree, folder: str) -> list[Path]:
 
 def _rejects(tree: Tree) -> pa.Table:
     """Every reject of a tree."""
-    modalities = {name for group in ASSETS for name in tree.names(group)}
-    flow = tables(sorted(modalities), tree.names("features"))
+    modalities = {name for group in BY_MODALITY for name in tree.names(group)}
+    flow = tables(sorted(modalities), tree.names(FEATURES))
     rows = [asdict(one) for one in collect(tree, flow)]
     return pa.Table.from_pylist(
         rows, schema=pa.schema([(one.name, pa.string()) for one in fields(NamedReject)])

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pipeline.core.errors import PipelineError
+from pipeline.core.folders import CROSSVALIDATION
 from pipeline.models.comparison.candidate import Candidate
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def trained(
     said = np.zeros(probabilities.shape[:3], np.int64)
     inner: dict[int, list[np.ndarray]] = {}
     parameters, diverged = 0, Counter[int]()
-    for row in manifest.read(root / "crossvalidation" / name).to_pylist():
+    for row in manifest.read(root / CROSSVALIDATION / name).to_pylist():
         samples, held = (
             [place.get(sample, -1) for sample in row[column]]
             for column in ("sample_id", "inner_sample_id")

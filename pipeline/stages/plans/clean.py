@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from pipeline.core.folders import ASSETS, CLEAN, DATA, RAW
 from pipeline.core.registry import load
 from pipeline.execution.choose import chooser
 from pipeline.params import Params
@@ -18,7 +19,7 @@ from pipeline.stages.work.clean import Clean, Source
 COLUMNS = ["digest", "media_type", "size", "locator", "data"]
 
 
-def plan(params: Params, modality: str, root: Path = Path("data")) -> PartsPlan:
+def plan(params: Params, modality: str, root: Path = Path(DATA)) -> PartsPlan:
     """Decode, check and normalise every asset of one modality."""
     options = params.clean[modality].options
     module = load(f"modalities/{modality}", "clean")
@@ -27,8 +28,8 @@ def plan(params: Params, modality: str, root: Path = Path("data")) -> PartsPlan:
         ["pipeline.stages.work.clean", module.__name__, f"pipeline.modalities.{modality}.content"],
         options.model_dump(mode="json"),
     )
-    work = Clean(modality, options, Raw((root / "raw").absolute(), params.roots), identity)
-    assets = root / "assets" / modality
+    work = Clean(modality, options, Raw((root / RAW).absolute(), params.roots), identity)
+    assets = root / ASSETS / modality
 
     def rows() -> Iterator[Row]:
         for entry, table in manifest.read_each(assets, COLUMNS):
@@ -43,7 +44,7 @@ def plan(params: Params, modality: str, root: Path = Path("data")) -> PartsPlan:
                 )
 
     return PartsPlan(
-        root / "clean" / modality,
+        root / CLEAN / modality,
         work,
         rows,
         lambda: [manifest.manifest_digest(assets)],

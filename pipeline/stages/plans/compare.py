@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pipeline.core.errors import PipelineError
+from pipeline.core.folders import CLEAN, COMPARISON, CROSSVALIDATION, CURATED, DATA, FEATURES
 from pipeline.params import Params
 from pipeline.parts.artifact import ArtifactPlan
 from pipeline.parts.fingerprint import fingerprint
@@ -17,7 +18,7 @@ from pipeline.stages.work.compare import compare, write
 PAGE = "index.html"
 
 
-def plan(params: Params, item: str = "", root: Path = Path("data")) -> ArtifactPlan:
+def plan(params: Params, item: str = "", root: Path = Path(DATA)) -> ArtifactPlan:
     """Compare the models of params.yaml's `comparison`; nothing if no answer changed.
 
     Raises
@@ -30,41 +31,41 @@ def plan(params: Params, item: str = "", root: Path = Path("data")) -> ArtifactP
     options = params.comparison
     if options is None:
         raise PipelineError("there is nothing to compare: params.yaml has no section `comparison`")
-    answers = {name: root / "crossvalidation" / name for name in options.models}
-    lacking = [name for name, out in answers.items() if not (out / MANIFEST).is_file()]
+    lacking = [
+        name for name in options.models if not (root / CROSSVALIDATION / name / MANIFEST).is_file()
+    ]
     if lacking:
         raise PipelineError(
             f"not cross-validated yet: {', '.join(lacking)}. Run `dvc repro comparison/dvc.yaml` "
             f"(recipes/comparison.dvc.yaml, copied there), or take them out of comparison.models"
         )
     used = dict.fromkeys(
-        one
-        for features in (
-            *(model.features for model in options.models.values()),
-            options.baseline.features.values(),
-        )
-        for one in features
+        [
+            *(name for model in options.models.values() for name in model.features),
+            *options.baseline.features.values(),
+        ]
     )
-    modalities = {one: params.features[one].modality for one in used}
-    shown = tuple(one for one in params.modalities if one in modalities.values())
+    modalities = {name: params.features[name].modality for name in used}
+    shown = tuple(name for name in params.modalities if name in modalities.values())
     inputs = Inputs(root, (), shown, modalities, params.targets, "", options.confidence)
-    read = {
-        "curated": root / "curated",
-        **{f"features/{one}": root / "features" / one for one in used},
-        **{f"crossvalidation/{name}": out for name, out in answers.items()},
-        **{stage.name: stage.out for one in shown if (stage := inputs.stage(f"clean/{one}"))},
-    }
+    cleaned = (inputs.stage(f"{CLEAN}/{modality}") for modality in shown)
+    read = (
+        CURATED,
+        *(f"{FEATURES}/{name}" for name in used),
+        *(f"{CROSSVALIDATION}/{name}" for name in options.models),
+        *(stage.name for stage in cleaned if stage),
+    )
 
     def make(folder: Path) -> None:
         from pipeline.reporting.comparison.data import ComparisonData
         from pipeline.reporting.comparison.page import render
 
-        found = compare(options, modalities, params.targets, params.seed, root)
-        write(folder, found)
+        compared = compare(options, modalities, params.targets, params.seed, root)
+        write(folder, compared)
         page = render(
             ComparisonData(
-                found.summary,
-                found.tables,
+                compared.summary,
+                compared.tables,
                 inputs,
                 options.folds,
                 options.seeds,
@@ -75,7 +76,7 @@ def plan(params: Params, item: str = "", root: Path = Path("data")) -> ArtifactP
         (folder / PAGE).write_text(page, encoding="utf-8")
 
     return ArtifactPlan(
-        root / "comparison",
+        root / COMPARISON,
         fingerprint(
             "compare",
             [
@@ -86,7 +87,7 @@ def plan(params: Params, item: str = "", root: Path = Path("data")) -> ArtifactP
             ],
             {
                 "comparison": options.model_dump(mode="json", exclude={"models"}),
-                "models": {name: list(one.features) for name, one in options.models.items()},
+                "models": {name: list(model.features) for name, model in options.models.items()},
                 "modalities": modalities,
                 "shown": list(shown),
                 "picture": params.report.picture,
@@ -96,7 +97,7 @@ def plan(params: Params, item: str = "", root: Path = Path("data")) -> ArtifactP
             templates(),
             device="cpu",
         ),
-        {name: manifest_digest(out) for name, out in read.items()},
+        {name: manifest_digest(root / name) for name in read},
         make,
         lambda: Summary(rows=len(options.models)),
     )

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from pipeline.core.folders import AUGMENTED, CLEAN, DATA, FEATURES
 from pipeline.core.options import Options
 from pipeline.core.registry import load
 from pipeline.execution.choose import chooser
@@ -18,7 +19,7 @@ from pipeline.parts.plan import PartsPlan
 from pipeline.stages.work.extract import Extract, Recipe
 
 
-def plan(params: Params, name: str, root: Path = Path("data")) -> PartsPlan:
+def plan(params: Params, name: str, root: Path = Path(DATA)) -> PartsPlan:
     """Encode every cleaned asset and view of one modality with one encoder."""
     feature = params.features[name]
     encoder = load("encoders", feature.encoder)
@@ -33,11 +34,11 @@ def plan(params: Params, name: str, root: Path = Path("data")) -> PartsPlan:
         encoder.weights(feature.options),
         _torch_device(feature.options),
     )
-    clean = root / "clean" / feature.modality
-    augmented = root / "augmented" / feature.modality
+    clean = root / CLEAN / feature.modality
+    augmented = root / AUGMENTED / feature.modality
     apply = fingerprint("apply", [f"pipeline.modalities.{feature.modality}.augment"], {}).digest
     return PartsPlan(
-        root / "features" / name,
+        root / FEATURES / name,
         Extract(
             name,
             feature.encoder,

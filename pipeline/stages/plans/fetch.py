@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.core.files.lock import locked
+from pipeline.core.folders import DATA, RAW
 from pipeline.core.options import Options
 from pipeline.core.registry import load
 from pipeline.params import Params
@@ -40,6 +41,6 @@ class FetchPlan:
         return Summary(planned=1, computed=int(fetched), reused=int(not fetched))
 
 
-def plan(params: Params, name: str, root: Path = Path("data")) -> FetchPlan:
+def plan(params: Params, name: str, root: Path = Path(DATA)) -> FetchPlan:
     """Fetch one source into <root>/raw/<name>."""
-    return FetchPlan(root / "raw" / name, params.sources[name].kind, params.fetch[name])
+    return FetchPlan(root / RAW / name, params.sources[name].kind, params.fetch[name])

@@ -16,6 +16,7 @@ from pipeline.core.files.atomic import atomic_write, remove
 from pipeline.core.files.digest import digest_json
 from pipeline.core.files.digest_cache import open_digest_cache
 from pipeline.core.files.lock import locked
+from pipeline.core.folders import ASSETS, DATA, INGEST_COUNTS, RAW, SAMPLES
 from pipeline.core.records import assets_schema, samples_schema
 from pipeline.core.registry import load
 from pipeline.core.terminal import say
@@ -41,7 +42,7 @@ class IngestPlan:
 
     @property
     def outs(self) -> list[Path]:
-        return [self.root / name for name in ("samples", "assets", "ingest.json")]
+        return [self.root / name for name in (SAMPLES, ASSETS, INGEST_COUNTS)]
 
     @cached_property
     def key(self) -> str:
@@ -65,7 +66,7 @@ class IngestPlan:
                 "parts": params.parts.model_dump(mode="json"),
             },
         )
-        return digest_json([about.digest, *_stamps(self.root / "raw", sorted(sources))])
+        return digest_json([about.digest, *_stamps(self.root / RAW, sorted(sources))])
 
     def run(self) -> Summary:
         """Bring the tables to what lies in the raw root.
@@ -89,11 +90,11 @@ class IngestPlan:
         summary = self.samples.run()
         for one in self.assets.values():
             one.run()
-        _remove_others(self.root / "assets", self.assets)
+        _remove_others(self.root / ASSETS, self.assets)
         counts: dict[str, dict[str, object]] = {name: {} for name in sorted(self.params.sources)}
         for batch, alike in zip(self.batches, alike_names(self.batches), strict=True):
             counts[batch.source][batch.name] = {**batch.counts, "alike": alike}
-        with atomic_write(self.root / "ingest.json") as temporary:
+        with atomic_write(self.root / INGEST_COUNTS) as temporary:
             text = json.dumps(counts, indent=1, ensure_ascii=False)
             temporary.write_text(text + "\n", encoding="utf-8")
         return summary
@@ -103,7 +104,7 @@ class IngestPlan:
         """What lies in the raw root; files that changed are read."""
         params = self.params
         sources = {name: (source.kind, source.options) for name, source in params.sources.items()}
-        raw = Raw(self.root / "raw", params.roots)
+        raw = Raw(self.root / RAW, params.roots)
         with open_digest_cache() as digests:
             batches = list(catalogue(raw, sources, params.modalities, params.targets, digests))
         try:
@@ -121,7 +122,7 @@ class IngestPlan:
         samples = (sample for batch in self.batches for sample in batch.samples)
         rejects = (reject for batch in self.batches for reject in batch.rejects)
         return table(
-            self.root / "samples",
+            self.root / SAMPLES,
             STAGE,
             fingerprint(STAGE, WRITERS, parameters),
             samples_schema(modalities, targets),
@@ -137,7 +138,7 @@ class IngestPlan:
         """<root>/assets/<modality>"""
         return {
             modality: table(
-                self.root / "assets" / modality,
+                self.root / ASSETS / modality,
                 f"{STAGE}/{modality}",
                 fingerprint(f"{STAGE}/{modality}", WRITERS, {}),
                 assets_schema(),
@@ -153,7 +154,7 @@ class IngestPlan:
         return parts.mean_rows, parts.max_bytes, 1.0  # the limit is checked above
 
 
-def plan(params: Params, item: str = "", root: Path = Path("data")) -> IngestPlan:
+def plan(params: Params, item: str = "", root: Path = Path(DATA)) -> IngestPlan:
     """<root>/samples and <root>/assets/<modality> of what lies in <root>/raw."""
     return IngestPlan(params, root)
 

@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 
 from pipeline.core.files.atomic import atomic_write
+from pipeline.core.folders import DATA, PARAMS
 from pipeline.params import Params
 from pipeline.params.resolved import resolved
 from pipeline.parts.plan import Summary
@@ -50,6 +51,6 @@ class ParamsPlan:
         return Summary(planned=1, computed=1)
 
 
-def plan(params: Params, item: str = "", root: Path = Path("data")) -> ParamsPlan:
+def plan(params: Params, item: str = "", root: Path = Path(DATA)) -> ParamsPlan:
     """Write what params mean into <root>/params.json."""
-    return ParamsPlan(params, root / "params.json")
+    return ParamsPlan(params, root / PARAMS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pipeline.core.files.digest import digest_json
+from pipeline.core.folders import DATA, REPORTS
 from pipeline.core.registry import locate
 from pipeline.models.tasks import kinds
 from pipeline.params import Params
@@ -21,7 +22,7 @@ PAGE = "index.html"
 UNSEEN = ("fetch", "comparison")
 
 
-def plan(params: Params, item: str = "", root: Path = Path("data")) -> artifact.ArtifactPlan:
+def plan(params: Params, item: str = "", root: Path = Path(DATA)) -> artifact.ArtifactPlan:
     """Bring root/reports to the page of what is there now; stages that did not run are left out."""
     from pipeline.reporting.page import render, templates
 
@@ -59,7 +60,7 @@ def plan(params: Params, item: str = "", root: Path = Path("data")) -> artifact.
         (folder / PAGE).write_text(render(inputs, params.report), encoding="utf-8")
 
     return artifact.ArtifactPlan(
-        root / "reports", print_, inputs.digests(), make, lambda: Summary(rows=1)
+        root / REPORTS, print_, inputs.digests(), make, lambda: Summary(rows=1)
     )
 
 

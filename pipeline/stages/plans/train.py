@@ -9,6 +9,7 @@ from typing import Any
 
 from pipeline.core.files.documents import document
 from pipeline.core.files.lock import lock_path
+from pipeline.core.folders import CURATED, DATA, FEATURES, MODELS
 from pipeline.execution.process_group import run_distributed
 from pipeline.params import Params
 from pipeline.parts import artifact
@@ -46,7 +47,7 @@ class TrainPlan(artifact.ArtifactPlan):
         return summary
 
 
-def plan(params: Params, name: str, root: Path = Path("data")) -> TrainPlan:
+def plan(params: Params, name: str, root: Path = Path(DATA)) -> TrainPlan:
     """Train one model; nothing if neither its options nor its inputs changed.
 
     Raises
@@ -55,18 +56,15 @@ def plan(params: Params, name: str, root: Path = Path("data")) -> TrainPlan:
         There is nothing to learn from.
     """
     options = params.models[name]
-    kinds = {task: params.targets[task] for task in options.tasks}
-    sets = {one: params.features[one].modality for one in options.features}
-    options = options.as_kinds(kinds)
-    out = root / "models" / name
-    inputs = {
-        "curated": manifest_digest(root / "curated"),
-        **{f"features/{one}": manifest_digest(root / "features" / one) for one in sets},
-    }
+    options = options.as_kinds({task: params.targets[task] for task in options.tasks})
+    sets = {used: params.features[used].modality for used in options.features}
+    out = root / MODELS / name
+    tables = (CURATED, *(f"{FEATURES}/{used}" for used in sets))
+    inputs = {table: manifest_digest(root / table) for table in tables}
     training: dict[str, Any] = {}
 
     def compute(folder: Path) -> None:
-        found = make(
+        progress = make(
             folder,
             options,
             sets,
@@ -76,11 +74,11 @@ def plan(params: Params, name: str, root: Path = Path("data")) -> TrainPlan:
             (planned.snapshot, planned.key),
             lambda work, size: run_distributed(work, size, params.execution, options.device),
         )
-        training.update(found)
-        if "diverged" in found:
+        training.update(progress)
+        if "diverged" in progress:
             print(
-                f"train/{name}: training diverged in epoch {found['diverged']['epoch']}; the best "
-                f"weights before are kept. A lower learning_rate, or clip, may help",
+                f"train/{name}: training diverged in epoch {progress['diverged']['epoch']}; "
+                f"the best weights before are kept. A lower learning_rate, or clip, may help",
                 file=sys.stderr,
             )
 

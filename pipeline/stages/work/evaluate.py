@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline.core.folders import FEATURES, MODELS
+
 if TYPE_CHECKING:
     from pipeline.models.evaluation.options import EvaluationOptions
 
@@ -53,8 +55,8 @@ def make(
     from pipeline.stages.work.slices import slices
     from pipeline.store.join import join
 
-    model = load_model(root / "models" / name)
-    given = {one: read_function(root / "features" / one) for one in sets}
+    model = load_model(root / MODELS / name)
+    given = {one: read_function(root / FEATURES / one) for one in sets}
     check_features(name, model.made_by, given)
     joined = join(root, sets)
     whole = examples([joined], sets, model.classes, model.options.tasks)

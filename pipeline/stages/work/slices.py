@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pipeline.core.errors import PipelineError, unknown
+from pipeline.core.folders import CLEAN, CURATED
 from pipeline.models.evaluation.options import CLIP, DURATION, PRESENCE
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def slices(
 
 def extra_inputs(names: Collection[str], root: Path) -> list[str]:
     """What else these slices read, below the data root."""
-    clean = f"clean/{CLIP}"
+    clean = f"{CLEAN}/{CLIP}"
     return [clean] if DURATION in names and (root / clean).is_dir() else []
 
 
@@ -70,12 +71,12 @@ def _durations(joined: Joined, root: Path) -> np.ndarray:
     """Seconds of each sample's clip, float64 (n,), NaN where it has none."""
     from pipeline.parts.manifest import read
 
-    clean = root / "clean" / CLIP
+    clean = root / CLEAN / CLIP
     if not clean.is_dir():
         raise PipelineError(f"evaluate.group_by: there is no {CLIP}, and so no '{DURATION}'")
     clips = read(clean, ["digest", "duration"]).to_pydict()
     seconds = dict(zip(clips["digest"], clips["duration"], strict=True))
-    samples = read(root / "curated", ["sample_id", CLIP]).to_pydict()
+    samples = read(root / CURATED, ["sample_id", CLIP]).to_pydict()
     clip = dict(zip(samples["sample_id"], samples[CLIP], strict=True))
     return np.array([seconds.get(clip[sample], np.nan) for sample in joined.sample_ids])
 

@@ -7,6 +7,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipeline.core.folders import FEATURES
+
 if TYPE_CHECKING:
     from pipeline.models.options import ModelOptions
     from pipeline.models.training.loop import Trained
@@ -106,7 +108,7 @@ def _learn(
         }
         for name, some in (("train", training), ("validation", validation))
     }
-    made_by = {name: read_function(root / "features" / name) for name in sets}
+    made_by = {name: read_function(root / FEATURES / name) for name in sets}
     about = {"samples": samples, "seed": seed, "inputs": dict(inputs), "made_by": made_by}
     if world.rank == 0:
         save(folder, trained, whole.sets, classes, options, about | _diverged(trained))

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.core.files.digest import digest_file
+from pipeline.core.folders import CURATED
 from pipeline.parts.manifest import MANIFEST
 from pipeline.store import sidecar
 from pipeline.store.sidecar import DIGEST_BYTES, seal
@@ -54,7 +55,7 @@ def id_index(features: SampledFeatures, view: int, kind: str) -> Index:
     tree = features.tree
     made_from = [f"{features.folder}/{MANIFEST}"]
     if kind == "sample_id":
-        made_from.append(f"curated/{MANIFEST}")
+        made_from.append(f"{CURATED}/{MANIFEST}")
     digests = [digest_file(tree.file(path)) for path in made_from]
     made = [VERSION, digests, features.modality, view, kind]
     path = sidecar.sidecar(tree, f"{features.name}@{view}@{kind}", made, ".ids")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pipeline.core.errors import PipelineError
 from pipeline.core.files.documents import document
+from pipeline.core.folders import DATA, FEATURES
 from pipeline.parts.manifest import MANIFEST, Manifest
 from pipeline.store.trees.revision import Revision
 from pipeline.store.trees.tree import Tree, WorkTree
@@ -25,7 +26,7 @@ def open_tree(project: Path, rev: str | None = None) -> Tree:
         raise PipelineError(
             f"{project.absolute()} holds no params.yaml: give the folder of a project"
         )
-    return WorkTree(project / "data")
+    return WorkTree(project / DATA)
 
 
 def processor_of(tree: Tree, feature_set: str) -> str:
@@ -36,5 +37,5 @@ def processor_of(tree: Tree, feature_set: str) -> str:
     PipelineError
         The tree has no such feature set, or its manifest is damaged.
     """
-    manifest = document(tree.file(f"features/{feature_set}/{MANIFEST}"), Manifest)
+    manifest = document(tree.file(f"{FEATURES}/{feature_set}/{MANIFEST}"), Manifest)
     return str(manifest.function["processor"])
