@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import yaml
 
-from pipeline.core.folders import CODE
+from pipeline.core.folders import CODE, PARAMS
 from pipeline.params import Params
 from pipeline.parts.code import code
 from pipeline.parts.fingerprint import DISTRIBUTIONS
@@ -41,6 +41,7 @@ LAYERS = (
     "params",
     "integrity",
     "search",
+    "project",
     "stages",
     "cli",
 )
@@ -178,9 +179,11 @@ def test_help_loads_nothing_heavy() -> None:
 def test_the_graph_names_sections_that_exist_and_depends_on_the_code() -> None:
     for name, stage in {**stages("dvc.yaml"), **stages("recipes/comparison.dvc.yaml")}.items():
         code = "pipeline" if name == "code" else "data/code.sha256"
-        assert {code, "requirements/lock.txt"} <= set(stage["deps"]), name
-        for section in stage.get("params", ()):
-            assert section.split(".")[0] in Params.__dataclass_fields__, section
+        assert code in stage["deps"], name
+        for path, sections in (pair for file in stage.get("params", ()) for pair in file.items()):
+            assert path == f"data/{PARAMS}", name
+            for section in sections:
+                assert section.split(".")[0] in Params.__dataclass_fields__, section
         for out in outs(stage):
             assert out["persist"], name
 
@@ -190,7 +193,7 @@ def test_the_graph_of_dvc_is_that_of_the_table() -> None:
     for name, known in graph.STAGES.items():
         stage = written["comparison" if known.compares else "dvc.yaml"].pop(name)
         assert stage.get("foreach", "") == (f"${{{known.section}}}" if known.section else ""), name
-        assert below_data(stage["deps"]) - {CODE} == set(known.reads), name
+        assert below_data(stage["deps"]) - {CODE, PARAMS} == set(known.reads), name
         paths = [out["path"] for out in outs(stage)]
         assert below_data(paths) == set(known.writes), name
         assert all(path.count("${") >= bool(known.section) for path in paths), name

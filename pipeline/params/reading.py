@@ -85,7 +85,7 @@ class _Reading:
         modalities = self._modalities(document)
         features = self._features(document, modalities)
         values: dict[str, Any] = {
-            "seed": self._seed(document.get("seed")),
+            "seed": self._seed(document.get("seed", 0)),
             "instructions": self._instructions(document.get("instructions", INSTRUCTIONS)),
             "modalities": modalities,
             "features": features,

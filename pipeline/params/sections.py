@@ -136,6 +136,11 @@ class Params:
         return {name: source.root for name, source in self.sources.items() if source.root}
 
     @property
+    def fetched(self) -> dict[str, str]:
+        """Source → the batch that its fetch stage brings."""
+        return {name: str(one.model_dump()["version"]) for name, one in self.fetch.items()}
+
+    @property
     def set_modalities(self) -> dict[str, str]:
         """Feature set → modality."""
         return {name: feature.modality for name, feature in self.features.items()}

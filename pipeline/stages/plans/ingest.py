@@ -19,12 +19,15 @@ from pipeline.core.files.lock import locked
 from pipeline.core.folders import ASSETS, DATA, INGEST_COUNTS, RAW, SAMPLES
 from pipeline.core.records import assets_schema, samples_schema
 from pipeline.core.registry import load
+from pipeline.core.terminal import say
 from pipeline.params import Params
 from pipeline.parts.fingerprint import fingerprint
 from pipeline.parts.plan import PartsPlan, Summary, check_limit
+from pipeline.parts.refusals import keep
 from pipeline.parts.tables import record_row, reject_row, table
 from pipeline.raw.catalogue import STAGE, Batch, alike_names, catalogue, first_of_each
 from pipeline.raw.roots import Raw
+from pipeline.raw.tracking import untracked
 
 # A row's key is its content, so what found it need not be in the key: only what writes it down.
 WRITERS = ("pipeline.parts.part", "pipeline.core.records")
@@ -81,6 +84,9 @@ class IngestPlan:
             not `ingest.optional` has no asset, or no sample uses more of a batch's files than
             `ingest.unused_limit`; the previous outputs then stand.
         """
+        kept_by_dvc = self.params.sources.keys() - self.params.roots.keys()
+        for line in untracked(self.root / "raw", kept_by_dvc, self.params.fetched):
+            say(line, error=True)
         summary = self.samples.run()
         for one in self.assets.values():
             one.run()
@@ -101,7 +107,11 @@ class IngestPlan:
         raw = Raw(self.root / RAW, params.roots)
         with open_digest_cache() as digests:
             batches = list(catalogue(raw, sources, params.modalities, params.targets, digests))
-        _check(batches, params)
+        try:
+            check_batches(batches, params)
+        except PipelineError:
+            keep(STAGE, [reject for batch in batches for reject in batch.rejects])
+            raise
         return batches
 
     @property
@@ -162,7 +172,7 @@ def _stamps(raw: Path, sources: Sequence[str]) -> Iterator[list[object]]:
                 yield [os.fsencode(path).hex(), kind, *(stamp if name in files else ())]
 
 
-def _check(batches: Sequence[Batch], params: Params) -> None:
+def check_batches(batches: Sequence[Batch], params: Params) -> None:
     """PipelineError where more is lost than params allow, of whatever kind."""
     options = params.ingest
     if options.reject_limit < 1:  # A share says nothing of rows that nobody could count.
@@ -192,19 +202,16 @@ def _check_rejects(batches: Sequence[Batch], limit: float) -> None:
     being the reason why a sample has no modality left.
     """
     refused = [reject for batch in batches for reject in batch.rejects]
-    files = [reject for reject in refused if reject.subject_kind == "file"]
-    rows = [reject for reject in refused if reject.subject_kind != "file"]
     assets = sum(record["data"] is None for batch in batches for _, record in batch.assets)
     samples = sum(len(batch.samples) for batch in batches)
-    for what, taken, rejects in ((f"{STAGE}/files", assets, files), (STAGE, samples, rows)):
-        reasons = Counter(reject.reason for reject in rejects)
-        try:
-            check_limit(what, Summary(rows=taken, rejected=len(rejects), reasons=reasons), limit)
-        except PipelineError as error:
-            commonest = reasons.most_common(1)[0][0]
-            first = next(reject for reject in rejects if reject.reason == commonest)
-            where = f"{first.source}/{first.batch}"
-            raise PipelineError(f"{error}\nThe first: {where}: {first.message}") from None
+    for what, taken in (("files", assets), ("rows", samples)):
+        reasons = Counter(
+            reject.reason
+            for reject in refused
+            if (reject.subject_kind == "file") == (what == "files")
+        )
+        summary = Summary(rows=taken, rejected=reasons.total(), reasons=reasons)
+        check_limit(STAGE, summary, limit, refused, what)
 
 
 def _without_assets(batches: Sequence[Batch], modalities: Sequence[str]) -> str:
