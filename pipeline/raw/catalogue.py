@@ -16,8 +16,10 @@ from pipeline.core.files.digest_cache import DigestCache
 from pipeline.core.options import Options
 from pipeline.core.records import Inline, Refusal, Reject, Sample, Scan
 from pipeline.core.registry import load
+from pipeline.modalities import modality_of
 from pipeline.raw.folders import Facts, Folder, batches, in_order
 from pipeline.raw.listing import Listing, absent
+from pipeline.raw.media_types import UNKNOWN
 from pipeline.raw.roots import Raw
 
 STAGE = "ingest"
@@ -129,7 +131,7 @@ def _batch(
             continue
         for modality, content in contents.items():
             if (modality, content) not in assets:
-                found = _asset(content, there, facts)
+                found = _asset(modality, content, there, facts)
                 locator = raw.locator(source, f"{name}/{_path(content)}")
                 about = {"source": source, "batch": name, "locator": locator}
                 assets[modality, content] = found | about
@@ -191,11 +193,11 @@ def _files(wanted: Iterable[Contents]) -> set[str]:
     return {content for contents in wanted for content in contents.values() if type(content) is str}
 
 
-def _asset(content: str | Inline, there: Listing, facts: Facts) -> Record:
-    """What a file is, or a text that stands inside one."""
+def _asset(modality: str, content: str | Inline, there: Listing, facts: Facts) -> Record:
+    """What a file is, or content that stands inside one."""
     if isinstance(content, Inline):
         digest, size = digest_bytes(content.data), len(content.data)
-        media_type, data = "text/plain", content.data
+        media_type, data = modality_of(modality).INLINE or UNKNOWN, content.data
     else:
         digest, media_type = facts[content]
         size, data = there.files[content], None

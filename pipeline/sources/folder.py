@@ -5,7 +5,7 @@ each sample. Its columns, all of them optional:
 
 - `file_name`: a file whose media type says the modality;
 - `<modality>_file_name`, such as `image_file_name`: a file of that modality;
-- `text`: text itself;
+- `text`, or another modality whose content can be written in a cell: the content itself;
 - `sample_id`: else the sample is called after its files, or by its row where it has none;
 - `group`: what must not straddle splits, such as a speaker; else each sample is its own group;
 - `split`: train, validation (or valid, val, dev) or test;
@@ -28,8 +28,9 @@ from pydantic import Field, field_validator
 from pipeline.core.errors import Rejected
 from pipeline.core.options import Options as Base
 from pipeline.core.records import Inline, Refusal, Sample, Scan, Split
+from pipeline.modalities import modalities, modality_of
 from pipeline.raw.folders import Folder
-from pipeline.raw.media_types import by_name
+from pipeline.raw.media_types import modality_by_name
 from pipeline.raw.table_file import Table, TableRow, read
 
 TABLES = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
@@ -96,11 +97,11 @@ def _sample(row: TableRow, where: str, table: str, options: Options) -> Sample:
     cells = row.cells
     assets: dict[str, str | Inline] = dict(_files(cells))
     names = [str(path) for _, path in sorted(assets.items())]
-    if "text" in cells:
-        if "text" in assets:
-            raise Rejected("ambiguous", "the row has two contents for text")
+    for modality in sorted(_inline() & cells.keys()):
+        if modality in assets:
+            raise Rejected("ambiguous", f"the row has two contents for {modality}")
         # Bytes that are not UTF-8 go on as they stood there: cleaning mends or rejects them.
-        assets["text"] = Inline(_encode(cells, "text", errors="surrogateescape"), table)
+        assets[modality] = Inline(_encode(cells, modality, errors="surrogateescape"), table)
     return Sample(
         sample_id=_utf8(cells, "sample_id") or "+".join(names) or where,
         group=_utf8(cells, "group"),
@@ -112,6 +113,11 @@ def _sample(row: TableRow, where: str, table: str, options: Options) -> Sample:
     )
 
 
+def _inline() -> set[str]:
+    """The modalities whose content may stand in a cell."""
+    return {name for name in modalities() if modality_of(name).INLINE}
+
+
 def _files(cells: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """(modality, path) for each cell that names a file."""
     seen = set()
@@ -119,8 +125,8 @@ def _files(cells: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         if column != FILE_NAME and not column.endswith(f"_{FILE_NAME}"):
             continue
         path = PurePosixPath(_utf8(cells, column) or "").as_posix()
-        modality = column.removesuffix(FILE_NAME).removesuffix("_") or by_name(path).split("/")[0]
-        if modality == "application":
+        modality = column.removesuffix(FILE_NAME).removesuffix("_") or modality_by_name(path)
+        if modality is None:
             raise Rejected("unknown_media_type", f"the ending of {path} says no modality")
         if modality in seen:
             raise Rejected("ambiguous", f"the row has two contents for {modality}")
@@ -169,8 +175,10 @@ def _text(value: Any) -> str:
 def _check_columns(table: Table, options: Options) -> None:
     """Refuse a table that lacks what it is read for: a typing error, or another table."""
     listed = ", ".join(table.columns)
-    if not any(name == "text" or name.endswith(FILE_NAME) for name in table.columns):
-        raise Rejected("bad_metadata", f"no column names a file or holds text; there are: {listed}")
+    if not any(name in _inline() or name.endswith(FILE_NAME) for name in table.columns):
+        holds = " or ".join(sorted(_inline()))
+        said = f"no column names a file or holds {holds}; there are: {listed}"
+        raise Rejected("bad_metadata", said)
     missing = {*options.targets, *options.attributes} - set(table.columns)
     if missing:
         missed = ", ".join(sorted(missing))

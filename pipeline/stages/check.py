@@ -12,7 +12,7 @@ from pathlib import Path
 from pipeline.core.errors import PipelineError
 from pipeline.core.machine.processor import check_instructions
 from pipeline.core.parsing import parse_json
-from pipeline.core.registry import load
+from pipeline.encoders import encoder_of
 from pipeline.execution.process_group import check_room
 from pipeline.execution.ray_session import folder_problem
 from pipeline.params import Params
@@ -67,7 +67,7 @@ def _weights(params: Params) -> list[str]:
     problems = []
     for name, feature in params.features.items():
         try:
-            load("encoders", feature.encoder).weights(feature.options)
+            encoder_of(feature.encoder).weights(feature.options)
         except PipelineError as error:
             problems.append(f"features.{name}: {error}")
     return problems

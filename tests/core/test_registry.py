@@ -9,7 +9,7 @@ from typing import Protocol
 import pytest
 from pydantic import ValidationError
 
-from pipeline import sources
+from pipeline import encoders, sources
 from pipeline.core import registry
 from pipeline.core.errors import PipelineError
 from pipeline.models.options import TaskOptions
@@ -17,7 +17,7 @@ from pipeline.models.tasks import task_of
 
 
 def test_names_are_the_files_of_the_folder() -> None:
-    folder = Path(registry.__file__).parent / "encoders"
+    folder = Path(encoders.__file__).parent
     files = {path.stem for path in folder.glob("[!_]*.py")}
     assert set(registry.names("encoders")) == files
 

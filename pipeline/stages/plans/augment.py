@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pipeline.execution.choose import chooser
+from pipeline.modalities import part
 from pipeline.params import Params
 from pipeline.parts import manifest
 from pipeline.parts.fingerprint import fingerprint
@@ -19,7 +20,7 @@ def plan(params: Params, modality: str, root: Path = Path("data")) -> PartsPlan:
     options = params.augment[modality]
     identity = fingerprint(
         f"augment/{modality}",
-        ["pipeline.stages.work.augment", f"pipeline.modalities.{modality}.augment"],
+        ["pipeline.stages.work.augment", part(modality, "augment")],
         {"seed": params.seed, **options.model_dump(mode="json", exclude={"views"})},
     )
     clean = root / "clean" / modality

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from pipeline.core.files.digest import digest_json
 from pipeline.core.registry import locate
+from pipeline.modalities import part
 from pipeline.models.tasks import kinds
 from pipeline.params import Params
 from pipeline.parts import artifact
@@ -42,8 +43,7 @@ def plan(params: Params, item: str = "", root: Path = Path("data")) -> artifact.
         [
             "pipeline.reporting.page",
             *modules(params.modalities),
-            *(f"pipeline.modalities.{name}.content" for name in params.modalities),
-            *(f"pipeline.modalities.{name}.augment" for name in params.modalities),
+            *(part(name, "augment") for name in params.modalities),
             *(locate("models/tasks", kind) for kind in kinds()),
         ],
         {

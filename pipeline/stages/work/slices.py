@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pipeline.core.errors import PipelineError, unknown
-from pipeline.models.evaluation.options import CLIP, DURATION, PRESENCE
+from pipeline.modalities import measuring
+from pipeline.models.evaluation.options import DURATION, PRESENCE
 
 if TYPE_CHECKING:
     from pipeline.store.join import Joined
@@ -49,8 +50,8 @@ def slices(
 
 def extra_inputs(names: Collection[str], root: Path) -> list[str]:
     """What else these slices read, below the data root."""
-    clean = f"clean/{CLIP}"
-    return [clean] if DURATION in names and (root / clean).is_dir() else []
+    modality = _timed(root) if DURATION in names else None
+    return [f"clean/{modality}"] if modality else []
 
 
 def _presence(joined: Joined, sets: Mapping[str, str]) -> np.ndarray:
@@ -70,14 +71,21 @@ def _durations(joined: Joined, root: Path) -> np.ndarray:
     """Seconds of each sample's clip, float64 (n,), NaN where it has none."""
     from pipeline.parts.manifest import read
 
-    clean = root / "clean" / CLIP
-    if not clean.is_dir():
-        raise PipelineError(f"evaluate.group_by: there is no {CLIP}, and so no '{DURATION}'")
-    clips = read(clean, ["digest", "duration"]).to_pydict()
-    seconds = dict(zip(clips["digest"], clips["duration"], strict=True))
-    samples = read(root / "curated", ["sample_id", CLIP]).to_pydict()
-    clip = dict(zip(samples["sample_id"], samples[CLIP], strict=True))
+    modality = _timed(root)
+    if modality is None:
+        able = " or ".join(measuring(DURATION))
+        raise PipelineError(f"evaluate.group_by: there is no {able}, and so no '{DURATION}'")
+    clips = read(root / "clean" / modality, ["digest", DURATION]).to_pydict()
+    seconds = dict(zip(clips["digest"], clips[DURATION], strict=True))
+    samples = read(root / "curated", ["sample_id", modality]).to_pydict()
+    clip = dict(zip(samples["sample_id"], samples[modality], strict=True))
     return np.array([seconds.get(clip[sample], np.nan) for sample in joined.sample_ids])
+
+
+def _timed(root: Path) -> str | None:
+    """The modality whose contents last: of several the first by name."""
+    timed = (name for name in measuring(DURATION) if (root / "clean" / name).is_dir())
+    return next(timed, None)
 
 
 def _quarters(seconds: np.ndarray) -> np.ndarray:
