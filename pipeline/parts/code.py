@@ -13,6 +13,7 @@ import json
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
 from pipeline.core.files.atomic import atomic_write
@@ -36,12 +37,15 @@ class Code:
 
 @functools.cache
 def code(module: str) -> Code:
-    """What the source of a module says; ModuleNotFoundError if there is none."""
-    spec = importlib.util.find_spec(module)
-    if spec is None or spec.origin is None:
-        raise ModuleNotFoundError(f"no source found for module {module}")
-    source = Path(spec.origin).read_bytes()
+    """What the source of a module says, or the digest of a compiled one, which tells no more.
+
+    ModuleNotFoundError if there is none.
+    """
+    path = _path(module)
+    source = path.read_bytes()
     key = digest_bytes(source)
+    if path.suffix != ".py":
+        return Code(key, ())
     memory = _memory()
     if key not in memory:
         tree = _running(ast.parse(source))
@@ -53,9 +57,45 @@ def code(module: str) -> Code:
 
 def imports(module: str) -> list[str]:
     """The modules that a module imports, those of this package in full."""
-    own = [name for name in code(module).names if name.split(".")[0] == PACKAGE.name]
-    foreign = [name for name in code(module).names if name.split(".")[0] != PACKAGE.name]
-    return [name for name in own if _exists(name)] + foreign
+    ours = [name for name in code(module).names if is_ours(name)]
+    foreign = [name for name in code(module).names if not is_ours(name)]
+    return [name for name in ours if _exists(name)] + foreign
+
+
+def is_ours(module: str) -> bool:
+    """Whether a module is of this package, by its name."""
+    return module.partition(".")[0] == PACKAGE.name
+
+
+@functools.cache
+def modules_of(top: str) -> dict[str, Path]:
+    """Dotted name → file of all modules of a top-level package; none if there is no such package.
+
+    None of them is imported.
+    """
+    spec = importlib.util.find_spec(top)
+    if spec is None:
+        return {}
+    if not spec.submodule_search_locations:
+        return {top: Path(spec.origin)} if spec.has_location and spec.origin else {}
+    return {
+        ".".join([top, *path.relative_to(folder).parent.parts, path.name.partition(".")[0]])
+        .removesuffix(".__init__"): path
+        for folder in spec.submodule_search_locations
+        for path in sorted(Path(folder).rglob("*"))
+        if path.name.endswith((".py", *EXTENSION_SUFFIXES))
+    }  # fmt: skip
+
+
+def _path(module: str) -> Path:
+    if not is_ours(module):
+        path = modules_of(module.partition(".")[0]).get(module)
+    else:
+        spec = importlib.util.find_spec(module)
+        path = Path(spec.origin) if spec and spec.origin else None
+    if path is None:
+        raise ModuleNotFoundError(f"no source found for module {module}")
+    return path
 
 
 def remember() -> None:
