@@ -194,6 +194,6 @@ def part(modality: str, name: str) -> str:
     return registry.locate(f"{FOLDER}/{modality}", name)
 
 
-def measuring(measurement: str) -> list[str]:
-    """The modalities whose cleaning measures this."""
-    return [name for name in modalities() if measurement in dict(cleaning_of(name).MEASUREMENTS)]
+def measures(modality: str, measurement: str) -> bool:
+    """Whether a modality's cleaning measures this."""
+    return measurement in dict(cleaning_of(modality).MEASUREMENTS)

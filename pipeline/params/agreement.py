@@ -8,7 +8,7 @@ from typing import Any
 
 from pipeline.core.errors import PipelineError, unknown
 from pipeline.encoders import encoder_of
-from pipeline.modalities import measuring, modality_of
+from pipeline.modalities import measures, modality_of
 from pipeline.models.evaluation.options import DURATION, PRESENCE
 from pipeline.models.tasks import kinds, task_of
 from pipeline.store.views import is_table
@@ -197,7 +197,7 @@ def _groups(values: Mapping[str, Any], named: Mapping[str, Collection[str]]) -> 
             return
         attributes |= set(declared)
     known = {*named["targets"], *attributes, PRESENCE}
-    if {*measuring(DURATION)} & {*values["modalities"]}:
+    if any(measures(name, DURATION) for name in values["clean"]):
         known.add(DURATION)
     for i, name in enumerate(values["evaluate"].group_by):
         if name not in known:

@@ -15,7 +15,7 @@ from pipeline.core.options import Options
 from pipeline.curation.options import Options as CurateOptions
 from pipeline.encoders import encoder_of
 from pipeline.execution.options import ExecutionOptions
-from pipeline.modalities import augmentation_of, cleaning_of, modalities
+from pipeline.modalities import augmentation_of, cleaning_of, modalities, modality_of
 from pipeline.models.comparison.options import Options as ComparisonOptions
 from pipeline.models.evaluation.options import EvaluationOptions
 from pipeline.models.options import ModelOptions
@@ -185,12 +185,15 @@ class _Reading:
         if not isinstance(value, list) or not value:
             self._problem("modalities", f"give a list; there are: {', '.join(known)}")
             return ()
+        usable = []
         for i, name in enumerate(value):
             if name not in known:
                 self._problem(f"modalities.{i}", unknown("modality", str(name), known))
             elif name in value[:i]:
                 self._problem(f"modalities.{i}", f"'{name}' is named twice")
-        return tuple(dict.fromkeys(name for name in value if name in known))
+            elif self._plugin(modality_of, name, f"modalities.{i}"):
+                usable.append(str(name))
+        return tuple(usable)
 
     def _sources(self, document: Mapping[str, Any]) -> dict[str, SourceSection]:
         found = {}

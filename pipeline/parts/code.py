@@ -51,8 +51,8 @@ def code(module: str) -> Code:
         tree = _running(ast.parse(source))
         memory[key] = [digest_bytes(ast.dump(tree).encode()), *_names(tree)]
         _learnt.add(key)
-    found, *names = memory[key]
-    return Code(found, tuple(names))
+    digest, *names = memory[key]
+    return Code(digest, tuple(names))
 
 
 def imports(module: str) -> list[str]:
@@ -113,8 +113,8 @@ _learnt: set[str] = set()
 @functools.cache
 def _memory() -> dict[str, list[str]]:
     try:
-        found: dict[str, list[str]] = json.loads(MEMORY.read_text())
-        return found if found.pop("") == [_reader()] else {}
+        learnt: dict[str, list[str]] = json.loads(MEMORY.read_text())
+        return learnt if learnt.pop("") == [_reader()] else {}
     except (OSError, ValueError, KeyError, AttributeError):
         return {}
 

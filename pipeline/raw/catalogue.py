@@ -16,10 +16,9 @@ from pipeline.core.files.digest_cache import DigestCache
 from pipeline.core.options import Options
 from pipeline.core.records import Inline, Refusal, Reject, Sample, Scan
 from pipeline.core.registry import load
-from pipeline.modalities import modality_of
 from pipeline.raw.folders import Facts, Folder, batches, in_order
 from pipeline.raw.listing import Listing, absent
-from pipeline.raw.media_types import UNKNOWN
+from pipeline.raw.media_types import UNKNOWN, inline_types
 from pipeline.raw.roots import Raw
 
 STAGE = "ingest"
@@ -197,7 +196,7 @@ def _asset(modality: str, content: str | Inline, there: Listing, facts: Facts) -
     """What a file is, or content that stands inside one."""
     if isinstance(content, Inline):
         digest, size = digest_bytes(content.data), len(content.data)
-        media_type, data = modality_of(modality).INLINE or UNKNOWN, content.data
+        media_type, data = inline_types().get(modality, UNKNOWN), content.data
     else:
         digest, media_type = facts[content]
         size, data = there.files[content], None

@@ -46,6 +46,13 @@ def modality_by_name(path: str) -> str | None:
     return _takers().get(media_type, media_type.partition("/")[0])
 
 
+@functools.cache
+def inline_types() -> dict[str, str]:
+    """Modality → the media type of its content in a cell of a table; others have none there."""
+    types = {name: modality_of(name).INLINE for name in modalities()}
+    return {name: media_type for name, media_type in types.items() if media_type}
+
+
 def modules() -> list[str]:
     """The modules that say what files are: what a key that depends on it is made of."""
     return [__name__, *(locate(FOLDER, name) for name in modalities())]

@@ -28,9 +28,8 @@ from pydantic import Field, field_validator
 from pipeline.core.errors import Rejected
 from pipeline.core.options import Options as Base
 from pipeline.core.records import Inline, Refusal, Sample, Scan, Split
-from pipeline.modalities import modalities, modality_of
 from pipeline.raw.folders import Folder
-from pipeline.raw.media_types import modality_by_name
+from pipeline.raw.media_types import inline_types, modality_by_name
 from pipeline.raw.table_file import Table, TableRow, read
 
 TABLES = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
@@ -97,7 +96,7 @@ def _sample(row: TableRow, where: str, table: str, options: Options) -> Sample:
     cells = row.cells
     assets: dict[str, str | Inline] = dict(_files(cells))
     names = [str(path) for _, path in sorted(assets.items())]
-    for modality in sorted(_inline() & cells.keys()):
+    for modality in sorted(inline_types().keys() & cells.keys()):
         if modality in assets:
             raise Rejected("ambiguous", f"the row has two contents for {modality}")
         # Bytes that are not UTF-8 go on as they stood there: cleaning mends or rejects them.
@@ -111,11 +110,6 @@ def _sample(row: TableRow, where: str, table: str, options: Options) -> Sample:
         targets={name: _target(cells, column) for column, name in options.targets.items()},
         attributes={column: _utf8(cells, column) for column in options.attributes},
     )
-
-
-def _inline() -> set[str]:
-    """The modalities whose content may stand in a cell."""
-    return {name for name in modalities() if modality_of(name).INLINE}
 
 
 def _files(cells: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -175,8 +169,8 @@ def _text(value: Any) -> str:
 def _check_columns(table: Table, options: Options) -> None:
     """Refuse a table that lacks what it is read for: a typing error, or another table."""
     listed = ", ".join(table.columns)
-    if not any(name in _inline() or name.endswith(FILE_NAME) for name in table.columns):
-        holds = " or ".join(sorted(_inline()))
+    if not any(name in inline_types() or name.endswith(FILE_NAME) for name in table.columns):
+        holds = " or ".join(sorted(inline_types()))
         said = f"no column names a file or holds {holds}; there are: {listed}"
         raise Rejected("bad_metadata", said)
     missing = {*options.targets, *options.attributes} - set(table.columns)

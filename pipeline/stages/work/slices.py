@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pipeline.core.errors import PipelineError, unknown
-from pipeline.modalities import measuring
+from pipeline.modalities import measures, modalities
 from pipeline.models.evaluation.options import DURATION, PRESENCE
 
 if TYPE_CHECKING:
@@ -73,8 +73,7 @@ def _durations(joined: Joined, root: Path) -> np.ndarray:
 
     modality = _timed(root)
     if modality is None:
-        able = " or ".join(measuring(DURATION))
-        raise PipelineError(f"evaluate.group_by: there is no {able}, and so no '{DURATION}'")
+        raise PipelineError(f"evaluate.group_by: no modality here has a '{DURATION}'")
     clips = read(root / "clean" / modality, ["digest", DURATION]).to_pydict()
     seconds = dict(zip(clips["digest"], clips[DURATION], strict=True))
     samples = read(root / "curated", ["sample_id", modality]).to_pydict()
@@ -84,8 +83,8 @@ def _durations(joined: Joined, root: Path) -> np.ndarray:
 
 def _timed(root: Path) -> str | None:
     """The modality whose contents last: of several the first by name."""
-    timed = (name for name in measuring(DURATION) if (root / "clean" / name).is_dir())
-    return next(timed, None)
+    cleaned = (name for name in modalities() if (root / "clean" / name).is_dir())
+    return next((name for name in cleaned if measures(name, DURATION)), None)
 
 
 def _quarters(seconds: np.ndarray) -> np.ndarray:
