@@ -161,7 +161,10 @@ def params() -> dict[str, Any]:
     return {
         "seed": 0,
         "parts": {"mean_rows": 8, "max_bytes": 1 << 20},
-        "sources": {"measured": {"kind": "by_file_name"}},
+        "sources": {
+            "measured": {"kind": "by_file_name"},
+            "tabled": {"kind": "folder", "targets": {"label": "label"}},
+        },
         "fetch": {},
         "modalities": ["series", "text"],
         "targets": {"label": {"kind": "scored"}},
@@ -197,6 +200,15 @@ def put_series(folder: Path) -> None:
     (folder / "low-99.csv").write_text("1,two,3")
 
 
+def put_table(folder: Path) -> None:
+    """A series in a cell, and one in a file whose ending says what it is."""
+    folder.mkdir(parents=True)
+    (folder / "beside.csv").write_text("4.1,3.9")
+    (folder / "metadata.csv").write_text(
+        'sample_id,series,file_name,label\ncell,"2.1,1.9,2",,middle\nfile,,beside.csv,high\n'
+    )
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_modality_from_elsewhere_goes_from_raw_files_to_the_report(
@@ -204,6 +216,7 @@ def test_a_modality_from_elsewhere_goes_from_raw_files_to_the_report(
 ) -> None:
     project = tmp_path / "project"
     put_series(project / "data" / "raw" / "measured" / "first")
+    put_table(project / "data" / "raw" / "tabled" / "first")
     (project / "params.yaml").write_text(yaml.safe_dump(params()))
     run(elsewhere, project, "-c", RUN, *STAGES)
     data = project / "data"
@@ -222,7 +235,7 @@ def test_a_modality_from_elsewhere_goes_from_raw_files_to_the_report(
     assert "Brier" in page
 
     looked = """
-import json, numpy as np
+import json, numpy as np, pyarrow.compute as pc
 from pipeline.search.hits import search
 from pipeline.search.question import question
 from pipeline.store import open_store
@@ -235,6 +248,7 @@ print(json.dumps({
     "modality": moments.modality,
     "shape": vectors["vector"].shape,
     "asked": np.asarray(asked.query).tolist(),
+    "tabled": store.samples().filter(pc.field("source") == "tabled")["series"].null_count,
     "nearest": [hit.targets["label"] for hit in hits],
 }))
 """
@@ -246,6 +260,7 @@ print(json.dumps({
     assert reasons["curate", "no_modality_left"] == 1
     assert reasons.total() == 18
     assert told["modality"] == "series"
-    assert told["shape"] == [72, 4]
+    assert told["shape"] == [74, 4]
+    assert told["tabled"] == 0
     np.testing.assert_allclose(told["asked"], [4, np.std([4, 4.1, 3.9]), 3.9, 4.1], rtol=1e-6)
     assert told["nearest"] == ["high"] * 3
