@@ -17,6 +17,7 @@ import pytest
 import yaml
 
 from pipeline.core.folders import CODE, PARAMS
+from pipeline.modalities import modalities
 from pipeline.params import Params
 from pipeline.parts.code import code
 from pipeline.parts.fingerprint import DISTRIBUTIONS
@@ -108,6 +109,29 @@ def test_stages_never_import_stages_nor_kernels_params() -> None:
         if package(own) in PURE or own.startswith("pipeline.stages.work."):
             forbidden = ("pipeline.params", "pipeline.stages.plans", "pipeline.execution")
             assert not {name for name in found if name.startswith(forbidden)}, own
+
+
+# A modality's own folder, encoders, which say whose content they take, and the one source that
+# knows what it brings. What is logged as text, and an element of SVG, are no modality.
+NAME_MODALITIES = ("modalities.", "encoders.", "sources.stamps")
+OTHER_TEXT = {"core.logs", "reporting.plots.panels", "reporting.plots.rows"}
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=module)
+def test_a_modality_is_named_in_its_own_folder_alone(path: Path) -> None:
+    name = module(path).removeprefix("pipeline.")
+    if name.startswith(NAME_MODALITIES):
+        return
+    ours = modalities()
+    spelt = {
+        node.value
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        if node.value.partition("/")[0] in ours and " " not in node.value
+    }
+    assert spelt == ({"text"} if name in OTHER_TEXT else set())
+    folders = tuple(f"pipeline.modalities.{name}" for name in ours)
+    assert not [name for name in imports(path) if name.startswith(folders)]
 
 
 def test_ray_is_imported_by_its_executor_alone() -> None:

@@ -21,7 +21,7 @@ from pipeline.core.records import Inline, Refusal, Reject, Sample, Scan
 from pipeline.core.registry import load
 from pipeline.raw.folders import Facts, Folder, batches, in_order
 from pipeline.raw.listing import Listing, absent
-from pipeline.raw.media_types import by_name
+from pipeline.raw.media_types import UNKNOWN, inline_types, modality_by_name
 from pipeline.raw.near_names import NearNames
 from pipeline.raw.roots import Raw
 
@@ -144,7 +144,7 @@ def _batch(
             continue
         for modality, content in contents.items():
             if (modality, content) not in assets:
-                found = _asset(content, there, facts)
+                found = _asset(modality, content, there, facts)
                 locator = raw.locator(source, f"{name}/{_path(content)}")
                 about = {"source": source, "batch": name, "locator": locator}
                 assets[modality, content] = found | about
@@ -176,7 +176,7 @@ def _batch(
         "used": len(there.files) - len(unused),
         "unused": len(unused),
         "unused_by_suffix": _counts(PurePosixPath(path).suffix.lower() for path in unused),
-        "unused_by_modality": _counts(m for m in map(_modality, unused) if m in modalities),
+        "unused_by_modality": _counts(name for name in map(modality_by_name, unused) if name),
         "refused": len(there.refused),
         "missing": len(missing),
         "samples": len(samples),
@@ -228,10 +228,6 @@ def _attributes(sample: Sample) -> list[tuple[str, str | None]]:
     return sorted((k, v and (canonical(v) or None)) for k, v in (sample.attributes or {}).items())
 
 
-def _modality(path: str) -> str:
-    return by_name(path).split("/")[0]
-
-
 def _wanted(sample: Sample, modalities: Sequence[str]) -> Contents:
     return {m: content for m, content in sample.assets.items() if m in modalities}
 
@@ -255,11 +251,11 @@ def _files(wanted: Iterable[Contents]) -> set[str]:
     return {content for contents in wanted for content in contents.values() if type(content) is str}
 
 
-def _asset(content: str | Inline, there: Listing, facts: Facts) -> Record:
-    """What a file is, or a text that stands inside one."""
+def _asset(modality: str, content: str | Inline, there: Listing, facts: Facts) -> Record:
+    """What a file is, or content that stands inside one."""
     if isinstance(content, Inline):
         digest, size = digest_bytes(content.data), len(content.data)
-        media_type, data = "text/plain", content.data
+        media_type, data = inline_types().get(modality, UNKNOWN), content.data
     else:
         digest, media_type = facts[content]
         size, data = there.files[content], None

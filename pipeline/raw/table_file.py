@@ -29,7 +29,7 @@ import pyarrow as pa
 from pipeline.core.errors import PipelineError, Rejected
 from pipeline.core.identity import column_name
 from pipeline.core.parsing import parse_json
-from pipeline.modalities.text.decode import MARKS
+from pipeline.core.text_decoding import MARKS
 from pipeline.raw import csv_lines, parquet_child
 
 MAX_ROWS = 1_000_000

@@ -5,7 +5,7 @@ for each sample. Its columns, all of them optional:
 
 - `file_name`: a file whose media type says the modality;
 - `<modality>_file_name`, such as `image_file_name`: a file of that modality;
-- `text`: text itself;
+- `text`, or another modality whose content can be written in a cell: the content itself;
 - `sample_id`: else the sample is called after its files, or by its row where it has none;
 - `group`: what must not straddle splits, such as a speaker; else each sample is its own group;
 - `split`: train, validation (or valid, val, dev) or test;
@@ -33,9 +33,9 @@ from pipeline.core.errors import Rejected
 from pipeline.core.identity import canonical
 from pipeline.core.options import Options as Base
 from pipeline.core.records import Inline, Refusal, Sample, Scan, Split
-from pipeline.modalities.text.decode import text_encoding
+from pipeline.core.text_decoding import text_encoding
 from pipeline.raw.folders import Folder
-from pipeline.raw.media_types import UNKNOWN, by_name
+from pipeline.raw.media_types import inline_types, modality_by_name
 from pipeline.raw.table_file import Table, TableRow, read
 
 SUFFIXES = (".csv", ".tsv", ".json", ".jsonl", ".parquet", ".xlsx")
@@ -55,7 +55,7 @@ SPLITS: dict[str, Split] = {
 }
 
 
-ROLES = ("text", "sample_id", "group", "split")
+ROLES = ("sample_id", "group", "split")
 
 
 class Options(Base):
@@ -86,8 +86,8 @@ class Options(Base):
     @classmethod
     def _mean_what_is_known(cls, columns: dict[str, str]) -> dict[str, str]:
         for column, role in columns.items():
-            if role not in ROLES and not _names_file(role):
-                known = ", ".join([FILE_NAME, f"<modality>_{FILE_NAME}", *ROLES])
+            if not _is_role(role):
+                known = ", ".join([FILE_NAME, f"<modality>_{FILE_NAME}", *inline_types(), *ROLES])
                 raise ValueError(f"{column}: '{role}' is no column of this source; say {known}")
         return _once(columns, "column")
 
@@ -160,13 +160,13 @@ class _Reading:
         for modality, column, path in _files(cells, roles):
             assets[modality], columns[modality] = path, column
         names = [str(path) for _, path in sorted(assets.items())]
-        if "text" in roles:
-            if "text" in assets:
-                both = f"columns {columns['text']} and {roles['text']}"
-                raise Rejected("ambiguous", f"{both} both hold text: leave one of them empty")
+        for modality in sorted(inline_types().keys() & roles.keys()):
+            if modality in assets:
+                both = f"columns {columns[modality]} and {roles[modality]}"
+                raise Rejected("ambiguous", f"{both} both hold {modality}: leave one of them empty")
             # Bytes that are not UTF-8 go on as they stood there: cleaning mends or rejects them.
-            assets["text"] = Inline(_text(cells, roles["text"]), self.name)
-            columns["text"] = roles["text"]
+            assets[modality] = Inline(_text(cells, roles[modality]), self.name)
+            columns[modality] = roles[modality]
         return Sample(
             sample_id=_name(cells, roles.get("sample_id"))
             or "+".join(names)
@@ -186,10 +186,18 @@ def _names_file(role: str) -> bool:
     return role == FILE_NAME or role.endswith(f"_{FILE_NAME}")
 
 
+def _holds_content(role: str) -> bool:
+    return role in inline_types() or _names_file(role)
+
+
+def _is_role(name: str) -> bool:
+    return name in ROLES or _holds_content(name)
+
+
 def _roles(columns: Iterable[str], options: Options) -> dict[str, str]:
     """What this source calls a column → what the table does."""
     given = {role: column for column, role in options.columns.items()}
-    known = [name for name in columns if name in ROLES or _names_file(name)]
+    known = [name for name in columns if _is_role(name)]
     return {name: name for name in known if name not in options.columns} | given
 
 
@@ -200,8 +208,8 @@ def _files(cells: Mapping[str, Any], roles: Mapping[str, str]) -> Iterator[tuple
         if not _names_file(role):
             continue
         path = PurePosixPath(_utf8(cells, column)).as_posix()
-        modality = role.removesuffix(FILE_NAME).removesuffix("_") or by_name(path).split("/")[0]
-        if modality == "application":
+        modality = role.removesuffix(FILE_NAME).removesuffix("_") or modality_by_name(path)
+        if modality is None:
             raise Rejected(
                 "unknown_media_type",
                 f"column {column}: the ending of '{path}' says no modality; rename the file, or "
@@ -269,11 +277,11 @@ def _text(cells: Mapping[str, Any], column: str) -> bytes:
 def _classified(files: Iterable[str], target: str, licence: str | None) -> Iterator[Sample]:
     """A sample for each file of a known kind that lies in the folder of a class."""
     for path in files:
-        modality = by_name(path).split("/")[0]
+        modality = modality_by_name(path)
         *above, _ = path.split("/")
         split = SPLITS.get(above[0].lower()) if above else None
         classes = above[bool(split) :]
-        if classes and modality != "application":
+        if classes and modality:
             yield Sample(
                 sample_id=path,
                 group=None,
@@ -297,12 +305,13 @@ def _check_columns(table: Table, options: Options, files: Mapping[str, int]) -> 
         message = f"two columns are one thing by the source's option `columns`: {'; '.join(clash)}"
         raise Rejected("bad_metadata", message)
     roles = _roles(table.columns, options)
-    if not any(role == "text" or _names_file(role) for role in roles):
+    if not any(map(_holds_content, roles)):
         advice = _advice(table, options, files) or (
             "Say by the source's option `columns` which one does, such as `columns: "
-            f"{{{next(iter(table.columns), 'caption')}: text}}`"
+            f"{{{next(iter(table.columns), 'caption')}: {next(iter(inline_types()), FILE_NAME)}}}`"
         )
-        message = f"no column names a file or holds text; there are: {listed}. {advice}"
+        holds = " or ".join(sorted(inline_types()))
+        message = f"no column names a file or holds {holds}; there are: {listed}. {advice}"
         raise Rejected("bad_metadata", message)
     missing = {*options.columns, *options.targets, *options.attributes} - set(table.columns)
     if missing:
@@ -321,9 +330,8 @@ def _advice(table: Table, options: Options, files: Mapping[str, int]) -> str:
         cells = [row.cells[column] for row in table.rows if column in row.cells]
         named = [cell for cell in cells if isinstance(cell, str) and cell in files]
         if named and 2 * len(named) >= len(cells):
-            kinds = {by_name(path) for path in named}
-            modalities = {kind.split("/")[0] for kind in kinds - {UNKNOWN}}
-            only = modalities.pop() if len(modalities) == 1 else ""
+            modalities = {modality_by_name(path) for path in named} - {None}
+            only = modalities.pop() if len(modalities) == 1 else None
             proposals[column] = f"{only}_{FILE_NAME}" if only else FILE_NAME
             told.append(f"its column {column} names {len(named):,}")
     if not proposals:

@@ -15,11 +15,11 @@ from pipeline.core.errors import PipelineError, unknown
 from pipeline.core.files.digest import digest_file
 from pipeline.core.files.lock import locked
 from pipeline.core.folders import DATA, RAW
-from pipeline.core.registry import load
 from pipeline.params import Params
 from pipeline.project.survey import survey
 from pipeline.raw.folders import LocalFolder
 from pipeline.raw.listing import Listing, listing, unfit
+from pipeline.sources import source_of
 
 BATCH = re.compile(r"\w[\w .+~-]*")
 SHOWN = 50
@@ -185,7 +185,7 @@ def _give_to_dvc(place: Path) -> None:
 def _scanned(params: Params, source: str, place: Path) -> str:
     """What the source makes of the batch, before anything is decoded."""
     section = params.sources[source]
-    scan = load("sources", section.kind).scan(LocalFolder(place), section.options)
+    scan = source_of(section.kind).scan(LocalFolder(place), section.options)
     reasons = Counter(refusal.reason for refusal in scan.refused)
     refused = ", ".join(f"{n} {reason}" for reason, n in sorted(reasons.items()))
     return f", {len(scan.samples)} samples" + (f"; refused: {refused}" if refused else "")

@@ -13,13 +13,13 @@ from pipeline.core.errors import PipelineError
 from pipeline.core.folders import DATA, RAW
 from pipeline.core.machine.processor import check_instructions
 from pipeline.core.parsing import parse_json
-from pipeline.core.registry import load
+from pipeline.encoders import encoder_of
 from pipeline.execution.process_group import check_room
 from pipeline.execution.ray_session import folder_problem
 from pipeline.params import Params
 from pipeline.raw.listing import LINKED, NOT_A_FILE, listing, unfit
 from pipeline.stages.check_data import check_data
-from pipeline.stages.run import labels
+from pipeline.stages.graph import labels
 
 # Below this a run is likely to fill the disk half-way.
 DISK_BYTES = 2 * 2**30
@@ -74,7 +74,7 @@ def _weights(params: Params) -> list[str]:
     problems = []
     for name, feature in params.features.items():
         try:
-            load("encoders", feature.encoder).weights(feature.options)
+            encoder_of(feature.encoder).weights(feature.options)
         except PipelineError as error:
             problems.append(f"features.{name}: {error}")
     return problems

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
+from pipeline.modalities.image import show as image
 from pipeline.modalities.image.augment import apply
 from pipeline.parts import manifest
 from pipeline.reporting import augmentations, breakdown, datacard, gallery, lineage, rejects
 from pipeline.reporting.content import contents
 from pipeline.reporting.inputs import Absent, Inputs
-from pipeline.reporting.media import image
 from pipeline.reporting.options import Options
 from tests.reporting import synthetic
 

@@ -9,8 +9,8 @@ from pydantic import Field, field_validator
 
 from pipeline.core.errors import Rejected
 from pipeline.core.options import Options as Base
+from pipeline.core.text_decoding import decode, text_encoding
 from pipeline.modalities.text.content import is_readable
-from pipeline.modalities.text.decode import decode, text_encoding
 
 COST_MS = 0.05
 MEASUREMENTS: tuple[tuple[str, str], ...] = (

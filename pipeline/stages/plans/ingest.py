@@ -18,16 +18,18 @@ from pipeline.core.files.digest_cache import open_digest_cache
 from pipeline.core.files.lock import locked
 from pipeline.core.folders import ASSETS, DATA, INGEST_COUNTS, RAW, SAMPLES
 from pipeline.core.records import assets_schema, samples_schema
-from pipeline.core.registry import load
+from pipeline.core.registry import locate
 from pipeline.core.terminal import say
 from pipeline.params import Params
 from pipeline.parts.fingerprint import fingerprint
 from pipeline.parts.plan import PartsPlan, Summary, check_limit
 from pipeline.parts.refusals import keep
 from pipeline.parts.tables import record_row, reject_row, table
+from pipeline.raw import media_types
 from pipeline.raw.catalogue import STAGE, Batch, alike_names, catalogue, first_of_each
 from pipeline.raw.roots import Raw
 from pipeline.raw.tracking import untracked
+from pipeline.sources import FOLDER
 
 # A row's key is its content, so what found it need not be in the key: only what writes it down.
 WRITERS = ("pipeline.parts.part", "pipeline.core.records")
@@ -54,7 +56,11 @@ class IngestPlan:
         sources = {name: (s.kind, s.options, s.root) for name, s in params.sources.items()}
         about = fingerprint(
             STAGE,
-            [__name__, *(load("sources", kind).__name__ for kind, _, _ in sources.values())],
+            [
+                __name__,
+                *media_types.modules(),
+                *(locate(FOLDER, kind) for kind, _, _ in sources.values()),
+            ],
             {
                 "sources": {
                     name: [kind, options.model_dump(mode="json"), root]

@@ -7,6 +7,7 @@ from pathlib import Path
 from pipeline.core.files.digest import digest_json
 from pipeline.core.folders import DATA, REPORTS
 from pipeline.core.registry import locate
+from pipeline.modalities import part
 from pipeline.models.tasks import kinds
 from pipeline.params import Params
 from pipeline.params.resolved import resolved
@@ -40,8 +41,7 @@ def plan(params: Params, item: str = "", root: Path = Path(DATA)) -> artifact.Ar
         [
             "pipeline.reporting.page",
             *modules(params.modalities),
-            *(f"pipeline.modalities.{name}.content" for name in params.modalities),
-            *(f"pipeline.modalities.{name}.augment" for name in params.modalities),
+            *(part(name, "augment") for name in params.modalities),
             *(locate("models/tasks", kind) for kind in kinds()),
         ],
         {
