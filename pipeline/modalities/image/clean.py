@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
@@ -48,6 +48,11 @@ class Options(_Options):
     svg_seconds: int = Field(
         10, ge=1, le=600, description="CPU seconds that drawing one SVG may take"
     )
+    damaged: Literal["refuse", "keep"] = Field(
+        "refuse",
+        description="pictures of which a part is missing or changed; kept ones are as the decoder "
+        "makes them up",
+    )
 
 
 def most_bytes(size: int, options: Options) -> int:
@@ -73,7 +78,13 @@ def clean(
     from pipeline.modalities.image.opencv import cv2
     from pipeline.modalities.image.phash import phash
 
-    source = decode(data, options.max_pixels, options.max_side, options.svg_seconds)
+    source = decode(
+        data,
+        options.max_pixels,
+        options.max_side,
+        options.svg_seconds,
+        keep_damaged=options.damaged == "keep",
+    )
     height, width = source.shape[:2]
     if min(height, width) < options.min_side:
         raise Rejected(
