@@ -170,7 +170,9 @@ def _mono(recording: Recording) -> tuple[Content, float]:
     cancels = _frame_energies(total, length) < mean / (2 * len(energies))
     cancelled = float(mean[cancels].sum() / max(mean.sum(), np.finfo(np.float64).tiny))
     if cancelled >= CANCELLED:
-        total = recording.samples[:, energies.sum(axis=1).argmax()].copy()
+        energy = energies.sum(axis=1)
+        # The first of equals, which rounding does not choose between.
+        total = recording.samples[:, np.argmax(energy >= 0.99 * energy.max())].copy()
     return total, cancelled
 
 
