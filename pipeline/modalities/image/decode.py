@@ -70,6 +70,8 @@ def decode(
     if not data:
         raise Rejected("empty_file", "the file is empty")
     if svg.looks_like_markup(data):
+        if svg.is_page(data):
+            raise Rejected("undecodable", "the file is an HTML page, not a picture")
         drawing = svg.render(data, vector_side, vector_seconds)
         return opaque(_by_opencv(drawing, vector_side**2))
     head = header.inspect(data)

@@ -266,3 +266,17 @@ def test_without_the_memory_of_a_drawing_no_document_is_refused() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stderr.splitlines()[-1].startswith("MemoryError: drawing an SVG may take 1024 MB")
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        b"<!DOCTYPE html>\n<html><body>404<svg/></body></html>",
+        b"\n<HTML><head>",
+        b"<!-- a --> <!-- b --><html>",
+    ],
+)
+def test_a_page_is_called_a_page(page: bytes) -> None:
+    with pytest.raises(Rejected, match="an HTML page") as caught:
+        drawn(page)
+    assert caught.value.reason == "undecodable"
