@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from pipeline.core.errors import Rejected
 from pipeline.core.machine.shortage import prove_room
-from pipeline.modalities.audio import container, mpeg
+from pipeline.modalities.audio import container, ffmpeg, mpeg
 
 if TYPE_CHECKING:
     import soundfile
@@ -54,6 +54,8 @@ def decode(data: bytes, max_seconds: float, max_channels: int) -> Recording:
     """
     if not data:
         raise Rejected("empty_file", "the file has no bytes")
+    if ffmpeg.begins(data):
+        return ffmpeg.decode(data, max_seconds, max_channels)
     recordings: list[Recording] = []
     seconds = 0.0
     for piece in container.pieces(data):
@@ -88,7 +90,9 @@ def _decode(data: bytes, max_seconds: float, max_channels: int) -> Recording:
         raise _damaged("undecodable", "the bytes are not a sound file of a known format") from None
     with file:
         claimed = claimed or (0 if file.frames == UNKNOWN_LENGTH else file.frames)
-        _check(file, claimed, max_seconds, max_channels)
+        if file.format not in FORMATS:
+            raise Rejected("undecodable", "the bytes are not a sound file of a known format")
+        check(file.samplerate, file.channels, claimed, max_seconds, max_channels)
         try:
             samples = _read(file, max_seconds)
         except soundfile.LibsndfileError:
@@ -154,19 +158,16 @@ class _File(io.BytesIO):
             return self.tell()
 
 
-def _check(file: soundfile.SoundFile, claimed: int, max_seconds: float, max_channels: int) -> None:
+def check(rate: int, channels: int, frames: float, max_seconds: float, max_channels: int) -> None:
     """Refuse a header's claims before anything is allocated for them."""
     slowest, fastest = SAMPLING_RATES
-    if file.format not in FORMATS:
-        raise Rejected("undecodable", "the bytes are not a sound file of a known format")
-    if not slowest <= file.samplerate <= fastest:
+    if not slowest <= rate <= fastest:
         raise Rejected(
-            "bad_sampling_rate",
-            f"{file.samplerate} samples a second; accepted are {slowest} to {fastest}",
+            "bad_sampling_rate", f"{rate} samples a second; accepted are {slowest} to {fastest}"
         )
-    if file.channels > max_channels:
+    if channels > max_channels:
         raise Rejected(
-            "too_many_channels", f"{file.channels} channels; accepted are at most {max_channels}"
+            "too_many_channels", f"{channels} channels; accepted are at most {max_channels}"
         )
-    if claimed > max_seconds * file.samplerate:
-        raise _too_long(claimed / file.samplerate, max_seconds)
+    if frames > max_seconds * rate:
+        raise _too_long(frames / rate, max_seconds)

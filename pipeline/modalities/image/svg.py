@@ -15,7 +15,7 @@ from pipeline.core.errors import PipelineError, Rejected
 from pipeline.modalities.image import svg_child
 
 MAX_BYTES = 4_000_000
-_ANY_CASE = re.IGNORECASE | re.DOTALL
+_PAGE = re.compile(rb"\s*+(?:(?><!--.*?-->)\s*+)*+<(!doctype\s+)?html\b", re.IGNORECASE | re.DOTALL)
 # How people and the memory killer end a process: no document makes it die so.
 _SENT = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
@@ -30,7 +30,7 @@ def looks_like_markup(data: bytes) -> bool:
 def is_page(data: bytes) -> bool:
     """Whether markup is an HTML page, such as a server sends in place of what is not there."""
     start = data[:1024].removeprefix(codecs.BOM_UTF8)
-    return re.match(rb"\s*+(?:(?><!--.*?-->)\s*+)*+<(!doctype\s+)?html\b", start, _ANY_CASE) is not None
+    return _PAGE.match(start) is not None
 
 
 def render(data: bytes, side: int, seconds: int) -> bytes:
