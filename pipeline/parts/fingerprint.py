@@ -8,16 +8,18 @@ modules import. It knows no time, host, path or worker count.
 
 from __future__ import annotations
 
+import runpy
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from pipeline.core.files.digest import digest_file, digest_json
-from pipeline.core.machine.processor import processor
+from pipeline.core.machine.processor import processor as name_processor
 from pipeline.parts.code import code, imports, remember
 
 # Import names whose distribution is called otherwise.
@@ -84,6 +86,7 @@ def fingerprint(
     parameters: dict[str, Any],
     weights: Sequence[Path] = (),
     device: str | None = None,
+    processor: str | None = None,
 ) -> Fingerprint:
     """The fingerprint of a function.
 
@@ -100,6 +103,8 @@ def fingerprint(
         Files that it loads.
     device:
         Where torch computes, `cpu` or `cuda`, if it does.
+    processor:
+        The name of what computes, where that may be another machine's; None: this one's.
     """
     reached = reach(modules)
     remember()
@@ -110,7 +115,7 @@ def fingerprint(
         weights={path.name: digest_file(path) for path in weights},
         libraries=_libraries(reached),
         python=f"{sys.version_info.major}.{sys.version_info.minor}",
-        processor=processor(device),
+        processor=processor or name_processor(device),
     )
 
 
@@ -137,7 +142,19 @@ def _libraries(reached: Iterable[str]) -> dict[str, str]:
     for name in sorted(foreign):
         distribution = DISTRIBUTIONS.get(name, name)
         try:
-            found[distribution] = version(distribution)
+            found[distribution] = _torch_version() if name == "torch" else version(distribution)
         except PackageNotFoundError:
             found[distribution] = "absent"
     return found
+
+
+@cache
+def _torch_version() -> str:
+    """`torch.__version__`, read where torch reads it, without loading it.
+
+    It tells the build, `2.13.0+cpu`, which the distribution's metadata may leave out.
+    """
+    spec = find_spec("torch")
+    if spec is None or spec.origin is None:
+        raise PackageNotFoundError("torch")
+    return str(runpy.run_path(str(Path(spec.origin).with_name("version.py")))["__version__"])

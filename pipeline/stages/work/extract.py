@@ -6,6 +6,7 @@ import functools
 import json
 import math
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipeline.core.errors import Rejected
+from pipeline.core.machine.shortage import as_device_failure
 from pipeline.core.registry import load
 from pipeline.parts.part import Compute, Outcome, Row, Work, apply_bisecting, read_part
 from pipeline.store.format.layout import Dtype, Profile, features_table, write_features
@@ -89,11 +91,15 @@ class Extract(Work):
 
     def open(self) -> Compute:
         """The encoder, fed with as many rows as its options say."""
-        encoder = self._encoder().Encoder(self.options)
+        on_gpu = getattr(self.options, "device", "cpu") != "cpu"
+        blame = as_device_failure if on_gpu else nullcontext
+        with blame(self.stage):
+            encoder = self._encoder().Encoder(self.options)
         size = getattr(self.options, "batch_size", 1)
 
         def encode(rows: Sequence[Row], contents: Sequence[Any]) -> list[Outcome]:
-            values, lengths = encoder.encode(contents)
+            with blame(self.stage):
+                values, lengths = encoder.encode(contents)
             # As it will be stored: what float16 has no room for is no number there.
             values = values if values.dtype.kind == "i" else values.astype(self.dtype, copy=False)
             return [
