@@ -85,7 +85,7 @@ class Preprocessor:
         self._work, self._meter = work, UsageMeter()
 
     def greet(self, token: Token | None) -> Handshake:
-        return _greeting(self._work, token)
+        return _greeting(self._work, token, computes=False)
 
     def prepare(
         self, rows: Sequence[Row], read: Sequence[Any] | None
@@ -137,7 +137,7 @@ class Worker:
             greetings = ready
         told = [_greeting(self._work, token), *ray.get(greetings)]
         differs = dict.fromkeys(name for one in told for name in one.differs)
-        return Handshake(all(one.sees for one in told), tuple(differs))
+        return Handshake(all(each.shares_filesystem for each in told), tuple(differs))
 
     def make(self, job: Job, out: Path) -> CompletedPart:
         """Make a part, all of it here: the worker sees the driver's files."""
@@ -221,38 +221,49 @@ def _feeders(work: Work, count: int, variables: dict[str, str]) -> list[Any]:
     return [kind.remote(shared) for _ in range(count)]
 
 
-def _greeting(work: Work, token: Token | None) -> Handshake:
+def _greeting(work: Work, token: Token | None, computes: bool = True) -> Handshake:
     """Without a token the cluster is the driver's own, and so are its files and its code."""
     if token is None:
         return Handshake(True, ())
-    return Handshake(token.is_seen(), differences(work.fingerprint))
+    return Handshake(token.is_seen(), differences(work.fingerprint, computes))
 
 
-def differences(asked: Fingerprint) -> tuple[str, ...]:
-    """Modules and libraries that are not those the fingerprint names, as installed here."""
+def differences(asked: Fingerprint, computes: bool = True) -> tuple[str, ...]:
+    """Modules and libraries that are not those the fingerprint names, as installed here.
+
+    Parameters
+    ----------
+    computes:
+        Whether the function's encoder runs here. A worker that prepares rows for a GPU needs
+        neither the GPU nor that build of torch, and loads nothing to tell.
+    """
     try:
-        here = fingerprint(asked.function, asked.code, asked.parameters)
+        here = fingerprint(asked.function, asked.code, asked.parameters, processor=asked.processor)
     except ModuleNotFoundError as error:
         return (str(error),)
     pairs = [
         (asked.code, here.code),
         (asked.libraries, here.libraries),
         ({"Python": asked.python}, {"Python": here.python}),
-        ({"processor": asked.processor}, {"processor": _processor(asked.processor)}),
     ]
-    return tuple(
+    differing = [
         name
         for mine, theirs in pairs
         for name in sorted({*mine, *theirs})
-        if mine.get(name) != theirs.get(name)
-    )
+        if mine.get(name) != theirs.get(name) and (computes or name != "torch")
+    ]
+    if not _is_processor(asked.processor, computes):
+        differing.append("processor")
+    return tuple(differing)
 
 
-def _processor(asked: str) -> str:
-    """This worker's processor, named as `asked` is: by itself, or with where torch computes."""
+def _is_processor(asked: str, computes: bool) -> bool:
+    """Whether this worker is named as `asked` is: by itself, or with where torch computes."""
     here = processor()
+    if asked == here or (not computes and asked.startswith(f"{here} ")):
+        return True
     for device in ("cpu", "cuda"):
-        if here != asked:
-            with contextlib.suppress(PipelineError):  # there is no such device here
-                here = processor(device)
-    return here
+        with contextlib.suppress(PipelineError):  # there is no such device here
+            if asked == processor(device):
+                return True
+    return False

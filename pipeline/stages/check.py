@@ -13,6 +13,7 @@ from pipeline.core.errors import PipelineError
 from pipeline.core.machine.processor import check_instructions
 from pipeline.core.parsing import parse_json
 from pipeline.core.registry import load
+from pipeline.execution.probe import processor_on
 from pipeline.execution.process_group import check_room
 from pipeline.execution.ray_session import folder_problem
 from pipeline.params import Params
@@ -78,14 +79,11 @@ def _devices(params: Params) -> list[str]:
         f"features.{name}": getattr(feature.options, "device", "cpu")
         for name, feature in params.features.items()
     } | {f"models.{name}": model.device for name, model in params.models.items()}
-    if set(wanted.values()) <= {"cpu"}:
-        return []
-    from pipeline.core.machine.device import torch_device
-
     problems = []
     for path, device in wanted.items():
         try:
-            torch_device(device)
+            if device != "cpu":
+                processor_on(device, params.execution)
         except PipelineError as error:
             problems.append(f"{path}: {error}")
     return problems

@@ -8,6 +8,7 @@ from pathlib import Path
 from pipeline.core.errors import PipelineError
 from pipeline.core.files.digest import digest_json
 from pipeline.execution.choose import chooser
+from pipeline.execution.probe import processor_on
 from pipeline.models.comparison.options import FoldOptions
 from pipeline.params import Params
 from pipeline.parts.fingerprint import fingerprint
@@ -45,7 +46,7 @@ def plan(params: Params, name: str, root: Path = Path("data")) -> PartsPlan:
             "inner": folds.inner,
             "seed": params.seed,
         },
-        device=options.device,
+        processor=processor_on(options.device, params.execution),
     )
     read = [root / "curated", *(root / "features" / one for one in sets)]
 

@@ -10,6 +10,7 @@ from typing import Any
 from pipeline.core.options import Options
 from pipeline.core.registry import load
 from pipeline.execution.choose import chooser
+from pipeline.execution.probe import processor_on
 from pipeline.params import FeatureSection, Params
 from pipeline.parts import manifest
 from pipeline.parts.fingerprint import fingerprint
@@ -31,7 +32,7 @@ def plan(params: Params, name: str, root: Path = Path("data")) -> PartsPlan:
         ],
         getattr(encoder, "parameters", _all)(feature.options) | _stored(feature),
         encoder.weights(feature.options),
-        _torch_device(feature.options),
+        processor=processor_on(_torch_device(feature.options), params.execution),
     )
     clean = root / "clean" / feature.modality
     augmented = root / "augmented" / feature.modality
