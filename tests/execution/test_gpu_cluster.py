@@ -114,9 +114,7 @@ def test_training_is_on_the_clusters_gpu(inside: Path, address: str) -> None:
     models = [options(epochs=2), options(epochs=2, device="cuda")]
     trained = []
     for model in models:
-        chosen = params({"m": model})
-        object.__setattr__(chosen, "execution", ExecutionOptions(ray_address=address))
-        made = train(chosen, "m")
+        made = train(params({"m": model}, execution=ExecutionOptions(ray_address=address)), "m")
         made.run()
         trained.append(digest_file(made.out / "model.safetensors"))
         processors = made.fingerprint.processor
