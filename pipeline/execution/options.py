@@ -15,8 +15,8 @@ class ExecutionOptions(Options):
 
     executor: Literal["auto", "serial", "processes", "ray"] = Field(
         "auto",
-        description="auto: Ray where a cluster address is set, a GPU is asked for, or the work is "
-        "long enough to carry Ray's fixed cost; else processes of this machine",
+        description="auto: Ray where a cluster address is set or the work is long enough to carry "
+        "Ray's fixed cost; else processes of this machine, on a GPU one",
     )
     workers: int | None = Field(
         None,
@@ -28,7 +28,8 @@ class ExecutionOptions(Options):
         1.0,
         gt=0,
         le=8,
-        description="share of a GPU for each worker that encodes on cuda; others decode for it",
+        description="share of a GPU for each process that holds an encoder on cuda; all CPUs feed "
+        "these",
     )
     ray_address: str | None = Field(
         None, description="Ray cluster to join; RAY_ADDRESS in the environment goes before it"
