@@ -117,10 +117,10 @@ class Holder:
 
     async def compute(
         self, rows: Sequence[Row], values: Sequence[Outcome] | np.ndarray
-    ) -> tuple[list[Outcome], ResourceUsage]:
+    ) -> tuple[list[Outcome] | _Vectors, ResourceUsage]:
         """Outcomes of prepared rows, once batches that they are in are full."""
         outcomes = await asyncio.wrap_future(self._batcher.add(rows, list(values)))
-        return outcomes, self._use()
+        return _Vectors.of(outcomes) or outcomes, self._use()
 
     async def filling(self) -> tuple[int, int]:
         """Rows that were computed, and the room of their batches."""
@@ -128,6 +128,26 @@ class Holder:
 
     def _use(self) -> ResourceUsage:
         return replace(self._meter.read(), holder=_name())
+
+
+@dataclass(frozen=True)
+class _Vectors:
+    """Outcomes that are vectors with their lengths, of one shape: two arrays travel, not many."""
+
+    values: np.ndarray
+    lengths: list[int]
+
+    @classmethod
+    def of(cls, outcomes: Sequence[Outcome]) -> _Vectors | None:
+        """None if one of them is anything else."""
+        pairs = [one for one in outcomes if isinstance(one, tuple) and len(one) == 2]
+        if len(pairs) < len(outcomes):
+            return None
+        values = _packed([value for value, _ in pairs])
+        return cls(values, [n for _, n in pairs]) if isinstance(values, np.ndarray) else None
+
+    def outcomes(self) -> list[Outcome]:
+        return list(zip(self.values, self.lengths, strict=True))
 
 
 class Worker:
@@ -214,7 +234,7 @@ def _answer(stage: str, ref: Any) -> tuple[list[Outcome], ResourceUsage]:
     from ray.exceptions import RayError, RayTaskError
 
     try:
-        answer: tuple[list[Outcome], ResourceUsage] = ray.get(ref)
+        told, use = ray.get(ref)
     except RayTaskError as error:
         if isinstance(error.cause, Shortage):
             raise HolderFailure(str(error.cause), error.cause.attempts) from None
@@ -227,7 +247,7 @@ def _answer(stage: str, ref: Any) -> tuple[list[Outcome], ResourceUsage]:
             f"stand; look for memory pressure, and run again.",
             Shortage.attempts,
         ) from None
-    return answer
+    return told.outcomes() if isinstance(told, _Vectors) else told, use
 
 
 def _name() -> str:

