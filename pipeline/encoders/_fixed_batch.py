@@ -50,7 +50,7 @@ class FixedBatch:
         dtype: npt.DTypeLike,
         device: torch.device,
     ) -> None:
-        self._network, self._size, self._device = network, size, device
+        self.network, self.size = network, size
         self._slots: queue.SimpleQueue[_Slot] = queue.SimpleQueue()
         for _ in range(SLOTS if device.type == "cuda" else 1):
             self._slots.put(_Slot((size, *shape), np.dtype(dtype), device))
@@ -61,7 +61,7 @@ class FixedBatch:
         try:
             slot.fill(rows)
             with _one_at_a_time:
-                slot.enqueue(self._network)
+                slot.enqueue(self.network)
             return slot.result(len(rows))
         finally:
             self._slots.put(slot)
