@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 
 from pipeline.core.errors import Rejected
 from pipeline.core.failure_log import Failure, by_kind
+from pipeline.core.machine import gpu_time
 from pipeline.core.machine.peak_memory import peak_mb
 from pipeline.core.machine.shortage import as_shortage
 from pipeline.core.records import Reject
@@ -65,12 +66,16 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class ResourceUsage:
-    """What a worker used since it last told: CPU and GPU seconds, and its peak memory in MB."""
+    """What a worker used since it last told: CPU and GPU seconds, and its peak memory in MB.
+
+    `holder` is the process that held the GPU: the worker, or the one that computes for it.
+    """
 
     worker: str
     cpu_seconds: float = 0.0
     gpu_seconds: float = 0.0
     peak_mb: int = 0
+    holder: str = ""
 
 
 def total(uses: Sequence[ResourceUsage]) -> ResourceUsage:
@@ -80,6 +85,7 @@ def total(uses: Sequence[ResourceUsage]) -> ResourceUsage:
         sum(use.cpu_seconds for use in uses),
         sum(use.gpu_seconds for use in uses),
         max(use.peak_mb for use in uses),
+        next((use.holder for use in uses if use.holder), ""),
     )
 
 
@@ -240,14 +246,14 @@ class UsageMeter:
 
     def __init__(self, own: bool = True) -> None:
         self._own = own
-        self._before = 0.0 if own else self._cpu()
+        self._before = (0.0 if own else self._cpu(), gpu_time.total())
 
-    def read(self, gpu_seconds: float = 0.0) -> ResourceUsage:
+    def read(self) -> ResourceUsage:
         """CPU seconds since the last reading; the first counts from the process's start."""
-        cpu = self._cpu()
-        use = ResourceUsage(str(os.getpid()), cpu - self._before, gpu_seconds, peak_mb())
-        self._before = cpu
-        return use
+        now, me = (self._cpu(), gpu_time.total()), str(os.getpid())
+        cpu, gpu = now[0] - self._before[0], now[1] - self._before[1]
+        self._before = now
+        return ResourceUsage(me, cpu, gpu, peak_mb(), me if gpu else "")
 
     def _cpu(self) -> float:
         times = os.times()

@@ -7,7 +7,7 @@ and the taking over of rows are not (see parts.py and job.py).
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -113,6 +113,8 @@ class Work:
 
     # Rows that go through the steps together, a bound on memory.
     rows_at_once = 64
+    # Most rows that the function computes at once.
+    batch_rows = 1
 
     stage: str
     fingerprint: Fingerprint
@@ -132,6 +134,10 @@ class Work:
     def open(self) -> Compute:
         """Load what the function needs, once a worker, and return the function."""
         raise NotImplementedError
+
+    def batch(self, value: Any) -> tuple[Hashable, int]:
+        """Which prepared rows are computed together with this one, and how many of them."""
+        return None, self.batch_rows
 
     def table(self, rows: Sequence[Row], outcomes: Sequence[Any]) -> pa.Table:
         """Rows that passed, in the given order, as a table."""

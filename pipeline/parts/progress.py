@@ -45,7 +45,8 @@ class Tally:
     def line(self, now: float) -> str:
         """`120 of 400 rows, 12.0 rows/s, 0:23 left; 4 workers at 97 % of a CPU, 40 % of a GPU`.
 
-        The shares are the mean of the workers', each from the start to its last finished part.
+        The shares are the mean of the workers', each from the start to its last finished part;
+        of a GPU, of the processes that hold one, by its own clock.
         """
         seconds = max(now - self._began, 1e-9)
         rate = self.rows / seconds
@@ -59,7 +60,8 @@ class Tally:
         count = len(self._used)
         each = [use for uses in self._used.values() for use in uses]
         cpu = sum(use.cpu_seconds for use in each) / count / seconds
-        gpu = sum(use.gpu_seconds for use in each) / count / seconds
+        holders = len({use.holder or use.worker for use in each if use.gpu_seconds})
+        gpu = sum(use.gpu_seconds for use in each) / max(holders, 1) / seconds
         text = f"{count} worker{'s' * (count != 1)} at {cpu:.0%} of a CPU"
         return text + (f", {gpu:.0%} of a GPU" if gpu else "")
 

@@ -14,6 +14,7 @@ from pipeline.core.folders import DATA, RAW
 from pipeline.core.machine.processor import check_instructions
 from pipeline.core.parsing import parse_json
 from pipeline.encoders import encoder_of
+from pipeline.execution.probe import processor_on
 from pipeline.execution.process_group import check_room
 from pipeline.execution.ray_session import folder_problem
 from pipeline.params import Params
@@ -85,14 +86,11 @@ def _devices(params: Params) -> list[str]:
         f"features.{name}": getattr(feature.options, "device", "cpu")
         for name, feature in params.features.items()
     } | {f"models.{name}": model.device for name, model in params.models.items()}
-    if set(wanted.values()) <= {"cpu"}:
-        return []
-    from pipeline.core.machine.device import torch_device
-
     problems = []
     for path, device in wanted.items():
         try:
-            torch_device(device)
+            if device != "cpu":
+                processor_on(device, params.execution)
         except PipelineError as error:
             problems.append(f"{path}: {error}")
     return problems

@@ -83,6 +83,9 @@ ALONE = World()
 @contextmanager
 def world(rank: int, size: int, address: str, device: str) -> Iterator[World]:
     """Be one of `size` processes that meet at `host:port`, on the CPU (gloo) or on GPUs (NCCL)."""
+    if size == 1:
+        yield ALONE
+        return
     distributed.init_process_group(
         # The figures of an epoch are summed on the CPU wherever training computes.
         "cpu:gloo,cuda:nccl" if device == "cuda" else "gloo",

@@ -9,6 +9,7 @@ from pipeline.core.errors import PipelineError
 from pipeline.core.files.digest import digest_json
 from pipeline.core.folders import CROSSVALIDATION, CURATED, DATA, FEATURES
 from pipeline.execution.choose import chooser
+from pipeline.execution.probe import processor_on
 from pipeline.models.comparison.options import FoldOptions
 from pipeline.params import Params
 from pipeline.parts.fingerprint import fingerprint
@@ -46,7 +47,7 @@ def plan(params: Params, name: str, root: Path = Path(DATA)) -> PartsPlan:
             "inner": folds.inner,
             "seed": params.seed,
         },
-        device=options.device,
+        processor=processor_on(options.device, params.execution),
     )
     tables = [root / CURATED, *(root / FEATURES / used for used in sets)]
 

@@ -12,6 +12,7 @@ from pipeline.core.options import Options
 from pipeline.core.registry import locate
 from pipeline.encoders import FOLDER, encoder_of
 from pipeline.execution.choose import chooser
+from pipeline.execution.probe import processor_on
 from pipeline.modalities import part
 from pipeline.params import FeatureSection, Params
 from pipeline.parts import manifest
@@ -34,7 +35,7 @@ def plan(params: Params, name: str, root: Path = Path(DATA)) -> PartsPlan:
         ],
         getattr(encoder, "parameters", _all)(feature.options) | _stored(feature),
         encoder.weights(feature.options),
-        _torch_device(feature.options),
+        processor=processor_on(_torch_device(feature.options), params.execution),
     )
     clean = root / CLEAN / feature.modality
     augmented = root / AUGMENTED / feature.modality

@@ -10,6 +10,7 @@ from typing import Any
 from pipeline.core.files.documents import document
 from pipeline.core.files.lock import lock_path
 from pipeline.core.folders import CURATED, DATA, FEATURES, MODELS
+from pipeline.execution.probe import processor_on
 from pipeline.execution.process_group import run_distributed
 from pipeline.params import Params
 from pipeline.parts import artifact
@@ -72,6 +73,7 @@ def plan(params: Params, name: str, root: Path = Path(DATA)) -> TrainPlan:
             root,
             inputs,
             (planned.snapshot, planned.key),
+            planned.fingerprint.processor,
             lambda work, size: run_distributed(work, size, params.execution, options.device),
         )
         training.update(progress)
@@ -93,7 +95,7 @@ def plan(params: Params, name: str, root: Path = Path(DATA)) -> TrainPlan:
                 "modalities": sets,
                 "seed": params.seed,
             },
-            device=options.device,
+            processor=processor_on(options.device, params.execution),
         ),
         inputs,
         compute,

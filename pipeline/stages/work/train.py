@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipeline.core.errors import PipelineError
 from pipeline.core.folders import FEATURES
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ def make(
     root: Path,
     inputs: Mapping[str, str],
     snapshot: tuple[Path, str],
+    processor: str,
     together: Together,
 ) -> dict[str, Any]:
     """Train one model on curated samples and their features, and save it into `folder`.
@@ -40,9 +42,10 @@ def make(
         Digests of what is read, for the model's description.
     snapshot:
         The file that a killed training goes on from, and the key that it must be of.
+    processor:
+        What the model's key says that computes.
     together:
-        Starts the processes where `options.workers` asks for more than one; each reads the
-        features for itself.
+        Starts `options.workers` processes; each reads the features for itself.
 
     Returns
     -------
@@ -59,18 +62,34 @@ def make(
         dict(inputs),
         (path.absolute(), key),
     )
-    if options.workers == 1:
-        from pipeline.models.training.parallel import ALONE
-
-        return learn(ALONE)
-    return together(partial(_learn_as_one_of, learn, options.device), options.workers)
+    return together(
+        partial(_learn_as_one_of, learn, folder.absolute(), options.device, processor),
+        options.workers,
+    )
 
 
 def _learn_as_one_of(
-    learn: Callable[[World], dict[str, Any]], device: str, rank: int, size: int, address: str
+    learn: Callable[[World], dict[str, Any]],
+    folder: Path,
+    device: str,
+    processor: str,
+    rank: int,
+    size: int,
+    address: str,
 ) -> dict[str, Any]:
+    from pipeline.core.machine.processor import processor as name_processor
     from pipeline.models.training.parallel import world
 
+    if not folder.is_dir():
+        raise PipelineError(
+            f"training on a Ray cluster needs the project's files on all nodes, and one does not "
+            f"see {folder}: put the project on a shared file system"
+        )
+    if (here := name_processor(device)) != processor:
+        raise PipelineError(
+            f"a worker would train on another processor ({here}) than the key says ({processor}): "
+            f"take nodes of one kind"
+        )
     with world(rank, size, address, device) as own:
         return learn(own)
 
