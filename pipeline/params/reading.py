@@ -70,10 +70,12 @@ def read_instructions(path: Path = Path("params.yaml")) -> str:
 
 
 def _with_fallback(
-    sources: Mapping[str, SourceSection], clean: CleanSection | None
+    sources: dict[str, SourceSection], clean: CleanSection | None
 ) -> dict[str, SourceSection]:
     """Tables are text too: where a source says no encoding, that of `clean.text` holds."""
     fallback = clean and getattr(clean.options, "fallback", None)
+    if fallback is None:
+        return sources
     return {
         name: replace(source, options=source.options.model_copy(update={"fallback": fallback}))
         if getattr(source.options, "fallback", fallback) is None
