@@ -257,7 +257,7 @@ def _read_parquet(name: str, data: bytes) -> Table:
             return Table(list(filter(None, columns)), rows, "row")
     except MemoryError:  # Arrow's too: the machine's fault, not the file's
         raise
-    except (pa.ArrowException, ArithmeticError, UnicodeDecodeError):
+    except (pa.ArrowException, ArithmeticError, ValueError):  # years that Python does not know
         raise not_whole from None
 
 
@@ -306,13 +306,24 @@ def _decoded_apart(script: str, name: str, data: bytes, broken: Rejected) -> byt
 
 def _cells(batch: pa.RecordBatch) -> list[dict[str, Any]]:
     """The rows of a batch, text as bytes where some of it is not UTF-8."""
+    names = batch.schema.names
+    batch = pa.RecordBatch.from_arrays(list(map(_as_stated, batch.columns)), names=names)
     try:
         cells: list[dict[str, Any]] = batch.to_pylist()
     except UnicodeDecodeError:
         raw = {pa.string(): pa.binary(), pa.large_string(): pa.large_binary()}
         columns = [column.cast(raw.get(column.type, column.type)) for column in batch.columns]
-        cells = pa.RecordBatch.from_arrays(columns, names=batch.schema.names).to_pylist()
+        cells = pa.RecordBatch.from_arrays(columns, names=names).to_pylist()
     return cells
+
+
+def _as_stated(column: pa.Array) -> pa.Array:
+    """Numbers by the fewest digits that tell them, 0.1 and not 0.10000000149; times to the µs."""
+    if pa.types.is_float32(column.type):
+        return column.cast(pa.string()).cast(pa.float64())
+    if pa.types.is_timestamp(column.type):  # finer ones are no datetime of Python's
+        return column.cast(pa.timestamp("us", column.type.tz), safe=False)
+    return column
 
 
 def _lines(name: str, data: bytes, fallback: str | None, only_newlines: bool) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import decimal
 import io
 import resource
 import subprocess
@@ -16,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from pipeline.core import identity
 from pipeline.core.errors import PipelineError, Rejected
 from pipeline.raw import folders, parquet_child
 from pipeline.raw import table_file as rows
@@ -320,3 +322,19 @@ def test_a_spreadsheet_without_its_reader_names_the_extra(monkeypatch: pytest.Mo
     monkeypatch.setattr(rows, "find_spec", lambda name: None)
     with pytest.raises(PipelineError, match=r"pip install 'multimodal-pipeline\[excel\]'"):
         rows.read("metadata.xlsx", workbook([["text"], ["a"]]))
+
+
+def test_parquets_numbers_and_times_are_as_stated() -> None:
+    cells = {
+        "f": pa.array([0.1, None, 2.0], pa.float32()),
+        "t": pa.array([1577923200000000001, 1577836800000000000, None], pa.timestamp("ns")),
+        "d": pa.array([decimal.Decimal("5.00"), decimal.Decimal("0.50"), None]),
+    }
+    first, second, third = rows.read("metadata.parquet", parquet(pa.table(cells))).rows
+    assert first.cells["f"] == 0.1
+    assert [identity.canonical(first.cells[name]) for name in "ftd"] == ["0.1", "2020-01-02", "5"]
+    assert [identity.canonical(second.cells[name]) for name in "td"] == ["2020-01-01", "0.5"]
+    assert third.cells == {"f": 2.0}
+    year = pa.table({"t": pa.array([2**62], pa.timestamp("us"))})
+    with pytest.raises(Rejected, match="not a whole Parquet file"):
+        rows.read("metadata.parquet", parquet(year))
