@@ -8,6 +8,7 @@ from typing import Any
 
 from pipeline import modalities as plugins
 from pipeline.core.errors import PipelineError, unknown
+from pipeline.core.records import SPLITS
 from pipeline.encoders import encoder_of
 from pipeline.modalities import measures, modality_of
 from pipeline.models.evaluation.options import DURATION, PRESENCE
@@ -17,6 +18,13 @@ from pipeline.store.views import is_table
 # Names that become folders and stages of DVC, for which a dot leads into a section.
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 NAMED = ("sources", "features", "models")
+# Names of targets become folders of learning curves and fields of SQL.
+TARGET = re.compile(r"\w([\w -]*\w)?")
+# What the project calls so itself where such a name would stand, in whatever case.
+RESERVED = {
+    "features": {"sample_id", "sample_ids", "split"},  # beside sets, in what is exported
+    "targets": {*SPLITS, "score"},  # beside tasks, among the curves of a training
+}
 
 Mistakes = Iterator[tuple[str, str]]
 
@@ -34,6 +42,12 @@ def cross_check(values: Mapping[str, Any], named: Mapping[str, Collection[str]])
     """
     for section in NAMED:
         yield from _names(section, named[section])
+    for name in named["targets"]:
+        if not TARGET.fullmatch(name):
+            said = "names are letters and digits, with blanks and - between them"
+            yield f"targets.{name}", f"'{name}' cannot name a target; {said}"
+    for section in (*NAMED, "targets"):
+        yield from _taken(section, named[section])
     yield from _roots(values, named)
     yield from _targets_of_sources(values, named)
     if values["ingest"]:
@@ -74,6 +88,17 @@ def _names(section: str, names: Collection[str]) -> Mistakes:
             )
         elif section == "features" and is_table(name):
             yield f"{section}.{name}", f"'{name}' is a table of the store's SQL: take another name"
+
+
+def _taken(section: str, names: Collection[str]) -> Mistakes:
+    """Names that the project uses itself, and those of which only case makes two."""
+    for name in names:
+        if name.lower() in RESERVED.get(section, ()):
+            said = f"'{name}' is a name that the project uses itself: take another"
+            yield f"{section}.{name}", f"{said}, such as '{name}_given'; columns keep theirs"
+        others = sorted(other for other in names if other.lower() == name.lower() and other < name)
+        if others:
+            yield f"{section}.{name}", f"'{name}' and '{others[0]}' differ by case alone"
 
 
 def _roots(values: Mapping[str, Any], named: Mapping[str, Collection[str]]) -> Mistakes:

@@ -64,12 +64,14 @@ def parse(document: Any, name: str = "params.yaml") -> Params:
 
 
 def _with_fallback(
-    sources: Mapping[str, SourceSection], clean: Mapping[str, CleanSection]
+    sources: dict[str, SourceSection], clean: Mapping[str, CleanSection]
 ) -> dict[str, SourceSection]:
     """Where a source says no encoding of its tables, that of what stands in their cells holds."""
     inline = (clean[modality] for modality in inline_types() if modality in clean)
     stated = (getattr(section.options, "fallback", None) for section in inline)
     fallback = next((encoding for encoding in stated if encoding), None)
+    if fallback is None:
+        return sources
     return {
         name: replace(source, options=source.options.model_copy(update={"fallback": fallback}))
         if getattr(source.options, "fallback", fallback) is None

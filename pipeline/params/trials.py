@@ -7,11 +7,13 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from pipeline.core.errors import PipelineError, unknown
 from pipeline.core.folders import DATA, EVALUATION, MODELS
 from pipeline.models.tasks import kinds, task_of
+from pipeline.store.trees.git import check_repository
 
 STANDING = "standing"
 
@@ -57,8 +59,9 @@ def show_experiments() -> list[dict[str, Any]]:
     Raises
     ------
     PipelineError
-        DVC cannot tell; in its words.
+        DVC cannot tell; in its words. Or this is no git repository of this user.
     """
+    check_repository(Path())  # of another user's, DVC says that there is no commit
     command = [sys.executable, "-m", "dvc", "exp", "show", "--json"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:

@@ -21,6 +21,7 @@ from pipeline.params import Params
 from pipeline.raw.listing import LINKED, NOT_A_FILE, listing, unfit
 from pipeline.stages.check_data import check_data
 from pipeline.stages.graph import labels
+from pipeline.store.trees.git import check_repository
 
 # Below this a run is likely to fill the disk half-way.
 DISK_BYTES = 2 * 2**30
@@ -117,9 +118,10 @@ def _repository() -> list[str]:
     problems = []
     if not Path(".dvc").is_dir():
         problems.append("this folder is no DVC project: run `dvc init`")
-    git = subprocess.run(["git", "rev-parse", "--git-dir"], capture_output=True, check=False)
-    if git.returncode:
-        problems.append("this folder is in no git repository, which DVC needs: run `git init`")
+    try:
+        check_repository(Path())
+    except PipelineError as error:
+        problems.append(str(error))
     return problems
 
 
