@@ -153,3 +153,14 @@ def test_workers_that_cannot_be_started_are_told(
 def test_an_error_of_a_worker_is_raised_here(inside: Path) -> None:
     with pytest.raises(PipelineError, match="told to break"):
         bring([1, 7], breaks_on=7)
+
+
+def test_a_path_too_long_for_a_socket_is_called_that(
+    inside: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def start(_: object) -> None:
+        raise OSError("AF_UNIX path too long")
+
+    monkeypatch.setattr("multiprocessing.context.ForkServerProcess.start", start)
+    with pytest.raises(PipelineError, match="Set TMPDIR to a shorter one"):
+        bring([1])

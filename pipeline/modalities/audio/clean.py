@@ -12,8 +12,9 @@ from pydantic import Field
 from pipeline.core.errors import Rejected
 from pipeline.core.options import Options as Base
 from pipeline.modalities.audio.content import SAMPLING_RATE, Content, pack, unpack
-from pipeline.modalities.audio.decode import Recording, decode
+from pipeline.modalities.audio.decode import decode
 from pipeline.modalities.audio.denoise import spectral_gate
+from pipeline.modalities.audio.recording import Recording
 from pipeline.modalities.audio.trim import bounds_of_sound, frame_powers
 
 # CPU milliseconds a clip of 1.5 s takes, most of it decoding.

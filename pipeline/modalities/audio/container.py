@@ -115,6 +115,8 @@ def _chunked(data: bytes, layout: _Layout) -> tuple[bytes, int]:
             written = length + (layout.header if layout.size_counts_header else 0)
             kept += [data[at : at + layout.name_bytes], layout.size.pack(written), data[body:end]]
             return _with_whole_size(b"".join(kept), layout), end
+        if body + size > len(data):
+            break
         kept.append(data[at : body + size].ljust(_padded(at, body + size, layout) - at, b"\0"))
         at = _next_chunk(data, at, body + size, layout)
     raise Rejected("truncated", "the file ends before its sound begins")

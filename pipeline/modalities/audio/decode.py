@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import io
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,12 +18,12 @@ import numpy.typing as npt
 from pipeline.core.errors import Rejected
 from pipeline.core.machine.shortage import prove_room
 from pipeline.modalities.audio import container, ffmpeg, mpeg
+from pipeline.modalities.audio.recording import Recording, check, too_long
 
 if TYPE_CHECKING:
     import soundfile
 
 FORMATS = frozenset({"OGG", "WAV", "WAVEX", "RF64", "W64", "FLAC", "MP3", "AIFF", "AU", "CAF"})
-SAMPLING_RATES = (1_000, 384_000)
 UNKNOWN_LENGTH = 2**63 - 1
 # Frames by which an MP3 may fall short of its header, which counts encoder delay and padding.
 MP3_SLACK = 2 * 1_152
@@ -31,16 +31,6 @@ MP3_SLACK = 2 * 1_152
 BLOCK = 1 << 18
 # What no decoder takes more of, beside the samples.
 DECODER_BYTES = 32 << 20
-
-
-@dataclass(frozen=True)
-class Recording:
-    """Sound as it was recorded: float32 samples (frames, channels), full scale at 1."""
-
-    samples: npt.NDArray[np.float32]
-    sampling_rate: int
-    # Whether it was kept as floating-point numbers, which full scale does not bound.
-    is_float: bool
 
 
 def decode(data: bytes, max_seconds: float, max_channels: int) -> Recording:
@@ -63,7 +53,7 @@ def decode(data: bytes, max_seconds: float, max_channels: int) -> Recording:
         recordings.append(recording)
         seconds += len(recording.samples) / recording.sampling_rate
         if seconds > max_seconds:
-            raise _too_long(seconds, max_seconds)
+            raise too_long(seconds, max_seconds)
     return _joined(recordings)
 
 
@@ -124,11 +114,7 @@ def _read(file: soundfile.SoundFile, max_seconds: float) -> npt.NDArray[np.float
             return np.concatenate(blocks) if len(blocks) > 1 else (blocks or [block])[0]
         blocks.append(block)
         most -= len(block)
-    raise _too_long(max_seconds, max_seconds)
-
-
-def _too_long(seconds: float, most: float) -> Rejected:
-    return Rejected("too_long", f"{seconds:.1f} s; accepted are at most {most:g} s")
+    raise too_long(max_seconds, max_seconds)
 
 
 def _damaged(reason: str, message: str) -> Rejected:
@@ -156,18 +142,3 @@ class _File(io.BytesIO):
             return super().seek(offset, whence)
         except ValueError:
             return self.tell()
-
-
-def check(rate: int, channels: int, frames: float, max_seconds: float, max_channels: int) -> None:
-    """Refuse a header's claims before anything is allocated for them."""
-    slowest, fastest = SAMPLING_RATES
-    if not slowest <= rate <= fastest:
-        raise Rejected(
-            "bad_sampling_rate", f"{rate} samples a second; accepted are {slowest} to {fastest}"
-        )
-    if channels > max_channels:
-        raise Rejected(
-            "too_many_channels", f"{channels} channels; accepted are at most {max_channels}"
-        )
-    if frames > max_seconds * rate:
-        raise _too_long(frames / rate, max_seconds)

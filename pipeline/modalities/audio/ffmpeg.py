@@ -7,16 +7,14 @@ from __future__ import annotations
 
 import io
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from pipeline.core.errors import PipelineError, Rejected
 from pipeline.core.machine.shortage import prove_room
-
-if TYPE_CHECKING:
-    from pipeline.modalities.audio.decode import Recording
+from pipeline.modalities.audio.recording import Recording, check
 
 _BEGINNING = re.compile(
     rb"....ftyp|\xff[\xf0\xf1\xf8\xf9]|#!AMR|\x30\x26\xb2\x75\x8e\x66\xcf\x11", re.DOTALL
@@ -55,8 +53,6 @@ def decode(data: bytes, max_seconds: float, most: int) -> Recording:
             "a sound is in AAC, WMA or AMR, which takes PyAV: "
             "pip install 'multimodal-pipeline[ffmpeg]'"
         ) from None
-    from pipeline.modalities.audio.decode import Recording, check
-
     if _end(data) > len(data):
         raise Rejected("truncated", "the file ends before its own structure does")
     av.logging.set_level(None)

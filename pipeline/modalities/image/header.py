@@ -135,7 +135,9 @@ def mended_png(data: bytes) -> bytes | None:
         # In small pieces, so that what stands before a fault comes out.
         stream = b"".join(deflated)
         for at in range(0, len(stream), 64):
-            rows += inflate.decompress(stream[at : at + 64], size - len(rows) + 1)
+            rows += inflate.decompress(stream[at : at + 64], size + 1 - len(rows))
+            if len(rows) > size:
+                break
     except zlib.error:
         pass
     if not channels or (inflate.eof and len(rows) >= size):

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from pipeline.core.errors import Rejected
 from pipeline.modalities.audio import mpeg
-from pipeline.modalities.audio.decode import Recording, decode
+from pipeline.modalities.audio.decode import decode
+from pipeline.modalities.audio.recording import Recording
 
 RATE = 22_050
 

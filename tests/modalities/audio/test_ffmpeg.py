@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from pipeline.core.errors import PipelineError, Rejected
-from pipeline.modalities.audio.decode import Recording, decode
+from pipeline.modalities.audio.decode import decode
+from pipeline.modalities.audio.recording import Recording
 
 av = pytest.importorskip("av")
 
