@@ -44,17 +44,21 @@ FANS = {"fetch", "look", "clean", "augment", "extract", "train", "evaluate", "cr
 def put_graph(folder: Path, names: tuple[str, ...]) -> None:
     """Both graphs over these names, and a `pipeline` that notes its arguments and fails.
 
-    The stages have no dependencies, so that none waits for another and each is started.
+    The stages have no dependencies, so that none waits for another and each is started; the params
+    that `params` would have refused stand there.
     """
     folder.mkdir()
     run(folder, "dvc", "init", "--quiet", "--no-scm")
     (folder / "comparison").mkdir()
     for graph, place in (("dvc.yaml", "."), ("recipes/comparison.dvc.yaml", "comparison")):
         document = yaml.safe_load((HERE / graph).read_text())
+        document["stages"].pop("params", None)
         for stage in document["stages"].values():
             del stage.get("do", stage)["deps"]
         (folder / place / "dvc.yaml").write_text(yaml.safe_dump(document))
     (folder / "params.yaml").write_text(yaml.safe_dump(hostile(names)))
+    (folder / "data").mkdir()
+    (folder / "data" / "params.json").write_text(json.dumps(hostile(names)))
     (folder / "precious").mkdir()
     (folder / "precious" / "work").write_text("of a year")
     command = folder / "bin" / "pipeline"

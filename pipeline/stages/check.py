@@ -19,7 +19,7 @@ from pipeline.execution.ray_session import folder_problem
 from pipeline.params import Params
 from pipeline.raw.listing import LINKED, NOT_A_FILE, listing, unfit
 from pipeline.stages.check_data import check_data
-from pipeline.stages.run import labels
+from pipeline.stages.graph import labels
 
 # Below this a run is likely to fill the disk half-way.
 DISK_BYTES = 2 * 2**30
