@@ -87,13 +87,15 @@ def _batches(params: Params, raw: Path, findings: Findings) -> list[Batch]:
 
 def _check_rejects(params: Params, batches: Sequence[Batch], findings: Findings) -> None:
     """Hold what ingest would refuse to its limits, as ingest does."""
+    if not batches:
+        return
     try:
         check_batches(batches, params)
     except PipelineError as error:
         findings.problems.append(str(error).replace("\nThe previous outputs stand.", "\n "))
         return
     findings.notes.extend(_reject_lines(reject for b in batches for reject in b.rejects))
-    if not any(batch.samples for batch in batches) and not findings.problems:
+    if not any(batch.samples for batch in batches):
         findings.problems.append("the batches hold no sample")
 
 
