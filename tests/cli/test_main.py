@@ -269,7 +269,7 @@ def test_an_asset_is_named_by_its_file_and_what_helps_stands_beside(configured: 
     document = params()
     document["modalities"] = ["image", "text"]
     del document["features"]["mfcc"]  # type: ignore[attr-defined]
-    document["clean"] = document["augment"] = {}
+    document["augment"] = document["curate"] = {}
     document["clean"] = {name: {"reject_limit": 1.0} for name in ("image", "text")}
     document["models"] = {"image": document["models"]["image"]}  # type: ignore[index]
     Path("params.yaml").write_text(yaml.safe_dump(document))

@@ -25,7 +25,7 @@ def test_reasons_are_given_somewhere() -> None:
         path.read_text() for path in (HERE / "pipeline").rglob("*.py") if path.name != "remedies.py"
     )
     stated = {reason for _, reason in remedies._OPTIONS} | remedies._MENDS.keys()
-    assert stated <= set(re.findall(r'"([a-z_]+)"', code))
+    assert stated <= set(re.findall(r'"([a-z_0-9]+)"', code))
 
 
 def test_the_stage_tells_whose_option_it_is() -> None:
