@@ -282,6 +282,11 @@ def test_an_asset_is_named_by_its_file_and_what_helps_stands_beside(configured: 
     for stage in ("ingest", "clean@image", "clean@text"):
         code, output = call("stage", stage)
         assert code == 0, output
+    document["clean"]["image"]["reject_limit"] = 0.1
+    Path("params.yaml").write_text(yaml.safe_dump(document))
+    code, output = call("stage", "clean@image")
+    assert code == 1
+    assert "1 blank, such as shapes/first/blank.png: the picture shows one plain colour" in output
     found = [json.loads(line) for line in call("rejects", "--json")[1].splitlines()]
     by_reason = {reject["reason"]: reject for reject in found}
     assert by_reason["blank"]["file"] == "shapes/first/blank.png"

@@ -10,9 +10,11 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer
 import yaml
 from typer.testing import CliRunner
 
+from pipeline.cli import init
 from pipeline.cli.main import app
 from pipeline.params import load, parse
 from pipeline.project.layout import EXAMPLE
@@ -116,6 +118,12 @@ def test_a_folder_that_holds_something_is_left_alone(inside: Path) -> None:
     code, output = call("init", "mine")
     assert (code, "mine holds something already" in output) == (1, True)
     assert [path.name for path in Path("mine").iterdir()] == ["work"]
+
+
+def test_on_a_terminal_it_asks_until_the_answer_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = iter(["shap", "shape"])
+    monkeypatch.setattr(typer, "prompt", lambda question, default: next(answers))
+    assert init._ask("Which?", ["note", "shape"], "note") == "shape"
 
 
 @pytest.mark.slow
