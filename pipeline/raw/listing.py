@@ -104,7 +104,8 @@ def listing_from_infos(infos: Mapping[str, FileInfo]) -> Listing:
 def absent(path: str, near: NearNames) -> tuple[str, str]:
     """(reason, message) for a path, relative to its batch, that is not in the batch's listing."""
     if path.startswith("/") or ".." in path.split("/"):
-        return "outside_folder", f"the path {path} leads out of the batch's folder"
+        message = f"the path {path} leads out of the batch's folder{near.hint(path)}"
+        return "outside_folder", message
     return "missing_file", f"there is no file {path}{near.hint(path)}"
 
 

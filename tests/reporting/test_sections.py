@@ -77,6 +77,10 @@ def test_splits_add_up_to_the_whole(inputs: Inputs) -> None:
         for row in spread["rows"]:
             assert sum(n for _, n in row["by_split"]) == row["n"]
     assert built["set_aside"] == [("category", "space", {"samples": 3, "components": 2})]
+    assert built["alike"] == [
+        ("category", ["'a b'", "'a\\xa0b'"]),
+        ("groups of toy", ["'Ann'", "'ann'"]),
+    ]
 
 
 def test_a_figure_stands_beside_the_best_single_one_of_its_task(inputs: Inputs) -> None:
