@@ -35,7 +35,7 @@ TEXTS = (
 )  # fmt: skip
 TARGETS = (
     "label", "labels", "target", "class", "category", "y", "sentiment", "genre", "species", "breed",
-    "emotion", "diagnosis", "type", "rating", "stars", "score", "grade", "price", "age",
+    "emotion", "diagnosis", "type", "rating", "stars", "score", "grade", "price", "gender", "age",
 )  # fmt: skip
 ORDERED = {"rating", "stars", "score", "grade"}
 NONE = "none"
