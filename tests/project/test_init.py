@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 from pipeline.cli import init
 from pipeline.cli.main import app
 from pipeline.params import load, parse
+from pipeline.project import layout
 from pipeline.project.layout import EXAMPLE
 from tests.dataset import CLASSES, HERE, picture
 
@@ -68,12 +69,9 @@ def test_a_project_without_data_has_params_that_hold(inside: Path) -> None:
     assert code == 0, output
     assert load(Path("mine", "params.yaml")) == parse(yaml.safe_load(EXAMPLE))
     assert Path("mine", ".dvc", "config").is_file()
-    graph = Path("mine", "dvc.yaml").read_text()
+    graph, shipped = Path("mine", "dvc.yaml").read_text(), (HERE / "dvc.yaml").read_text()
+    assert graph == shipped.replace(layout.HERE, layout.ELSEWHERE) != shipped
     assert yaml.safe_load(graph)["stages"]["code"]["always_changed"]
-    shipped = (HERE / "dvc.yaml").read_text()
-    assert [line for line in graph.splitlines() if line not in shipped.splitlines()] == [
-        "    always_changed: true"
-    ] or "requirements" not in graph
     assert not Path("mine", "pipeline").exists()
 
 
