@@ -143,6 +143,10 @@ class Work:
         """Rows that passed, in the given order, as a table."""
         raise NotImplementedError
 
+    def file_of(self, row: Row) -> str:
+        """The file that a row is about, for people; empty where its digest is all that is known."""
+        return ""
+
     def refuse(self, row: Row, why: Rejected) -> Reject:
         """The reject of a row that did not pass: of an asset, for most work."""
         place = (self.stage, row.source, row.batch)
