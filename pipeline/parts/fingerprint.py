@@ -126,8 +126,8 @@ def reach(modules: Iterable[str]) -> set[str]:
         module = pending.pop()
         if module not in reached:
             reached.add(module)
-            own = {name for name in imports(module) if name.split(".")[0] == "pipeline"}
-            pending += own - INERT
+            internal = {name for name in imports(module) if name.split(".")[0] == "pipeline"}
+            pending += internal - INERT
     return reached
 
 
@@ -135,11 +135,11 @@ def _libraries(reached: Iterable[str]) -> dict[str, str]:
     top = {name.split(".")[0] for module in reached for name in imports(module)}
     top = top.union(*(BEHIND.get(name, set()) for name in top))
     foreign = top - {"pipeline"} - set(sys.stdlib_module_names) - INERT
-    found = {}
+    versions = {}
     for name in sorted(foreign):
         distribution = DISTRIBUTIONS.get(name, name)
         try:
-            found[distribution] = version(distribution)
+            versions[distribution] = version(distribution)
         except PackageNotFoundError:
-            found[distribution] = "absent"
-    return found
+            versions[distribution] = "absent"
+    return versions
