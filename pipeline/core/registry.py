@@ -87,8 +87,8 @@ def _noun(folder: str) -> str:
 @functools.cache
 def _points(folder: str) -> EntryPoints:
     """Entry points of third parties. Selecting takes a millisecond, too long for each batch."""
-    found: EntryPoints = _all_points().select(group=f"pipeline.{folder.replace('/', '.')}")
-    return found
+    points: EntryPoints = _all_points().select(group=f"pipeline.{folder.replace('/', '.')}")
+    return points
 
 
 @functools.cache

@@ -82,15 +82,15 @@ def _rows(feature: FeatureSection, clean: Path, augmented: Path, apply: str) -> 
     encodes nothing; an augmented one also by its recipe and `apply`, the code that follows it.
     """
     size = 4 * math.prod(load("encoders", feature.encoder).shape(feature.options))
-    found: dict[str, tuple[str, str]] = {}
+    cleaned: dict[str, tuple[str, str]] = {}
     for entry, table in manifest.read_each(clean, ["digest", "content"]):
         for digest, content in zip(*table.to_pydict().values(), strict=True):
-            found[digest] = (entry.key, content)
+            cleaned[digest] = (entry.key, content)
             key = row_key(content)
             yield Row(digest, key, entry.source, entry.batch, size, 0, Recipe(entry.key, "[]"))
     for entry, table in manifest.read_each(augmented, ["digest", "recipe"]):
         for digest, recipe in zip(*table.to_pydict().values(), strict=True):
-            part, content = found[digest]
+            part, content = cleaned[digest]
             key = row_key(content, recipe, apply)
             yield Row(
                 digest, key, entry.source, entry.batch, size, entry.view, Recipe(part, recipe)

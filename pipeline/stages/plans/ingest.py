@@ -78,8 +78,8 @@ class IngestPlan:
             `ingest.reject_limit` were refused; the previous outputs then stand.
         """
         summary = self.samples.run()
-        for one in self.assets.values():
-            one.run()
+        for assets in self.assets.values():
+            assets.run()
         _remove_others(self.root / ASSETS, self.assets)
         counts: dict[str, dict[str, object]] = {name: {} for name in sorted(self.params.sources)}
         for batch in self.batches:
@@ -151,9 +151,9 @@ def _stamps(raw: Path, sources: Sequence[str]) -> Iterator[list[object]]:
             names.sort()
             for name in sorted([*names, *files]):
                 path = os.path.join(folder, name)  # noqa: PTH118, a Path for each costs more
-                found = os.lstat(path)
-                stamp = (found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino)
-                kind = stat.S_IFMT(found.st_mode)
+                status = os.lstat(path)
+                stamp = (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+                kind = stat.S_IFMT(status.st_mode)
                 yield [os.fsencode(path).hex(), kind, *(stamp if name in files else ())]
 
 
