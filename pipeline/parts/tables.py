@@ -93,11 +93,11 @@ def table(
 
     listed = list(rows)
     return PartsPlan(
-        out,
-        TableWork(stage, fingerprint, schema),
-        lambda: listed,
-        lambda: [row.key for row in listed],
-        (mean_rows, max_bytes),
-        lambda _: Serial(),
-        reject_limit,
+        out=out,
+        work=TableWork(stage, fingerprint, schema),
+        rows=lambda: listed,
+        reads=lambda: [row.key for row in listed],
+        cut=(mean_rows, max_bytes),
+        executor=lambda _: Serial(),
+        reject_limit=reject_limit,
     )

@@ -38,8 +38,8 @@ def plan(params: Params, name: str, root: Path = Path(DATA)) -> PartsPlan:
     augmented = root / AUGMENTED / feature.modality
     apply = fingerprint("apply", [f"pipeline.modalities.{feature.modality}.augment"], {}).digest
     return PartsPlan(
-        root / FEATURES / name,
-        Extract(
+        out=root / FEATURES / name,
+        work=Extract(
             name,
             feature.encoder,
             feature.options,
@@ -48,11 +48,11 @@ def plan(params: Params, name: str, root: Path = Path(DATA)) -> PartsPlan:
             feature.dtype,
             feature.profile,
         ),
-        lambda: _rows(feature, clean, augmented, apply),
-        lambda: [apply, *map(manifest.manifest_digest, (clean, augmented))],
-        (params.parts.mean_rows, params.parts.max_bytes),
-        chooser(params.execution, getattr(feature.options, "device", "cpu"), foreign=True),
-        feature.reject_limit,
+        rows=lambda: _rows(feature, clean, augmented, apply),
+        reads=lambda: [apply, *map(manifest.manifest_digest, (clean, augmented))],
+        cut=(params.parts.mean_rows, params.parts.max_bytes),
+        executor=chooser(params.execution, getattr(feature.options, "device", "cpu"), foreign=True),
+        reject_limit=feature.reject_limit,
     )
 
 
