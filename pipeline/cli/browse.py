@@ -72,19 +72,28 @@ def points_of(
     ]
     for column in about:
         rows = rows.append_column(column, pa.array([row.get(column) for row in first]))
-    if features.modality == "image":
-        pictures = _pictures(store, set(digests))
+    if pictures := _pictures(store, features.modality, set(digests)):
         uris = pa.array([pictures.get(digest) for digest in digests], pa.string())
         rows = rows.append_column("picture", uris)
     return rows
 
 
-def _pictures(store: Store, digests: set[str]) -> dict[str, str]:
-    """Digest → a small picture as a data: URI, of the cleaned pictures that are there."""
-    from pipeline.reporting.media.image import show
-    from pipeline.reporting.options import Options
+def _pictures(store: Store, modality: str, digests: set[str]) -> dict[str, str]:
+    """Digest → a small picture as a data: URI, of the cleaned contents that are there.
+
+    None of a modality that is shown otherwise, such as by a sound.
+    """
+    from pipeline.core.media_card import CardOptions
+    from pipeline.modalities import showing_of
     from pipeline.search.contents import contents
 
-    options = Options.model_validate({})
-    cleaned = contents(store.tree, "image", digests)
-    return {digest: str(show(content, options).picture) for digest, content in cleaned.items()}
+    showing = showing_of(modality)
+    if showing is None:
+        return {}
+    pictures: dict[str, str] = {}
+    for digest, content in contents(store.tree, modality, digests).items():
+        card = showing.show(content, CardOptions.model_validate({}))
+        if card.sound or not card.picture:
+            break
+        pictures[digest] = card.picture
+    return pictures

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipeline.cli.errors import handle_errors
+from pipeline.cli.init import init
 from pipeline.cli.metrics import metrics
 from pipeline.cli.promote import promote
+from pipeline.cli.rejects import rejects
 from pipeline.cli.store import app as store
 from pipeline.cli.validate import validate
 from pipeline.core.errors import PipelineError, unknown
-from pipeline.core.folders import DATA, REPORTS
+from pipeline.core.folders import DATA, RAW, REPORTS
 from pipeline.core.logs import FORMAT, LEVEL, Format, Level, configure
 from pipeline.core.terminal import say
 
@@ -29,8 +31,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(store, name="store")
+app.command()(init)
 app.command()(metrics)
 app.command()(promote)
+app.command()(rejects)
 app.command()(validate)
 
 
@@ -71,27 +75,32 @@ def main(
 @app.command()
 @handle_errors
 def check() -> None:
-    """Check params.yaml and this machine before any work begins."""
+    """Check params.yaml, the graph, the data and this machine before any work begins."""
     from pipeline.params import load
-    from pipeline.stages.check import check_machine
+    from pipeline.stages.check import check_project
 
-    params = load()
-    for line in check_machine(params):
+    for line in check_project(load()):
         say(line)
 
 
 @app.command()
 @handle_errors
 def add(
-    source: Annotated[str, typer.Argument(help="Source of params.yaml that the data are of.")],
     folder: Annotated[Path, typer.Argument(help="Folder that holds them; it stays as it is.")],
+    source: Annotated[
+        str, typer.Option(help="Source of params.yaml that the data are of, if it has several.")
+    ] = "",
     batch: Annotated[str, typer.Option(help="Name of the batch, else the folder's.")] = "",
+    table: Annotated[
+        str, typer.Option(help="The table of several that says what its files are.")
+    ] = "",
 ) -> None:
     """Bring a folder in as a new batch: look through it, copy it to data/raw, `dvc add` it."""
     from pipeline.params import load
     from pipeline.stages.add import add_batch
 
-    say(add_batch(load(), source, folder, batch))
+    say(add_batch(load(), source, folder, batch, table))
+    say("Next: `git add data/raw`, `dvc repro`")
 
 
 @app.command()
@@ -129,6 +138,7 @@ def plan(
     establish(stated_instructions())
     from pipeline.cli.runs import show_forecasts
     from pipeline.params import load
+    from pipeline.raw.tracking import untracked
     from pipeline.stages.forecast import forecast
     from pipeline.stages.graph import labels
 
@@ -136,6 +146,9 @@ def plan(
     _check_stage(params, stage)
     stages = [stage] if stage else labels(params, compares=False)
     show_forecasts([*forecast(params, stages)], json)
+    sources = params.sources.keys() - params.roots.keys()
+    for line in untracked(Path(DATA, RAW), sources, params.fetched):
+        say(line, error=True)
 
 
 @app.command()
@@ -155,26 +168,6 @@ def runs(
     params = load()
     _check_stage(params, stage)
     show_runs(run_records([stage] if stage else labels(params), every), json)
-
-
-@app.command()
-@handle_errors
-def rejects(
-    stage: Annotated[str, typer.Option(help="Only this stage, e.g. clean/image.")] = "",
-    reason: Annotated[str, typer.Option(help="Only this reason, e.g. failed.")] = "",
-    json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
-) -> None:
-    """Show what was refused, why, by stage; of rows that failed, where the tracebacks are."""
-    from pipeline.params import load
-    from pipeline.store.rejects import collect, show_lines, show_tables, tables
-    from pipeline.store.trees.tree import WorkTree
-
-    params = load()
-    _check_stage(params, stage)
-    flow = tables(params.modalities, params.features)
-    refused = collect(WorkTree(Path(DATA)), flow, params.models, stage)
-    refused = [reject for reject in refused if reason in ("", reject.reason)]
-    (show_lines if json else show_tables)(refused)
 
 
 @app.command()

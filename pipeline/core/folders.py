@@ -5,6 +5,7 @@ from __future__ import annotations
 DATA = "data"
 RAW = "raw"
 CODE = "code.sha256"
+PARAMS = "params.json"
 SAMPLES = "samples"
 ASSETS = "assets"
 INGEST_COUNTS = "ingest.json"

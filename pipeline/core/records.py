@@ -6,7 +6,7 @@ Changing one of these changes every digest; SCHEMA_VERSION stands in each file's
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from pipeline.core.registry import load
@@ -50,6 +50,9 @@ class Sample:
     batch of the source; None stands for a sample that is its own group. `assets` maps a modality to
     a path, or, for text that stands inside a table or a file of many lines, to the text itself as
     `Inline`. A modality that the sample lacks is left out.
+
+    `where` says for people where the source reads of it, and `columns` which column there says it:
+    of a modality, by its name, and of a target, as `target.<name>`.
     """
 
     sample_id: str
@@ -59,6 +62,8 @@ class Sample:
     licence: str | None = None
     targets: Mapping[str, str | float | None] | None = None
     attributes: Mapping[str, str | None] | None = None
+    where: str = field(default="", compare=False)
+    columns: Mapping[str, str] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True)
@@ -86,13 +91,16 @@ class Refusal:
 class Scan:
     """One batch as its source understands it, from names and tables alone, no asset opened.
 
-    `metadata` lists the files that say something about others and are no asset themselves. Ingest
-    checks that the assets are there, and counts the files that no sample uses.
+    `metadata` lists the files that say something about others and are no asset themselves; one of
+    them that is refused costs all samples that it tells of. Ingest checks that the assets are
+    there, and counts the files that no sample uses: `advice` is what it then tells people, such as
+    which column may name them, and empty where nothing is to be said.
     """
 
     samples: Sequence[Sample]
     refused: Sequence[Refusal] = ()
     metadata: Sequence[str] = ()
+    advice: str = ""
 
 
 def samples_schema(modalities: Iterable[str], targets: Mapping[str, str]) -> pa.Schema:

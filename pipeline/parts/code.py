@@ -13,6 +13,7 @@ import json
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
 from pipeline.core.files.atomic import atomic_write
@@ -36,11 +37,12 @@ class Code:
 
 @functools.cache
 def code(module: str) -> Code:
-    """What the source of a module says; ModuleNotFoundError if there is none."""
-    spec = importlib.util.find_spec(module)
-    if spec is None or spec.origin is None:
-        raise ModuleNotFoundError(f"no source found for module {module}")
-    return _parsed(Path(spec.origin))
+    """What the source of a module says, or the digest of a compiled one, which tells no more.
+
+    ModuleNotFoundError if there is none.
+    """
+    path = _path(module)
+    return _parsed(path) if path.suffix == ".py" else Code(digest_file(path), ())
 
 
 def package_digest(plugins: Iterable[str] = ()) -> str:
@@ -49,7 +51,7 @@ def package_digest(plugins: Iterable[str] = ()) -> str:
     Parameters
     ----------
     plugins:
-        Dotted names of modules of other packages that count as its own.
+        Dotted names of modules of other packages, of which all modules count as its own.
     """
     files = (path for path in PACKAGE.rglob("*") if path.is_file() and path.suffix != ".pyc")
     digests = {
@@ -59,14 +61,51 @@ def package_digest(plugins: Iterable[str] = ()) -> str:
         for path in files
         if not path.name.startswith(".")
     }
-    return digest_json(digests | {module: code(module).digest for module in plugins})
+    theirs = {name for plugin in plugins for name in modules_of(plugin.partition(".")[0])}
+    return digest_json(digests | {module: code(module).digest for module in theirs})
 
 
 def imports(module: str) -> list[str]:
     """The modules that a module imports, those of this package in full."""
-    names = code(module).names
-    internal = [name for name in names if name.split(".")[0] == PACKAGE.name and _exists(name)]
-    return internal + [name for name in names if name.split(".")[0] != PACKAGE.name]
+    ours = [name for name in code(module).names if is_ours(name)]
+    foreign = [name for name in code(module).names if not is_ours(name)]
+    return [name for name in ours if _exists(name)] + foreign
+
+
+def is_ours(module: str) -> bool:
+    """Whether a module is of this package, by its name."""
+    return module.partition(".")[0] == PACKAGE.name
+
+
+@functools.cache
+def modules_of(top: str) -> dict[str, Path]:
+    """Dotted name → file of all modules of a top-level package; none if there is no such package.
+
+    None of them is imported.
+    """
+    spec = importlib.util.find_spec(top)
+    if spec is None:
+        return {}
+    if not spec.submodule_search_locations:
+        return {top: Path(spec.origin)} if spec.has_location and spec.origin else {}
+    return {
+        ".".join([top, *path.relative_to(folder).parent.parts, path.name.partition(".")[0]])
+        .removesuffix(".__init__"): path
+        for folder in spec.submodule_search_locations
+        for path in sorted(Path(folder).rglob("*"))
+        if path.name.endswith((".py", *EXTENSION_SUFFIXES))
+    }  # fmt: skip
+
+
+def _path(module: str) -> Path:
+    if not is_ours(module):
+        path = modules_of(module.partition(".")[0]).get(module)
+    else:
+        spec = importlib.util.find_spec(module)
+        path = Path(spec.origin) if spec and spec.origin else None
+    if path is None:
+        raise ModuleNotFoundError(f"no source found for module {module}")
+    return path
 
 
 def remember() -> None:

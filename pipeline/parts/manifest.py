@@ -6,7 +6,7 @@ Readers follow the manifest alone, so parts that a failed run left beside it are
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -98,14 +98,21 @@ def write_manifest(
 def rejects(file: Callable[[str], Path]) -> Iterator[Reject]:
     """The rows that a finished stage's function refused; `file` finds a file of it by name."""
     manifest = document(file(MANIFEST), Manifest)
-    for entry in manifest.parts:
+    return rejects_of(file, manifest.stage, manifest.parts)
+
+
+def rejects_of(
+    file: Callable[[str], Path], stage: str, entries: Iterable[Entry]
+) -> Iterator[Reject]:
+    """The rows that stand refused in the footers of some parts."""
+    for entry in entries:
         if entry.rejected:
             path = file(f"{entry.key}.parquet")
             place: dict[str, Any] = {"source": entry.source, "batch": entry.batch}
             for row in read_footer(path)["rejects"]:
                 with reading(path):
                     del row["key"]
-                    reject = Reject(manifest.stage, **(place | row))
+                    reject = Reject(stage, **(place | row))
                 yield reject
 
 

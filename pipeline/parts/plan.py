@@ -25,6 +25,9 @@ from pipeline.core.files.atomic import remove
 from pipeline.core.files.digest import digest_json
 from pipeline.core.files.digest_cache import DigestCache, digests_of, open_digest_cache
 from pipeline.core.files.lock import locked
+from pipeline.core.records import Reject
+from pipeline.core.remedies import remedy
+from pipeline.parts import refusals
 from pipeline.parts.dvc_restore import Cache
 from pipeline.parts.fingerprint import Fingerprint
 from pipeline.parts.job import (
@@ -35,10 +38,13 @@ from pipeline.parts.job import (
     execute,
     jobs,
 )
-from pipeline.parts.manifest import MANIFEST, write_manifest
+from pipeline.parts.manifest import MANIFEST, rejects_of, write_manifest
 from pipeline.parts.part import PROVISIONAL, Entry, Part, Row, Work, entry_of, read_footer
 from pipeline.parts.progress import track
 from pipeline.parts.valid_parts import is_provisional, is_whole, listed_entries, valid_entry
+
+# Reasons that the message of a failed stage tells.
+SHOWN = 3
 
 
 @dataclass(frozen=True)
@@ -135,6 +141,7 @@ class PartsPlan:
             completed, usage = _complete(self, jobs, digests)
             by_key = state.valid | restored | completed
             entries = [by_key[part.key] for part in self.parts]
+            refused = list(rejects_of(out.joinpath, work.stage, entries))
             summary = Summary(
                 planned=len(self.parts),
                 reused=len(state.valid),
@@ -143,13 +150,13 @@ class PartsPlan:
                 removed=len(state.removed),
                 rows=sum(entry.rows for entry in entries),
                 rejected=sum(entry.rejected for entry in entries),
-                reasons=_reasons(out, entries),
+                reasons=dict(sorted(Counter(reject.reason for reject in refused).items())),
                 computed_rows=sum(len(job.rows) for job in jobs),
                 reused_rows=sum(len(job.reused) for job in jobs),
                 verb=work.verb,
                 used=tuple(usage),
             )
-            check_limit(work.stage, summary, self.reject_limit)
+            check_limit(work.stage, summary, self.reject_limit, refused)
             write_manifest(out, work.stage, entries, work.fingerprint)
             # Looked for again: DVC takes whatever the directory now holds for the stage's output.
             for path in _unplanned(self):
@@ -272,28 +279,47 @@ def _complete(
     return entries, usage
 
 
-def _reasons(out: Path, entries: Iterable[Entry]) -> dict[str, int]:
-    """Reason → the number of rows that were rejected for it."""
-    reasons = Counter(
-        reject["reason"]
-        for entry in entries
-        if entry.rejected
-        for reject in read_footer(out / f"{entry.key}.parquet")["rejects"]
-    )
-    return dict(sorted(reasons.items()))
+def check_limit(
+    stage: str, summary: Summary, limit: float, refused: Sequence[Reject], what: str = "rows"
+) -> None:
+    """Fail a stage whose share of rejected rows passes its limit.
 
+    The message tells the commonest reasons with an example of each; all that was refused is kept
+    where `pipeline rejects` reads it.
 
-def check_limit(stage: str, summary: Summary, limit: float) -> None:
-    """Fail a stage whose share of rejected rows passes its limit, naming the commonest reasons."""
+    Parameters
+    ----------
+    refused:
+        All that the stage refused, of what is held to another limit too.
+    what:
+        What `summary` counts.
+    """
     total = summary.rows + summary.rejected
-    if total and summary.rejected / total > limit:
-        common = ", ".join(f"{n} {reason}" for reason, n in Counter(summary.reasons).most_common(3))
-        raise PipelineError(
-            f"{stage}: {summary.rejected} of {total} rows were rejected "
-            f"({summary.rejected / total:.1%}, the limit is {limit:.1%}): {common}.\n"
-            f"The previous outputs stand. {_advice(summary)}raise the stage's reject_limit in "
-            f"params.yaml."
+    if not total or summary.rejected / total <= limit:
+        refusals.forget(stage)
+        return
+    refusals.keep(stage, refused)
+    examples = {reject.reason: reject for reject in sorted(refused, reverse=True)}
+    common = Counter(summary.reasons).most_common(SHOWN)
+    raise PipelineError(
+        "\n".join(
+            [
+                f"{stage}: {summary.rejected} of {total} {what} were rejected "
+                f"({summary.rejected / total:.1%}, the limit is {limit:.1%}):",
+                *(f"  {n} {reason}, {_example(examples[reason])}" for reason, n in common),
+                f"The previous outputs stand; `pipeline rejects --stage {stage}` shows what was "
+                f"refused. {_advice(summary)}raise the stage's reject_limit in params.yaml.",
+            ]
         )
+    )
+
+
+def _example(reject: Reject) -> str:
+    help_ = remedy(reject.stage, reject.reason)
+    return (
+        f"such as {reject.source}/{reject.batch}: {reject.subject_kind} {reject.subject}: "
+        f"{reject.message}" + (f" ({help_})" if help_ else "")
+    )
 
 
 def _advice(summary: Summary) -> str:

@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from pipeline.core import registry
 from pipeline.core.folders import AUGMENTED
+from pipeline.modalities import augmentation_of
 from pipeline.parts import manifest
 from pipeline.reporting.content import contents, show
 from pipeline.reporting.format import spoken
@@ -32,7 +32,7 @@ def _strip(inputs: Inputs, modality: str, options: Options) -> dict[str, Any] | 
     for row in manifest.read(stage.out, columns=["digest", "view", "recipe"]).to_pylist():
         recipes.setdefault(row["digest"], {})[row["view"]] = row["recipe"]
     digests = _choose(inputs, modality, recipes, options.sheet)
-    apply = registry.load(f"modalities/{modality}", "augment").apply
+    apply = augmentation_of(modality).apply
     rows = []
     originals = contents(inputs, modality, digests)
     for digest in digests:

@@ -45,6 +45,7 @@ def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
             for source, batches in inputs.counts(INGEST_COUNTS).items()
             for batch, counts in batches.items()
         ],
+        "alike": _alike(inputs),
         "set_aside": [
             (target, name, counts)
             for target, classes in inputs.counts(CURATE_COUNTS).get("set_aside", {}).items()
@@ -57,6 +58,21 @@ def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
         ],
         "largest": inputs.counts(CURATE_COUNTS).get("largest", []),
     }
+
+
+def _alike(inputs: Inputs) -> list[tuple[str, list[str]]]:
+    """(what, names as Python spells them) of what may be one: see pipeline/core/identity.py."""
+    told = {
+        (
+            f"groups of {source}" if column == "group" else column.removeprefix("target."),
+            tuple(names),
+        )
+        for source, batches in inputs.counts("ingest").items()
+        for counts in batches.values()
+        for column, several in counts.get("alike", {}).items()
+        for names in several
+    }
+    return [(what, [repr(name) for name in names]) for what, names in sorted(told)]
 
 
 def _presence(inputs: Inputs) -> list[tuple[list[str], int, float]]:

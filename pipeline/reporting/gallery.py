@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.core.media_card import MediaCard
 from pipeline.models.tasks import Task
 from pipeline.reporting.choice import Choice, select_by_validation
-from pipeline.reporting.content import MediaCard, contents, show
+from pipeline.reporting.content import contents, show
 from pipeline.reporting.format import language_tag
 from pipeline.reporting.inputs import Absent, Inputs, Model
 from pipeline.reporting.options import Options

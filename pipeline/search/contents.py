@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from pipeline.core.files.documents import reading
 from pipeline.core.folders import CLEAN
-from pipeline.core.registry import load
+from pipeline.modalities import content_of
 from pipeline.parts.manifest import MANIFEST, load_manifest
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def contents(tree: Tree, modality: str, digests: Set[str]) -> dict[str, Any]:
     folder = f"{CLEAN}/{modality}"
     if not digests or MANIFEST not in tree.names(folder):
         return {}
-    unpack = load(f"modalities/{modality}", "content").unpack
+    unpack = content_of(modality).unpack
     wanted = pa.array(sorted(digests), pa.string())
     found: dict[str, Any] = {}
     for entry in load_manifest(tree.file(f"{folder}/{MANIFEST}")):

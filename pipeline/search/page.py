@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.reporting.content import MediaCard, show
+from pipeline.core.media_card import MediaCard
+from pipeline.reporting.content import show
 from pipeline.reporting.options import Options
 from pipeline.reporting.page_assets import TEMPLATES, environment, style_and_script
 from pipeline.search.contents import contents

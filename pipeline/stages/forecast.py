@@ -20,6 +20,7 @@ from pipeline.parts.plan import PartsPlan, inspect
 from pipeline.parts.up_to_date import is_up_to_date
 from pipeline.stages.graph import upstream
 from pipeline.stages.plans import code, curate, ingest
+from pipeline.stages.plans import params as resolving
 from pipeline.stages.run import Planned, find
 
 
@@ -98,8 +99,8 @@ def _alone(stage: str, plan: Any) -> Forecast:
         return _ingest(stage, plan)
     if isinstance(plan, curate.CuratePlan):
         return _curate(stage, plan)
-    if isinstance(plan, code.CodePlan):
-        return _code(stage, plan)
+    if isinstance(plan, code.CodePlan | resolving.ParamsPlan):
+        return _file(stage, plan)
     return _outs(stage, plan)
 
 
@@ -186,10 +187,10 @@ def _curate(stage: str, plan: curate.CuratePlan) -> Forecast:
     return Forecast(stage, computed=1, reasons=["recomputed whole, from small columns"])
 
 
-def _code(stage: str, plan: code.CodePlan) -> Forecast:
+def _file(stage: str, plan: code.CodePlan | resolving.ParamsPlan) -> Forecast:
     if plan.stands:
         return Forecast(stage, reused=1)
-    return Forecast(stage, computed=1, reasons=["the code is another"])
+    return Forecast(stage, computed=1, reasons=[f"{plan.out} says something else, or is not there"])
 
 
 def _outs(stage: str, plan: Planned) -> Forecast:

@@ -22,6 +22,7 @@ from pipeline.core.folders import (
     FEATURES,
     INGEST_COUNTS,
     MODELS,
+    PARAMS,
     RAW,
     REPORTS,
     SAMPLES,
@@ -52,6 +53,7 @@ class Stage:
 TABLES = (SAMPLES, ASSETS, CURATED, CLEAN, AUGMENTED, FEATURES)
 STAGES = {
     "code": Stage(writes=(CODE,)),
+    "params": Stage(writes=(PARAMS,)),
     "fetch": Stage("fetch", writes=(RAW,)),
     "look": Stage("look", writes=(RAW,)),
     "ingest": Stage(reads=(RAW,), writes=(SAMPLES, ASSETS, INGEST_COUNTS)),

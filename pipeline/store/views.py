@@ -22,9 +22,8 @@ import pyarrow as pa
 
 from pipeline.core.errors import PipelineError, unknown
 from pipeline.core.folders import ASSETS, AUGMENTED, CLEAN, CURATED, EVALUATION, FEATURES
-from pipeline.core.records import Reject
 from pipeline.parts.manifest import MANIFEST, load_manifest
-from pipeline.store.rejects import collect, tables
+from pipeline.store.rejects import NamedReject, collect, tables
 from pipeline.store.sql.query import Database, Limits, database, quoted, tables_of, text
 from pipeline.store.sql.samples import spread_targets
 from pipeline.store.trees.tree import Tree
@@ -177,10 +176,10 @@ def _files(tree: Tree, folder: str) -> list[Path]:
 
 
 def _rejects(tree: Tree) -> pa.Table:
-    """Every reject of a tree, the samples that a model saw nothing of among them."""
+    """Every reject of a tree."""
     modalities = {name for group in BY_MODALITY for name in tree.names(group)}
     flow = tables(sorted(modalities), tree.names(FEATURES))
-    rows = [asdict(one) for one in collect(tree, flow, tree.params.get("models") or ())]
+    rows = [asdict(one) for one in collect(tree, flow)]
     return pa.Table.from_pylist(
-        rows, schema=pa.schema([(one.name, pa.string()) for one in fields(Reject)])
+        rows, schema=pa.schema([(one.name, pa.string()) for one in fields(NamedReject)])
     )

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pipeline.core.folders import AUGMENTED, CLEAN, DATA
 from pipeline.execution.choose import chooser
+from pipeline.modalities import part
 from pipeline.params import Params
 from pipeline.parts import manifest
 from pipeline.parts.fingerprint import fingerprint
@@ -20,7 +21,7 @@ def plan(params: Params, modality: str, root: Path = Path(DATA)) -> PartsPlan:
     options = params.augment[modality]
     identity = fingerprint(
         f"augment/{modality}",
-        ["pipeline.stages.work.augment", f"pipeline.modalities.{modality}.augment"],
+        ["pipeline.stages.work.augment", part(modality, "augment")],
         {"seed": params.seed, **options.model_dump(mode="json", exclude={"views"})},
     )
     clean = root / CLEAN / modality

@@ -1,4 +1,4 @@
-"""code: the installed package → data/code.sha256, the digest of what its code does.
+"""code: the installed package and its libraries → data/code.sha256, the digest of what they do.
 
 Every other stage depends on that file and not on the package's own, so that a comment, a docstring
 or a blank line changes nothing in the eyes of DVC.
@@ -6,11 +6,14 @@ or a blank line changes nothing in the eyes of DVC.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cached_property
+from importlib.metadata import requires, version
 from pathlib import Path
 
 from pipeline.core.files.atomic import atomic_write
+from pipeline.core.files.digest import digest_json
 from pipeline.core.files.lock import locked
 from pipeline.core.folders import CODE, DATA
 from pipeline.core.registry import plugins
@@ -35,7 +38,7 @@ class CodePlan:
     @cached_property
     def text(self) -> str:
         """What the file is to hold."""
-        digest = package_digest(plugins())
+        digest = digest_json([package_digest(plugins()), libraries()])
         remember()
         return f"{digest}\n"
 
@@ -53,6 +56,13 @@ class CodePlan:
                 with atomic_write(self.out) as temporary:
                     temporary.write_text(self.text)
         return Summary(planned=1, computed=int(changed), reused=int(not changed))
+
+
+def libraries() -> dict[str, str]:
+    """Name → version of what the package needs; extras, without which it works too, left out."""
+    needed = (one for one in requires("multimodal-pipeline") or () if "extra ==" not in one)
+    names = [re.split(r"[^\w.-]", one, maxsplit=1)[0] for one in needed]
+    return {name: version(name) for name in sorted(names)}
 
 
 def plan(params: Params, item: str = "", root: Path = Path(DATA)) -> CodePlan:

@@ -91,7 +91,6 @@ def plan(params: Params, item: str = "", root: Path = Path(DATA)) -> ArtifactPla
                 "pipeline.stages.work.compare",
                 "pipeline.reporting.comparison.page",
                 *modules(shown),
-                *(f"pipeline.modalities.{name}.content" for name in shown),
             ],
             {
                 "comparison": options.model_dump(mode="json", exclude={"models"}),

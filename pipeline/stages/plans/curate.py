@@ -25,6 +25,7 @@ from pipeline.core.registry import locate
 from pipeline.curation import leaks
 from pipeline.curation.curate import curate
 from pipeline.curation.duplicate_links import Asset
+from pipeline.modalities import modality_of
 from pipeline.params import Params
 from pipeline.parts import manifest, tables
 from pipeline.parts.fingerprint import fingerprint
@@ -121,7 +122,7 @@ class CuratePlan:
             ],
             {
                 "options": params.curate.model_dump(mode="json"),
-                "modalities": list(params.modalities),
+                "modalities": {name: modality_of(name).LEAK_KEY for name in params.modalities},
                 "targets": dict(params.targets),
                 "seed": params.seed,
                 "parts": params.parts.model_dump(mode="json"),
@@ -138,8 +139,9 @@ def plan(params: Params, item: str = "", root: Path = Path(DATA)) -> CuratePlan:
 
 
 def _cleaned(out: Path, near: bool) -> pa.Table:
-    """digest, content and, for `near`, phash of a modality's cleaned assets."""
-    columns = ["digest", "content", *(["phash"] if near else [])]
+    """digest, content and, for `near`, phash of a modality's cleaned assets: its LEAK_KEY."""
+    leak_key = modality_of(out.name).LEAK_KEY or "perceptual hash"
+    columns = ["digest", "content", *([leak_key] if near else [])]
     for entry in manifest.read_manifest(out)[:1]:
         path = out / f"{entry.key}.parquet"
         with reading(path):
@@ -149,7 +151,10 @@ def _cleaned(out: Path, near: bool) -> pa.Table:
                 f"curate.join_on: {out.name} cannot join on near, having no perceptual hash "
                 f"(no {', '.join(sorted(missing))} in {out}); set it to equal"
             )
-    return manifest.read(out, columns)
+    cleaned = manifest.read(out, columns)
+    return cleaned.rename_columns(
+        ["phash" if name == leak_key else name for name in cleaned.column_names]
+    )
 
 
 def _assets(cleaned: pa.Table) -> dict[str, Asset]:

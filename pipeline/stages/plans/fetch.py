@@ -8,9 +8,9 @@ from pathlib import Path
 from pipeline.core.files.lock import locked
 from pipeline.core.folders import DATA, RAW
 from pipeline.core.options import Options
-from pipeline.core.registry import load
 from pipeline.params import Params
 from pipeline.parts.plan import Summary
+from pipeline.sources import fetchable
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class FetchPlan:
             Another process fetches, or nothing can be had.
         """
         with locked(self.folder):
-            fetched = load("sources", self.kind).fetch(self.folder, self.options)
+            fetched = fetchable(self.kind).fetch(self.folder, self.options)
         return Summary(planned=1, computed=int(fetched), reused=int(not fetched))
 
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import Any
-
-from pydantic import BaseModel
 
 from pipeline.core.files.digest import digest_json
 from pipeline.core.folders import DATA, REPORTS
 from pipeline.core.registry import locate
+from pipeline.modalities import part
 from pipeline.models.tasks import kinds
 from pipeline.params import Params
+from pipeline.params.resolved import resolved
 from pipeline.parts import artifact
 from pipeline.parts.fingerprint import fingerprint
 from pipeline.parts.plan import Summary
@@ -20,9 +18,9 @@ from pipeline.reporting.content import modules
 from pipeline.reporting.inputs import Inputs
 
 PAGE = "index.html"
-# What changes nothing that the page shows: where data is fetched from, where work runs, and the
+# What changes nothing that the page shows: where data is fetched from, and the
 # comparison, which has a page of its own.
-UNSEEN = ("fetch", "execution", "comparison")
+UNSEEN = ("fetch", "comparison")
 
 
 def plan(params: Params, item: str = "", root: Path = Path(DATA)) -> artifact.ArtifactPlan:
@@ -43,8 +41,7 @@ def plan(params: Params, item: str = "", root: Path = Path(DATA)) -> artifact.Ar
         [
             "pipeline.reporting.page",
             *modules(params.modalities),
-            *(f"pipeline.modalities.{name}.content" for name in params.modalities),
-            *(f"pipeline.modalities.{name}.augment" for name in params.modalities),
+            *(part(name, "augment") for name in params.modalities),
             *(locate("models/tasks", kind) for kind in kinds()),
         ],
         {
@@ -73,16 +70,5 @@ def plan(params: Params, item: str = "", root: Path = Path(DATA)) -> artifact.Ar
 
 def params_digest(params: Params) -> str:
     """Digest of all params that may change an output."""
-    return digest_json({f.name: _plain(getattr(params, f.name)) for f in fields(params)
-                        if f.name not in UNSEEN})  # fmt: skip
-
-
-def _plain(value: Any) -> Any:
-    """JSON-able: models and dataclasses as mappings."""
-    if isinstance(value, BaseModel):
-        return value.model_dump(mode="json")
-    if is_dataclass(value):
-        return {f.name: _plain(getattr(value, f.name)) for f in fields(value)}
-    if isinstance(value, dict):
-        return {key: _plain(inner) for key, inner in value.items()}
-    return [_plain(inner) for inner in value] if isinstance(value, tuple) else value
+    document = resolved(params)
+    return digest_json({name: document[name] for name in document if name not in UNSEEN})

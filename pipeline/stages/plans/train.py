@@ -24,9 +24,11 @@ from pipeline.store.model_card import CARD, Card
 class TrainSummary(Summary):
     """What the stage did, and how training went: `data_wait` and the like.
 
-    `training` depends on the machine, so it stands in the run record and in no versioned output.
+    `absent` samples have none of the model's modalities, which is no refusal. `training` depends on
+    the machine, so it stands in the run record and in no versioned output.
     """
 
+    absent: int = 0
     training: dict[str, Any] = field(default_factory=dict)
 
 
@@ -105,10 +107,8 @@ def plan(params: Params, name: str, root: Path = Path(DATA)) -> TrainPlan:
 def _count(out: Path, training: dict[str, Any]) -> TrainSummary:
     """Samples that were learnt from or stopped by, and those in which the model sees nothing."""
     samples = document(out / CARD, Card).samples.values()
-    unseen = sum(split.unseen for split in samples)
     return TrainSummary(
         rows=sum(split.seen for split in samples),
-        rejected=unseen,
-        reasons={"no_modality": unseen} if unseen else {},
+        absent=sum(split.unseen for split in samples),
         training=training,
     )

@@ -10,7 +10,8 @@ import numpy as np
 
 from pipeline.core.errors import PipelineError, unknown
 from pipeline.core.folders import CLEAN, CURATED
-from pipeline.models.evaluation.options import CLIP, DURATION, PRESENCE
+from pipeline.modalities import measures, modalities
+from pipeline.models.evaluation.options import DURATION, PRESENCE
 
 if TYPE_CHECKING:
     from pipeline.store.join import Joined
@@ -50,8 +51,8 @@ def slices(
 
 def extra_inputs(names: Collection[str], root: Path) -> list[str]:
     """What else these slices read, below the data root."""
-    clean = f"{CLEAN}/{CLIP}"
-    return [clean] if DURATION in names and (root / clean).is_dir() else []
+    modality = _timed(root) if DURATION in names else None
+    return [f"{CLEAN}/{modality}"] if modality else []
 
 
 def _presence(joined: Joined, sets: Mapping[str, str]) -> np.ndarray:
@@ -71,14 +72,20 @@ def _durations(joined: Joined, root: Path) -> np.ndarray:
     """Seconds of each sample's clip, float64 (n,), NaN where it has none."""
     from pipeline.parts.manifest import read
 
-    clean = root / CLEAN / CLIP
-    if not clean.is_dir():
-        raise PipelineError(f"evaluate.group_by: there is no {CLIP}, and so no '{DURATION}'")
-    clips = read(clean, ["digest", "duration"]).to_pydict()
-    seconds = dict(zip(clips["digest"], clips["duration"], strict=True))
-    samples = read(root / CURATED, ["sample_id", CLIP]).to_pydict()
-    clip = dict(zip(samples["sample_id"], samples[CLIP], strict=True))
+    modality = _timed(root)
+    if modality is None:
+        raise PipelineError(f"evaluate.group_by: no modality here has a '{DURATION}'")
+    clips = read(root / CLEAN / modality, ["digest", DURATION]).to_pydict()
+    seconds = dict(zip(clips["digest"], clips[DURATION], strict=True))
+    samples = read(root / CURATED, ["sample_id", modality]).to_pydict()
+    clip = dict(zip(samples["sample_id"], samples[modality], strict=True))
     return np.array([seconds.get(clip[sample], np.nan) for sample in joined.sample_ids])
+
+
+def _timed(root: Path) -> str | None:
+    """The modality whose contents last: of several the first by name."""
+    cleaned = (name for name in modalities() if (root / "clean" / name).is_dir())
+    return next((name for name in cleaned if measures(name, DURATION)), None)
 
 
 def _quarters(seconds: np.ndarray) -> np.ndarray:

@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 import soundfile
 
+from pipeline.core.media_card import CardOptions as Options
+from pipeline.modalities.audio import show as audio
 from pipeline.modalities.audio.content import SAMPLING_RATE
-from pipeline.reporting.media import audio, image, text
-from pipeline.reporting.options import Options
+from pipeline.modalities.image import show as image
+from pipeline.modalities.text import show as text
 
 TIME = np.arange(SAMPLING_RATE) / SAMPLING_RATE
 TONE = (0.5 * np.sin(2 * np.pi * 440 * TIME)).astype(np.float32)
