@@ -70,8 +70,8 @@ def cross_check(values: Mapping[str, Any], named: Mapping[str, Collection[str]])
                 yield path, "here trainings run side by side, each in one process: leave it at 1"
         kind = values["targets"].get(task)
         if kind is not None and not task_of(kind).ONE_CLASS:
-            said = f"compares by macro-F1, and '{task}' is of kind {kind}"
-            yield "comparison.models", f"{said}; primary may be {', '.join(_one_class())}"
+            problem = f"compares by macro-F1, and '{task}' is of kind {kind}"
+            yield "comparison.models", f"{problem}; primary may be {', '.join(_one_class())}"
         for name, used in values["comparison"].baseline.features.items():
             if used not in named["features"]:
                 path = f"comparison.baseline.features.{name}"
@@ -159,7 +159,7 @@ def _tasks(
         if task not in named["targets"]:
             yield path, unknown("target", task, named["targets"])
         elif kind is not None and model.decides and not task_of(_learned(options, kind)).SOFTMAX:
-            able = [one for one in kinds() if task_of(one).SOFTMAX]
+            able = [name for name in kinds() if task_of(name).SOFTMAX]
             yield (
                 path,
                 f"'{model.fusion}' joins decisions between classes, not targets of kind {kind}: "
@@ -170,8 +170,8 @@ def _tasks(
             # Of kinds with one class a sample, a target of one can be learned as another.
             fit = _one_class() if task_of(kind).ONE_CLASS else [kind]
             if options.kind not in fit:
-                said = f"a target of kind {kind} cannot be learnt as {options.kind}"
-                yield f"{path}.kind", f"{said}; there are: {', '.join(fit)}"
+                problem = f"a target of kind {kind} cannot be learnt as {options.kind}"
+                yield f"{path}.kind", f"{problem}; there are: {', '.join(fit)}"
 
 
 def _one_class() -> list[str]:
@@ -185,9 +185,9 @@ def _learned(options: Any, kind: str) -> str:
 def _views(path: str, model: Any, values: Mapping[str, Any]) -> Mistakes:
     modalities = {values["features"][s].modality for s in model.features if s in values["features"]}
     sections = [values["augment"].get(modality) for modality in modalities]
-    made = min((section.views for section in sections if section), default=model.views)
-    if model.views > made:
-        yield f"{path}.views", f"trains on {model.views} views, but augment makes {made}"
+    drawn = min((section.views for section in sections if section), default=model.views)
+    if model.views > drawn:
+        yield f"{path}.views", f"trains on {model.views} views, but augment makes {drawn}"
 
 
 def _towers(path: str, model: Any, values: Mapping[str, Any]) -> Mistakes:
@@ -206,8 +206,8 @@ def _towers(path: str, model: Any, values: Mapping[str, Any]) -> Mistakes:
         if ids[used] and feature.dtype != "float32":
             yield f"features.{used}.dtype", f"ids of words need float32, not {feature.dtype}"
     if len(shapes) == len(model.features):
-        for place, said in model.check_shapes(shapes, ids).items():
-            yield f"{path}.{place}", said
+        for option, problem in model.check_shapes(shapes, ids).items():
+            yield f"{path}.{option}", problem
 
 
 def _joins(values: Mapping[str, Any]) -> Mistakes:

@@ -184,7 +184,7 @@ def apply_bisecting(
         places = left.pop()
         try:
             with as_shortage(stage):
-                found = step([rows[i] for i in places], [values[i] for i in places])
+                results = step([rows[i] for i in places], [values[i] for i in places])
         except PipelineError:
             raise
         except Exception as error:
@@ -192,8 +192,8 @@ def apply_bisecting(
                 middle = len(places) // 2
                 left += [places[middle:], places[:middle]]
                 continue
-            found = [error if isinstance(error, Rejected) else _failed(stage, error)]
-        for i, outcome in zip(places, found, strict=True):
+            results = [error if isinstance(error, Rejected) else _failed(stage, error)]
+        for i, outcome in zip(places, results, strict=True):
             outcomes[i] = outcome
     return outcomes
 

@@ -41,7 +41,7 @@ from pipeline.parts.job import (
 from pipeline.parts.manifest import MANIFEST, rejects_of, write_manifest
 from pipeline.parts.part import PROVISIONAL, Entry, Part, Row, Work, entry_of, read_footer
 from pipeline.parts.progress import track
-from pipeline.parts.valid_parts import is_whole, previous, provisional, standing
+from pipeline.parts.valid_parts import is_provisional, is_whole, listed_entries, valid_entry
 
 # Reasons that the message of a failed stage tells.
 SHOWN = 3
@@ -161,7 +161,7 @@ class PartsPlan:
             # Looked for again: DVC takes whatever the directory now holds for the stage's output.
             for path in _unplanned(self):
                 remove(path)
-            final = [entry for entry in entries if not provisional(out, entry)]
+            final = [entry for entry in entries if not is_provisional(out, entry)]
             cache.remember({entry.key: entry.md5 for entry in final})
         return summary
 
@@ -222,11 +222,11 @@ def _cut(rows: Iterable[Row], mean_rows: int, max_bytes: int) -> Iterator[list[R
 def inspect(plan: PartsPlan, cache: Cache, digests: DigestCache) -> State:
     """Compare a plan with what is there; changes nothing."""
     out = plan.out
-    known = {entry.key: entry for entry in previous(out)}
+    known = {entry.key: entry for entry in listed_entries(out)}
     entries = {}
     for part in plan.parts:
-        entry = standing(out, part, known.get(part.key), digests)
-        if entry is not None and not provisional(out, entry):
+        entry = valid_entry(out, part, known.get(part.key), digests)
+        if entry is not None and not is_provisional(out, entry):
             entries[part.key] = entry
     missing = [part for part in plan.parts if part.key not in entries]
     md5s = cache.md5s(part.key for part in missing)

@@ -153,8 +153,8 @@ def _batches(raw: Path = Path(DATA, RAW)) -> list[str]:
         elif not (path.is_file() or path.is_dir() or path.is_symlink()):
             unfit_paths[str(path)] = NOT_A_FILE
         elif path.is_dir() and path.parent.parent == raw and not path.name.startswith("."):
-            found = unfit(path, listing(path))
-            unfit_paths |= {f"{path}/{name}": why for name, why in found.items()}
+            problems_inside = unfit(path, listing(path))
+            unfit_paths |= {f"{path}/{name}": why for name, why in problems_inside.items()}
     if unfit_paths:
         ignored = subprocess.run(
             [*DVC, "check-ignore", "--stdin"],

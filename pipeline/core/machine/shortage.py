@@ -120,7 +120,7 @@ _MEMORY = (
 def is_out_of_memory(error: BaseException | None) -> bool:
     """Whether an error, or one that it came from, is a want of memory."""
     while error is not None:
-        if isinstance(error, MemoryError) or any(said in str(error).lower() for said in _MEMORY):
+        if isinstance(error, MemoryError) or any(words in str(error).lower() for words in _MEMORY):
             return True
         error = error.__cause__ or error.__context__
     return False

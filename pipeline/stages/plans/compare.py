@@ -47,7 +47,15 @@ def plan(params: Params, item: str = "", root: Path = Path(DATA)) -> ArtifactPla
     )
     modalities = {name: params.features[name].modality for name in used}
     shown = tuple(name for name in params.modalities if name in modalities.values())
-    inputs = Inputs(root, (), shown, modalities, params.targets, "", options.confidence)
+    inputs = Inputs(
+        root=root,
+        models=(),
+        modalities=shown,
+        features=modalities,
+        targets=params.targets,
+        params_digest="",
+        confidence=options.confidence,
+    )
     cleaned = (inputs.stage(f"{CLEAN}/{modality}") for modality in shown)
     read = (
         CURATED,
@@ -64,20 +72,20 @@ def plan(params: Params, item: str = "", root: Path = Path(DATA)) -> ArtifactPla
         write(folder, compared)
         page = render(
             ComparisonData(
-                compared.summary,
-                compared.tables,
-                inputs,
-                options.folds,
-                options.seeds,
-                options.confidence,
-                params.report,
+                summary=compared.summary,
+                tables=compared.tables,
+                inputs=inputs,
+                folds=options.folds,
+                seeds=options.seeds,
+                confidence=options.confidence,
+                options=params.report,
             )
         )
         (folder / PAGE).write_text(page, encoding="utf-8")
 
     return ArtifactPlan(
-        root / COMPARISON,
-        fingerprint(
+        out=root / COMPARISON,
+        fingerprint=fingerprint(
             "compare",
             [
                 "pipeline.stages.work.compare",
@@ -96,7 +104,7 @@ def plan(params: Params, item: str = "", root: Path = Path(DATA)) -> ArtifactPla
             templates(),
             device="cpu",
         ),
-        {name: manifest_digest(root / name) for name in read},
-        make,
-        lambda: Summary(rows=len(options.models)),
+        inputs={name: manifest_digest(root / name) for name in read},
+        make=make,
+        count=lambda: Summary(rows=len(options.models)),
     )

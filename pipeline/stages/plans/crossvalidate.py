@@ -63,13 +63,13 @@ def plan(params: Params, name: str, root: Path = Path(DATA)) -> PartsPlan:
                 yield Row(digest, key, "folds", f"seed-{seed}", 0, spec=(seed, fold))
 
     return PartsPlan(
-        root / CROSSVALIDATION / name,
-        Crossvalidate(
+        out=root / CROSSVALIDATION / name,
+        work=Crossvalidate(
             name, options, folds, tuple(sets.items()), params.seed, root.resolve(), identity
         ),
-        rows,
-        lambda: [str(folds.seeds), *inputs()],
-        CUT,
-        chooser(params.execution, options.device),
+        rows=rows,
+        reads=lambda: [str(folds.seeds), *inputs()],
+        cut=CUT,
+        executor=chooser(params.execution, options.device),
         reject_limit=0.0,
     )

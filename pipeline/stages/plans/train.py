@@ -66,15 +66,17 @@ def plan(params: Params, name: str, root: Path = Path(DATA)) -> TrainPlan:
 
     def compute(folder: Path) -> None:
         progress = make(
-            folder,
-            options,
-            sets,
-            params.seed,
-            root,
-            inputs,
-            (planned.snapshot, planned.key),
-            planned.fingerprint.processor,
-            lambda work, size: run_distributed(work, size, params.execution, options.device),
+            folder=folder,
+            options=options,
+            sets=sets,
+            seed=params.seed,
+            root=root,
+            inputs=inputs,
+            snapshot=(planned.snapshot, planned.key),
+            processor=planned.fingerprint.processor,
+            together=lambda work, size: run_distributed(
+                work, size, params.execution, options.device
+            ),
         )
         training.update(progress)
         if "diverged" in progress:
@@ -85,8 +87,8 @@ def plan(params: Params, name: str, root: Path = Path(DATA)) -> TrainPlan:
             )
 
     planned = TrainPlan(
-        out,
-        fingerprint(
+        out=out,
+        fingerprint=fingerprint(
             "train",
             ["pipeline.stages.work.train", *options.modules],
             {
@@ -97,9 +99,9 @@ def plan(params: Params, name: str, root: Path = Path(DATA)) -> TrainPlan:
             },
             processor=processor_on(options.device, params.execution),
         ),
-        inputs,
-        compute,
-        lambda: _count(out, training),
+        inputs=inputs,
+        make=compute,
+        count=lambda: _count(out, training),
     )
     return planned
 

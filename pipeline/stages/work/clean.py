@@ -58,7 +58,7 @@ class Clean(Work):
         clean = cleaning_of(self.modality).clean
         pack = content_of(self.modality).pack
 
-        def one(row: Row, data: bytes) -> dict[str, Any] | Rejected:
+        def clean_row(row: Row, data: bytes) -> dict[str, Any] | Rejected:
             try:
                 cleaned, measured = clean(data, row.spec.media_type, self.options)
             except Rejected as reject:
@@ -73,7 +73,7 @@ class Clean(Work):
                 **measured,
             }
 
-        return lambda rows, values: [one(*pair) for pair in zip(rows, values, strict=True)]
+        return lambda rows, values: [clean_row(*pair) for pair in zip(rows, values, strict=True)]
 
     def table(self, rows: Sequence[Row], outcomes: Sequence[dict[str, Any]]) -> pa.Table:
         schema = clean_schema(measurements_schema(cleaning_of(self.modality)))

@@ -135,27 +135,30 @@ def compare(
 
 def _beside(joined: Joined, task: str, rows: np.ndarray) -> dict[str, np.ndarray]:
     """Name → what stands beside some rows (a mask), other than their content and their names."""
-    keys = sorted({key for one in joined.attributes for key in one})
+    keys = sorted({key for attributes in joined.attributes for key in attributes})
     columns = {
         "source": joined.source,
         "batch": joined.batch,
         **{name: values for name, values in joined.targets.items() if name != task},
-        **{key: np.array([one.get(key, "") for one in joined.attributes]) for key in keys},
+        **{
+            key: np.array([attributes.get(key, "") for attributes in joined.attributes])
+            for key in keys
+        },
         **{f"{name} is there": values for name, values in joined.present.items()},
         **{f"length of {name}": values for name, values in joined.lengths.items()},
     }
     return {name: values[rows] for name, values in columns.items()}
 
 
-def write(folder: Path, found: Compared) -> None:
+def write(folder: Path, compared: Compared) -> None:
     """A CSV file a table, and metrics.json with the summary and the best of each kind."""
     for name, columns in COLUMNS.items():
         with (folder / f"{name}.csv").open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, columns, extrasaction="ignore", lineterminator="\n")
             writer.writeheader()
-            writer.writerows(found.tables[name])
+            writer.writerows(compared.tables[name])
     best: dict[str, float] = {}
-    for row in found.tables["leaderboard"]:  # the best first
+    for row in compared.tables["leaderboard"]:  # the best first
         best.setdefault(row["kind"], row["macro_f1"])
-    text = json.dumps({**found.summary, "macro_f1": best}, indent=1) + "\n"
+    text = json.dumps({**compared.summary, "macro_f1": best}, indent=1) + "\n"
     (folder / "metrics.json").write_text(text, encoding="utf-8")

@@ -69,11 +69,11 @@ class Crossvalidate(Work):
         on_gpu = self.options.device != "cpu"
 
         def compute(rows: Sequence[Row], values: Sequence[Any]) -> list[Any]:
-            found = []
+            answers = []
             for row in rows:
                 try:
                     with as_device_failure(self.stage) if on_gpu else nullcontext():
-                        found.append(answer(whole, classes, self.options, dealt[row.spec]))
+                        answers.append(answer(whole, classes, self.options, dealt[row.spec]))
                 except Shortage:
                     raise
                 except PipelineError as error:
@@ -81,7 +81,7 @@ class Crossvalidate(Work):
                     raise PipelineError(
                         f"{self.stage}, seed {seed}, fold {fold}: {error}"
                     ) from None
-            return found
+            return answers
 
         return compute
 
@@ -94,17 +94,17 @@ class Crossvalidate(Work):
                 "key": row.key,
                 "seed": row.spec[0],
                 "fold": row.spec[1],
-                "parameters": one.parameters,
-                "diverged": one.diverged,
-                "classes": list(one.classes),
-                "sample_id": one.sample_ids.tolist(),
-                "shown": list(one.shown),
-                "probabilities": np.concatenate([p.ravel() for p in one.shown.values()]),
-                "predictions": np.concatenate(list(one.said.values())),
-                "inner_sample_id": one.held_ids.tolist(),
-                "inner_predictions": one.inner_predictions,
+                "parameters": outcome.parameters,
+                "diverged": outcome.diverged,
+                "classes": list(outcome.classes),
+                "sample_id": outcome.sample_ids.tolist(),
+                "shown": list(outcome.shown),
+                "probabilities": np.concatenate([p.ravel() for p in outcome.shown.values()]),
+                "predictions": np.concatenate(list(outcome.said.values())),
+                "inner_sample_id": outcome.held_ids.tolist(),
+                "inner_predictions": outcome.inner_predictions,
             }
-            for row, one in zip(rows, outcomes, strict=True)
+            for row, outcome in zip(rows, outcomes, strict=True)
         ]
         return pa.Table.from_pylist(
             records,

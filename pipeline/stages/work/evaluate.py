@@ -56,8 +56,8 @@ def make(
     from pipeline.store.join import join
 
     model = load_model(root / MODELS / name)
-    given = {one: read_function(root / FEATURES / one) for one in sets}
-    check_features(name, model.made_by, given)
+    functions = {one: read_function(root / FEATURES / one) for one in sets}
+    check_features(name, model.made_by, functions)
     joined = join(root, sets)
     whole = examples([joined], sets, model.classes, model.options.tasks)
     groups = slices(joined, options.group_by, sets, root)
@@ -67,19 +67,19 @@ def make(
         for rows in [joined.split == split]
     ]
     with deterministic(seed, "evaluate"):
-        found = evaluate(name, model, splits, options, seed)
+        results = evaluate(name, model, splits, options, seed)
         train, test = (whole.take(joined.split == split) for split in ("train", "test"))
         towers = model.network.by_name
         measured = {
             one.name: statistics(train, one.name) for one in whole.sets if not towers[one.name].ids
         }
         deviations = {name: deviation for name, (_, deviation) in measured.items()}
-        found.robustness = robustness(model, test, deviations, options.draws, seed)
-        found.contributions = contributions(model, test, options, seed)
+        results.robustness = robustness(model, test, deviations, options.draws, seed)
+        results.contributions = contributions(model, test, options, seed)
         if options.attributed:
             # Named rather than imported, so that no key knows an extra that is not used.
             module = registry.load("models/explanation", "gradients")
             means = {name: mean for name, (mean, _) in measured.items()}
-            found.contributions += module.attributed(model, test, means, options.attributed, seed)
-    write(folder, model.options.primary, found)
-    return {"samples": len(test), "seconds": round(found.seconds["test"], 6)}
+            results.contributions += module.attributed(model, test, means, options.attributed, seed)
+    write(folder, model.options.primary, results)
+    return {"samples": len(test), "seconds": round(results.seconds["test"], 6)}

@@ -77,14 +77,14 @@ class Extract(Work):
 
     def read(self, rows: Sequence[Row]) -> list[tuple[bytes, list[int]]]:
         """Packed contents with their shapes."""
-        found: dict[str, tuple[bytes, list[int]]] = {}
+        contents: dict[str, tuple[bytes, list[int]]] = {}
         for name in dict.fromkeys(row.spec.clean_part for row in rows):
-            wanted = [row.digest for row in rows if row.spec.clean_part == name]
+            digests = [row.digest for row in rows if row.spec.clean_part == name]
             table, place = _contents(self.clean / f"{name}.parquet")
-            some = table.take([place[digest] for digest in wanted])
-            packed = zip(some["data"].to_pylist(), some["shape"].to_pylist(), strict=True)
-            found |= dict(zip(wanted, packed, strict=True))
-        return [found[row.digest] for row in rows]
+            rows_read = table.take([place[digest] for digest in digests])
+            packed = zip(rows_read["data"].to_pylist(), rows_read["shape"].to_pylist(), strict=True)
+            contents |= dict(zip(digests, packed, strict=True))
+        return [contents[row.digest] for row in rows]
 
     def prepare(self, rows: Sequence[Row], read: Sequence[Any]) -> list[Any]:
         """Contents after their recipes, as the encoder takes them."""
@@ -117,17 +117,17 @@ class Extract(Work):
             ]
 
         def compute(rows: Sequence[Row], contents: Sequence[Any]) -> list[Outcome]:
-            found: list[Outcome] = [None] * len(rows)
+            outcomes: list[Outcome] = [None] * len(rows)
             for places in _batches([self.batch(content) for content in contents]):
-                some = apply_bisecting(
+                batch = apply_bisecting(
                     encode,
                     [rows[place] for place in places],
                     [contents[place] for place in places],
                     self.stage,
                 )
-                for place, outcome in zip(places, some, strict=True):
-                    found[place] = outcome
-            return found
+                for place, outcome in zip(places, batch, strict=True):
+                    outcomes[place] = outcome
+            return outcomes
 
         return compute
 

@@ -61,11 +61,11 @@ def _presence(joined: Joined, sets: Mapping[str, str]) -> np.ndarray:
         np.any([joined.present[name] for name, owner in sets.items() if owner == m], axis=0)
         for m in modalities
     ]
-    found = [
-        "+".join(m for m, there in zip(modalities, row, strict=True) if there) or "none"
+    names = [
+        "+".join(m for m, is_there in zip(modalities, row, strict=True) if is_there) or "none"
         for row in np.stack(has, 1)
     ]
-    return np.array(found, dtype=object)
+    return np.array(names, dtype=object)
 
 
 def _durations(joined: Joined, root: Path) -> np.ndarray:
@@ -91,9 +91,9 @@ def _timed(root: Path) -> str | None:
 def _quarters(seconds: np.ndarray) -> np.ndarray:
     """The quantile in which each falls, numbered and named by its range; None for NaN."""
     known = ~np.isnan(seconds)
-    found = np.full(len(seconds), None, dtype=object)
+    names = np.full(len(seconds), None, dtype=object)
     if known.any():
         edges = np.quantile(seconds[known], np.linspace(0, 1, QUANTILES + 1))
-        place = np.searchsorted(edges[1:-1], seconds[known], side="left")
-        found[known] = [f"{i + 1}: {edges[i]:.2f} to {edges[i + 1]:.2f} s" for i in place]
-    return found
+        quantile = np.searchsorted(edges[1:-1], seconds[known], side="left")
+        names[known] = [f"{i + 1}: {edges[i]:.2f} to {edges[i + 1]:.2f} s" for i in quantile]
+    return names
