@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
+from pipeline.core.batches import in_order
 from pipeline.core.errors import Rejected
 from pipeline.core.files.digest import digest_bytes
 from pipeline.core.files.digest_cache import DigestCache
 from pipeline.core.options import Options
 from pipeline.core.records import Inline, Refusal, Reject, Sample, Scan
 from pipeline.core.registry import load
-from pipeline.raw.folders import Facts, Folder, batches, in_order
+from pipeline.raw.folders import Facts, Folder, batches
 from pipeline.raw.listing import Listing, absent
 from pipeline.raw.roots import Raw
 
