@@ -10,9 +10,11 @@ from typing import Any
 
 METRICS, TABLE = "metrics.json", "figures.csv"
 COLUMNS = ("task", "split", "figure", "value", "low", "high")
+# Samples, their components, and samples of which the model sees nothing.
+COUNTS = ("n", "components", "unseen")
 
 # Task → split → figure → {value, low, high}; counts are plain numbers, and what an answer that
-# looks at nothing scores is a mapping of such.
+# looks at nothing scores is a mapping of such. Over few components there are no low and high.
 Measured = Mapping[str, Mapping[str, Mapping[str, Any]]]
 
 
@@ -66,11 +68,11 @@ def read(folder: Path) -> dict[str, Any]:
         answer, _, of = row["figure"].partition("/")
         if of:
             figures.setdefault(answer, {})[of] = value
-        elif row["low"]:
+        elif answer in COUNTS:
+            figures[answer] = value
+        else:
             low, high = number(row["low"]), number(row["high"])
             figures[answer] = {"value": value, "low": low, "high": high}
-        else:
-            figures[answer] = value
     return found
 
 

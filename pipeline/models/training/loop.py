@@ -15,7 +15,7 @@ from pipeline.models.examples import Examples
 from pipeline.models.network import Network
 from pipeline.models.options import ModelOptions
 from pipeline.models.statistics import standardise_targets, target_scales
-from pipeline.models.targets import check_learnable, known, prior
+from pipeline.models.targets import Unlearnable, check_learnable, known, prior
 from pipeline.models.training.batches import Tensors, microbatches, prefetch
 from pipeline.models.training.determinism import deterministic
 from pipeline.models.training.losses import Combination, example_weights, loss
@@ -74,15 +74,16 @@ def train(
 
     Raises
     ------
+    Unlearnable
+        A split holds nothing to learn from or to stop by.
     PipelineError
-        A split holds nothing to learn from or to stop by, or a figure of the first epoch, of the
-        train or the validation split, is no finite number.
+        A figure of the first epoch, of the train or the validation split, is no finite number.
     """
     seen = training.take(training.seen)
     judged = validation.take(validation.seen)
     check_learnable(seen.targets, options.features)
     if not known(judged.targets[options.primary]).any():
-        raise PipelineError(
+        raise Unlearnable(
             f"the validation split has no sample with '{options.primary}' and one of the features "
             f"{list(options.features)}: mend the data, or the model's features or primary"
         )

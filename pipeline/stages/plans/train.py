@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +18,8 @@ from pipeline.parts.manifest import manifest_digest
 from pipeline.parts.plan import Summary
 from pipeline.stages.work.train import make
 from pipeline.store.model_card import CARD, Card
+
+LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,10 @@ def plan(params: Params, name: str, root: Path = Path("data")) -> TrainPlan:
             lambda work, size: run_distributed(work, size, params.execution, options.device),
         )
         training.update(found)
+        if "untrained" in found:
+            LOG.warning(
+                "train/%s: it stays untrained and has no figures: %s", name, found["untrained"]
+            )
         if "diverged" in found:
             print(
                 f"train/{name}: training diverged in epoch {found['diverged']['epoch']}; the best "

@@ -40,7 +40,8 @@ def make(
     test split, from their features and with nothing hidden.
     """
     from pipeline.core import registry
-    from pipeline.models.evaluation.evaluate import Split, evaluate
+    from pipeline.core.files.documents import document
+    from pipeline.models.evaluation.evaluate import Split, evaluate, unmeasured
     from pipeline.models.evaluation.results import write
     from pipeline.models.evaluation.robustness import robustness
     from pipeline.models.examples import examples
@@ -52,7 +53,12 @@ def make(
     from pipeline.parts.manifest import read_function
     from pipeline.stages.work.slices import slices
     from pipeline.store.join import join
+    from pipeline.store.model_card import CARD, Card
 
+    card = document(root / "models" / name / CARD, Card)
+    if card.untrained:
+        write(folder, card.primary_task, unmeasured(join(root, sets), card.tasks, SPLITS))
+        return {}
     model = load_model(root / "models" / name)
     given = {one: read_function(root / "features" / one) for one in sets}
     check_features(name, model.made_by, given)
@@ -72,6 +78,9 @@ def make(
             one.name: statistics(train, one.name) for one in whole.sets if not towers[one.name].ids
         }
         deviations = {name: deviation for name, (_, deviation) in measured.items()}
+        if not test.seen.any():  # the answers are the prior's, whatever happens to the modalities
+            write(folder, model.options.primary, found)
+            return {}
         found.robustness = robustness(model, test, deviations, options.draws, seed)
         found.contributions = contributions(model, test, options, seed)
         if options.attributed:
