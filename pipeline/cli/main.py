@@ -11,6 +11,7 @@ import typer
 from pipeline.cli.errors import handle_errors
 from pipeline.cli.metrics import metrics
 from pipeline.cli.promote import promote
+from pipeline.cli.prune import prune
 from pipeline.cli.store import app as store
 from pipeline.cli.validate import validate
 from pipeline.core.errors import PipelineError, unknown
@@ -30,6 +31,7 @@ app = typer.Typer(
 app.add_typer(store, name="store")
 app.command()(metrics)
 app.command()(promote)
+app.command()(prune)
 app.command()(validate)
 
 

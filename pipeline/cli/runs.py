@@ -52,11 +52,18 @@ def show_forecasts(found: Sequence[Forecast], json: bool) -> None:
         return
     table = _table("stage", "reused", "restored", "computed", "rows", "why", numbers=4)
     for one in found:
-        rows = f"{'' if one.exact else '≤ '}{one.rows}" if one.works else ""
+        rows = _bound(one.rows, one.exact) if one.works else ""
         taken = f"{rows}, {one.taken} taken over" if one.taken else rows
-        counts = [str(n) if n else "" for n in (one.reused, one.restored, one.computed)]
+        counts = [_bound(n, one.exact) for n in (one.reused, one.restored, one.computed)]
         table.add_row(*map(text, (one.stage, *counts, taken, "; ".join(one.reasons))))
     _show(table)
+
+
+def _bound(count: int | None, exact: bool) -> str:
+    """A number; the most that it can be; or `?` where nothing is known. 0 is left out."""
+    if count is None:
+        return "?"
+    return f"{'' if exact else '≤ '}{count}" if count else ""
 
 
 def _lines(found: Iterable[Mapping[str, Any]]) -> None:

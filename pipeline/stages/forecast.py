@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,8 @@ from pipeline.params import Params
 from pipeline.parts import artifact
 from pipeline.parts.dvc_restore import Cache
 from pipeline.parts.fingerprint_diff import differences
-from pipeline.parts.manifest import MANIFEST, read, read_function
-from pipeline.parts.plan import PartsPlan, inspect
+from pipeline.parts.manifest import MANIFEST, read, read_each, read_function, read_manifest
+from pipeline.parts.plan import PartsPlan, State, inspect
 from pipeline.parts.up_to_date import is_up_to_date
 from pipeline.stages.plans import curate, fetch, ingest, look
 from pipeline.stages.run import find
@@ -24,24 +24,27 @@ from pipeline.stages.run import find
 class Forecast:
     """What one stage would do.
 
-    `rows` would be computed and `taken` copied from parts made before; `exact` is False where an
-    earlier stage has work, whose results decide: `rows` is then the most that it can be.
+    `rows` would be computed and `taken` copied from parts made before; of the parts, `reused`
+    stand, `restored` come from DVC's cache and `computed` are made. Where `exact` is False, because
+    an earlier stage has work whose results decide, each is the most that it can be, or None if
+    nothing bounds it. A stage that has work has `reasons`.
     """
 
     stage: str
-    rows: int = 0
-    taken: int = 0
-    reused: int = 0
-    restored: int = 0
-    computed: int = 0
+    rows: int | None = 0
+    taken: int | None = 0
+    reused: int | None = 0
+    restored: int | None = 0
+    computed: int | None = 0
     exact: bool = True
     reasons: list[str] = field(default_factory=list)
-    # New assets by modality, which ingest alone knows.
-    new: dict[str, int] = field(default_factory=dict)
+    # Rows that later stages would find changed, at most; of ingest, new assets by modality.
+    changed: int | None = 0
+    new: dict[str, int] | None = field(default_factory=dict)
 
     @property
     def works(self) -> bool:
-        return bool(self.rows or self.taken or self.restored or self.computed)
+        return bool(self.reasons)
 
 
 def forecast(
@@ -98,44 +101,74 @@ def _one(
     try:
         planned = stage(params, item, root)
         if isinstance(planned, PartsPlan):
-            found = _parts(label, planned)
+            known = _parts(label, planned)
         elif isinstance(planned, artifact.ArtifactPlan):
-            found = _artifact(label, planned)
+            known = _artifact(label, planned)
         elif isinstance(planned, ingest.IngestPlan):
-            found = _ingest(label, planned)
+            known = _ingest(label, planned)
         elif isinstance(planned, curate.CuratePlan):
-            found = _curate(label, planned)
+            known = _curate(label, planned, root)
         else:
             return _looks(label, planned)
-    except (PipelineError, OSError) as error:
+    except (PipelineError, OSError):
         if not working:
             raise
-        return Forecast(label, computed=1, exact=False, reasons=waits or [str(error)])
+        known = Forecast(label)  # what it reads is not there yet
     if not working:
-        return found
-    more = _more(params, name, item, above)
-    return Forecast(
-        label,
-        rows=found.rows + more,
-        taken=found.taken,
-        reused=found.reused,
-        restored=found.restored,
-        computed=max(found.computed, 1),
-        exact=False,
-        reasons=[*found.reasons, *waits],
-    )
+        return known
+    reasons = [*known.reasons, *waits]
+    if name in ("clean", "augment", "extract"):
+        brought = _brought(params, name, item, above)
+        unknown_parts: dict[str, None] = dict.fromkeys(("reused", "restored", "computed", "taken"))
+        return Forecast(
+            label,
+            rows=_sum(known.rows, brought),
+            exact=False,
+            reasons=reasons,
+            changed=_sum(known.changed, brought),
+            **unknown_parts,
+        )
+    if name == "ingest":
+        return Forecast(
+            label,
+            None,
+            None,
+            None,
+            None,
+            None,
+            exact=False,
+            reasons=reasons,
+            changed=None,
+            new=None,
+        )
+    if name == "curate":
+        rows = None if above["ingest"].works else _samples(root)
+        return Forecast(label, rows, None, None, None, None, exact=False, reasons=reasons)
+    return Forecast(label, reused=1, restored=1, computed=1, exact=False, reasons=reasons)
 
 
-def _more(params: Params, name: str, item: str, above: Mapping[str, Forecast]) -> int:
-    """Rows, at most, that the work of earlier stages brings."""
+def _brought(params: Params, name: str, item: str, above: Mapping[str, Forecast]) -> int | None:
+    """Rows, at most, that the work of earlier stages brings to one of parts."""
     if name == "clean":
-        return above["ingest"].new.get(item, 0)
+        new = above["ingest"].new
+        return None if new is None else new.get(item, 0)
+    modality = item if name == "augment" else params.features[item].modality
+    cleaned = above[f"clean/{modality}"].changed
     if name == "augment":
-        return above[f"clean/{item}"].rows * int(params.augment[item].views)
-    if name == "extract":
-        modality = params.features[item].modality
-        return above[f"clean/{modality}"].rows * (1 + int(params.augment[modality].views))
-    return 0
+        return None if cleaned is None else cleaned * int(params.augment[item].views)
+    return _sum(cleaned, above[f"augment/{modality}"].changed)
+
+
+def _sum(one: int | None, other: int | None) -> int | None:
+    return None if one is None or other is None else one + other
+
+
+def _samples(root: Path) -> int | None:
+    """Samples that ingest left, each of which curation accepts or refuses."""
+    try:
+        return sum(entry.rows for entry in read_manifest(root / "samples"))
+    except PipelineError:
+        return None
 
 
 def _parts(label: str, plan: PartsPlan) -> Forecast:
@@ -149,6 +182,10 @@ def _parts(label: str, plan: PartsPlan) -> Forecast:
             reasons = [f"{rows} rows are new or tried again, or their parts are gone or damaged"]
         elif not reasons:
             reasons = ["rows moved between parts"]
+    elif state.removed:
+        reasons = ["rows are gone"]
+    elif not (plan.out / MANIFEST).is_file():
+        reasons = ["it never finished"]
     return Forecast(
         label,
         rows=rows,
@@ -157,7 +194,39 @@ def _parts(label: str, plan: PartsPlan) -> Forecast:
         restored=len(state.restorable),
         computed=len(state.jobs),
         reasons=reasons,
+        changed=_changed(plan, state),
     )
+
+
+def _changed(plan: PartsPlan, state: State) -> int:
+    """Rows that are not in the manifest's parts as they will be."""
+    try:
+        listed = {entry.key for entry in read_manifest(plan.out)}
+    except PipelineError:
+        listed = set()
+    jobs = {job.part.key: job for job in state.jobs}
+    kept = _listed_rows(plan.out) if any(job.reused for job in state.jobs) else set()
+    changed = 0
+    for part in plan.parts:
+        if part.key in jobs:
+            job = jobs[part.key]
+            changed += len(job.rows)
+            changed += sum((digest, part.view) not in kept for digest in job.reused)
+        elif part.key not in listed:
+            changed += len(part.rows)
+    return changed
+
+
+def _listed_rows(out: Path) -> set[tuple[str, int]]:
+    """Digest and view of the rows that readers of a stage see now."""
+    try:
+        return {
+            (digest, entry.view)
+            for entry, table in read_each(out, ["digest"])
+            for digest in table["digest"].to_pylist()
+        }
+    except (PipelineError, OSError, KeyError):
+        return set()
 
 
 def _artifact(label: str, plan: artifact.ArtifactPlan) -> Forecast:
@@ -174,43 +243,40 @@ def _artifact(label: str, plan: artifact.ArtifactPlan) -> Forecast:
     reasons = reasons or ["its files are gone or damaged"]
     if restored:
         return Forecast(label, restored=1, reasons=reasons)
-    return Forecast(label, computed=1, rows=1, reasons=reasons)
+    return Forecast(label, computed=1, reasons=reasons)
 
 
 def _ingest(label: str, plan: ingest.IngestPlan) -> Forecast:
-    """Assets that are new and gone, modality by modality; the files are read for their digests."""
+    """The table of samples, and the assets that come and go, whose files are read for digests."""
+    columns = ["digest", "media_type"]
     reasons, new = [], {}
     for modality, assets in plan.assets.items():
-        now = {row.digest for row in assets.rows()}
+        now = {tuple(row.spec[column] for column in columns) for row in assets.rows()}
         try:
-            there = set(read(assets.out, ["digest"])["digest"].to_pylist())
+            read_now = read(assets.out, columns)
+            before = {*zip(*(read_now[column].to_pylist() for column in columns), strict=True)}
         except (PipelineError, OSError, KeyError):
-            there = set()
-        if now != there:
-            reasons.append(f"{modality}: {len(now - there)} new assets, {len(there - now)} gone")
-            new[modality] = len(now - there)
+            before = set()
+        new[modality] = len(now - before)
+        if now != before:
+            reasons.append(f"{modality}: {new[modality]} new assets, {len(before - now)} gone")
     samples = _parts(label, plan.samples)
-    if samples.works and not reasons:
-        reasons = ["samples changed"]
-    return Forecast(
-        label,
-        rows=sum(new.values()),
-        computed=max(samples.computed, int(bool(reasons))),
-        reused=samples.reused,
-        reasons=reasons,
-        new=new,
-    )
+    return replace(samples, reasons=reasons or samples.reasons, new=new)
 
 
-def _curate(label: str, plan: curate.CuratePlan) -> Forecast:
+def _curate(label: str, plan: curate.CuratePlan, root: Path) -> Forecast:
     """It is recomputed whole, from small columns; what it writes may well stay as it is."""
     if is_up_to_date(label, plan.key, plan.outs) is not None:
-        return Forecast(label, reused=1)
-    return Forecast(label, computed=1, reasons=["recomputed whole, from small columns"])
+        return Forecast(label, reused=len(read_manifest(root / "curated")))
+    reasons = ["recomputed whole, from small columns"]
+    return Forecast(label, _samples(root), None, None, None, None, exact=False, reasons=reasons)
 
 
 def _looks(label: str, plan: fetch.FetchPlan | look.LookPlan) -> Forecast:
-    there = all(out.exists() for out in plan.outs)
-    return Forecast(label, reused=1) if there else Forecast(
-        label, computed=1, reasons=["it is not there"]
-    )  # fmt: skip
+    if isinstance(plan, look.LookPlan):
+        stands = not plan.changed
+        reason = "what lies at the root changed"
+    else:
+        stands = all(out.exists() for out in plan.outs)
+        reason = "it is not there"
+    return Forecast(label, reused=1) if stands else Forecast(label, computed=1, reasons=[reason])
