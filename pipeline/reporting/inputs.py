@@ -219,7 +219,7 @@ class Inputs:
         for model in self.models:
             for folder in ("models", "evaluation"):
                 out = self.root / folder / model
-                if (out / manifest.MANIFEST).is_file():
+                if (out / artifact.MANIFEST).is_file():
                     found[f"{folder}/{model}"] = artifact.digest(out)
         for name in ("ingest", "curated"):
             path = self.root / f"{name}.json"

@@ -232,9 +232,11 @@ def _listed_rows(out: Path) -> set[tuple[str, int]]:
 def _artifact(label: str, plan: artifact.ArtifactPlan) -> Forecast:
     if plan.whole:
         return Forecast(label, reused=1)
-    reasons = differences(read_function(plan.out), asdict(plan.fingerprint))
-    if (plan.out / MANIFEST).is_file():
-        inputs = artifact.read_manifest(plan.out)["inputs"]
+    reasons = ["it was never made"]
+    if (plan.out / artifact.MANIFEST).is_file():
+        made = artifact.read_manifest(plan.out)
+        reasons = differences(made["function"], asdict(plan.fingerprint))
+        inputs = made["inputs"]
         now = dict(plan.inputs)
         changed = sorted(k for k in inputs.keys() | now.keys() if inputs.get(k) != now.get(k))
         reasons += [f"input {name} changed" for name in changed]

@@ -10,6 +10,7 @@ import yaml
 
 from pipeline.cli.runs import show_forecasts
 from pipeline.params import Params, parse
+from pipeline.parts.manifest import MANIFEST
 from pipeline.parts.plan import Summary
 from pipeline.parts.up_to_date import skip_if_up_to_date
 from pipeline.stages.forecast import Forecast, forecast
@@ -122,8 +123,7 @@ def _move() -> None:
 def _kill() -> None:
     """As a run leaves it that ended before its manifest, having lost half of its parts."""
     for folder in ("clean/text", "features/hashing"):
-        Path("data", folder, "manifest.json").unlink(missing_ok=True)
-        Path("data", folder, "_manifest.json").unlink(missing_ok=True)
+        Path("data", folder, MANIFEST).unlink(missing_ok=True)
         for path in sorted(Path("data", folder).glob("*.parquet"))[::2]:
             path.unlink()
 
