@@ -7,14 +7,12 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from pipeline.core.terminal import json_line, say, say_tables, text
-from pipeline.execution.run_record import records
+from pipeline.execution.run_record import outcome, records
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from pipeline.stages.forecast import Forecast
-
-PARTS = ("planned", "reused", "restored", "computed", "removed")
 
 
 def run_records(stages: Sequence[str], every: bool) -> list[dict[str, Any]]:
@@ -24,22 +22,22 @@ def run_records(stages: Sequence[str], every: bool) -> list[dict[str, Any]]:
 
 
 def show_runs(found: Sequence[Mapping[str, Any]], json: bool) -> None:
-    """What each run did: its parts, its rows, and what they took."""
+    """What each run did: parts computed, rows, and what they took; as JSON, all that is known."""
     if json or not found:
         _lines(found) if json else say("no stage has run here yet")
         return
-    table = _table("stage", "started", *PARTS, "rows", "wall s", "CPU s", "GPU s", "peak MB", "")
+    table = _table("stage", "started", "parts", "rows", "s", "CPU s", "MB", "", numbers=7)
     for one in found:
-        counts = [str(one.get(name, "")) for name in PARTS]
-        took = [f"{one.get(name, 0):.1f}" for name in ("seconds", "cpu_seconds", "gpu_seconds")]
+        took = [f"{one[name]:.1f}" if name in one else "" for name in ("seconds", "cpu_seconds")]
+        ended = outcome(one)
         cells = (
             one.get("stage", ""),
-            str(one.get("started", ""))[:19],
-            *counts,
+            str(one.get("started", ""))[5:16].replace("T", " "),
+            f"{one['computed']} of {one['planned']}" if one.get("planned") else "",
             _rows(one),
             *took,
             one.get("peak_mb", ""),
-            "" if one.get("outcome") == "done" else one.get("outcome", ""),
+            "" if ended == "done" else ended,
         )
         table.add_row(*map(text, cells))
     _show(table)
@@ -72,8 +70,9 @@ def _lines(found: Iterable[Mapping[str, Any]]) -> None:
 
 
 def _rows(one: Mapping[str, Any]) -> str:
-    told = f"{one['worked']} {one.get('verb', 'computed')}" if one.get("worked") else ""
-    taken = f"{one['taken']} taken over" if one.get("taken") else ""
+    worked, copied = one.get("computed_rows"), one.get("reused_rows")
+    told = f"{worked} {one.get('verb', 'computed')}" if worked else ""
+    taken = f"{copied} taken over" if copied else ""
     return ", ".join(filter(None, (told, taken)))
 
 
@@ -83,7 +82,7 @@ def _table(*columns: str, numbers: int = 11) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for place, column in enumerate(columns):
         number = 0 < place < numbers and column not in ("started", "rows", "why")
-        fold = column == "why"
+        fold = column in ("why", "rows")
         table.add_column(
             column, justify="right" if number else "left", overflow="fold", no_wrap=not fold
         )
@@ -94,6 +93,6 @@ def _show(table: Table) -> None:
     import shutil
     import sys
 
-    # In a pipe nothing is cut off; a terminal folds the last column.
+    # In a pipe nothing is cut off; a terminal folds the longest column.
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 200
-    say_tables(table, width=max(width, 100))
+    say_tables(table, width=max(width, 80))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -36,13 +37,17 @@ def rows(measured: Measured) -> Iterator[dict[str, Any]]:
 def write_headlines(
     folder: Path, primary: str, headlines: Mapping[str, Mapping[str, Mapping[str, float]]]
 ) -> None:
-    """metrics.json: of the test split each task's, of validation those by which models are chosen.
+    """metrics.json: of the test split each task's first, of validation that which chooses models.
+
+    A column each is what a terminal has room for.
 
     headlines: split → task → figure → value.
     """
     chosen = {
         split: {
-            task: figures for task, figures in tasks.items() if split == "test" or task == primary
+            task: dict(islice(figures.items(), 1))
+            for task, figures in tasks.items()
+            if split == "test" or task == primary
         }
         for split, tasks in headlines.items()
     }

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import math
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -25,6 +27,10 @@ from pipeline.models.training.snapshot import Snapshots
 from pipeline.models.training.throughput import Throughput
 from pipeline.models.training.train_state import History, State
 from pipeline.models.training.validation import Validation
+
+LOG = logging.getLogger(__name__)
+# Between two lines that say how far training is.
+LINE_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -123,7 +129,7 @@ def _fit(
     )
     average = averaged(network, options.average)
     judged: Network = network if average is None else average.module  # type: ignore[assignment]
-    course, clock = History(), Throughput()
+    course, clock, told = History(), Throughput(), time.monotonic()
     stateful = {"network": network, "combination": combination, **optimization.parts}
     if average is not None:
         stateful["average"] = average
@@ -182,8 +188,23 @@ def _fit(
             course.best, course.best_epoch, course.best_weights = score, number, _copy(judged)
         if snapshots is not None:
             snapshots.write(state.dump)
+        if world.rank == 0 and time.monotonic() - told >= LINE_SECONDS:
+            told = time.monotonic()
+            LOG.info(_line(course, options))
+    if world.rank == 0 and course.curves:
+        LOG.info(_line(course, options))
     network.load_state_dict(course.best_weights)
     return course, {**clock.figures, "resumed": began}
+
+
+def _line(course: History, options: ModelOptions) -> str:
+    """`epoch 12 of 24: train loss 0.412, validation score 0.731, the best in epoch 10`."""
+    last = course.curves[-1]
+    losses = ", ".join(f"{task} {last[f'train/{task}/loss']:.4g}" for task in options.tasks)
+    return (
+        f"epoch {len(course.curves)} of {options.epochs}: train loss {losses}, validation score "
+        f"{last['validation/score']:.4g}, the best in epoch {course.best_epoch + 1}"
+    )
 
 
 def _copy(network: Network) -> dict[str, torch.Tensor]:
