@@ -17,6 +17,7 @@ PAGES = (
     "CONTRIBUTING.md",
     "docs/architecture.md",
     "docs/comparison.md",
+    "docs/encoders.md",
     "docs/models.md",
     "docs/performance.md",
     "docs/reproducibility.md",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pipeline.cli.encoders import encoders
 from pipeline.cli.errors import handle_errors
 from pipeline.cli.metrics import leaderboard, metrics
 from pipeline.cli.promote import promote
@@ -30,6 +31,7 @@ app = typer.Typer(
 app.add_typer(store, name="store")
 app.command()(metrics)
 app.command()(leaderboard)
+app.command()(encoders)
 app.command()(promote)
 app.command()(prune)
 app.command()(validate)

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     Embed = Callable[[list[int]], np.ndarray]
 
 MODALITY = "text"
+LICENCE = "the model's own"
 COST_MS = 10.0
 FILES = ("config.json", "tokenizer.json", "*.safetensors")
 

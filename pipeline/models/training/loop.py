@@ -129,10 +129,12 @@ def _fit(
     )
     average = averaged(network, options.average)
     judged: Network = network if average is None else average.module  # type: ignore[assignment]
-    course, clock, told = History(), Throughput(), time.monotonic()
-    stateful = {"network": network, "combination": combination, **optimization.parts}
-    if average is not None:
-        stateful["average"] = average
+    progress = _Progress(options, world)
+    course, clock = History(), Throughput()
+    averages = {} if average is None else {"average": average}
+    stateful = {
+        "network": network, "combination": combination, **optimization.parts, **averages,
+    }  # fmt: skip
     state = State(stateful, course, rng, device)
     if snapshots is not None:
         state.restore(snapshots.read())
@@ -188,23 +190,34 @@ def _fit(
             course.best, course.best_epoch, course.best_weights = score, number, _copy(judged)
         if snapshots is not None:
             snapshots.write(state.dump)
-        if world.rank == 0 and time.monotonic() - told >= LINE_SECONDS:
-            told = time.monotonic()
-            LOG.info(_line(course, options))
-    if world.rank == 0 and course.curves:
-        LOG.info(_line(course, options))
+        progress.tell(course)
+    progress.tell(course, ended=True)
     network.load_state_dict(course.best_weights)
     return course, {**clock.figures, "resumed": began}
 
 
-def _line(course: History, options: ModelOptions) -> str:
-    """`epoch 12 of 24: train loss 0.412, validation score 0.731, the best in epoch 10`."""
-    last = course.curves[-1]
-    losses = ", ".join(f"{task} {last[f'train/{task}/loss']:.4g}" for task in options.tasks)
-    return (
-        f"epoch {len(course.curves)} of {options.epochs}: train loss {losses}, validation score "
-        f"{last['validation/score']:.4g}, the best in epoch {course.best_epoch + 1}"
-    )
+class _Progress:
+    """Tells how far training is: at its end, and after an epoch if LINE_SECONDS have passed."""
+
+    def __init__(self, options: ModelOptions, world: World) -> None:
+        self._options, self._told = options, time.monotonic()
+        self._speaks = world.rank == 0
+
+    def tell(self, course: History, ended: bool = False) -> None:
+        """`epoch 12 of 24: train loss 0.412, validation score 0.731, the best in epoch 10`."""
+        now = time.monotonic()
+        if not (self._speaks and course.curves and (ended or now - self._told >= LINE_SECONDS)):
+            return
+        self._told, last = now, course.curves[-1]
+        losses = (f"{task} {last[f'train/{task}/loss']:.4g}" for task in self._options.tasks)
+        LOG.info(
+            "epoch %d of %d: train loss %s, validation score %.4g, the best in epoch %d",
+            len(course.curves),
+            self._options.epochs,
+            ", ".join(losses),
+            last["validation/score"],
+            course.best_epoch + 1,
+        )
 
 
 def _copy(network: Network) -> dict[str, torch.Tensor]:
