@@ -129,8 +129,7 @@ def _fit(
     )
     average = averaged(network, options.average)
     judged: Network = network if average is None else average.module  # type: ignore[assignment]
-    progress = _Progress(options, world)
-    course, clock = History(), Throughput()
+    course, clock, progress = History(), Throughput(), _Progress(options, world)
     averages = {} if average is None else {"average": average}
     stateful = {
         "network": network, "combination": combination, **optimization.parts, **averages,
