@@ -11,7 +11,7 @@ from pipeline.core.records import Split
 from pipeline.curation.components import bridges, tied_by
 from pipeline.curation.duplicate_links import DuplicateLink, group_of
 from pipeline.curation.options import Options
-from pipeline.curation.splits import first_given, hash_split
+from pipeline.curation.splits import first_given
 
 # Component → split → groups to which the data brings it.
 Given = Mapping[str, Mapping[Split, set[str]]]
@@ -22,12 +22,12 @@ def assign(
     of: Mapping[str, str],
     ties: Sequence[DuplicateLink],
     options: Options,
-    seed: int,
+    draw: Mapping[str, Split],
 ) -> dict[str, int]:
     """Set each record's `split`; returns how many given splits were kept, changed and followed.
 
-    A component without a given split takes the one that hashes from its lowest-ranked group. One
-    with a given split takes that, samples without any following it.
+    A component without a given split takes that of `draw`, by its name. One with a given split
+    takes that, samples without any following it.
 
     Raises
     ------
@@ -39,8 +39,7 @@ def assign(
     if torn and options.on_leak == "fail":
         raise PipelineError(_torn(torn, of, ties))
     taken = {
-        name: first_given(given[name]) if name in given else hash_split(seed, name, options.ratios)
-        for name in set(of.values())
+        name: first_given(given[name]) if name in given else draw[name] for name in set(of.values())
     }
     counts = {"kept": 0, "regrouped": 0, "followed": 0, "regrouped_components": len(torn)}
     for record in records:

@@ -10,11 +10,12 @@ from typing import Any
 from pipeline.core.records import Reject
 from pipeline.curation import summary
 from pipeline.curation.assign import assign
+from pipeline.curation.balance import balanced_splits, landing_ranks
 from pipeline.curation.classes import count_classes, drop_rare_classes
 from pipeline.curation.components import check_share, components
 from pipeline.curation.duplicate_links import Asset, duplicate_links, group_of
 from pipeline.curation.options import Options
-from pipeline.curation.splits import rank
+from pipeline.curation.splits import hash_split, rank
 
 Record = dict[str, Any]
 
@@ -59,7 +60,9 @@ def curate(
 
     tied = duplicate_links(labelled, assets, options)
     groups = dict.fromkeys(map(group_of, labelled))
-    of = components({group: rank(seed, group) for group in groups}, tied)
+    balanced = options.assign == "balanced"
+    ranks = landing_ranks(labelled, seed) if balanced else {g: rank(seed, g) for g in groups}
+    of = components(ranks, tied)
     joining = {(tie.modality, digest) for tie in tied for digest in tie.digests}
     for record in labelled:
         record["component"] = of[group_of(record)]
@@ -69,11 +72,17 @@ def curate(
             if (modality, record[modality]) in joining
         ]
     check_share(labelled, of, tied, options.max_component_share)
-    given = assign(labelled, of, tied, options, seed)
+    draw = (
+        balanced_splits(labelled, tied, ranks, sorted(assets), targets, options.ratios)
+        if balanced
+        else {name: hash_split(seed, name, options.ratios) for name in set(of.values())}
+    )
+    given = assign(labelled, of, tied, options, draw)
     aside = drop_rare_classes(labelled, targets, options.min_components_per_class)
     kept, rare = _having(
         labelled, labels, "rare_class", "its classes have too few components and are set aside"
     )
+    counted = count_classes(kept, targets)
 
     rejects = sorted([*bare, *unlabelled, *rare])
     return Curation(
@@ -93,7 +102,8 @@ def curate(
             "groups": len(set(map(group_of, kept))),
             "components": len({record["component"] for record in kept}),
             "splits": summary.by_split(kept),
-            "classes": summary.by_class(kept, count_classes(kept, targets)),
+            "warnings": summary.warnings(kept, sorted(assets), counted, options),
+            "classes": summary.by_class(kept, counted),
             "set_aside": aside,
             "given": given,
             "ties": summary.by_tie(tied),

@@ -31,6 +31,7 @@ def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
             for split in (*SPLITS, *sorted({row["split"] for row in rows} - {*SPLITS}))
             if (own := [row for row in rows if row["split"] == split])
         ],
+        "warnings": inputs.counts("curated").get("warnings", []),
         "total": {
             "samples": len(rows),
             "groups": len({row["group"] for row in rows}),

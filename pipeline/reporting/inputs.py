@@ -227,7 +227,7 @@ class Inputs:
         for model in self.models:
             for folder in (MODELS, EVALUATION):
                 out = self.root / folder / model
-                if (out / manifest.MANIFEST).is_file():
+                if (out / artifact.MANIFEST).is_file():
                     found[f"{folder}/{model}"] = artifact.digest(out)
         for name in (INGEST_COUNTS, CURATE_COUNTS):
             path = self.root / name

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from pipeline.models.tasks import ranked_by
 from pipeline.reporting.choice import select_by_validation
 from pipeline.reporting.difference import difference
 from pipeline.reporting.inputs import Absent, Inputs
@@ -20,13 +21,18 @@ def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
         gain = difference(
             choice.fusion, choice.single, choice.task, components, options.draws, inputs.confidence
         )
+    learned = choice.shown.task(choice.task)
+    first = ranked_by(learned)
     return {
         "choice": choice,
         "gain": gain,
+        "title": learned.FIGURES[first].title,
+        "share": learned.FIGURES[first].share,
+        "tested": choice.shown.tasks[choice.task].get("test", {}),
         "figures": {
-            model.name: test
+            model.name: figure
             for model in (choice.fusion, choice.single)
-            if model is not None and "macro_f1" in (test := model.tasks[choice.task]["test"])
+            if model is not None and (figure := model.tasks[choice.task].get("test", {}).get(first))
         },
         "confidence": inputs.confidence,
         "samples": len(inputs.curated),
@@ -35,8 +41,9 @@ def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
         "sources": sorted({row["source"] for row in inputs.curated}),
         "seen": choice.shown.modalities or tuple(inputs.modalities),
         "others": [
-            (task, splits["test"])
+            (task, other.FIGURES[ranked_by(other)], figure)
             for task, splits in choice.shown.tasks.items()
-            if task != choice.task and "macro_f1" in splits["test"]
+            for other in [choice.shown.task(task)]
+            if task != choice.task and (figure := splits.get("test", {}).get(ranked_by(other)))
         ],
     }

@@ -29,8 +29,7 @@ BLOCK = 2**24
 
 def listed(store: Store) -> Iterator[dict[str, Any]]:
     """One record a feature set: `LISTED`. `rows` are those of view 0, `bytes` those of all views;
-    `provenance` begins the digest of the function that made it. Of a set that params.yaml names no
-    more, modality and encoder are empty."""
+    `provenance` begins the digest of the function that made it."""
     for name in store:
         yield _listed(store[name])
 

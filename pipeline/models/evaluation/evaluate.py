@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,11 +15,11 @@ from pipeline.models.evaluation.answers import Answers, answers
 from pipeline.models.evaluation.figures import all_metrics, baseline, metrics_without_intervals
 from pipeline.models.evaluation.options import EvaluationOptions
 from pipeline.models.evaluation.subsets import all_subsets
-from pipeline.models.examples import Examples
+from pipeline.models.examples import Examples, Joined
 from pipeline.models.metrics import calibration, per_class
 from pipeline.models.prediction import predict
 from pipeline.models.saving import Model
-from pipeline.models.targets import known
+from pipeline.models.targets import is_known, known
 from pipeline.models.tasks import headline
 
 Table = list[dict[str, Any]]
@@ -65,7 +65,8 @@ def evaluate(
     """Measure a model on some splits.
 
     Every example counts: one that the model can see nothing of is answered by the prior, so that
-    models of different modalities are compared on the same examples; `unseen` says how many.
+    models of different modalities are compared on the same examples; `unseen` says how many. A
+    split of which it sees none has no figures, and one of fewer than MIN_COMPONENTS no intervals.
     """
     found = Evaluation({task: {} for task in model.classes})
     for split in splits:
@@ -85,7 +86,8 @@ def evaluate(
                 "components": given.components,
                 "unseen": int((~split.examples.seen).sum()),
             }
-            if not len(given):
+            # Where it sees nothing at all, every answer is the prior: that is no figure of its own.
+            if not split.examples.seen[known(split.examples.targets[task])].any():
                 continue
             rng = generator(seed, "bootstrap", task, split.name)
             measured = all_metrics(given, options, rng)
@@ -108,6 +110,22 @@ def evaluate(
             ):
                 table.extend({"task": task, "split": split.name, **row} for row in rows)
     return found
+
+
+def unmeasured(joined: Joined, tasks: Iterable[str], splits: Iterable[str]) -> Evaluation:
+    """That of a model which answers nothing: how many samples of each split it could have."""
+    counts: dict[str, dict[str, dict[str, Any]]] = {}
+    for task in tasks:
+        labelled = np.array([is_known(value) for value in joined.targets[task]], bool)
+        counts[task] = {
+            split: {
+                "n": int((labelled & (joined.split == split)).sum()),
+                "components": len(np.unique(joined.component[labelled & (joined.split == split)])),
+                "unseen": int((joined.split == split).sum()),
+            }
+            for split in splits
+        }
+    return Evaluation(counts)
 
 
 def _confusion(task: str, given: Answers, classes: list[str]) -> Iterator[dict[str, Any]]:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from pipeline.core.errors import PipelineError
+from pipeline.core.records import MIN_COMPONENTS
 from pipeline.models.decoding import Decoding
 from pipeline.models.evaluation.answers import Answers
 from pipeline.models.evaluation.bootstrap import Resamples, interval, replicates, replicates_of_rows
@@ -18,7 +19,7 @@ from pipeline.models.tasks import headline
 def all_metrics(
     given: Answers, options: EvaluationOptions, rng: np.random.Generator
 ) -> dict[str, dict[str, float]]:
-    """Each figure of the task, in its order: value, low, high.
+    """Each figure of the task, in its order: value, low, high; the value alone of few components.
 
     What all classes have is resampled by sums, which is quick, and the rest row by row.
     """
@@ -54,8 +55,10 @@ def all_metrics(
     found = {}
     for name in given.task.FIGURES:
         if name in values:
-            low, high = interval(drawn[name], options.confidence)
-            found[name] = {"value": values[name], "low": low, "high": high}
+            found[name] = {"value": values[name]}
+            if given.components >= MIN_COMPONENTS:
+                low, high = interval(drawn[name], options.confidence)
+                found[name] |= {"low": low, "high": high}
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +20,8 @@ from pipeline.parts.manifest import manifest_digest
 from pipeline.parts.plan import Summary
 from pipeline.stages.work.train import make
 from pipeline.store.model_card import CARD, Card
+
+LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,10 @@ def plan(params: Params, name: str, root: Path = Path(DATA)) -> TrainPlan:
             ),
         )
         training.update(progress)
+        if "untrained" in progress:
+            LOG.warning(
+                "train/%s: it stays untrained and has no figures: %s", name, progress["untrained"]
+            )
         if "diverged" in progress:
             print(
                 f"train/{name}: training diverged in epoch {progress['diverged']['epoch']}; "

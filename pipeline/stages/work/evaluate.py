@@ -42,7 +42,8 @@ def make(
     test split, from their features and with nothing hidden.
     """
     from pipeline.core import registry
-    from pipeline.models.evaluation.evaluate import Split, evaluate
+    from pipeline.core.files.documents import document
+    from pipeline.models.evaluation.evaluate import Split, evaluate, unmeasured
     from pipeline.models.evaluation.results import write
     from pipeline.models.evaluation.robustness import robustness
     from pipeline.models.examples import examples
@@ -54,7 +55,12 @@ def make(
     from pipeline.parts.manifest import read_function
     from pipeline.stages.work.slices import slices
     from pipeline.store.join import join
+    from pipeline.store.model_card import CARD, Card
 
+    card = document(root / MODELS / name / CARD, Card)
+    if card.untrained:
+        write(folder, card.primary_task, unmeasured(join(root, sets), card.tasks, SPLITS))
+        return {}
     model = load_model(root / MODELS / name)
     functions = {one: read_function(root / FEATURES / one) for one in sets}
     check_features(name, model.made_by, functions)
@@ -74,6 +80,9 @@ def make(
             one.name: statistics(train, one.name) for one in whole.sets if not towers[one.name].ids
         }
         deviations = {name: deviation for name, (_, deviation) in measured.items()}
+        if not test.seen.any():  # the answers are the prior's, whatever happens to the modalities
+            write(folder, model.options.primary, results)
+            return {}
         results.robustness = robustness(model, test, deviations, options.draws, seed)
         results.contributions = contributions(model, test, options, seed)
         if options.attributed:

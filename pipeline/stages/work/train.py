@@ -49,7 +49,7 @@ def make(
 
     Returns
     -------
-    What the run record tells of it: see `Trained.spent`, and `diverged`.
+    What the run record tells of it: see `Trained.spent`, and `diverged`; or why it is `untrained`.
     """
     path, key = snapshot
     learn = partial(
@@ -106,7 +106,8 @@ def _learn(
 ) -> dict[str, Any]:
     from pipeline.core.machine.device import torch_device
     from pipeline.models.examples import classes_of, examples
-    from pipeline.models.saving import save
+    from pipeline.models.saving import save, save_untrained
+    from pipeline.models.targets import Unlearnable
     from pipeline.models.training.loop import train
     from pipeline.models.training.snapshot import Snapshots
     from pipeline.parts.manifest import read_function
@@ -119,7 +120,6 @@ def _learn(
     validation = whole.take(views[0].split == "validation", views=1)
     device = torch_device(options.device)
     snapshots = Snapshots(*snapshot, writes=world.rank == 0)
-    trained = train(training, validation, classes, options, seed, device, snapshots, world)
     samples = {
         name: {
             "seen": int(some.seen.sum()),
@@ -129,6 +129,12 @@ def _learn(
     }
     made_by = {name: read_function(root / FEATURES / name) for name in sets}
     about = {"samples": samples, "seed": seed, "inputs": dict(inputs), "made_by": made_by}
+    try:
+        trained = train(training, validation, classes, options, seed, device, snapshots, world)
+    except Unlearnable as error:
+        if world.rank == 0:
+            save_untrained(folder, str(error), whole.sets, classes, options, about)
+        return {"untrained": str(error)}
     if world.rank == 0:
         save(folder, trained, whole.sets, classes, options, about | _diverged(trained))
     return trained.spent | _diverged(trained)

@@ -8,10 +8,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
+from pipeline.core.errors import PipelineError
 from pipeline.core.folders import FEATURES
 from pipeline.store.trees.git import blobs, git, resolve
+from pipeline.store.trees.named import is_named
 from pipeline.store.trees.remote import DvcObject
 from pipeline.store.trees.revision import lock_outs
+from pipeline.store.trees.tree import parse_params
 
 Change = Literal["added", "changed", "removed"]
 
@@ -40,13 +43,19 @@ def history(project: Path, rev: str = "HEAD") -> list[Commit]:
     asked = ["rev-list", "--format=%cI %s", resolve(project, rev), "--", "dvc.lock"]
     lines = git(project, *asked).decode(errors="replace").split("\n")[:-1]
     commits = [line.removeprefix("commit ") for line in lines[::2]]
-    locks = blobs(project, [f"{one}{up}:./dvc.lock" for one in commits for up in ("", "^")])
+    versions = [f"{commit}{up}" for commit in commits for up in ("", "^")]
+    locks = blobs(project, [f"{version}:./dvc.lock" for version in versions])
+    params = blobs(project, [f"{version}:./params.yaml" for version in versions])
     # Most commits' parent holds the lock of another commit of the list.
     read = {lock.name: lock.data for lock in locks if lock}
     known = {name: _features(data, name) for name, data in read.items()}
+    sets = [
+        _named(known[lock.name], about.data if about else b"") if lock else {}
+        for lock, about in zip(locks, params, strict=True)
+    ]
     found = []
     for number, (commit, said) in enumerate(zip(commits, lines[1::2], strict=True)):
-        new, old = (known[lock.name] if lock else {} for lock in locks[2 * number : 2 * number + 2])
+        new, old = sets[2 * number : 2 * number + 2]
         date, _, subject = said.partition(" ")
         changes = _changes(old, new)
         if changes:
@@ -61,6 +70,15 @@ def _features(lock: bytes, name: str) -> dict[str, DvcObject]:
         for path, out in outs.items()
         if path.startswith(f"{FEATURES}/")
     }
+
+
+def _named(sets: Mapping[str, DvcObject], params: bytes) -> dict[str, DvcObject]:
+    """The sets that params.yaml names, where it can be read."""
+    try:
+        named = parse_params(params.decode(errors="replace"), "params.yaml")
+    except PipelineError:
+        named = {}
+    return {name: out for name, out in sets.items() if is_named(named, FEATURES + name)}
 
 
 def _changes(old: Mapping[str, DvcObject], new: Mapping[str, DvcObject]) -> dict[str, Change]:

@@ -85,10 +85,10 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
     ("file", "commands"),
     [
         ("data/models/gated/model.json", ["rejects", f"store trace {SAMPLE}"]),
-        ("data/clean/audio/manifest.json", ["rejects", f"store trace {SAMPLE}"]),
-        ("data/curated/manifest.json", ["rejects", f"store trace {SAMPLE}", "store get minilm x"]),
+        ("data/clean/audio/_manifest.json", ["rejects", f"store trace {SAMPLE}"]),
+        ("data/curated/_manifest.json", ["rejects", f"store trace {SAMPLE}", "store get minilm x"]),
         (
-            "data/features/minilm/manifest.json",
+            "data/features/minilm/_manifest.json",
             ["store ls", "store describe minilm", "store stats minilm", "store validate"],
         ),
     ],
@@ -144,7 +144,7 @@ FOOTERS: dict[str, Callable[[Path], object]] = {
 
 @pytest.mark.parametrize("damage", FOOTERS)
 def test_a_damaged_footer_is_told(project: Path, damage: str) -> None:
-    manifest = json.loads(Path("data/clean/audio/manifest.json").read_text())
+    manifest = json.loads(Path("data/clean/audio/_manifest.json").read_text())
     (refusing,) = [one["key"] for one in manifest["parts"] if one["rejected"]]
     path = Path(f"data/clean/audio/{refusing}.parquet")
     FOOTERS[damage](path)
