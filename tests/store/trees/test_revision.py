@@ -156,7 +156,7 @@ def test_a_revision_without_features_is_told(revised: Path, tmp_path: Path) -> N
 def test_what_nothing_has_is_told_with_what_would_help(alone: Path) -> None:
     path = unlisted(alone, "v1", "features/look/_manifest.json")
     path.unlink()
-    with pytest.raises(PipelineError, match=r"look/manifest\.json of revision v1.*dvc remote add"):
+    with pytest.raises(PipelineError, match=r"look/_manifest\.json of revision v1.*dvc remote add"):
         open_store(alone, "v1")["look"].entries  # noqa: B018
     assert len(open_store(alone, "v1")["sound"])  # which needs none of it
 
