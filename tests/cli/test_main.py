@@ -110,7 +110,7 @@ def test_a_machine_without_git_is_told(configured: Path, monkeypatch: pytest.Mon
     monkeypatch.setenv("PATH", "")
     code, output = call("check")
     assert code == 1
-    assert "git: No such file" in output
+    assert "git is not installed" in output
 
 
 def test_check_finds_what_dvc_would_wait_for(inside: Path) -> None:
@@ -199,7 +199,6 @@ def test_the_rejects_of_one_stage(refused: None) -> None:
     [
         ("clean/smell", "unknown stage 'clean/smell'; there are: augment/audio, "),
         ("clean/text", "there is no data/clean/text/_manifest.json: `dvc repro` makes it"),
-        ("train/gated", "the model gated is not trained: run `dvc repro`"),
     ],
 )
 def test_rejects_of_a_stage_that_is_not_there(refused: None, stage: str, message: str) -> None:

@@ -26,7 +26,8 @@ def test_the_projects_own_params_are_forecast_where_nothing_was_made(inside: Pat
     assert {"compare", "crossvalidate/gated", "report", "fetch/stamps"} <= {*wanted}
     found = {one.stage: one for one in forecast(params, wanted)}
     assert [*found] == wanted
-    assert (found["code"].computed, found["code"].exact) == (1, True)
+    for looks in ("code", "params"):
+        assert (found[looks].computed, found[looks].exact) == (1, True)
     first = found["fetch/stamps"]
     assert (first.computed, first.exact, first.reasons) == (1, True, ["it is not there"])
     assert all(found[name].rows is None for name in ("ingest", "clean/image", "curate"))
@@ -53,7 +54,7 @@ def test_another_version_of_a_source_is_fetched(inside: Path) -> None:
 
 
 WORDS = ("ingest", "clean/text", "augment/text", "extract/hashing", "curate")
-COUNTS = {"rows": "computed_rows", "taken": "reused_rows"} | {
+COUNTS = {"rows": "computed_rows", "reused_rows": "reused_rows"} | {
     name: name for name in ("computed", "restored")
 }
 

@@ -25,7 +25,7 @@ from tests.toy import function
 __all__ = ["stamps"]
 SAMPLE = f"stamps/{BATCH}/seasonal/hanukkah/dreydl-shin@fr"
 CARD = {
-    "features": {"minilm": {"modality": "text", "shape": [5]}},
+    "features": {"use_multilingual": {"modality": "text", "shape": [5]}},
     "samples": {"train": {"seen": 1, "unseen": 1}},
     "inputs": {"x": "1"},
 }
@@ -45,9 +45,9 @@ def project(stamps: Path) -> Path:
 
     said = params()
     said["modalities"] = ["image", "audio", "text"]
-    said["features"] = {"minilm": {"modality": "text", "encoder": "hashing"}}
+    said["features"] = {"use_multilingual": {"modality": "text", "encoder": "hashing"}}
     said["models"] = {
-        "gated": {**said["models"]["gated"], "features": ["minilm"]}  # type: ignore[index]
+        "gated": {**said["models"]["gated"], "features": ["use_multilingual"]}  # type: ignore[index]
     }
     Path("params.yaml").write_text(yaml.safe_dump(said))
     for name in ("efficientnet_lite0", "mfcc"):
@@ -86,10 +86,18 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
     [
         ("data/models/gated/model.json", ["rejects", f"store trace {SAMPLE}"]),
         ("data/clean/audio/_manifest.json", ["rejects", f"store trace {SAMPLE}"]),
-        ("data/curated/_manifest.json", ["rejects", f"store trace {SAMPLE}", "store get minilm x"]),
         (
-            "data/features/minilm/_manifest.json",
-            ["store ls", "store describe minilm", "store stats minilm", "store validate"],
+            "data/curated/_manifest.json",
+            ["rejects", f"store trace {SAMPLE}", "store get use_multilingual x"],
+        ),
+        (
+            "data/features/use_multilingual/_manifest.json",
+            [
+                "store ls",
+                "store describe use_multilingual",
+                "store stats use_multilingual",
+                "store validate",
+            ],
         ),
     ],
 )
@@ -153,18 +161,21 @@ def test_a_damaged_footer_is_told(project: Path, damage: str) -> None:
 
 @pytest.mark.parametrize("damage", [name for name in FOOTERS if name != "a reject without fields"])
 def test_validation_goes_on_past_a_damaged_part(project: Path, damage: str) -> None:
-    path = sorted(Path("data/features/minilm").glob("*.parquet"))[0]
+    path = sorted(Path("data/features/use_multilingual").glob("*.parquet"))[0]
     FOOTERS[damage](path)
-    assert f"minilm/{path.name}: {path} is damaged" in call("store", "validate", code=1)
+    assert f"use_multilingual/{path.name}: {path} is damaged" in call("store", "validate", code=1)
 
 
 @pytest.mark.parametrize(
     ("pattern", "command"),
     [
-        ("data/curated/*.parquet", "store get minilm x"),
+        ("data/curated/*.parquet", "store get use_multilingual x"),
         ("data/clean/audio/*.parquet", f"store trace {SAMPLE}"),
         ("data/evaluation/gated/predictions.parquet", f"store trace {SAMPLE}"),
-        ("data/features/minilm/*.parquet", "store stats minilm --where length=1"),
+        (
+            "data/features/use_multilingual/*.parquet",
+            "store stats use_multilingual --where length=1",
+        ),
     ],
 )
 @pytest.mark.parametrize("damage", [DAMAGES["garbage"], DAMAGES["cut short"], page])
