@@ -42,7 +42,11 @@ def _train(setting: Setting, device: str, precision: str) -> dict[str, Any]:
         digest.update(value.numpy().tobytes())
     return {
         "digest": digest.hexdigest(),
-        "loss": float(trained.curves[0]["train"]["loss"]),
+        "loss": sum(
+            value
+            for name, value in trained.curves[0].items()
+            if name.startswith("train/") and name.endswith("/loss")
+        ),
         "examples/s": trained.spent["examples_per_second"],
     }
 
