@@ -68,7 +68,7 @@ def test_the_last_runs_are_kept_and_the_one_that_made_the_output(inside: Path) -
 
 
 def test_runs_that_end_at_once_are_all_recorded(inside: Path) -> None:
-    command = "from pipeline import runs\nwith runs.recorded('report'): pass"
+    command = "from pipeline.execution import run_record\nwith run_record.recorded('report'): pass"
     each = [subprocess.Popen([sys.executable, "-c", command]) for _ in range(6)]
     assert [process.wait(60) for process in each] == [0] * 6
     assert len(lines("report")) == 6
