@@ -19,8 +19,8 @@ Given = Mapping[str, Mapping[Split, set[str]]]
 
 def assign(
     records: Sequence[dict[str, Any]],
-    of: Mapping[str, str],
-    ties: Sequence[DuplicateLink],
+    component_of: Mapping[str, str],
+    links: Sequence[DuplicateLink],
     options: Options,
     seed: int,
 ) -> dict[str, int]:
@@ -35,16 +35,16 @@ def assign(
         A component has several given splits, and `on_leak` is `fail`.
     """
     given = _given(records)
-    torn = {name: splits for name, splits in sorted(given.items()) if len(splits) > 1}
-    if torn and options.on_leak == "fail":
-        raise PipelineError(_torn(torn, of, ties))
-    taken = {
+    split_apart = {name: splits for name, splits in sorted(given.items()) if len(splits) > 1}
+    if split_apart and options.on_leak == "fail":
+        raise PipelineError(_torn(split_apart, component_of, links))
+    split_of = {
         name: first_given(given[name]) if name in given else hash_split(seed, name, options.ratios)
-        for name in set(of.values())
+        for name in set(component_of.values())
     }
-    counts = {"kept": 0, "regrouped": 0, "followed": 0, "regrouped_components": len(torn)}
+    counts = {"kept": 0, "regrouped": 0, "followed": 0, "regrouped_components": len(split_apart)}
     for record in records:
-        record["split"] = taken[record["component"]]
+        record["split"] = split_of[record["component"]]
         if record["split_given"] is not None:
             counts["kept" if record["split"] == record["split_given"] else "regrouped"] += 1
         elif record["component"] in given:
@@ -60,17 +60,22 @@ def _given(records: Sequence[Mapping[str, Any]]) -> Given:
     return given
 
 
-def _torn(torn: Given, of: Mapping[str, str], ties: Sequence[DuplicateLink], limit: int = 5) -> str:
+def _torn(
+    components: Given,
+    component_of: Mapping[str, str],
+    links: Sequence[DuplicateLink],
+    limit: int = 5,
+) -> str:
     lines = []
-    for component, splits in list(torn.items())[:limit]:
+    for component, splits in list(components.items())[:limit]:
         sides = "; ".join(f"{name}: {', '.join(sorted(splits[name])[:3])}" for name in splits)
-        tied = tied_by(bridges(component, of, ties)) or "nothing but being one group"
+        tied = tied_by(bridges(component, component_of, links)) or "nothing but being one group"
         lines.append(f"  {component} ({sides}), tied by {tied}")
     return "\n".join(
         [
-            f"curate: the splits that the data brings tear {len(torn)} components apart:",
+            f"curate: the splits that the data brings tear {len(components)} components apart:",
             *lines,
-            *([f"  and {len(torn) - limit} more"] if len(torn) > limit else []),
+            *([f"  and {len(components) - limit} more"] if len(components) > limit else []),
             "Correct the given splits, or set curate.on_leak to regroup.",
         ]
     )

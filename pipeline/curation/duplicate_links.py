@@ -49,15 +49,15 @@ def duplicate_links(
     assets:
         Modality → digest → cleaned asset; has every digest that the records hold.
     """
-    found: list[DuplicateLink] = []
+    links: list[DuplicateLink] = []
     groups = [group_of(record) for record in records]
     for modality in sorted(assets):
         holders: dict[str, set[str]] = defaultdict(set)
         for record, group in zip(records, groups, strict=True):
             if record[modality] is not None:
                 holders[record[modality]].add(group)
-        found += _of_modality(modality, holders, assets[modality], options)
-    return sorted(found)
+        links += _of_modality(modality, holders, assets[modality], options)
+    return sorted(links)
 
 
 def is_informative(phash: int, min_set_bits: int) -> bool:

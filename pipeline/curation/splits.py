@@ -30,6 +30,6 @@ def hash_split(seed: int, group: str, ratios: Ratios) -> Split:
     return "validation" if share < ratios.train + ratios.validation else "test"
 
 
-def first_given(given: Iterable[Split]) -> Split:
+def first_given(given_splits: Iterable[Split]) -> Split:
     """The split that a component takes of those that the data brings to it."""
-    return min(given, key=PRECEDENCE.index)
+    return min(given_splits, key=PRECEDENCE.index)

@@ -50,13 +50,13 @@ def by_class(records: Records, counted: ClassCounts) -> dict[str, Any]:
 
 
 def largest(
-    records: Records, of: Mapping[str, str], ties: Sequence[DuplicateLink]
+    records: Records, component_of: Mapping[str, str], links: Sequence[DuplicateLink]
 ) -> list[dict[str, Any]]:
     """The components of most samples, and the assets that join most groups of each."""
     samples = Counter(record["component"] for record in records)
     members = defaultdict(list)
-    for group in sorted(of):
-        members[of[group]].append(group)
+    for group in sorted(component_of):
+        members[component_of[group]].append(group)
     ordered = sorted(samples, key=lambda name: (-samples[name], name))
     return [
         {
@@ -67,16 +67,16 @@ def largest(
             "members": members[name][:SHOWN],
             "tied_by": [
                 {"asset": asset, "groups": len(groups)}
-                for asset, groups in list(bridges(name, of, ties).items())[:SHOWN]
+                for asset, groups in list(bridges(name, component_of, links).items())[:SHOWN]
             ],
         }
         for name in ordered[:SHOWN]
     ]
 
 
-def by_tie(ties: Sequence[DuplicateLink]) -> dict[str, dict[str, int]]:
+def by_tie(links: Sequence[DuplicateLink]) -> dict[str, dict[str, int]]:
     """Modality → number of ties that are equal and near."""
     counted: dict[str, Counter[str]] = defaultdict(Counter)
-    for tie in ties:
-        counted[tie.modality][tie.how] += 1
+    for link in links:
+        counted[link.modality][link.how] += 1
     return {name: dict(sorted(kinds.items())) for name, kinds in sorted(counted.items())}

@@ -43,9 +43,9 @@ class WorkTree:
     @cached_property
     def _folders(self) -> list[Path]:
         """The folders that have, or should have, a manifest."""
-        said = (path for path in self.tracked.md5s if path.name == MANIFEST)
-        folders = {path.parent for path in (*Path(DATA).rglob(MANIFEST), *said)}
-        return sorted(one for one in folders if one.is_dir() and RAW not in one.parents)
+        recorded = (path for path in self.tracked.md5s if path.name == MANIFEST)
+        folders = {path.parent for path in (*Path(DATA).rglob(MANIFEST), *recorded)}
+        return sorted(folder for folder in folders if folder.is_dir() and RAW not in folder.parents)
 
     def manifests(self) -> Iterator[Unit]:
         """The manifests of finished stages."""
@@ -57,29 +57,31 @@ class WorkTree:
 
     def units(self) -> Iterator[Unit]:
         """Everything else, in no order."""
-        spoken: set[Path] = set()
-        whole: set[Path] = set()
+        covered: set[Path] = set()
+        intact: set[Path] = set()
         for folder in self._folders:
-            spoken.add(folder / MANIFEST)
+            covered.add(folder / MANIFEST)
             listed = self._listed(folder)
             if listed is None:
                 self.damaged.add(folder)
                 continue
-            whole.add(folder)
-            spoken |= listed.keys()
+            intact.add(folder)
+            covered |= listed.keys()
             for path, md5 in listed.items():
                 yield self._unit(folder, path, [md5])
         for path, md5s in self.tracked.md5s.items():
-            if path in spoken or whole & set(path.parents):
+            if path in covered or intact & set(path.parents):
                 continue
-            spoken.add(path)
+            covered.add(path)
             absent = self._is_absent(path)
             # Of a folder whose manifest is damaged, nobody knows which files it should have.
-            wanted = path in self.tracked.listed and not self.damaged & set(path.parents)
-            if path.is_file() or (wanted and not absent):
+            expected = path in self.tracked.listed and not self.damaged & set(path.parents)
+            if path.is_file() or (expected and not absent):
                 yield self._unit(self.tracked.out_of(path) or path.parent, path, md5s)
-        there = {path for path in Path(DATA).rglob("*") if path.is_file() and not _is_beside(path)}
-        self.unknown = len(there - spoken)
+        present = {
+            path for path in Path(DATA).rglob("*") if path.is_file() and not _is_beside(path)
+        }
+        self.unknown = len(present - covered)
 
     def _listed(self, folder: Path) -> Mapping[Path, str] | None:
         """What a manifest says of its files; None where there is none that can be trusted."""
@@ -92,11 +94,11 @@ class WorkTree:
 
     def copies_of(self) -> dict[str, list[Path]]:
         """MD5 → files of the work tree that should have it."""
-        found: dict[str, list[Path]] = {}
+        files_by_md5: dict[str, list[Path]] = {}
         for path, md5s in self.tracked.md5s.items():
             for md5 in md5s:
-                found.setdefault(md5, []).append(path)
-        return found
+                files_by_md5.setdefault(md5, []).append(path)
+        return files_by_md5
 
     def _is_absent(self, path: Path) -> bool:
         """Whether the whole output that a file belongs to is not here, which DVC itself sees."""
@@ -116,9 +118,11 @@ class WorkTree:
     def _mend(self, out: Path, path: Path, md5s: list[str]) -> str:
         """Bring a file back or, if a stage makes it, remove it; alone on its output."""
         with locked(out) if out.is_dir() else nullcontext():
-            said = self.copies.bring_back(path, md5s)
-            imported = any(one in self.tracked.imported for one in (path, *path.parents))
-            return said or ("" if imported else self.copies.drop(path, md5s))
+            message = self.copies.bring_back(path, md5s)
+            imported = any(
+                candidate in self.tracked.imported for candidate in (path, *path.parents)
+            )
+            return message or ("" if imported else self.copies.drop(path, md5s))
 
 
 def sidecars() -> Iterator[Unit]:
@@ -133,7 +137,7 @@ def sidecars() -> Iterator[Unit]:
         yield Unit(str(FOLDER), str(path), path.stat().st_size, check, partial(mend, path))
 
 
-def cache(copies: Copies, known: dict[str, list[Path]]) -> Iterator[Unit]:
+def cache(copies: Copies, copies_by_md5: dict[str, list[Path]]) -> Iterator[Unit]:
     """The objects of DVC's cache, each named by the MD5 of its bytes."""
     if copies.dvc is None:
         raise PipelineError("this folder is no DVC project, so it has no cache: run `dvc init`")
@@ -141,7 +145,7 @@ def cache(copies: Copies, known: dict[str, list[Path]]) -> Iterator[Unit]:
         md5 = path.parent.name + path.name
         if not path.name.startswith("."):
             check = partial(problem, path, [md5.removesuffix(DIRECTORY)])
-            mend = partial(copies.mend_object, path, md5, known.get(md5, []))
+            mend = partial(copies.mend_object, path, md5, copies_by_md5.get(md5, []))
             yield Unit(CACHE, str(path), path.stat().st_size, check, mend)
 
 
@@ -149,23 +153,23 @@ def remote(copies: Copies, name: str) -> Iterator[Unit]:
     """The objects of a remote of DVC's, mended from the cache."""
     if copies.dvc is None:
         raise PipelineError("this folder is no DVC project, so it has no remote: run `dvc init`")
-    there = Remote.of(copies.dvc, name)
+    dvc_remote = Remote.of(copies.dvc, name)
 
     def check(path: str, md5: str) -> str:
-        found = there.md5(path)
-        return "" if found == md5.removesuffix(DIRECTORY) else f"its MD5 is {found}"
+        actual = dvc_remote.md5(path)
+        return "" if actual == md5.removesuffix(DIRECTORY) else f"its MD5 is {actual}"
 
     def mend(path: str, md5: str) -> str:
-        whole = copies.object(md5)
-        if not is_whole(whole, md5):
+        source = copies.object(md5)
+        if not is_whole(source, md5):
             return ""
-        there.put(whole, path)
+        dvc_remote.put(source, path)
         return f"replaced by that of {CACHE}"
 
-    for path, size in there.objects().items():
+    for path, size in dvc_remote.objects().items():
         md5 = "".join(path.replace("\\", "/").split("/")[-2:])
-        about = f"the remote {there.name}"
-        yield Unit(about, path, size, partial(check, path, md5), partial(mend, path, md5))
+        place = f"the remote {dvc_remote.name}"
+        yield Unit(place, path, size, partial(check, path, md5), partial(mend, path, md5))
 
 
 def _manifest_problem(folder: Path) -> str:

@@ -32,8 +32,8 @@ def say(decision: int, classes: Sequence[str]) -> str:
 
 def confidence(answer: np.ndarray, decision: np.ndarray) -> np.ndarray:
     """(n,)"""
-    found: np.ndarray = np.take_along_axis(answer, decision[:, None], 1)[:, 0]
-    return found
+    probabilities: np.ndarray = np.take_along_axis(answer, decision[:, None], 1)[:, 0]
+    return probabilities
 
 
 def correct(truth: np.ndarray, decision: np.ndarray) -> np.ndarray:

@@ -73,7 +73,7 @@ class Examples:
     @property
     def modalities(self) -> tuple[str, ...]:
         """Modalities of the sets, sorted."""
-        return tuple(sorted({one.modality for one in self.sets}))
+        return tuple(sorted({spec.modality for spec in self.sets}))
 
     @property
     def seen(self) -> np.ndarray:
@@ -83,7 +83,7 @@ class Examples:
     @property
     def has(self) -> np.ndarray:
         """bool (n, modalities): which modalities an example has, in the order of `modalities`."""
-        owner = np.array([one.modality for one in self.sets])
+        owner = np.array([spec.modality for spec in self.sets])
         return np.stack([self.present[:, owner == m].any(1) for m in self.modalities], 1)
 
     def take(self, rows: np.ndarray, views: int | None = None) -> Examples:
@@ -110,17 +110,17 @@ def classes_of(joined: Joined, tasks: Mapping[str, TaskOptions]) -> dict[str, li
     PipelineError
         No sample has the target, or its classes are none for its kind.
     """
-    found = {}
+    classes_by_task = {}
     for task, options in tasks.items():
         if not any(is_known(value) for value in joined.targets[task]):
             raise PipelineError(
                 f"no sample has the target '{task}': name another one in tasks, or mend the data"
             )
         try:
-            found[task] = options.task.classes(joined.targets[task], options.order)
+            classes_by_task[task] = options.task.classes(joined.targets[task], options.order)
         except PipelineError as error:
             raise PipelineError(f"tasks.{task}: {error}") from None
-    return found
+    return classes_by_task
 
 
 def examples(

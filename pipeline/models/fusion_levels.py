@@ -61,14 +61,14 @@ class DecisionLevel(nn.Module):
         The joint ones leave the heads alone: what joins has to do so by the answers as they are. An
         absent set's logits are zeros, so that it learns nothing.
         """
-        said = self._said(tokens)
-        found = [
-            [each[:, i].where(present[:, i : i + 1], 0.0) for each in said]
+        logits = self._said(tokens)
+        outputs = [
+            [each[:, i].where(present[:, i : i + 1], 0.0) for each in logits]
             for i in range(present.shape[1])
         ]
         if any(True for _ in self.fusion.parameters()):
-            found.append(self._joined([each.detach() for each in said], present))
-        return found
+            outputs.append(self._joined([each.detach() for each in logits], present))
+        return outputs
 
     def shares(self, tokens: Tensor, present: Tensor) -> list[Tensor] | None:
         """How much each set counts, (n, sets), by task."""
@@ -79,5 +79,5 @@ class DecisionLevel(nn.Module):
     def _said(self, tokens: Tensor) -> list[Tensor]:
         return [head(tokens) for head in self.heads]
 
-    def _joined(self, said: Sequence[Tensor], present: Tensor) -> list[Tensor]:
-        return [self.fusion(task, each, present) for task, each in enumerate(said)]
+    def _joined(self, logits: Sequence[Tensor], present: Tensor) -> list[Tensor]:
+        return [self.fusion(task, each, present) for task, each in enumerate(logits)]

@@ -39,14 +39,14 @@ class Network(nn.Module):
         self, sets: Sequence[FeatureSpec], classes: Mapping[str, int], options: ModelOptions
     ) -> None:
         super().__init__()
-        self.names = [one.name for one in sets]
+        self.names = [spec.name for spec in sets]
         self.tasks = list(classes)
-        wrong = options.check_shapes({one.name: one.shape for one in sets})
+        wrong = options.check_shapes({spec.name: spec.shape for spec in sets})
         if wrong:
-            listed = "; ".join(f"{name}: {said}" for name, said in wrong.items())
+            listed = "; ".join(f"{name}: {message}" for name, message in wrong.items())
             raise PipelineError(f"a tower cannot read its feature set: {listed}")
-        chosen = [options.tower_of(one.name, one.shape) for one in sets]
-        towers = [Tower(one.shape, kind) for one, kind in zip(sets, chosen, strict=True)]
+        chosen = [options.tower_of(spec.name, spec.shape) for spec in sets]
+        towers = [Tower(spec.shape, kind) for spec, kind in zip(sets, chosen, strict=True)]
         self.by_name = dict(zip(self.names, towers, strict=True))
         self.towers = nn.ModuleList(towers)
         self.early = options.early
@@ -73,15 +73,15 @@ class Network(nn.Module):
 
         Where the fusion is of decisions, each set has to answer by itself.
         """
-        found = self.level.lessons(*self.tokens(values, lengths, present))
-        return [self._by_task(each) for each in found]
+        outputs = self.level.lessons(*self.tokens(values, lengths, present))
+        return [self._by_task(each) for each in outputs]
 
     def shares(
         self, values: Mapping[str, Tensor], lengths: Mapping[str, Tensor], present: Tensor
     ) -> dict[str, Tensor]:
         """By task, how much each set counts, (n, sets), where the fusion has such weights."""
-        found = self.level.shares(*self.tokens(values, lengths, present))
-        return {} if found is None else self._by_task(found)
+        weights = self.level.shares(*self.tokens(values, lengths, present))
+        return {} if weights is None else self._by_task(weights)
 
     def tokens(
         self, values: Mapping[str, Tensor], lengths: Mapping[str, Tensor], present: Tensor
@@ -94,8 +94,8 @@ class Network(nn.Module):
         tokens = []
         for i, (name, tower) in enumerate(self.by_name.items()):
             array = values[name]
-            shown = present[:, i].view(-1, *[1] * (array.ndim - 1))
-            tokens.append(tower(array.where(shown, 0.0), lengths[name]))
+            mask = present[:, i].view(-1, *[1] * (array.ndim - 1))
+            tokens.append(tower(array.where(mask, 0.0), lengths[name]))
         if self.early:
             return tokens, present
         stacked = torch.stack(tokens, 1)

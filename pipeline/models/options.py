@@ -142,10 +142,10 @@ class ModelOptions(Options):
         """Check the fusion's own options, and fill in their defaults, which are keyed too."""
         if not isinstance(data, dict):
             return data
-        given = data.get("fusion_options", {})
+        options = data.get("fusion_options", {})
         try:
             module = fusion_of(str(data.get("fusion", "none")))
-            complete = module.Options.model_validate(given).model_dump(mode="json")
+            complete = module.Options.model_validate(options).model_dump(mode="json")
         except PipelineError as error:
             raise ValueError(f"fusion: {error}") from None
         except ValidationError as error:
@@ -162,11 +162,15 @@ class ModelOptions(Options):
         if not isinstance(data, dict) or not isinstance(data.get("towers"), dict):
             return data
         tower = data.get("tower")
-        given = tower.get("width") if isinstance(tower, dict) else getattr(tower, "width", None)
-        width = TowerOptions().width if given is None else given
+        declared_width = (
+            tower.get("width") if isinstance(tower, dict) else getattr(tower, "width", None)
+        )
+        width = TowerOptions().width if declared_width is None else declared_width
         towers = {
-            name: {"width": width, **one} if isinstance(one, dict) else one
-            for name, one in data["towers"].items()
+            name: {"width": width, **tower_options}
+            if isinstance(tower_options, dict)
+            else tower_options
+            for name, tower_options in data["towers"].items()
         }
         return {**data, "towers": towers}
 
@@ -179,10 +183,10 @@ class ModelOptions(Options):
             raise ValueError(f"primary: '{self.primary}' is not one of tasks: {list(self.tasks)}")
         if len(set(self.features)) < len(self.features):
             raise ValueError(f"features: one is named twice in {list(self.features)}")
-        for name, one in self.towers.items():
+        for name, tower_options in self.towers.items():
             if name not in self.features:
                 raise ValueError(f"towers: '{name}' is not one of features: {list(self.features)}")
-            if one.width != self.tower.width:
+            if tower_options.width != self.tower.width:
                 raise ValueError(f"towers.{name}.width: it is not tower.width, {self.tower.width}")
         module = fusion_of(self.fusion)
         options = module.Options(**self.fusion_options)
@@ -233,7 +237,7 @@ class ModelOptions(Options):
         towers = [self.tower, *self.towers.values()]
         if self.early:
             towers.append(identity.Options(kind="identity"))
-        return tuple(sorted({kind for one in towers for kind in one.kinds}))
+        return tuple(sorted({kind for tower_options in towers for kind in tower_options.kinds}))
 
     @property
     def modules(self) -> list[str]:

@@ -57,7 +57,7 @@ def save(
     card = {
         "options": options.model_dump(mode="json"),
         "features": {
-            one.name: {"modality": one.modality, "shape": list(one.shape)} for one in sets
+            spec.name: {"modality": spec.modality, "shape": list(spec.shape)} for spec in sets
         },
         "primary_task": options.primary,
         "tasks": {
@@ -92,12 +92,12 @@ def load(folder: Path) -> Model:
         card = document(path, dict[str, Any])
         options = ModelOptions.model_validate(card["options"])
         sets = [
-            FeatureSpec(name, one["modality"], tuple(one["shape"]))
-            for name, one in card["features"].items()
+            FeatureSpec(name, entry["modality"], tuple(entry["shape"]))
+            for name, entry in card["features"].items()
         ]
         tasks, made_by = card["tasks"], card["made_by"]
         classes = {task: list(about["classes"]) for task, about in tasks.items()}
-        readings = {task: Decoding.from_card(about) for task, about in tasks.items()}
+        decodings = {task: Decoding.from_card(about) for task, about in tasks.items()}
         priors = {task: np.array(about["prior"], np.float32) for task, about in tasks.items()}
         try:
             network = Network(sets, {task: len(names) for task, names in classes.items()}, options)
@@ -115,5 +115,5 @@ def load(folder: Path) -> Model:
             f"{weights} does not hold the weights that {path} describes: take "
             "both from one training, or remove the folder and run `dvc repro`"
         ) from None
-    network.readings = readings
+    network.readings = decodings
     return Model(network.eval(), sets, options, classes, priors, made_by)

@@ -37,7 +37,7 @@ def occurring(values: Iterable[object]) -> set[str]:
     return {str(value) for value in values if is_known(value)}
 
 
-def ordered(found: set[str], order: Sequence[str]) -> list[str]:
+def ordered(occurring_classes: set[str], order: Sequence[str]) -> list[str]:
     """Classes by `order`; if that is empty, numbers by value, and anything else as text.
 
     Raises
@@ -46,13 +46,13 @@ def ordered(found: set[str], order: Sequence[str]) -> list[str]:
         A class occurs that `order` lacks.
     """
     if order:
-        if unnamed := sorted(found.difference(order)):
+        if unnamed := sorted(occurring_classes.difference(order)):
             raise PipelineError(f"`order` lacks what occurs: {', '.join(unnamed)}")
         return list(order)
     try:
-        return sorted(found, key=lambda name: (float(name), name))
+        return sorted(occurring_classes, key=lambda name: (float(name), name))
     except ValueError:
-        return sorted(found)
+        return sorted(occurring_classes)
 
 
 def indices(values: Iterable[object], classes: Sequence[str]) -> np.ndarray:
@@ -80,26 +80,26 @@ def prior(targets: np.ndarray, classes: int) -> np.ndarray:
 
     (classes,), or (1,) of a number. All classes the same if there are no targets.
     """
-    there = targets[known(targets)]
+    labelled = targets[known(targets)]
     if targets.dtype.kind == "i":
-        count = np.bincount(there, minlength=classes).astype(np.float64)
+        count = np.bincount(labelled, minlength=classes).astype(np.float64)
         count = count if count.any() else np.ones(classes)
         return np.asarray(count / count.sum(), dtype=np.float32)
-    if not len(there):
+    if not len(labelled):
         return np.zeros(classes if targets.ndim == 2 else 1, np.float32)
-    return np.atleast_1d(there.mean(0, dtype=np.float64)).astype(np.float32)
+    return np.atleast_1d(labelled.mean(0, dtype=np.float64)).astype(np.float32)
 
 
 def check_learnable(targets: Mapping[str, np.ndarray], features: Sequence[str]) -> None:
     """Raise PipelineError if a task has nothing to learn from among the training examples."""
     for task, array in targets.items():
-        there = array[known(array)]
-        if not len(there):
+        labelled = array[known(array)]
+        if not len(labelled):
             raise PipelineError(
                 f"the train split has no sample with '{task}' and one of the features "
                 f"{list(features)}: mend the data, or the model's features or tasks"
             )
-        if not np.any(there != there[0]):
+        if not np.any(labelled != labelled[0]):
             raise PipelineError(
                 f"all samples of the train split that the model sees have the same '{task}': "
                 "there is nothing to tell apart; mend the data, or drop the task"

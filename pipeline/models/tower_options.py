@@ -39,12 +39,12 @@ def tower_of(kind: str) -> TowerKind:
     return registry.load(FOLDER, kind, TowerKind)
 
 
-def of_kind(given: Any) -> Any:
+def of_kind(options: Any) -> Any:
     """The options of the kind that is named; ValueError saying what is wrong with them."""
-    if not isinstance(given, Mapping):
-        return given
+    if not isinstance(options, Mapping):
+        return options
     try:
-        return tower_of(str(given.get("kind", "mlp"))).Options.model_validate(given)
+        return tower_of(str(options.get("kind", "mlp"))).Options.model_validate(options)
     except PipelineError as error:
         raise ValueError(str(error)) from None
     except ValidationError as error:

@@ -41,8 +41,8 @@ def _strip(inputs: Inputs, modality: str, options: Options) -> dict[str, Any] | 
         views = []
         for view, text in sorted(recipes[digest].items())[: options.views]:
             recipe = json.loads(text)
-            made = show(modality, apply(originals[digest], recipe), options)
-            views.append({"view": view, "shown": made, "steps": [_step(op) for op in recipe]})
+            augmented = show(modality, apply(originals[digest], recipe), options)
+            views.append({"view": view, "shown": augmented, "steps": [_step(op) for op in recipe]})
         rows.append({"digest": digest, "original": original, "views": views})
     if not rows:
         return None
@@ -52,14 +52,14 @@ def _strip(inputs: Inputs, modality: str, options: Options) -> dict[str, Any] | 
 
 def _choose(inputs: Inputs, modality: str, digests: Iterable[str], most: int) -> list[str]:
     """Assets of training samples, of different components and kinds, in digest order."""
-    first: dict[str, dict[str, Any]] = {}
+    first_row: dict[str, dict[str, Any]] = {}
     for row in inputs.curated:
         if row["split"] == "train" and row.get(modality):
-            first.setdefault(row[modality], row)
-    known = sorted((d for d in digests if d in first), key=by_digest)
-    owner = {digest: first[digest]["component"] for digest in known}
-    kinds = {digest: first[digest]["kinds"] for digest in known}
-    return pick_diverse(known, owner, kinds, most)
+            first_row.setdefault(row[modality], row)
+    candidates = sorted((d for d in digests if d in first_row), key=by_digest)
+    owner = {digest: first_row[digest]["component"] for digest in candidates}
+    kinds = {digest: first_row[digest]["kinds"] for digest in candidates}
+    return pick_diverse(candidates, owner, kinds, most)
 
 
 def _step(operation: dict[str, Any]) -> tuple[str, str]:

@@ -97,13 +97,13 @@ def _rows(
     attribute: str | None = None,
 ) -> list[Row]:
     """The rows of one table with test samples and that figure, by the names of its columns."""
-    beside = {
+    other_values = {
         row[name]: float(row[figure])
         for row in _select(other, table, task)
         if row.get("attribute") == attribute and row[figure]
     }
     return [
-        Row(row[name], float(row[figure]), beside.get(row[name]), int(row[count]))
+        Row(row[name], float(row[figure]), other_values.get(row[name]), int(row[count]))
         for row in _select(model, table, task)
         if row.get("attribute") == attribute and int(row[count]) > 0 and row[figure]
     ]
@@ -127,10 +127,10 @@ def _drawn(panel: dict[str, Any], most: int) -> dict[str, Any]:
 
 
 def _said(row: Row, unit: str, other: str | None) -> str:
-    own = f"{unit} {percent(row.value)} %"
+    sentence = f"{unit} {percent(row.value)} %"
     if row.other is None or other is None:
-        return own
-    return f"{own}; {other}: {percent(row.other)} %"
+        return sentence
+    return f"{sentence}; {other}: {percent(row.other)} %"
 
 
 def _select(model: Model | None, table: str, task: str) -> list[dict[str, str]]:

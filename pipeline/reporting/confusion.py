@@ -60,16 +60,19 @@ def _matrix(model: Model, task: str, most: int) -> dict[str, Any] | None:
                 "truth": truth,
                 "total": totals[truth],
                 "cells": [
-                    {"n": pairs[truth, said], "level": _level(pairs[truth, said], totals[truth])}
-                    for said in classes
+                    {
+                        "n": pairs[truth, predicted],
+                        "level": _level(pairs[truth, predicted], totals[truth]),
+                    }
+                    for predicted in classes
                 ],
             }
             for truth in classes
         ],
         "mixed": [
-            {"truth": truth, "said": said, "n": n, "total": totals[truth]}
-            for (truth, said), n in sorted(pairs.items(), key=lambda item: (-item[1], item[0]))
-            if truth != said
+            {"truth": truth, "said": predicted, "n": n, "total": totals[truth]}
+            for (truth, predicted), n in sorted(pairs.items(), key=lambda item: (-item[1], item[0]))
+            if truth != predicted
         ][:5],
     }
 

@@ -34,20 +34,20 @@ def uri(media_type: str, data: bytes) -> str:
 
 def modules(modalities: Iterable[str]) -> list[str]:
     """The modules that show these modalities; one without such a module is not shown."""
-    known = registry.names(MEDIA)
-    return [f"pipeline.reporting.media.{name}" for name in modalities if name in known]
+    displayable = registry.names(MEDIA)
+    return [f"pipeline.reporting.media.{name}" for name in modalities if name in displayable]
 
 
 def show(modality: str, content: Any, options: Options) -> MediaCard | None:
     """Content of a modality, or None if there is no way to show it."""
     if modality not in registry.names(MEDIA):
         return None
-    shown: MediaCard = registry.load(MEDIA, modality).show(content, options)
-    return shown
+    card: MediaCard = registry.load(MEDIA, modality).show(content, options)
+    return card
 
 
 def contents(inputs: Inputs, modality: str, digests: Iterable[str]) -> dict[str, Any]:
     """Digest → cleaned content, for those assets that cleaning passed."""
     unpack = registry.load(f"modalities/{modality}", "content").unpack
-    found = inputs.assets(modality, set(digests))
-    return {digest: unpack(data, shape) for digest, (data, shape) in sorted(found.items())}
+    packed = inputs.assets(modality, set(digests))
+    return {digest: unpack(data, shape) for digest, (data, shape) in sorted(packed.items())}

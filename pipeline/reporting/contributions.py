@@ -85,22 +85,17 @@ def _interval(row: dict[str, str], scale: Scale) -> Markup:
 
 def _classes(rows: Sequence[dict[str, str]], names: Sequence[str], most: int) -> dict[str, Any]:
     """By class, commonest first, each modality's value in nats, and which is the greatest."""
-    found: dict[str, dict[str, float]] = {}
+    values_by_class: dict[str, dict[str, float]] = {}
     sizes: dict[str, int] = {}
     for row in rows:
         if row["level"] == "class":
-            found.setdefault(row["name"], {})[row["modality"]] = float(row["value"])
+            values_by_class.setdefault(row["name"], {})[row["modality"]] = float(row["value"])
             sizes[row["name"]] = int(row["n"])
-    ordered = sorted(found, key=lambda name: (-sizes[name], name))
-    return {
-        "classes": [
-            {
-                "name": name,
-                "n": sizes[name],
-                "values": [(found[name][m], found[name][m] == max(found[name].values()))
-                           for m in names],
-            }
-            for name in ordered[:most]
-        ],
-        "more": len(ordered[most:]),
-    }  # fmt: skip
+    ordered = sorted(values_by_class, key=lambda name: (-sizes[name], name))
+    classes = []
+    for name in ordered[:most]:
+        values = values_by_class[name]
+        greatest = max(values.values())
+        marked = [(values[modality], values[modality] == greatest) for modality in names]
+        classes.append({"name": name, "n": sizes[name], "values": marked})
+    return {"classes": classes, "more": len(ordered[most:])}

@@ -23,12 +23,12 @@ def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
         "splits": [
             {
                 "name": split,
-                "samples": len(own),
-                "groups": len({row["group"] for row in own}),
-                "components": len({row["component"] for row in own}),
+                "samples": len(in_split),
+                "groups": len({row["group"] for row in in_split}),
+                "components": len({row["component"] for row in in_split}),
             }
             for split in (*SPLITS, *sorted({row["split"] for row in rows} - {*SPLITS}))
-            if (own := [row for row in rows if row["split"] == split])
+            if (in_split := [row for row in rows if row["split"] == split])
         ],
         "total": {
             "samples": len(rows),

@@ -50,7 +50,7 @@ def difference(
     confidence:
         Mass of the interval, 0 to 1.
     """
-    if not all(one.task(task).ONE_CLASS for one in (model, other)):
+    if not all(compared.task(task).ONE_CLASS for compared in (model, other)):
         return None
     first, second = _answers(model, task), _answers(other, task)
     common = sorted(first.keys() & second.keys() & components.keys())
@@ -58,14 +58,16 @@ def difference(
         return None
     rows = np.array([(*first[sample], second[sample][1]) for sample in common])
     classes, places = np.unique(rows, return_inverse=True)
-    truth, own, others = places.reshape(rows.shape).T
+    truth, predicted, other_predicted = places.reshape(rows.shape).T
     component = np.array([components[sample] for sample in common])
     rng = generator(0, "report", "difference", task)
     scorer = Scorer(truth, component, len(classes), draws, rng)
-    scores = dict(zip(("own", "other"), scorer.scores([[own], [others]]), strict=True))
-    (found,) = differences(scores, [("own", "other")], confidence)
+    scores = dict(
+        zip(("own", "other"), scorer.scores([[predicted], [other_predicted]]), strict=True)
+    )
+    (paired,) = differences(scores, [("own", "other")], confidence)
     groups = len(np.unique(component))
-    return ModelDifference(found.value, found.low, found.high, len(common), groups)
+    return ModelDifference(paired.value, paired.low, paired.high, len(common), groups)
 
 
 def _answers(model: Model, task: str) -> dict[str, tuple[str, str]]:

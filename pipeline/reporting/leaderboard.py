@@ -38,7 +38,11 @@ def _board(inputs: Inputs, task: str, choice: Choice) -> dict[str, Any] | None:
     if not models:
         return None
     tests = [model.tasks[task]["test"] for model in models]
-    known = {name: one for model in models for name, one in model.task(task).FIGURES.items()}
+    figures = {
+        name: figure_spec
+        for model in models
+        for name, figure_spec in model.task(task).FIGURES.items()
+    }
     is_share = learned.FIGURES[first].share
     scale = nice(
         (test[first][bound] for test in tests for bound in ("low", "high")),
@@ -52,7 +56,7 @@ def _board(inputs: Inputs, task: str, choice: Choice) -> dict[str, Any] | None:
         "axis": axis(scale, partial(amount, share=is_share)),
         "trivial": (tests[0].get(learned.TRIVIAL) or {}).get(first),
         "figures": {
-            name: figure for name, figure in known.items() if any(name in test for test in tests)
+            name: figure for name, figure in figures.items() if any(name in test for test in tests)
         },
         "rows": [
             {

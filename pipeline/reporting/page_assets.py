@@ -19,7 +19,7 @@ def environment(*folders: Path) -> Environment:
 
     A name that a template is not given is an error.
     """
-    found = Environment(
+    jinja = Environment(
         loader=FileSystemLoader(folders),
         autoescape=True,
         undefined=StrictUndefined,
@@ -27,7 +27,7 @@ def environment(*folders: Path) -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    found.filters.update(
+    jinja.filters.update(
         percent=format.percent,
         amount=format.amount,
         points=format.points,
@@ -37,7 +37,7 @@ def environment(*folders: Path) -> Environment:
         spoken=format.spoken,
         tag=format.language_tag,
     )
-    return found
+    return jinja
 
 
 def style_and_script(*styles: Path) -> dict[str, Markup | str]:

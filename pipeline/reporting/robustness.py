@@ -32,7 +32,7 @@ def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
         (kind, modality)
         for kind in KINDS
         for modality in (*inputs.modalities, "all")
-        if any((kind, modality) in found for found in curves.values())
+        if any((kind, modality) in model_curves for model_curves in curves.values())
     ]
     return {
         "choice": choice,
@@ -45,7 +45,11 @@ def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
         ],
         "worsened": worsened,
         "rows": [
-            (model, choice.mark(model), [_area(curves[model.name].get(one)) for one in worsened])
+            (
+                model,
+                choice.mark(model),
+                [_area(curves[model.name].get(condition)) for condition in worsened],
+            )
             for model in inputs.evaluated
             if curves[model.name]
         ],
@@ -54,11 +58,11 @@ def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
 
 def _curves(model: Model) -> dict[tuple[str, str], list[tuple[float, float]]]:
     """(kind, modality) → (rate, macro-F1) pairs by rate."""
-    found: dict[tuple[str, str], list[tuple[float, float]]] = {}
+    points_by_condition: dict[tuple[str, str], list[tuple[float, float]]] = {}
     for row in model.table("robustness"):
         point = (float(row["rate"]), float(row["macro_f1"]))
-        found.setdefault((row["kind"], row["modality"]), []).append(point)
-    return {key: sorted(points) for key, points in found.items()}
+        points_by_condition.setdefault((row["kind"], row["modality"]), []).append(point)
+    return {key: sorted(points) for key, points in points_by_condition.items()}
 
 
 def _area(points: Points | None) -> float | None:
@@ -78,7 +82,7 @@ def _chart(
 ) -> Markup:
     """All models that have the modality; the two chosen ones last, so that they lie on top."""
     models: Sequence[Model] = sorted(
-        (one for one in inputs.evaluated if (kind, modality) in curves[one.name]),
+        (model for model in inputs.evaluated if (kind, modality) in curves[model.name]),
         key=lambda model: choice.mark(model) != "",
     )
     series = {

@@ -21,8 +21,10 @@ def dated_copy(page: Path) -> Path:
         `page` is no page of this report.
     """
     record = run_record.last_made("report")
-    shown = {title: str(record[key]) for key, title in SHOWN.items() if key in record}
+    record_by_title = {title: str(record[key]) for key, title in SHOWN.items() if key in record}
     COPY.parent.mkdir(parents=True, exist_ok=True)
     took = table(times(page.parents[1]))
-    COPY.write_text(overlay(page.read_text(encoding="utf-8"), shown, took), encoding="utf-8")
+    COPY.write_text(
+        overlay(page.read_text(encoding="utf-8"), record_by_title, took), encoding="utf-8"
+    )
     return COPY

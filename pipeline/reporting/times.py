@@ -61,17 +61,20 @@ class Took:
 def times(root: Path) -> list[Took]:
     """Of each evaluated model under a data directory, by name; empty if nothing is known."""
     models = sorted(path.parent.name for path in root.glob("evaluation/*/manifest.json"))
-    found = [_took(root, name) for name in models]
-    known = any(one.training is not None or one.evaluation is not None for one in found)
-    return found if known else []
+    durations = [_took(root, name) for name in models]
+    measured = any(
+        duration.training is not None or duration.evaluation is not None for duration in durations
+    )
+    return durations if measured else []
 
 
-def table(found: Sequence[Took]) -> Markup:
+def table(durations: Sequence[Took]) -> Markup:
     """The table for the leaderboard; nothing where there is nothing to show."""
-    if not found:
+    if not durations:
         return Markup()
     rows = (
-        ROW.format(spoken(one.model), Markup().join(map(CELL.format, _cells(one)))) for one in found
+        ROW.format(spoken(duration.model), Markup().join(map(CELL.format, _cells(duration))))
+        for duration in durations
     )
     return TABLE.format(Markup().join(map(HEAD.format, HEADS)), Markup().join(rows), NOTE)
 
@@ -79,15 +82,15 @@ def table(found: Sequence[Took]) -> Markup:
 def _took(root: Path, model: str) -> Took:
     trained = _made("train", root / "models" / model)
     evaluated = _made("evaluate", root / "evaluation" / model)
-    spent, asked = trained.get("training") or {}, evaluated.get("inference") or {}
+    training, inference = trained.get("training") or {}, evaluated.get("inference") or {}
     return Took(
         model,
         trained.get("seconds"),
         evaluated.get("seconds"),
-        1000 * asked["seconds"] / asked["samples"] if asked.get("samples") else None,
-        spent.get("examples_per_second"),
-        spent.get("data_wait"),
-        int(spent.get("resumed", 0)),
+        1000 * inference["seconds"] / inference["samples"] if inference.get("samples") else None,
+        training.get("examples_per_second"),
+        training.get("data_wait"),
+        int(training.get("resumed", 0)),
     )
 
 
@@ -97,23 +100,23 @@ def _made(stage: str, out: Path) -> dict[str, Any]:
         key = artifact.read_manifest(out)["key"]
     except PipelineError:
         return {}
-    made = (
+    matching = (
         record
         for record in reversed(run_record.records(f"{stage}/{out.name}"))
         if record.get("key") == key
         and record.get("outcome") == "done"
         and record.get("computed", 0)
     )
-    return next(made, {})
+    return next(matching, {})
 
 
-def _cells(one: Took) -> Iterator[str]:
-    training = _figure(one.training)
-    yield f"{training} (from epoch {one.resumed})" if one.resumed else training
-    yield DASH if one.examples_per_second is None else count(one.examples_per_second)
-    yield _figure(None if one.wait is None else 100 * one.wait)
-    yield _figure(one.evaluation)
-    yield DASH if one.inference is None else f"{one.inference:.3f}"
+def _cells(duration: Took) -> Iterator[str]:
+    training = _figure(duration.training)
+    yield f"{training} (from epoch {duration.resumed})" if duration.resumed else training
+    yield DASH if duration.examples_per_second is None else count(duration.examples_per_second)
+    yield _figure(None if duration.wait is None else 100 * duration.wait)
+    yield _figure(duration.evaluation)
+    yield DASH if duration.inference is None else f"{duration.inference:.3f}"
 
 
 def _figure(value: float | None) -> str:

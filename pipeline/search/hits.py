@@ -62,20 +62,24 @@ def search(
         What `FeatureSet.nearest` raises; `each` is no modality of the store.
     """
     features, samples = store[name], store.samples()
-    modalities = [one for one in store.tree.params["modalities"] if one in samples.column_names]
+    modalities = [
+        candidate_name
+        for candidate_name in store.tree.params["modalities"]
+        if candidate_name in samples.column_names
+    ]
     if each is not None and each not in modalities:
         raise PipelineError(unknown("modality", each, modalities))
     if where is not None:
         samples = meeting(features, where, 0)
-    asked = k
+    count = k
     while True:
-        near = features.nearest(query, asked, where, exact)
+        near = features.nearest(query, count, where, exact)
         scores = dict(zip(near.digests, near.scores.tolist(), strict=True))
-        shown = _shown(samples, features.modality, scores, modalities)
-        hits = list(_first(shown, each) if each else shown)
-        if len(hits) >= k or len(near.digests) < asked:
+        matching = _shown(samples, features.modality, scores, modalities)
+        hits = list(_first(matching, each) if each else matching)
+        if len(hits) >= k or len(near.digests) < count:
             return hits[:k]
-        asked *= 4
+        count *= 4
 
 
 def _shown(
@@ -89,7 +93,7 @@ def _shown(
         Hit(
             row["sample_id"],
             scores[row[modality]],
-            {one: row[one] for one in modalities if row[one] is not None},
+            {name: row[name] for name in modalities if row[name] is not None},
             {
                 column.removeprefix(TARGET): value
                 for column, value in row.items()

@@ -23,7 +23,7 @@ SHOW = Options.model_validate({"picture": 320, "clip": 6.0})
 
 @again
 def sheet(
-    store: Store, name: str, asked: Question, hits: Sequence[Hit], where: str | None = None
+    store: Store, name: str, put: Question, hits: Sequence[Hit], where: str | None = None
 ) -> str:
     """HTML that needs no other file and asks no host: pictures, words, sounds, scores.
 
@@ -33,19 +33,26 @@ def sheet(
         The feature set that was asked.
     """
     modalities = list(dict.fromkeys(modality for hit in hits for modality in hit.digests))
-    shown = {modality: _shown(store, modality, hits) for modality in modalities}
+    cards_by_modality = {modality: _shown(store, modality, hits) for modality in modalities}
     return (
         environment(HERE, TEMPLATES)
         .get_template("page.html")
         .render(
-            asked=asked,
-            question=None if asked.content is None else show(asked.modality, asked.content, SHOW),
+            asked=put,
+            question=None if put.content is None else show(put.modality, put.content, SHOW),
             name=name,
             rows=len(store[name]),
             tree=store.tree.name,
             where=where,
             cards=[
-                (hit, [shown[m][d] for m, d in hit.digests.items() if d in shown[m]])
+                (
+                    hit,
+                    [
+                        cards_by_modality[m][d]
+                        for m, d in hit.digests.items()
+                        if d in cards_by_modality[m]
+                    ],
+                )
                 for hit in hits
             ],
             **style_and_script(HERE / "page.css"),
@@ -56,8 +63,8 @@ def sheet(
 def _shown(store: Store, modality: str, hits: Iterable[Hit]) -> dict[str, MediaCard]:
     """Digest → how a modality's assets are shown, of those for which there is a way."""
     digests = {hit.digests[modality] for hit in hits if modality in hit.digests}
-    found = {
+    cards = {
         digest: show(modality, content, SHOW)
         for digest, content in contents(store.tree, modality, digests).items()
     }
-    return {digest: one for digest, one in found.items() if one is not None}
+    return {digest: card for digest, card in cards.items() if card is not None}

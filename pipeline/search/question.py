@@ -66,8 +66,8 @@ def question(store: Store, name: str, text: str) -> Question:
     place = int(features.find([text])[0])
     if place >= 0:
         asset = features.to_arrow(["digest"])["digest"][place].as_py()
-        shown = contents(store.tree, features.modality, {asset})
-        return Question(text, features.modality, shown.get(asset), text)
+        content_by_digest = contents(store.tree, features.modality, {asset})
+        return Question(text, features.modality, content_by_digest.get(asset), text)
     if pc.index(store.samples()["sample_id"], text).as_py() >= 0:
         raise PipelineError(f"the sample {text} has no row in {name}: ask by another sample or set")
     if features.modality == "text":
@@ -96,10 +96,10 @@ def cleaned(store: Store, modality: str, data: bytes, source: str) -> Any:
     options = _options(module.Options, section, RejectLimit, f"clean.{modality}")
     kind = "text/plain" if modality == "text" else by_content(data[:HEAD_BYTES], source)
     try:
-        found, _ = module.clean(data, kind, options)
+        content_values, _ = module.clean(data, kind, options)
     except Rejected as reject:
         raise PipelineError(f"'{source}' is refused as {reject.reason}: {reject.message}") from None
-    return content.unpack(*content.pack(found))
+    return content.unpack(*content.pack(content_values))
 
 
 def encoded(store: Store, name: str, content: Any) -> np.ndarray:
@@ -123,10 +123,12 @@ def encoded(store: Store, name: str, content: Any) -> np.ndarray:
 
 
 def _options(
-    kind: type[Options], section: Mapping[str, Any], own: type[Options], where: str
+    kind: type[Options], section: Mapping[str, Any], section_names: type[Options], where: str
 ) -> Any:
     """A plug-in's options: what stands in a section beside the section's own names."""
-    options = {key: value for key, value in section.items() if key not in own.model_fields}
+    options = {
+        key: value for key, value in section.items() if key not in section_names.model_fields
+    }
     try:
         return kind(**options)
     except ValidationError as error:

@@ -96,8 +96,8 @@ class BaseStore:
         if where is not None:
             samples = samples.take(matching(spread_targets(samples), where))
         if split is not None:
-            known = self.samples()["split"].unique().to_pylist()
-            if split not in known:
-                raise PipelineError(unknown("split", split, known))
+            splits = self.samples()["split"].unique().to_pylist()
+            if split not in splits:
+                raise PipelineError(unknown("split", split, splits))
             samples = samples.filter(pc.equal(samples["split"], split))
         return samples

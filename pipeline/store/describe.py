@@ -93,19 +93,19 @@ def stats(features: FeatureSet, where: str | None = None, view: int | None = 0) 
         )
         nan += int(np.isnan(block).sum())
         infinite += int(np.isinf(block).sum())
-        whole = block[np.isfinite(block).all(1)].astype(np.float64)
-        if len(whole):
-            norms.append(np.linalg.norm(whole, axis=1))
-            lowest = np.minimum(lowest, whole.min(0))
-            highest = np.maximum(highest, whole.max(0))
-            own = whole.mean(0)
-            step = own - mean
-            share = len(whole) / (finite + len(whole))
-            squares += ((whole - own) ** 2).sum(0) + step**2 * finite * share
+        finite_rows = block[np.isfinite(block).all(1)].astype(np.float64)
+        if len(finite_rows):
+            norms.append(np.linalg.norm(finite_rows, axis=1))
+            lowest = np.minimum(lowest, finite_rows.min(0))
+            highest = np.maximum(highest, finite_rows.max(0))
+            block_mean = finite_rows.mean(0)
+            step = block_mean - mean
+            share = len(finite_rows) / (finite + len(finite_rows))
+            squares += ((finite_rows - block_mean) ** 2).sum(0) + step**2 * finite * share
             mean += step * share
-            finite += len(whole)
+            finite += len(finite_rows)
     deviations = np.sqrt(squares / max(finite, 1))
-    every = np.concatenate(norms)
+    norms_of_rows = np.concatenate(norms)
     return {
         "rows": rows,
         "dimensions": width,
@@ -113,9 +113,9 @@ def stats(features: FeatureSet, where: str | None = None, view: int | None = 0) 
         "nan": nan,
         "infinite": infinite,
         "duplicates": rows - len(np.unique(np.frombuffer(b"".join(hashes), np.uint64))),
-        "zero": int((every == 0).sum()),
+        "zero": int((norms_of_rows == 0).sum()),
         "constant_dimensions": int((lowest == highest).sum()),
-        "norm": _spread(every),
+        "norm": _spread(norms_of_rows),
         "mean": _spread(mean[: width if finite else 0]),
         "deviation": _spread(deviations[: width if finite else 0]),
     }
@@ -124,8 +124,8 @@ def stats(features: FeatureSet, where: str | None = None, view: int | None = 0) 
 def _spread(values: np.ndarray) -> dict[str, float | None]:
     if not len(values):
         return dict.fromkeys(("lowest", "median", "highest"))
-    found = np.quantile(values, [0, 0.5, 1]).tolist()
-    return dict(zip(("lowest", "median", "highest"), found, strict=True))
+    quantiles = np.quantile(values, [0, 0.5, 1]).tolist()
+    return dict(zip(("lowest", "median", "highest"), quantiles, strict=True))
 
 
 def sampled(
@@ -182,8 +182,8 @@ def samples_showing(
 
     samples = features.samples() if where is None else meeting(features, where, view)
     samples = samples.select(["sample_id", features.modality])
-    mine = samples.filter(pc.is_in(samples[features.modality], value_set=pa.array(digests)))
-    found: dict[str, list[str]] = {digest: [] for digest in digests}
-    for row in mine.to_pylist():
-        found[row[features.modality]].append(row["sample_id"])
-    return found
+    showing = samples.filter(pc.is_in(samples[features.modality], value_set=pa.array(digests)))
+    sample_ids: dict[str, list[str]] = {digest: [] for digest in digests}
+    for row in showing.to_pylist():
+        sample_ids[row[features.modality]].append(row["sample_id"])
+    return sample_ids

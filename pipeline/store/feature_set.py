@@ -92,9 +92,9 @@ class FeatureSet(SampledFeatures):
         self, where: str | None = None, view: int | None = 0, as_of: str | None = None
     ) -> np.ndarray | None:
         """Places of the rows that are asked for, ascending; None for all."""
-        found = None
+        chosen = None
         if where is not None:
-            found = self._where(where, view)
+            chosen = self._where(where, view)
         if as_of is not None:
             from pipeline.store.as_of import landed_by
 
@@ -104,8 +104,8 @@ class FeatureSet(SampledFeatures):
                 for entry in self.parts(view)
             ]
             kept = np.concatenate([np.empty(0, np.bool_), *early])
-            found = np.flatnonzero(kept) if found is None else found[kept[found]]
-        return found
+            chosen = np.flatnonzero(kept) if chosen is None else chosen[kept[chosen]]
+        return chosen
 
     @again
     def to_numpy(
@@ -136,12 +136,12 @@ class FeatureSet(SampledFeatures):
         """As `to_numpy`, in tensors; columns of strings are lists."""
         import torch
 
-        found = self.to_numpy(columns, where, view, as_of)
+        arrays = self.to_numpy(columns, where, view, as_of)
         if columns is None:
-            return torch.from_numpy(found)
+            return torch.from_numpy(arrays)
         return {
             name: array.tolist() if array.dtype == object else torch.from_numpy(array.copy())
-            for name, array in found.items()
+            for name, array in arrays.items()
         }
 
     @again
@@ -181,14 +181,14 @@ class FeatureSet(SampledFeatures):
             There is no such view, or some are unknown, or have no row in this set.
         """
         self.check_view(view)
-        wanted = [ids] if isinstance(ids, str) else list(ids)
-        rows = self.find(wanted, view)
-        missing = [one for one, row in zip(wanted, rows, strict=True) if row < 0]
+        identifiers = [ids] if isinstance(ids, str) else list(ids)
+        rows = self.find(identifiers, view)
+        missing = [identifier for identifier, row in zip(identifiers, rows, strict=True) if row < 0]
         if missing:
-            shown = ", ".join(missing[:3])
+            examples = ", ".join(missing[:3])
             more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
             raise PipelineError(
-                f"{self.name} ({self.tree.name}) has no row in view {view} for {shown}{more}"
+                f"{self.name} ({self.tree.name}) has no row in view {view} for {examples}{more}"
             )
         return self.matrix(np.asarray(rows), view)
 
@@ -196,16 +196,16 @@ class FeatureSet(SampledFeatures):
         """Places of samples or assets in a view, int64, -1 where there is none."""
         from pipeline.store.nearest.index import id_index
 
-        digests = np.array([_is_digest(one) for one in ids], np.bool_)
-        found = np.full(len(digests), -1, np.int64)
+        digests = np.array([_is_digest(identifier) for identifier in ids], np.bool_)
+        places = np.full(len(digests), -1, np.int64)
         for kind in (True, False):
-            here = np.flatnonzero(digests == kind)
-            if len(here):
-                known = view, "digest" if kind else "sample_id"
-                if known not in self._indexes:
-                    self._indexes[known] = id_index(self, *known)
-                found[here] = self._indexes[known].find([ids[i] for i in here.tolist()])
-        return found
+            positions = np.flatnonzero(digests == kind)
+            if len(positions):
+                key = view, "digest" if kind else "sample_id"
+                if key not in self._indexes:
+                    self._indexes[key] = id_index(self, *key)
+                places[positions] = self._indexes[key].find([ids[i] for i in positions.tolist()])
+        return places
 
     @cached_property
     def _indexes(self) -> dict[tuple[int, str], Index]:
@@ -222,8 +222,8 @@ class FeatureSet(SampledFeatures):
         rows = self.places(where, view, as_of)
         count = self.rows(view) if rows is None else len(rows)
         for start in range(0, count, size):
-            some = np.arange(start, min(start + size, count))
-            yield self.matrix(some if rows is None else rows[some], view)
+            block = np.arange(start, min(start + size, count))
+            yield self.matrix(block if rows is None else rows[block], view)
 
     @again
     def nearest(
@@ -254,8 +254,8 @@ class FeatureSet(SampledFeatures):
         check_set(self, view, k)
         rows = self.places(where, view)
         if isinstance(query, str):
-            vector, own = self.get(query, view)[0], int(self.find([query], view)[0])
-            return nearest(self, vector, k, rows, exact, view, without=own)
+            vector, place = self.get(query, view)[0], int(self.find([query], view)[0])
+            return nearest(self, vector, k, rows, exact, view, without=place)
         return nearest(self, np.asarray(query), k, rows, exact, view)
 
     def _where(self, where: str, view: int | None) -> np.ndarray:
@@ -287,5 +287,5 @@ class FeatureSet(SampledFeatures):
                 raise PipelineError(unknown("column", name, COLUMNS))
 
 
-def _is_digest(one: str) -> bool:
-    return len(one) == DIGEST and set(one) <= set("0123456789abcdef")
+def _is_digest(identifier: str) -> bool:
+    return len(identifier) == DIGEST and set(identifier) <= set("0123456789abcdef")

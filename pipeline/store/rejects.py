@@ -46,11 +46,11 @@ def unseen(tree: Tree, model: str) -> list[Reject]:
     card = document(tree.file(f"models/{model}/{CARD}"), Card)
     if not any(split.unseen for split in card.samples.values()):
         return []
-    there: dict[str, set[str]] = {}
-    for name, one in card.features.items():
+    digests_by_modality: dict[str, set[str]] = {}
+    for name, feature_set in card.features.items():
         digests = StoredFeatures(tree, name).columns(["digest"])["digest"]
-        there.setdefault(one.modality, set()).update(digests.to_pylist())
-    columns = ["sample_id", "source", "batch", "split", *there]
+        digests_by_modality.setdefault(feature_set.modality, set()).update(digests.to_pylist())
+    columns = ["sample_id", "source", "batch", "split", *digests_by_modality]
     return sorted(
         Reject(
             stage=f"train/{model}",
@@ -60,11 +60,11 @@ def unseen(tree: Tree, model: str) -> list[Reject]:
             subject=row["sample_id"],
             digest="",
             reason="no_modality",
-            message=f"the sample has no feature of {', '.join(sorted(there))}",
+            message=f"the sample has no feature of {', '.join(sorted(digests_by_modality))}",
         )
         for row in table_of(tree, "curated", columns).to_pylist()
         if row["split"] in card.samples
-        and not any(row[modality] in digests for modality, digests in there.items())
+        and not any(row[modality] in digests for modality, digests in digests_by_modality.items())
     )
 
 
@@ -94,21 +94,21 @@ def collect(
         trained = [name for name in trained if CARD in tree.names(f"models/{name}")]
         if not folders:
             raise PipelineError(f"no stage has finished in {tree.name}: run `dvc repro`")
-    found = [one for folder in folders for one in rejects(_files(tree, folder))]
-    return sorted([*found, *(reject for name in trained for reject in unseen(tree, name))])
+    recorded = [reject for folder in folders for reject in rejects(_files(tree, folder))]
+    return sorted([*recorded, *(reject for name in trained for reject in unseen(tree, name))])
 
 
 def _files(tree: Tree, folder: str) -> Callable[[str], Path]:
     return lambda name: tree.file(f"{folder}/{name}")
 
 
-def show_lines(found: Iterable[Reject]) -> None:
+def show_lines(rejected: Iterable[Reject]) -> None:
     """One JSON object a line."""
-    for reject in found:
+    for reject in rejected:
         say(json_line(asdict(reject)))
 
 
-def show_tables(found: Sequence[Reject]) -> None:
+def show_tables(rejected: Sequence[Reject]) -> None:
     """A table for each stage and reason, with the subjects and messages.
 
     Below what a row function raised on stand the files that hold its tracebacks.
@@ -118,9 +118,9 @@ def show_tables(found: Sequence[Reject]) -> None:
     def kind(reject: Reject) -> tuple[str, str]:
         return reject.stage, reject.reason
 
-    if not found:
+    if not rejected:
         say("nothing was refused")
-    for (stage, reason), group in groupby(sorted(found, key=kind), key=kind):
+    for (stage, reason), group in groupby(sorted(rejected, key=kind), key=kind):
         rows = list(group)
         title = text(f"{stage}: {len(rows)} {reason}")
         table = Table(title=title, title_justify="left", expand=True)

@@ -42,20 +42,20 @@ def opened(
     write: Callable[[T, Path], None],
 ) -> T:
     """What a sidecar holds, which is made where `load` finds none that is whole."""
-    found = load(path)
-    if found is not None:
+    loaded = load(path)
+    if loaded is not None:
         with suppress(OSError):
             os.utime(path)
-        return found
-    made = make()
+        return loaded
+    content = make()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_write(path) as temporary:
-            write(made, temporary)
+            write(content, temporary)
         _remove_older(path)
     except OSError:
-        return made
-    return load(path) or made
+        return content
+    return load(path) or content
 
 
 def seal(path: Path) -> None:
@@ -71,17 +71,17 @@ def is_sealed(path: Path) -> bool:
         return False
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         content = memoryview(data)
-        whole = hashlib.sha256(content[:-DIGEST_BYTES]).digest() == content[-DIGEST_BYTES:]
+        intact = hashlib.sha256(content[:-DIGEST_BYTES]).digest() == content[-DIGEST_BYTES:]
         content.release()
-    return whole
+    return intact
 
 
 def _remove_older(path: Path) -> None:
     kind, _, _ = path.name.rpartition("@")
-    alike = (one for one in path.parent.iterdir() if one.suffix == path.suffix)
-    kin = [one for one in alike if one.name.rpartition("@")[0] == kind]
-    for one in sorted(kin, key=_opened_at, reverse=True)[KEPT:]:
-        one.unlink(missing_ok=True)
+    same_suffix = (file for file in path.parent.iterdir() if file.suffix == path.suffix)
+    same_kind = [file for file in same_suffix if file.name.rpartition("@")[0] == kind]
+    for file in sorted(same_kind, key=_opened_at, reverse=True)[KEPT:]:
+        file.unlink(missing_ok=True)
 
 
 def _opened_at(path: Path) -> float:

@@ -61,12 +61,12 @@ def trace(store: BaseStore, sample_id: str) -> dict[str, Any]:
 
 def _sample(store: BaseStore, sample_id: str) -> dict[str, Any]:
     samples = store.samples()
-    found = samples.filter(pc.equal(samples["sample_id"], sample_id)).to_pylist()
-    if not found:
+    matches = samples.filter(pc.equal(samples["sample_id"], sample_id)).to_pylist()
+    if not matches:
         near = samples.filter(pc.match_substring(samples["sample_id"], sample_id))["sample_id"]
         hint = f"; like it: {', '.join(near.to_pylist()[:5])}" if near else ""
         raise PipelineError(f"{store.tree.name} has no sample '{sample_id}'{hint}")
-    return dict(found[0])
+    return dict(matches[0])
 
 
 def _row(tree: Tree, folder: str, digest: str) -> dict[str, Any] | None:
@@ -95,16 +95,16 @@ def _feature(store: BaseStore, name: str, digest: str) -> dict[str, Any] | None:
     place = int(features.find([digest])[0])
     if place < 0:
         return None
-    said = features.provenance
+    made_by = features.provenance
     for entry in features.parts(0):
         if place < entry.rows:
             return {
                 "part": entry.key,
                 "row": place,
-                "function": said["function"],
-                "provenance": said["digest"],
-                "parameters": said["parameters"],
-                "weights": said["weights"],
+                "function": made_by["function"],
+                "provenance": made_by["digest"],
+                "parameters": made_by["parameters"],
+                "weights": made_by["weights"],
             }
         place -= entry.rows
     raise AssertionError("a place lies in a part")

@@ -106,7 +106,7 @@ def _columns(path: Path, entry: Entry, vectors: Vectors, seen: _Seen) -> Iterato
         yield f"its footer says key {footer['key']}"
     if len(footer["rejects"]) != entry.rejected:
         yield f"its footer has {len(footer['rejects'])} rejects, the manifest says {entry.rejected}"
-    if any(one >= other for one, other in pairwise(digests)):
+    if any(digest >= other for digest, other in pairwise(digests)):
         yield "its digests are not in ascending order, each once"
     for digest in digests:
         other = seen.digests.setdefault((entry.view, digest), entry.key)
@@ -123,7 +123,7 @@ def _columns(path: Path, entry: Entry, vectors: Vectors, seen: _Seen) -> Iterato
 
 
 def _values(vectors: Vectors) -> Iterator[str]:
-    broken = sum(int((~np.isfinite(some)).sum()) for some in _pieces(vectors))
+    broken = sum(int((~np.isfinite(values)).sum()) for values in _pieces(vectors))
     if broken:
         yield f"{broken} values are not finite"
 

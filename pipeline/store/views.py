@@ -53,13 +53,13 @@ class _View:
 
 def names(store: BaseStore) -> list[str]:
     """Every view of a store."""
-    found = [*(name for name in store if not is_table(name)), "rejects"]
+    view_names = [*(name for name in store if not is_table(name)), "rejects"]
     tree = store.tree
-    found += ["samples"] if tree.names("curated") else []
-    found += ["assets"] if tree.names("assets") else []
-    found += [CLEAN + modality for modality in tree.names("clean")]
-    found += ["predictions"] if tree.names("evaluation") else []
-    return sorted(found)
+    view_names += ["samples"] if tree.names("curated") else []
+    view_names += ["assets"] if tree.names("assets") else []
+    view_names += [CLEAN + modality for modality in tree.names("clean")]
+    view_names += ["predictions"] if tree.names("evaluation") else []
+    return sorted(view_names)
 
 
 def is_table(name: str) -> bool:
@@ -103,12 +103,12 @@ def _within(opened: Database, reader: pa.RecordBatchReader) -> Iterator[pa.Recor
             )
 
 
-def _known(mentioned: Iterable[str], known: Sequence[str]) -> list[str]:
+def _known(mentioned: Iterable[str], available: Sequence[str]) -> list[str]:
     """The views that a query reads, as they are spelt here."""
-    spelt = {name.lower(): name for name in known}
+    spelt = {name.lower(): name for name in available}
     for name in sorted(mentioned):
         if name.lower() not in spelt:
-            raise PipelineError(unknown("table", name, known))
+            raise PipelineError(unknown("table", name, available))
     return sorted({spelt[name.lower()] for name in mentioned})
 
 
@@ -179,7 +179,7 @@ def _rejects(tree: Tree) -> pa.Table:
     """Every reject of a tree, the samples that a model saw nothing of among them."""
     modalities = {name for group in ASSETS for name in tree.names(group)}
     flow = tables(sorted(modalities), tree.names("features"))
-    rows = [asdict(one) for one in collect(tree, flow, tree.params.get("models") or ())]
+    rows = [asdict(reject) for reject in collect(tree, flow, tree.params.get("models") or ())]
     return pa.Table.from_pylist(
-        rows, schema=pa.schema([(one.name, pa.string()) for one in fields(Reject)])
+        rows, schema=pa.schema([(reject.name, pa.string()) for reject in fields(Reject)])
     )

@@ -53,8 +53,8 @@ def differences(
 def holm(values: Sequence[float]) -> list[float]:
     """p-values corrected by Holm's step-down, in the order given."""
     order = sorted(range(len(values)), key=values.__getitem__)
-    found, worst = [0.0] * len(values), 0.0
+    corrected, worst = [0.0] * len(values), 0.0
     for rank, i in enumerate(order):
         worst = max(worst, min(1.0, (len(values) - rank) * values[i]))
-        found[i] = worst
-    return found
+        corrected[i] = worst
+    return corrected

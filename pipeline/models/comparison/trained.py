@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def trained(
     name: str,
     root: Path,
-    whole: Examples,
+    data: Examples,
     options: Options,
     modalities: Mapping[str, str],
     classes: Sequence[str],
@@ -31,7 +31,7 @@ def trained(
     ----------
     root:
         The data directory, where `crossvalidation/<name>` holds a row a training.
-    whole:
+    data:
         All samples of known truth.
     modalities:
         Feature set → modality, of all sets that any model reads.
@@ -45,30 +45,38 @@ def trained(
     from pipeline.models.metrics import scores
     from pipeline.parts import manifest
 
-    used = tuple(sorted({modalities[one] for one in options.models[name].features}))
-    every = len({*modalities.values()})
-    truth = whole.targets[options.task]
-    place = {sample: i for i, sample in enumerate(whole.sample_ids.tolist())}
-    shown = ["+".join(subset) for subset in subsets(used)]
+    used = tuple(sorted({modalities[feature_set] for feature_set in options.models[name].features}))
+    modality_count = len({*modalities.values()})
+    truth = data.targets[options.task]
+    place = {sample: i for i, sample in enumerate(data.sample_ids.tolist())}
+    subset_names = ["+".join(subset) for subset in subsets(used)]
     probabilities = np.full(
-        (len(shown), options.seeds, len(whole), len(classes)), np.nan, np.float32
+        (len(subset_names), options.seeds, len(data), len(classes)), np.nan, np.float32
     )
-    said = np.zeros(probabilities.shape[:3], np.int64)
+    predicted = np.zeros(probabilities.shape[:3], np.int64)
     inner: dict[int, list[np.ndarray]] = {}
     parameters, diverged = 0, Counter[int]()
     for row in manifest.read(root / "crossvalidation" / name).to_pylist():
-        samples, held = (
+        samples, inner_samples = (
             [place.get(sample, -1) for sample in row[column]]
             for column in ("sample_id", "inner_sample_id")
         )
-        if row["shown"] != shown or row["seed"] >= options.seeds or -1 in samples + held:
+        if (
+            row["shown"] != subset_names
+            or row["seed"] >= options.seeds
+            or -1 in samples + inner_samples
+        ):
             continue
         order = _order(name, row["classes"], classes)
-        own = np.reshape(row["probabilities"], (len(shown), len(samples), len(classes)))
-        probabilities[:, row["seed"], samples] = own[..., np.argsort(order)]
-        said[:, row["seed"], samples] = order[np.reshape(row["predictions"], (len(shown), -1))]
+        row_probabilities = np.reshape(
+            row["probabilities"], (len(subset_names), len(samples), len(classes))
+        )
+        probabilities[:, row["seed"], samples] = row_probabilities[..., np.argsort(order)]
+        predicted[:, row["seed"], samples] = order[
+            np.reshape(row["predictions"], (len(subset_names), -1))
+        ]
         inner.setdefault(row["fold"], []).append(
-            np.stack([truth[held], order[row["inner_predictions"]]])
+            np.stack([truth[inner_samples], order[row["inner_predictions"]]])
         )
         parameters = row["parameters"]
         diverged[row["fold"]] += row["diverged"]
@@ -79,10 +87,12 @@ def trained(
         )
     return Candidate(
         name=name,
-        kind="single" if len(used) == 1 else "fusion" if len(used) == every else "partial",
+        kind="single" if len(used) == 1 else "fusion" if len(used) == modality_count else "partial",
         modalities=used,
         probabilities=list(probabilities[-1]),
-        predictions={subset: list(each) for subset, each in zip(shown, said, strict=True)},
+        predictions={
+            subset: list(each) for subset, each in zip(subset_names, predicted, strict=True)
+        },
         inner={
             fold: scores(*np.concatenate(each, 1))["macro_f1"]
             for fold, each in sorted(inner.items())
@@ -92,11 +102,11 @@ def trained(
     )
 
 
-def _order(name: str, own: Sequence[str], classes: Sequence[str]) -> np.ndarray:
+def _order(name: str, model_classes: Sequence[str], classes: Sequence[str]) -> np.ndarray:
     """Where each of a model's classes stands among the named ones, int (classes,)."""
-    if {*own} != {*classes}:
+    if {*model_classes} != {*classes}:
         raise PipelineError(
-            f"comparison.models.{name} tells the classes {', '.join(own)}, and others tell "
-            f"{', '.join(classes)}: name the same ones in the task's `order`, or none"
+            f"comparison.models.{name} tells the classes {', '.join(model_classes)}, and others "
+            f"tell {', '.join(classes)}: name the same ones in the task's `order`, or none"
         )
-    return np.array([classes.index(one) for one in own])
+    return np.array([classes.index(name_of_class) for name_of_class in model_classes])

@@ -67,20 +67,22 @@ def evaluate(
     Every example counts: one that the model can see nothing of is answered by the prior, so that
     models of different modalities are compared on the same examples; `unseen` says how many.
     """
-    found = Evaluation({task: {} for task in model.classes})
+    evaluation = Evaluation({task: {} for task in model.classes})
     for split in splits:
         began = time.perf_counter()
         predicted = predict(model.network, split.examples, model.priors)
-        found.seconds[split.name] = time.perf_counter() - began
+        evaluation.seconds[split.name] = time.perf_counter() - began
         masked = {
             subset: predict(model.network, split.examples, model.priors, subset)
             for subset in all_subsets(split.examples.modalities)[1:]
         }
         for task, classes in model.classes.items():
-            reading = model.network.readings[task]
-            found.predictions += _predictions(name, split, task, classes, predicted[task], reading)
-            given = answers(split.examples, task, predicted[task], reading)
-            found.metrics[task][split.name] = {
+            decoding = model.network.readings[task]
+            evaluation.predictions += _predictions(
+                name, split, task, classes, predicted[task], decoding
+            )
+            given = answers(split.examples, task, predicted[task], decoding)
+            evaluation.metrics[task][split.name] = {
                 "n": len(given),
                 "components": given.components,
                 "unseen": int((~split.examples.seen).sum()),
@@ -89,25 +91,25 @@ def evaluate(
                 continue
             rng = generator(seed, "bootstrap", task, split.name)
             measured = all_metrics(given, options, rng)
-            found.metrics[task][split.name] |= {
+            evaluation.metrics[task][split.name] |= {
                 **measured,
-                **baseline(given, model.priors[task], reading),
+                **baseline(given, model.priors[task], decoding),
             }
-            found.headlines.setdefault(split.name, {})[task] = {
+            evaluation.headlines.setdefault(split.name, {})[task] = {
                 name: figure["value"] for name, figure in headline(given.task, measured).items()
             }
             if split.name == "test" and given.task.ONE_CLASS:
-                found.confusion += _confusion(task, given, classes)
-            shown = {subset: each[task] for subset, each in masked.items()}
+                evaluation.confusion += _confusion(task, given, classes)
+            by_subset = {subset: by_task[task] for subset, by_task in masked.items()}
             for table, rows in (
-                (found.per_class, _classes(given, classes)),
-                (found.groups, _groups(split, task, given)),
-                (found.subsets, _natural(split.examples, task, given)),
-                (found.subsets, _masked(split.examples, task, shown, reading)),
-                (found.calibration, _calibration(given, options.bins)),
+                (evaluation.per_class, _classes(given, classes)),
+                (evaluation.groups, _groups(split, task, given)),
+                (evaluation.subsets, _natural(split.examples, task, given)),
+                (evaluation.subsets, _masked(split.examples, task, by_subset, decoding)),
+                (evaluation.calibration, _calibration(given, options.bins)),
             ):
                 table.extend({"task": task, "split": split.name, **row} for row in rows)
-    return found
+    return evaluation
 
 
 def _confusion(task: str, given: Answers, classes: list[str]) -> Iterator[dict[str, Any]]:
@@ -124,18 +126,20 @@ def _classes(given: Answers, classes: list[str]) -> Iterator[dict[str, Any]]:
 
 
 def _brief(given: Answers) -> dict[str, Any]:
-    found = metrics_without_intervals(given)
-    return {"n": len(given), **{name: found[name] for name in BRIEF if name in found}}
+    figures = metrics_without_intervals(given)
+    return {"n": len(given), **{name: figures[name] for name in BRIEF if name in figures}}
 
 
 def _groups(split: Split, task: str, given: Answers) -> Iterator[dict[str, Any]]:
-    there = known(split.examples.targets[task])
+    labelled = known(split.examples.targets[task])
     for attribute, values in split.groups.items():
-        shown = values[there]
-        for value in sorted({str(v) for v in shown if v is not None}):
-            some = given.take(np.array([v is not None and str(v) == value for v in shown]))
-            of = {"attribute": attribute, "value": value, "components": some.components}
-            yield {**of, **_brief(some)}
+        labelled_values = values[labelled]
+        for value in sorted({str(v) for v in labelled_values if v is not None}):
+            group = given.take(
+                np.array([v is not None and str(v) == value for v in labelled_values])
+            )
+            of = {"attribute": attribute, "value": value, "components": group.components}
+            yield {**of, **_brief(group)}
 
 
 def _natural(examples: Examples, task: str, given: Answers) -> Iterator[dict[str, Any]]:
@@ -151,14 +155,14 @@ def _masked(
     examples: Examples,
     task: str,
     predicted: Mapping[tuple[str, ...], np.ndarray],
-    reading: Decoding,
+    decoding: Decoding,
 ) -> Iterator[dict[str, Any]]:
     """Examples that have all modalities, with only a subset shown."""
     full = np.all(examples.has, axis=1)[known(examples.targets[task])]
     if full.any():
-        for subset, each in predicted.items():
-            some = answers(examples, task, each, reading).take(full)
-            yield {"kind": "masked", "subset": _name(subset), **_brief(some)}
+        for subset, probabilities in predicted.items():
+            masked = answers(examples, task, probabilities, decoding).take(full)
+            yield {"kind": "masked", "subset": _name(subset), **_brief(masked)}
 
 
 def _calibration(given: Answers, bins: int) -> Iterator[dict[str, Any]]:
@@ -182,15 +186,15 @@ def _predictions(
     task: str,
     classes: list[str],
     predicted: np.ndarray,
-    reading: Decoding,
+    decoding: Decoding,
 ) -> Iterator[dict[str, Any]]:
     examples = split.examples
     targets = examples.targets[task]
-    for sample, has, each, decision, truth, there in zip(
+    for sample, has, probabilities, decision, truth, is_labelled in zip(
         examples.sample_ids,
         examples.has,
         predicted,
-        reading.predict(predicted),
+        decoding.predict(predicted),
         targets,
         known(targets),
         strict=True,
@@ -201,9 +205,9 @@ def _predictions(
             "split": split.name,
             "task": task,
             "present": [m for m, seen in zip(examples.modalities, has, strict=True) if seen],
-            "probabilities": each if classes else [],
-            "prediction": reading.format(decision, classes),
-            "truth": reading.format(truth, classes) if there else None,
+            "probabilities": probabilities if classes else [],
+            "prediction": decoding.format(decision, classes),
+            "truth": decoding.format(truth, classes) if is_labelled else None,
         }
 
 

@@ -59,9 +59,9 @@ def table(folder: Path) -> list[dict[str, str]]:
 
 def read(folder: Path) -> dict[str, Any]:
     """What `rows` were made of."""
-    found: dict[str, Any] = {}
+    splits_by_task: dict[str, Any] = {}
     for row in table(folder):
-        figures = found.setdefault(row["task"], {}).setdefault(row["split"], {})
+        figures = splits_by_task.setdefault(row["task"], {}).setdefault(row["split"], {})
         value = number(row["value"])
         answer, _, of = row["figure"].partition("/")
         if of:
@@ -71,7 +71,7 @@ def read(folder: Path) -> dict[str, Any]:
             figures[answer] = {"value": value, "low": low, "high": high}
         else:
             figures[answer] = value
-    return found
+    return splits_by_task
 
 
 def number(text: str) -> float | int | None:

@@ -47,14 +47,14 @@ def robustness(
     task = model.options.primary
     if not model.options.tasks[task].task.ONE_CLASS:
         return []
-    known = examples.take(examples.targets[task] >= 0)
-    if not draws or not len(known):
+    labelled = examples.take(examples.targets[task] >= 0)
+    if not draws or not len(labelled):
         return []
-    curves = Curves(model, known, deviations)
-    several = len(known.modalities) > 1
+    curves = Curves(model, labelled, deviations)
+    several = len(labelled.modalities) > 1
     rows = []
     for kind, rates in RATES.items():
-        for modality in (*known.modalities, *([ALL] if kind == "absence" and several else [])):
+        for modality in (*labelled.modalities, *([ALL] if kind == "absence" and several else [])):
             rngs = [generator(seed, "robustness", kind, modality, d) for d in range(draws)]
             drawn = [[curves.score(p) for p in curves.draw(kind, modality, r)] for r in rngs]
             rows += [
@@ -96,24 +96,26 @@ class Curves:
             return
         names = self.examples.modalities
         rows = np.arange(len(self.examples))
-        luck = rng.random((len(rows), len(names)))
+        uniform = rng.random((len(rows), len(names)))
         if kind == "misalignment":
             others = donors(self.examples, modality, rng)
             swapped = self._ask(misaligned(self.examples, modality, others))
             for rate in RATES[kind]:
-                yield np.where(luck[:, 0] < rate, swapped, self.answers[-1])
+                yield np.where(uniform[:, 0] < rate, swapped, self.answers[-1])
             return
         at_risk = np.array([modality in (name, ALL) for name in names])
         for rate in RATES[kind]:
-            kept = ~((luck < rate) & at_risk)
+            kept = ~((uniform < rate) & at_risk)
             yield self.answers[kept @ (1 << np.arange(len(names))), rows]
 
     def score(self, prediction: np.ndarray) -> dict[str, float]:
         """Macro-F1 and accuracy, by the figures' own definition."""
         truth = self.examples.targets[self.task]
-        found = from_tally(tally(truth, prediction, len(self.model.classes[self.task])))
-        return {name: float(found[name]) for name in ("macro_f1", "accuracy")}
+        figures = from_tally(tally(truth, prediction, len(self.model.classes[self.task])))
+        return {name: float(figures[name]) for name in ("macro_f1", "accuracy")}
 
-    def _ask(self, examples: Examples, shown: tuple[str, ...] | None = None) -> np.ndarray:
-        found = predict(self.model.network, examples, self.model.priors, shown)[self.task]
-        return self.model.network.readings[self.task].predict(found)
+    def _ask(self, examples: Examples, modalities: tuple[str, ...] | None = None) -> np.ndarray:
+        probabilities = predict(self.model.network, examples, self.model.priors, modalities)[
+            self.task
+        ]
+        return self.model.network.readings[self.task].predict(probabilities)

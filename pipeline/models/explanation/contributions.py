@@ -40,7 +40,7 @@ def contributions(
     """
     rows: list[Row] = []
     modalities = examples.modalities
-    asked = [predict(model.network, examples, model.priors, s) for s in all_subsets(modalities)]
+    by_subset = [predict(model.network, examples, model.priors, s) for s in all_subsets(modalities)]
     shares = weights(model, examples)
     swapped = {
         modality: [_swapped(model, examples, modality, seed, draw) for draw in range(options.draws)]
@@ -50,62 +50,71 @@ def contributions(
     for task, classes in model.classes.items():
         if not model.options.tasks[task].task.ONE_CLASS:
             continue
-        known = examples.targets[task] >= 0
-        if not known.any():
+        labelled_rows = examples.targets[task] >= 0
+        if not labelled_rows.any():
             continue
-        reading = model.network.readings[task]
-        some = examples.take(known)
-        worth = np.stack([each[task][known] for each in asked])
+        decoding = model.network.readings[task]
+        labelled = examples.take(labelled_rows)
+        worth = np.stack([each[task][labelled_rows] for each in by_subset])
         rng = generator(seed, "contributions", task)
-        scorer = Scorer(some.targets[task], some.component, len(classes), options.resamples, rng)
-        answered = np.stack([reading.predict(each) for each in worth])
-        found = list(_overall(scorer, answered, modalities, options.confidence))
-        found += _classes(some.targets[task], worth, classes, modalities)
+        scorer = Scorer(
+            labelled.targets[task], labelled.component, len(classes), options.resamples, rng
+        )
+        answered = np.stack([decoding.predict(each) for each in worth])
+        task_rows = list(_overall(scorer, answered, modalities, options.confidence))
+        task_rows += _classes(labelled.targets[task], worth, classes, modalities)
         if task == model.options.primary:
-            found += _samples(examples, np.stack([each[task] for each in asked]), reading)
-        said = {
-            m: [reading.predict(each[task][known]) for each in drawn]
+            task_rows += _samples(examples, np.stack([each[task] for each in by_subset]), decoding)
+        swapped_predictions = {
+            m: [decoding.predict(each[task][labelled_rows]) for each in drawn]
             for m, drawn in swapped.items()
         }
-        found += _permuted(scorer, answered[-1], said, options.confidence)
+        task_rows += _permuted(scorer, answered[-1], swapped_predictions, options.confidence)
         if task in shares:
-            mean = shares[task][known].mean(0)
-            found += [
-                _row("weight", "overall", "", modality, mean[i], len(some))
+            mean = shares[task][labelled_rows].mean(0)
+            task_rows += [
+                _row("weight", "overall", "", modality, mean[i], len(labelled))
                 for i, modality in enumerate(modalities)
             ]
-        rows += [{"task": task, **row} for row in found]
+        rows += [{"task": task, **row} for row in task_rows]
     return rows
 
 
 def _overall(
-    scorer: Scorer, said: np.ndarray, modalities: tuple[str, ...], confidence: float
+    scorer: Scorer, predictions: np.ndarray, modalities: tuple[str, ...], confidence: float
 ) -> Iterator[Row]:
-    scores = scorer.scores([[each] for each in said])
+    scores = scorer.scores([[subset_predictions] for subset_predictions in predictions])
     values = shapley(np.array([score.value for score in scores]))
     drawn = shapley(np.stack([score.drawn for score in scores]))
     for i, modality in enumerate(modalities):
         between = interval(drawn[i], confidence)
-        yield _row("shapley", "overall", "", modality, values[i], said.shape[1], between)
+        yield _row("shapley", "overall", "", modality, values[i], predictions.shape[1], between)
 
 
 def _classes(
     truth: np.ndarray, worth: np.ndarray, classes: list[str], modalities: tuple[str, ...]
 ) -> Iterator[Row]:
-    each = shapley(_nats(worth, truth))
+    log_contributions = shapley(_nats(worth, truth))
     for k, name in enumerate(classes):
         rows = truth == k
         if rows.any():
             for i, modality in enumerate(modalities):
-                yield _row("shapley", "class", name, modality, each[i, rows].mean(), rows.sum())
+                yield _row(
+                    "shapley",
+                    "class",
+                    name,
+                    modality,
+                    log_contributions[i, rows].mean(),
+                    rows.sum(),
+                )
 
 
-def _samples(examples: Examples, worth: np.ndarray, reading: Decoding) -> Iterator[Row]:
-    each = shapley(_nats(worth, reading.predict(worth[-1])))
+def _samples(examples: Examples, worth: np.ndarray, decoding: Decoding) -> Iterator[Row]:
+    log_contributions = shapley(_nats(worth, decoding.predict(worth[-1])))
     for n, sample in enumerate(examples.sample_ids):
         for i, modality in enumerate(examples.modalities):
             if examples.has[n, i]:
-                yield _row("shapley", "sample", str(sample), modality, each[i, n], 1)
+                yield _row("shapley", "sample", str(sample), modality, log_contributions[i, n], 1)
 
 
 def _swapped(
@@ -124,8 +133,8 @@ def _permuted(
     confidence: float,
 ) -> Iterator[Row]:
     """Permutation importance (Breiman 2001, doi:10.1023/A:1010933404324), over components."""
-    sets = [answers, *(said for drawn in swapped.values() for said in drawn)]
-    start, *rest = scorer.scores([[said] for said in sets])
+    sets = [answers, *(predictions for drawn in swapped.values() for predictions in drawn)]
+    start, *rest = scorer.scores([[predictions] for predictions in sets])
     for modality, drawn in swapped.items():
         scores, rest = rest[: len(drawn)], rest[len(drawn) :]
         value = float(np.mean([start.value - score.value for score in scores]))

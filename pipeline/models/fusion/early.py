@@ -42,8 +42,10 @@ def build(widths: Sequence[int], tower: TowerOptions, options: Options) -> nn.Mo
             self, tokens: Sequence[Float[Tensor, "n _"]], present: Bool[Tensor, "n sets"]
         ) -> Float[Tensor, "n width={self.width}"]:
             """Each set comes in its own width."""
-            shown = [one.where(present[:, i : i + 1], 0.0) for i, one in enumerate(tokens)]
-            joined = torch.cat([*shown, present.to(shown[0].dtype)], 1)
+            filled = [
+                features.where(present[:, i : i + 1], 0.0) for i, features in enumerate(tokens)
+            ]
+            joined = torch.cat([*filled, present.to(filled[0].dtype)], 1)
             row: Tensor = self.tower(joined, present.sum(1))
             return row
 

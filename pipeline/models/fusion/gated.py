@@ -40,8 +40,8 @@ def build(sets: int, width: int, options: Options) -> nn.Module:
         def forward(
             self, tokens: Float[Tensor, "n sets width"], present: Bool[Tensor, "n sets"]
         ) -> Float[Tensor, "n width"]:
-            shown = tokens.where(present[..., None], 0.0)
-            return (self.shares(shown, present)[..., None] * shown).sum(1)
+            filled = tokens.where(present[..., None], 0.0)
+            return (self.shares(filled, present)[..., None] * filled).sum(1)
 
         def shares(
             self, tokens: Float[Tensor, "n sets width"], present: Bool[Tensor, "n sets"]

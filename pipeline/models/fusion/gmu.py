@@ -48,8 +48,10 @@ def build(sets: int, width: int, options: Options) -> nn.Module:
             self, tokens: Float[Tensor, "n sets width"], present: Bool[Tensor, "n sets"]
         ) -> Float[Tensor, "n hidden={self.width}"]:
             """0 if nothing is there."""
-            own = torch.stack([layer(tokens[:, i]).tanh() for i, layer in enumerate(self.own)], 1)
-            return (self.gates(tokens, present) * own.where(present[..., None], 0.0)).sum(1)
+            projected = torch.stack(
+                [layer(tokens[:, i]).tanh() for i, layer in enumerate(self.own)], 1
+            )
+            return (self.gates(tokens, present) * projected.where(present[..., None], 0.0)).sum(1)
 
         def shares(
             self, tokens: Float[Tensor, "n sets width"], present: Bool[Tensor, "n sets"]
@@ -62,8 +64,8 @@ def build(sets: int, width: int, options: Options) -> nn.Module:
             self, tokens: Float[Tensor, "n sets width"], present: Bool[Tensor, "n sets"]
         ) -> Float[Tensor, "n sets hidden={self.width}"]:
             """Between 0 and 1, those of absent sets too."""
-            shown = tokens.where(present[..., None], 0.0)
-            gates: Tensor = self.gate(shown.flatten(1)).sigmoid().view(*present.shape, self.width)
+            filled = tokens.where(present[..., None], 0.0)
+            gates: Tensor = self.gate(filled.flatten(1)).sigmoid().view(*present.shape, self.width)
             return gates
 
     return Fusion()

@@ -37,7 +37,7 @@ def build(sets: int, width: int, options: Options) -> nn.Module:
         def forward(
             self, tokens: Float[Tensor, "n sets width"], present: Bool[Tensor, "n sets"]
         ) -> Float[Tensor, "n width"]:
-            shown = present[..., None]
-            return tokens.where(shown, 0.0).sum(1) / shown.sum(1).clamp(min=1)
+            mask = present[..., None]
+            return tokens.where(mask, 0.0).sum(1) / mask.sum(1).clamp(min=1)
 
     return Fusion()

@@ -56,11 +56,11 @@ def build(sets: int, width: int, options: Options) -> nn.Module:
         def forward(
             self, tokens: Float[Tensor, "n sets width"], present: Bool[Tensor, "n sets"]
         ) -> Float[Tensor, "n hidden={self.width}"]:
-            one = torch.ones_like(tokens[:, 0, :1])
-            outer = one
+            ones = torch.ones_like(tokens[:, 0, :1])
+            outer = ones
             for i, layer in enumerate(self.parts):
                 part = layer(tokens[:, i]).where(present[:, i : i + 1], 0.0)
-                outer = (outer[:, :, None] * torch.cat([part, one], 1)[:, None, :]).flatten(1)
+                outer = (outer[:, :, None] * torch.cat([part, ones], 1)[:, None, :]).flatten(1)
             mixed: Tensor = self.mix(outer)
             return mixed
 

@@ -51,8 +51,8 @@ def build(sets: int, width: int, options: Options) -> nn.Module:
             self, tokens: Float[Tensor, "n sets width"], present: Bool[Tensor, "n sets"]
         ) -> Float[Tensor, "n width"]:
             """0 if nothing is there."""
-            shown = present[..., None]
-            return (self.weights(present)[..., None] * tokens.where(shown, 0.0)).sum(1)
+            mask = present[..., None]
+            return (self.weights(present)[..., None] * tokens.where(mask, 0.0)).sum(1)
 
         def weights(self, present: Bool[Tensor, "n sets"]) -> Float[Tensor, "n sets"]:
             """Weights that sum to 1 over the present sets, to 0 if there are none."""

@@ -29,8 +29,8 @@ correct = classified.correct
 
 def classes(values: Iterable[object], order: Sequence[str]) -> list[str]:
     """As declared, else sorted as text."""
-    found = occurring(values)
-    return ordered(found, order) if order else sorted(found)
+    names = occurring(values)
+    return ordered(names, order) if order else sorted(names)
 
 
 def layer(width: int, classes: int) -> nn.Module:

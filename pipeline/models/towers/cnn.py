@@ -69,15 +69,17 @@ def build(shape: tuple[int, ...], options: Options) -> nn.Module:
         def forward(
             self, values: Float[Tensor, "n frames bands"], lengths: Int[Tensor, " n"]
         ) -> Float[Tensor, "n width"]:
-            found = values.view(*values.shape[:2], -1, self.channels).permute(0, 3, 1, 2)
+            features = values.view(*values.shape[:2], -1, self.channels).permute(0, 3, 1, 2)
             for step in self.steps:
                 lengths = (lengths + 1) // 2
-                found = torch.nn.functional.gelu(step(found))
-                within = valid(found.shape[2], lengths)[:, None]
-                found = found.where(within, 0.0)
-            mean = found.sum((2, 3)) / (lengths.clamp(min=1) * found.shape[3])[:, None]
-            least = torch.finfo(found.dtype).min
-            peak = found.masked_fill(~within, least).amax((2, 3)).where(lengths[:, None] > 0, 0.0)
+                features = torch.nn.functional.gelu(step(features))
+                within = valid(features.shape[2], lengths)[:, None]
+                features = features.where(within, 0.0)
+            mean = features.sum((2, 3)) / (lengths.clamp(min=1) * features.shape[3])[:, None]
+            least = torch.finfo(features.dtype).min
+            peak = (
+                features.masked_fill(~within, least).amax((2, 3)).where(lengths[:, None] > 0, 0.0)
+            )
             token: Tensor = self.head(torch.cat([mean, peak], 1))
             return token
 

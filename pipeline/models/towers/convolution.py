@@ -43,15 +43,15 @@ def build(shape: tuple[int, ...], options: Options) -> nn.Module:
         def forward(
             self, values: Float[Tensor, "n frames bands"], lengths: Int[Tensor, " n"]
         ) -> Float[Tensor, "n width"]:
-            found = values
+            features = values
             for step in self.steps:
                 lengths = (lengths + 1) // 2
-                found = torch.nn.functional.gelu(step(found.transpose(1, 2))).transpose(1, 2)
-                within = valid(found.shape[1], lengths)
-                found = found.where(within, 0.0)
-            least = torch.finfo(found.dtype).min
-            peak = found.masked_fill(~within, least).amax(1).where(lengths[:, None] > 0, 0.0)
-            token: Tensor = self.head(self.join(torch.cat([mean(found, lengths), peak], 1)))
+                features = torch.nn.functional.gelu(step(features.transpose(1, 2))).transpose(1, 2)
+                within = valid(features.shape[1], lengths)
+                features = features.where(within, 0.0)
+            least = torch.finfo(features.dtype).min
+            peak = features.masked_fill(~within, least).amax(1).where(lengths[:, None] > 0, 0.0)
+            token: Tensor = self.head(self.join(torch.cat([mean(features, lengths), peak], 1)))
             return token
 
     return Tower()

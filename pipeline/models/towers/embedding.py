@@ -89,8 +89,8 @@ def build(shape: tuple[int, ...], options: Options) -> nn.Module:
             ids = values[..., 0].nan_to_num().clamp(0, NONE - 1).long()
             place = torch.searchsorted(words, ids).clamp(max=len(words) - 1)
             vectors = self.vectors((place + 1).where(words[place] == ids, 0))
-            found = vectors.where(valid(vectors.shape[1], lengths), 0.0)
-            token: Tensor = self.reader(found, lengths)
+            features = vectors.where(valid(vectors.shape[1], lengths), 0.0)
+            token: Tensor = self.reader(features, lengths)
             return token
 
     return Tower()

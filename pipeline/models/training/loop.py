@@ -88,7 +88,7 @@ def train(
         )
     scales = target_scales(seen)
     priors = {task: prior(seen.targets[task], len(names)) for task, names in classes.items()}
-    seen, judged = (standardise_targets(some, scales) for some in (seen, judged))
+    seen, judged = (standardise_targets(split, scales) for split in (seen, judged))
     counts = {task: len(names) for task, names in classes.items()}
     with deterministic(seed, "train", device):
         network = Network(seen.sets, counts, options)

@@ -27,16 +27,16 @@ def weights(
         bits = np.where(np.isnan(targets), -1, targets).astype(np.int64)
         columns = [weights(column, component, 2, options) for column in bits.T]
         return np.stack(columns, 1)
-    there = known(targets)
-    weight = there.astype(np.float64)
+    labelled = known(targets)
+    weight = labelled.astype(np.float64)
     if options.examples == "component":
-        _, member, size = np.unique(component[there], return_inverse=True, return_counts=True)
-        weight[there] = 1 / size[member]
+        _, member, size = np.unique(component[labelled], return_inverse=True, return_counts=True)
+        weight[labelled] = 1 / size[member]
     if options.classes == "balanced" and targets.dtype.kind == "i":
-        mass = np.bincount(targets[there], weight[there], minlength=classes)
-        weight[there] /= mass[targets[there]]
-    if there.any():
-        weight *= there.sum() / weight.sum()
+        mass = np.bincount(targets[labelled], weight[labelled], minlength=classes)
+        weight[labelled] /= mass[targets[labelled]]
+    if labelled.any():
+        weight *= labelled.sum() / weight.sum()
     return weight.astype(np.float32)
 
 
@@ -64,15 +64,15 @@ def loss(
 ) -> dict[str, Tensor]:
     """By task, the mean of weight times loss over the rows that have a target, scaled by the
     task's weight. A batch without any target has loss 0."""
-    found = {}
+    losses = {}
     for task, options in tasks.items():
         truth = targets[task]
-        each = options.task.loss(logits[task], truth, label_smoothing, options.focal)
+        example_losses = options.task.loss(logits[task], truth, label_smoothing, options.focal)
         # Weights are 0 where the target is missing, of which the loss may then say anything.
-        there = truth.isfinite() if truth.is_floating_point() else truth >= 0
-        count = there.sum().clamp(min=1)
-        found[task] = options.weight * (each * weights[task]).sum() / count
-    return found
+        has_truth = truth.isfinite() if truth.is_floating_point() else truth >= 0
+        count = has_truth.sum().clamp(min=1)
+        losses[task] = options.weight * (example_losses * weights[task]).sum() / count
+    return losses
 
 
 class Combination(nn.Module):

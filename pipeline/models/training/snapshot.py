@@ -56,11 +56,11 @@ class Snapshots:
         if hashlib.sha256(rest).hexdigest().encode() != digest:
             _tell(self._useless("is damaged"))
             return None
-        found = torch.load(io.BytesIO(rest), map_location="cpu", weights_only=True)
-        if found["key"] != self.key:
+        content = torch.load(io.BytesIO(rest), map_location="cpu", weights_only=True)
+        if content["key"] != self.key:
             _tell(self._useless("is of another configuration, other data or other code"))
             return None
-        state: dict[str, Any] = found["state"]
+        state: dict[str, Any] = content["state"]
         return state
 
     def write(self, state: Callable[[], dict[str, Any]]) -> None:

@@ -70,28 +70,31 @@ class Validation:
         component share a weight if the task's do.
         """
         outputs = logits(network, self.tensors, self.examples.present)
-        for task, reading in network.readings.items():
+        for task, decoding in network.readings.items():
             if task in scales:
                 mean, deviation = scales[task]
-                reading = replace(reading, mean=mean, deviation=deviation)
+                decoding = replace(decoding, mean=mean, deviation=deviation)
             as_is = self.options.tasks[task].model_copy(update={"classes": "as_is"})
             targets = self.examples.targets[task]
             counted = weights(targets, self.examples.component, self.classes[task], as_is)
-            network.readings[task] = fit(reading, outputs[task], targets, counted)
+            network.readings[task] = fit(decoding, outputs[task], targets, counted)
 
     def _figures(self, task: str, classes: int, outputs: torch.Tensor) -> dict[str, float]:
         """Of numbers as they were learned, standardised, to which R² is all the same."""
         learned = self.options.tasks[task].task
-        reading = Decoding(self.options.tasks[task].kind)
-        there = known(self.examples.targets[task])
-        truth, answer = self.examples.targets[task][there], reading.probabilities(outputs)[there]
-        decision = reading.predict(answer)
+        decoding = Decoding(self.options.tasks[task].kind)
+        labelled = known(self.examples.targets[task])
+        truth, answer = (
+            self.examples.targets[task][labelled],
+            decoding.probabilities(outputs)[labelled],
+        )
+        decision = decoding.predict(answer)
         if truth.dtype.kind == "i":
-            found = class_scores(truth, decision, classes)
+            measured = class_scores(truth, decision, classes)
         else:
-            found = learned.figures(truth, answer, decision) if len(truth) else {}
+            measured = learned.figures(truth, answer, decision) if len(truth) else {}
         names = ("accuracy", ranked_by(learned)) if classes else (ranked_by(learned),)
-        return {name: found.get(name, 0.0) for name in names}
+        return {name: measured.get(name, 0.0) for name in names}
 
     def _score(self, figures: Mapping[str, float]) -> float:
         tasks = self.options.tasks

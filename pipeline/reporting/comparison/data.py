@@ -48,7 +48,7 @@ class ComparisonData:
 
     def best(self, kind: str) -> str | None:
         """The model of a kind that scores best."""
-        return next((name for name, one in self.kinds.items() if one == kind), None)
+        return next((name for name, model_kind in self.kinds.items() if model_kind == kind), None)
 
     def mark(self, model: str) -> str:
         """The CSS class of the fusion that is chosen and of the best single modality."""

@@ -42,16 +42,24 @@ def templates() -> list[Path]:
     return [*shared, *sorted(HERE.iterdir())]
 
 
-def render(found: ComparisonData) -> str:
+def render(data: ComparisonData) -> str:
     """The whole page as HTML: a pure function of what it is given."""
-    built = [(section, section.build(found)) for section in SECTIONS]
+    built = [(section, section.build(data)) for section in SECTIONS]
     return (
         environment(HERE, TEMPLATES)
         .get_template("comparison.html")
         .render(
-            opening=sections.summary(found),
-            sections=[(s, data) for s, data in built if not isinstance(data, Absent)],
-            left_out=[(s, data.note) for s, data in built if isinstance(data, Absent)],
+            opening=sections.summary(data),
+            sections=[
+                (s, section_data)
+                for s, section_data in built
+                if not isinstance(section_data, Absent)
+            ],
+            left_out=[
+                (s, section_data.note)
+                for s, section_data in built
+                if isinstance(section_data, Absent)
+            ],
             **style_and_script(HERE / "comparison.css"),
         )
     )

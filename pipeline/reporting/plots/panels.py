@@ -82,7 +82,7 @@ def reliability(bins: Sequence[tuple[float, float, float, float, int]], label: s
     ]
     shapes.append(tag("line", x1=x(0), y1=y(0), x2=x(1), y2=y(1), class_="ideal"))
     for low_edge, high_edge, confidence, accuracy, n in bins:
-        said = (
+        sentence = (
             f"Confidence {percent(low_edge)} to {percent(high_edge)} %: {n} samples, "
             f"{percent(accuracy)} % right, {percent(confidence)} % sure"
         )
@@ -90,7 +90,7 @@ def reliability(bins: Sequence[tuple[float, float, float, float, int]], label: s
         shapes += [
             tag("line", x1=x(confidence), x2=x(confidence), y1=y(confidence), y2=y(accuracy),
                 class_=f"gap {kind}"),
-            tag("circle", tag("title", said), cx=x(confidence), cy=y(accuracy),
+            tag("circle", tag("title", sentence), cx=x(confidence), cy=y(accuracy),
                 r=3 + 7 * (n / most) ** 0.5, class_=f"bin {kind}"),
         ]  # fmt: skip
     return drawing(label, *shapes, viewBox=f"0 0 {side} {side}", class_="panel square")

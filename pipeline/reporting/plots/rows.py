@@ -18,11 +18,11 @@ def whisker(
 ) -> Markup:
     """A dot with its interval; `mark` is the CSS class of the chosen ones."""
     unit = " %" if is_share else ""
-    said, start, end = (amount(v, is_share) for v in (value, low, high))
+    value_text, start, end = (amount(v, is_share) for v in (value, low, high))
     middle = HEIGHT / 2
     x, x1, x2 = (share(scale.place(v)) for v in (value, low, high))
     return drawing(
-        f"{said}{unit}, interval {start} to {end}{unit}",
+        f"{value_text}{unit}, interval {start} to {end}{unit}",
         *_grid(scale),
         *_interval(x, x1, x2, middle),
         class_=f"row {mark}".strip(),

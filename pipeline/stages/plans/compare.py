@@ -38,21 +38,27 @@ def plan(params: Params, item: str = "", root: Path = Path("data")) -> ArtifactP
             f"(recipes/comparison.dvc.yaml, copied there), or take them out of comparison.models"
         )
     used = dict.fromkeys(
-        one
+        item_name
         for features in (
             *(model.features for model in options.models.values()),
             options.baseline.features.values(),
         )
-        for one in features
+        for item_name in features
     )
-    modalities = {one: params.features[one].modality for one in used}
-    shown = tuple(one for one in params.modalities if one in modalities.values())
-    inputs = Inputs(root, (), shown, modalities, params.targets, "", options.confidence)
+    modalities = {item_name: params.features[item_name].modality for item_name in used}
+    shown_modalities = tuple(
+        item_name for item_name in params.modalities if item_name in modalities.values()
+    )
+    inputs = Inputs(root, (), shown_modalities, modalities, params.targets, "", options.confidence)
     read = {
         "curated": root / "curated",
-        **{f"features/{one}": root / "features" / one for one in used},
+        **{f"features/{item_name}": root / "features" / item_name for item_name in used},
         **{f"crossvalidation/{name}": out for name, out in answers.items()},
-        **{stage.name: stage.out for one in shown if (stage := inputs.stage(f"clean/{one}"))},
+        **{
+            stage.name: stage.out
+            for item_name in shown_modalities
+            if (stage := inputs.stage(f"clean/{item_name}"))
+        },
     }
 
     def make(folder: Path) -> None:
@@ -81,14 +87,16 @@ def plan(params: Params, item: str = "", root: Path = Path("data")) -> ArtifactP
             [
                 "pipeline.stages.work.compare",
                 "pipeline.reporting.comparison.page",
-                *modules(shown),
-                *(f"pipeline.modalities.{name}.content" for name in shown),
+                *modules(shown_modalities),
+                *(f"pipeline.modalities.{name}.content" for name in shown_modalities),
             ],
             {
                 "comparison": options.model_dump(mode="json", exclude={"models"}),
-                "models": {name: list(one.features) for name, one in options.models.items()},
+                "models": {
+                    name: list(item_name.features) for name, item_name in options.models.items()
+                },
                 "modalities": modalities,
-                "shown": list(shown),
+                "shown": list(shown_modalities),
                 "picture": params.report.picture,
                 "clip": params.report.clip,
                 "seed": params.seed,

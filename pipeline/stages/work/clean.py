@@ -55,7 +55,7 @@ class Clean(Work):
         clean = self._module().clean
         pack = load(f"modalities/{self.modality}", "content").pack
 
-        def one(row: Row, data: bytes) -> dict[str, Any] | Rejected:
+        def clean_row(row: Row, data: bytes) -> dict[str, Any] | Rejected:
             try:
                 cleaned, measured = clean(data, row.spec.media_type, self.options)
             except Rejected as reject:
@@ -70,7 +70,7 @@ class Clean(Work):
                 **measured,
             }
 
-        return lambda rows, values: [one(*pair) for pair in zip(rows, values, strict=True)]
+        return lambda rows, values: [clean_row(*pair) for pair in zip(rows, values, strict=True)]
 
     def table(self, rows: Sequence[Row], outcomes: Sequence[dict[str, Any]]) -> pa.Table:
         schema = clean_schema(measurements_schema(self._module()))

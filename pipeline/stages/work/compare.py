@@ -92,70 +92,77 @@ def compare(
     tasks = next(iter(options.models.values())).as_kinds(kinds).tasks
     tasks = {task: tasks[task]}
     classes = classes_of(joined, tasks)[task]
-    whole = examples([joined], modalities, {task: classes}, tasks)
-    known = whole.targets[task] >= 0
-    whole = whole.take(known)
-    truth = whole.targets[task]
+    data = examples([joined], modalities, {task: classes}, tasks)
+    labelled = data.targets[task] >= 0
+    data = data.take(labelled)
+    truth = data.targets[task]
     # Every seed has the same outer folds.
-    dealt = {
+    first_folds = {
         fold.number: fold
-        for fold in islice(folds(truth, whole.component, options, seed), options.folds)
+        for fold in islice(folds(truth, data.component, options, seed), options.folds)
     }
-    check_apart(whole.component, dealt)
-    number = np.empty(len(whole), np.int64)
-    for fold in dealt.values():
+    check_apart(data.component, first_folds)
+    number = np.empty(len(data), np.int64)
+    for fold in first_folds.values():
         number[fold.outer] = fold.number
     candidates = [
-        *(trained(name, root, whole, options, modalities, classes) for name in options.models),
-        *references(whole, task, len(classes), dealt, options.baseline, seed),
+        *(trained(name, root, data, options, modalities, classes) for name in options.models),
+        *references(data, task, len(classes), first_folds, options.baseline, seed),
     ]
     tables = comparison.compare(
-        candidates, number, truth, whole.component, whole.sample_ids, classes, options, seed
+        candidates, number, truth, data.component, data.sample_ids, classes, options, seed
     )
-    inputs = [first_view(whole, name) for name in options.baseline.features.values()]
+    inputs = [first_view(data, name) for name in options.baseline.features.values()]
     summary = {
         "task": task,
-        "n": len(whole),
-        "components": len(np.unique(whole.component)),
+        "n": len(data),
+        "components": len(np.unique(data.component)),
         "classes": len(np.unique(truth)),
         "probe": probe(
             np.concatenate(inputs, 1),
             truth,
-            whole.component,
-            dealt,
+            data.component,
+            first_folds,
             options.shuffles,
             generator(seed, "probe"),
         ),
     }
-    telling = find_shortcuts(_beside(joined, task, known), truth, dealt)
-    tables["giveaways"] = [{"column": name, "macro_f1": score} for name, score in telling.items()]
-    tables["gaps"] = gaps(truth, dealt, classes)
+    found_shortcuts = find_shortcuts(_beside(joined, task, labelled), truth, first_folds)
+    tables["giveaways"] = [
+        {"column": name, "macro_f1": score} for name, score in found_shortcuts.items()
+    ]
+    tables["gaps"] = gaps(truth, first_folds, classes)
     return Compared(summary, tables)
 
 
 def _beside(joined: Joined, task: str, rows: np.ndarray) -> dict[str, np.ndarray]:
     """Name → what stands beside some rows (a mask), other than their content and their names."""
-    keys = sorted({key for one in joined.attributes for key in one})
+    keys = sorted({key for sample_attributes in joined.attributes for key in sample_attributes})
     columns = {
         "source": joined.source,
         "batch": joined.batch,
         **{name: values for name, values in joined.targets.items() if name != task},
-        **{key: np.array([one.get(key, "") for one in joined.attributes]) for key in keys},
+        **{
+            key: np.array(
+                [sample_attributes.get(key, "") for sample_attributes in joined.attributes]
+            )
+            for key in keys
+        },
         **{f"{name} is there": values for name, values in joined.present.items()},
         **{f"length of {name}": values for name, values in joined.lengths.items()},
     }
     return {name: values[rows] for name, values in columns.items()}
 
 
-def write(folder: Path, found: Compared) -> None:
+def write(folder: Path, result: Compared) -> None:
     """A CSV file a table, and metrics.json with the summary and the best of each kind."""
     for name, columns in COLUMNS.items():
         with (folder / f"{name}.csv").open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, columns, extrasaction="ignore", lineterminator="\n")
             writer.writeheader()
-            writer.writerows(found.tables[name])
+            writer.writerows(result.tables[name])
     best: dict[str, float] = {}
-    for row in found.tables["leaderboard"]:  # the best first
+    for row in result.tables["leaderboard"]:  # the best first
         best.setdefault(row["kind"], row["macro_f1"])
-    text = json.dumps({**found.summary, "macro_f1": best}, indent=1) + "\n"
+    text = json.dumps({**result.summary, "macro_f1": best}, indent=1) + "\n"
     (folder / "metrics.json").write_text(text, encoding="utf-8")

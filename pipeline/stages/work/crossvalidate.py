@@ -56,25 +56,25 @@ class Crossvalidate(Work):
         views = [join(self.root, sets, view) for view in range(self.options.views + 1)]
         tasks = self.options.tasks
         classes = classes_of(views[0], tasks)
-        whole = examples(views, sets, classes, tasks)
-        dealt = {
+        data = examples(views, sets, classes, tasks)
+        fold_of = {
             (fold.seed, fold.number): fold
             for fold in folds(
-                whole.targets[self.options.primary], whole.component, self.folds, self.seed
+                data.targets[self.options.primary], data.component, self.folds, self.seed
             )
         }
 
         def compute(rows: Sequence[Row], values: Sequence[Any]) -> list[Any]:
-            found = []
+            answers = []
             for row in rows:
                 try:
-                    found.append(answer(whole, classes, self.options, dealt[row.spec]))
+                    answers.append(answer(data, classes, self.options, fold_of[row.spec]))
                 except PipelineError as error:
                     seed, fold = row.spec
                     raise PipelineError(
                         f"{self.stage}, seed {seed}, fold {fold}: {error}"
                     ) from None
-            return found
+            return answers
 
         return compute
 
@@ -87,17 +87,17 @@ class Crossvalidate(Work):
                 "key": row.key,
                 "seed": row.spec[0],
                 "fold": row.spec[1],
-                "parameters": one.parameters,
-                "diverged": one.diverged,
-                "classes": list(one.classes),
-                "sample_id": one.sample_ids.tolist(),
-                "shown": list(one.shown),
-                "probabilities": np.concatenate([p.ravel() for p in one.shown.values()]),
-                "predictions": np.concatenate(list(one.said.values())),
-                "inner_sample_id": one.held_ids.tolist(),
-                "inner_predictions": one.inner_predictions,
+                "parameters": outcome.parameters,
+                "diverged": outcome.diverged,
+                "classes": list(outcome.classes),
+                "sample_id": outcome.sample_ids.tolist(),
+                "shown": list(outcome.shown),
+                "probabilities": np.concatenate([p.ravel() for p in outcome.shown.values()]),
+                "predictions": np.concatenate(list(outcome.said.values())),
+                "inner_sample_id": outcome.held_ids.tolist(),
+                "inner_predictions": outcome.inner_predictions,
             }
-            for row, one in zip(rows, outcomes, strict=True)
+            for row, outcome in zip(rows, outcomes, strict=True)
         ]
         return pa.Table.from_pylist(
             records,

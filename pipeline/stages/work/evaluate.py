@@ -54,30 +54,36 @@ def make(
     from pipeline.store.join import join
 
     model = load_model(root / "models" / name)
-    given = {one: read_function(root / "features" / one) for one in sets}
-    check_features(name, model.made_by, given)
+    current_functions = {
+        feature_set: read_function(root / "features" / feature_set) for feature_set in sets
+    }
+    check_features(name, model.made_by, current_functions)
     joined = join(root, sets)
-    whole = examples([joined], sets, model.classes, model.options.tasks)
+    data = examples([joined], sets, model.classes, model.options.tasks)
     groups = slices(joined, options.group_by, sets, root)
     splits = [
-        Split(split, whole.take(rows), {a: values[rows] for a, values in groups.items()})
+        Split(split, data.take(rows), {a: values[rows] for a, values in groups.items()})
         for split in SPLITS
         for rows in [joined.split == split]
     ]
     with deterministic(seed, "evaluate"):
-        found = evaluate(name, model, splits, options, seed)
-        train, test = (whole.take(joined.split == split) for split in ("train", "test"))
+        measured_model = evaluate(name, model, splits, options, seed)
+        train, test = (data.take(joined.split == split) for split in ("train", "test"))
         towers = model.network.by_name
         measured = {
-            one.name: statistics(train, one.name) for one in whole.sets if not towers[one.name].ids
+            feature_set.name: statistics(train, feature_set.name)
+            for feature_set in data.sets
+            if not towers[feature_set.name].ids
         }
         deviations = {name: deviation for name, (_, deviation) in measured.items()}
-        found.robustness = robustness(model, test, deviations, options.draws, seed)
-        found.contributions = contributions(model, test, options, seed)
+        measured_model.robustness = robustness(model, test, deviations, options.draws, seed)
+        measured_model.contributions = contributions(model, test, options, seed)
         if options.attributed:
             # Named rather than imported, so that no key knows an extra that is not used.
             module = registry.load("models/explanation", "gradients")
             means = {name: mean for name, (mean, _) in measured.items()}
-            found.contributions += module.attributed(model, test, means, options.attributed, seed)
-    write(folder, model.options.primary, found)
-    return {"samples": len(test), "seconds": round(found.seconds["test"], 6)}
+            measured_model.contributions += module.attributed(
+                model, test, means, options.attributed, seed
+            )
+    write(folder, model.options.primary, measured_model)
+    return {"samples": len(test), "seconds": round(measured_model.seconds["test"], 6)}

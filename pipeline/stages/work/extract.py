@@ -67,14 +67,14 @@ class Extract(Work):
 
     def read(self, rows: Sequence[Row]) -> list[tuple[bytes, list[int]]]:
         """Packed contents with their shapes."""
-        found: dict[str, tuple[bytes, list[int]]] = {}
+        packed_by_digest: dict[str, tuple[bytes, list[int]]] = {}
         for name in dict.fromkeys(row.spec.clean_part for row in rows):
-            wanted = [row.digest for row in rows if row.spec.clean_part == name]
+            digests = [row.digest for row in rows if row.spec.clean_part == name]
             table, place = _contents(self.clean / f"{name}.parquet")
-            some = table.take([place[digest] for digest in wanted])
-            packed = zip(some["data"].to_pylist(), some["shape"].to_pylist(), strict=True)
-            found |= dict(zip(wanted, packed, strict=True))
-        return [found[row.digest] for row in rows]
+            contents = table.take([place[digest] for digest in digests])
+            packed = zip(contents["data"].to_pylist(), contents["shape"].to_pylist(), strict=True)
+            packed_by_digest |= dict(zip(digests, packed, strict=True))
+        return [packed_by_digest[row.digest] for row in rows]
 
     def prepare(self, rows: Sequence[Row], read: Sequence[Any]) -> list[Any]:
         """Contents after their recipes, as the encoder takes them."""
@@ -102,11 +102,11 @@ class Extract(Work):
             ]
 
         def compute(rows: Sequence[Row], contents: Sequence[Any]) -> list[Outcome]:
-            found: list[Outcome] = []
+            outcomes: list[Outcome] = []
             for start in range(0, len(rows), size):
-                some = slice(start, start + size)
-                found += apply_bisecting(encode, rows[some], contents[some], self.stage)
-            return found
+                block = slice(start, start + size)
+                outcomes += apply_bisecting(encode, rows[block], contents[block], self.stage)
+            return outcomes
 
         return compute
 

@@ -69,8 +69,8 @@ def _learn_as_one_of(
 ) -> dict[str, Any]:
     from pipeline.models.training.parallel import world
 
-    with world(rank, size, address, device) as own:
-        return learn(own)
+    with world(rank, size, address, device) as process:
+        return learn(process)
 
 
 def _learn(
@@ -93,23 +93,23 @@ def _learn(
 
     views = [join(root, sets, view) for view in range(options.views + 1)]
     classes = classes_of(views[0], options.tasks)
-    whole = examples(views, sets, classes, options.tasks)
-    training = whole.take(views[0].split == "train")
-    validation = whole.take(views[0].split == "validation", views=1)
+    data = examples(views, sets, classes, options.tasks)
+    training = data.take(views[0].split == "train")
+    validation = data.take(views[0].split == "validation", views=1)
     device = torch_device(options.device)
     snapshots = Snapshots(*snapshot, writes=world.rank == 0)
     trained = train(training, validation, classes, options, seed, device, snapshots, world)
     samples = {
         name: {
-            "seen": int(some.seen.sum()),
-            "unseen": int((~some.seen).sum()),
+            "seen": int(part.seen.sum()),
+            "unseen": int((~part.seen).sum()),
         }
-        for name, some in (("train", training), ("validation", validation))
+        for name, part in (("train", training), ("validation", validation))
     }
     made_by = {name: read_function(root / "features" / name) for name in sets}
     about = {"samples": samples, "seed": seed, "inputs": dict(inputs), "made_by": made_by}
     if world.rank == 0:
-        save(folder, trained, whole.sets, classes, options, about | _diverged(trained))
+        save(folder, trained, data.sets, classes, options, about | _diverged(trained))
     return trained.spent | _diverged(trained)
 
 

@@ -111,8 +111,8 @@ def export(
         The form is unknown or its library missing, or the path is taken or lies below data/.
     """
     form = form_of(path, form)
-    for one in (path, path.with_suffix(ROWS)) if form == "npy" else (path,):
-        check_free(one, features.tree.project, force)
+    for target in (path, path.with_suffix(ROWS)) if form == "npy" else (path,):
+        check_free(target, features.tree.project, force)
     chosen = Chosen(features, where, view)
     WRITERS[form](chosen, path)
     return int(chosen.plain.num_rows)

@@ -72,8 +72,8 @@ def vector_column(values: np.ndarray) -> tuple[pa.Field, pa.Array]:
     shape = values.shape[1:]
     flat = pa.array(np.ascontiguousarray(values).reshape(-1))
     kind = pa.list_(pa.field("item", flat.type, nullable=False), math.prod(shape))
-    said = {b"shape": ",".join(map(str, shape)).encode()}
-    field = pa.field(VECTOR, kind, nullable=False, metadata=said)
+    field_metadata = {b"shape": ",".join(map(str, shape)).encode()}
+    field = pa.field(VECTOR, kind, nullable=False, metadata=field_metadata)
     return field, pa.FixedSizeListArray.from_arrays(flat, type=kind)
 
 

@@ -57,7 +57,7 @@ def extents(path: Path, metadata: pq.FileMetaData, field: pa.Field) -> tuple[Ext
     paths = [metadata.schema.column(i).path for i in range(metadata.num_columns)]
     column = paths.index(f"{VECTOR}.list.element")
     row_bytes = kind.list_size * kind.value_type.bit_width // 8
-    found = []
+    found_extents = []
     with path.open("rb", buffering=0) as file:
         _check_codecs(file.fileno(), metadata.serialized_size)
         for number in range(metadata.num_row_groups):
@@ -67,8 +67,8 @@ def extents(path: Path, metadata: pq.FileMetaData, field: pa.Field) -> tuple[Ext
             offset = _values(file.fileno(), group.column(column), group.num_rows, row_bytes)
             if offset is None or group.column(column).num_values != group.num_rows * kind.list_size:
                 return None
-            found.append(Extent(offset, group.num_rows))
-    return tuple(found)
+            found_extents.append(Extent(offset, group.num_rows))
+    return tuple(found_extents)
 
 
 def _check_codecs(file: int, size: int) -> None:

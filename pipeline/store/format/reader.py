@@ -67,10 +67,10 @@ class StoredFeatures:
 
     @cached_property
     def _manifest(self) -> Mapping[str, Any]:
-        found: Mapping[str, Any] = json.loads(
+        manifest: Mapping[str, Any] = json.loads(
             self.tree.file(f"{self.folder}/{MANIFEST}").read_text(encoding="utf-8")
         )
-        return found
+        return manifest
 
     @property
     def processor(self) -> str:
@@ -111,7 +111,7 @@ class StoredFeatures:
         read = [name for name in names if name in OWN and name != "view"]
         tables = []
         for entry in self.parts(view):
-            placed = {"source": entry.source, "batch": entry.batch, "view": entry.view}
+            constants = {"source": entry.source, "batch": entry.batch, "view": entry.view}
             if read:
                 path = self.path(entry)
                 with reading(path), pq.ParquetFile(path) as file:
@@ -121,7 +121,7 @@ class StoredFeatures:
             for name in names:
                 if name not in read:
                     kind = pa.int32() if name == "view" else pa.string()
-                    value = pa.repeat(pa.scalar(placed[name], kind), entry.rows)
+                    value = pa.repeat(pa.scalar(constants[name], kind), entry.rows)
                     table = table.append_column(name, value)
             tables.append(table.select(list(names)))
         if tables:

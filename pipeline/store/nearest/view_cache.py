@@ -63,9 +63,9 @@ class ViewCache:
             return self._features.matrix(places, self._view)
         out = np.empty((len(places), *self._features.shape), self._features.dtype)
         holder = np.searchsorted(self._ends, places, "right")
-        for one in np.unique(holder).tolist():
-            here, block = holder == one, self._mapped[one]
-            out[here] = block[places[here] - (self._ends[one] - len(block))]
+        for number in np.unique(holder).tolist():
+            in_block, block = holder == number, self._mapped[number]
+            out[in_block] = block[places[in_block] - (self._ends[number] - len(block))]
         return out
 
     def digests(self, places: np.ndarray) -> list[str]:
@@ -92,12 +92,12 @@ def view_cache(features: SampledFeatures, view: int) -> ViewCache:
     """What is known of a view; the parts' names say what they hold."""
     parts = tuple(entry.key for entry in features.parts(view))
     key = (features.tree.project.absolute(), features.name, view, parts)
-    found = _KNOWN.get(key)
-    if found is None:
+    cache = _KNOWN.get(key)
+    if cache is None:
         if len(_KNOWN) >= VIEWS:
             _KNOWN.clear()
-        found = _KNOWN[key] = ViewCache(features, view)
-    return found
+        cache = _KNOWN[key] = ViewCache(features, view)
+    return cache
 
 
 def scale_of(block: np.ndarray) -> np.ndarray:

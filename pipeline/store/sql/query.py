@@ -193,16 +193,16 @@ def columns_of(where: str) -> frozenset[str]:
     PipelineError
         It is no condition, or asks for columns otherwise than by name.
     """
-    node = _parsed(f"SELECT 1 WHERE ({where}\n)")
-    if node["type"] != "SELECT_NODE" or node["from_table"]["type"] != "EMPTY":
+    select = _parsed(f"SELECT 1 WHERE ({where}\n)")
+    if select["type"] != "SELECT_NODE" or select["from_table"]["type"] != "EMPTY":
         raise PipelineError(f"this is more than a condition in SQL: {where}")
-    condition = list(_nodes(node["where_clause"]))
-    if any(one.get("class") in ("STAR", "POSITIONAL_REFERENCE") for one in condition):
+    condition = list(_nodes(select["where_clause"]))
+    if any(child.get("class") in ("STAR", "POSITIONAL_REFERENCE") for child in condition):
         raise PipelineError(
             f"a condition calls columns by their names, which this does not: {where}"
         )
-    named = (one for one in condition if one.get("class") == "COLUMN_REF")
-    return frozenset(one["column_names"][0] for one in named)
+    named = (child for child in condition if child.get("class") == "COLUMN_REF")
+    return frozenset(child["column_names"][0] for child in named)
 
 
 @functools.lru_cache(maxsize=256)
@@ -216,15 +216,19 @@ def _parsed(query: str) -> Mapping[str, Any]:
     with database() as opened:
         try:
             query.encode()
-            kinds = [one.type.name for one in opened.connection.extract_statements(query)]
+            kinds = [
+                statement.type.name for statement in opened.connection.extract_statements(query)
+            ]
         except (duckdb.Error, UnicodeEncodeError) as error:
             raise PipelineError(f"this is no SQL: {_first_line(error)}") from None
         if kinds != ["SELECT"]:
-            said = ", ".join(kinds) or "empty"
-            raise PipelineError(f"a store answers one SELECT and changes nothing; this is {said}")
-        told = opened.connection.execute("SELECT json_serialize_sql(?)", [query]).fetchall()
+            found_kinds = ", ".join(kinds) or "empty"
+            raise PipelineError(
+                f"a store answers one SELECT and changes nothing; this is {found_kinds}"
+            )
+        serialized = opened.connection.execute("SELECT json_serialize_sql(?)", [query]).fetchall()
         try:
-            document = json.loads(told[0][0])
+            document = json.loads(serialized[0][0])
         except RecursionError:
             raise PipelineError("this SQL cannot be answered: it is nested too deep") from None
         if document["error"]:
@@ -239,9 +243,9 @@ def _parsed(query: str) -> Mapping[str, Any]:
 
 def _check_function(name: str) -> None:
     if name.lower() not in TABLE_FUNCTIONS:
-        known = ", ".join(sorted(TABLE_FUNCTIONS))
+        allowed = ", ".join(sorted(TABLE_FUNCTIONS))
         raise PipelineError(
-            f"this SQL cannot be answered: FROM takes tables and {known}, not {name}()"
+            f"this SQL cannot be answered: FROM takes tables and {allowed}, not {name}()"
         )
 
 

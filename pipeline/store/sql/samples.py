@@ -35,8 +35,8 @@ class SampledFeatures(StoredFeatures):
     def modality(self) -> str:
         """The modality that the set describes."""
         if not self.section:
-            said = unknown("feature set", self.name, self.tree.params.get("features") or {})
-            raise PipelineError(f"params.yaml of {self.tree.name}: {said}")
+            message = unknown("feature set", self.name, self.tree.params.get("features") or {})
+            raise PipelineError(f"params.yaml of {self.tree.name}: {message}")
         return str(self.section["modality"])
 
 
@@ -75,8 +75,8 @@ def shown(features: SampledFeatures, where: str, view: int | None) -> tuple[np.n
         int64 (n,): where the row stands in the view, and where the sample in its table.
     """
 
-    own = columns_of(where) & {*OWN, *PLACED}
-    rows = features.columns(sorted({*own, "digest"}), view)
+    own_columns = columns_of(where) & {*OWN, *PLACED}
+    rows = features.columns(sorted({*own_columns, "digest"}), view)
     rows = rows.append_column(ROW, pa.array(np.arange(rows.num_rows)))
     samples = spread_targets(features.samples())
     asset = samples[features.modality]

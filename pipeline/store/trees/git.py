@@ -28,19 +28,19 @@ def resolve(project: Path, rev: str) -> str:
     PipelineError
         There is no such revision, no repository, or no git.
     """
-    asked = _run(
+    completed = _run(
         project, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{rev}^{{commit}}"
     )
-    if asked.returncode == 0:
-        return asked.stdout.decode().strip()
+    if completed.returncode == 0:
+        return completed.stdout.decode().strip()
     listed = git(project, "for-each-ref", "--format=%(refname:short)", *REFS).decode().split()
     raise PipelineError(unknown("revision", rev, listed))
 
 
 def described(project: Path) -> str:
     """The commit that is checked out, `-dirty` where files differ from it; empty outside git."""
-    told = _run(project, "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
-    return told.stdout.decode().strip() if told.returncode == 0 else ""
+    completed = _run(project, "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
+    return completed.stdout.decode().strip() if completed.returncode == 0 else ""
 
 
 def blobs(project: Path, names: Sequence[str]) -> list[Blob | None]:
@@ -49,19 +49,19 @@ def blobs(project: Path, names: Sequence[str]) -> list[Blob | None]:
     None for what does not exist.
     """
     out = git(project, "cat-file", "--batch", input="\n".join([*names, ""]).encode())
-    found: list[Blob | None] = []
+    contents: list[Blob | None] = []
     at = 0
     for _ in names:
         end = out.index(b"\n", at)
         head = out[at:end].decode().rsplit(" ", 2)
         at = end + 1
         if head[-1] == "missing":
-            found.append(None)
+            contents.append(None)
             continue
         size = int(head[-1])
-        found.append(Blob(head[0], out[at : at + size]))
+        contents.append(Blob(head[0], out[at : at + size]))
         at += size + 1
-    return found
+    return contents
 
 
 def git(project: Path, *arguments: str, input: bytes | None = None) -> bytes:
@@ -72,11 +72,11 @@ def git(project: Path, *arguments: str, input: bytes | None = None) -> bytes:
     PipelineError
         It failed: in git's words.
     """
-    done = _run(project, *arguments, input=input)
-    if done.returncode:
-        said = done.stderr.decode(errors="replace").strip().partition("\n")[0]
-        raise PipelineError(f"{project}: git {arguments[0]} says: {said}")
-    return done.stdout
+    completed = _run(project, *arguments, input=input)
+    if completed.returncode:
+        message = completed.stderr.decode(errors="replace").strip().partition("\n")[0]
+        raise PipelineError(f"{project}: git {arguments[0]} says: {message}")
+    return completed.stdout
 
 
 def _run(

@@ -37,21 +37,24 @@ def history(project: Path, rev: str = "HEAD") -> list[Commit]:
         There is no such revision, or no git repository.
     """
     project = project.resolve()
-    asked = ["rev-list", "--format=%cI %s", resolve(project, rev), "--", "dvc.lock"]
-    lines = git(project, *asked).decode(errors="replace").split("\n")[:-1]
+    arguments = ["rev-list", "--format=%cI %s", resolve(project, rev), "--", "dvc.lock"]
+    lines = git(project, *arguments).decode(errors="replace").split("\n")[:-1]
     commits = [line.removeprefix("commit ") for line in lines[::2]]
-    locks = blobs(project, [f"{one}{up}:./dvc.lock" for one in commits for up in ("", "^")])
+    locks = blobs(project, [f"{commit}{up}:./dvc.lock" for commit in commits for up in ("", "^")])
     # Most commits' parent holds the lock of another commit of the list.
     read = {lock.name: lock.data for lock in locks if lock}
-    known = {name: _features(data, name) for name, data in read.items()}
-    found = []
-    for number, (commit, said) in enumerate(zip(commits, lines[1::2], strict=True)):
-        new, old = (known[lock.name] if lock else {} for lock in locks[2 * number : 2 * number + 2])
-        date, _, subject = said.partition(" ")
+    features_by_lock = {name: _features(data, name) for name, data in read.items()}
+    changed = []
+    for number, (commit, headline) in enumerate(zip(commits, lines[1::2], strict=True)):
+        new, old = (
+            features_by_lock[lock.name] if lock else {}
+            for lock in locks[2 * number : 2 * number + 2]
+        )
+        date, _, subject = headline.partition(" ")
         changes = _changes(old, new)
         if changes:
-            found.append(Commit(commit, datetime.fromisoformat(date), subject, changes))
-    return found
+            changed.append(Commit(commit, datetime.fromisoformat(date), subject, changes))
+    return changed
 
 
 def _features(lock: bytes, name: str) -> dict[str, DvcObject]:

@@ -64,14 +64,14 @@ class Revision:
         for name, blob in zip(tracked, dvc, strict=True):
             text = blob.data if blob else b""
             outs |= tracked_outs(text, PurePosixPath(name).parent, f"{name} of {rev}")
-        found = cls(project, rev, commit, params.data.decode(), outs)
-        if not found.names("features"):
+        revision = cls(project, rev, commit, params.data.decode(), outs)
+        if not revision.names("features"):
             why = "it has no dvc.lock" if lock is None else "its dvc.lock names none"
             raise PipelineError(
                 f"revision {rev} has no features: {why}. `dvc repro` makes them and `git commit` "
                 f"keeps dvc.lock; `pipeline store log` lists the commits that have some"
             )
-        return found
+        return revision
 
     @cached_property
     def params(self) -> Mapping[str, Any]:
@@ -80,28 +80,32 @@ class Revision:
 
     def file(self, path: str) -> Path:
         """The object of a file, in DVC's cache; see `Tree.file`."""
-        known = self._object(path)
-        if known is None:
+        dvc_object = self._object(path)
+        if dvc_object is None:
             raise PipelineError(f"revision {self.name} has no {DATA}/{path}")
         # A manifest says what to read and how long it is; all else is held against that.
-        check = path.endswith(MANIFEST) and known.md5 not in self._checked
-        found = object_path(self.project, known, self._called(path), check)
+        check = path.endswith(MANIFEST) and dvc_object.md5 not in self._checked
+        local = object_path(self.project, dvc_object, self._called(path), check)
         if check:
-            _refuse_foreign(found, self._called(path))
-            self._checked.add(known.md5)
-        return found
+            _refuse_foreign(local, self._called(path))
+            self._checked.add(dvc_object.md5)
+        return local
 
     def names(self, folder: str) -> list[str]:
         """Names in a folder, sorted; see `Tree.names`."""
         start = folder.rstrip("/") + "/"
-        found = {path[len(start) :].split("/")[0] for path in self.outs if path.startswith(start)}
+        found_names = {
+            path[len(start) :].split("/")[0] for path in self.outs if path.startswith(start)
+        }
         out = self._out(folder)
         if out is not None:
             inside = PurePosixPath(folder).relative_to(out).as_posix()
             start = "" if inside == "." else inside + "/"
             listed = self._listing(out)
-            found |= {name[len(start) :].split("/")[0] for name in listed if name.startswith(start)}
-        return sorted(found)
+            found_names |= {
+                name[len(start) :].split("/")[0] for name in listed if name.startswith(start)
+            }
+        return sorted(found_names)
 
     def moved(self) -> bool:
         """Never; see `Tree.moved`."""
@@ -113,19 +117,19 @@ class Revision:
 
     def files(self, outs: Iterable[str]) -> dict[str, str]:
         """Path → MD5 of the files of some of `outs`; a folder's listing alone is read."""
-        found: dict[str, str] = {}
+        md5s: dict[str, str] = {}
         for out in outs:
-            known = self.outs.get(out)
-            if known is not None and known.md5.endswith(DIRECTORY):
-                found |= {f"{out}/{path}": md5 for path, md5 in self._listing(out).items()}
-            elif known is not None:
-                found[out] = known.md5
-        return found
+            dvc_object = self.outs.get(out)
+            if dvc_object is not None and dvc_object.md5.endswith(DIRECTORY):
+                md5s |= {f"{out}/{path}": md5 for path, md5 in self._listing(out).items()}
+            elif dvc_object is not None:
+                md5s[out] = dvc_object.md5
+        return md5s
 
     def _object(self, path: str) -> DvcObject | None:
-        known = self.outs.get(path)
-        if known is not None:
-            return None if known.md5.endswith(DIRECTORY) else known
+        dvc_object = self.outs.get(path)
+        if dvc_object is not None:
+            return None if dvc_object.md5.endswith(DIRECTORY) else dvc_object
         out = self._out(path)
         if out is None:
             return None
@@ -135,8 +139,8 @@ class Revision:
     def _out(self, path: str) -> str | None:
         """The tracked folder that a path lies in, or is."""
         for folder in (PurePosixPath(path), *PurePosixPath(path).parents):
-            known = self.outs.get(folder.as_posix())
-            if known is not None and known.md5.endswith(DIRECTORY):
+            dvc_object = self.outs.get(folder.as_posix())
+            if dvc_object is not None and dvc_object.md5.endswith(DIRECTORY):
                 return folder.as_posix()
         return None
 
@@ -195,15 +199,15 @@ def lock_outs(lock: bytes, where: str) -> dict[str, DvcObject]:
     Values are made of its outs alone, for most of its length is dependencies and parameters.
     """
     with yaml_loader(lock, where) as loader:
-        found: dict[str, DvcObject] = {}
+        objects: dict[str, DvcObject] = {}
         for name, stages in _items(loader.get_single_node()):
             for _, stage in _items(stages) if name == "stages" else ():
                 for key, outs in _items(stage):
                     if key == "outs":
-                        found |= dict(
+                        objects |= dict(
                             _below_data(loader.construct_document(outs) or (), PurePosixPath())
                         )
-        return found
+        return objects
 
 
 def tracked_outs(text: bytes, folder: PurePath, where: str) -> dict[str, DvcObject]:
