@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pipeline.reporting.times import Took, times
+from pipeline.reporting.times import Durations, times
 from tests.dataset import AUTHOR, put_batch, put_project, run
 from tests.test_docs import SWEEP
 
@@ -75,4 +75,4 @@ def test_the_report_has_the_times_of_what_was_trained_here(
     assert min(image.training or 0, image.evaluation or 0, image.examples_per_second or 0) > 0
     assert image.wait is not None
     # What stands was trained by an experiment; the training before was of other options.
-    assert took["gated"] == Took("gated")
+    assert took["gated"] == Durations("gated")

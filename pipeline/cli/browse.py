@@ -59,9 +59,9 @@ def points_of(
     import pyarrow as pa
 
     from pipeline.store.describe import samples_showing
-    from pipeline.store.pca import mapped
+    from pipeline.store.pca import pca_table
 
-    rows = mapped(features, where, view)
+    rows = pca_table(features, where, view)
     digests = rows["digest"].to_pylist()
     shown = samples_showing(features, digests, where, view)
     samples = store.samples()

@@ -162,15 +162,15 @@ def rejects(
 ) -> None:
     """Show what was refused, why, by stage; of rows that failed, where the tracebacks are."""
     from pipeline.params import load
-    from pipeline.store.rejects import collect, show_lines, show_tables, tables
+    from pipeline.store.rejects import collect, print_lines, print_tables, reject_folders
     from pipeline.store.trees.tree import WorkTree
 
     params = load()
     _known(params, stage)
-    flow = tables(params.modalities, params.features)
+    flow = reject_folders(params.modalities, params.features)
     found = collect(WorkTree(Path("data")), flow, params.models, stage)
     found = [reject for reject in found if reason in ("", reject.reason)]
-    (show_lines if json else show_tables)(found)
+    (print_lines if json else print_tables)(found)
 
 
 @app.command()

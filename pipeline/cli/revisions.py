@@ -63,7 +63,7 @@ def _sets(found: StoreDifference) -> Iterator[dict[str, Any]]:
         for name in names:
             yield {"name": name, **dict.fromkeys(COUNTS), "told": f"only {side} has it"}
     for name, one in found.sets.items():
-        yield {"name": name, **one.counts, "told": "; ".join(one.told)}
+        yield {"name": name, **one.counts, "told": "; ".join(one.messages)}
 
 
 def _rows(found: StoreDifference) -> Iterator[dict[str, Any]]:

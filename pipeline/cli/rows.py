@@ -114,13 +114,13 @@ def sql(
 
 
 def _rows(found: Iterable[Mapping[str, Any]], json: bool) -> None:
-    from pipeline.store.describe import SHOWN
+    from pipeline.store.describe import ROW_COLUMNS
 
     def told() -> Iterator[Mapping[str, Any]]:
         for row in found:
             yield {
-                **{key: row[key] for key in SHOWN},
+                **{key: row[key] for key in ROW_COLUMNS},
                 "first": numbers(row["vector"].reshape(-1)[:FIRST]),
             }
 
-    show(told(), (*SHOWN, "first"), json)
+    show(told(), (*ROW_COLUMNS, "first"), json)

@@ -20,17 +20,17 @@ app = typer.Typer(
 @command(app)
 def ls(rev: Rev = "", json: Json = False) -> None:
     """List the feature sets: what made them, how many rows of what shape."""
-    from pipeline.store.describe import LISTED, listed
+    from pipeline.store.describe import SUMMARY_COLUMNS, summaries
 
-    show(listed(store_of_command(rev)), LISTED, json)
+    show(summaries(store_of_command(rev)), SUMMARY_COLUMNS, json)
 
 
 @command(app)
 def describe(name: Set, rev: Rev = "", json: Json = False) -> None:
     """Tell a set's columns, what made it, and its parts by batch and view."""
-    from pipeline.store.describe import described
+    from pipeline.store.describe import describe
 
-    found = described(store_of_command(rev)[name])
+    found = describe(store_of_command(rev)[name])
     if json:
         show([found], (), True)
     else:

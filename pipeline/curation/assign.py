@@ -8,13 +8,13 @@ from typing import Any
 
 from pipeline.core.errors import PipelineError
 from pipeline.core.records import Split
-from pipeline.curation.components import bridges, tied_by
+from pipeline.curation.components import bridges, describe_links
 from pipeline.curation.duplicate_links import DuplicateLink, group_of
 from pipeline.curation.options import Options
 from pipeline.curation.splits import first_given, hash_split
 
 # Component → split → groups to which the data brings it.
-Given = Mapping[str, Mapping[Split, set[str]]]
+GivenSplits = Mapping[str, Mapping[Split, set[str]]]
 
 
 def assign(
@@ -34,10 +34,10 @@ def assign(
     PipelineError
         A component has several given splits, and `on_leak` is `fail`.
     """
-    given = _given(records)
+    given = _given_splits(records)
     split_apart = {name: splits for name, splits in sorted(given.items()) if len(splits) > 1}
     if split_apart and options.on_leak == "fail":
-        raise PipelineError(_torn(split_apart, component_of, links))
+        raise PipelineError(_split_apart_message(split_apart, component_of, links))
     split_of = {
         name: first_given(given[name]) if name in given else hash_split(seed, name, options.ratios)
         for name in set(component_of.values())
@@ -52,7 +52,7 @@ def assign(
     return counts
 
 
-def _given(records: Sequence[Mapping[str, Any]]) -> Given:
+def _given_splits(records: Sequence[Mapping[str, Any]]) -> GivenSplits:
     given: dict[str, dict[Split, set[str]]] = defaultdict(lambda: defaultdict(set))
     for record in records:
         if record["split_given"] is not None:
@@ -60,8 +60,8 @@ def _given(records: Sequence[Mapping[str, Any]]) -> Given:
     return given
 
 
-def _torn(
-    components: Given,
+def _split_apart_message(
+    components: GivenSplits,
     component_of: Mapping[str, str],
     links: Sequence[DuplicateLink],
     limit: int = 5,
@@ -69,7 +69,9 @@ def _torn(
     lines = []
     for component, splits in list(components.items())[:limit]:
         sides = "; ".join(f"{name}: {', '.join(sorted(splits[name])[:3])}" for name in splits)
-        tied = tied_by(bridges(component, component_of, links)) or "nothing but being one group"
+        tied = (
+            describe_links(bridges(component, component_of, links)) or "nothing but being one group"
+        )
         lines.append(f"  {component} ({sides}), tied by {tied}")
     return "\n".join(
         [

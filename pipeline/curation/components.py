@@ -47,7 +47,7 @@ def check_share(
                 f"curate: the component {component} holds {size} of {len(records)} samples "
                 f"({size / len(records):.1%}) in {groups[component]} groups; the limit, "
                 f"curate.max_component_share, is {limit:.1%}.\n"
-                f"It is tied by {tied_by(bridges(component, component_of, links))}.\n"
+                f"It is tied by {describe_links(bridges(component, component_of, links))}.\n"
                 f"Lower curate.near_bits, set that modality's curate.join_on to equal or none, "
                 f"mend the data, or raise the limit."
             )
@@ -66,7 +66,7 @@ def bridges(
     return {asset: sorted(joined[asset]) for asset in ordered}
 
 
-def tied_by(assets: Mapping[str, list[str]], limit: int = 5) -> str:
+def describe_links(assets: Mapping[str, list[str]], limit: int = 5) -> str:
     """A sentence's end for people: the first few bridges and what they join."""
     descriptions = [
         f"{asset} joins {len(groups)} groups ({_few(groups)})"

@@ -52,10 +52,10 @@ def curate(
     everything = [dict(sample) for sample in sorted(samples, key=lambda row: row["sample_id"])]
     labels = [f"target.{name}" for name in sorted(targets)]
     emptied = _empty_refused(everything, assets)
-    present, bare = _having(
+    present, bare = _keep_with_value(
         everything, sorted(assets), "no_modality_left", "cleaning refused all its assets"
     )
-    labelled, unlabelled = _having(present, labels, "no_target", "it has no target")
+    labelled, unlabelled = _keep_with_value(present, labels, "no_target", "it has no target")
 
     tied = duplicate_links(labelled, assets, options)
     groups = dict.fromkeys(map(group_of, labelled))
@@ -71,7 +71,7 @@ def curate(
     check_share(labelled, of, tied, options.max_component_share)
     given = assign(labelled, of, tied, options, seed)
     aside = drop_rare_classes(labelled, targets, options.min_components_per_class)
-    kept, rare = _having(
+    kept, rare = _keep_with_value(
         labelled, labels, "rare_class", "its classes have too few components and are set aside"
     )
 
@@ -96,7 +96,7 @@ def curate(
             "classes": summary.by_class(kept, count_classes(kept, targets)),
             "set_aside": aside,
             "given": given,
-            "ties": summary.by_tie(tied),
+            "ties": summary.count_links(tied),
             "largest": summary.largest(kept, of, tied),
         },
     )
@@ -115,7 +115,7 @@ def _empty_refused(
     return emptied
 
 
-def _having(
+def _keep_with_value(
     records: Sequence[Record], columns: Sequence[str], reason: str, message: str
 ) -> tuple[list[Record], list[Reject]]:
     """The records with a value in one of the columns, and the others, refused.

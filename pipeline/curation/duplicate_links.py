@@ -75,10 +75,10 @@ def _of_modality(
     if how == "none":
         return
     for digests in _equal(holders, assets):
-        yield from _tie(modality, "equal", digests, holders)
+        yield from _link(modality, "equal", digests, holders)
     if how == "near":
         for digests in _near(holders, assets, options):
-            yield from _tie(modality, "near", digests, holders)
+            yield from _link(modality, "near", digests, holders)
 
 
 def _equal(holders: Iterable[str], assets: Mapping[str, Asset]) -> Iterable[list[str]]:
@@ -106,7 +106,7 @@ def _near(
         yield by_hash[first] + by_hash[second]
 
 
-def _tie(
+def _link(
     modality: str, how: Join, digests: list[str], holders: Mapping[str, set[str]]
 ) -> Iterator[DuplicateLink]:
     """The tie that these assets make, unless one group holds them all."""

@@ -12,7 +12,7 @@ from pipeline.curation.components import bridges
 from pipeline.curation.duplicate_links import DuplicateLink, group_of
 
 # How many of the largest components are shown, and how many members and ties of each.
-SHOWN = 5
+MOST_LISTED = 5
 
 Records = Sequence[Mapping[str, Any]]
 
@@ -64,17 +64,17 @@ def largest(
             "samples": samples[name],
             "share": round(samples[name] / len(records), 4),
             "groups": len(members[name]),
-            "members": members[name][:SHOWN],
+            "members": members[name][:MOST_LISTED],
             "tied_by": [
                 {"asset": asset, "groups": len(groups)}
-                for asset, groups in list(bridges(name, component_of, links).items())[:SHOWN]
+                for asset, groups in list(bridges(name, component_of, links).items())[:MOST_LISTED]
             ],
         }
-        for name in ordered[:SHOWN]
+        for name in ordered[:MOST_LISTED]
     ]
 
 
-def by_tie(links: Sequence[DuplicateLink]) -> dict[str, dict[str, int]]:
+def count_links(links: Sequence[DuplicateLink]) -> dict[str, dict[str, int]]:
     """Modality → number of ties that are equal and near."""
     counted: dict[str, Counter[str]] = defaultdict(Counter)
     for link in links:

@@ -14,7 +14,7 @@ from pathlib import Path
 from pipeline.core.errors import PipelineError
 from pipeline.core.files.atomic import atomic_write
 from pipeline.core.files.dvc_cache import cache_folder, dvc_folder, place
-from pipeline.store.trees.remote import DIRECTORY, DvcObject, Unanswered, fetch
+from pipeline.store.trees.remote import DIRECTORY, DvcObject, RemoteUnavailable, fetch
 from pipeline.store.trees.tracked import problem
 
 CACHE = "DVC's cache"
@@ -27,7 +27,7 @@ class Copies:
     dvc: Path | None
 
     @classmethod
-    def here(cls) -> Copies:
+    def of_project(cls) -> Copies:
         """Of the project that this is called in."""
         return cls(dvc_folder(Path()))
 
@@ -35,7 +35,7 @@ class Copies:
         """Where DVC's cache has, or would have, a file."""
         return cache_folder(self.dvc).joinpath(*place(md5)) if self.dvc else Path()
 
-    def held(self, md5: str) -> tuple[Path, str] | None:
+    def find(self, md5: str) -> tuple[Path, str] | None:
         """A file's object in DVC's cache, whole, and whence: the cache itself, or a remote.
 
         What a remote gives takes the place of a damaged object.
@@ -52,7 +52,7 @@ class Copies:
             return None
         try:
             return fetch(self.dvc, DvcObject(md5), md5, check=True), "a remote of DVC's"
-        except Unanswered:
+        except RemoteUnavailable:
             raise
         except PipelineError:
             return None
@@ -60,7 +60,7 @@ class Copies:
     def bring_back(self, path: Path, md5s: Iterable[str]) -> str:
         """Put a file of the project back; says whence, or nothing if there is no good copy."""
         for md5 in md5s:
-            copy = self.held(md5)
+            copy = self.find(md5)
             if copy is not None:
                 put(copy[0], path)
                 return f"brought back from {copy[1]}"
@@ -83,7 +83,7 @@ class Copies:
             if is_whole(copy, md5):
                 put(copy, path, 0o444)
                 return f"replaced by {copy}"
-        path_and_source = self.held(md5)
+        path_and_source = self.find(md5)
         return f"replaced by that of {path_and_source[1]}" if path_and_source else ""
 
 

@@ -79,7 +79,9 @@ class WorkTree:
             if path.is_file() or (expected and not absent):
                 yield self._unit(self.tracked.out_of(path) or path.parent, path, md5s)
         present = {
-            path for path in Path(DATA).rglob("*") if path.is_file() and not _is_beside(path)
+            path
+            for path in Path(DATA).rglob("*")
+            if path.is_file() and not _is_untracked_by_design(path)
         }
         self.unknown = len(present - covered)
 
@@ -185,7 +187,7 @@ def _sidecar_problem(path: Path) -> str:
     return "" if is_sealed(path) else "it does not end in the digest of what stands in it"
 
 
-def _is_beside(path: Path) -> bool:
+def _is_untracked_by_design(path: Path) -> bool:
     """Whether git keeps a file, or nothing needs it: what DVC writes, hidden files, notes."""
     hidden = any(part.startswith(".") for part in path.parts)
     return hidden or path.suffix == ".dvc" or path == Path(DATA, "README.md")

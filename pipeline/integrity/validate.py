@@ -97,7 +97,7 @@ def scrub(
     PipelineError
         What says how the files should be is damaged, or there is no such remote.
     """
-    result, copies = Scrubbed(), Copies.here()
+    result, copies = Scrubbed(), Copies.of_project()
     tree = WorkTree(tracked(), copies)
     for unit in tree.manifests():
         what = unit.check()
@@ -110,7 +110,7 @@ def scrub(
         *(cache(copies, copies_by_md5) if with_cache else ()),
         *(remote(copies, with_remote) if with_remote else ()),
     ]
-    chosen = next_share(units, share, _cursor())
+    chosen = next_share(units, share, _read_cursor())
     last = ""
     try:
         for unit, what in reading_bytes("validate", _checked(chosen), sum(u.bytes for u in chosen)):
@@ -118,7 +118,7 @@ def scrub(
             last = unit.name
     finally:
         if last:
-            _remember(last)
+            _write_cursor(last)
     result.absent, result.unknown = sorted(tree.absent), tree.unknown
     result.places = dict(sorted(result.places.items()))
     return result
@@ -157,14 +157,14 @@ class _Cursor:
     after: str
 
 
-def _cursor() -> str:
+def _read_cursor() -> str:
     try:
         return document(CURSOR, _Cursor).after
     except (PipelineError, OSError):
         return ""
 
 
-def _remember(after: str) -> None:
+def _write_cursor(after: str) -> None:
     CURSOR.parent.mkdir(parents=True, exist_ok=True)
     with atomic_write(CURSOR) as temporary:
         temporary.write_text(json_line({"after": after}))

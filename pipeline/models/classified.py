@@ -26,7 +26,7 @@ def encode(values: Iterable[object], classes: Sequence[str]) -> np.ndarray:
     return indices(values, classes)
 
 
-def say(decision: int, classes: Sequence[str]) -> str:
+def format_class(decision: int, classes: Sequence[str]) -> str:
     return classes[decision]
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipeline.core import registry
-from pipeline.models.targets import known
+from pipeline.models.targets import has_target
 from pipeline.models.tasks import FOLDER, Task, Thresholded, task_of
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def fit(decoding: Decoding, logits: Tensor, targets: np.ndarray, weights: np.nda
     """
     import torch
 
-    labelled = known(targets)
+    labelled = has_target(targets)
     if "temperature" not in decoding.task.FITTED or not labelled.any():
         return decoding
     known_logits, truth = logits[torch.from_numpy(labelled).to(logits.device)], targets[labelled]

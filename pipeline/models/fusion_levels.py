@@ -24,7 +24,7 @@ class FeatureLevel(nn.Module):
         row = self.fusion(tokens, present)
         return [head(row) for head in self.heads]
 
-    def lessons(self, tokens: Any, present: Tensor) -> list[list[Tensor]]:
+    def training_outputs(self, tokens: Any, present: Tensor) -> list[list[Tensor]]:
         return [self(tokens, present)]
 
     def shares(self, tokens: Any, present: Tensor) -> list[Tensor] | None:
@@ -34,7 +34,7 @@ class FeatureLevel(nn.Module):
         return [self.fusion.shares(tokens, present)] * len(self.heads)
 
 
-class EachSet(nn.ModuleList):
+class HeadPerSet(nn.ModuleList):
     """A head a feature set: tokens (n, sets, width) to logits (n, sets, outputs)."""
 
     def __init__(self, sets: int, width: int, outputs: int) -> None:
@@ -50,24 +50,24 @@ class DecisionLevel(nn.Module):
     def __init__(self, fusion: Any, sets: int, width: int, outputs: Sequence[int]) -> None:
         super().__init__()
         self.fusion = fusion
-        self.heads = nn.ModuleList(EachSet(sets, width, n) for n in outputs)
+        self.heads = nn.ModuleList(HeadPerSet(sets, width, n) for n in outputs)
 
     def forward(self, tokens: Tensor, present: Tensor) -> list[Tensor]:
-        return self._joined(self._said(tokens), present)
+        return self._fuse(self._logits(tokens), present)
 
-    def lessons(self, tokens: Tensor, present: Tensor) -> list[list[Tensor]]:
+    def training_outputs(self, tokens: Tensor, present: Tensor) -> list[list[Tensor]]:
         """Each set's answers by themselves, then, if what joins them learns, the joint ones.
 
         The joint ones leave the heads alone: what joins has to do so by the answers as they are. An
         absent set's logits are zeros, so that it learns nothing.
         """
-        logits = self._said(tokens)
+        logits = self._logits(tokens)
         outputs = [
             [each[:, i].where(present[:, i : i + 1], 0.0) for each in logits]
             for i in range(present.shape[1])
         ]
         if any(True for _ in self.fusion.parameters()):
-            outputs.append(self._joined([each.detach() for each in logits], present))
+            outputs.append(self._fuse([each.detach() for each in logits], present))
         return outputs
 
     def shares(self, tokens: Tensor, present: Tensor) -> list[Tensor] | None:
@@ -76,8 +76,8 @@ class DecisionLevel(nn.Module):
             return None
         return [self.fusion.shares(task, present) for task in range(len(self.heads))]
 
-    def _said(self, tokens: Tensor) -> list[Tensor]:
+    def _logits(self, tokens: Tensor) -> list[Tensor]:
         return [head(tokens) for head in self.heads]
 
-    def _joined(self, logits: Sequence[Tensor], present: Tensor) -> list[Tensor]:
+    def _fuse(self, logits: Sequence[Tensor], present: Tensor) -> list[Tensor]:
         return [self.fusion(task, each, present) for task, each in enumerate(logits)]

@@ -66,14 +66,14 @@ class Network(nn.Module):
         """
         return self._by_task(self.level(*self.tokens(values, lengths, present)))
 
-    def lessons(
+    def training_outputs(
         self, values: Mapping[str, Tensor], lengths: Mapping[str, Tensor], present: Tensor
     ) -> list[dict[str, Tensor]]:
         """What training compares with the targets: logits by task, once or often.
 
         Where the fusion is of decisions, each set has to answer by itself.
         """
-        outputs = self.level.lessons(*self.tokens(values, lengths, present))
+        outputs = self.level.training_outputs(*self.tokens(values, lengths, present))
         return [self._by_task(each) for each in outputs]
 
     def shares(
@@ -123,7 +123,7 @@ def _level(
     module = fusion_of(options.fusion)
     fusion_options = module.Options(**options.fusion_options)
     sets, width = len(widths), options.tower.width
-    if options.decides:
+    if options.joins_decisions:
         outputs = list(classes.values())
         return DecisionLevel(module.build(sets, outputs, fusion_options), sets, width, outputs)
     fusion: Any = (

@@ -13,7 +13,7 @@ from pipeline.core.options import Options
 from pipeline.models import fusion, tasks, towers
 from pipeline.models.fusion import fusion_of
 from pipeline.models.tasks import Kind, Task, task_of
-from pipeline.models.tower_options import Chosen, TowerOptions, check, of_kind
+from pipeline.models.tower_options import TowerOfKind, TowerOptions, check, of_kind
 from pipeline.models.towers import identity
 
 
@@ -56,10 +56,10 @@ class ModelOptions(Options):
     fusion_options: dict[str, Any] = Field(
         default_factory=dict, description="the fusion's own options"
     )
-    tower: Chosen = Field(
+    tower: TowerOfKind = Field(
         default_factory=lambda: of_kind({}), description="the network of each feature set"
     )
-    towers: dict[str, Chosen] = Field(
+    towers: dict[str, TowerOfKind] = Field(
         default_factory=dict, description="by feature set, another network; its width is tower's"
     )
     absent: Literal["masked", "learned"] = Field(
@@ -191,7 +191,7 @@ class ModelOptions(Options):
         module = fusion_of(self.fusion)
         options = module.Options(**self.fusion_options)
         module.check(len(self.features), self.tower.width, options)
-        if self.decides and self.absent == "learned":
+        if self.joins_decisions and self.absent == "learned":
             raise ValueError(
                 f"fusion '{self.fusion}' joins the decisions of those that are there: it takes no "
                 f"`absent: learned`"
@@ -227,7 +227,7 @@ class ModelOptions(Options):
         return fusion_of(self.fusion).LEVEL == "features"
 
     @property
-    def decides(self) -> bool:
+    def joins_decisions(self) -> bool:
         """Whether the sets decide by themselves, and the fusion joins their decisions."""
         return fusion_of(self.fusion).LEVEL == "decisions"
 

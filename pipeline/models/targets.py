@@ -25,7 +25,7 @@ def is_known(value: object) -> bool:
     return value is not None and value == value  # a missing number is not equal to itself
 
 
-def known(targets: np.ndarray) -> np.ndarray:
+def has_target(targets: np.ndarray) -> np.ndarray:
     """bool (n,): which examples have a target."""
     if targets.dtype.kind == "i":
         return np.asarray(targets >= 0)
@@ -80,7 +80,7 @@ def prior(targets: np.ndarray, classes: int) -> np.ndarray:
 
     (classes,), or (1,) of a number. All classes the same if there are no targets.
     """
-    labelled = targets[known(targets)]
+    labelled = targets[has_target(targets)]
     if targets.dtype.kind == "i":
         count = np.bincount(labelled, minlength=classes).astype(np.float64)
         count = count if count.any() else np.ones(classes)
@@ -93,7 +93,7 @@ def prior(targets: np.ndarray, classes: int) -> np.ndarray:
 def check_learnable(targets: Mapping[str, np.ndarray], features: Sequence[str]) -> None:
     """Raise PipelineError if a task has nothing to learn from among the training examples."""
     for task, array in targets.items():
-        labelled = array[known(array)]
+        labelled = array[has_target(array)]
         if not len(labelled):
             raise PipelineError(
                 f"the train split has no sample with '{task}' and one of the features "

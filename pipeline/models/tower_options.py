@@ -52,7 +52,7 @@ def of_kind(options: Any) -> Any:
         raise ValueError("; ".join(wrong)) from None
 
 
-Chosen = Annotated[SerializeAsAny[TowerOptions], BeforeValidator(of_kind)]
+TowerOfKind = Annotated[SerializeAsAny[TowerOptions], BeforeValidator(of_kind)]
 
 
 def check(shape: Sequence[int], options: TowerOptions, ids: bool | None = None) -> None:

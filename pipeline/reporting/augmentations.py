@@ -9,7 +9,7 @@ from typing import Any
 from pipeline.core import registry
 from pipeline.parts import manifest
 from pipeline.reporting.content import contents, show
-from pipeline.reporting.format import spoken
+from pipeline.reporting.format import humanize
 from pipeline.reporting.inputs import Absent, Inputs
 from pipeline.reporting.options import Options
 from pipeline.reporting.sampling import by_digest, pick_diverse
@@ -65,11 +65,11 @@ def _choose(inputs: Inputs, modality: str, digests: Iterable[str], most: int) ->
 def _step(operation: dict[str, Any]) -> tuple[str, str]:
     """One operation of a recipe in words: ("rotate", "degrees 7.25")."""
     settings = [
-        f"{spoken(key)} {_short(value)}"
+        f"{humanize(key)} {_short(value)}"
         for key, value in operation.items()
         if key not in {"op", "seed"}
     ]
-    return spoken(str(operation["op"])), ", ".join(settings)
+    return humanize(str(operation["op"])), ", ".join(settings)
 
 
 def _short(value: Any) -> str:

@@ -52,7 +52,7 @@ def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
                 title = f"Accuracy of {task} by {attribute}"
                 about = {**about, "attribute": attribute, "unit": "accuracy"}
                 panels.append({**about, "title": title, "rows": rows})
-    drawn = [_drawn(panel, options.classes) for panel in panels if panel["rows"]]
+    drawn = [_draw(panel, options.classes) for panel in panels if panel["rows"]]
     if not drawn:
         return Absent("No evaluation wrote per_class.csv or groups.csv.")
     weakest = [
@@ -114,19 +114,19 @@ def _attributes(model: Model, task: str) -> list[str]:
     return sorted({row["attribute"] for row in _select(model, "groups", task)} - {task})
 
 
-def _drawn(panel: dict[str, Any], most: int) -> dict[str, Any]:
+def _draw(panel: dict[str, Any], most: int) -> dict[str, Any]:
     rows: Sequence[Row] = panel["rows"]
     return {
         **panel,
         "rows": [
-            (row, dumbbell(row.value, row.other, _said(row, panel["unit"], panel["other"]), UNIT))
+            (row, dumbbell(row.value, row.other, _label(row, panel["unit"], panel["other"]), UNIT))
             for row in rows[:most]
         ],
         "more": len(rows[most:]),
     }
 
 
-def _said(row: Row, unit: str, other: str | None) -> str:
+def _label(row: Row, unit: str, other: str | None) -> str:
     sentence = f"{unit} {percent(row.value)} %"
     if row.other is None or other is None:
         return sentence

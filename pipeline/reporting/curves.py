@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline.reporting.choice import select_by_validation
-from pipeline.reporting.format import spoken
+from pipeline.reporting.format import humanize
 from pipeline.reporting.inputs import Absent, Inputs, Model
 from pipeline.reporting.options import Options
 from pipeline.reporting.plots.panels import Points, lines
@@ -34,10 +34,10 @@ def _panels(model: Model) -> list[dict[str, Any]]:
     return [
         {
             "model": model.name,
-            "metric": spoken(metric),
+            "metric": humanize(metric),
             "splits": sorted(series),
             "best": best,
-            "plot": lines(series, f"{spoken(metric)} of {model.name} over the epochs", best),
+            "plot": lines(series, f"{humanize(metric)} of {model.name} over the epochs", best),
         }
         for metric, series in sorted(charts.items())
     ]

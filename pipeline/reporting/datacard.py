@@ -36,8 +36,8 @@ def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
             "components": len({row["component"] for row in rows}),
         },
         "presence": _presence(inputs),
-        "licences": _counted(row["licence"] or "not stated" for row in rows),
-        "origins": _counted(f"{row['source']} / {row['batch']}" for row in rows),
+        "licences": _count_values(row["licence"] or "not stated" for row in rows),
+        "origins": _count_values(f"{row['source']} / {row['batch']}" for row in rows),
         "spreads": _spreads(inputs),
         "batches": [
             (f"{source} / {batch}", counts)
@@ -110,5 +110,5 @@ def _spreads(inputs: Inputs) -> list[dict[str, Any]]:
     return spreads
 
 
-def _counted(values: Any) -> list[tuple[str, int]]:
+def _count_values(values: Any) -> list[tuple[str, int]]:
     return sorted(Counter(values).items(), key=lambda item: (-item[1], item[0]))

@@ -29,7 +29,7 @@ def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
     ids = {answer.sample_id for stratum in sampled for answer in stratum.answers}
     media = media_of(inputs, ids, options)
     asides = _asides(choice, ids)
-    shares = _given(choice.shown, choice.task, inputs.modalities)
+    shares = _contributions(choice.shown, choice.task, inputs.modalities)
     return {
         "choice": choice,
         "strata": [
@@ -94,7 +94,7 @@ def _asides(choice: Choice, ids: set[str]) -> dict[str, list[dict[str, str]]]:
     return asides
 
 
-def _given(model: Model, task: str, order: Sequence[str]) -> dict[str, dict[str, float]]:
+def _contributions(model: Model, task: str, order: Sequence[str]) -> dict[str, dict[str, float]]:
     """Sample → modality → what it gave to the answer's log-probability, in nats.
 
     Empty for a model of one modality, which gives all there is.

@@ -182,7 +182,7 @@ class Inputs:
     @cached_property
     def stages(self) -> list[Stage]:
         """The finished stages of parts, in the order of the flow."""
-        names = rejects.tables(self.modalities, self.features).values()
+        names = rejects.reject_folders(self.modalities, self.features).values()
         finished = [Stage(name, self.root / name) for name in names]
         return [stage for stage in finished if (stage.out / manifest.MANIFEST).is_file()]
 

@@ -27,7 +27,7 @@ def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
                 ],
                 "tasks": [(task, len(names)) for task, names in model.classes.items()],
                 "options": [
-                    (name, _shown(value)) for name, value in flatten(model.card.get("options", {}))
+                    (name, _text(value)) for name, value in flatten(model.card.get("options", {}))
                 ],
                 "parameters": model.card.get("parameters"),
                 "epochs": model.card.get("epochs"),
@@ -42,5 +42,5 @@ def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
     }
 
 
-def _shown(value: Any) -> str:
+def _text(value: Any) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

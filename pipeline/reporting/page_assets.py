@@ -34,7 +34,7 @@ def environment(*folders: Path) -> Environment:
         count=format.count,
         size=format.size,
         listed=format.listed,
-        spoken=format.spoken,
+        spoken=format.humanize,
         tag=format.language_tag,
     )
     return jinja

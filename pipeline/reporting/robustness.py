@@ -9,7 +9,7 @@ import numpy as np
 from markupsafe import Markup
 
 from pipeline.reporting.choice import Choice, select_by_validation
-from pipeline.reporting.format import spoken
+from pipeline.reporting.format import humanize
 from pipeline.reporting.inputs import Absent, Inputs, Model
 from pipeline.reporting.options import Options
 from pipeline.reporting.plots.panels import Points, lines
@@ -38,7 +38,7 @@ def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
         "choice": choice,
         "charts": [
             {
-                "title": f"{spoken(modality).capitalize()} {KINDS[kind][0]}",
+                "title": f"{humanize(modality).capitalize()} {KINDS[kind][0]}",
                 "plot": _chart(inputs, choice, curves, kind, modality),
             }
             for kind, modality in worsened

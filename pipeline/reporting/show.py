@@ -9,7 +9,7 @@ from pipeline.reporting.overlay import overlay
 from pipeline.reporting.times import table, times
 
 COPY = Path(".pipeline", "report.html")
-SHOWN = {"started": "Made", "revision": "Revision", "host": "Host", "seconds": "Seconds"}
+RECORD_TITLES = {"started": "Made", "revision": "Revision", "host": "Host", "seconds": "Seconds"}
 
 
 def dated_copy(page: Path) -> Path:
@@ -21,7 +21,9 @@ def dated_copy(page: Path) -> Path:
         `page` is no page of this report.
     """
     record = run_record.last_made("report")
-    record_by_title = {title: str(record[key]) for key, title in SHOWN.items() if key in record}
+    record_by_title = {
+        title: str(record[key]) for key, title in RECORD_TITLES.items() if key in record
+    }
     COPY.parent.mkdir(parents=True, exist_ok=True)
     took = table(times(page.parents[1]))
     COPY.write_text(

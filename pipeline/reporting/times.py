@@ -12,7 +12,7 @@ from markupsafe import Markup
 from pipeline.core.errors import PipelineError
 from pipeline.execution import run_record
 from pipeline.parts import artifact
-from pipeline.reporting.format import count, spoken
+from pipeline.reporting.format import count, humanize
 
 HEADS = (
     "model",
@@ -41,7 +41,7 @@ TABLE = Markup(
 
 
 @dataclass(frozen=True)
-class Took:
+class Durations:
     """What one model took; None where no run of this machine made it.
 
     `training` and `evaluation` are the stages' seconds, `inference` milliseconds a sample. `wait`
@@ -58,32 +58,32 @@ class Took:
     resumed: int = 0
 
 
-def times(root: Path) -> list[Took]:
+def times(root: Path) -> list[Durations]:
     """Of each evaluated model under a data directory, by name; empty if nothing is known."""
     models = sorted(path.parent.name for path in root.glob("evaluation/*/manifest.json"))
-    durations = [_took(root, name) for name in models]
+    durations = [_durations(root, name) for name in models]
     measured = any(
         duration.training is not None or duration.evaluation is not None for duration in durations
     )
     return durations if measured else []
 
 
-def table(durations: Sequence[Took]) -> Markup:
+def table(durations: Sequence[Durations]) -> Markup:
     """The table for the leaderboard; nothing where there is nothing to show."""
     if not durations:
         return Markup()
     rows = (
-        ROW.format(spoken(duration.model), Markup().join(map(CELL.format, _cells(duration))))
+        ROW.format(humanize(duration.model), Markup().join(map(CELL.format, _cells(duration))))
         for duration in durations
     )
     return TABLE.format(Markup().join(map(HEAD.format, HEADS)), Markup().join(rows), NOTE)
 
 
-def _took(root: Path, model: str) -> Took:
-    trained = _made("train", root / "models" / model)
-    evaluated = _made("evaluate", root / "evaluation" / model)
+def _durations(root: Path, model: str) -> Durations:
+    trained = _run_record("train", root / "models" / model)
+    evaluated = _run_record("evaluate", root / "evaluation" / model)
     training, inference = trained.get("training") or {}, evaluated.get("inference") or {}
-    return Took(
+    return Durations(
         model,
         trained.get("seconds"),
         evaluated.get("seconds"),
@@ -94,7 +94,7 @@ def _took(root: Path, model: str) -> Took:
     )
 
 
-def _made(stage: str, out: Path) -> dict[str, Any]:
+def _run_record(stage: str, out: Path) -> dict[str, Any]:
     """The record of the run that computed this output; of another output's run none."""
     try:
         key = artifact.read_manifest(out)["key"]
@@ -110,7 +110,7 @@ def _made(stage: str, out: Path) -> dict[str, Any]:
     return next(matching, {})
 
 
-def _cells(duration: Took) -> Iterator[str]:
+def _cells(duration: Durations) -> Iterator[str]:
     training = _figure(duration.training)
     yield f"{training} (from epoch {duration.resumed})" if duration.resumed else training
     yield DASH if duration.examples_per_second is None else count(duration.examples_per_second)

@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.core.errors import PipelineError, unknown
-from pipeline.store.sql.samples import TARGET, meeting
-from pipeline.store.trees.consistent_read import again
+from pipeline.store.sql.samples import TARGET, samples_where
+from pipeline.store.trees.consistent_read import consistent_read
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,7 +32,7 @@ class Hit:
     targets: dict[str, Any]
 
 
-@again
+@consistent_read
 def search(
     store: Store,
     name: str,
@@ -70,19 +70,19 @@ def search(
     if each is not None and each not in modalities:
         raise PipelineError(unknown("modality", each, modalities))
     if where is not None:
-        samples = meeting(features, where, 0)
+        samples = samples_where(features, where, 0)
     count = k
     while True:
         near = features.nearest(query, count, where, exact)
         scores = dict(zip(near.digests, near.scores.tolist(), strict=True))
-        matching = _shown(samples, features.modality, scores, modalities)
-        hits = list(_first(matching, each) if each else matching)
+        matching = _hits_of(samples, features.modality, scores, modalities)
+        hits = list(_best_of_each(matching, each) if each else matching)
         if len(hits) >= k or len(near.digests) < count:
             return hits[:k]
         count *= 4
 
 
-def _shown(
+def _hits_of(
     samples: pa.Table, modality: str, scores: dict[str, float], modalities: list[str]
 ) -> list[Hit]:
     """Every sample that shows one of these assets."""
@@ -105,7 +105,7 @@ def _shown(
     return sorted(hits, key=lambda hit: (-hit.score, hit.sample_id))
 
 
-def _first(hits: list[Hit], modality: str) -> Iterator[Hit]:
+def _best_of_each(hits: list[Hit], modality: str) -> Iterator[Hit]:
     seen = set()
     for hit in hits:
         asset = hit.digests.get(modality)

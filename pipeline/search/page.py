@@ -10,7 +10,7 @@ from pipeline.reporting.content import MediaCard, show
 from pipeline.reporting.options import Options
 from pipeline.reporting.page_assets import TEMPLATES, environment, style_and_script
 from pipeline.search.contents import contents
-from pipeline.store.trees.consistent_read import again
+from pipeline.store.trees.consistent_read import consistent_read
 
 if TYPE_CHECKING:
     from pipeline.search.hits import Hit
@@ -21,7 +21,7 @@ HERE = Path(__file__).parent
 SHOW = Options.model_validate({"picture": 320, "clip": 6.0})
 
 
-@again
+@consistent_read
 def sheet(
     store: Store, name: str, put: Question, hits: Sequence[Hit], where: str | None = None
 ) -> str:
@@ -33,7 +33,7 @@ def sheet(
         The feature set that was asked.
     """
     modalities = list(dict.fromkeys(modality for hit in hits for modality in hit.digests))
-    cards_by_modality = {modality: _shown(store, modality, hits) for modality in modalities}
+    cards_by_modality = {modality: _cards(store, modality, hits) for modality in modalities}
     return (
         environment(HERE, TEMPLATES)
         .get_template("page.html")
@@ -60,7 +60,7 @@ def sheet(
     )
 
 
-def _shown(store: Store, modality: str, hits: Iterable[Hit]) -> dict[str, MediaCard]:
+def _cards(store: Store, modality: str, hits: Iterable[Hit]) -> dict[str, MediaCard]:
     """Digest → how a modality's assets are shown, of those for which there is a way."""
     digests = {hit.digests[modality] for hit in hits if modality in hit.digests}
     cards = {

@@ -21,7 +21,7 @@ from pipeline.core.registry import load
 from pipeline.params.sections import FeatureNames, RejectLimit
 from pipeline.raw.media_types import HEAD_BYTES, by_content
 from pipeline.search.contents import contents
-from pipeline.store.trees.consistent_read import again
+from pipeline.store.trees.consistent_read import consistent_read
 
 if TYPE_CHECKING:
     import numpy as np
@@ -49,7 +49,7 @@ class Question:
     query: np.ndarray | str
 
 
-@again
+@consistent_read
 def question(store: Store, name: str, text: str) -> Question:
     """Understand what a person asks of a feature set.
 
@@ -79,11 +79,11 @@ def question(store: Store, name: str, text: str) -> Question:
             f"'{text}' is no file, and no sample or asset with a row in {name}, which describes "
             f"{features.modality}: give the path of one, or an id; words are asked of sets of texts"
         )
-    content = cleaned(store, features.modality, data, text)
-    return Question(text, features.modality, content, encoded(store, name, content))
+    content = clean_content(store, features.modality, data, text)
+    return Question(text, features.modality, content, encode_content(store, name, content))
 
 
-def cleaned(store: Store, modality: str, data: bytes, source: str) -> Any:
+def clean_content(store: Store, modality: str, data: bytes, source: str) -> Any:
     """Bytes as this store's cleaning leaves them.
 
     Raises
@@ -102,7 +102,7 @@ def cleaned(store: Store, modality: str, data: bytes, source: str) -> Any:
     return content.unpack(*content.pack(content_values))
 
 
-def encoded(store: Store, name: str, content: Any) -> np.ndarray:
+def encode_content(store: Store, name: str, content: Any) -> np.ndarray:
     """The vector of one cleaned content by the encoder of a feature set, of the set's shape.
 
     Raises

@@ -13,30 +13,30 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.store.format.layout import VECTOR
-from pipeline.store.trees.consistent_read import again
+from pipeline.store.trees.consistent_read import consistent_read
 
 if TYPE_CHECKING:
     from pipeline.store.feature_set import FeatureSet
     from pipeline.store.store import Store
 
-LISTED = (
+SUMMARY_COLUMNS = (
     "name", "modality", "encoder", "rows", "views", "shape", "dtype", "bytes", "provenance",
 )  # fmt: skip
-SHOWN = ("digest", "view", "length", "source", "batch")
+ROW_COLUMNS = ("digest", "view", "length", "source", "batch")
 # Bytes of vectors that are held at once.
 BLOCK = 2**24
 
 
-def listed(store: Store) -> Iterator[dict[str, Any]]:
+def summaries(store: Store) -> Iterator[dict[str, Any]]:
     """One record a feature set: `LISTED`. `rows` are those of view 0, `bytes` those of all views;
     `provenance` begins the digest of the function that made it. Of a set that params.yaml names no
     more, modality and encoder are empty."""
     for name in store:
-        yield _listed(store[name])
+        yield _summary(store[name])
 
 
-@again
-def _listed(features: FeatureSet) -> dict[str, Any]:
+@consistent_read
+def _summary(features: FeatureSet) -> dict[str, Any]:
     return {
         "name": features.name,
         "modality": features.section.get("modality", ""),
@@ -50,8 +50,8 @@ def _listed(features: FeatureSet) -> dict[str, Any]:
     }
 
 
-@again
-def described(features: FeatureSet) -> dict[str, Any]:
+@consistent_read
+def describe(features: FeatureSet) -> dict[str, Any]:
     """`schema`: column → type; `provenance`; `parts`: counted by source, batch and view."""
     groups: dict[tuple[str, str, int], dict[str, int]] = {}
     for entry in features.entries:
@@ -71,7 +71,7 @@ def described(features: FeatureSet) -> dict[str, Any]:
     }
 
 
-@again
+@consistent_read
 def stats(features: FeatureSet, where: str | None = None, view: int | None = 0) -> dict[str, Any]:
     """Figures of a set's values, read block by block: beside one block, 16 bytes a row are held.
 
@@ -128,7 +128,7 @@ def _spread(values: np.ndarray) -> dict[str, float | None]:
     return dict(zip(("lowest", "median", "highest"), quantiles, strict=True))
 
 
-def sampled(
+def sample_places(
     features: FeatureSet, count: int, seed: int, where: str | None = None, view: int = 0
 ) -> np.ndarray:
     """Places of `count` rows, int64, drawn by a hash of (seed, digest).
@@ -147,7 +147,7 @@ def _rank(seed: int, digest: str) -> bytes:
     return hashlib.sha256(f"{seed}\x1f{digest}".encode()).digest()
 
 
-@again
+@consistent_read
 def first_rows(
     features: FeatureSet, count: int, where: str | None = None, view: int = 0
 ) -> list[dict[str, Any]]:
@@ -158,29 +158,29 @@ def first_rows(
     return list(_rows_at(features, places[:count], view))
 
 
-@again
+@consistent_read
 def sampled_rows(
     features: FeatureSet, count: int, seed: int, where: str | None = None, view: int = 0
 ) -> list[dict[str, Any]]:
     """Rows drawn as by `sampled`, in the form of `first_rows`."""
-    return list(_rows_at(features, sampled(features, count, seed, where, view), view))
+    return list(_rows_at(features, sample_places(features, count, seed, where, view), view))
 
 
 def _rows_at(features: FeatureSet, places: np.ndarray, view: int) -> Iterator[dict[str, Any]]:
-    table = features.columns(SHOWN, view).take(places)
+    table = features.columns(ROW_COLUMNS, view).take(places)
     for row, vector in zip(table.to_pylist(), features.matrix(places, view), strict=True):
         yield {**row, VECTOR: vector}
 
 
-@again
+@consistent_read
 def samples_showing(
     features: FeatureSet, digests: Sequence[str], where: str | None = None, view: int = 0
 ) -> dict[str, list[str]]:
     """Asset digest → ids of the samples that show it and meet a condition, in their order."""
 
-    from pipeline.store.sql.samples import meeting
+    from pipeline.store.sql.samples import samples_where
 
-    samples = features.samples() if where is None else meeting(features, where, view)
+    samples = features.samples() if where is None else samples_where(features, where, view)
     samples = samples.select(["sample_id", features.modality])
     showing = samples.filter(pc.is_in(samples[features.modality], value_set=pa.array(digests)))
     sample_ids: dict[str, list[str]] = {digest: [] for digest in digests}

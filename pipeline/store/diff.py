@@ -45,13 +45,13 @@ class SetDifference:
         changed is among them, whatever its `by`.
     """
 
-    told: list[str]
+    messages: list[str]
     added: pa.Table
     removed: pa.Table
     changed: pa.Table
 
     def __bool__(self) -> bool:
-        return bool(self.told or len(self.added) or len(self.removed) or len(self.changed))
+        return bool(self.messages or len(self.added) or len(self.removed) or len(self.changed))
 
     @property
     def counts(self) -> dict[str, int]:
@@ -121,14 +121,14 @@ def files_between(before: Revision, after: Revision) -> dict[str, list[str]]:
 
 
 @dataclass(frozen=True)
-class _Some(StoredFeatures):
+class _PartsOfSet(StoredFeatures):
     """Some parts of a feature set."""
 
-    some: tuple[Entry, ...] = field(repr=False)
+    chosen: tuple[Entry, ...] = field(repr=False)
 
     @cached_property
     def entries(self) -> tuple[Entry, ...]:
-        return self.some
+        return self.chosen
 
 
 def _of_set(
@@ -138,24 +138,24 @@ def _of_set(
     if manifests[0].read_bytes() == manifests[1].read_bytes():
         return None
     old, new = (document(path, Manifest) for path in manifests)
-    messages = _told(old.schema, new.schema, "schema")
+    messages = _describe_change(old.schema, new.schema, "schema")
     messages += differences(old.function, new.function)
-    ours, theirs = _alone(before, after, name), _alone(after, before, name)
-    if ours.some and theirs.some:
-        messages += _told(ours.shape, theirs.shape, "shape") + _told(
+    ours, theirs = _unshared_parts(before, after, name), _unshared_parts(after, before, name)
+    if ours.chosen and theirs.chosen:
+        messages += _describe_change(ours.shape, theirs.shape, "shape") + _describe_change(
             ours.dtype, theirs.dtype, "dtype"
         )
-    views = sorted({entry.view for entry in (*ours.some, *theirs.some)} or {0})
+    views = sorted({entry.view for entry in (*ours.chosen, *theirs.chosen)} or {0})
     per_view = [_of_view(ours, theirs, view, tolerance) for view in views]
     set_difference = SetDifference(messages, *map(pa.concat_tables, zip(*per_view, strict=True)))
     return set_difference if set_difference else None
 
 
-def _alone(store: BaseStore, other: BaseStore, name: str) -> _Some:
+def _unshared_parts(store: BaseStore, other: BaseStore, name: str) -> _PartsOfSet:
     """The parts of a set that the other store lacks."""
     same = {entry.md5 for entry in StoredFeatures(other.tree, name).entries}
     entries = StoredFeatures(store.tree, name).entries
-    return _Some(store.tree, name, tuple(entry for entry in entries if entry.md5 not in same))
+    return _PartsOfSet(store.tree, name, tuple(entry for entry in entries if entry.md5 not in same))
 
 
 def _of_view(
@@ -198,13 +198,13 @@ def _max_abs_difference(
     step = ours.rows_in(BLOCK)
     for start in range(0, len(rows), step):
         block = slice(start, start + step)
-        largest_differences[block] = largest(
+        largest_differences[block] = max_difference_by_row(
             ours.matrix(rows[block], view), theirs.matrix(others[block], view)
         )
     return largest_differences
 
 
-def largest(before: np.ndarray, after: np.ndarray) -> np.ndarray:
+def max_difference_by_row(before: np.ndarray, after: np.ndarray) -> np.ndarray:
     """The largest absolute difference of each row's values, (n, …) twice → float64 (n,).
 
     Two that are no numbers are equal; one alone is infinitely far from a number.
@@ -221,6 +221,6 @@ def largest(before: np.ndarray, after: np.ndarray) -> np.ndarray:
     return maxima
 
 
-def _told(old: Any, new: Any, what: str) -> list[str]:
+def _describe_change(old: Any, new: Any, what: str) -> list[str]:
     """A sentence if a value differs, and else none."""
     return [] if old == new else [f"{what}: {old} → {new}"]

@@ -15,10 +15,10 @@ from pipeline.core.files.digest import digest_json
 from pipeline.core.files.documents import document
 from pipeline.parts.manifest import MANIFEST, Manifest
 from pipeline.store.format.layout import VECTOR
-from pipeline.store.format.reader import OWN, PLACED
+from pipeline.store.format.reader import MANIFEST_COLUMNS, PART_COLUMNS
 from pipeline.store.sql.query import columns_of, matching
-from pipeline.store.sql.samples import SampledFeatures, samples_of, shown
-from pipeline.store.trees.consistent_read import again
+from pipeline.store.sql.samples import SampledFeatures, row_sample_pairs, samples_of
+from pipeline.store.trees.consistent_read import consistent_read
 
 if TYPE_CHECKING:
     import pandas
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pipeline.store.nearest.index import Index
     from pipeline.store.nearest.neighbours import Neighbours
 
-COLUMNS = (*OWN, *PLACED, VECTOR)
+COLUMNS = (*PART_COLUMNS, *MANIFEST_COLUMNS, VECTOR)
 # Letters of a SHA-256 in hexadecimal, by which an asset's digest is told from a sample's id.
 DIGEST = 64
 
@@ -107,7 +107,7 @@ class FeatureSet(SampledFeatures):
             chosen = np.flatnonzero(kept) if chosen is None else chosen[kept[chosen]]
         return chosen
 
-    @again
+    @consistent_read
     def to_numpy(
         self,
         columns: Sequence[str] | None = None,
@@ -119,7 +119,7 @@ class FeatureSet(SampledFeatures):
         rows = self.places(where, view, as_of)
         if columns is None:
             return self.matrix(rows, view)
-        self._known(columns)
+        self._check_columns(columns)
         plain = self._plain(columns, rows, view)
         return {
             name: self.matrix(rows, view) if name == VECTOR else plain[name].to_numpy()
@@ -144,7 +144,7 @@ class FeatureSet(SampledFeatures):
             for name, array in arrays.items()
         }
 
-    @again
+    @consistent_read
     def to_arrow(
         self,
         columns: Sequence[str] | None = None,
@@ -154,7 +154,7 @@ class FeatureSet(SampledFeatures):
     ) -> pa.Table:
         """A table of the columns, of all by default."""
         columns = COLUMNS if columns is None else columns
-        self._known(columns)
+        self._check_columns(columns)
         return self._table(columns, self.places(where, view, as_of), view)
 
     def to_pandas(
@@ -171,7 +171,7 @@ class FeatureSet(SampledFeatures):
             raise PipelineError("to_pandas() needs pandas: `pip install pandas`") from None
         return self.to_arrow(columns, where, view, as_of).to_pandas()
 
-    @again
+    @consistent_read
     def get(self, ids: Sequence[str] | str, view: int = 0) -> np.ndarray:
         """Vectors by sample id or asset digest, in the order asked for, (n, *shape).
 
@@ -225,7 +225,7 @@ class FeatureSet(SampledFeatures):
             block = np.arange(start, min(start + size, count))
             yield self.matrix(block if rows is None else rows[block], view)
 
-    @again
+    @consistent_read
     def nearest(
         self,
         query: np.ndarray | str,
@@ -260,10 +260,10 @@ class FeatureSet(SampledFeatures):
 
     def _where(self, where: str, view: int | None) -> np.ndarray:
         mentioned = columns_of(where)
-        if mentioned <= {*OWN, *PLACED}:
+        if mentioned <= {*PART_COLUMNS, *MANIFEST_COLUMNS}:
             # A table without columns has no rows; that of the view costs nothing.
             return matching(self.columns(sorted({*mentioned, "view"}), view), where)
-        places, _ = shown(self, where, view)
+        places, _ = row_sample_pairs(self, where, view)
         return np.unique(places)
 
     def _table(self, columns: Sequence[str], rows: np.ndarray | None, view: int | None) -> pa.Table:
@@ -281,7 +281,7 @@ class FeatureSet(SampledFeatures):
             return pa.table({"": pa.nulls(count)}).select([])
         return table if rows is None else table.take(rows)
 
-    def _known(self, columns: Sequence[str]) -> None:
+    def _check_columns(self, columns: Sequence[str]) -> None:
         for name in columns:
             if name not in COLUMNS:
                 raise PipelineError(unknown("column", name, COLUMNS))

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.core.errors import PipelineError
-from pipeline.store.trees.consistent_read import again
+from pipeline.store.trees.consistent_read import consistent_read
 
 if TYPE_CHECKING:
     from pipeline.store.feature_set import FeatureSet
@@ -20,7 +20,9 @@ WIDEST = 8192
 BLOCK = 2**24
 
 
-def flatten(features: FeatureSet, where: str | None = None, view: int | None = 0) -> np.ndarray:
+def principal_components(
+    features: FeatureSet, where: str | None = None, view: int | None = 0
+) -> np.ndarray:
     """Rows in two dimensions, float64 (n, 2), from the covariances of all rows chosen.
 
     Signs are such that each axis' largest weight is positive, so that equal rows give one map.
@@ -57,9 +59,9 @@ def flatten(features: FeatureSet, where: str | None = None, view: int | None = 0
     )
 
 
-@again
-def mapped(features: FeatureSet, where: str | None = None, view: int | None = 0) -> pa.Table:
+@consistent_read
+def pca_table(features: FeatureSet, where: str | None = None, view: int | None = 0) -> pa.Table:
     """A row a point: digest, source, batch, and x and y by `flatten`."""
     rows = features.to_arrow(["digest", "source", "batch"], where, view)
-    axes = flatten(features, where, view)
+    axes = principal_components(features, where, view)
     return rows.append_column("x", pa.array(axes[:, 0])).append_column("y", pa.array(axes[:, 1]))

@@ -18,7 +18,7 @@ from pipeline.store.model_card import CARD, Card
 from pipeline.store.trees.tree import Tree
 
 
-def tables(modalities: Iterable[str], sets: Iterable[str]) -> dict[str, str]:
+def reject_folders(modalities: Iterable[str], sets: Iterable[str]) -> dict[str, str]:
     """Stage → the folder below the data root of its rows and rejects, in the order of the flow."""
     modalities = tuple(modalities)
     return {
@@ -31,7 +31,7 @@ def tables(modalities: Iterable[str], sets: Iterable[str]) -> dict[str, str]:
     }
 
 
-def unseen(tree: Tree, model: str) -> list[Reject]:
+def unseen_samples(tree: Tree, model: str) -> list[Reject]:
     """The samples that a model was to learn from or stop by, but has no feature of.
 
     The model's card counts them; the tables that it was trained on say which they are.
@@ -95,20 +95,22 @@ def collect(
         if not folders:
             raise PipelineError(f"no stage has finished in {tree.name}: run `dvc repro`")
     recorded = [reject for folder in folders for reject in rejects(_files(tree, folder))]
-    return sorted([*recorded, *(reject for name in trained for reject in unseen(tree, name))])
+    return sorted(
+        [*recorded, *(reject for name in trained for reject in unseen_samples(tree, name))]
+    )
 
 
 def _files(tree: Tree, folder: str) -> Callable[[str], Path]:
     return lambda name: tree.file(f"{folder}/{name}")
 
 
-def show_lines(rejected: Iterable[Reject]) -> None:
+def print_lines(rejected: Iterable[Reject]) -> None:
     """One JSON object a line."""
     for reject in rejected:
         say(json_line(asdict(reject)))
 
 
-def show_tables(rejected: Sequence[Reject]) -> None:
+def print_tables(rejected: Sequence[Reject]) -> None:
     """A table for each stage and reason, with the subjects and messages.
 
     Below what a row function raised on stand the files that hold its tracebacks.

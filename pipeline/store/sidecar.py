@@ -30,12 +30,12 @@ KEPT = 3
 DIGEST_BYTES = 32
 
 
-def sidecar(tree: Tree, kind: str, made_from: object, suffix: str) -> Path:
+def sidecar_path(tree: Tree, kind: str, made_from: object, suffix: str) -> Path:
     """Where a sidecar of a project lies."""
     return tree.project.absolute() / FOLDER / f"{kind}@{digest_json(made_from)[:32]}{suffix}"
 
 
-def opened(
+def load_or_make(
     path: Path,
     load: Callable[[Path], T | None],
     make: Callable[[], T],
@@ -80,11 +80,11 @@ def _remove_older(path: Path) -> None:
     kind, _, _ = path.name.rpartition("@")
     same_suffix = (file for file in path.parent.iterdir() if file.suffix == path.suffix)
     same_kind = [file for file in same_suffix if file.name.rpartition("@")[0] == kind]
-    for file in sorted(same_kind, key=_opened_at, reverse=True)[KEPT:]:
+    for file in sorted(same_kind, key=_last_opened, reverse=True)[KEPT:]:
         file.unlink(missing_ok=True)
 
 
-def _opened_at(path: Path) -> float:
+def _last_opened(path: Path) -> float:
     """When it was opened last; long ago where another process has just removed it."""
     try:
         return path.stat().st_mtime

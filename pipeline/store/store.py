@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from pipeline.core.errors import PipelineError
 from pipeline.store.base import BaseStore
-from pipeline.store.trees.consistent_read import again
+from pipeline.store.trees.consistent_read import consistent_read
 from pipeline.store.trees.tree import WorkTree
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def open_store(path: str | Path = ".", rev: str | None = None) -> Store:
 class Store(BaseStore):
     """A store that is asked in SQL, compared with another, and traced back to its sources."""
 
-    @again
+    @consistent_read
     def sql(self, query: str, limits: Limits | None = None) -> pa.Table:
         """The result of one SELECT over views: one a feature set, and see `pipeline.store.views`.
 
@@ -62,7 +62,7 @@ class Store(BaseStore):
         with stream(self, query, limits) as reader:
             return reader.read_all()
 
-    @again
+    @consistent_read
     def diff(self, rev_a: str, rev_b: str | None = None, tolerance: float = 0.0) -> StoreDifference:
         """Rows added, removed and changed from one revision to another, or to this store."""
         from pipeline.store.diff import difference
@@ -70,7 +70,7 @@ class Store(BaseStore):
         after = self if rev_b is None else open_store(self.project, rev_b)
         return difference(open_store(self.project, rev_a), after, tolerance)
 
-    @again
+    @consistent_read
     def trace(self, sample_id: str) -> dict[str, Any]:
         """Where a sample's numbers come from: predictions, feature rows, assets, source files."""
         from pipeline.store.trace import trace

@@ -13,7 +13,7 @@ from pipeline.core.errors import PipelineError
 from pipeline.core.files.documents import document, reading
 from pipeline.parts.manifest import MANIFEST, load_manifest
 from pipeline.store.model_card import CARD, Card
-from pipeline.store.trees.git import described
+from pipeline.store.trees.git import describe_head
 from pipeline.store.trees.revision import Revision
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def trace(store: BaseStore, sample_id: str) -> dict[str, Any]:
         }
     return {
         "revision": tree.name,
-        "commit": tree.commit if isinstance(tree, Revision) else described(tree.project),
+        "commit": tree.commit if isinstance(tree, Revision) else describe_head(tree.project),
         "sample": {name: value for name, value in sample.items() if value is not None},
         "modalities": modalities,
         "predictions": list(_predictions(tree, sample_id)),
@@ -110,7 +110,7 @@ def _feature(store: BaseStore, name: str, digest: str) -> dict[str, Any] | None:
     raise AssertionError("a place lies in a part")
 
 
-def _right(row: Mapping[str, Any]) -> bool:
+def _is_right(row: Mapping[str, Any]) -> bool:
     """A number, which has no probabilities, is neither right nor wrong: it passes for right."""
     return not row["probabilities"] or row["truth"] in (None, row["prediction"])
 
@@ -132,7 +132,7 @@ def _predictions(tree: Tree, sample_id: str) -> Iterator[dict[str, Any]]:
                 "prediction": row["prediction"],
                 "probability": max(row["probabilities"], default=None),
                 "truth": row["truth"],
-                "right": _right(row),
+                "right": _is_right(row),
                 "present": row["present"],
                 "trained_on": card.inputs,
             }

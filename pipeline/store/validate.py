@@ -15,7 +15,7 @@ from pipeline.core.errors import PipelineError
 from pipeline.core.files.documents import reading
 from pipeline.parts.manifest import MANIFEST, load_manifest
 from pipeline.parts.part import Entry, read_footer
-from pipeline.store.format.reader import OWN
+from pipeline.store.format.reader import PART_COLUMNS
 from pipeline.store.format.vectors import Vectors, vectors_of
 from pipeline.store.trees.tracked import problem
 
@@ -96,12 +96,12 @@ def _part(path: Path, entry: Entry, verdict: Verdict, seen: _Seen) -> Iterator[s
 def _columns(path: Path, entry: Entry, vectors: Vectors, seen: _Seen) -> Iterator[str]:
     footer = read_footer(path)
     with reading(path), pq.ParquetFile(path) as file:
-        missing = [name for name in OWN if name not in file.schema_arrow.names]
-        rows = {} if missing else file.read(columns=list(OWN)).to_pydict()
+        missing = [name for name in PART_COLUMNS if name not in file.schema_arrow.names]
+        rows = {} if missing else file.read(columns=list(PART_COLUMNS)).to_pydict()
     if missing:
         yield f"it lacks the column {missing[0]!r}"
         return
-    digests, keys, views, lengths = (rows[name] for name in OWN)
+    digests, keys, views, lengths = (rows[name] for name in PART_COLUMNS)
     if footer["key"] != entry.key:
         yield f"its footer says key {footer['key']}"
     if len(footer["rejects"]) != entry.rejected:
@@ -123,12 +123,12 @@ def _columns(path: Path, entry: Entry, vectors: Vectors, seen: _Seen) -> Iterato
 
 
 def _values(vectors: Vectors) -> Iterator[str]:
-    broken = sum(int((~np.isfinite(values)).sum()) for values in _pieces(vectors))
+    broken = sum(int((~np.isfinite(values)).sum()) for values in _chunks(vectors))
     if broken:
         yield f"{broken} values are not finite"
 
 
-def _pieces(vectors: Vectors) -> Iterator[np.ndarray]:
+def _chunks(vectors: Vectors) -> Iterator[np.ndarray]:
     for block in vectors.blocks():
         size = max(1, BLOCK // max(block.nbytes // max(len(block), 1), 1))
         for start in range(0, len(block), size):

@@ -23,7 +23,7 @@ import pyarrow as pa
 from pipeline.core.errors import PipelineError, unknown
 from pipeline.core.records import Reject
 from pipeline.parts.manifest import MANIFEST, load_manifest
-from pipeline.store.rejects import collect, tables
+from pipeline.store.rejects import collect, reject_folders
 from pipeline.store.sql.query import Database, Limits, database, quoted, tables_of, text
 from pipeline.store.sql.samples import spread_targets
 from pipeline.store.trees.tree import Tree
@@ -79,7 +79,7 @@ def stream(
         It is no SELECT, names what does not exist, would read outside the store, or takes more
         than its limits. Of a result with too many rows the first are given.
     """
-    views = {name: _view(store, name) for name in _known(tables_of(query), names(store))}
+    views = {name: _view(store, name) for name in _resolve_names(tables_of(query), names(store))}
     files = [path for view in views.values() for path in view.files]
     tables = {name: table for view in views.values() for name, table in view.tables.items()}
     with database(files, tables, limits) as opened:
@@ -87,10 +87,10 @@ def stream(
             if view.sql:
                 opened.connection.execute(f"CREATE TEMP VIEW {quoted(name)} AS {view.sql}")
         reader = opened.run(lambda c: c.sql(query).to_arrow_reader(ROWS))
-        yield pa.RecordBatchReader.from_batches(reader.schema, _within(opened, reader))
+        yield pa.RecordBatchReader.from_batches(reader.schema, _limited(opened, reader))
 
 
-def _within(opened: Database, reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+def _limited(opened: Database, reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
     """The batches of a result, up to the rows that it may have."""
     room = opened.limits.rows
     while (batch := opened.run(lambda _: next(reader, None))) is not None:
@@ -103,7 +103,7 @@ def _within(opened: Database, reader: pa.RecordBatchReader) -> Iterator[pa.Recor
             )
 
 
-def _known(mentioned: Iterable[str], available: Sequence[str]) -> list[str]:
+def _resolve_names(mentioned: Iterable[str], available: Sequence[str]) -> list[str]:
     """The views that a query reads, as they are spelt here."""
     spelt = {name.lower(): name for name in available}
     for name in sorted(mentioned):
@@ -117,15 +117,15 @@ def _view(store: BaseStore, name: str) -> _View:
     if name == "samples":
         return _View(tables={name: spread_targets(store.samples())})
     if name == "assets":
-        return _united({m: _files(tree, f"assets/{m}") for m in tree.names("assets")}, "modality")
+        return _union({m: _files(tree, f"assets/{m}") for m in tree.names("assets")}, "modality")
     if name == "predictions":
         models = [m for m in tree.names("evaluation") if PREDICTIONS in _in(tree, m)]
-        return _united({m: [tree.file(f"evaluation/{m}/{PREDICTIONS}")] for m in models}, "")
+        return _union({m: [tree.file(f"evaluation/{m}/{PREDICTIONS}")] for m in models}, "")
     if name == "rejects":
         return _View(tables={name: _rejects(tree)})
     if name.startswith(CLEAN):
         files = _files(tree, f"clean/{name.removeprefix(CLEAN)}")
-        return _View(f"SELECT * EXCLUDE (data) FROM {_read(files)}", files)
+        return _View(f"SELECT * EXCLUDE (data) FROM {_read_parquet_sql(files)}", files)
     return _features(store, name)
 
 
@@ -145,27 +145,27 @@ def _features(store: BaseStore, name: str) -> _View:
     )
     sql = (
         f"SELECT rows.* EXCLUDE (filename), parts.source, parts.batch "
-        f"FROM {_read(files, 'filename = true')} AS rows "
+        f"FROM {_read_parquet_sql(files, 'filename = true')} AS rows "
         f"JOIN {quoted(name + PARTS)} AS parts USING (filename)"
     )
     return _View(sql, files, {name + PARTS: parts})
 
 
-def _united(groups: dict[str, list[Path]], column: str) -> _View:
+def _union(groups: dict[str, list[Path]], column: str) -> _View:
     """Files of several folders under one name, with the folder's name in a column."""
     selects = []
     for folder, files in groups.items():
         if files:
             named = f", {text(folder)} AS {quoted(column)}" if column else ""
             hidden = " EXCLUDE (data)" if column else ""
-            selects.append(f"SELECT *{hidden}{named} FROM {_read(files)}")
+            selects.append(f"SELECT *{hidden}{named} FROM {_read_parquet_sql(files)}")
     if not selects:
         raise PipelineError("there are no rows of this kind yet: `dvc repro` makes them")
     files = [path for group in groups.values() for path in group]
     return _View(" UNION ALL BY NAME ".join(selects), files)
 
 
-def _read(files: Sequence[Path], *options: str) -> str:
+def _read_parquet_sql(files: Sequence[Path], *options: str) -> str:
     listed = ", ".join(text(str(path)) for path in files)
     return f"read_parquet({', '.join([f'[{listed}]', *options])})"
 
@@ -178,7 +178,7 @@ def _files(tree: Tree, folder: str) -> list[Path]:
 def _rejects(tree: Tree) -> pa.Table:
     """Every reject of a tree, the samples that a model saw nothing of among them."""
     modalities = {name for group in ASSETS for name in tree.names(group)}
-    flow = tables(sorted(modalities), tree.names("features"))
+    flow = reject_folders(sorted(modalities), tree.names("features"))
     rows = [asdict(reject) for reject in collect(tree, flow, tree.params.get("models") or ())]
     return pa.Table.from_pylist(
         rows, schema=pa.schema([(reject.name, pa.string()) for reject in fields(Reject)])

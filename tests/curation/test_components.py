@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.core.errors import PipelineError
-from pipeline.curation.components import bridges, check_share, components, tied_by
+from pipeline.curation.components import bridges, check_share, components, describe_links
 from pipeline.curation.duplicate_links import DuplicateLink
 
 names = st.sampled_from("abcdefghij")
@@ -61,7 +61,7 @@ def test_bridges_come_most_joining_first() -> None:
 
 def test_the_first_bridges_are_told() -> None:
     ties = {f"text:{n}": ["a", "b", "c", "d"] for n in range(7)}
-    told = tied_by(ties)
+    told = describe_links(ties)
     assert told.startswith("text:0 joins 4 groups (a, b, c, …); text:1")
     assert told.endswith("and 2 more")
 

@@ -103,7 +103,7 @@ def test_a_tiny_batch_is_learned_by_heart(name):
         torch.stack(
             [
                 torch.nn.functional.cross_entropy(one["category"][1:], classes[1:])
-                for one in model.lessons(*inputs)
+                for one in model.training_outputs(*inputs)
             ]
         ).mean().backward()
         optimizer.step()
@@ -114,7 +114,7 @@ def test_a_tiny_batch_is_learned_by_heart(name):
 @pytest.mark.parametrize("name", DECISIONS)
 def test_each_set_learns_by_its_own_loss(name):
     model, inputs = network(name).eval(), batch()
-    lessons = model.lessons(*inputs)
+    lessons = model.training_outputs(*inputs)
     learns = name in ("learned_average", "stacking")
     assert len(lessons) == 3 + learns
     for i, lesson in enumerate(lessons[:3]):

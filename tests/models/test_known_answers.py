@@ -80,7 +80,7 @@ def accuracy(kind: str, fusion: str, names: str = "xy", epochs: int = 12) -> flo
         for rows in torch.randperm(TRAIN).split(32):
             optimizer.zero_grad()
             seen = {name: array[rows] for name, array in values.items()}
-            lessons = network.lessons(*asked(network, seen))
+            lessons = network.training_outputs(*asked(network, seen))
             losses = [
                 torch.nn.functional.cross_entropy(one["bit"], target[rows]) for one in lessons
             ]

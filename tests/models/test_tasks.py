@@ -14,7 +14,7 @@ from sklearn import metrics as sk
 from pipeline.core import registry
 from pipeline.core.errors import PipelineError
 from pipeline.models.decoding import Decoding, fit, negative_log_likelihood
-from pipeline.models.evaluation.answers import answers
+from pipeline.models.evaluation.answers import known_answers
 from pipeline.models.evaluation.evaluate import Split, evaluate
 from pipeline.models.evaluation.options import EvaluationOptions
 from pipeline.models.evaluation.results import write
@@ -22,7 +22,7 @@ from pipeline.models.examples import classes_of
 from pipeline.models.options import TaskOptions
 from pipeline.models.prediction import logits, predict
 from pipeline.models.saving import Model, load, save
-from pipeline.models.targets import known
+from pipeline.models.targets import has_target
 from pipeline.models.tasks import FOLDER, _cross_entropy, task_of
 from pipeline.models.tasks._thresholds import best_threshold
 from pipeline.models.training.batches import Tensors
@@ -262,7 +262,8 @@ def test_every_kind_at_once_beats_the_trivial_answer(fitted) -> None:
     test = found["test"]
     predicted = predict(trained.network, test, trained.priors)
     given = {
-        task: answers(test, task, predicted[task], trained.network.readings[task]) for task in TASKS
+        task: known_answers(test, task, predicted[task], trained.network.readings[task])
+        for task in TASKS
     }
     for task in ("sort", "alive", "traits", "size"):
         majority = trained.priors[task] >= 0.5 if task == "traits" else None
@@ -286,7 +287,7 @@ def test_a_temperature_lowers_the_likelihood_cost_on_validation(fitted) -> None:
     for task in ("sort", "alive", "traits", "size"):
         reading = trained.network.readings[task]
         targets = validation.targets[task]
-        there = known(targets)
+        there = has_target(targets)
 
         def cost(temperature: float, task=task, targets=targets, there=there) -> float:
             answer = Decoding(TASKS[task]["kind"], temperature).probabilities(out[task])[there]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.models.comparison.candidate import CHOSEN, TOGETHER
+from pipeline.models.comparison.candidate import CHOSEN, SEED_ENSEMBLE
 from pipeline.reporting.comparison.data import ComparisonData
 from pipeline.reporting.comparison.page import SECTIONS, render
 from pipeline.reporting.comparison.sections import differences, labels, missing, probe, summary
@@ -40,7 +40,7 @@ def found(inputs: Inputs) -> ComparisonData:
     tables: dict[str, list[dict[str, Any]]] = {
         "leaderboard": [
             board(CHOSEN, "chosen", 0.9),
-            board(TOGETHER, "chosen", 0.91),
+            board(SEED_ENSEMBLE, "chosen", 0.91),
             board("early", "fusion", 0.88) | {"diverged": 3},
             board("logistic:a", "baseline", 0.7),
             board("image", "single", 0.6),
@@ -49,7 +49,7 @@ def found(inputs: Inputs) -> ComparisonData:
         ],
         "paired": [pair(CHOSEN, "image", 0.28, 0.01), pair(CHOSEN, "early", -0.02, 0.8),
                    pair(CHOSEN, "logistic:a", 0.18, 0.06),
-                   pair(TOGETHER, "logistic:a", 0.21, 0.04)],
+                   pair(SEED_ENSEMBLE, "logistic:a", 0.21, 0.04)],
         "missing": [
             lost(CHOSEN, "image", -0.06),
             {"model": CHOSEN, "shown": "audio", "macro_f1": 0.2},
@@ -110,7 +110,7 @@ def test_the_opening_names_the_gain_over_each_rival_and_whether_it_is_sure(
     assert "a gain that stands" in page
     assert "too little to tell" in page
     assert {kind: row["model"] for kind, row in summary(found)["best"].items()} == {
-        "fusion": CHOSEN, "together": TOGETHER, "single": "image",
+        "fusion": CHOSEN, "together": SEED_ENSEMBLE, "single": "image",
         "baseline": "logistic:a",
     }  # fmt: skip
     assert "Its 3 seeds used as one" in page

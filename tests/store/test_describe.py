@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.parts.part import Row
 from pipeline.store import describe, open_store
-from pipeline.store.describe import described, listed, sampled, samples_showing, stats
+from pipeline.store.describe import describe, sample_places, samples_showing, stats, summaries
 from pipeline.store.feature_set import FeatureSet
 from tests.stages.plans.stored import Stored, asset
 from tests.store.small import COUNT, small
@@ -32,7 +32,7 @@ def put_values(project: Path, values: np.ndarray) -> FeatureSet:
 
 
 def test_sets_are_listed_with_what_they_hold(small: Path) -> None:
-    look, sound = listed(open_store(small))
+    look, sound = summaries(open_store(small))
     assert (look["name"], look["modality"], look["rows"], look["views"]) == (
         "look", "image", COUNT - 1, 3,
     )  # fmt: skip
@@ -41,14 +41,14 @@ def test_sets_are_listed_with_what_they_hold(small: Path) -> None:
 
 def test_a_set_that_params_no_longer_name_is_listed_without_its_modality(small: Path) -> None:
     (small / "data/features/look").rename(small / "data/features/gone")
-    gone, sound = listed(open_store(small))
+    gone, sound = summaries(open_store(small))
     assert (gone["name"], gone["modality"], gone["encoder"]) == ("gone", "", "")
     assert (gone["rows"], len(gone["provenance"])) == (COUNT - 1, 8)
     assert sound["modality"] == "audio"
 
 
 def test_parts_are_counted_by_batch_and_view(look: FeatureSet) -> None:
-    found = described(look)
+    found = describe(look)
     assert sum(one["rows"] for one in found["parts"]) == 3 * (COUNT - 1)
     assert sum(one["parts"] for one in found["parts"]) == len(look.entries)
     assert len({(one["batch"], one["view"]) for one in found["parts"]}) == 6
@@ -97,7 +97,7 @@ def test_no_rows_have_no_figures(look: FeatureSet) -> None:
 
 def test_a_draw_is_of_digests_and_of_a_seed(look: FeatureSet) -> None:
     def drawn(seed: int, where: str | None = None) -> list[str]:
-        places = sampled(look, 6, seed, where)
+        places = sample_places(look, 6, seed, where)
         return list(look.columns(["digest"]).take(places)["digest"].to_pylist())
 
     assert drawn(1) == drawn(1)

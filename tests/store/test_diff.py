@@ -17,7 +17,7 @@ from hypothesis.extra import numpy as hn
 from pipeline.core.errors import PipelineError
 from pipeline.parts.part import Row
 from pipeline.store import Store, diff, open_store
-from pipeline.store.diff import difference, files_between, largest
+from pipeline.store.diff import difference, files_between, max_difference_by_row
 from pipeline.store.format import reader
 from pipeline.store.trees.revision import Revision
 from tests.stages.plans.stored import Stored, asset
@@ -119,13 +119,13 @@ def changed_set(project: Path, values: dict[int, Any], verb: str = "extract/look
 def test_another_shape_or_dtype_is_told(revised: Path) -> None:
     longer = {i: np.zeros(6, np.float32) for i in range(3, 9)}
     look = changed_set(revised, longer).diff("v2").sets["look"]
-    assert "shape: (5,) → (6,)" in look.told
+    assert "shape: (5,) → (6,)" in look.messages
     assert set(look.changed["by"].to_pylist()) == {np.inf}
     assert len(look.changed) == 6
 
     halves = {i: picture(i).astype(np.float16) for i in range(8, 12)}
     look = changed_set(revised, halves).diff("v2", tolerance=0.01).sets["look"]
-    assert "dtype: float32 → float16" in look.told
+    assert "dtype: float32 → float16" in look.messages
     assert not len(look.changed)
     assert len(look.removed)
 
@@ -141,7 +141,7 @@ def test_another_function_is_told_though_no_row_changed(revised: Path) -> None:
     path.write_text(json.dumps(manifest))
     look = open_store(revised).diff("v2").sets["look"]
     version = json.loads(text)["function"]["python"]
-    assert look.told == [
+    assert look.messages == [
         "parameter bands.low: absent → 3",
         "module pipeline.parts.part changed",
         f"Python version: {version} → 9",
@@ -183,8 +183,10 @@ def test_how_far_apart_rows_are(before: np.ndarray, after: np.ndarray) -> None:
         )
         for x, y in zip(before.tolist(), after.tolist(), strict=True)
     ]
-    assert largest(before, after).tolist() == expected
-    assert largest(before.reshape(7, 3, 1), after.reshape(7, 3, 1)).tolist() == expected
+    assert max_difference_by_row(before, after).tolist() == expected
+    assert (
+        max_difference_by_row(before.reshape(7, 3, 1), after.reshape(7, 3, 1)).tolist() == expected
+    )
 
 
 def test_files_between_revisions(revised: Path) -> None:

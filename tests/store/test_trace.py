@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.core.errors import PipelineError
 from pipeline.store import Store, open_store
-from pipeline.store.trees.git import described
+from pipeline.store.trees.git import describe_head
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def test_a_prediction_leads_to_its_source_files(store: Store) -> None:
     one = asked[0]["sample_id"]
     found = store.trace(one)
     assert found["sample"]["sample_id"] == one
-    assert found["commit"] == described(store.project)
+    assert found["commit"] == describe_head(store.project)
     assert {(p["model"], p["split"]) for p in found["predictions"]} == {
         (row["model"], "test") for row in asked if row["sample_id"] == one
     }

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pipeline.models.examples import Examples
 
 
-def references(
+def baseline_candidates(
     data: Examples, task: str, classes: int, folds: Mapping[int, Fold],
     options: BaselineOptions, seed: int,
 ) -> list[Candidate]:  # fmt: skip

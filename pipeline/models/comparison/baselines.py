@@ -38,7 +38,7 @@ def logistic(
     for fold in folds.values():
         training_rows = np.concatenate([fold.training, fold.inner])
         for name, matrix in inputs.items():
-            probabilities[name][fold.outer] = _fitted(
+            probabilities[name][fold.outer] = _fit_and_predict(
                 matrix[training_rows], targets[training_rows], matrix[fold.outer], classes, C
             )
         probabilities[MEAN][fold.outer] = np.mean(
@@ -47,7 +47,7 @@ def logistic(
     return probabilities
 
 
-def _fitted(
+def _fit_and_predict(
     inputs: np.ndarray, targets: np.ndarray, outer_inputs: np.ndarray, classes: int, C: float
 ) -> np.ndarray:
     from sklearn.linear_model import LogisticRegression

@@ -9,7 +9,7 @@ import numpy as np
 
 # What is no model of params.yaml has a colon in its name, which no model there can have.
 CHOSEN = "chosen:fusion"
-TOGETHER = "chosen:together"
+SEED_ENSEMBLE = "chosen:together"
 # Their kind.
 CHOICE = "chosen"
 
@@ -44,16 +44,18 @@ class Candidate:
     diverged: Mapping[int, int] = field(default_factory=dict)
 
     @property
-    def whole(self) -> str:
+    def full_subset(self) -> str:
         return "+".join(self.modalities)
 
     @property
     def answers(self) -> Sequence[np.ndarray]:
         """By seed, what it says with everything shown, int (n,)."""
-        return self.predictions[self.whole]
+        return self.predictions[self.full_subset]
 
 
-def chosen(candidates: Sequence[Candidate], fold: np.ndarray) -> tuple[Candidate, dict[int, str]]:
+def choose_by_inner_score(
+    candidates: Sequence[Candidate], fold: np.ndarray
+) -> tuple[Candidate, dict[int, str]]:
     """What comes of choosing the fusion in each fold by its inner score, and what was chosen.
 
     The choice sees nothing of the fold that it is judged on, so the score is that of the whole
@@ -101,7 +103,7 @@ def seed_ensemble(candidate: Candidate) -> Candidate:
     mean = np.mean(candidate.probabilities, 0)
     return replace(
         candidate,
-        name=TOGETHER,
+        name=SEED_ENSEMBLE,
         probabilities=[mean],
-        predictions={candidate.whole: [mean.argmax(1)]},
+        predictions={candidate.full_subset: [mean.argmax(1)]},
     )

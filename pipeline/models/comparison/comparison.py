@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipeline.core.randomness import generator
-from pipeline.models.comparison.candidate import CHOICE, TOGETHER, Candidate, chosen, seed_ensemble
+from pipeline.models.comparison.candidate import (
+    CHOICE,
+    SEED_ENSEMBLE,
+    Candidate,
+    choose_by_inner_score,
+    seed_ensemble,
+)
 from pipeline.models.comparison.label_errors import label_errors
 from pipeline.models.comparison.paired_bootstrap import differences
 from pipeline.models.evaluation.bootstrap import interval
@@ -20,7 +26,7 @@ if TYPE_CHECKING:
     from pipeline.models.comparison.options import Options
 
 Table = list[dict[str, Any]]
-SUSPECTS = 20
+MAX_LABEL_ERRORS = 20
 FUSED = ("fusion", CHOICE)
 
 
@@ -47,7 +53,7 @@ def compare(
     picked: dict[int, str] = {}
     suspects: Table = []
     if any(candidate.kind == "fusion" for candidate in candidates):
-        choice, picked = chosen(candidates, fold)
+        choice, picked = choose_by_inner_score(candidates, fold)
         candidates = [*candidates, choice, seed_ensemble(choice)]
         suspects = [
             {
@@ -57,14 +63,16 @@ def compare(
                 "given": classes[error.given],
                 "suggested": classes[error.suggested],
             }
-            for error in label_errors(np.mean(choice.probabilities, 0), truth, component, SUSPECTS)
+            for error in label_errors(
+                np.mean(choice.probabilities, 0), truth, component, MAX_LABEL_ERRORS
+            )
         ]
     masked = {
         (candidate.name, subset): answers
         for candidate in candidates
         if candidate.kind in FUSED
         for subset, answers in candidate.predictions.items()
-        if subset != candidate.whole
+        if subset != candidate.full_subset
     }
     all_scores = scorer.scores([*(candidate.answers for candidate in candidates), *masked.values()])
     scores = {
@@ -109,7 +117,7 @@ def leaderboard(
         row = {
             "model": candidate.name,
             "kind": candidate.kind,
-            "modalities": candidate.whole,
+            "modalities": candidate.full_subset,
             "parameters": candidate.parameters,
             "macro_f1": score.value,
             "low": low,
@@ -152,7 +160,7 @@ def paired(
         for kind in ("single", "baseline", "fusion")
         for other in [best(kind)]
         for name in fusions
-        if other is not None and name != other and (name != TOGETHER or kind == "baseline")
+        if other is not None and name != other and (name != SEED_ENSEMBLE or kind == "baseline")
     ]
     return [asdict(difference) for difference in differences(scores, pairs, confidence)]
 
@@ -171,14 +179,14 @@ def missing(
     """
     rows = []
     for subset in candidate.predictions:
-        if subset == candidate.whole:
+        if subset == candidate.full_subset:
             continue
         score = masked_scores[candidate.name, subset]
         row: dict[str, Any] = {"model": candidate.name, "shown": subset, "macro_f1": score.value}
         rivals = [
             other.name
             for other in candidates
-            if other.whole == subset and other.kind in ("single", "partial")
+            if other.full_subset == subset and other.kind in ("single", "partial")
         ]
         if rivals:
             name = min(rivals, key=lambda rival: (-scores[rival].value, rival))

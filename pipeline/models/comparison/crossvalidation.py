@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Answer:
+class FoldPredictions:
     """What one trained model answers to the n rows of its outer fold.
 
     Attributes
@@ -43,18 +43,18 @@ class Answer:
     """
 
     sample_ids: np.ndarray
-    shown: Mapping[str, np.ndarray]
-    said: Mapping[str, np.ndarray]
-    held_ids: np.ndarray
+    probabilities: Mapping[str, np.ndarray]
+    predictions: Mapping[str, np.ndarray]
+    inner_sample_ids: np.ndarray
     inner_predictions: np.ndarray
     classes: Sequence[str]
     parameters: int
     diverged: bool
 
 
-def answer(
+def run_fold(
     data: Examples, classes: Mapping[str, Sequence[str]], options: ModelOptions, fold: Fold
-) -> Answer:
+) -> FoldPredictions:
     """Train on a fold's training rows, ask and scale by its inner ones, then once more on both.
 
     The second training answers the outer rows: it learns from as many components as a baseline
@@ -88,14 +88,14 @@ def answer(
             "+".join(subset): predict(network, outer, trained.priors, subset)[task]
             for subset in subsets(data.modalities)
         }
-    return Answer(
+    return FoldPredictions(
         sample_ids=outer.sample_ids,
-        shown=probabilities,
-        said={
+        probabilities=probabilities,
+        predictions={
             subset: decoding.predict(answer_probabilities)
             for subset, answer_probabilities in probabilities.items()
         },
-        held_ids=inner.sample_ids,
+        inner_sample_ids=inner.sample_ids,
         inner_predictions=decoding.predict(inner_probabilities),
         classes=classes[task],
         parameters=network.size(),

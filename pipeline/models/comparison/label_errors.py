@@ -65,7 +65,7 @@ def label_errors(
     means /= counts[:, None]
     label = labels[first]
     label_probability = means[np.arange(len(means)), label]
-    believed = _believed(means, label)
+    believed = _confident_class(means, label)
     doubted = (believed >= 0) & (believed != label) & (means.argmax(1) != label)
     order = np.flatnonzero(doubted)
     order = order[np.argsort(label_probability[order], kind="stable")]
@@ -87,7 +87,7 @@ def label_errors(
     return errors
 
 
-def _believed(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
+def _confident_class(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """The likeliest of the classes that reach their threshold, int (n,); -1 where none does."""
     thresholds = np.full(probabilities.shape[1], np.inf)
     for label in np.unique(labels):

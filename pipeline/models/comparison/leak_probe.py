@@ -21,7 +21,9 @@ from pipeline.models.comparison.folds import Fold
 FALSE_ALARMS = 0.001
 
 
-def shuffled(targets: np.ndarray, component: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def shuffle_labels(
+    targets: np.ndarray, component: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
     """Targets int (n,) with the labels dealt out anew among the components; -1 stays.
 
     A component gives away the label of its first sample that has one.
@@ -71,7 +73,7 @@ def probe(
     from sklearn.neighbors import KNeighborsClassifier
     from sklearn.preprocessing import StandardScaler
 
-    labels = shuffled(targets, component, rng)
+    labels = shuffle_labels(targets, component, rng)
     answers = np.full(len(targets), -1)
     for fold in folds.values():
         training_rows = np.concatenate([fold.training, fold.inner])
@@ -86,7 +88,7 @@ def probe(
         return float(f1_score(truth[judged], answers[judged], average="macro", zero_division=0.0))
 
     observed = score(labels)
-    others = np.array([score(shuffled(targets, component, rng)) for _ in range(shuffles)])
+    others = np.array([score(shuffle_labels(targets, component, rng)) for _ in range(shuffles)])
     return {
         "macro_f1": observed,
         "plausible": float(np.quantile(others, 1 - FALSE_ALARMS)),

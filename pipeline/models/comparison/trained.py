@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pipeline.models.examples import Examples
 
 
-def trained(
+def trained_candidate(
     name: str,
     root: Path,
     data: Examples,

@@ -8,7 +8,7 @@ import numpy as np
 
 from pipeline.models.decoding import Decoding
 from pipeline.models.examples import Examples
-from pipeline.models.targets import known
+from pipeline.models.targets import has_target
 from pipeline.models.tasks import Task, task_of
 
 
@@ -56,7 +56,7 @@ class Answers:
         return self.task.correct(self.truth, self.prediction)
 
 
-def answers(
+def known_answers(
     examples: Examples, task: str, answer: np.ndarray, decoding: Decoding | None = None
 ) -> Answers:
     """Answers of the examples whose truth is known, in their order.
@@ -65,7 +65,7 @@ def answers(
     without it the likeliest class is the answer, of equally probable ones the first.
     """
     decoding = decoding or Decoding()
-    labelled = known(examples.targets[task])
+    labelled = has_target(examples.targets[task])
     probabilities = answer[labelled]
     decision = decoding.predict(probabilities)
     return Answers(

@@ -11,7 +11,7 @@ import numpy as np
 
 from pipeline.core.randomness import generator
 from pipeline.models.decoding import Decoding
-from pipeline.models.evaluation.answers import Answers, answers
+from pipeline.models.evaluation.answers import Answers, known_answers
 from pipeline.models.evaluation.figures import all_metrics, baseline, metrics_without_intervals
 from pipeline.models.evaluation.options import EvaluationOptions
 from pipeline.models.evaluation.subsets import all_subsets
@@ -19,7 +19,7 @@ from pipeline.models.examples import Examples
 from pipeline.models.metrics import calibration, per_class
 from pipeline.models.prediction import predict
 from pipeline.models.saving import Model
-from pipeline.models.targets import known
+from pipeline.models.targets import has_target
 from pipeline.models.tasks import headline
 
 Table = list[dict[str, Any]]
@@ -81,7 +81,7 @@ def evaluate(
             evaluation.predictions += _predictions(
                 name, split, task, classes, predicted[task], decoding
             )
-            given = answers(split.examples, task, predicted[task], decoding)
+            given = known_answers(split.examples, task, predicted[task], decoding)
             evaluation.metrics[task][split.name] = {
                 "n": len(given),
                 "components": given.components,
@@ -125,13 +125,13 @@ def _classes(given: Answers, classes: list[str]) -> Iterator[dict[str, Any]]:
         yield dict(zip(columns, row, strict=True))
 
 
-def _brief(given: Answers) -> dict[str, Any]:
+def _brief_figures(given: Answers) -> dict[str, Any]:
     figures = metrics_without_intervals(given)
     return {"n": len(given), **{name: figures[name] for name in BRIEF if name in figures}}
 
 
 def _groups(split: Split, task: str, given: Answers) -> Iterator[dict[str, Any]]:
-    labelled = known(split.examples.targets[task])
+    labelled = has_target(split.examples.targets[task])
     for attribute, values in split.groups.items():
         labelled_values = values[labelled]
         for value in sorted({str(v) for v in labelled_values if v is not None}):
@@ -139,16 +139,20 @@ def _groups(split: Split, task: str, given: Answers) -> Iterator[dict[str, Any]]
                 np.array([v is not None and str(v) == value for v in labelled_values])
             )
             of = {"attribute": attribute, "value": value, "components": group.components}
-            yield {**of, **_brief(group)}
+            yield {**of, **_brief_figures(group)}
 
 
 def _natural(examples: Examples, task: str, given: Answers) -> Iterator[dict[str, Any]]:
     """Examples that have exactly a subset of the modalities, as they are."""
-    has = examples.has[known(examples.targets[task])]
+    has = examples.has[has_target(examples.targets[task])]
     for subset in all_subsets(examples.modalities):
         exactly = np.all(has == [m in subset for m in examples.modalities], axis=1)
         if exactly.any():
-            yield {"kind": "natural", "subset": _name(subset), **_brief(given.take(exactly))}
+            yield {
+                "kind": "natural",
+                "subset": _name(subset),
+                **_brief_figures(given.take(exactly)),
+            }
 
 
 def _masked(
@@ -158,11 +162,11 @@ def _masked(
     decoding: Decoding,
 ) -> Iterator[dict[str, Any]]:
     """Examples that have all modalities, with only a subset shown."""
-    full = np.all(examples.has, axis=1)[known(examples.targets[task])]
+    full = np.all(examples.has, axis=1)[has_target(examples.targets[task])]
     if full.any():
         for subset, probabilities in predicted.items():
-            masked = answers(examples, task, probabilities, decoding).take(full)
-            yield {"kind": "masked", "subset": _name(subset), **_brief(masked)}
+            masked = known_answers(examples, task, probabilities, decoding).take(full)
+            yield {"kind": "masked", "subset": _name(subset), **_brief_figures(masked)}
 
 
 def _calibration(given: Answers, bins: int) -> Iterator[dict[str, Any]]:
@@ -196,7 +200,7 @@ def _predictions(
         predicted,
         decoding.predict(predicted),
         targets,
-        known(targets),
+        has_target(targets),
         strict=True,
     ):
         yield {

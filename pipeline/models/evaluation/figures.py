@@ -41,11 +41,13 @@ def all_metrics(
             for counts in resamples
         ]
         drawn = {name: np.concatenate([block[name] for block in blocks]) for name in values}
-    own_figures = _own(answers, options.bins)
+    own_figures = _task_figures(answers, options.bins)
     if own_figures:
         values |= own_figures
         drawn |= replicates_of_rows(
-            resamples, answers.component, lambda rows: _own(answers.take(rows), options.bins)
+            resamples,
+            answers.component,
+            lambda rows: _task_figures(answers.take(rows), options.bins),
         )
     if unnamed := values.keys() - answers.task.FIGURES.keys():
         raise PipelineError(
@@ -84,7 +86,7 @@ def baseline(
     return {answers.task.TRIVIAL: headline(answers.task, metrics)}
 
 
-def _own(answers: Answers, bins: int) -> dict[str, float]:
+def _task_figures(answers: Answers, bins: int) -> dict[str, float]:
     """Figures of the task alone, with its calibration error where no sums give it."""
     own_figures = answers.task.figures(answers.truth, answers.answer, answers.prediction)
     if "ece" in answers.task.FIGURES and not answers.task.ONE_CLASS:

@@ -21,7 +21,7 @@ def feature_noise(
     Sets without a deviation, such as ids of words, get none.
     """
     noise_by_set = {}
-    for i in _owned(examples, modality):
+    for i in _columns_of(examples, modality):
         name = examples.sets[i].name
         if name not in deviations:
             continue
@@ -37,12 +37,12 @@ def add_noise(examples: Examples, noise: Mapping[str, np.ndarray], amount: float
     return replace(examples, values={**examples.values, **added})
 
 
-def misaligned(examples: Examples, modality: str, donors: np.ndarray) -> Examples:
+def misalign(examples: Examples, modality: str, donors: np.ndarray) -> Examples:
     """With a modality of other samples, row by row `donors`: int64 (n,).
 
     Rows without the modality stay so.
     """
-    owned = _owned(examples, modality)
+    owned = _columns_of(examples, modality)
     has = examples.present[:, owned].any(1)
     source = np.where(has, donors, np.arange(len(examples)))
     names = [examples.sets[i].name for i in owned]
@@ -62,7 +62,7 @@ def donors(examples: Examples, modality: str, rng: np.random.Generator) -> np.nd
     Where there is none, the row itself.
     """
     n = len(examples)
-    pool = np.flatnonzero(examples.present[:, _owned(examples, modality)].any(1))
+    pool = np.flatnonzero(examples.present[:, _columns_of(examples, modality)].any(1))
     if len(np.unique(examples.component[pool])) < 2:
         return np.arange(n)
     chosen = rng.choice(pool, n)
@@ -71,5 +71,5 @@ def donors(examples: Examples, modality: str, rng: np.random.Generator) -> np.nd
     return chosen
 
 
-def _owned(examples: Examples, modality: str) -> list[int]:
+def _columns_of(examples: Examples, modality: str) -> list[int]:
     return [i for i, spec in enumerate(examples.sets) if spec.modality == modality]

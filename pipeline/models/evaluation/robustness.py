@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.core.randomness import generator
-from pipeline.models.evaluation.perturbations import add_noise, donors, feature_noise, misaligned
+from pipeline.models.evaluation.perturbations import add_noise, donors, feature_noise, misalign
 from pipeline.models.evaluation.subsets import all_subsets
 from pipeline.models.examples import Examples
 from pipeline.models.metrics import from_tally, tally
@@ -99,7 +99,7 @@ class Curves:
         uniform = rng.random((len(rows), len(names)))
         if kind == "misalignment":
             others = donors(self.examples, modality, rng)
-            swapped = self._ask(misaligned(self.examples, modality, others))
+            swapped = self._ask(misalign(self.examples, modality, others))
             for rate in RATES[kind]:
                 yield np.where(uniform[:, 0] < rate, swapped, self.answers[-1])
             return

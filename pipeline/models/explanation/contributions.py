@@ -15,7 +15,7 @@ from pipeline.core.randomness import generator
 from pipeline.models.decoding import Decoding
 from pipeline.models.evaluation.bootstrap import interval
 from pipeline.models.evaluation.options import EvaluationOptions
-from pipeline.models.evaluation.perturbations import donors, misaligned
+from pipeline.models.evaluation.perturbations import donors, misalign
 from pipeline.models.evaluation.scorer import Scorer
 from pipeline.models.evaluation.subsets import all_subsets
 from pipeline.models.examples import Examples
@@ -43,7 +43,9 @@ def contributions(
     by_subset = [predict(model.network, examples, model.priors, s) for s in all_subsets(modalities)]
     shares = weights(model, examples)
     swapped = {
-        modality: [_swapped(model, examples, modality, seed, draw) for draw in range(options.draws)]
+        modality: [
+            _predict_swapped(model, examples, modality, seed, draw) for draw in range(options.draws)
+        ]
         for modality in modalities
         if options.draws
     }
@@ -117,12 +119,12 @@ def _samples(examples: Examples, worth: np.ndarray, decoding: Decoding) -> Itera
                 yield _row("shapley", "sample", str(sample), modality, log_contributions[i, n], 1)
 
 
-def _swapped(
+def _predict_swapped(
     model: Model, examples: Examples, modality: str, seed: int, draw: int
 ) -> dict[str, np.ndarray]:
     """Probabilities by task when the modality is another component's."""
     rng = generator(seed, "permutation", modality, draw)
-    worse = misaligned(examples, modality, donors(examples, modality, rng))
+    worse = misalign(examples, modality, donors(examples, modality, rng))
     return predict(model.network, worse, model.priors)
 
 

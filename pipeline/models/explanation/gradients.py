@@ -29,7 +29,7 @@ BATCH = 1024
 TOP = 10
 
 
-def attributed(
+def attribution_rows(
     model: Model, examples: Examples, means: Mapping[str, np.ndarray], samples: int, seed: int
 ) -> list[dict[str, Any]]:
     """Rows of contributions.csv, of the primary task: each modality's share, and top features.

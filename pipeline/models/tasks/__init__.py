@@ -112,13 +112,13 @@ def kinds() -> list[str]:
     return registry.names(FOLDER)
 
 
-def _known(kind: str) -> str:
+def _check_kind(kind: str) -> str:
     if kind not in kinds():
         raise ValueError(unknown("kind", kind, kinds()))
     return kind
 
 
-Kind = Annotated[str, AfterValidator(_known)]
+Kind = Annotated[str, AfterValidator(_check_kind)]
 
 
 def task_of(kind: str) -> Task:

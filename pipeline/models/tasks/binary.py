@@ -29,7 +29,7 @@ FIGURES: Mapping[str, Figure] = {
 }
 TRIVIAL = "majority"
 FITTED: tuple[str, ...] = ("temperature", "thresholds")
-encode, say = classified.encode, classified.say
+encode, say = classified.encode, classified.format_class
 confidence = certainty = classified.confidence
 correct = classified.correct
 

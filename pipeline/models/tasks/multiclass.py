@@ -22,7 +22,7 @@ SOFTMAX = True
 FIGURES: Mapping[str, Figure] = classified.FIGURES
 TRIVIAL = "majority"
 FITTED: tuple[str, ...] = ("temperature",)
-encode, say = classified.encode, classified.say
+encode, say = classified.encode, classified.format_class
 confidence = certainty = classified.confidence
 correct = classified.correct
 

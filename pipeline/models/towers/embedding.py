@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field, model_validator
 
 from pipeline.models.frames import valid
-from pipeline.models.tower_options import Chosen, TowerOptions, of_kind
+from pipeline.models.tower_options import TowerOfKind, TowerOptions, of_kind
 from pipeline.models.tower_options import check as check_tower
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class Options(TowerOptions):
         2, ge=1, le=10_000, description="times that such a word occurs in the train split"
     )
     numbers: int = Field(64, ge=1, le=4096, description="numbers of a word's vector")
-    reader: Chosen = Field(
+    reader: TowerOfKind = Field(
         default_factory=lambda: of_kind({"kind": "gru"}),
         description="the tower that reads the vectors; its width is this one's",
     )

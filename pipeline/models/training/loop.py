@@ -15,7 +15,7 @@ from pipeline.models.examples import Examples
 from pipeline.models.network import Network
 from pipeline.models.options import ModelOptions
 from pipeline.models.statistics import standardise_targets, target_scales
-from pipeline.models.targets import check_learnable, known, prior
+from pipeline.models.targets import check_learnable, has_target, prior
 from pipeline.models.training.batches import Tensors, microbatches, prefetch
 from pipeline.models.training.determinism import deterministic
 from pipeline.models.training.losses import Combination, example_weights, loss
@@ -81,7 +81,7 @@ def train(
     seen = training.take(training.seen)
     judged = validation.take(validation.seen)
     check_learnable(seen.targets, options.features)
-    if not known(judged.targets[options.primary]).any():
+    if not has_target(judged.targets[options.primary]).any():
         raise PipelineError(
             f"the validation split has no sample with '{options.primary}' and one of the features "
             f"{list(options.features)}: mend the data, or the model's features or primary"
@@ -150,7 +150,9 @@ def _fit(
                             options.tasks,
                             options.label_smoothing,
                         )
-                        for lesson in network.lessons(inputs.values, inputs.lengths, inputs.present)
+                        for lesson in network.training_outputs(
+                            inputs.values, inputs.lengths, inputs.present
+                        )
                     ]
                 losses = {
                     task: torch.stack([lesson[task] for lesson in lessons]).mean()

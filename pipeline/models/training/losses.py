@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from pipeline.models.examples import Examples
 from pipeline.models.options import ModelOptions, TaskOptions
-from pipeline.models.targets import known
+from pipeline.models.targets import has_target
 
 
 def weights(
@@ -27,7 +27,7 @@ def weights(
         bits = np.where(np.isnan(targets), -1, targets).astype(np.int64)
         columns = [weights(column, component, 2, options) for column in bits.T]
         return np.stack(columns, 1)
-    labelled = known(targets)
+    labelled = has_target(targets)
     weight = labelled.astype(np.float64)
     if options.examples == "component":
         _, member, size = np.unique(component[labelled], return_inverse=True, return_counts=True)

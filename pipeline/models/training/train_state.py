@@ -39,7 +39,7 @@ class State:
     """
 
     parts: Mapping[str, Any]
-    course: History
+    history: History
     rng: np.random.Generator
     device: torch.device
 
@@ -47,7 +47,7 @@ class State:
         """Tensors and plain values that `restore` takes."""
         return {
             "parts": {name: part.state_dict() for name, part in self.parts.items()},
-            "course": dict(vars(self.course)),
+            "course": dict(vars(self.history)),
             "batches": json.dumps(self.rng.bit_generator.state),
             "random": torch.get_rng_state(),
             "device_random": self._device_random(),
@@ -60,7 +60,7 @@ class State:
         for name, part in self.parts.items():
             part.load_state_dict(state["parts"][name])
         for name, value in state["course"].items():
-            setattr(self.course, name, value)
+            setattr(self.history, name, value)
         self.rng.bit_generator.state = json.loads(state["batches"])
         torch.set_rng_state(state["random"])
         if state["device_random"] is not None:

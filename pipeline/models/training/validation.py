@@ -14,7 +14,7 @@ from pipeline.models.metrics import class_scores
 from pipeline.models.network import Network
 from pipeline.models.options import ModelOptions
 from pipeline.models.prediction import logits
-from pipeline.models.targets import known
+from pipeline.models.targets import has_target
 from pipeline.models.tasks import ranked_by
 from pipeline.models.training.batches import Tensors
 from pipeline.models.training.losses import example_weights, loss, weights
@@ -83,7 +83,7 @@ class Validation:
         """Of numbers as they were learned, standardised, to which R² is all the same."""
         learned = self.options.tasks[task].task
         decoding = Decoding(self.options.tasks[task].kind)
-        labelled = known(self.examples.targets[task])
+        labelled = has_target(self.examples.targets[task])
         truth, answer = (
             self.examples.targets[task][labelled],
             decoding.probabilities(outputs)[labelled],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline.models.comparison.candidate import CHOSEN, TOGETHER
+from pipeline.models.comparison.candidate import CHOSEN, SEED_ENSEMBLE
 from pipeline.reporting.comparison.data import ComparisonData, Row
 from pipeline.reporting.format import percent, points
 from pipeline.reporting.gallery import media_of, sample_card
@@ -26,7 +26,7 @@ RIVALS = {
 def summary(data: ComparisonData) -> dict[str, Any]:
     """The figures of the opening; a kind that no model is of is left out."""
     others = {kind: data.best(kind) for kind in ("single", "baseline")}
-    named = {"fusion": CHOSEN, "together": TOGETHER, **others}
+    named = {"fusion": CHOSEN, "together": SEED_ENSEMBLE, **others}
     rows = {(row["model"], row["other"]): row for row in data.tables["paired"]}
     return {
         **data.summary,
@@ -39,7 +39,7 @@ def summary(data: ComparisonData) -> dict[str, Any]:
             for kind, name in others.items()
             if (CHOSEN, name) in rows
         },
-        "together": rows.get((TOGETHER, others["baseline"])),
+        "together": rows.get((SEED_ENSEMBLE, others["baseline"])),
     }
 
 
@@ -125,7 +125,7 @@ def classes(data: ComparisonData) -> dict[str, Any] | Absent:
         if row["model"] == other and other != model
     }
     drawn = [
-        (row, dumbbell(row["f1"], other_f1.get(name), _said(row, other_f1.get(name)), UNIT))
+        (row, dumbbell(row["f1"], other_f1.get(name), _label(row, other_f1.get(name)), UNIT))
         for name, row in sorted(rows.items(), key=lambda pair: (-pair[1]["f1"], pair[0]))
     ]
     half = (len(drawn) + 1) // 2
@@ -186,7 +186,7 @@ def _cost(row: Row) -> str:
     return "loss" if row["value"] < -COST else "gain"
 
 
-def _said(row: Row, other: float | None) -> str:
+def _label(row: Row, other: float | None) -> str:
     sentence = f"F1 {percent(row['f1'])} %"
     return (
         sentence if other is None else f"{sentence}; the best single modality: {percent(other)} %"

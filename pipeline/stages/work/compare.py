@@ -79,11 +79,11 @@ def compare(
     """
     from pipeline.core.randomness import generator
     from pipeline.models.comparison import comparison
-    from pipeline.models.comparison.baseline_candidates import first_view, references
+    from pipeline.models.comparison.baseline_candidates import baseline_candidates, first_view
     from pipeline.models.comparison.folds import folds, gaps
     from pipeline.models.comparison.leak_probe import check_apart, probe
     from pipeline.models.comparison.shortcuts import find_shortcuts
-    from pipeline.models.comparison.trained import trained
+    from pipeline.models.comparison.trained import trained_candidate
     from pipeline.models.examples import classes_of, examples
     from pipeline.store.join import join
 
@@ -106,8 +106,11 @@ def compare(
     for fold in first_folds.values():
         number[fold.outer] = fold.number
     candidates = [
-        *(trained(name, root, data, options, modalities, classes) for name in options.models),
-        *references(data, task, len(classes), first_folds, options.baseline, seed),
+        *(
+            trained_candidate(name, root, data, options, modalities, classes)
+            for name in options.models
+        ),
+        *baseline_candidates(data, task, len(classes), first_folds, options.baseline, seed),
     ]
     tables = comparison.compare(
         candidates, number, truth, data.component, data.sample_ids, classes, options, seed
@@ -127,7 +130,7 @@ def compare(
             generator(seed, "probe"),
         ),
     }
-    found_shortcuts = find_shortcuts(_beside(joined, task, labelled), truth, first_folds)
+    found_shortcuts = find_shortcuts(_metadata_columns(joined, task, labelled), truth, first_folds)
     tables["giveaways"] = [
         {"column": name, "macro_f1": score} for name, score in found_shortcuts.items()
     ]
@@ -135,7 +138,7 @@ def compare(
     return Compared(summary, tables)
 
 
-def _beside(joined: Joined, task: str, rows: np.ndarray) -> dict[str, np.ndarray]:
+def _metadata_columns(joined: Joined, task: str, rows: np.ndarray) -> dict[str, np.ndarray]:
     """Name → what stands beside some rows (a mask), other than their content and their names."""
     keys = sorted({key for sample_attributes in joined.attributes for key in sample_attributes})
     columns = {

@@ -47,7 +47,7 @@ class Crossvalidate(Work):
         return f"crossvalidate/{self.model}"
 
     def open(self) -> Compute:
-        from pipeline.models.comparison.crossvalidation import answer
+        from pipeline.models.comparison.crossvalidation import run_fold
         from pipeline.models.comparison.folds import folds
         from pipeline.models.examples import classes_of, examples
         from pipeline.store.join import join
@@ -68,7 +68,7 @@ class Crossvalidate(Work):
             answers = []
             for row in rows:
                 try:
-                    answers.append(answer(data, classes, self.options, fold_of[row.spec]))
+                    answers.append(run_fold(data, classes, self.options, fold_of[row.spec]))
                 except PipelineError as error:
                     seed, fold = row.spec
                     raise PipelineError(

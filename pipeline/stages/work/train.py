@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pipeline.models.training.parallel import World
 
 # Calls its function in so many processes, with (rank, size, address): what rank 0 gives.
-Together = Callable[[Callable[[int, int, str], dict[str, Any]], int], dict[str, Any]]
+RunDistributed = Callable[[Callable[[int, int, str], dict[str, Any]], int], dict[str, Any]]
 
 
 def make(
@@ -24,7 +24,7 @@ def make(
     root: Path,
     inputs: Mapping[str, str],
     snapshot: tuple[Path, str],
-    together: Together,
+    together: RunDistributed,
 ) -> dict[str, Any]:
     """Train one model on curated samples and their features, and save it into `folder`.
 
@@ -48,7 +48,7 @@ def make(
     """
     path, key = snapshot
     learn = partial(
-        _learn,
+        _train,
         folder.absolute(),
         options,
         dict(sets),
@@ -61,10 +61,10 @@ def make(
         from pipeline.models.training.parallel import ALONE
 
         return learn(ALONE)
-    return together(partial(_learn_as_one_of, learn, options.device), options.workers)
+    return together(partial(_train_as_one_of, learn, options.device), options.workers)
 
 
-def _learn_as_one_of(
+def _train_as_one_of(
     learn: Callable[[World], dict[str, Any]], device: str, rank: int, size: int, address: str
 ) -> dict[str, Any]:
     from pipeline.models.training.parallel import world
@@ -73,7 +73,7 @@ def _learn_as_one_of(
         return learn(process)
 
 
-def _learn(
+def _train(
     folder: Path,
     options: ModelOptions,
     sets: Mapping[str, str],

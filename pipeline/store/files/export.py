@@ -33,7 +33,7 @@ from pipeline.core.files.atomic import atomic_write, half
 from pipeline.store.feature_set import COLUMNS
 from pipeline.store.files.output_path import check_free, missing, replacing_folder
 from pipeline.store.format.layout import VECTOR, vector_column
-from pipeline.store.trees.consistent_read import again
+from pipeline.store.trees.consistent_read import consistent_read
 
 if TYPE_CHECKING:
     from pipeline.store.feature_set import FeatureSet
@@ -94,7 +94,7 @@ def form_of(path: Path, form: str = "") -> str:
     return SUFFIXES[path.suffix]
 
 
-@again
+@consistent_read
 def export(
     features: FeatureSet,
     path: Path,

@@ -21,8 +21,8 @@ from pipeline.parts.part import Entry
 from pipeline.store.format.vectors import Vectors, vectors_of
 from pipeline.store.trees.tree import Tree
 
-OWN = ("digest", "key", "view", "length")
-PLACED = ("source", "batch")
+PART_COLUMNS = ("digest", "key", "view", "length")
+MANIFEST_COLUMNS = ("source", "batch")
 
 
 def table_of(tree: Tree, folder: str, columns: Sequence[str] | None = None) -> pa.Table:
@@ -108,7 +108,7 @@ class StoredFeatures:
         """Columns of a view's rows without their vectors: `digest`, `key`, `view`, `length`,
         and `source` and `batch`, those that the asset belongs to."""
 
-        read = [name for name in names if name in OWN and name != "view"]
+        read = [name for name in names if name in PART_COLUMNS and name != "view"]
         tables = []
         for entry in self.parts(view):
             constants = {"source": entry.source, "batch": entry.batch, "view": entry.view}
@@ -139,7 +139,7 @@ class StoredFeatures:
         if rows is None:
             at = 0
             for entry in self.parts(view):
-                self._checked(entry).into(out[at : at + entry.rows])
+                self._checked(entry).read_into(out[at : at + entry.rows])
                 at += entry.rows
         else:
             self.fill(out, np.asarray(rows), view)

@@ -33,13 +33,13 @@ class Vectors:
     dtype: str
     extents: tuple[Extent, ...] | None
 
-    def into(self, out: np.ndarray) -> None:
+    def read_into(self, out: np.ndarray) -> None:
         """Read all into a C-contiguous array of their shape.
 
         By read(2) and not by a mapping: the kernel copies in one go, without a fault a page.
         """
         if self.extents is None:
-            out[...] = decoded(self.path, self.shape)
+            out[...] = decode(self.path, self.shape)
             return
         flat = out.reshape(-1).view("u1").data
         at, row_bytes = 0, self._row_bytes
@@ -56,14 +56,14 @@ class Vectors:
     def take(self, rows: np.ndarray, out: np.ndarray, places: np.ndarray) -> None:
         """Read some rows, in any order, into the given places of (n, *shape)."""
         if self.extents is None:
-            out[places] = decoded(self.path, self.shape)[rows]
+            out[places] = decode(self.path, self.shape)[rows]
             return
         first, step = 0, max(BLOCK // self._row_bytes, 1)
         for extent in self.extents:
             in_extent = (rows >= first) & (rows < first + extent.rows)
             extent_rows, targets = rows[in_extent] - first, places[in_extent]
             if len(extent_rows) * SPARSE < extent.rows:
-                out[targets] = self._some(extent, extent_rows)
+                out[targets] = self._read_rows(extent, extent_rows)
             else:
                 mapped = self._map(extent)
                 for start in range(0, len(extent_rows), step):
@@ -74,10 +74,10 @@ class Vectors:
     def blocks(self) -> list[np.ndarray]:
         """All rows in order, read-only, in arrays that hold no memory of their own."""
         if self.extents is None:
-            return [decoded(self.path, self.shape)]
+            return [decode(self.path, self.shape)]
         return [self._map(extent) for extent in self.extents]
 
-    def _some(self, extent: Extent, rows: np.ndarray) -> np.ndarray:
+    def _read_rows(self, extent: Extent, rows: np.ndarray) -> np.ndarray:
         """A few rows of an extent, each by a read(2) of its own."""
         values = np.empty((len(rows), *self.shape), self.dtype)
         if len(rows):
@@ -115,7 +115,7 @@ def vectors_of(path: Path) -> Vectors:
         field = schema.field(VECTOR)
         mapped = extents(path, metadata, field)
         if mapped is None:
-            values = decoded(path, shape_of(field))
+            values = decode(path, shape_of(field))
             shape, dtype = values.shape[1:], values.dtype.name
         else:
             item = field.type.value_type.to_pandas_dtype()
@@ -142,7 +142,7 @@ def shape_of(field: pa.Field) -> tuple[int, ...]:
     return (field.type.list_size,) if hasattr(field.type, "list_size") else (-1,)
 
 
-def decoded(path: Path, shape: tuple[int, ...]) -> np.ndarray:
+def decode(path: Path, shape: tuple[int, ...]) -> np.ndarray:
     """The vector column through pyarrow, (rows, *shape); NaN where there is none.
 
     A length of -1, of a list whose schema says none, is that of the first row.

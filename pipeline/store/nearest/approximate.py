@@ -31,9 +31,9 @@ VERSION = 1
 # Cells a set: this times the root of its rows. Rows by which k-means places each of them.
 CELLS, SAMPLE = 2, 64
 # Share of the cells that a query looks into, and how many at least.
-LOOKED_INTO, MIN_PROBES = 1 / 32, 16
+PROBED_SHARE, MIN_PROBES = 1 / 32, 16
 # Candidates for each row that is asked for; 8 bits tell neighbours apart less well than the set.
-OVERFETCH, FEWEST = 4, 64
+OVERFETCH, MIN_CANDIDATES = 4, 64
 
 
 def propose(
@@ -53,14 +53,17 @@ def propose(
     """
     faiss, index = _faiss(), approximate_index(features, view)
     count = features.rows(view)
-    cells, share, selector = index.nlist, LOOKED_INTO, None
+    cells, share, selector = index.nlist, PROBED_SHARE, None
     if rows is not None:
         chosen = np.zeros(count, np.bool_)
         chosen[rows] = True
         selector = faiss.IDSelectorBitmap(np.packbits(chosen, bitorder="little"))
         # As many rows that meet the condition as there would be rows without one.
         share *= count / len(rows)
-    query, candidate_count = unit.astype(np.float32)[None], min(max(OVERFETCH * k, FEWEST), count)
+    query, candidate_count = (
+        unit.astype(np.float32)[None],
+        min(max(OVERFETCH * k, MIN_CANDIDATES), count),
+    )
     probes = min(cells, max(MIN_PROBES, math.ceil(cells * share)))
     while True:
         parameters = faiss.SearchParametersIVF(nprobe=probes, sel=selector)
@@ -77,11 +80,13 @@ def approximate_index(features: SampledFeatures, view: int) -> Any:
     """The index of a view, built where it is missing or damaged; mapped where it has a file."""
     manifest = digest_file(features.tree.file(f"{features.folder}/{MANIFEST}"))
     made_from = [VERSION, _faiss().__version__, CELLS, SAMPLE, manifest, features.name, view]
-    path = sidecar.sidecar(features.tree, f"{features.name}@{view}@near", made_from, ".near")
+    path = sidecar.sidecar_path(features.tree, f"{features.name}@{view}@near", made_from, ".near")
     if path not in _OPENED:
         with _BUILDING:
             if path not in _OPENED:
-                _OPENED[path] = sidecar.opened(path, _mapped, lambda: build(features, view), _write)
+                _OPENED[path] = sidecar.load_or_make(
+                    path, _mapped, lambda: build(features, view), _write
+                )
     return _OPENED[path]
 
 
@@ -104,7 +109,7 @@ def build(features: SampledFeatures, view: int) -> Any:
     # k-means wants a row, also of a set that has none with a direction.
     index.train(directions if len(sample) else np.eye(1, *features.shape, dtype=np.float32))
     at = 0
-    for block in cache.pieces():
+    for block in cache.chunks():
         scale = cache.scale[at : at + len(block)]
         directed = np.flatnonzero(scale)
         rows = block[directed].astype(np.float32, copy=False) * scale[directed, None]

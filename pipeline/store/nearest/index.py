@@ -59,9 +59,9 @@ def id_index(features: SampledFeatures, view: int, kind: str) -> Index:
         manifests.append(f"curated/{MANIFEST}")
     digests = [digest_file(tree.file(path)) for path in manifests]
     made_from = [VERSION, digests, features.modality, view, kind]
-    path = sidecar.sidecar(tree, f"{features.name}@{view}@{kind}", made_from, ".ids")
+    path = sidecar.sidecar_path(tree, f"{features.name}@{view}@{kind}", made_from, ".ids")
     if path not in _OPENED:
-        _OPENED[path] = opened(path, lambda: _pairs(features, view, kind))
+        _OPENED[path] = open_index(path, lambda: _pairs(features, view, kind))
     return _OPENED[path]
 
 
@@ -69,9 +69,9 @@ def id_index(features: SampledFeatures, view: int, kind: str) -> Index:
 _OPENED: dict[Path, Index] = {}
 
 
-def opened(path: Path, pairs: Callable[[], tuple[pa.Array, np.ndarray]]) -> Index:
+def open_index(path: Path, pairs: Callable[[], tuple[pa.Array, np.ndarray]]) -> Index:
     """The index in a file, which is built where it is missing or damaged."""
-    return sidecar.opened(path, _mapped, lambda: _sorted(*pairs()), _write)
+    return sidecar.load_or_make(path, _mapped, lambda: _sorted(*pairs()), _write)
 
 
 def hashes_of(ids: Iterable[str]) -> np.ndarray:

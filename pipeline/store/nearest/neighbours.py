@@ -116,11 +116,11 @@ def _candidates(
     query = unit.astype(np.float32)
     at = 0
     with np.errstate(invalid="ignore", over="ignore"):
-        for piece in cache.pieces():
+        for piece in cache.chunks():
             np.dot(float32(piece), query, out=scores[at : at + len(piece)])
             at += len(piece)
         scores *= cache.scale
-    scores[cache.lost] = -np.inf
+    scores[cache.without_direction] = -np.inf
     if rows is not None:
         scores = scores[rows]
     threshold = -2.0

@@ -28,14 +28,14 @@ class ViewCache:
     @cached_property
     def scale(self) -> np.ndarray:
         """`scale_of` every row, float32 (n,)."""
-        return np.concatenate([scale_of(piece) for piece in self.pieces()])
+        return np.concatenate([scale_of(piece) for piece in self.chunks()])
 
     @cached_property
-    def lost(self) -> np.ndarray:
+    def without_direction(self) -> np.ndarray:
         """Places of the rows without direction."""
         return np.flatnonzero(self.scale == 0)
 
-    def pieces(self) -> Iterator[np.ndarray]:
+    def chunks(self) -> Iterator[np.ndarray]:
         """All rows in order, a few at a time."""
         rows = max(1, PIECE // (4 * self._features.shape[0]))
         for block in self._mapped or self._features.blocks(self._view):
@@ -85,18 +85,18 @@ class ViewCache:
         return rows
 
 
-_KNOWN: dict[object, ViewCache] = {}
+_CACHES: dict[object, ViewCache] = {}
 
 
 def view_cache(features: SampledFeatures, view: int) -> ViewCache:
     """What is known of a view; the parts' names say what they hold."""
     parts = tuple(entry.key for entry in features.parts(view))
     key = (features.tree.project.absolute(), features.name, view, parts)
-    cache = _KNOWN.get(key)
+    cache = _CACHES.get(key)
     if cache is None:
-        if len(_KNOWN) >= VIEWS:
-            _KNOWN.clear()
-        cache = _KNOWN[key] = ViewCache(features, view)
+        if len(_CACHES) >= VIEWS:
+            _CACHES.clear()
+        cache = _CACHES[key] = ViewCache(features, view)
     return cache
 
 

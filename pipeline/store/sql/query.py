@@ -88,7 +88,7 @@ class Database:
             The time is up.
         """
         outcome: Future[T] = Future()
-        Thread(target=_settle, args=(outcome, call, self.connection), daemon=True).start()
+        Thread(target=_run_into, args=(outcome, call, self.connection), daemon=True).start()
         started = time.monotonic()
         try:
             done, _ = wait([outcome], self._left)
@@ -110,7 +110,7 @@ class Database:
         self.stuck = not outcome.done()
 
 
-def _settle(
+def _run_into(
     outcome: Future[T], call: Callable[[DuckDBPyConnection], T], connection: DuckDBPyConnection
 ) -> None:
     try:
@@ -169,7 +169,7 @@ def tables_of(query: str) -> set[str]:
         It is no SQL, more than one statement, would change something, or reads by a function that
         is none of `TABLE_FUNCTIONS`.
     """
-    _parsed(query)
+    _parse(query)
     with database() as opened:
         return opened.run(lambda c: c.get_table_names(query))
 
@@ -193,7 +193,7 @@ def columns_of(where: str) -> frozenset[str]:
     PipelineError
         It is no condition, or asks for columns otherwise than by name.
     """
-    select = _parsed(f"SELECT 1 WHERE ({where}\n)")
+    select = _parse(f"SELECT 1 WHERE ({where}\n)")
     if select["type"] != "SELECT_NODE" or select["from_table"]["type"] != "EMPTY":
         raise PipelineError(f"this is more than a condition in SQL: {where}")
     condition = list(_nodes(select["where_clause"]))
@@ -206,7 +206,7 @@ def columns_of(where: str) -> frozenset[str]:
 
 
 @functools.lru_cache(maxsize=256)
-def _parsed(query: str) -> Mapping[str, Any]:
+def _parse(query: str) -> Mapping[str, Any]:
     """The syntax tree of one SELECT, as DuckDB writes it.
 
     Remembered, because a connection takes 12 ms and may not be kept over a fork.

@@ -37,7 +37,7 @@ def resolve(project: Path, rev: str) -> str:
     raise PipelineError(unknown("revision", rev, listed))
 
 
-def described(project: Path) -> str:
+def describe_head(project: Path) -> str:
     """The commit that is checked out, `-dirty` where files differ from it; empty outside git."""
     completed = _run(project, "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
     return completed.stdout.decode().strip() if completed.returncode == 0 else ""

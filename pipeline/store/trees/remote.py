@@ -21,13 +21,13 @@ from pipeline.core.files.dvc_cache import cache_folder, dvc_folder, place, stamp
 
 DIRECTORY = ".dir"
 # What a remote says that has no good copy, so that it need not be asked again.
-LACKS, HOLDS_DAMAGED = "it has no such file", "what it has is damaged"
-ELSEWHERE = "it keeps files under their own names, which are not looked for"
+NO_SUCH_FILE, DAMAGED = "it has no such file", "what it has is damaged"
+NOT_BY_HASH = "it keeps files under their own names, which are not looked for"
 BLOCK = 2**20
 EMPTY = "d41d8cd98f00b204e9800998ecf8427e"
 
 
-class Unanswered(PipelineError):
+class RemoteUnavailable(PipelineError):
     """A remote could not be asked, so a good copy may be there."""
 
 
@@ -94,7 +94,7 @@ def fetch(dvc: Path, dvc_object: DvcObject, what: str, check: bool = False) -> P
     default = config["core"].get("remote")
     refused = []
     for name in sorted(config["remote"], key=lambda name: (name != default, name)):
-        why = _get(config, name, dvc_object, path)
+        why = _download(config, name, dvc_object, path)
         if why is None:
             return path
         refused.append(f"{name}: {why}")
@@ -105,14 +105,14 @@ def fetch(dvc: Path, dvc_object: DvcObject, what: str, check: bool = False) -> P
             f"{missing}, and DVC knows no remote: `dvc remote add --default <name> <url>` names "
             f"the one that `dvc push` filled from that revision, where the data were made"
         )
-    answered = all(why.endswith((LACKS, HOLDS_DAMAGED, ELSEWHERE)) for why in refused)
-    raise (PipelineError if answered else Unanswered)(
+    answered = all(why.endswith((NO_SUCH_FILE, DAMAGED, NOT_BY_HASH)) for why in refused)
+    raise (PipelineError if answered else RemoteUnavailable)(
         f"{missing}, and no remote gives it ({'; '.join(refused)}): `dvc push` puts it there from "
         f"a checkout of that revision, where the data were made; `dvc fetch` then brings it"
     )
 
 
-def _get(config: Any, name: str, dvc_object: DvcObject, path: Path) -> str | None:
+def _download(config: Any, name: str, dvc_object: DvcObject, path: Path) -> str | None:
     """Bring an object from one remote to `path`; why not, if not."""
     from dvc.fs import get_cloud_fs  # type: ignore[import-untyped]
 
@@ -123,17 +123,17 @@ def _get(config: Any, name: str, dvc_object: DvcObject, path: Path) -> str | Non
     try:
         kind, options, root = get_cloud_fs(config, name=name)
         if options.pop("worktree", False) or options.get("version_aware"):
-            return ELSEWHERE
+            return NOT_BY_HASH
         system = kind(**options)
         system.get_file(system.join(root, *dvc_object.parts), str(temporary))
         if not dvc_object.is_whole(temporary, check=True):
-            return HOLDS_DAMAGED
+            return DAMAGED
         temporary.chmod(0o444)
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
         temporary.replace(path)
     except FileNotFoundError:
-        return LACKS
+        return NO_SUCH_FILE
     except Exception as error:  # each remote's library has its own
         return f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
     finally:
@@ -184,30 +184,30 @@ class Remote:
     def objects(self) -> dict[str, int]:
         """Path → bytes of every object that it has."""
         start = self.system.join(self.root, "files", "md5")
-        with self._answering():
+        with self._reporting_errors():
             paths = sorted(self.system.find(start))
             return {path: self.system.size(path) or 0 for path in paths}
 
     def md5(self, path: str) -> str:
         """The MD5 of an object's bytes, all of which are read."""
         digest = hashlib.md5(usedforsecurity=False)
-        with self._answering(), self.system.open(path, "rb") as file:
+        with self._reporting_errors(), self.system.open(path, "rb") as file:
             while block := file.read(BLOCK):
                 digest.update(block)
         return digest.hexdigest()
 
     def put(self, source: Path, path: str) -> None:
         """Replace an object by a file of this machine."""
-        with self._answering():
+        with self._reporting_errors():
             self.system.remove(path)
             self.system.put_file(str(source), path)
 
     @contextmanager
-    def _answering(self) -> Iterator[None]:
+    def _reporting_errors(self) -> Iterator[None]:
         try:
             yield
         except Exception as error:  # each remote's library has its own
             message = str(error).strip().partition("\n")[0]
-            raise Unanswered(
+            raise RemoteUnavailable(
                 f"the remote {self.name}: {type(error).__name__}: {message}"
             ) from error

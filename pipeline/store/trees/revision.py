@@ -85,9 +85,9 @@ class Revision:
             raise PipelineError(f"revision {self.name} has no {DATA}/{path}")
         # A manifest says what to read and how long it is; all else is held against that.
         check = path.endswith(MANIFEST) and dvc_object.md5 not in self._checked
-        local = object_path(self.project, dvc_object, self._called(path), check)
+        local = object_path(self.project, dvc_object, self._describe(path), check)
         if check:
-            _refuse_foreign(local, self._called(path))
+            _check_readable(local, self._describe(path))
             self._checked.add(dvc_object.md5)
         return local
 
@@ -147,7 +147,7 @@ class Revision:
     def _listing(self, out: str) -> Mapping[str, str]:
         """Path → MD5 of the files of a tracked folder."""
         if out not in self._listings:
-            path = object_path(self.project, self.outs[out], self._called(out), check=True)
+            path = object_path(self.project, self.outs[out], self._describe(out), check=True)
             entries = parse_json(path.read_bytes())
             self._listings[out] = {entry["relpath"]: entry["md5"] for entry in entries}
         return self._listings[out]
@@ -164,7 +164,7 @@ class Revision:
             self._sizes[folder] = {f"{entry.key}.parquet": entry.bytes for entry in entries}
         return self._sizes[folder].get(name)
 
-    def _called(self, path: str) -> str:
+    def _describe(self, path: str) -> str:
         return f"{DATA}/{path} of revision {self.name}"
 
     @cached_property
@@ -180,7 +180,7 @@ class Revision:
         return set()
 
 
-def _refuse_foreign(manifest: Path, what: str) -> None:
+def _check_readable(manifest: Path, what: str) -> None:
     """Stop at a manifest whose bytes are as they were made, but in a form of another time."""
     document = parse_json(manifest.read_bytes())
     if "parts" in document:

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from pipeline.models.comparison import comparison
-from pipeline.models.comparison.baseline_candidates import references
-from pipeline.models.comparison.candidate import CHOSEN, TOGETHER, Candidate
+from pipeline.models.comparison.baseline_candidates import baseline_candidates
+from pipeline.models.comparison.candidate import CHOSEN, SEED_ENSEMBLE, Candidate
 from pipeline.models.comparison.folds import folds
 from pipeline.models.comparison.options import BaselineOptions, FoldOptions
 from pipeline.models.examples import classes_of, examples
@@ -37,13 +37,13 @@ def of(features: dict[str, str]) -> list[Candidate]:
     dealt = folds(targets, whole.component, FoldOptions(folds=2, seeds=1, inner=2), 0)
     options = BaselineOptions(features=features)
     by_number = {fold.number: fold for fold in dealt}
-    return references(whole, "category", len(classes["category"]), by_number, options, 0)
+    return baseline_candidates(whole, "category", len(classes["category"]), by_number, options, 0)
 
 
 def test_no_model_can_have_the_name_of_a_reference() -> None:
     names = [one.name for one in of({"picture": "pixels", "words": "words"})]
     assert len(names) == 6
-    assert not [name for name in (*names, CHOSEN, TOGETHER) if NAME.fullmatch(name)]
+    assert not [name for name in (*names, CHOSEN, SEED_ENSEMBLE) if NAME.fullmatch(name)]
 
 
 def test_a_baseline_of_one_set_is_not_taken_for_that_of_all() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.core.errors import PipelineError
 from pipeline.models.comparison.folds import Fold, folds
-from pipeline.models.comparison.leak_probe import FALSE_ALARMS, check_apart, probe, shuffled
+from pipeline.models.comparison.leak_probe import FALSE_ALARMS, check_apart, probe, shuffle_labels
 from pipeline.models.comparison.options import FoldOptions
 
 RNG = np.random.default_rng
@@ -68,7 +68,7 @@ def test_an_innocent_run_that_chance_makes_look_guilty_goes_on():
 def test_shuffling_moves_labels_between_components_and_loses_none():
     _, targets, subject = world()
     targets[:2] = -1
-    found = shuffled(targets, subject, RNG(3))
+    found = shuffle_labels(targets, subject, RNG(3))
     assert (found[:2] == -1).all()
     assert (found != targets).any()
     label = [set(found[(subject == s) & (found >= 0)]) for s in range(60)]

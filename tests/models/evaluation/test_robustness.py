@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.models.evaluation.perturbations import add_noise, donors, feature_noise, misaligned
+from pipeline.models.evaluation.perturbations import add_noise, donors, feature_noise, misalign
 from pipeline.models.evaluation.robustness import ALL, RATES, Curves, robustness
 from pipeline.models.evaluation.subsets import all_subsets
 from pipeline.models.saving import Model
@@ -91,7 +91,7 @@ def test_a_donor_is_of_another_component_and_has_the_modality():
     chosen = donors(TEST, "image", np.random.default_rng(0))
     assert (TEST.component[chosen] != TEST.component).all()
     assert TEST.present[chosen, 0].all()
-    worse = misaligned(TEST, "image", chosen)
+    worse = misalign(TEST, "image", chosen)
     has = TEST.present[:, 0]
     assert np.array_equal(worse.present, TEST.present)
     given = TEST.values["pixels"][0, chosen[has]]

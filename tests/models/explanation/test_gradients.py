@@ -55,25 +55,25 @@ def test_parts_add_up_to_the_gain_over_the_mean(model, task):
 
 def test_shares_add_up_and_the_planted_feature_is_named(model):
     pytest.importorskip("captum", reason=ELSEWHERE)
-    rows = gradients.attributed(model, TEST, MEANS, 30, 7)
+    rows = gradients.attribution_rows(model, TEST, MEANS, 30, 7)
     assert all(set(row) == set(COLUMNS["contributions"]) for row in rows)
     overall = [row for row in rows if row["level"] == "overall"]
     assert sum(row["value"] for row in overall) == pytest.approx(1)
     best = next(row for row in rows if row["level"] == "feature" and row["modality"] == "image")
     assert best["name"] in ("pixels[0]", "pixels[1]")  # the bit of the category
-    assert gradients.attributed(model, TEST, MEANS, 30, 7) == rows
-    assert gradients.attributed(model, TEST, MEANS, 0, 7) == []
+    assert gradients.attribution_rows(model, TEST, MEANS, 30, 7) == rows
+    assert gradients.attribution_rows(model, TEST, MEANS, 0, 7) == []
 
 
 def test_what_has_no_gradient_is_not_asked(model, monkeypatch):
     binary = options(fusion="gated", tasks={"category": {"kind": "binary"}})
-    assert gradients.attributed(replace(model, options=binary), TEST, MEANS, 5, 7) == []
+    assert gradients.attribution_rows(replace(model, options=binary), TEST, MEANS, 5, 7) == []
     monkeypatch.setattr(model.network.by_name["words"], "ids", True)
-    assert gradients.attributed(model, TEST, MEANS, 5, 7) == []
+    assert gradients.attribution_rows(model, TEST, MEANS, 5, 7) == []
 
 
 def test_without_captum_the_command_is_told(model, monkeypatch):
     monkeypatch.setitem(sys.modules, "captum.attr", None)
     with pytest.raises(PipelineError, match=r"pip install 'multimodal-pipeline\[explain\]'"):
-        gradients.attributed(model, TEST, MEANS, 5, 7)
+        gradients.attribution_rows(model, TEST, MEANS, 5, 7)
     assert torch.is_grad_enabled()

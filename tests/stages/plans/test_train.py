@@ -267,7 +267,7 @@ def mortal(learn, device, rank, size, address):
     if rank == 1 and not died.exists():
         died.write_text("1")
         die_in(2)
-    return train._learn_as_one_of(learn, device, rank, size, address)
+    return train._train_as_one_of(learn, device, rank, size, address)
 
 
 @pytest.fixture

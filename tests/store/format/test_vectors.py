@@ -34,7 +34,7 @@ def values(n: int = 50, *shape: int, dtype: str = "float32") -> np.ndarray:
 def read(path: Path) -> np.ndarray:
     found = vectors_of(path)
     out = np.empty((found.rows, *found.shape), found.dtype)
-    found.into(out)
+    found.read_into(out)
     return out
 
 

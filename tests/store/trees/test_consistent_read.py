@@ -12,10 +12,10 @@ import pytest
 from pipeline.core.errors import PipelineError
 from pipeline.parts.part import Row
 from pipeline.store import open_store
-from pipeline.store.describe import first_rows, listed, sampled_rows, stats
+from pipeline.store.describe import first_rows, sampled_rows, stats, summaries
 from pipeline.store.feature_set import FeatureSet
 from pipeline.store.files.export import export
-from pipeline.store.pca import mapped
+from pipeline.store.pca import pca_table
 from tests.stages.plans.stored import Stored, asset
 from tests.store.small import BATCHES, COUNT, picture, small
 from tests.toy import function, put
@@ -51,7 +51,7 @@ READS: dict[str, Callable[[FeatureSet], object]] = {
     "first_rows": lambda look: [row["digest"] for row in first_rows(look, 99)],
     "sampled_rows": lambda look: [row["digest"] for row in sampled_rows(look, 99, 1)],
     "export": lambda look: export(look, Path("out.parquet"), force=True),
-    "mapped": lambda look: mapped(look),
+    "mapped": lambda look: pca_table(look),
 }
 
 
@@ -70,7 +70,7 @@ def test_a_store_follows_its_sets(small: Path) -> None:
     look = store["look"]
     assert len(look) == COUNT - 1
     rewrite(small, LATER)
-    assert next(listed(store))["rows"] == COUNT - LATER
+    assert next(summaries(store))["rows"] == COUNT - LATER
     assert store.join(["look"]).present["look"].sum() == COUNT - LATER
     assert (
         store.sql("SELECT count(*) AS n FROM look WHERE view = 0")["n"][0].as_py() == COUNT - LATER
