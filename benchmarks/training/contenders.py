@@ -27,8 +27,8 @@ from pipeline.models.examples import Examples, classes_of, examples
 from pipeline.models.network import Network
 from pipeline.models.options import ModelOptions
 from pipeline.models.training.batches import (
-    Inputs,
     MicroBatch,
+    NetworkInputs,
     Tensors,
     epoch,
     microbatches,
@@ -39,7 +39,7 @@ from pipeline.models.training.losses import example_weights, loss
 from pipeline.models.training.optimization import Optimization
 from pipeline.models.training.parallel import ALONE
 from pipeline.models.training.throughput import Throughput
-from pipeline.store.join import join
+from pipeline.store.join import join_work_tree
 
 SETS = {"pictures": "image", "words": "text", "voices": "audio"}
 OPTIONS = ModelOptions.model_validate(
@@ -123,7 +123,7 @@ def loader(workers: int) -> Way:
             for batch in DataLoader(
                 rows, batch_sampler=order, num_workers=workers, generator=apart
             ):
-                inputs = Inputs(batch["values"], batch["lengths"], batch["present"])
+                inputs = NetworkInputs(batch["values"], batch["lengths"], batch["present"])
                 own = {"kind": batch["target"]}, {"kind": batch["weight"]}
                 yield len(batch["target"]), [MicroBatch(inputs, *own, torch.ones(1))]
 
@@ -141,7 +141,7 @@ WAYS: dict[str, Way] = {
 
 def measure(way: str, project: Path) -> dict[str, float]:
     """First loss, share of waiting, examples a second of the second epoch."""
-    joined = join(project / "data", SETS)
+    joined = join_work_tree(project / "data", SETS)
     whole = examples([joined], SETS, classes_of(joined, OPTIONS.tasks), OPTIONS.tasks)
     training = whole.take(joined.split == "train")
     training = training.take(training.seen)

@@ -46,14 +46,14 @@ def search(
     # Before NumPy is loaded. An id is asked of any processor; words and files say what is wrong.
     with suppress(PipelineError):
         hold(store[name].processor)
-    from pipeline.search.hits import search
+    from pipeline.search.hits import search_samples
     from pipeline.search.question import question as understood
     from pipeline.store.files.output_path import check_free
 
     if sheet:
         check_free(Path(sheet), store.project, force)
     asked = understood(store, name, question)
-    hits = search(store, name, asked.query, k, where or None, not approximate, each or None)
+    hits = search_samples(store, name, asked.query, k, where or None, not approximate, each or None)
     if sheet:
         from pipeline.core.files.atomic import atomic_write
         from pipeline.search.page import sheet as drawn

@@ -80,9 +80,9 @@ def points_of(
 def _pictures(store: Store, digests: set[str]) -> dict[str, str]:
     """Digest → a small picture as a data: URI, of the cleaned pictures that are there."""
     from pipeline.reporting.media.image import show
-    from pipeline.reporting.options import Options
-    from pipeline.search.contents import contents
+    from pipeline.reporting.options import ReportOptions
+    from pipeline.search.contents import read_contents
 
-    options = Options.model_validate({})
-    found = contents(store.tree, "image", digests)
+    options = ReportOptions.model_validate({})
+    found = read_contents(store.tree, "image", digests)
     return {digest: str(show(content, options).picture) for digest, content in found.items()}

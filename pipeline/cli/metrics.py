@@ -38,9 +38,9 @@ def metrics(
 
 
 def _rows(models: Sequence[str]) -> Iterator[dict[str, Any]]:
-    from pipeline.models.evaluation.measured import number, table
+    from pipeline.models.evaluation.measured import parse_number, read_rows
 
     for model in models:
-        for row in table(EVALUATED / model):
-            numbers = {name: number(row[name]) for name in ("value", "low", "high")}
+        for row in read_rows(EVALUATED / model):
+            numbers = {name: parse_number(row[name]) for name in ("value", "low", "high")}
             yield {"model": model, **row, **numbers}

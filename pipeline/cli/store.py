@@ -28,9 +28,9 @@ def ls(rev: Rev = "", json: Json = False) -> None:
 @command(app)
 def describe(name: Set, rev: Rev = "", json: Json = False) -> None:
     """Tell a set's columns, what made it, and its parts by batch and view."""
-    from pipeline.store.describe import describe
+    from pipeline.store.describe import describe_set
 
-    found = describe(store_of_command(rev)[name])
+    found = describe_set(store_of_command(rev)[name])
     if json:
         show([found], (), True)
     else:
@@ -44,9 +44,9 @@ def describe(name: Set, rev: Rev = "", json: Json = False) -> None:
 @command(app)
 def stats(name: Set, where: Where = "", view: View = 0, rev: Rev = "", json: Json = False) -> None:
     """Tell norms, means, deviations, missing values and duplicates."""
-    from pipeline.store.describe import stats
+    from pipeline.store.describe import value_statistics
 
-    found = stats(store_of_command(rev)[name], where or None, view)
+    found = value_statistics(store_of_command(rev)[name], where or None, view)
     if json:
         show([found], (), True)
     else:
@@ -57,10 +57,10 @@ def stats(name: Set, where: Where = "", view: View = 0, rev: Rev = "", json: Jso
 @command(app)
 def validate(name: MaybeSet = "", rev: Rev = "", json: Json = False) -> None:
     """Read every byte and list every problem; exit code 1 if there are any."""
-    from pipeline.store.validate import validate
+    from pipeline.store.validate import validate_set
 
     store = store_of_command(rev)
-    verdicts = [validate(store.tree, one) for one in ([store[name].name] if name else store)]
+    verdicts = [validate_set(store.tree, one) for one in ([store[name].name] if name else store)]
     counts = ("name", "parts", "rows", "mapped", "decoded")
     show(
         (

@@ -10,7 +10,7 @@ from pipeline.core.errors import PipelineError
 from pipeline.core.records import Split
 from pipeline.curation.components import bridges, describe_links
 from pipeline.curation.duplicate_links import DuplicateLink, group_of
-from pipeline.curation.options import Options
+from pipeline.curation.options import CurationOptions
 from pipeline.curation.splits import first_given, hash_split
 
 # Component → split → groups to which the data brings it.
@@ -21,7 +21,7 @@ def assign(
     records: Sequence[dict[str, Any]],
     component_of: Mapping[str, str],
     links: Sequence[DuplicateLink],
-    options: Options,
+    options: CurationOptions,
     seed: int,
 ) -> dict[str, int]:
     """Set each record's `split`; returns how many given splits were kept, changed and followed.

@@ -13,7 +13,7 @@ from pipeline.curation.assign import assign
 from pipeline.curation.classes import count_classes, drop_rare_classes
 from pipeline.curation.components import check_share, components
 from pipeline.curation.duplicate_links import Asset, duplicate_links, group_of
-from pipeline.curation.options import Options
+from pipeline.curation.options import CurationOptions
 from pipeline.curation.splits import rank
 
 Record = dict[str, Any]
@@ -31,7 +31,7 @@ class Curation:
 def curate(
     samples: Iterable[Mapping[str, Any]],
     assets: Mapping[str, Mapping[str, Asset]],
-    options: Options,
+    options: CurationOptions,
     targets: Mapping[str, str],
     seed: int,
 ) -> Curation:
@@ -92,8 +92,8 @@ def curate(
             "emptied": emptied,
             "groups": len(set(map(group_of, kept))),
             "components": len({record["component"] for record in kept}),
-            "splits": summary.by_split(kept),
-            "classes": summary.by_class(kept, count_classes(kept, targets)),
+            "splits": summary.count_by_split(kept),
+            "classes": summary.count_by_class(kept, count_classes(kept, targets)),
             "set_aside": aside,
             "given": given,
             "ties": summary.count_links(tied),

@@ -12,7 +12,7 @@ import numpy as np
 from pipeline.curation.hamming import BITS, near_pairs
 
 if TYPE_CHECKING:
-    from pipeline.curation.options import Join, Options
+    from pipeline.curation.options import CurationOptions, Join
 
 
 class Asset(NamedTuple):
@@ -40,7 +40,7 @@ def group_of(record: Mapping[str, Any]) -> str:
 def duplicate_links(
     records: Sequence[Mapping[str, Any]],
     assets: Mapping[str, Mapping[str, Asset]],
-    options: Options,
+    options: CurationOptions,
 ) -> list[DuplicateLink]:
     """Every tie between the groups of these samples, sorted.
 
@@ -69,7 +69,7 @@ def _of_modality(
     modality: str,
     holders: Mapping[str, set[str]],
     assets: Mapping[str, Asset],
-    options: Options,
+    options: CurationOptions,
 ) -> Iterator[DuplicateLink]:
     how = options.join(modality)
     if how == "none":
@@ -90,7 +90,7 @@ def _equal(holders: Iterable[str], assets: Mapping[str, Asset]) -> Iterable[list
 
 
 def _near(
-    holders: Iterable[str], assets: Mapping[str, Asset], options: Options
+    holders: Iterable[str], assets: Mapping[str, Asset], options: CurationOptions
 ) -> Iterator[list[str]]:
     """The digests of different content under one hash, and under each two that are near."""
     by_hash = defaultdict(list)

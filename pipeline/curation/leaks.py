@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
 
-    from pipeline.curation.options import Options
+    from pipeline.curation.options import CurationOptions
 
 ROWS, COLUMNS = 16, 4096  # a block of pairs that stays in the cache
 
@@ -56,7 +56,9 @@ class Leak:
         )
 
 
-def leaks(curated: pa.Table, cleaned: Mapping[str, pa.Table], options: Options) -> list[Leak]:
+def leaks(
+    curated: pa.Table, cleaned: Mapping[str, pa.Table], options: CurationOptions
+) -> list[Leak]:
     """Every group, component, asset and near pair of pictures that stands in two splits.
 
     Parameters
@@ -97,7 +99,9 @@ def leaks(curated: pa.Table, cleaned: Mapping[str, pa.Table], options: Options) 
     return sorted(set(leaks_found))
 
 
-def check(curated: pa.Table, cleaned: Mapping[str, pa.Table], options: Options) -> None:
+def check_leaks(
+    curated: pa.Table, cleaned: Mapping[str, pa.Table], options: CurationOptions
+) -> None:
     """PipelineError naming the leaks, if there are any."""
     leaks_found = leaks(curated, cleaned, options)
     if leaks_found:
@@ -110,7 +114,7 @@ def _straddling(database: duckdb.DuckDBPyConnection, kind: str, key: str, rows: 
 
 
 def _near(
-    database: duckdb.DuckDBPyConnection, kind: str, joined: str, options: Options
+    database: duckdb.DuckDBPyConnection, kind: str, joined: str, options: CurationOptions
 ) -> Iterator[Leak]:
     query = f"""
         SELECT split, phash, min(sample_id) FROM {joined}

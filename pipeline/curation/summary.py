@@ -17,7 +17,7 @@ MOST_LISTED = 5
 Records = Sequence[Mapping[str, Any]]
 
 
-def by_split(records: Records) -> dict[str, dict[str, int | float]]:
+def count_by_split(records: Records) -> dict[str, dict[str, int | float]]:
     """Split → samples, groups, components, and its share of the samples."""
     result: dict[str, dict[str, int | float]] = {}
     for split in SPLITS:
@@ -31,7 +31,7 @@ def by_split(records: Records) -> dict[str, dict[str, int | float]]:
     return result
 
 
-def by_class(records: Records, counted: ClassCounts) -> dict[str, Any]:
+def count_by_class(records: Records, counted: ClassCounts) -> dict[str, Any]:
     """Target → class → split → samples and components."""
     result: dict[str, Any] = {}
     for target, classes in counted.items():

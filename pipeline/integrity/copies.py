@@ -46,7 +46,7 @@ class Copies:
             A remote could not be asked.
         """
         path = self.object(md5)
-        if is_whole(path, md5):
+        if has_md5(path, md5):
             return path, CACHE
         if self.dvc is None:
             return None
@@ -80,14 +80,14 @@ class Copies:
     def mend_object(self, path: Path, md5: str, copies: Sequence[Path]) -> str:
         """Put a good copy in place of a damaged object of DVC's cache; says whence, if any."""
         for copy in copies:
-            if is_whole(copy, md5):
+            if has_md5(copy, md5):
                 put(copy, path, 0o444)
                 return f"replaced by {copy}"
         path_and_source = self.find(md5)
         return f"replaced by that of {path_and_source[1]}" if path_and_source else ""
 
 
-def is_whole(path: Path, md5: str) -> bool:
+def has_md5(path: Path, md5: str) -> bool:
     """Whether a file has an MD5, every byte being read; `md5` may be that of a listing."""
     return not problem(path, [md5.removesuffix(DIRECTORY)])
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from pipeline.core.errors import PipelineError
 from pipeline.core.files.dvc_cache import cache_folder
 from pipeline.core.files.lock import locked
-from pipeline.integrity.copies import CACHE, Copies, is_whole
+from pipeline.integrity.copies import CACHE, Copies, has_md5
 from pipeline.integrity.unit import Unit
 from pipeline.parts.manifest import MANIFEST
 from pipeline.store.sidecar import FOLDER, is_sealed
@@ -23,7 +23,7 @@ RAW = Path(DATA, "raw")
 
 
 @dataclass
-class WorkTree:
+class ProjectFiles:
     """The files below `data/`, held against what is said of them.
 
     A manifest that is whole speaks for the files beside it, for readers follow it alone; DVC and
@@ -127,7 +127,7 @@ class WorkTree:
             return message or ("" if imported else self.copies.drop(path, md5s))
 
 
-def sidecars() -> Iterator[Unit]:
+def sidecar_units() -> Iterator[Unit]:
     """What stands beside the store, `.pipeline/store`: made again when it is asked for."""
 
     def mend(path: Path) -> str:
@@ -139,7 +139,7 @@ def sidecars() -> Iterator[Unit]:
         yield Unit(str(FOLDER), str(path), path.stat().st_size, check, partial(mend, path))
 
 
-def cache(copies: Copies, copies_by_md5: dict[str, list[Path]]) -> Iterator[Unit]:
+def cache_units(copies: Copies, copies_by_md5: dict[str, list[Path]]) -> Iterator[Unit]:
     """The objects of DVC's cache, each named by the MD5 of its bytes."""
     if copies.dvc is None:
         raise PipelineError("this folder is no DVC project, so it has no cache: run `dvc init`")
@@ -151,7 +151,7 @@ def cache(copies: Copies, copies_by_md5: dict[str, list[Path]]) -> Iterator[Unit
             yield Unit(CACHE, str(path), path.stat().st_size, check, mend)
 
 
-def remote(copies: Copies, name: str) -> Iterator[Unit]:
+def remote_units(copies: Copies, name: str) -> Iterator[Unit]:
     """The objects of a remote of DVC's, mended from the cache."""
     if copies.dvc is None:
         raise PipelineError("this folder is no DVC project, so it has no remote: run `dvc init`")
@@ -163,7 +163,7 @@ def remote(copies: Copies, name: str) -> Iterator[Unit]:
 
     def mend(path: str, md5: str) -> str:
         source = copies.object(md5)
-        if not is_whole(source, md5):
+        if not has_md5(source, md5):
             return ""
         dvc_remote.put(source, path)
         return f"replaced by that of {CACHE}"

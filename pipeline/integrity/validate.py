@@ -15,7 +15,7 @@ from pipeline.core.files.atomic import atomic_write
 from pipeline.core.files.documents import document
 from pipeline.core.terminal import json_line
 from pipeline.integrity.copies import Copies
-from pipeline.integrity.places import WorkTree, cache, remote, sidecars
+from pipeline.integrity.places import ProjectFiles, cache_units, remote_units, sidecar_units
 from pipeline.integrity.unit import Unit
 from pipeline.parts.progress import reading_bytes
 from pipeline.store.trees.tracked import tracked
@@ -98,7 +98,7 @@ def scrub(
         What says how the files should be is damaged, or there is no such remote.
     """
     result, copies = Scrubbed(), Copies.of_project()
-    tree = WorkTree(tracked(), copies)
+    tree = ProjectFiles(tracked(), copies)
     for unit in tree.manifests():
         what = unit.check()
         if result.add(unit, what, repair):
@@ -106,9 +106,9 @@ def scrub(
     copies_by_md5 = tree.copies_of()
     units = [
         *tree.units(),
-        *sidecars(),
-        *(cache(copies, copies_by_md5) if with_cache else ()),
-        *(remote(copies, with_remote) if with_remote else ()),
+        *sidecar_units(),
+        *(cache_units(copies, copies_by_md5) if with_cache else ()),
+        *(remote_units(copies, with_remote) if with_remote else ()),
     ]
     chosen = next_share(units, share, _read_cursor())
     last = ""

@@ -13,7 +13,7 @@ from pipeline.models.options import TaskOptions
 from pipeline.models.targets import is_known
 
 
-class Joined(Protocol):
+class JoinedSamples(Protocol):
     """Samples with their features at one view, as the store joins them."""
 
     @property
@@ -99,7 +99,7 @@ class Examples:
         )
 
 
-def classes_of(joined: Joined, tasks: Mapping[str, TaskOptions]) -> dict[str, list[str]]:
+def classes_of(joined: JoinedSamples, tasks: Mapping[str, TaskOptions]) -> dict[str, list[str]]:
     """By task, its classes in order: all that occur, in whatever split; none of a number.
 
     A class that the train split lacks is thereby a class that the model gets wrong, rather than
@@ -124,7 +124,7 @@ def classes_of(joined: Joined, tasks: Mapping[str, TaskOptions]) -> dict[str, li
 
 
 def examples(
-    views: Sequence[Joined],
+    views: Sequence[JoinedSamples],
     sets: Mapping[str, str],
     classes: Mapping[str, Sequence[str]],
     tasks: Mapping[str, TaskOptions],

@@ -27,7 +27,7 @@ class Network(nn.Module):
     classes:
         Task → number of its classes, 0 of a number.
 
-    `readings` say by task how its logits are to be read; training fits them at its end.
+    `decodings` say by task how its logits are to be read; training fits them at its end.
 
     Raises
     ------
@@ -53,7 +53,7 @@ class Network(nn.Module):
         self.absent = None
         if options.absent == "learned":
             self.absent = nn.Parameter(torch.randn(len(sets), options.tower.width) * 0.02)
-        self.readings = {task: Decoding(options.tasks[task].kind) for task in classes}
+        self.decodings = {task: Decoding(options.tasks[task].kind) for task in classes}
         self.level = _level([tower.width for tower in chosen], classes, options)
 
     def forward(

@@ -13,7 +13,7 @@ from pipeline.core.options import Options
 from pipeline.models import fusion, tasks, towers
 from pipeline.models.fusion import fusion_of
 from pipeline.models.tasks import Kind, Task, task_of
-from pipeline.models.tower_options import TowerOfKind, TowerOptions, check, of_kind
+from pipeline.models.tower_options import TowerOfKind, TowerOptions, check_shape, of_kind
 from pipeline.models.towers import identity
 
 
@@ -272,13 +272,13 @@ class ModelOptions(Options):
         wrong = {}
         for name, shape in shapes.items():
             try:
-                check(shape, self.tower_of(name, shape), (ids or {}).get(name))
+                check_shape(shape, self.tower_of(name, shape), (ids or {}).get(name))
             except ValueError as error:
                 wrong[f"towers.{name}"] = str(error)
         if self.early:
             width = sum(shape[-1] for shape in shapes.values()) + len(shapes)
             try:
-                check((width,), self.tower, ids=False)
+                check_shape((width,), self.tower, ids=False)
             except ValueError as error:
                 wrong["fusion"] = str(error)
         return wrong

@@ -33,7 +33,7 @@ def predict(
         visible = visible & np.array([spec.modality in modalities for spec in examples.sets])
     outputs = logits(network, Tensors(examples, _device(network)), visible)
     probabilities_by_task = {
-        task: network.readings[task].probabilities(each) for task, each in outputs.items()
+        task: network.decodings[task].probabilities(each) for task, each in outputs.items()
     }
     blind = ~np.any(visible, axis=1)
     for task, probabilities in probabilities_by_task.items():

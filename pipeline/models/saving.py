@@ -26,7 +26,7 @@ _REMEDY = "take both from one training, or remove the folder and run `dvc repro`
 
 
 @dataclass(frozen=True)
-class Model:
+class TrainedModel:
     """A trained network, ready to predict on the CPU.
 
     `classes` and `priors` are by task, as training had them; `made_by` says by feature set what
@@ -41,7 +41,7 @@ class Model:
     made_by: dict[str, Any]
 
 
-def save(
+def save_model(
     folder: Path,
     trained: Trained,
     sets: Sequence[FeatureSpec],
@@ -63,7 +63,7 @@ def save(
         "tasks": {
             task: {
                 "classes": list(names),
-                **trained.network.readings[task].card(),
+                **trained.network.decodings[task].card(),
                 "prior": [float(share) for share in trained.priors[task]],
             }
             for task, names in classes.items()
@@ -79,7 +79,7 @@ def save(
     write_curves(folder / "curves", trained.curves)
 
 
-def load(folder: Path) -> Model:
+def load_model(folder: Path) -> TrainedModel:
     """Read a model back.
 
     Raises
@@ -115,5 +115,5 @@ def load(folder: Path) -> Model:
             f"{weights} does not hold the weights that {path} describes: take "
             "both from one training, or remove the folder and run `dvc repro`"
         ) from None
-    network.readings = decodings
-    return Model(network.eval(), sets, options, classes, priors, made_by)
+    network.decodings = decodings
+    return TrainedModel(network.eval(), sets, options, classes, priors, made_by)

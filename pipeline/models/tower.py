@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from pipeline.models.frames import valid
 from pipeline.models.statistics import counts, statistics
-from pipeline.models.tower_options import TowerOptions, check, tower_of
+from pipeline.models.tower_options import TowerOptions, check_shape, tower_of
 
 if TYPE_CHECKING:
     from pipeline.models.examples import Examples
@@ -35,7 +35,7 @@ class Tower(nn.Module):
 
     def __init__(self, shape: Sequence[int], options: TowerOptions) -> None:
         super().__init__()
-        check(shape, options)
+        check_shape(shape, options)
         self.ids = tower_of(options.kind).IDS
         if not self.ids:
             self.register_buffer("mean", torch.zeros(shape[-1]))

@@ -55,7 +55,7 @@ def of_kind(options: Any) -> Any:
 TowerOfKind = Annotated[SerializeAsAny[TowerOptions], BeforeValidator(of_kind)]
 
 
-def check(shape: Sequence[int], options: TowerOptions, ids: bool | None = None) -> None:
+def check_shape(shape: Sequence[int], options: TowerOptions, ids: bool | None = None) -> None:
     """See whether a tower can read a feature set.
 
     Parameters

@@ -13,9 +13,9 @@ from pipeline.core import registry
 from pipeline.core.errors import PipelineError, unknown
 from pipeline.core.machine.processor import HELD, INSTRUCTIONS
 from pipeline.core.options import Options
-from pipeline.curation.options import Options as CurateOptions
+from pipeline.curation.options import CurationOptions as CurateOptions
 from pipeline.execution.options import ExecutionOptions
-from pipeline.models.comparison.options import Options as ComparisonOptions
+from pipeline.models.comparison.options import ComparisonOptions as ComparisonOptions
 from pipeline.models.evaluation.options import EvaluationOptions
 from pipeline.models.options import ModelOptions
 from pipeline.params.agreement import cross_check
@@ -31,7 +31,7 @@ from pipeline.params.sections import (
     SourceSection,
     TargetOptions,
 )
-from pipeline.reporting.options import Options as ReportOptions
+from pipeline.reporting.options import ReportOptions as ReportOptions
 
 Model = TypeVar("Model", bound=Options)
 

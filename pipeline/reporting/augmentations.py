@@ -8,21 +8,21 @@ from typing import Any
 
 from pipeline.core import registry
 from pipeline.parts import manifest
-from pipeline.reporting.content import contents, show
+from pipeline.reporting.content import make_card, unpack_contents
 from pipeline.reporting.format import humanize
-from pipeline.reporting.inputs import Absent, Inputs
-from pipeline.reporting.options import Options
+from pipeline.reporting.inputs import Absent, ReportInputs
+from pipeline.reporting.options import ReportOptions
 from pipeline.reporting.sampling import by_digest, pick_diverse
 
 
-def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
+def build(inputs: ReportInputs, options: ReportOptions) -> dict[str, Any] | Absent:
     strips = [strip for name in inputs.modalities if (strip := _strip(inputs, name, options))]
     if not strips:
         return Absent("No modality has augmented views.")
     return {"strips": strips}
 
 
-def _strip(inputs: Inputs, modality: str, options: Options) -> dict[str, Any] | None:
+def _strip(inputs: ReportInputs, modality: str, options: ReportOptions) -> dict[str, Any] | None:
     """A few of a modality's assets with their first views."""
     stage = inputs.stage(f"augmented/{modality}")
     if stage is None or stage.rows == 0:
@@ -33,15 +33,15 @@ def _strip(inputs: Inputs, modality: str, options: Options) -> dict[str, Any] | 
     digests = _choose(inputs, modality, recipes, options.sheet)
     apply = registry.load(f"modalities/{modality}", "augment").apply
     rows = []
-    originals = contents(inputs, modality, digests)
+    originals = unpack_contents(inputs, modality, digests)
     for digest in digests:
-        original = show(modality, originals[digest], options) if digest in originals else None
+        original = make_card(modality, originals[digest], options) if digest in originals else None
         if original is None:
             continue
         views = []
         for view, text in sorted(recipes[digest].items())[: options.views]:
             recipe = json.loads(text)
-            augmented = show(modality, apply(originals[digest], recipe), options)
+            augmented = make_card(modality, apply(originals[digest], recipe), options)
             views.append({"view": view, "shown": augmented, "steps": [_step(op) for op in recipe]})
         rows.append({"digest": digest, "original": original, "views": views})
     if not rows:
@@ -50,7 +50,7 @@ def _strip(inputs: Inputs, modality: str, options: Options) -> dict[str, Any] | 
     return {"modality": modality, "rows": rows, "assets": len(recipes), "views": most}
 
 
-def _choose(inputs: Inputs, modality: str, digests: Iterable[str], most: int) -> list[str]:
+def _choose(inputs: ReportInputs, modality: str, digests: Iterable[str], most: int) -> list[str]:
     """Assets of training samples, of different components and kinds, in digest order."""
     first_row: dict[str, dict[str, Any]] = {}
     for row in inputs.curated:

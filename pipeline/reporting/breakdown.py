@@ -8,8 +8,8 @@ from typing import Any
 
 from pipeline.reporting.choice import best_single, select_by_validation
 from pipeline.reporting.format import percent
-from pipeline.reporting.inputs import Absent, Inputs, Model
-from pipeline.reporting.options import Options
+from pipeline.reporting.inputs import Absent, EvaluatedModel, ReportInputs
+from pipeline.reporting.options import ReportOptions
 from pipeline.reporting.plots.rows import axis, dumbbell
 from pipeline.reporting.plots.scale import UNIT
 
@@ -18,7 +18,7 @@ COMPONENTS = 10
 
 
 @dataclass(frozen=True)
-class Row:
+class FigureRow:
     """A figure of n test samples; `other` is the other model's, None where it has none."""
 
     name: str
@@ -27,7 +27,7 @@ class Row:
     n: int
 
 
-def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
+def build(inputs: ReportInputs, options: ReportOptions) -> dict[str, Any] | Absent:
     choice = select_by_validation(inputs)
     if choice is None:
         return Absent("No model has been evaluated yet.")
@@ -64,7 +64,7 @@ def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
     return {"choice": choice, "panels": drawn, "axis": axis(UNIT), "weakest": weakest}
 
 
-def _weakest(model: Model, task: str) -> dict[str, Any] | None:
+def _weakest(model: EvaluatedModel, task: str) -> dict[str, Any] | None:
     """The slice of the test with the lowest accuracy, of those that are not all luck.
 
     None of a number, which has no accuracy.
@@ -87,15 +87,15 @@ def _weakest(model: Model, task: str) -> dict[str, Any] | None:
 
 
 def _rows(
-    model: Model,
-    other: Model | None,
+    model: EvaluatedModel,
+    other: EvaluatedModel | None,
     task: str,
     table: str,
     name: str,
     figure: str,
     count: str,
     attribute: str | None = None,
-) -> list[Row]:
+) -> list[FigureRow]:
     """The rows of one table with test samples and that figure, by the names of its columns."""
     other_values = {
         row[name]: float(row[figure])
@@ -103,19 +103,19 @@ def _rows(
         if row.get("attribute") == attribute and row[figure]
     }
     return [
-        Row(row[name], float(row[figure]), other_values.get(row[name]), int(row[count]))
+        FigureRow(row[name], float(row[figure]), other_values.get(row[name]), int(row[count]))
         for row in _select(model, table, task)
         if row.get("attribute") == attribute and int(row[count]) > 0 and row[figure]
     ]
 
 
-def _attributes(model: Model, task: str) -> list[str]:
+def _attributes(model: EvaluatedModel, task: str) -> list[str]:
     """What the test split was cut by; by the task itself, accuracy is but the classes' recall."""
     return sorted({row["attribute"] for row in _select(model, "groups", task)} - {task})
 
 
 def _draw(panel: dict[str, Any], most: int) -> dict[str, Any]:
-    rows: Sequence[Row] = panel["rows"]
+    rows: Sequence[FigureRow] = panel["rows"]
     return {
         **panel,
         "rows": [
@@ -126,13 +126,13 @@ def _draw(panel: dict[str, Any], most: int) -> dict[str, Any]:
     }
 
 
-def _label(row: Row, unit: str, other: str | None) -> str:
+def _label(row: FigureRow, unit: str, other: str | None) -> str:
     sentence = f"{unit} {percent(row.value)} %"
     if row.other is None or other is None:
         return sentence
     return f"{sentence}; {other}: {percent(row.other)} %"
 
 
-def _select(model: Model | None, table: str, task: str) -> list[dict[str, str]]:
+def _select(model: EvaluatedModel | None, table: str, task: str) -> list[dict[str, str]]:
     rows = model.table(table) if model is not None else []
     return [row for row in rows if row["task"] == task and row["split"] == "test"]

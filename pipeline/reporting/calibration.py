@@ -6,12 +6,12 @@ from typing import Any
 
 from pipeline.reporting.choice import select_by_validation
 from pipeline.reporting.format import percent
-from pipeline.reporting.inputs import Absent, Inputs, Model
-from pipeline.reporting.options import Options
+from pipeline.reporting.inputs import Absent, EvaluatedModel, ReportInputs
+from pipeline.reporting.options import ReportOptions
 from pipeline.reporting.plots.panels import reliability
 
 
-def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
+def build(inputs: ReportInputs, options: ReportOptions) -> dict[str, Any] | Absent:
     choice = select_by_validation(inputs)
     if choice is None:
         return Absent("No model has been evaluated yet.")
@@ -26,7 +26,7 @@ def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
     return {"choice": choice, "panels": panels}
 
 
-def _panel(model: Model, task: str) -> dict[str, Any] | None:
+def _panel(model: EvaluatedModel, task: str) -> dict[str, Any] | None:
     bins = [
         (
             float(row["low"]),

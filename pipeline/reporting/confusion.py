@@ -6,14 +6,14 @@ from collections import Counter
 from typing import Any
 
 from pipeline.reporting.choice import select_by_validation
-from pipeline.reporting.inputs import Absent, Inputs, Model
-from pipeline.reporting.options import Options
+from pipeline.reporting.inputs import Absent, EvaluatedModel, ReportInputs
+from pipeline.reporting.options import ReportOptions
 
 LEVELS = 10
 REST = "(other classes)"
 
 
-def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
+def build(inputs: ReportInputs, options: ReportOptions) -> dict[str, Any] | Absent:
     choice = select_by_validation(inputs)
     if choice is None:
         return Absent("No model has been evaluated yet.")
@@ -28,7 +28,7 @@ def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
     return {"choice": choice, "matrices": matrices}
 
 
-def _matrix(model: Model, task: str, most: int) -> dict[str, Any] | None:
+def _matrix(model: EvaluatedModel, task: str, most: int) -> dict[str, Any] | None:
     """Rows of cells: truth down, prediction across, shaded by the share of the truth's samples."""
     pairs = Counter(
         (row["truth"], row["prediction"])

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.core import registry
-from pipeline.reporting.inputs import Inputs
-from pipeline.reporting.options import Options
+from pipeline.reporting.inputs import ReportInputs
+from pipeline.reporting.options import ReportOptions
 
 MEDIA = "reporting/media"
 
@@ -38,7 +38,7 @@ def modules(modalities: Iterable[str]) -> list[str]:
     return [f"pipeline.reporting.media.{name}" for name in modalities if name in displayable]
 
 
-def show(modality: str, content: Any, options: Options) -> MediaCard | None:
+def make_card(modality: str, content: Any, options: ReportOptions) -> MediaCard | None:
     """Content of a modality, or None if there is no way to show it."""
     if modality not in registry.names(MEDIA):
         return None
@@ -46,7 +46,7 @@ def show(modality: str, content: Any, options: Options) -> MediaCard | None:
     return card
 
 
-def contents(inputs: Inputs, modality: str, digests: Iterable[str]) -> dict[str, Any]:
+def unpack_contents(inputs: ReportInputs, modality: str, digests: Iterable[str]) -> dict[str, Any]:
     """Digest → cleaned content, for those assets that cleaning passed."""
     unpack = registry.load(f"modalities/{modality}", "content").unpack
     packed = inputs.assets(modality, set(digests))

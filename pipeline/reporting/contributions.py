@@ -9,8 +9,8 @@ from markupsafe import Markup
 
 from pipeline.reporting.choice import select_by_validation
 from pipeline.reporting.format import percent, points
-from pipeline.reporting.inputs import Absent, Inputs, Model
-from pipeline.reporting.options import Options
+from pipeline.reporting.inputs import Absent, EvaluatedModel, ReportInputs
+from pipeline.reporting.options import ReportOptions
 from pipeline.reporting.plots.rows import axis, whisker
 from pipeline.reporting.plots.scale import Scale, nice
 
@@ -23,7 +23,7 @@ MEASURES = {
 SHARES = ("weight", "gradients")
 
 
-def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
+def build(inputs: ReportInputs, options: ReportOptions) -> dict[str, Any] | Absent:
     choice = select_by_validation(inputs)
     if choice is None:
         return Absent("No model has been evaluated yet.")
@@ -39,7 +39,9 @@ def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
     return {"choice": choice, "panels": panels, "modalities": inputs.modalities}
 
 
-def _panel(model: Model, task: str, order: Sequence[str], most: int) -> dict[str, Any] | None:
+def _panel(
+    model: EvaluatedModel, task: str, order: Sequence[str], most: int
+) -> dict[str, Any] | None:
     rows = [row for row in model.table("contributions") if row["task"] == task]
     overall = [row for row in rows if row["level"] == "overall"]
     if not overall:

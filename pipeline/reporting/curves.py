@@ -6,14 +6,14 @@ from typing import Any
 
 from pipeline.reporting.choice import select_by_validation
 from pipeline.reporting.format import humanize
-from pipeline.reporting.inputs import Absent, Inputs, Model
-from pipeline.reporting.options import Options
+from pipeline.reporting.inputs import Absent, EvaluatedModel, ReportInputs
+from pipeline.reporting.options import ReportOptions
 from pipeline.reporting.plots.panels import Points, lines
 
 SPLITS = ("train", "validation")
 
 
-def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
+def build(inputs: ReportInputs, options: ReportOptions) -> dict[str, Any] | Absent:
     choice = select_by_validation(inputs)
     if choice is None:
         return Absent("No model has been evaluated yet.")
@@ -23,7 +23,7 @@ def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
     return {"choice": choice, "panels": panels}
 
 
-def _panels(model: Model) -> list[dict[str, Any]]:
+def _panels(model: EvaluatedModel) -> list[dict[str, Any]]:
     best = model.card.get("best_epoch")
     charts: dict[str, dict[str, Points]] = {}
     for name, points in model.curves.items():

@@ -7,14 +7,14 @@ from typing import Any
 
 from pipeline.core.records import SPLITS
 from pipeline.models.tasks import task_of
-from pipeline.reporting.inputs import Absent, Inputs
-from pipeline.reporting.options import Options
+from pipeline.reporting.inputs import Absent, ReportInputs
+from pipeline.reporting.options import ReportOptions
 from pipeline.reporting.plots.rows import stack
 
 RARE = 30
 
 
-def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
+def build(inputs: ReportInputs, options: ReportOptions) -> dict[str, Any] | Absent:
     if not inputs.stages:
         return Absent("No stage has finished yet.")
     rows = inputs.curated
@@ -58,7 +58,7 @@ def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
     }
 
 
-def _presence(inputs: Inputs) -> list[tuple[list[str], int, float]]:
+def _presence(inputs: ReportInputs) -> list[tuple[list[str], int, float]]:
     """(modalities, samples, share) for each combination that occurs, commonest first."""
     combinations = Counter(
         tuple(modality for modality in inputs.modalities if row.get(modality))
@@ -69,7 +69,7 @@ def _presence(inputs: Inputs) -> list[tuple[list[str], int, float]]:
     return [(list(present), n, n / total) for present, n in ordered]
 
 
-def _spreads(inputs: Inputs) -> list[dict[str, Any]]:
+def _spreads(inputs: ReportInputs) -> list[dict[str, Any]]:
     """For each target of classes, and the attribute language: samples by value and split."""
     columns = {
         name: [row.get(f"target.{name}") for row in inputs.curated]

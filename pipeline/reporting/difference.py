@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.core.randomness import generator
-from pipeline.models.comparison.paired_bootstrap import differences
+from pipeline.models.comparison.paired_bootstrap import paired_differences
 from pipeline.models.evaluation.scorer import Scorer
-from pipeline.reporting.inputs import Model
+from pipeline.reporting.inputs import EvaluatedModel
 
 
 @dataclass(frozen=True)
@@ -29,9 +29,9 @@ class ModelDifference:
     components: int
 
 
-def difference(
-    model: Model,
-    other: Model,
+def model_difference(
+    model: EvaluatedModel,
+    other: EvaluatedModel,
     task: str,
     components: Mapping[str, str],
     draws: int,
@@ -65,12 +65,12 @@ def difference(
     scores = dict(
         zip(("own", "other"), scorer.scores([[predicted], [other_predicted]]), strict=True)
     )
-    (paired,) = differences(scores, [("own", "other")], confidence)
+    (paired,) = paired_differences(scores, [("own", "other")], confidence)
     groups = len(np.unique(component))
     return ModelDifference(paired.value, paired.low, paired.high, len(common), groups)
 
 
-def _answers(model: Model, task: str) -> dict[str, tuple[str, str]]:
+def _answers(model: EvaluatedModel, task: str) -> dict[str, tuple[str, str]]:
     """Sample id → (truth, prediction)."""
     return {
         row["sample_id"]: (row["truth"], row["prediction"])

@@ -9,14 +9,14 @@ import numpy as np
 
 from pipeline.models.tasks import Task
 from pipeline.reporting.choice import Choice, select_by_validation
-from pipeline.reporting.content import MediaCard, contents, show
+from pipeline.reporting.content import MediaCard, make_card, unpack_contents
 from pipeline.reporting.format import language_tag
-from pipeline.reporting.inputs import Absent, Inputs, Model
-from pipeline.reporting.options import Options
+from pipeline.reporting.inputs import Absent, EvaluatedModel, ReportInputs
+from pipeline.reporting.options import ReportOptions
 from pipeline.reporting.sampling import Answer, strata
 
 
-def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
+def build(inputs: ReportInputs, options: ReportOptions) -> dict[str, Any] | Absent:
     choice = select_by_validation(inputs)
     if choice is None:
         return Absent("No model has been evaluated yet.")
@@ -45,7 +45,7 @@ def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
     }
 
 
-def _answers(inputs: Inputs, model: Model, task: str) -> list[Answer]:
+def _answers(inputs: ReportInputs, model: EvaluatedModel, task: str) -> list[Answer]:
     """The model's answers on the test split, likeliest three classes each; none of a number."""
     classes = model.classes.get(task, [])
     answers = []
@@ -94,7 +94,9 @@ def _asides(choice: Choice, ids: set[str]) -> dict[str, list[dict[str, str]]]:
     return asides
 
 
-def _contributions(model: Model, task: str, order: Sequence[str]) -> dict[str, dict[str, float]]:
+def _contributions(
+    model: EvaluatedModel, task: str, order: Sequence[str]
+) -> dict[str, dict[str, float]]:
     """Sample → modality → what it gave to the answer's log-probability, in nats.
 
     Empty for a model of one modality, which gives all there is.
@@ -107,20 +109,22 @@ def _contributions(model: Model, task: str, order: Sequence[str]) -> dict[str, d
     return {key: {m: each[m] for m in order if m in each} for key, each in values_by_sample.items()}
 
 
-def media_of(inputs: Inputs, ids: set[str], options: Options) -> dict[tuple[str, str], MediaCard]:
+def media_of(
+    inputs: ReportInputs, ids: set[str], options: ReportOptions
+) -> dict[tuple[str, str], MediaCard]:
     """(modality, digest) → what to show, for the assets of these samples."""
     media = {}
     for modality in inputs.modalities:
         digests = {d for key in ids if (d := inputs.by_id[key].get(modality))}
-        for digest, content in contents(inputs, modality, digests).items():
-            card = show(modality, content, options)
+        for digest, content in unpack_contents(inputs, modality, digests).items():
+            card = make_card(modality, content, options)
             if card is not None:
                 media[modality, digest] = card
     return media
 
 
 def sample_card(
-    inputs: Inputs, sample_id: str, media: dict[tuple[str, str], MediaCard]
+    inputs: ReportInputs, sample_id: str, media: dict[tuple[str, str], MediaCard]
 ) -> dict[str, Any]:
     """A sample as a card shows it: its pieces by modality, and what it lacks."""
     row = inputs.by_id[sample_id]
@@ -143,7 +147,7 @@ def sample_card(
 
 def _card(
     answer: Answer,
-    inputs: Inputs,
+    inputs: ReportInputs,
     media: dict[tuple[str, str], MediaCard],
     asides: list[dict[str, str]],
     shares: dict[str, dict[str, float]],

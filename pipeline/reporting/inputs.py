@@ -31,7 +31,7 @@ class Absent:
 
 
 @dataclass(frozen=True)
-class Model:
+class EvaluatedModel:
     """A trained model and its evaluation; what was not written is empty.
 
     `order` lists all modalities as the params do.
@@ -49,7 +49,7 @@ class Model:
     @cached_property
     def tasks(self) -> dict[str, Any]:
         """Task → split → metric → {value, low, high}, the counts being plain numbers."""
-        return measured.read(self.evaluated)
+        return measured.read_figures(self.evaluated)
 
     @cached_property
     def primary_task(self) -> str | None:
@@ -138,7 +138,7 @@ class Stage:
 
 
 @dataclass(frozen=True)
-class Inputs:
+class ReportInputs:
     """Everything the page is made of.
 
     Parameters
@@ -166,10 +166,10 @@ class Inputs:
     confidence: float = 0.95
 
     @cached_property
-    def evaluated(self) -> list[Model]:
+    def evaluated(self) -> list[EvaluatedModel]:
         """The models that were evaluated."""
         models = [
-            Model(
+            EvaluatedModel(
                 name,
                 self.root / "models" / name,
                 self.root / "evaluation" / name,

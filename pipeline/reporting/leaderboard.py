@@ -6,15 +6,15 @@ from functools import partial
 from typing import Any
 
 from pipeline.models.tasks import ranked_by
-from pipeline.reporting.choice import Choice, ranked, select_by_validation
+from pipeline.reporting.choice import Choice, rank_models, select_by_validation
 from pipeline.reporting.format import amount
-from pipeline.reporting.inputs import Absent, Inputs
-from pipeline.reporting.options import Options
+from pipeline.reporting.inputs import Absent, ReportInputs
+from pipeline.reporting.options import ReportOptions
 from pipeline.reporting.plots.rows import axis, whisker
 from pipeline.reporting.plots.scale import nice
 
 
-def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
+def build(inputs: ReportInputs, options: ReportOptions) -> dict[str, Any] | Absent:
     choice = select_by_validation(inputs)
     if choice is None:
         return Absent("No model has been evaluated yet.")
@@ -26,12 +26,12 @@ def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
     }
 
 
-def _board(inputs: Inputs, task: str, choice: Choice) -> dict[str, Any] | None:
+def _board(inputs: ReportInputs, task: str, choice: Choice) -> dict[str, Any] | None:
     """The models that learned a task, the best first, and the titles of their figures in order.
 
     Where they learned it as different kinds, the best one's says by what they are ranked.
     """
-    models = [model for model in ranked(inputs.evaluated, task, "test") if task in model.tasks]
+    models = [model for model in rank_models(inputs.evaluated, task, "test") if task in model.tasks]
     learned = models[0].task(task)
     first = ranked_by(learned)
     models = [model for model in models if first in model.tasks[task].get("test", {})]
@@ -78,7 +78,7 @@ def _board(inputs: Inputs, task: str, choice: Choice) -> dict[str, Any] | None:
     }
 
 
-def _tasks(inputs: Inputs, primary: str) -> list[str]:
+def _tasks(inputs: ReportInputs, primary: str) -> list[str]:
     """Every task that some model was evaluated on, the primary one first."""
     named = {task for model in inputs.evaluated for task in model.tasks}
     return [primary, *sorted(named - {primary})]

@@ -6,12 +6,12 @@ from typing import Any
 
 from pipeline.core.nested import flatten
 from pipeline.models.tasks import ranked_by
-from pipeline.reporting.choice import ranked, score, select_by_validation
-from pipeline.reporting.inputs import Absent, Inputs
-from pipeline.reporting.options import Options
+from pipeline.reporting.choice import rank_models, score, select_by_validation
+from pipeline.reporting.inputs import Absent, ReportInputs
+from pipeline.reporting.options import ReportOptions
 
 
-def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
+def build(inputs: ReportInputs, options: ReportOptions) -> dict[str, Any] | Absent:
     choice = select_by_validation(inputs)
     if choice is None:
         return Absent("No model has been evaluated yet.")
@@ -37,7 +37,7 @@ def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
                 "figure": model.task(choice.task).FIGURES[ranked_by(model.task(choice.task))],
                 "inputs": sorted(model.card.get("inputs", {}).items()),
             }
-            for model in ranked(inputs.evaluated, choice.task, "test")
+            for model in rank_models(inputs.evaluated, choice.task, "test")
         ],
     }
 

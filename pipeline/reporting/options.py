@@ -7,7 +7,7 @@ from pydantic import Field
 from pipeline.core.options import Options as Base
 
 
-class Options(Base):
+class ReportOptions(Base):
     """Bounds on what the page shows, so that it stays a few megabytes whatever the data."""
 
     gallery: int = Field(

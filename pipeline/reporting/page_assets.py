@@ -14,7 +14,7 @@ from pipeline.reporting import format
 TEMPLATES = Path(__file__).with_name("templates")
 
 
-def environment(*folders: Path) -> Environment:
+def jinja_environment(*folders: Path) -> Environment:
     """Jinja for the templates of these folders, the first that has one; what they write is escaped.
 
     A name that a template is not given is an error.
@@ -34,7 +34,7 @@ def environment(*folders: Path) -> Environment:
         count=format.count,
         size=format.size,
         listed=format.listed,
-        spoken=format.humanize,
+        humanize=format.humanize,
         tag=format.language_tag,
     )
     return jinja

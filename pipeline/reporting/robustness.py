@@ -10,8 +10,8 @@ from markupsafe import Markup
 
 from pipeline.reporting.choice import Choice, select_by_validation
 from pipeline.reporting.format import humanize
-from pipeline.reporting.inputs import Absent, Inputs, Model
-from pipeline.reporting.options import Options
+from pipeline.reporting.inputs import Absent, EvaluatedModel, ReportInputs
+from pipeline.reporting.options import ReportOptions
 from pipeline.reporting.plots.panels import Points, lines
 
 KINDS = {
@@ -21,7 +21,7 @@ KINDS = {
 }
 
 
-def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
+def build(inputs: ReportInputs, options: ReportOptions) -> dict[str, Any] | Absent:
     choice = select_by_validation(inputs)
     if choice is None:
         return Absent("No model has been evaluated yet.")
@@ -56,7 +56,7 @@ def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
     }
 
 
-def _curves(model: Model) -> dict[tuple[str, str], list[tuple[float, float]]]:
+def _curves(model: EvaluatedModel) -> dict[tuple[str, str], list[tuple[float, float]]]:
     """(kind, modality) → (rate, macro-F1) pairs by rate."""
     points_by_condition: dict[tuple[str, str], list[tuple[float, float]]] = {}
     for row in model.table("robustness"):
@@ -74,14 +74,14 @@ def _area(points: Points | None) -> float | None:
 
 
 def _chart(
-    inputs: Inputs,
+    inputs: ReportInputs,
     choice: Choice,
     curves: dict[str, dict[tuple[str, str], list[tuple[float, float]]]],
     kind: str,
     modality: str,
 ) -> Markup:
     """All models that have the modality; the two chosen ones last, so that they lie on top."""
-    models: Sequence[Model] = sorted(
+    models: Sequence[EvaluatedModel] = sorted(
         (model for model in inputs.evaluated if (kind, modality) in curves[model.name]),
         key=lambda model: choice.mark(model) != "",
     )

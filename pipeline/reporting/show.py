@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pipeline.execution import run_record
 from pipeline.reporting.overlay import overlay
-from pipeline.reporting.times import table, times
+from pipeline.reporting.times import durations_table, model_durations
 
 COPY = Path(".pipeline", "report.html")
 RECORD_TITLES = {"started": "Made", "revision": "Revision", "host": "Host", "seconds": "Seconds"}
@@ -25,7 +25,7 @@ def dated_copy(page: Path) -> Path:
         title: str(record[key]) for key, title in RECORD_TITLES.items() if key in record
     }
     COPY.parent.mkdir(parents=True, exist_ok=True)
-    took = table(times(page.parents[1]))
+    took = durations_table(model_durations(page.parents[1]))
     COPY.write_text(
         overlay(page.read_text(encoding="utf-8"), record_by_title, took), encoding="utf-8"
     )

@@ -7,8 +7,8 @@ from typing import Any
 
 from pipeline.reporting.choice import select_by_validation
 from pipeline.reporting.format import percent
-from pipeline.reporting.inputs import Absent, Inputs, Model
-from pipeline.reporting.options import Options
+from pipeline.reporting.inputs import Absent, EvaluatedModel, ReportInputs
+from pipeline.reporting.options import ReportOptions
 from pipeline.reporting.plots.rows import bar
 
 KINDS = {
@@ -17,7 +17,7 @@ KINDS = {
 }
 
 
-def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
+def build(inputs: ReportInputs, options: ReportOptions) -> dict[str, Any] | Absent:
     choice = select_by_validation(inputs)
     if choice is None:
         return Absent("No model has been evaluated yet.")
@@ -33,7 +33,9 @@ def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
     return {"choice": choice, "panels": panels, "modalities": inputs.modalities}
 
 
-def _panel(model: Model, task: str, kind: str, modalities: Sequence[str]) -> dict[str, Any] | None:
+def _panel(
+    model: EvaluatedModel, task: str, kind: str, modalities: Sequence[str]
+) -> dict[str, Any] | None:
     """Fullest subset first, then best first."""
     rows: list[dict[str, Any]] = [
         {

@@ -58,7 +58,7 @@ class Durations:
     resumed: int = 0
 
 
-def times(root: Path) -> list[Durations]:
+def model_durations(root: Path) -> list[Durations]:
     """Of each evaluated model under a data directory, by name; empty if nothing is known."""
     models = sorted(path.parent.name for path in root.glob("evaluation/*/manifest.json"))
     durations = [_durations(root, name) for name in models]
@@ -68,7 +68,7 @@ def times(root: Path) -> list[Durations]:
     return durations if measured else []
 
 
-def table(durations: Sequence[Durations]) -> Markup:
+def durations_table(durations: Sequence[Durations]) -> Markup:
     """The table for the leaderboard; nothing where there is nothing to show."""
     if not durations:
         return Markup()

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pipeline.store.trees.tree import Tree
 
 
-def contents(tree: Tree, modality: str, digests: Set[str]) -> dict[str, Any]:
+def read_contents(tree: Tree, modality: str, digests: Set[str]) -> dict[str, Any]:
     """Digest → content of a modality's assets, for those that cleaning passed."""
 
     folder = f"clean/{modality}"

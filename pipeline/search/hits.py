@@ -33,7 +33,7 @@ class Hit:
 
 
 @consistent_read
-def search(
+def search_samples(
     store: Store,
     name: str,
     query: np.ndarray | str,

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.reporting.content import MediaCard, show
-from pipeline.reporting.options import Options
-from pipeline.reporting.page_assets import TEMPLATES, environment, style_and_script
-from pipeline.search.contents import contents
+from pipeline.reporting.content import MediaCard, make_card
+from pipeline.reporting.options import ReportOptions
+from pipeline.reporting.page_assets import TEMPLATES, jinja_environment, style_and_script
+from pipeline.search.contents import read_contents
 from pipeline.store.trees.consistent_read import consistent_read
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pipeline.store import Store
 
 HERE = Path(__file__).parent
-SHOW = Options.model_validate({"picture": 320, "clip": 6.0})
+SHOW = ReportOptions.model_validate({"picture": 320, "clip": 6.0})
 
 
 @consistent_read
@@ -35,11 +35,11 @@ def sheet(
     modalities = list(dict.fromkeys(modality for hit in hits for modality in hit.digests))
     cards_by_modality = {modality: _cards(store, modality, hits) for modality in modalities}
     return (
-        environment(HERE, TEMPLATES)
+        jinja_environment(HERE, TEMPLATES)
         .get_template("page.html")
         .render(
             asked=put,
-            question=None if put.content is None else show(put.modality, put.content, SHOW),
+            question=None if put.content is None else make_card(put.modality, put.content, SHOW),
             name=name,
             rows=len(store[name]),
             tree=store.tree.name,
@@ -64,7 +64,7 @@ def _cards(store: Store, modality: str, hits: Iterable[Hit]) -> dict[str, MediaC
     """Digest → how a modality's assets are shown, of those for which there is a way."""
     digests = {hit.digests[modality] for hit in hits if modality in hit.digests}
     cards = {
-        digest: show(modality, content, SHOW)
-        for digest, content in contents(store.tree, modality, digests).items()
+        digest: make_card(modality, content, SHOW)
+        for digest, content in read_contents(store.tree, modality, digests).items()
     }
     return {digest: card for digest, card in cards.items() if card is not None}

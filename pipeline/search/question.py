@@ -20,7 +20,7 @@ from pipeline.core.options import Options
 from pipeline.core.registry import load
 from pipeline.params.sections import FeatureNames, RejectLimit
 from pipeline.raw.media_types import HEAD_BYTES, by_content
-from pipeline.search.contents import contents
+from pipeline.search.contents import read_contents
 from pipeline.store.trees.consistent_read import consistent_read
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def question(store: Store, name: str, text: str) -> Question:
     place = int(features.find([text])[0])
     if place >= 0:
         asset = features.to_arrow(["digest"])["digest"][place].as_py()
-        content_by_digest = contents(store.tree, features.modality, {asset})
+        content_by_digest = read_contents(store.tree, features.modality, {asset})
         return Question(text, features.modality, content_by_digest.get(asset), text)
     if pc.index(store.samples()["sample_id"], text).as_py() >= 0:
         raise PipelineError(f"the sample {text} has no row in {name}: ask by another sample or set")

@@ -51,7 +51,7 @@ def _summary(features: FeatureSet) -> dict[str, Any]:
 
 
 @consistent_read
-def describe(features: FeatureSet) -> dict[str, Any]:
+def describe_set(features: FeatureSet) -> dict[str, Any]:
     """`schema`: column → type; `provenance`; `parts`: counted by source, batch and view."""
     groups: dict[tuple[str, str, int], dict[str, int]] = {}
     for entry in features.entries:
@@ -72,7 +72,9 @@ def describe(features: FeatureSet) -> dict[str, Any]:
 
 
 @consistent_read
-def stats(features: FeatureSet, where: str | None = None, view: int | None = 0) -> dict[str, Any]:
+def value_statistics(
+    features: FeatureSet, where: str | None = None, view: int | None = 0
+) -> dict[str, Any]:
     """Figures of a set's values, read block by block: beside one block, 16 bytes a row are held.
 
     `norm` is a vector's Euclidean length; means and deviations are those of single dimensions over

@@ -81,7 +81,9 @@ class StoreDifference:
         return bool(self.added or self.removed or self.sets)
 
 
-def difference(before: BaseStore, after: BaseStore, tolerance: float = 0.0) -> StoreDifference:
+def store_difference(
+    before: BaseStore, after: BaseStore, tolerance: float = 0.0
+) -> StoreDifference:
     """Rows added, removed and changed by more than `tolerance`, by feature set.
 
     Memory holds the ids of the rows in parts that differ, and some of their vectors at a time.

@@ -249,14 +249,14 @@ class FeatureSet(SampledFeatures):
             The query is unknown, of another shape or without direction; k is less than 1; the
             view is empty; the set holds tensors, whose places in time do not correspond.
         """
-        from pipeline.store.nearest.neighbours import check_set, nearest
+        from pipeline.store.nearest.neighbours import check_set, nearest_rows
 
         check_set(self, view, k)
         rows = self.places(where, view)
         if isinstance(query, str):
             vector, place = self.get(query, view)[0], int(self.find([query], view)[0])
-            return nearest(self, vector, k, rows, exact, view, without=place)
-        return nearest(self, np.asarray(query), k, rows, exact, view)
+            return nearest_rows(self, vector, k, rows, exact, view, without=place)
+        return nearest_rows(self, np.asarray(query), k, rows, exact, view)
 
     def _where(self, where: str, view: int | None) -> np.ndarray:
         mentioned = columns_of(where)

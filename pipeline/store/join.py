@@ -43,7 +43,7 @@ class Joined:
     present: dict[str, np.ndarray]
 
 
-def join(root: Path, sets: Mapping[str, str], view: int = 0) -> Joined:
+def join_work_tree(root: Path, sets: Mapping[str, str], view: int = 0) -> Joined:
     """Join all curated samples of a work tree with feature sets.
 
     Parameters

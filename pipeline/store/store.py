@@ -65,17 +65,17 @@ class Store(BaseStore):
     @consistent_read
     def diff(self, rev_a: str, rev_b: str | None = None, tolerance: float = 0.0) -> StoreDifference:
         """Rows added, removed and changed from one revision to another, or to this store."""
-        from pipeline.store.diff import difference
+        from pipeline.store.diff import store_difference
 
         after = self if rev_b is None else open_store(self.project, rev_b)
-        return difference(open_store(self.project, rev_a), after, tolerance)
+        return store_difference(open_store(self.project, rev_a), after, tolerance)
 
     @consistent_read
     def trace(self, sample_id: str) -> dict[str, Any]:
         """Where a sample's numbers come from: predictions, feature rows, assets, source files."""
-        from pipeline.store.trace import trace
+        from pipeline.store.trace import trace_sample
 
-        return trace(self, sample_id)
+        return trace_sample(self, sample_id)
 
     def dataset(
         self, sets: Sequence[str], targets: Sequence[str] = (), **chosen: Any

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pipeline.store.trees.tree import Tree
 
 
-def trace(store: BaseStore, sample_id: str) -> dict[str, Any]:
+def trace_sample(store: BaseStore, sample_id: str) -> dict[str, Any]:
     """A sample, its assets, what was made of them, and what the models made of that.
 
     Returns

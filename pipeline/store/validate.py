@@ -49,7 +49,7 @@ class _Seen:
     form: str = ""
 
 
-def validate(tree: Tree, name: str) -> Verdict:
+def validate_set(tree: Tree, name: str) -> Verdict:
     """Read every byte of a feature set and compare it with its manifest."""
     verdict, folder = Verdict(name), f"features/{name}"
     try:
@@ -72,7 +72,7 @@ def validate(tree: Tree, name: str) -> Verdict:
         except (PipelineError, OSError) as error:
             verdict.problems.append((file, str(error)))
     # What a stage has replaced meanwhile is no problem of what stands now.
-    return validate(tree.renewed(), name) if verdict.problems and tree.moved() else verdict
+    return validate_set(tree.renewed(), name) if verdict.problems and tree.moved() else verdict
 
 
 def _part(path: Path, entry: Entry, verdict: Verdict, seen: _Seen) -> Iterator[str]:

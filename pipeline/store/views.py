@@ -24,7 +24,14 @@ from pipeline.core.errors import PipelineError, unknown
 from pipeline.core.records import Reject
 from pipeline.parts.manifest import MANIFEST, load_manifest
 from pipeline.store.rejects import collect, reject_folders
-from pipeline.store.sql.query import Database, Limits, database, quoted, tables_of, text
+from pipeline.store.sql.query import (
+    Database,
+    Limits,
+    database,
+    sql_identifier,
+    sql_string,
+    tables_of,
+)
 from pipeline.store.sql.samples import spread_targets
 from pipeline.store.trees.tree import Tree
 
@@ -51,7 +58,7 @@ class _View:
     tables: dict[str, pa.Table] = field(default_factory=dict)
 
 
-def names(store: BaseStore) -> list[str]:
+def view_names(store: BaseStore) -> list[str]:
     """Every view of a store."""
     view_names = [*(name for name in store if not is_table(name)), "rejects"]
     tree = store.tree
@@ -79,13 +86,15 @@ def stream(
         It is no SELECT, names what does not exist, would read outside the store, or takes more
         than its limits. Of a result with too many rows the first are given.
     """
-    views = {name: _view(store, name) for name in _resolve_names(tables_of(query), names(store))}
+    views = {
+        name: _view(store, name) for name in _resolve_names(tables_of(query), view_names(store))
+    }
     files = [path for view in views.values() for path in view.files]
     tables = {name: table for view in views.values() for name, table in view.tables.items()}
     with database(files, tables, limits) as opened:
         for name, view in views.items():
             if view.sql:
-                opened.connection.execute(f"CREATE TEMP VIEW {quoted(name)} AS {view.sql}")
+                opened.connection.execute(f"CREATE TEMP VIEW {sql_identifier(name)} AS {view.sql}")
         reader = opened.run(lambda c: c.sql(query).to_arrow_reader(ROWS))
         yield pa.RecordBatchReader.from_batches(reader.schema, _limited(opened, reader))
 
@@ -146,7 +155,7 @@ def _features(store: BaseStore, name: str) -> _View:
     sql = (
         f"SELECT rows.* EXCLUDE (filename), parts.source, parts.batch "
         f"FROM {_read_parquet_sql(files, 'filename = true')} AS rows "
-        f"JOIN {quoted(name + PARTS)} AS parts USING (filename)"
+        f"JOIN {sql_identifier(name + PARTS)} AS parts USING (filename)"
     )
     return _View(sql, files, {name + PARTS: parts})
 
@@ -156,7 +165,7 @@ def _union(groups: dict[str, list[Path]], column: str) -> _View:
     selects = []
     for folder, files in groups.items():
         if files:
-            named = f", {text(folder)} AS {quoted(column)}" if column else ""
+            named = f", {sql_string(folder)} AS {sql_identifier(column)}" if column else ""
             hidden = " EXCLUDE (data)" if column else ""
             selects.append(f"SELECT *{hidden}{named} FROM {_read_parquet_sql(files)}")
     if not selects:
@@ -166,7 +175,7 @@ def _union(groups: dict[str, list[Path]], column: str) -> _View:
 
 
 def _read_parquet_sql(files: Sequence[Path], *options: str) -> str:
-    listed = ", ".join(text(str(path)) for path in files)
+    listed = ", ".join(sql_string(str(path)) for path in files)
     return f"read_parquet({', '.join([f'[{listed}]', *options])})"
 
 

@@ -14,7 +14,7 @@ from pipeline.cli.main import app
 from pipeline.core.nested import flatten
 from pipeline.models.evaluation import measured
 from pipeline.models.evaluation.evaluate import Evaluation
-from pipeline.models.evaluation.results import write
+from pipeline.models.evaluation.results import write_evaluation
 
 FIGURE = {"value": 0.5, "low": 0.25, "high": 0.75}
 TEST = {"n": 8, "macro_f1": FIGURE, "accuracy": FIGURE, "majority": {"macro_f1": 0.125}}
@@ -31,7 +31,7 @@ def project(inside: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         both = {"sort": {"macro_f1": 0.5}, "size": {"macro_f1": 0.5}}
         headlines = {"test": both, "validation": both}
         figures = {"sort": {"test": TEST}, "size": {"test": TEST}}
-        write(folder, "sort", Evaluation(metrics=figures, headlines=headlines))
+        write_evaluation(folder, "sort", Evaluation(metrics=figures, headlines=headlines))
 
 
 def run(*arguments: str, code: int = 0) -> str:
@@ -66,4 +66,4 @@ def test_what_dvc_compares_is_few_and_the_table_has_all(project: None) -> None:
     named = dict(flatten(json.loads((folder / "metrics.json").read_text())))
     expected = {"test.sort.macro_f1", "test.size.macro_f1", "validation.sort.macro_f1"}
     assert {*named} == expected
-    assert measured.read(folder) == {"sort": {"test": TEST}, "size": {"test": TEST}}
+    assert measured.read_figures(folder) == {"sort": {"test": TEST}, "size": {"test": TEST}}

@@ -4,7 +4,7 @@ import pytest
 
 from pipeline.core.errors import PipelineError
 from pipeline.curation.curate import Curation, curate
-from pipeline.curation.options import Options
+from pipeline.curation.options import CurationOptions
 from tests.curation.builders import TARGETS, assets_of, sample
 
 LOOSE = {"max_component_share": 1.0, "min_components_per_class": 1}
@@ -12,7 +12,9 @@ LOOSE = {"max_component_share": 1.0, "min_components_per_class": 1}
 
 def run(samples: list[dict[str, object]], **options: object) -> Curation:
     everything = [*samples, *(sample(f"filler {n}", audio=f"f{n}") for n in range(20))]
-    return curate(everything, assets_of(everything), Options(**{**LOOSE, **options}), TARGETS, 0)
+    return curate(
+        everything, assets_of(everything), CurationOptions(**{**LOOSE, **options}), TARGETS, 0
+    )
 
 
 def splits(curation: Curation) -> dict[str, str]:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from pipeline.curation.curate import Curation, curate
 from pipeline.curation.leaks import leaks
-from pipeline.curation.options import Options
+from pipeline.curation.options import CurationOptions
 from pipeline.curation.splits import rank
 from tests.curation.builders import (
     TARGETS,
@@ -18,11 +18,13 @@ from tests.curation.builders import (
     sample,
 )
 
-ANY_SIZE = Options(max_component_share=1.0, min_components_per_class=1)
+ANY_SIZE = CurationOptions(max_component_share=1.0, min_components_per_class=1)
 PICTURE = 0x5A5A_0F0F_3C3C_9999
 
 
-def run(samples: list[dict[str, Any]], options: Options = ANY_SIZE, seed: int = 0) -> Curation:
+def run(
+    samples: list[dict[str, Any]], options: CurationOptions = ANY_SIZE, seed: int = 0
+) -> Curation:
     return curate(samples, assets_of(samples), options, TARGETS, seed)
 
 
@@ -77,7 +79,7 @@ def test_groups_that_share_an_asset_share_a_split(samples: list[dict[str, Any]])
 
 @given(drawn_samples)
 def test_samples_in_are_samples_out_and_rejected(samples: list[dict[str, Any]]) -> None:
-    strict = Options(max_component_share=1.0, min_components_per_class=4)
+    strict = CurationOptions(max_component_share=1.0, min_components_per_class=4)
     curation = run(samples, strict)
     assert len(curation.records) + len(curation.rejects) == len(samples)
     counted = curation.summary["samples"]
@@ -129,7 +131,7 @@ def test_a_rare_class_costs_its_target_and_only_the_last_target_its_sample() -> 
         sample("x", audio="x", category="unicorn"),
         sample("y", audio="y", category="unicorn", language=None),
     ]
-    curation = run(samples, Options(max_component_share=1.0, min_components_per_class=3))
+    curation = run(samples, CurationOptions(max_component_share=1.0, min_components_per_class=3))
     assert by_id(curation, "target.category")["x"] is None
     assert by_id(curation, "target.language")["x"] == "en"
     assert [(r.subject, r.reason) for r in curation.rejects] == [("y", "rare_class")]

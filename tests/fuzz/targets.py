@@ -225,10 +225,10 @@ def _model(name: str) -> Callable[[Path], list[bytes]]:
 
 def _load_model(name: str) -> Callable[[bytes, Path], object]:
     def load_model(data: bytes, folder: Path) -> object:
-        from pipeline.models.saving import load
+        from pipeline.models.saving import load_model
 
         (folder / name).write_bytes(data)
-        return load(folder)
+        return load_model(folder)
 
     return load_model
 

@@ -11,7 +11,7 @@ from pipeline.models.examples import FeatureSpec
 from pipeline.models.fusion import fusion_of
 from pipeline.models.network import Network
 from pipeline.models.prediction import predict
-from pipeline.models.saving import load, save
+from pipeline.models.saving import load_model, save_model
 from tests.models.shapes import hold
 from tests.models.synthetic import SETS, WIDTHS, options, split_of
 from tests.models.test_fusion import EVERY, NAMES, draw, masks
@@ -190,8 +190,8 @@ def test_a_model_of_decisions_is_trained_saved_and_read_back(tmp_path):
     said = predict(trained.network, test, trained.priors)
     chosen = options(fusion="stacking")
     about = {"made_by": {}, "samples": {}}
-    save(tmp_path, trained, test.sets, TRAINED_CLASSES, chosen, about)
-    again = load(tmp_path)
+    save_model(tmp_path, trained, test.sets, TRAINED_CLASSES, chosen, about)
+    again = load_model(tmp_path)
     for task, each in predict(again.network, test, again.priors).items():
         assert (each == said[task]).all()
     right = (said["language"].argmax(1) == test.targets["language"]).mean()

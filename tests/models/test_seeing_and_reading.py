@@ -13,7 +13,7 @@ from pipeline.core.errors import PipelineError
 from pipeline.encoders import pixels, tokens
 from pipeline.models.examples import Examples, FeatureSpec, examples
 from pipeline.models.prediction import predict
-from pipeline.models.saving import load, save
+from pipeline.models.saving import load_model, save_model
 from pipeline.models.statistics import counts, statistics
 from pipeline.models.training.loop import Trained, train
 from tests.models.synthetic import SETS, joined, options
@@ -89,8 +89,8 @@ def test_it_learns_what_no_pixel_and_no_bag_of_words_knows():
 
 def test_what_it_learned_of_words_and_colours_comes_back_from_disk(tmp_path):
     test = world(20, 3)
-    save(tmp_path, trained(), test.sets, CLASSES, CHOSEN, {"made_by": {}})
-    model = load(tmp_path)
+    save_model(tmp_path, trained(), test.sets, CLASSES, CHOSEN, {"made_by": {}})
+    model = load_model(tmp_path)
     assert model.options == CHOSEN
     before = predict(trained().network, test, trained().priors)["category"]
     assert np.array_equal(predict(model.network, test, model.priors)["category"], before)

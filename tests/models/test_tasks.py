@@ -17,16 +17,16 @@ from pipeline.models.decoding import Decoding, fit, negative_log_likelihood
 from pipeline.models.evaluation.answers import known_answers
 from pipeline.models.evaluation.evaluate import Split, evaluate
 from pipeline.models.evaluation.options import EvaluationOptions
-from pipeline.models.evaluation.results import write
+from pipeline.models.evaluation.results import write_evaluation
 from pipeline.models.examples import classes_of
 from pipeline.models.options import TaskOptions
 from pipeline.models.prediction import logits, predict
-from pipeline.models.saving import Model, load, save
+from pipeline.models.saving import TrainedModel, load_model, save_model
 from pipeline.models.targets import has_target
 from pipeline.models.tasks import FOLDER, _cross_entropy, task_of
 from pipeline.models.tasks._thresholds import best_threshold
 from pipeline.models.training.batches import Tensors
-from pipeline.models.training.losses import Combination, loss, weights
+from pipeline.models.training.losses import Combination, balanced_weights, loss
 from tests.models import world as worlds
 from tests.models.world import TASKS, chosen
 
@@ -95,7 +95,9 @@ def test_the_loss_falls_and_a_missing_target_teaches_nothing(kind, focal, smooth
     task = TaskOptions.model_validate({"kind": kind, "focal": focal})
     head = registry.load(FOLDER, kind).layer(3, KINDS[kind])
     target = truth(kind, 64)
-    weight = torch.from_numpy(weights(target.numpy(), np.arange(64).astype(str), KINDS[kind], task))
+    weight = torch.from_numpy(
+        balanced_weights(target.numpy(), np.arange(64).astype(str), KINDS[kind], task)
+    )
     optimizer = torch.optim.Adam(head.parameters(), 0.05)
     course = []
     for _ in range(60):
@@ -131,7 +133,7 @@ def test_a_batch_without_targets_has_no_loss(kind) -> None:
     target = truth(kind, 4)
     target[:] = target[-1].clone()
     out = registry.load(FOLDER, kind).layer(3, KINDS[kind])(seen(4))
-    given = weights(target.numpy(), np.array(list("abcd")), KINDS[kind], TaskOptions())
+    given = balanced_weights(target.numpy(), np.array(list("abcd")), KINDS[kind], TaskOptions())
     found = loss({"t": out}, {"t": target}, {"t": torch.from_numpy(given)},
                  {"t": TaskOptions.model_validate({"kind": kind})}, 0.1)  # fmt: skip
     assert found["t"].item() == 0
@@ -192,7 +194,7 @@ def test_a_number_has_hubers_loss() -> None:
 
 def test_labels_weigh_the_same_present_and_absent() -> None:
     targets = np.array([[1, 0], [0, 0], [0, 0], [np.nan, np.nan]], np.float32)
-    found = weights(targets, np.array(list("abcd")), 2, TaskOptions(kind="multilabel"))
+    found = balanced_weights(targets, np.array(list("abcd")), 2, TaskOptions(kind="multilabel"))
     np.testing.assert_allclose(found, [[1.5, 1], [0.75, 1], [0.75, 1], [0, 0]])
 
 
@@ -262,7 +264,7 @@ def test_every_kind_at_once_beats_the_trivial_answer(fitted) -> None:
     test = found["test"]
     predicted = predict(trained.network, test, trained.priors)
     given = {
-        task: known_answers(test, task, predicted[task], trained.network.readings[task])
+        task: known_answers(test, task, predicted[task], trained.network.decodings[task])
         for task in TASKS
     }
     for task in ("sort", "alive", "traits", "size"):
@@ -285,7 +287,7 @@ def test_a_temperature_lowers_the_likelihood_cost_on_validation(fitted) -> None:
     tensors = Tensors(validation, torch.device("cpu"))
     out = logits(trained.network, tensors, validation.present)
     for task in ("sort", "alive", "traits", "size"):
-        reading = trained.network.readings[task]
+        reading = trained.network.decodings[task]
         targets = validation.targets[task]
         there = has_target(targets)
 
@@ -296,7 +298,7 @@ def test_a_temperature_lowers_the_likelihood_cost_on_validation(fitted) -> None:
         best = reading.temperature
         assert best != 1.0
         assert cost(best) < min(cost(1.0), cost(0.9 * best), cost(1.1 * best)) + 1e-6
-    assert trained.network.readings["weight"].temperature == 1.0
+    assert trained.network.decodings["weight"].temperature == 1.0
 
 
 def test_a_temperature_that_was_planted_is_found() -> None:
@@ -353,25 +355,25 @@ def test_uncertainty_by_its_formula() -> None:
 def test_what_was_fitted_is_kept_and_measured(fitted, tmp_path) -> None:
     trained, found, classes = fitted
     sets = list(found["test"].sets)
-    save(tmp_path, trained, sets, classes, chosen(), {"made_by": {}})
+    save_model(tmp_path, trained, sets, classes, chosen(), {"made_by": {}})
     card = json.loads((tmp_path / "model.json").read_text())["tasks"]
     assert len(card["traits"]["thresholds"]) == 3
     assert len(card["alive"]["thresholds"]) == 1
     assert "temperature" in card["size"]
     assert card["weight"]["mean"] == pytest.approx(300, abs=20)
-    model = load(tmp_path)
-    assert model.network.readings == trained.network.readings
+    model = load_model(tmp_path)
+    assert model.network.decodings == trained.network.decodings
     before = predict(trained.network, found["test"], trained.priors)
     after = predict(model.network, found["test"], model.priors)
     for task in TASKS:
         np.testing.assert_array_equal(before[task], after[task])
     measured = evaluate("m", model, [Split("test", found["test"], {})],
                         EvaluationOptions(resamples=100), 7)  # fmt: skip
-    write(tmp_path, "sort", measured)
+    write_evaluation(tmp_path, "sort", measured)
     check_figures(measured, model, found["test"])
 
 
-def check_figures(measured, model: Model, test) -> None:
+def check_figures(measured, model: TrainedModel, test) -> None:
     """Headline figures of each kind are scikit-learn's, from the predictions that were written."""
     figures = {task: measured.metrics[task]["test"] for task in TASKS}
     for task, named in {
@@ -410,7 +412,7 @@ def test_a_class_that_a_split_lacks_is_measured_over_what_occurs(fitted) -> None
     test = found["test"]
     kept = ~(test.targets["alive"] == 1) & ~(test.targets["size"] == 0)
     kept &= ~(test.targets["traits"][:, 0] == 1)
-    model = Model(trained.network, list(test.sets), chosen(), classes, trained.priors, {})
+    model = TrainedModel(trained.network, list(test.sets), chosen(), classes, trained.priors, {})
     measured = evaluate("m", model, [Split("test", test.take(kept), {})],
                         EvaluationOptions(resamples=100), 7)  # fmt: skip
     alive = measured.metrics["alive"]["test"]

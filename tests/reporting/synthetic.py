@@ -401,7 +401,7 @@ def _evaluated(
         for measure, level, name_ in about
         for i, modality in enumerate(seen, start=1)
     ]  # fmt: skip
-    csvs["figures"] = [*measured.rows(metrics)]
+    csvs["figures"] = [*measured.figure_rows(metrics)]
     measured.write_headlines(folder, "category", {"test": {"category": {"macro_f1": 0.5}}})
     table = pa.Table.from_pylist(predictions, schema=predictions_schema())
     pq.write_table(table, folder / "predictions.parquet")

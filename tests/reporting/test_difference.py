@@ -13,7 +13,7 @@ from pipeline.core.randomness import generator
 from pipeline.models.evaluation.bootstrap import interval, resample
 from pipeline.models.metrics import from_tally
 from pipeline.models.tasks import Task, task_of
-from pipeline.reporting.difference import difference
+from pipeline.reporting.difference import model_difference
 
 
 @dataclass
@@ -47,7 +47,7 @@ def macro_f1(said: list[str]) -> float:
 
 
 def test_it_is_the_difference_of_the_scores() -> None:
-    found = difference(told(TRUTH, GOOD), told(TRUTH, POOR), "t", COMPONENTS, 500, 0.95)  # type: ignore[arg-type]
+    found = model_difference(told(TRUTH, GOOD), told(TRUTH, POOR), "t", COMPONENTS, 500, 0.95)  # type: ignore[arg-type]
     assert found is not None
     assert found.value == pytest.approx(macro_f1(GOOD) - macro_f1(POOR), abs=1e-12)
     assert 0 < found.low < found.value < found.high
@@ -55,14 +55,14 @@ def test_it_is_the_difference_of_the_scores() -> None:
 
 
 def test_a_model_does_not_differ_from_itself() -> None:
-    found = difference(told(TRUTH, GOOD), told(TRUTH, GOOD), "t", COMPONENTS, 200, 0.95)  # type: ignore[arg-type]
+    found = model_difference(told(TRUTH, GOOD), told(TRUTH, GOOD), "t", COMPONENTS, 200, 0.95)  # type: ignore[arg-type]
     assert found is not None
     assert (found.low, found.value, found.high) == (0.0, 0.0, 0.0)
 
 
 def test_more_mass_is_a_wider_interval() -> None:
     narrow, wide = (
-        difference(told(TRUTH, GOOD), told(TRUTH, POOR), "t", COMPONENTS, 500, mass)  # type: ignore[arg-type]
+        model_difference(told(TRUTH, GOOD), told(TRUTH, POOR), "t", COMPONENTS, 500, mass)  # type: ignore[arg-type]
         for mass in (0.5, 0.99)
     )
     assert narrow is not None
@@ -72,13 +72,13 @@ def test_more_mass_is_a_wider_interval() -> None:
 
 def test_without_common_test_samples_there_is_none() -> None:
     training = told(TRUTH, GOOD, split="validation")
-    assert difference(told(TRUTH, GOOD), training, "t", COMPONENTS, 200, 0.95) is None  # type: ignore[arg-type]
-    assert difference(told(TRUTH, GOOD), told(TRUTH, POOR), "t", {}, 200, 0.95) is None  # type: ignore[arg-type]
+    assert model_difference(told(TRUTH, GOOD), training, "t", COMPONENTS, 200, 0.95) is None  # type: ignore[arg-type]
+    assert model_difference(told(TRUTH, GOOD), told(TRUTH, POOR), "t", {}, 200, 0.95) is None  # type: ignore[arg-type]
 
 
 def test_its_interval_is_that_of_confusion_matrices() -> None:
     """Of all truths and predictions at once, as one may also count them."""
-    found = difference(told(TRUTH, GOOD), told(TRUTH, POOR), "t", COMPONENTS, 500, 0.95)  # type: ignore[arg-type]
+    found = model_difference(told(TRUTH, GOOD), told(TRUTH, POOR), "t", COMPONENTS, 500, 0.95)  # type: ignore[arg-type]
     assert found is not None
     place = np.arange(300) // 5
     groups = np.unique([f"c{i}" for i in place], return_inverse=True)[1]

@@ -6,8 +6,14 @@ import numpy as np
 import pytest
 
 from pipeline.parts.part import Row
-from pipeline.store import describe, open_store
-from pipeline.store.describe import describe, sample_places, samples_showing, stats, summaries
+from pipeline.store import open_store
+from pipeline.store.describe import (
+    describe_set,
+    sample_places,
+    samples_showing,
+    summaries,
+    value_statistics,
+)
 from pipeline.store.feature_set import FeatureSet
 from tests.stages.plans.stored import Stored, asset
 from tests.store.small import COUNT, small
@@ -48,7 +54,7 @@ def test_a_set_that_params_no_longer_name_is_listed_without_its_modality(small: 
 
 
 def test_parts_are_counted_by_batch_and_view(look: FeatureSet) -> None:
-    found = describe(look)
+    found = describe_set(look)
     assert sum(one["rows"] for one in found["parts"]) == 3 * (COUNT - 1)
     assert sum(one["parts"] for one in found["parts"]) == len(look.entries)
     assert len({(one["batch"], one["view"]) for one in found["parts"]}) == 6
@@ -63,8 +69,8 @@ def test_figures_are_those_of_the_whole(
     values[:, 1, 1] = 0.1
     values[5] = values[4] = 0
     features = put_values(small, values)
-    monkeypatch.setattr(describe, "BLOCK", block)
-    found = stats(features)
+    monkeypatch.setattr(describe_set, "BLOCK", block)
+    found = value_statistics(features)
     flat = values.reshape(40, 6).astype(np.float64)
     assert (found["rows"], found["dimensions"]) == (40, 6)
     assert (found["duplicates"], found["zero"], found["constant_dimensions"]) == (1, 2, 0)
@@ -77,20 +83,20 @@ def test_figures_are_those_of_the_whole(
 def test_a_dimension_that_never_changes_is_counted(small: Path) -> None:
     values = np.random.default_rng(0).normal(size=(20, 4)).astype(np.float32)
     values[:, 2] = 0.1
-    assert stats(put_values(small, values))["constant_dimensions"] == 1
+    assert value_statistics(put_values(small, values))["constant_dimensions"] == 1
 
 
 def test_what_is_not_finite_counts_and_spoils_nothing(small: Path) -> None:
     values = np.ones((9, 4), np.float32)
     values[2, 1:3] = np.nan
     values[3, 0] = -np.inf
-    found = stats(put_values(small, values))
+    found = value_statistics(put_values(small, values))
     assert (found["nan"], found["infinite"]) == (2, 1)
     assert found["norm"] == {"lowest": 2.0, "median": 2.0, "highest": 2.0}
 
 
 def test_no_rows_have_no_figures(look: FeatureSet) -> None:
-    found = stats(look, where="false")
+    found = value_statistics(look, where="false")
     assert found["rows"] == found["constant_dimensions"] == 0
     assert set(found["norm"].values()) == {None}
 

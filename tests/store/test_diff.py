@@ -17,7 +17,7 @@ from hypothesis.extra import numpy as hn
 from pipeline.core.errors import PipelineError
 from pipeline.parts.part import Row
 from pipeline.store import Store, diff, open_store
-from pipeline.store.diff import difference, files_between, max_difference_by_row
+from pipeline.store.diff import files_between, max_difference_by_row, store_difference
 from pipeline.store.format import reader
 from pipeline.store.trees.revision import Revision
 from tests.stages.plans.stored import Stored, asset
@@ -92,7 +92,7 @@ def test_parts_that_both_have_are_not_read(revised: Path, monkeypatch: pytest.Mo
     entries = [before["look"].entries, after["look"].entries]
     read.clear()
 
-    difference(before, after)
+    store_difference(before, after)
 
     same = {e.md5 for e in entries[0]} & {e.md5 for e in entries[1]}
     assert len(same) > 10

@@ -13,14 +13,14 @@ import pytest
 from pipeline.core.files.digest import digest_file
 from pipeline.store import open_store
 from pipeline.store.format.layout import write_features
-from pipeline.store.validate import Verdict, validate
+from pipeline.store.validate import Verdict, validate_set
 from tests.store.small import small
 
 __all__ = ["small"]
 
 
 def look(project: Path) -> Verdict:
-    return validate(open_store(project).tree, "look")
+    return validate_set(open_store(project).tree, "look")
 
 
 def first(project: Path) -> Path:

@@ -17,27 +17,27 @@ from pipeline.models.comparison.candidate import (
     seed_ensemble,
 )
 from pipeline.models.comparison.label_errors import label_errors
-from pipeline.models.comparison.paired_bootstrap import differences
+from pipeline.models.comparison.paired_bootstrap import paired_differences
 from pipeline.models.evaluation.bootstrap import interval
 from pipeline.models.evaluation.scorer import BootstrapScore, Scorer
 from pipeline.models.metrics import calibration, calibration_error
 
 if TYPE_CHECKING:
-    from pipeline.models.comparison.options import Options
+    from pipeline.models.comparison.options import ComparisonOptions
 
 Table = list[dict[str, Any]]
 MAX_LABEL_ERRORS = 20
 FUSED = ("fusion", CHOICE)
 
 
-def compare(
+def comparison_tables(
     candidates: Sequence[Candidate],
     fold: np.ndarray,
     truth: np.ndarray,
     component: np.ndarray,
     sample_ids: np.ndarray,
     classes: Sequence[str],
-    options: Options,
+    options: ComparisonOptions,
     seed: int,
 ) -> dict[str, Table]:
     """Every table of the comparison by name.
@@ -81,29 +81,31 @@ def compare(
     masked_scores = dict(zip(masked, all_scores[len(candidates) :], strict=True))
     inner = {candidate.name: candidate.inner for candidate in candidates}
     return {
-        "leaderboard": leaderboard(candidates, scores, scorer, truth, options),
-        "paired": paired(candidates, scores, options.confidence),
+        "leaderboard": leaderboard_rows(candidates, scores, scorer, truth, options),
+        "paired": paired_rows(candidates, scores, options.confidence),
         "missing": [
             row
             for candidate in candidates
             if candidate.kind in FUSED
-            for row in missing(candidate, candidates, scores, masked_scores, options.confidence)
+            for row in missing_rows(
+                candidate, candidates, scores, masked_scores, options.confidence
+            )
         ],
         "choices": [
             {"fold": number, "model": name, "inner_macro_f1": inner[name][number]}
             for number, name in picked.items()
         ],
-        "classes": by_class(candidates, truth, component, classes),
+        "classes": class_rows(candidates, truth, component, classes),
         "suspects": suspects,
     }
 
 
-def leaderboard(
+def leaderboard_rows(
     candidates: Sequence[Candidate],
     scores: Mapping[str, BootstrapScore],
     scorer: Scorer,
     truth: np.ndarray,
-    options: Options,
+    options: ComparisonOptions,
 ) -> Table:
     """A row a candidate, the best first.
 
@@ -141,7 +143,7 @@ def leaderboard(
     return sorted(rows, key=lambda row: (-row["macro_f1"], row["model"]))
 
 
-def paired(
+def paired_rows(
     candidates: Sequence[Candidate], scores: Mapping[str, BootstrapScore], confidence: float
 ) -> Table:
     """Every fusion against the best single modality, the best baseline and the best fusion.
@@ -162,10 +164,10 @@ def paired(
         for name in fusions
         if other is not None and name != other and (name != SEED_ENSEMBLE or kind == "baseline")
     ]
-    return [asdict(difference) for difference in differences(scores, pairs, confidence)]
+    return [asdict(difference) for difference in paired_differences(scores, pairs, confidence)]
 
 
-def missing(
+def missing_rows(
     candidate: Candidate,
     candidates: Sequence[Candidate],
     scores: Mapping[str, BootstrapScore],
@@ -202,7 +204,7 @@ def missing(
     return rows
 
 
-def by_class(
+def class_rows(
     candidates: Sequence[Candidate],
     truth: np.ndarray,
     component: np.ndarray,

@@ -82,8 +82,8 @@ def run_fold(
     with deterministic(seed, "crossvalidate"):
         inner_probabilities = predict(first.network.to("cpu"), inner, first.priors)[task]
         network = trained.network.to("cpu")
-        network.readings = first.network.readings  # fitted to what was not learnt from
-        decoding = network.readings[task]
+        network.decodings = first.network.decodings  # fitted to what was not learnt from
+        decoding = network.decodings[task]
         probabilities = {
             "+".join(subset): predict(network, outer, trained.priors, subset)[task]
             for subset in subsets(data.modalities)

@@ -47,7 +47,7 @@ def check_apart(component: np.ndarray, folds: Mapping[int, Fold]) -> None:
             )
 
 
-def probe(
+def probe_leaks(
     inputs: np.ndarray,
     targets: np.ndarray,
     component: np.ndarray,

@@ -30,7 +30,7 @@ class PairedDifference:
     corrected: float
 
 
-def differences(
+def paired_differences(
     scores: Mapping[str, BootstrapScore], pairs: Sequence[tuple[str, str]], confidence: float
 ) -> list[PairedDifference]:
     """One row a pair, in their order."""

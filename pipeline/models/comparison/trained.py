@@ -13,7 +13,7 @@ from pipeline.core.errors import PipelineError
 from pipeline.models.comparison.candidate import Candidate
 
 if TYPE_CHECKING:
-    from pipeline.models.comparison.options import Options
+    from pipeline.models.comparison.options import ComparisonOptions
     from pipeline.models.examples import Examples
 
 
@@ -21,7 +21,7 @@ def trained_candidate(
     name: str,
     root: Path,
     data: Examples,
-    options: Options,
+    options: ComparisonOptions,
     modalities: Mapping[str, str],
     classes: Sequence[str],
 ) -> Candidate:

@@ -67,12 +67,12 @@ def replicates(
         for column in (None, confidence.astype(np.float64), correct.astype(np.float64))
     ]
     return {
-        **from_tally(tallies(counts, component, truth, prediction, classes)),
+        **from_tally(resampled_tallies(counts, component, truth, prediction, classes)),
         "ece": calibration_error(np.stack(binned, -1)),
     }
 
 
-def tallies(
+def resampled_tallies(
     counts: np.ndarray,
     component: np.ndarray,
     truth: np.ndarray,
@@ -87,12 +87,12 @@ def tallies(
     """
     correct = truth == prediction
     if support is None:
-        support = tally(counts, component, truth, classes)
-    hits = tally(counts, component[correct], truth[correct], classes)
-    return np.stack([hits, support, tally(counts, component, prediction, classes)], 1)
+        support = resampled_counts(counts, component, truth, classes)
+    hits = resampled_counts(counts, component[correct], truth[correct], classes)
+    return np.stack([hits, support, resampled_counts(counts, component, prediction, classes)], 1)
 
 
-def tally(
+def resampled_counts(
     counts: np.ndarray, component: np.ndarray, classes_of_rows: np.ndarray, classes: int
 ) -> np.ndarray:
     """How many samples of each resample are of each class, (resamples, classes)."""

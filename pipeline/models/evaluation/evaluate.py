@@ -18,7 +18,7 @@ from pipeline.models.evaluation.subsets import all_subsets
 from pipeline.models.examples import Examples
 from pipeline.models.metrics import calibration, per_class
 from pipeline.models.prediction import predict
-from pipeline.models.saving import Model
+from pipeline.models.saving import TrainedModel
 from pipeline.models.targets import has_target
 from pipeline.models.tasks import headline
 
@@ -60,7 +60,7 @@ class Evaluation:
 
 
 def evaluate(
-    name: str, model: Model, splits: Collection[Split], options: EvaluationOptions, seed: int
+    name: str, model: TrainedModel, splits: Collection[Split], options: EvaluationOptions, seed: int
 ) -> Evaluation:
     """Measure a model on some splits.
 
@@ -77,7 +77,7 @@ def evaluate(
             for subset in all_subsets(split.examples.modalities)[1:]
         }
         for task, classes in model.classes.items():
-            decoding = model.network.readings[task]
+            decoding = model.network.decodings[task]
             evaluation.predictions += _predictions(
                 name, split, task, classes, predicted[task], decoding
             )

@@ -16,7 +16,7 @@ COLUMNS = ("task", "split", "figure", "value", "low", "high")
 Measured = Mapping[str, Mapping[str, Mapping[str, Any]]]
 
 
-def rows(measured: Measured) -> Iterator[dict[str, Any]]:
+def figure_rows(measured: Measured) -> Iterator[dict[str, Any]]:
     """The rows of figures.csv."""
     for task, splits in measured.items():
         for split, figures in splits.items():
@@ -48,7 +48,7 @@ def write_headlines(
     (folder / METRICS).write_text(text, encoding="utf-8")
 
 
-def table(folder: Path) -> list[dict[str, str]]:
+def read_rows(folder: Path) -> list[dict[str, str]]:
     """The rows of figures.csv; none where it isn't there."""
     path = folder / TABLE
     if not path.is_file():
@@ -57,24 +57,24 @@ def table(folder: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def read(folder: Path) -> dict[str, Any]:
+def read_figures(folder: Path) -> dict[str, Any]:
     """What `rows` were made of."""
     splits_by_task: dict[str, Any] = {}
-    for row in table(folder):
+    for row in read_rows(folder):
         figures = splits_by_task.setdefault(row["task"], {}).setdefault(row["split"], {})
-        value = number(row["value"])
+        value = parse_number(row["value"])
         answer, _, of = row["figure"].partition("/")
         if of:
             figures.setdefault(answer, {})[of] = value
         elif row["low"]:
-            low, high = number(row["low"]), number(row["high"])
+            low, high = parse_number(row["low"]), parse_number(row["high"])
             figures[answer] = {"value": value, "low": low, "high": high}
         else:
             figures[answer] = value
     return splits_by_task
 
 
-def number(text: str) -> float | int | None:
+def parse_number(text: str) -> float | int | None:
     """A cell; None of an empty one."""
     if text.isdigit():
         return int(text)

@@ -24,7 +24,7 @@ COLUMNS = {
 }
 
 
-def write(folder: Path, primary: str, evaluation: Evaluation) -> None:
+def write_evaluation(folder: Path, primary: str, evaluation: Evaluation) -> None:
     """Write the files of an evaluation; the same bytes for the same evaluation."""
 
     measured.write_headlines(folder, primary, evaluation.headlines)
@@ -35,7 +35,7 @@ def write(folder: Path, primary: str, evaluation: Evaluation) -> None:
             writer = csv.DictWriter(file, columns, lineterminator="\n")
             writer.writeheader()
             writer.writerows(
-                measured.rows(evaluation.metrics)
+                measured.figure_rows(evaluation.metrics)
                 if table == "figures"
                 else getattr(evaluation, table)
             )

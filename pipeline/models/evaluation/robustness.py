@@ -19,7 +19,7 @@ from pipeline.models.evaluation.subsets import all_subsets
 from pipeline.models.examples import Examples
 from pipeline.models.metrics import from_tally, tally
 from pipeline.models.prediction import predict
-from pipeline.models.saving import Model
+from pipeline.models.saving import TrainedModel
 
 # Of absence and misalignment, shares of the samples; of noise, train deviations.
 RATES = {
@@ -31,7 +31,7 @@ ALL = "all"
 
 
 def robustness(
-    model: Model,
+    model: TrainedModel,
     examples: Examples,
     deviations: Mapping[str, np.ndarray],
     draws: int,
@@ -77,7 +77,7 @@ class Curves:
     """Answers, int64 (n,), of a model to its examples at each rate."""
 
     def __init__(
-        self, model: Model, examples: Examples, deviations: Mapping[str, np.ndarray]
+        self, model: TrainedModel, examples: Examples, deviations: Mapping[str, np.ndarray]
     ) -> None:
         self.model = model
         self.examples = examples
@@ -118,4 +118,4 @@ class Curves:
         probabilities = predict(self.model.network, examples, self.model.priors, modalities)[
             self.task
         ]
-        return self.model.network.readings[self.task].predict(probabilities)
+        return self.model.network.decodings[self.task].predict(probabilities)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.models.evaluation.bootstrap import Resamples, tallies, tally
+from pipeline.models.evaluation.bootstrap import Resamples, resampled_counts, resampled_tallies
 from pipeline.models.metrics import class_scores, from_tally
 
 
@@ -63,12 +63,12 @@ class Scorer:
         ]
         done = 0
         for counts in self._resamples:
-            support = tally(counts, self._place, self._truth, self._classes)
+            support = resampled_counts(counts, self._place, self._truth, self._classes)
             rows = slice(done, done + len(counts))
             done = rows.stop
             for model, predictions in zip(drawn, models, strict=True):
                 for seed, prediction in zip(model, predictions, strict=True):
-                    counts_by_class = tallies(
+                    counts_by_class = resampled_tallies(
                         counts, self._place, self._truth, prediction, self._classes, support
                     )
                     seed[rows] = from_tally(counts_by_class)["macro_f1"]

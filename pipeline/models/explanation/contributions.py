@@ -20,9 +20,9 @@ from pipeline.models.evaluation.scorer import Scorer
 from pipeline.models.evaluation.subsets import all_subsets
 from pipeline.models.examples import Examples
 from pipeline.models.explanation.shapley import shapley
-from pipeline.models.explanation.weights import weights
+from pipeline.models.explanation.weights import modality_weights
 from pipeline.models.prediction import predict
-from pipeline.models.saving import Model
+from pipeline.models.saving import TrainedModel
 
 Row = dict[str, Any]
 # A probability that was rounded to 0 counts as this.
@@ -30,7 +30,7 @@ SMALLEST = 1e-7
 
 
 def contributions(
-    model: Model, examples: Examples, options: EvaluationOptions, seed: int
+    model: TrainedModel, examples: Examples, options: EvaluationOptions, seed: int
 ) -> list[Row]:
     """What each modality gives to the answers on some examples, for tasks of one class a sample.
 
@@ -41,7 +41,7 @@ def contributions(
     rows: list[Row] = []
     modalities = examples.modalities
     by_subset = [predict(model.network, examples, model.priors, s) for s in all_subsets(modalities)]
-    shares = weights(model, examples)
+    shares = modality_weights(model, examples)
     swapped = {
         modality: [
             _predict_swapped(model, examples, modality, seed, draw) for draw in range(options.draws)
@@ -55,7 +55,7 @@ def contributions(
         labelled_rows = examples.targets[task] >= 0
         if not labelled_rows.any():
             continue
-        decoding = model.network.readings[task]
+        decoding = model.network.decodings[task]
         labelled = examples.take(labelled_rows)
         worth = np.stack([each[task][labelled_rows] for each in by_subset])
         rng = generator(seed, "contributions", task)
@@ -120,7 +120,7 @@ def _samples(examples: Examples, worth: np.ndarray, decoding: Decoding) -> Itera
 
 
 def _predict_swapped(
-    model: Model, examples: Examples, modality: str, seed: int, draw: int
+    model: TrainedModel, examples: Examples, modality: str, seed: int, draw: int
 ) -> dict[str, np.ndarray]:
     """Probabilities by task when the modality is another component's."""
     rng = generator(seed, "permutation", modality, draw)

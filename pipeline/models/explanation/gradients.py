@@ -16,7 +16,7 @@ import numpy as np
 from pipeline.core.errors import PipelineError
 from pipeline.core.randomness import generator
 from pipeline.models.examples import Examples
-from pipeline.models.saving import Model
+from pipeline.models.saving import TrainedModel
 from pipeline.models.training.batches import Tensors
 
 if TYPE_CHECKING:
@@ -30,7 +30,11 @@ TOP = 10
 
 
 def attribution_rows(
-    model: Model, examples: Examples, means: Mapping[str, np.ndarray], samples: int, seed: int
+    model: TrainedModel,
+    examples: Examples,
+    means: Mapping[str, np.ndarray],
+    samples: int,
+    seed: int,
 ) -> list[dict[str, Any]]:
     """Rows of contributions.csv, of the primary task: each modality's share, and top features.
 
@@ -62,7 +66,7 @@ def attribution_rows(
 
 
 def attributions(
-    model: Model, examples: Examples, means: Mapping[str, np.ndarray], task: str
+    model: TrainedModel, examples: Examples, means: Mapping[str, np.ndarray], task: str
 ) -> dict[str, np.ndarray]:
     """By set, float32 (n, *shape): each feature's part of the answer's log-probability, in nats.
 
@@ -84,7 +88,7 @@ def attributions(
     rows = np.arange(len(examples))
     inputs = Tensors(examples, torch.device("cpu")).gather(rows)
     names = network.names
-    temperature = network.readings[task].temperature
+    temperature = network.decodings[task].temperature
 
     def log_probability(*arguments: Tensor) -> Tensor:
         *values, present, answer = arguments[: len(names) + 2]

@@ -7,11 +7,11 @@ import torch
 
 from pipeline.models.examples import Examples
 from pipeline.models.prediction import ROWS
-from pipeline.models.saving import Model
+from pipeline.models.saving import TrainedModel
 from pipeline.models.training.batches import Tensors
 
 
-def weights(model: Model, examples: Examples) -> dict[str, np.ndarray]:
+def modality_weights(model: TrainedModel, examples: Examples) -> dict[str, np.ndarray]:
     """By task, float32 (n, modalities), a row's weights adding up to 1, or to 0 with no set.
 
     Nothing where the fusion has no such weights. A weight says how much of a token goes on, not how

@@ -14,7 +14,7 @@ from pydantic import Field, model_validator
 
 from pipeline.models.frames import valid
 from pipeline.models.tower_options import TowerOfKind, TowerOptions, of_kind
-from pipeline.models.tower_options import check as check_tower
+from pipeline.models.tower_options import check_shape as check_tower
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int

@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Inputs:
+class NetworkInputs:
     """What a network takes: see Network.forward."""
 
     values: Mapping[str, Tensor]
@@ -42,7 +42,7 @@ class MicroBatch:
     times its portion, sum up to the batch's.
     """
 
-    inputs: Inputs
+    inputs: NetworkInputs
     targets: dict[str, Tensor]
     weights: dict[str, Tensor]
     portion: Tensor
@@ -63,13 +63,13 @@ class Tensors:
         rows: np.ndarray,
         views: Mapping[str, np.ndarray] | None = None,
         kept: np.ndarray | None = None,
-    ) -> Inputs:
+    ) -> NetworkInputs:
         """Some rows: at view 0 or, by modality, at `views`; with all sets, or those `kept`."""
         device = self.present.device
         place = _tensor(rows, device)
         view = {name: _tensor(v, device) for name, v in (views or {}).items()}
         present = self.present[place]
-        return Inputs(
+        return NetworkInputs(
             {
                 s.name: _rows_at_view(self.values[s.name], view.get(s.modality, 0), place)
                 for s in self.sets

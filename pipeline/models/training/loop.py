@@ -23,7 +23,7 @@ from pipeline.models.training.optimization import Optimization, averaged
 from pipeline.models.training.parallel import ALONE, World
 from pipeline.models.training.snapshot import Snapshots
 from pipeline.models.training.throughput import Throughput
-from pipeline.models.training.train_state import History, State
+from pipeline.models.training.train_state import History, TrainState
 from pipeline.models.training.validation import Validation
 
 
@@ -126,7 +126,7 @@ def _fit(
     stateful = {"network": network, "combination": combination, **optimization.parts}
     if average is not None:
         stateful["average"] = average
-    state = State(stateful, course, rng, device)
+    state = TrainState(stateful, course, rng, device)
     if snapshots is not None:
         state.restore(snapshots.read())
     began = len(course.curves)

@@ -13,7 +13,7 @@ from pipeline.models.options import ModelOptions, TaskOptions
 from pipeline.models.targets import has_target
 
 
-def weights(
+def balanced_weights(
     targets: np.ndarray, component: np.ndarray, classes: int, options: TaskOptions
 ) -> np.ndarray:
     """A weight an example, float32 (n,), with mean 1 over those that have a target, 0 elsewhere.
@@ -25,7 +25,7 @@ def weights(
     """
     if targets.ndim == 2:
         bits = np.where(np.isnan(targets), -1, targets).astype(np.int64)
-        columns = [weights(column, component, 2, options) for column in bits.T]
+        columns = [balanced_weights(column, component, 2, options) for column in bits.T]
         return np.stack(columns, 1)
     labelled = has_target(targets)
     weight = labelled.astype(np.float64)
@@ -49,7 +49,7 @@ def example_weights(
     """By task, `weights` of the examples, on a device."""
     return {
         task: torch.from_numpy(
-            weights(examples.targets[task], examples.component, k, tasks[task])
+            balanced_weights(examples.targets[task], examples.component, k, tasks[task])
         ).to(device)
         for task, k in classes.items()
     }

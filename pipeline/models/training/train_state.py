@@ -27,7 +27,7 @@ class History:
 
 
 @dataclass(frozen=True)
-class State:
+class TrainState:
     """Everything that changes while a training runs.
 
     Parameters

@@ -17,7 +17,7 @@ from pipeline.models.prediction import logits
 from pipeline.models.targets import has_target
 from pipeline.models.tasks import ranked_by
 from pipeline.models.training.batches import Tensors
-from pipeline.models.training.losses import example_weights, loss, weights
+from pipeline.models.training.losses import balanced_weights, example_weights, loss
 
 
 class Validation:
@@ -70,14 +70,14 @@ class Validation:
         component share a weight if the task's do.
         """
         outputs = logits(network, self.tensors, self.examples.present)
-        for task, decoding in network.readings.items():
+        for task, decoding in network.decodings.items():
             if task in scales:
                 mean, deviation = scales[task]
                 decoding = replace(decoding, mean=mean, deviation=deviation)
             as_is = self.options.tasks[task].model_copy(update={"classes": "as_is"})
             targets = self.examples.targets[task]
-            counted = weights(targets, self.examples.component, self.classes[task], as_is)
-            network.readings[task] = fit(decoding, outputs[task], targets, counted)
+            counted = balanced_weights(targets, self.examples.component, self.classes[task], as_is)
+            network.decodings[task] = fit(decoding, outputs[task], targets, counted)
 
     def _figures(self, task: str, classes: int, outputs: torch.Tensor) -> dict[str, float]:
         """Of numbers as they were learned, standardised, to which R² is all the same."""

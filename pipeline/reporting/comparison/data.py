@@ -8,8 +8,8 @@ from functools import cached_property
 from typing import Any
 
 from pipeline.models.comparison.candidate import CHOICE
-from pipeline.reporting.inputs import Inputs
-from pipeline.reporting.options import Options
+from pipeline.reporting.inputs import ReportInputs
+from pipeline.reporting.options import ReportOptions
 
 Row = Mapping[str, Any]
 
@@ -30,11 +30,11 @@ class ComparisonData:
 
     summary: Mapping[str, Any]
     tables: Mapping[str, Sequence[Row]]
-    inputs: Inputs
+    inputs: ReportInputs
     folds: int
     seeds: int
     confidence: float
-    options: Options
+    options: ReportOptions
 
     @cached_property
     def kinds(self) -> dict[str, str]:

@@ -18,14 +18,14 @@ from pipeline.modalities.audio.content import SAMPLING_RATE
 from pipeline.modalities.image.opencv import cv2
 from pipeline.reporting.content import MediaCard, uri
 from pipeline.reporting.media.image import webp
-from pipeline.reporting.options import Options
+from pipeline.reporting.options import ReportOptions
 
 COLUMNS = 96
 WINDOW, HOP, BANDS = 512, 160, 48
 FLOOR_DB = -70.0
 
 
-def show(content: npt.NDArray[np.float32], options: Options) -> MediaCard:
+def show(content: npt.NDArray[np.float32], options: ReportOptions) -> MediaCard:
     """Mono float32 (samples,) in [-1, 1) at 16 kHz, cut after `options.clip` seconds."""
     heard = content[: int(options.clip * SAMPLING_RATE)]
     picture = spectrogram(heard)

@@ -7,12 +7,12 @@ import numpy.typing as npt
 
 from pipeline.modalities.image.opencv import cv2
 from pipeline.reporting.content import MediaCard, uri
-from pipeline.reporting.options import Options
+from pipeline.reporting.options import ReportOptions
 
 QUALITY = 82
 
 
-def show(content: npt.NDArray[np.uint8], options: Options) -> MediaCard:
+def show(content: npt.NDArray[np.uint8], options: ReportOptions) -> MediaCard:
     """RGB (height, width, 3), its longest side at most `options.picture` pixels."""
     height, width = content.shape[:2]
     shrink = min(1.0, options.picture / max(height, width))

@@ -11,8 +11,8 @@ from pipeline.parts.fingerprint import fingerprint
 from pipeline.parts.manifest import MANIFEST, manifest_digest
 from pipeline.parts.plan import Summary
 from pipeline.reporting.content import modules
-from pipeline.reporting.inputs import Inputs
-from pipeline.stages.work.compare import compare, write
+from pipeline.reporting.inputs import ReportInputs
+from pipeline.stages.work.compare import compare_models, write_comparison
 
 PAGE = "index.html"
 
@@ -25,7 +25,7 @@ def plan(params: Params, item: str = "", root: Path = Path("data")) -> ArtifactP
     PipelineError
         params.yaml has no comparison, or a model of it is not cross-validated yet.
     """
-    from pipeline.reporting.comparison.page import templates
+    from pipeline.reporting.comparison.page import comparison_templates
 
     options = params.comparison
     if options is None:
@@ -49,7 +49,9 @@ def plan(params: Params, item: str = "", root: Path = Path("data")) -> ArtifactP
     shown_modalities = tuple(
         item_name for item_name in params.modalities if item_name in modalities.values()
     )
-    inputs = Inputs(root, (), shown_modalities, modalities, params.targets, "", options.confidence)
+    inputs = ReportInputs(
+        root, (), shown_modalities, modalities, params.targets, "", options.confidence
+    )
     read = {
         "curated": root / "curated",
         **{f"features/{item_name}": root / "features" / item_name for item_name in used},
@@ -63,11 +65,11 @@ def plan(params: Params, item: str = "", root: Path = Path("data")) -> ArtifactP
 
     def make(folder: Path) -> None:
         from pipeline.reporting.comparison.data import ComparisonData
-        from pipeline.reporting.comparison.page import render
+        from pipeline.reporting.comparison.page import render_comparison
 
-        found = compare(options, modalities, params.targets, params.seed, root)
-        write(folder, found)
-        page = render(
+        found = compare_models(options, modalities, params.targets, params.seed, root)
+        write_comparison(folder, found)
+        page = render_comparison(
             ComparisonData(
                 found.summary,
                 found.tables,
@@ -101,7 +103,7 @@ def plan(params: Params, item: str = "", root: Path = Path("data")) -> ArtifactP
                 "clip": params.report.clip,
                 "seed": params.seed,
             },
-            templates(),
+            comparison_templates(),
             device="cpu",
         ),
         {name: manifest_digest(out) for name, out in read.items()},

@@ -71,7 +71,7 @@ class CuratePlan:
 
         curation = curate(samples.to_pylist(), assets, options, params.targets, params.seed)
         schema = curated_schema(params.modalities, params.targets)
-        leaks.check(pa.Table.from_pylist(curation.records, schema=schema), cleaned, options)
+        leaks.check_leaks(pa.Table.from_pylist(curation.records, schema=schema), cleaned, options)
 
         moved = _moved(root / "curated", {r["sample_id"]: r["split"] for r in curation.records})
         # A row's key is its content: a change of options or of code that leaves the rows as they

@@ -15,7 +15,7 @@ from pipeline.parts import artifact
 from pipeline.parts.fingerprint import fingerprint
 from pipeline.parts.manifest import manifest_digest
 from pipeline.parts.plan import Summary
-from pipeline.stages.work.train import make
+from pipeline.stages.work.train import train_model
 from pipeline.store.model_card import CARD, Card
 
 
@@ -64,7 +64,7 @@ def plan(params: Params, name: str, root: Path = Path("data")) -> TrainPlan:
     training: dict[str, Any] = {}
 
     def compute(folder: Path) -> None:
-        found = make(
+        found = train_model(
             folder,
             options,
             sets,

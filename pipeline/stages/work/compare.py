@@ -14,7 +14,7 @@ import numpy as np
 
 if TYPE_CHECKING:
     from pipeline.models.comparison.comparison import Table
-    from pipeline.models.comparison.options import Options
+    from pipeline.models.comparison.options import ComparisonOptions
     from pipeline.store.join import Joined
 
 COLUMNS = {
@@ -53,8 +53,8 @@ class Compared:
     tables: Mapping[str, Table]
 
 
-def compare(
-    options: Options,
+def compare_models(
+    options: ComparisonOptions,
     modalities: Mapping[str, str],
     kinds: Mapping[str, str],
     seed: int,
@@ -81,13 +81,13 @@ def compare(
     from pipeline.models.comparison import comparison
     from pipeline.models.comparison.baseline_candidates import baseline_candidates, first_view
     from pipeline.models.comparison.folds import folds, gaps
-    from pipeline.models.comparison.leak_probe import check_apart, probe
+    from pipeline.models.comparison.leak_probe import check_apart, probe_leaks
     from pipeline.models.comparison.shortcuts import find_shortcuts
     from pipeline.models.comparison.trained import trained_candidate
     from pipeline.models.examples import classes_of, examples
-    from pipeline.store.join import join
+    from pipeline.store.join import join_work_tree
 
-    joined = join(root, modalities)
+    joined = join_work_tree(root, modalities)
     task = options.task
     tasks = next(iter(options.models.values())).as_kinds(kinds).tasks
     tasks = {task: tasks[task]}
@@ -112,7 +112,7 @@ def compare(
         ),
         *baseline_candidates(data, task, len(classes), first_folds, options.baseline, seed),
     ]
-    tables = comparison.compare(
+    tables = comparison.comparison_tables(
         candidates, number, truth, data.component, data.sample_ids, classes, options, seed
     )
     inputs = [first_view(data, name) for name in options.baseline.features.values()]
@@ -121,7 +121,7 @@ def compare(
         "n": len(data),
         "components": len(np.unique(data.component)),
         "classes": len(np.unique(truth)),
-        "probe": probe(
+        "probe": probe_leaks(
             np.concatenate(inputs, 1),
             truth,
             data.component,
@@ -157,7 +157,7 @@ def _metadata_columns(joined: Joined, task: str, rows: np.ndarray) -> dict[str, 
     return {name: values[rows] for name, values in columns.items()}
 
 
-def write(folder: Path, result: Compared) -> None:
+def write_comparison(folder: Path, result: Compared) -> None:
     """A CSV file a table, and metrics.json with the summary and the best of each kind."""
     for name, columns in COLUMNS.items():
         with (folder / f"{name}.csv").open("w", newline="", encoding="utf-8") as file:

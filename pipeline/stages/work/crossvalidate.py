@@ -50,10 +50,10 @@ class Crossvalidate(Work):
         from pipeline.models.comparison.crossvalidation import run_fold
         from pipeline.models.comparison.folds import folds
         from pipeline.models.examples import classes_of, examples
-        from pipeline.store.join import join
+        from pipeline.store.join import join_work_tree
 
         sets = dict(self.sets)
-        views = [join(self.root, sets, view) for view in range(self.options.views + 1)]
+        views = [join_work_tree(self.root, sets, view) for view in range(self.options.views + 1)]
         tasks = self.options.tasks
         classes = classes_of(views[0], tasks)
         data = examples(views, sets, classes, tasks)

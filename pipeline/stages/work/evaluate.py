@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 SPLITS = ("validation", "test")
 
 
-def make(
+def evaluate_model(
     folder: Path,
     name: str,
     options: EvaluationOptions,
@@ -41,26 +41,26 @@ def make(
     """
     from pipeline.core import registry
     from pipeline.models.evaluation.evaluate import Split, evaluate
-    from pipeline.models.evaluation.results import write
+    from pipeline.models.evaluation.results import write_evaluation
     from pipeline.models.evaluation.robustness import robustness
     from pipeline.models.examples import examples
     from pipeline.models.explanation.contributions import contributions
     from pipeline.models.feature_compatibility import check_features
-    from pipeline.models.saving import load as load_model
+    from pipeline.models.saving import load_model as load_model
     from pipeline.models.statistics import statistics
     from pipeline.models.training.determinism import deterministic
     from pipeline.parts.manifest import read_function
-    from pipeline.stages.work.slices import slices
-    from pipeline.store.join import join
+    from pipeline.stages.work.slices import slice_values
+    from pipeline.store.join import join_work_tree
 
     model = load_model(root / "models" / name)
     current_functions = {
         feature_set: read_function(root / "features" / feature_set) for feature_set in sets
     }
     check_features(name, model.made_by, current_functions)
-    joined = join(root, sets)
+    joined = join_work_tree(root, sets)
     data = examples([joined], sets, model.classes, model.options.tasks)
-    groups = slices(joined, options.group_by, sets, root)
+    groups = slice_values(joined, options.group_by, sets, root)
     splits = [
         Split(split, data.take(rows), {a: values[rows] for a, values in groups.items()})
         for split in SPLITS
@@ -82,8 +82,8 @@ def make(
             # Named rather than imported, so that no key knows an extra that is not used.
             module = registry.load("models/explanation", "gradients")
             means = {name: mean for name, (mean, _) in measured.items()}
-            measured_model.contributions += module.attributed(
+            measured_model.contributions += module.attribution_rows(
                 model, test, means, options.attributed, seed
             )
-    write(folder, model.options.primary, measured_model)
+    write_evaluation(folder, model.options.primary, measured_model)
     return {"samples": len(test), "seconds": round(measured_model.seconds["test"], 6)}

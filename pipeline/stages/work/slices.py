@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 QUANTILES = 4
 
 
-def slices(
+def slice_values(
     joined: Joined, names: Sequence[str], sets: Mapping[str, str], root: Path
 ) -> dict[str, np.ndarray]:
     """By name, the value of each sample, (n,) of str, None where it has none.

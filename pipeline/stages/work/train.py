@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 RunDistributed = Callable[[Callable[[int, int, str], dict[str, Any]], int], dict[str, Any]]
 
 
-def make(
+def train_model(
     folder: Path,
     options: ModelOptions,
     sets: Mapping[str, str],
@@ -85,13 +85,13 @@ def _train(
 ) -> dict[str, Any]:
     from pipeline.core.machine.device import torch_device
     from pipeline.models.examples import classes_of, examples
-    from pipeline.models.saving import save
+    from pipeline.models.saving import save_model
     from pipeline.models.training.loop import train
     from pipeline.models.training.snapshot import Snapshots
     from pipeline.parts.manifest import read_function
-    from pipeline.store.join import join
+    from pipeline.store.join import join_work_tree
 
-    views = [join(root, sets, view) for view in range(options.views + 1)]
+    views = [join_work_tree(root, sets, view) for view in range(options.views + 1)]
     classes = classes_of(views[0], options.tasks)
     data = examples(views, sets, classes, options.tasks)
     training = data.take(views[0].split == "train")
@@ -109,7 +109,7 @@ def _train(
     made_by = {name: read_function(root / "features" / name) for name in sets}
     about = {"samples": samples, "seed": seed, "inputs": dict(inputs), "made_by": made_by}
     if world.rank == 0:
-        save(folder, trained, data.sets, classes, options, about | _diverged(trained))
+        save_model(folder, trained, data.sets, classes, options, about | _diverged(trained))
     return trained.spent | _diverged(trained)
 
 

@@ -31,7 +31,7 @@ import pyarrow.parquet as pq
 from pipeline.core.errors import PipelineError, unknown
 from pipeline.core.files.atomic import atomic_write, half
 from pipeline.store.feature_set import COLUMNS
-from pipeline.store.files.output_path import check_free, missing, replacing_folder
+from pipeline.store.files.output_path import check_free, missing_library, replacing_folder
 from pipeline.store.format.layout import VECTOR, vector_column
 from pipeline.store.trees.consistent_read import consistent_read
 
@@ -95,7 +95,7 @@ def form_of(path: Path, form: str = "") -> str:
 
 
 @consistent_read
-def export(
+def export_set(
     features: FeatureSet,
     path: Path,
     form: str = "",
@@ -190,7 +190,7 @@ def _lance(chosen: Chosen, path: Path) -> None:
     try:
         import lance
     except ModuleNotFoundError:
-        raise missing("lance", "pylance") from None
+        raise missing_library("lance", "pylance") from None
     with replacing_folder(path, "_versions") as temporary:
         reader = pa.RecordBatchReader.from_batches(chosen.schema, chosen.batches())
         lance.write_dataset(reader, str(temporary))
@@ -200,7 +200,7 @@ def _huggingface(chosen: Chosen, path: Path) -> None:
     try:
         import datasets
     except ModuleNotFoundError:
-        raise missing("huggingface", "datasets") from None
+        raise missing_library("huggingface", "datasets") from None
     datasets.disable_progress_bars()
     # It reads Arrow's stream by mapping it, so the rows pass through a file and not through memory.
     with replacing_folder(path, "dataset_info.json") as temporary:

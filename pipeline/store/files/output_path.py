@@ -31,7 +31,7 @@ def check_free(path: Path, project: Path, force: bool) -> None:
         raise PipelineError(f"{path} is there already: --force replaces it")
 
 
-def missing(form: str, package: str) -> PipelineError:
+def missing_library(form: str, package: str) -> PipelineError:
     """What to raise where a form's library is not installed."""
     return PipelineError(f"the form {form} needs {package}: `pip install {package}`")
 

@@ -85,7 +85,7 @@ def approximate_index(features: SampledFeatures, view: int) -> Any:
         with _BUILDING:
             if path not in _OPENED:
                 _OPENED[path] = sidecar.load_or_make(
-                    path, _mapped, lambda: build(features, view), _write
+                    path, _mapped, lambda: build_index(features, view), _write
                 )
     return _OPENED[path]
 
@@ -96,7 +96,7 @@ _OPENED: dict[Path, Any] = {}
 _BUILDING = threading.Lock()
 
 
-def build(features: SampledFeatures, view: int) -> Any:
+def build_index(features: SampledFeatures, view: int) -> Any:
     """Cells by k-means on rows spread evenly over the view, then every row with a direction."""
     faiss, cache = _faiss(), view_cache(features, view)
     places = np.flatnonzero(cache.scale)

@@ -31,7 +31,7 @@ class Neighbours:
     places: np.ndarray
 
 
-def nearest(
+def nearest_rows(
     features: SampledFeatures,
     vector: np.ndarray,
     k: int,

@@ -135,11 +135,11 @@ def database(
     connection = duckdb.connect()
     locked = Database(connection, limits)
     try:
-        allowed = ", ".join(text(str(path)) for path in files)
+        allowed = ", ".join(sql_string(str(path)) for path in files)
         connection.execute(f"SET allowed_paths = [{allowed}]")
         # DuckDB makes the folder when it needs it, and removes it at the end.
         spilt = Path(tempfile.gettempdir(), f"pipeline-sql-{uuid4().hex}")
-        connection.execute(f"SET temp_directory = {text(str(spilt))}")
+        connection.execute(f"SET temp_directory = {sql_string(str(spilt))}")
         connection.execute(f"SET max_temp_directory_size = '{4 * limits.memory_gb}GB'")
         connection.execute(f"SET memory_limit = '{limits.memory_gb}GB'")
         for name, table in (tables or {}).items():
@@ -259,12 +259,12 @@ def _nodes(tree: Any) -> Iterator[Mapping[str, Any]]:
             yield from _nodes(child)
 
 
-def text(value: str) -> str:
+def sql_string(value: str) -> str:
     """A string in SQL."""
     return "'" + value.replace("'", "''") + "'"
 
 
-def quoted(name: str) -> str:
+def sql_identifier(name: str) -> str:
     """A name in SQL."""
     return '"' + name.replace('"', '""') + '"'
 

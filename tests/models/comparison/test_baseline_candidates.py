@@ -63,7 +63,7 @@ def test_a_model_that_is_called_like_one_keeps_its_own_score(name: str) -> None:
     models = [replace(ALL[0], name=name, predictions=right), *ALL[1:]]
     luck = of({"picture": "pixels"})[-1].name
     models = [replace(one, name=luck) if one.kind == "chance" else one for one in models]
-    board = comparison.compare(models, FOLD, TRUTH, COMPONENT, IDS, CLASSES, OPTIONS, 7)
+    board = comparison.comparison_tables(models, FOLD, TRUTH, COMPONENT, IDS, CLASSES, OPTIONS, 7)
     rows = {row["model"]: row for row in board["leaderboard"]}
     assert len(rows) == len(board["leaderboard"]) == len(models) + 2
     assert rows[name]["macro_f1"] == 1.0

@@ -19,13 +19,13 @@ from pipeline.models.comparison.candidate import (
     choose_by_inner_score,
     seed_ensemble,
 )
-from pipeline.models.comparison.options import Options
+from pipeline.models.comparison.options import ComparisonOptions
 from pipeline.models.comparison.paired_bootstrap import holm
 from pipeline.models.evaluation.scorer import Scorer
 from tests.models.synthetic import options as model
 
 N, K, FOLDS, SEEDS = 240, 4, 3, 2
-OPTIONS = Options.model_validate(
+OPTIONS = ComparisonOptions.model_validate(
     {"models": {"m": model()}, "baseline": {"features": {"p": "pixels"}}, "resamples": 300,
      "bins": 5}
 )  # fmt: skip
@@ -83,7 +83,7 @@ def macro_f1(answers: np.ndarray) -> float:
 
 @pytest.fixture(scope="module")
 def tables() -> dict[str, comparison.Table]:
-    return comparison.compare(ALL, FOLD, TRUTH, COMPONENT, IDS, CLASSES, OPTIONS, 7)
+    return comparison.comparison_tables(ALL, FOLD, TRUTH, COMPONENT, IDS, CLASSES, OPTIONS, 7)
 
 
 def test_the_choice_is_by_inner_scores_and_put_together_fold_by_fold() -> None:
@@ -217,7 +217,7 @@ def test_nothing_is_held_against_the_choice() -> None:
     every = [IMAGE, *both, choose_by_inner_score(both, FOLD)[0]]
     scores = {each.name: one.score(each.answers) for each in every}
     assert scores[CHOSEN].value == 1.0
-    rows = comparison.paired(every, scores, 0.95)
+    rows = comparison.paired_rows(every, scores, 0.95)
     assert {row["other"] for row in rows} == {"image", "early"}
 
 
@@ -252,7 +252,9 @@ def test_a_planted_label_is_named_by_sample_and_class() -> None:
     planted = TRUTH.copy()
     sure = int(np.mean(choose_by_inner_score(ALL, FOLD)[0].probabilities, 0).max(1).argmax())
     planted[sure] = (TRUTH[sure] + 1) % K
-    rows = comparison.compare(ALL, FOLD, planted, IDS, IDS, CLASSES, OPTIONS, 7)["suspects"]
+    rows = comparison.comparison_tables(ALL, FOLD, planted, IDS, IDS, CLASSES, OPTIONS, 7)[
+        "suspects"
+    ]
     assert rows[0]["sample_id"] == rows[0]["component"] == IDS[sure]
     assert (rows[0]["given"], rows[0]["suggested"]) == (
         CLASSES[planted[sure]],
@@ -265,7 +267,7 @@ def test_a_planted_label_is_named_by_sample_and_class() -> None:
 
 
 def test_without_a_fusion_nothing_is_chosen() -> None:
-    found = comparison.compare(
+    found = comparison.comparison_tables(
         [IMAGE, BASE, LUCK], FOLD, TRUTH, COMPONENT, IDS, CLASSES, OPTIONS, 7
     )
     assert [len(found[name]) for name in ("paired", "missing", "choices", "suspects")] == [0] * 4
@@ -286,7 +288,9 @@ def test_a_sure_difference_can_be_told_with_as_many_resamples_as_are_asked() -> 
         answering(IMAGE, wrong),
         answering(BASE, wrong),
     ]
-    rows = comparison.compare(three, FOLD, TRUTH, COMPONENT, IDS, CLASSES, options, 7)["paired"]
+    rows = comparison.comparison_tables(three, FOLD, TRUTH, COMPONENT, IDS, CLASSES, options, 7)[
+        "paired"
+    ]
     sure = {(row["model"], row["other"]): row["corrected"] for row in rows}
     assert sure["early", "image"] < 0.05
     assert sure["early", "base"] < 0.05

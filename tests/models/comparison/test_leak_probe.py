@@ -7,7 +7,12 @@ import pytest
 
 from pipeline.core.errors import PipelineError
 from pipeline.models.comparison.folds import Fold, folds
-from pipeline.models.comparison.leak_probe import FALSE_ALARMS, check_apart, probe, shuffle_labels
+from pipeline.models.comparison.leak_probe import (
+    FALSE_ALARMS,
+    check_apart,
+    probe_leaks,
+    shuffle_labels,
+)
 from pipeline.models.comparison.options import FoldOptions
 
 RNG = np.random.default_rng
@@ -34,14 +39,14 @@ def test_honest_folds_pass():
     inputs, targets, subject = world()
     dealt = {f.number: f for f in folds(targets, subject, FoldOptions(folds=3, seeds=1), 0)}
     check_apart(subject, dealt)
-    found = probe(inputs, targets, subject, dealt, 200, RNG(2))
+    found = probe_leaks(inputs, targets, subject, dealt, 200, RNG(2))
     assert found["macro_f1"] <= found["plausible"] < 0.5
     assert found["p"] > found["false_alarms"]
 
 
 def test_samples_of_one_subject_on_both_sides_are_found():
     inputs, targets, subject = world()
-    found = probe(inputs, targets, subject, straddled(), 200, RNG(2))
+    found = probe_leaks(inputs, targets, subject, straddled(), 200, RNG(2))
     assert found["macro_f1"] > found["plausible"]
     assert found["p"] == found["false_alarms"] == 1 / 201
 
@@ -59,7 +64,7 @@ def test_an_innocent_run_that_chance_makes_look_guilty_goes_on():
     options = FoldOptions(folds=3, seeds=1, inner=2)
     dealt = {f.number: f for f in folds(targets, subject, options, 0)}
     check_apart(subject, dealt)
-    found = probe(inputs, targets, subject, dealt, 100, RNG(211))
+    found = probe_leaks(inputs, targets, subject, dealt, 100, RNG(211))
     assert found["macro_f1"] > found["plausible"]
     assert found["p"] == found["false_alarms"] == 1 / 101
     assert found["false_alarms"] > FALSE_ALARMS

@@ -14,7 +14,7 @@ from pipeline.models.evaluation.bootstrap import (
     interval,
     replicates,
     resample,
-    tallies,
+    resampled_tallies,
 )
 from pipeline.models.evaluation.figures import all_metrics
 from pipeline.models.evaluation.options import EvaluationOptions
@@ -58,11 +58,11 @@ def test_replicates_equal_a_plain_loop():
 def test_tallies_are_those_of_the_rows_that_each_resample_draws():
     component, truth, prediction, _ = answers(90, 12, 4)
     counts = resample(np.random.default_rng(1), 12, 30)
-    found = tallies(counts, component, truth, prediction, 5)
+    found = resampled_tallies(counts, component, truth, prediction, 5)
     for i, drawn in enumerate(counts.astype(int)):
         rows = np.repeat(np.arange(90), drawn[component])
         assert np.array_equal(found[i], tally(truth[rows], prediction[rows], 5))
-    known = tallies(counts, component, truth, prediction, 5, support=found[:, 1])
+    known = resampled_tallies(counts, component, truth, prediction, 5, support=found[:, 1])
     assert np.array_equal(known, found)
 
 

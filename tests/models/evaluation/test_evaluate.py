@@ -12,11 +12,11 @@ from pipeline.core.records import predictions_schema
 from pipeline.models.evaluation import measured
 from pipeline.models.evaluation.evaluate import Split, evaluate
 from pipeline.models.evaluation.options import EvaluationOptions
-from pipeline.models.evaluation.results import write
+from pipeline.models.evaluation.results import write_evaluation
 from pipeline.models.evaluation.subsets import all_subsets
 from pipeline.models.examples import Examples
 from pipeline.models.prediction import predict
-from pipeline.models.saving import Model
+from pipeline.models.saving import TrainedModel
 from tests.models.synthetic import SETS, TASKS, joined, options, split_of
 from tests.models.training.test_loop import CLASSES, WORLD, fit
 
@@ -24,10 +24,10 @@ OPTIONS = EvaluationOptions(resamples=200, group_by=("language",))
 
 
 @pytest.fixture(scope="module")
-def model() -> Model:
+def model() -> TrainedModel:
     trained = fit(list(SETS), epochs=10)
     sets = list(split_of(WORLD, "test").sets)
-    return Model(trained.network, sets, options(), CLASSES, trained.priors, {})
+    return TrainedModel(trained.network, sets, options(), CLASSES, trained.priors, {})
 
 
 @pytest.fixture(scope="module")
@@ -164,7 +164,7 @@ def test_files_have_their_columns_and_equal_bytes(found, model, tmp_path):
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
         again = found if name == "one" else evaluate("m", model, splits(WORLD), OPTIONS, 7)
-        write(tmp_path / name, "category", again)
+        write_evaluation(tmp_path / name, "category", again)
     names = sorted(path.name for path in (tmp_path / "one").iterdir())
     assert names == ["calibration.csv", "confusion.csv", "contributions.csv", "figures.csv",
                      "groups.csv",
@@ -172,7 +172,7 @@ def test_files_have_their_columns_and_equal_bytes(found, model, tmp_path):
                      "subsets.csv"]  # fmt: skip
     for name in names:
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
-    assert measured.read(tmp_path / "one") == found.metrics
+    assert measured.read_figures(tmp_path / "one") == found.metrics
     metrics = json.loads((tmp_path / "one" / "metrics.json").read_text())
     assert [*metrics["validation"]] == ["category"]
     assert [*metrics["test"]] == ["category", "language"]

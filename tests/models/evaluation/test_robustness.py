@@ -6,7 +6,7 @@ import pytest
 from pipeline.models.evaluation.perturbations import add_noise, donors, feature_noise, misalign
 from pipeline.models.evaluation.robustness import ALL, RATES, Curves, robustness
 from pipeline.models.evaluation.subsets import all_subsets
-from pipeline.models.saving import Model
+from pipeline.models.saving import TrainedModel
 from pipeline.models.statistics import statistics
 from tests.models.synthetic import SETS, joined, options, split_of
 from tests.models.training.test_loop import CLASSES, WORLD, fit
@@ -16,9 +16,9 @@ DEVIATIONS = {name: statistics(split_of(WORLD, "train"), name)[1] for name in SE
 
 
 @pytest.fixture(scope="module")
-def model() -> Model:
+def model() -> TrainedModel:
     trained = fit(list(SETS), epochs=10)
-    return Model(trained.network, list(TEST.sets), options(), CLASSES, trained.priors, {})
+    return TrainedModel(trained.network, list(TEST.sets), options(), CLASSES, trained.priors, {})
 
 
 @pytest.fixture(scope="module")

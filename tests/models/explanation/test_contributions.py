@@ -8,9 +8,9 @@ import pytest
 from pipeline.models.evaluation.options import EvaluationOptions
 from pipeline.models.evaluation.results import COLUMNS
 from pipeline.models.explanation.contributions import contributions
-from pipeline.models.explanation.weights import weights
+from pipeline.models.explanation.weights import modality_weights
 from pipeline.models.prediction import predict
-from pipeline.models.saving import Model
+from pipeline.models.saving import TrainedModel
 from tests.models import world as worlds
 from tests.models.synthetic import SETS, TASKS, options, split_of
 from tests.models.training.test_loop import CLASSES, WORLD, fit
@@ -19,14 +19,14 @@ TEST = split_of(WORLD, "test")
 OPTIONS = EvaluationOptions(resamples=100, draws=2)
 
 
-def model_of(fusion: str, epochs: int = 10) -> Model:
+def model_of(fusion: str, epochs: int = 10) -> TrainedModel:
     chosen = options(fusion=fusion, tower={"hidden": 16, "width": 8, "dropout": 0.1})
     trained = fit(list(SETS), fusion=fusion, epochs=epochs)
-    return Model(trained.network, list(TEST.sets), chosen, CLASSES, trained.priors, {})
+    return TrainedModel(trained.network, list(TEST.sets), chosen, CLASSES, trained.priors, {})
 
 
 @pytest.fixture(scope="module")
-def model() -> Model:
+def model() -> TrainedModel:
     return model_of("gated")
 
 
@@ -78,10 +78,10 @@ def test_the_answer_that_is_explained_is_the_one_that_was_given(task):
     trained, found, classes = worlds.fit(worlds.world(subjects=60), chosen)
     test = found["test"]
     network = trained.network
-    network.readings[task] = replace(network.readings[task], temperature=3.0, thresholds=(0.25,))
-    model = Model(network, list(test.sets), chosen, classes, trained.priors, {})
+    network.decodings[task] = replace(network.decodings[task], temperature=3.0, thresholds=(0.25,))
+    model = TrainedModel(network, list(test.sets), chosen, classes, trained.priors, {})
     probabilities = predict(network, test, model.priors)[task]
-    said = network.readings[task].predict(probabilities)
+    said = network.decodings[task].predict(probabilities)
     assert (said != probabilities.argmax(1)).any()
     rows = contributions(model, test, EvaluationOptions(resamples=100, draws=0), 7)
     for n, sample in enumerate(test.sample_ids):
@@ -102,7 +102,7 @@ def test_the_modality_that_knows_the_language_counts_for_it(rows):
 
 @pytest.mark.parametrize("fusion", ["gated", "gmu", "weighted_sum", "attention", "learned_average"])
 def test_weights_are_shared_out_over_what_is_present(fusion):
-    found = weights(model_of(fusion, epochs=1), TEST)
+    found = modality_weights(model_of(fusion, epochs=1), TEST)
     assert set(found) == set(TASKS)
     for each in found.values():
         np.testing.assert_allclose(each.sum(1), TEST.seen.astype(float), atol=1e-5)
@@ -110,7 +110,7 @@ def test_weights_are_shared_out_over_what_is_present(fusion):
 
 
 def test_other_fusions_have_no_weights(rows):
-    assert weights(model_of("concatenation", epochs=1), TEST) == {}
+    assert modality_weights(model_of("concatenation", epochs=1), TEST) == {}
     assert len(some(rows, measure="weight", task="category")) == 3
 
 

@@ -11,7 +11,7 @@ from pipeline.core.errors import PipelineError
 from pipeline.models.evaluation.results import COLUMNS
 from pipeline.models.explanation import gradients
 from pipeline.models.prediction import predict
-from pipeline.models.saving import Model
+from pipeline.models.saving import TrainedModel
 from pipeline.models.statistics import statistics
 from pipeline.models.training.determinism import deterministic
 from tests.models.synthetic import SETS, options, split_of
@@ -23,13 +23,13 @@ MEANS = {name: statistics(split_of(WORLD, "train"), name)[0] for name in SETS}
 
 
 @pytest.fixture(scope="module")
-def model() -> Model:
+def model() -> TrainedModel:
     trained = fit(list(SETS), fusion="gated", epochs=10)
     chosen = options(fusion="gated")
-    return Model(trained.network, list(TEST.sets), chosen, CLASSES, trained.priors, {})
+    return TrainedModel(trained.network, list(TEST.sets), chosen, CLASSES, trained.priors, {})
 
 
-def nats(model: Model, examples, classes: np.ndarray, task: str) -> np.ndarray:
+def nats(model: TrainedModel, examples, classes: np.ndarray, task: str) -> np.ndarray:
     found = predict(model.network, examples, model.priors)[task]
     return np.log(found[np.arange(len(classes)), classes])
 

@@ -13,7 +13,7 @@ from pipeline.core.errors import PipelineError
 from pipeline.models.examples import classes_of, examples
 from pipeline.models.metrics import scores
 from pipeline.models.prediction import predict
-from pipeline.models.saving import load, save
+from pipeline.models.saving import load_model, save_model
 from pipeline.models.statistics import statistics
 from pipeline.models.training.loop import Trained, train
 from tests.models.synthetic import SETS, TASK_OPTIONS, TASKS, joined, options, split_of
@@ -166,7 +166,7 @@ save_to(Path(sys.argv[1]), fit(["pixels", "words"], fusion=sys.argv[3], epochs=3
 def save_to(folder, trained: Trained) -> None:
     features = ["pixels", "words"]
     sets = split_of(WORLD, "test", {name: SETS[name] for name in features}).sets
-    save(folder, trained, sets, CLASSES, options(features=features), {"made_by": {}})
+    save_model(folder, trained, sets, CLASSES, options(features=features), {"made_by": {}})
 
 
 def test_equal_bytes_in_any_process(tmp_path):
@@ -197,7 +197,7 @@ def test_the_seed_counts():
 def test_a_saved_model_predicts_the_same(tmp_path):
     trained = fit(["pixels", "words"], epochs=2)
     save_to(tmp_path, trained)
-    model = load(tmp_path)
+    model = load_model(tmp_path)
     test = split_of(WORLD, "test", {"pixels": "image", "words": "text"})
     before = predict(trained.network, test, trained.priors)
     after = predict(model.network, test, model.priors)

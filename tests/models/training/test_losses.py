@@ -5,31 +5,35 @@ import pytest
 import torch
 
 from pipeline.models.options import TaskOptions
-from pipeline.models.training.losses import loss, weights
+from pipeline.models.training.losses import balanced_weights, loss
 
 TARGETS = np.array([0, 0, 0, 1, -1])
 COMPONENT = np.array(["a", "a", "b", "c", "c"])
 
 
 def test_classes_weigh_the_same():
-    found = weights(TARGETS, COMPONENT, 3, TaskOptions())
+    found = balanced_weights(TARGETS, COMPONENT, 3, TaskOptions())
     assert found == pytest.approx([2 / 3, 2 / 3, 2 / 3, 2, 0])
 
 
 def test_as_is_every_example_weighs_the_same():
-    found = weights(TARGETS, COMPONENT, 3, TaskOptions(classes="as_is"))
+    found = balanced_weights(TARGETS, COMPONENT, 3, TaskOptions(classes="as_is"))
     assert found == pytest.approx([1, 1, 1, 1, 0])
 
 
 def test_samples_of_a_component_share_its_weight():
-    as_is = weights(TARGETS, COMPONENT, 3, TaskOptions(classes="as_is", examples="component"))
+    as_is = balanced_weights(
+        TARGETS, COMPONENT, 3, TaskOptions(classes="as_is", examples="component")
+    )
     assert as_is == pytest.approx(np.array([0.5, 0.5, 1, 1, 0]) * 4 / 3)
-    balanced = weights(TARGETS, COMPONENT, 3, TaskOptions(examples="component"))
+    balanced = balanced_weights(TARGETS, COMPONENT, 3, TaskOptions(examples="component"))
     assert balanced == pytest.approx([0.5, 0.5, 1, 2, 0])
 
 
 def test_no_targets_no_weight():
-    assert weights(np.array([-1, -1]), np.array(["a", "b"]), 2, TaskOptions()).tolist() == [0, 0]
+    assert balanced_weights(
+        np.array([-1, -1]), np.array(["a", "b"]), 2, TaskOptions()
+    ).tolist() == [0, 0]
 
 
 def test_the_loss_is_weighted_and_passes_over_nulls():

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from pipeline.models.saving import save
+from pipeline.models.saving import save_model
 from pipeline.models.training.loop import Trained, train
 from pipeline.models.training.snapshot import Snapshots
 from pipeline.models.training.validation import Validation
@@ -41,7 +41,7 @@ def learn(folder: Path, key: str = "k", every_s: float = 0.0, **changed) -> Trai
     trained = train(training, validation, classes, chosen, 7, device, snapshots)
     out = folder / "model"
     out.mkdir(parents=True, exist_ok=True)
-    save(out, trained, training.sets, classes, chosen, {"made_by": {}})
+    save_model(out, trained, training.sets, classes, chosen, {"made_by": {}})
     return trained
 
 

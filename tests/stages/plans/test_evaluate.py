@@ -12,7 +12,7 @@ import pytest
 from pipeline.core.errors import PipelineError
 from pipeline.core.files.digest import digest_file
 from pipeline.execution.run_record import summary_of
-from pipeline.models.evaluation.measured import read
+from pipeline.models.evaluation.measured import read_figures
 from pipeline.models.evaluation.options import EvaluationOptions
 from pipeline.stages.plans import train
 from pipeline.stages.plans.evaluate import plan
@@ -35,7 +35,7 @@ def test_it_measures_the_held_out_splits(world):
     summary = plan(params(MODELS), "m").run()
     assert (summary.computed, summary.rejected) == (1, 0)
     assert summary.rows == (world.split != "train").sum()
-    assert read(OUT)["category"]["test"]["n"] == (world.split == "test").sum()
+    assert read_figures(OUT)["category"]["test"]["n"] == (world.split == "test").sum()
 
 
 def test_how_long_the_test_split_took_stands_in_the_record_alone(world):
@@ -64,7 +64,7 @@ def test_labels_and_numbers_go_through_the_stages(inside):
     models = {"m": options(epochs=15)}
     train.plan(params(models, targets=kinds), "m").run()
     plan(params(models, targets=kinds), "m").run()
-    tasks = read(OUT)
+    tasks = read_figures(OUT)
     known = (world.split == "test") & ~np.isnan(numbers)
     assert tasks["language"]["test"]["n"] == known.sum() < (world.split == "test").sum()
     assert tasks["language"]["test"]["r2"]["value"] > 0.3

@@ -229,17 +229,17 @@ STILL = {
 
 @pytest.mark.slow
 def test_two_workers_come_to_what_one_does(world, two):
-    from pipeline.models.saving import load
+    from pipeline.models.saving import load_model
 
     plan(params({"m": options(**STILL)}), "m").run()
     single = json.loads((OUT / "model.json").read_text())
-    weights = load(OUT).network.state_dict()
+    weights = load_model(OUT).network.state_dict()
     chosen = {"m": options(**STILL, workers=2, accumulate=2)}
     summary = plan(params(chosen, execution=ExecutionOptions()), "m").run()
     assert summary.training["examples_per_second"] > 0
     both = json.loads((OUT / "model.json").read_text())
     assert both["best"] == pytest.approx(single["best"], rel=1e-3, abs=1e-3)
-    for name, tensor in load(OUT).network.state_dict().items():
+    for name, tensor in load_model(OUT).network.state_dict().items():
         assert tensor.numpy() == pytest.approx(weights[name].numpy(), rel=1e-2, abs=1e-3)
 
 

@@ -8,19 +8,19 @@ import pytest
 
 from pipeline.core.errors import PipelineError
 from pipeline.stages.work import slices as module
-from pipeline.stages.work.slices import slices
+from pipeline.stages.work.slices import slice_values
 from tests.models.synthetic import SETS, joined
 
 WORLD = joined(subjects=8)
 
 
 def test_presence_names_the_modalities_that_the_model_reads():
-    found = slices(WORLD, ["presence"], SETS, Path("data"))["presence"]
+    found = slice_values(WORLD, ["presence"], SETS, Path("data"))["presence"]
     for i, value in enumerate(found):
         has = sorted(m for name, m in SETS.items() if WORLD.present[name][i])
         assert value == "+".join(has)
     words = {"words": "text"}
-    alone = slices(WORLD, ["presence"], words, Path("data"))["presence"]
+    alone = slice_values(WORLD, ["presence"], words, Path("data"))["presence"]
     assert set(alone) == {"text", "none"}
 
 
@@ -35,7 +35,7 @@ def test_durations_fall_into_quarters(monkeypatch, tmp_path):
         "pipeline.parts.manifest.read",
         lambda out, columns: pa.table(tables[out.name]).select(columns),
     )
-    found = slices(WORLD, ["duration"], SETS, tmp_path)["duration"]
+    found = slice_values(WORLD, ["duration"], SETS, tmp_path)["duration"]
     assert found[-1] is None  # its clip was refused
     names, counts = np.unique(found[:-1].astype(str), return_counts=True)
     assert [name.split(":")[0] for name in names] == ["1", "2", "3", "4"]
@@ -47,13 +47,13 @@ def test_durations_fall_into_quarters(monkeypatch, tmp_path):
 
 def test_without_clips_there_is_no_duration(tmp_path):
     with pytest.raises(PipelineError, match="there is no audio, and so no 'duration'"):
-        slices(WORLD, ["duration"], SETS, tmp_path)
+        slice_values(WORLD, ["duration"], SETS, tmp_path)
 
 
 def test_a_target_of_the_name_goes_before(tmp_path):
     WORLD.targets["duration"] = WORLD.targets["language"]
     try:
-        found = slices(WORLD, ["duration"], SETS, tmp_path)
+        found = slice_values(WORLD, ["duration"], SETS, tmp_path)
     finally:
         del WORLD.targets["duration"]
     assert set(found["duration"]) == {"de", "el", "fr"}

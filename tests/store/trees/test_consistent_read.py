@@ -12,9 +12,9 @@ import pytest
 from pipeline.core.errors import PipelineError
 from pipeline.parts.part import Row
 from pipeline.store import open_store
-from pipeline.store.describe import first_rows, sampled_rows, stats, summaries
+from pipeline.store.describe import first_rows, sampled_rows, summaries, value_statistics
 from pipeline.store.feature_set import FeatureSet
-from pipeline.store.files.export import export
+from pipeline.store.files.export import export_set
 from pipeline.store.pca import pca_table
 from tests.stages.plans.stored import Stored, asset
 from tests.store.small import BATCHES, COUNT, picture, small
@@ -47,10 +47,10 @@ READS: dict[str, Callable[[FeatureSet], object]] = {
     "to_arrow": lambda look: look.to_arrow(["digest", "length"]).to_pylist(),
     "get": lambda look: look.get(["s/20", "s/21"]),
     "nearest": lambda look: look.nearest(picture(20), 3).digests,
-    "stats": lambda look: stats(look),
+    "stats": lambda look: value_statistics(look),
     "first_rows": lambda look: [row["digest"] for row in first_rows(look, 99)],
     "sampled_rows": lambda look: [row["digest"] for row in sampled_rows(look, 99, 1)],
-    "export": lambda look: export(look, Path("out.parquet"), force=True),
+    "export": lambda look: export_set(look, Path("out.parquet"), force=True),
     "mapped": lambda look: pca_table(look),
 }
 
