@@ -12,7 +12,7 @@ from pipeline.curation import summary
 from pipeline.curation.assign import assign
 from pipeline.curation.classes import count_classes, drop_rare_classes
 from pipeline.curation.components import check_share, components
-from pipeline.curation.duplicate_links import Asset, duplicate_links, group_of
+from pipeline.curation.duplicate_links import Asset, DuplicateLink, duplicate_links, group_of
 from pipeline.curation.options import CurationOptions
 from pipeline.curation.splits import rank
 
@@ -49,57 +49,59 @@ def curate(
     PipelineError
         A component is too large to split, or the splits that the data brings tear one apart.
     """
-    everything = [dict(sample) for sample in sorted(samples, key=lambda row: row["sample_id"])]
+    records = [dict(sample) for sample in sorted(samples, key=lambda row: row["sample_id"])]
     labels = [f"target.{name}" for name in sorted(targets)]
-    emptied = _empty_refused(everything, assets)
-    present, bare = _keep_with_value(
-        everything, sorted(assets), "no_modality_left", "cleaning refused all its assets"
+    emptied = _empty_refused(records, assets)
+    present, without_modality = _keep_with_value(
+        records, sorted(assets), "no_modality_left", "cleaning refused all its assets"
     )
     labelled, unlabelled = _keep_with_value(present, labels, "no_target", "it has no target")
-
-    tied = duplicate_links(labelled, assets, options)
-    groups = dict.fromkeys(map(group_of, labelled))
-    of = components({group: rank(seed, group) for group in groups}, tied)
-    joining = {(tie.modality, digest) for tie in tied for digest in tie.digests}
-    for record in labelled:
-        record["component"] = of[group_of(record)]
-        record["joined_by"] = [
-            f"{modality}:{record[modality]}"
-            for modality in sorted(assets)
-            if (modality, record[modality]) in joining
-        ]
-    check_share(labelled, of, tied, options.max_component_share)
-    given = assign(labelled, of, tied, options, seed)
-    aside = drop_rare_classes(labelled, targets, options.min_components_per_class)
+    links = duplicate_links(labelled, assets, options)
+    component_of = _join_components(labelled, sorted(assets), links, seed)
+    check_share(labelled, component_of, links, options.max_component_share)
+    given = assign(labelled, component_of, links, options, seed)
+    set_aside = drop_rare_classes(labelled, targets, options.min_components_per_class)
     kept, rare = _keep_with_value(
         labelled, labels, "rare_class", "its classes have too few components and are set aside"
     )
-
-    rejects = sorted([*bare, *unlabelled, *rare])
-    return Curation(
-        records=kept,
-        rejects=rejects,
-        summary={
-            "seed": seed,
-            "options": options.model_dump(
-                mode="json", exclude={"max_component_share", "reject_limit"}
-            ),
-            "samples": {
-                "in": len(everything),
-                "curated": len(kept),
-                "rejected": dict(Counter(reject.reason for reject in rejects)),
-            },
-            "emptied": emptied,
-            "groups": len(set(map(group_of, kept))),
-            "components": len({record["component"] for record in kept}),
-            "splits": summary.count_by_split(kept),
-            "classes": summary.count_by_class(kept, count_classes(kept, targets)),
-            "set_aside": aside,
-            "given": given,
-            "ties": summary.count_links(tied),
-            "largest": summary.largest(kept, of, tied),
+    rejects = sorted([*without_modality, *unlabelled, *rare])
+    keyed = options.model_dump(mode="json", exclude={"max_component_share", "reject_limit"})
+    counts = {
+        "seed": seed,
+        "options": keyed,
+        "samples": {
+            "in": len(records),
+            "curated": len(kept),
+            "rejected": dict(Counter(reject.reason for reject in rejects)),
         },
-    )
+        "emptied": emptied,
+        "groups": len(set(map(group_of, kept))),
+        "components": len({record["component"] for record in kept}),
+        "splits": summary.count_by_split(kept),
+        "classes": summary.count_by_class(kept, count_classes(kept, targets)),
+        "set_aside": set_aside,
+        "given": given,
+        "ties": summary.count_links(links),
+        "largest": summary.largest(kept, component_of, links),
+    }
+    return Curation(kept, rejects, counts)
+
+
+def _join_components(
+    records: Sequence[Record], modalities: Sequence[str], links: Sequence[DuplicateLink], seed: int
+) -> dict[str, str]:
+    """Set each record's `component` and the assets that it is `joined_by`; group → component."""
+    groups = dict.fromkeys(map(group_of, records))
+    component_of = components({group: rank(seed, group) for group in groups}, links)
+    joining = {(link.modality, digest) for link in links for digest in link.digests}
+    for record in records:
+        record["component"] = component_of[group_of(record)]
+        record["joined_by"] = [
+            f"{modality}:{record[modality]}"
+            for modality in modalities
+            if (modality, record[modality]) in joining
+        ]
+    return component_of
 
 
 def _empty_refused(

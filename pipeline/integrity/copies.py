@@ -42,7 +42,7 @@ class Copies:
 
         Raises
         ------
-        Unanswered
+        RemoteUnavailable
             A remote could not be asked.
         """
         path = self.object(md5)

@@ -28,9 +28,11 @@ BLOCK = 2**24
 
 
 def summaries(store: Store) -> Iterator[dict[str, Any]]:
-    """One record a feature set: `LISTED`. `rows` are those of view 0, `bytes` those of all views;
-    `provenance` begins the digest of the function that made it. Of a set that params.yaml names no
-    more, modality and encoder are empty."""
+    """One record per feature set: `SUMMARY_COLUMNS`.
+
+    `rows` are those of view 0, `bytes` those of all views; `provenance` begins the digest of the
+    function that made it. Of a set that params.yaml names no more, modality and encoder are empty.
+    """
     for name in store:
         yield _summary(store[name])
 
@@ -153,7 +155,7 @@ def _rank(seed: int, digest: str) -> bytes:
 def first_rows(
     features: FeatureSet, count: int, where: str | None = None, view: int = 0
 ) -> list[dict[str, Any]]:
-    """The first rows for which a condition holds: records of `SHOWN` and the vector, an array."""
+    """The first rows for which a condition holds: `ROW_COLUMNS` and the vector, an array."""
     places = features.places(where, view)
     if places is None:
         places = np.arange(features.rows(view))
@@ -164,7 +166,7 @@ def first_rows(
 def sampled_rows(
     features: FeatureSet, count: int, seed: int, where: str | None = None, view: int = 0
 ) -> list[dict[str, Any]]:
-    """Rows drawn as by `sampled`, in the form of `first_rows`."""
+    """Rows drawn as by `sample_places`, in the form of `first_rows`."""
     return list(_rows_at(features, sample_places(features, count, seed, where, view), view))
 
 

@@ -61,7 +61,7 @@ def principal_components(
 
 @consistent_read
 def pca_table(features: FeatureSet, where: str | None = None, view: int | None = 0) -> pa.Table:
-    """A row a point: digest, source, batch, and x and y by `flatten`."""
+    """One row per point: digest, source, batch, and x and y by `principal_components`."""
     rows = features.to_arrow(["digest", "source", "batch"], where, view)
     axes = principal_components(features, where, view)
     return rows.append_column("x", pa.array(axes[:, 0])).append_column("y", pa.array(axes[:, 1]))

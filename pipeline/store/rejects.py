@@ -76,7 +76,7 @@ def collect(
     Parameters
     ----------
     tables:
-        Stage → folder, as `tables` lists them.
+        Stage → folder, as `reject_folders` lists them.
     models:
         Names of models; `train/<model>` is the stage of one.
     stage:

@@ -96,8 +96,8 @@ def test_the_page_is_the_same_in_another_process(page: str, finished: Path) -> N
     code = (
         "import sys; from pathlib import Path; from tests.reporting.conftest import inputs_of;"
         "from pipeline.reporting.page import render;"
-        "from pipeline.reporting.options import Options;"
-        "sys.stdout.write(render(inputs_of(Path(sys.argv[1])), Options()))"
+        "from pipeline.reporting.options import ReportOptions;"
+        "sys.stdout.write(render(inputs_of(Path(sys.argv[1])), ReportOptions()))"
     )
     environment = {**os.environ, "PYTHONHASHSEED": "12345", "PYTHONIOENCODING": "utf-8"}
     other = subprocess.run(
@@ -235,7 +235,7 @@ def test_a_larger_gallery_shows_more(inputs: ReportInputs, page: str) -> None:
 
 
 def test_text_alone_leaves_no_pictures_and_no_players(partial: Callable[..., ReportInputs]) -> None:
-    root = read(render(partial(modalities=("text",), models=("text",)), ReportOptions()))
+    root = read(render(partial(modalities=("text",), models=("text",)), ReportReportOptions()))
     assert not root.all("img")
     assert not root.all("audio")
     assert {"gallery", "sheet"} <= set(anchors(root))
@@ -247,7 +247,7 @@ def test_what_is_missing_is_left_out_with_a_note(partial: Callable[..., ReportIn
     inputs = partial(augmented=False, models=("image",))
     for name in ("calibration", "subsets"):
         (inputs.root / "evaluation/image" / f"{name}.csv").unlink()
-    root = read(render(inputs, ReportOptions()))
+    root = read(render(inputs, ReportReportOptions()))
     assert not {"sheet", "calibration", "subsets"} & set(anchors(root))
     notes = root.all("footer")[0].text
     for note in ("Augmentation. No modality", "calibration.csv", "subsets.csv"):
@@ -255,11 +255,11 @@ def test_what_is_missing_is_left_out_with_a_note(partial: Callable[..., ReportIn
 
 
 def test_a_run_without_models_still_has_a_page(partial: Callable[..., ReportInputs]) -> None:
-    root = read(render(partial(models=()), ReportOptions()))
+    root = read(render(partial(models=()), ReportReportOptions()))
     assert root.all("h1")[0].text == "No model yet"
     assert {"refused", "datacard", "lineage"} <= set(anchors(root))
 
 
 def test_nothing_at_all_is_a_page_too(inside: Path) -> None:
-    root = read(render(ReportInputs(inside, (), ("text",), {}, {}, "00"), ReportOptions()))
+    root = read(render(ReportInputs(inside, (), ("text",), {}, {}, "00"), ReportReportOptions()))
     assert anchors(root) == ["lineage"]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pipeline.parts.part import Row
-from pipeline.store import open_store
+from pipeline.store import describe, open_store
 from pipeline.store.describe import (
     describe_set,
     sample_places,
@@ -69,7 +69,7 @@ def test_figures_are_those_of_the_whole(
     values[:, 1, 1] = 0.1
     values[5] = values[4] = 0
     features = put_values(small, values)
-    monkeypatch.setattr(describe_set, "BLOCK", block)
+    monkeypatch.setattr(describe, "BLOCK", block)
     found = value_statistics(features)
     flat = values.reshape(40, 6).astype(np.float64)
     assert (found["rows"], found["dimensions"]) == (40, 6)

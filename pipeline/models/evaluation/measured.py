@@ -58,7 +58,7 @@ def read_rows(folder: Path) -> list[dict[str, str]]:
 
 
 def read_figures(folder: Path) -> dict[str, Any]:
-    """What `rows` were made of."""
+    """What `figure_rows` were made of."""
     splits_by_task: dict[str, Any] = {}
     for row in read_rows(folder):
         figures = splits_by_task.setdefault(row["task"], {}).setdefault(row["split"], {})

@@ -16,14 +16,11 @@ from pipeline.models.network import Network
 from pipeline.models.options import ModelOptions
 from pipeline.models.statistics import standardise_targets, target_scales
 from pipeline.models.targets import check_learnable, has_target, prior
-from pipeline.models.training.batches import Tensors, microbatches, prefetch
 from pipeline.models.training.determinism import deterministic
-from pipeline.models.training.losses import Combination, example_weights, loss
-from pipeline.models.training.optimization import Optimization, averaged
 from pipeline.models.training.parallel import ALONE, World
 from pipeline.models.training.snapshot import Snapshots
-from pipeline.models.training.throughput import Throughput
 from pipeline.models.training.train_state import History, TrainState
+from pipeline.models.training.trainer import Trainer
 from pipeline.models.training.validation import Validation
 
 
@@ -94,97 +91,52 @@ def train(
         network = Network(seen.sets, counts, options)
         network.fit(seen)
         network.to(device)
-        judge = Validation(judged, counts, options, device)
-        course, spent = _fit(network, seen, judge, options, seed, device, snapshots, world, epochs)
-        judge.calibrate(network, scales)
-    return Trained(network, course.best_epoch, course.curves, priors, course.diverged, spent)
+        validator = Validation(judged, counts, options, device)
+        trainer = Trainer(network, seen, validator, options, device)
+        history, spent = _fit(trainer, seed, device, snapshots, world, epochs)
+        validator.calibrate(network, scales)
+    return Trained(network, history.best_epoch, history.curves, priors, history.diverged, spent)
 
 
 def _fit(
-    network: Network,
-    training: Examples,
-    judge: Validation,
-    options: ModelOptions,
+    trainer: Trainer,
     seed: int,
     device: torch.device,
     snapshots: Snapshots | None,
     world: World,
     epochs: int | None,
 ) -> tuple[History, dict[str, float]]:
-    """Fit the network in place; its course, and what was spent here."""
+    """Train until enough epochs bring nothing better, and leave the best weights in the network.
+
+    Returns the history, and what was spent here.
+    """
+    options, history = trainer.options, History()
     rng = generator(seed, "batches")
-    source = Tensors(training, device)
-    weights = example_weights(training, judge.classes, options.tasks, device)
-    combination = Combination(options).to(device)
-    steps = options.epochs * -(-len(training) // options.batch_size)
-    optimization = Optimization(
-        network.parameters(), combination.parameters(), options, steps, device
-    )
-    average = averaged(network, options.average)
-    judged: Network = network if average is None else average.module  # type: ignore[assignment]
-    course, clock = History(), Throughput()
-    stateful = {"network": network, "combination": combination, **optimization.parts}
-    if average is not None:
-        stateful["average"] = average
-    state = TrainState(stateful, course, rng, device)
+    state = TrainState(trainer.parts, history, rng, device)
     if snapshots is not None:
         state.restore(snapshots.read())
-    began = len(course.curves)
-    world.check_agreed(began)
-    for number in range(began, options.epochs if epochs is None else epochs):
-        if number - 1 - course.best_epoch >= options.patience:
+    resumed = len(history.curves)
+    world.check_agreed(resumed)
+    for epoch in range(resumed, options.epochs if epochs is None else epochs):
+        if epoch - 1 - history.best_epoch >= options.patience:
             break
-        world.reseed(seed, number)
-        network.train()
-        total = torch.zeros(len(judge.classes), dtype=torch.float64)
-        batches = prefetch(microbatches(rng, training, source, weights, options, world))
-        for rows, parts in clock.timed(batches):
-            for piece in parts:
-                inputs = piece.inputs
-                with optimization.training_loss():
-                    lessons = [
-                        loss(
-                            lesson,
-                            piece.targets,
-                            piece.weights,
-                            options.tasks,
-                            options.label_smoothing,
-                        )
-                        for lesson in network.training_outputs(
-                            inputs.values, inputs.lengths, inputs.present
-                        )
-                    ]
-                losses = {
-                    task: torch.stack([lesson[task] for lesson in lessons]).mean()
-                    for task in judge.classes
-                }
-                optimization.backward(combination(losses, piece.portion))
-                stacked = torch.stack(list(losses.values())) * piece.portion
-                total += stacked.detach().cpu().double() * rows
-            optimization.step(world)
-            if average is not None:
-                average.update_parameters(network)
-            clock.examples += rows
-        world.sum(total)
-        means = dict(zip(judge.classes, (total / len(training)).tolist(), strict=True))
-        figures = {f"train/{task}/loss": mean for task, mean in means.items()}
-        figures |= combination.factors()
-        if total.isfinite().all():
-            figures |= judge(judged)
-        wrong = [name for name, value in figures.items() if not math.isfinite(value)]
-        if wrong:
-            if not course.curves:
-                raise _divergence(wrong[0], figures[wrong[0]], options)
-            course.diverged = number
+        world.reseed(seed, epoch)
+        figures = trainer.run_epoch(rng, world)
+        diverged = [name for name, value in figures.items() if not math.isfinite(value)]
+        if diverged:
+            if not history.curves:
+                raise _divergence(diverged[0], figures[diverged[0]], options)
+            history.diverged = epoch
             break
-        course.curves.append(figures)
+        history.curves.append(figures)
         score = figures["validation/score"]
-        if score > course.best or epochs is not None:
-            course.best, course.best_epoch, course.best_weights = score, number, _copy(judged)
+        if score > history.best or epochs is not None:
+            history.best, history.best_epoch = score, epoch
+            history.best_weights = _copy(trainer.validated)
         if snapshots is not None:
             snapshots.write(state.dump)
-    network.load_state_dict(course.best_weights)
-    return course, {**clock.figures, "resumed": began}
+    trainer.network.load_state_dict(history.best_weights)
+    return history, {**trainer.throughput.figures, "resumed": resumed}
 
 
 def _copy(network: Network) -> dict[str, torch.Tensor]:

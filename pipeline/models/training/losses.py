@@ -46,7 +46,7 @@ def example_weights(
     tasks: Mapping[str, TaskOptions],
     device: torch.device,
 ) -> dict[str, Tensor]:
-    """By task, `weights` of the examples, on a device."""
+    """By task, `balanced_weights` of the examples, on a device."""
     return {
         task: torch.from_numpy(
             balanced_weights(examples.targets[task], examples.component, k, tasks[task])

@@ -15,8 +15,8 @@ import torch
 class History:
     """What the epochs brought so far.
 
-    `kept` are the weights of the best epoch by name; `diverged` is the epoch of which a figure was
-    no number.
+    `best_weights` are those of the best epoch by name; `diverged` is the epoch of which a figure
+    was no number.
     """
 
     curves: list[dict[str, float]] = field(default_factory=list)
@@ -34,7 +34,7 @@ class TrainState:
     ----------
     parts:
         Networks, optimizer, schedule: what has a `state_dict`, by name.
-    course, rng:
+    history, rng:
         Its figures, and the generator of its batches.
     """
 

@@ -1,4 +1,4 @@
-"""How each modality is shown on a page: one module a modality, with the same function.
+"""How each modality is shown on a page: one module per modality, with the same function.
 
-`show(content, options) -> Shown`, deterministic: equal content gives equal bytes.
+`show(content, options) -> MediaCard`, deterministic: equal content gives equal bytes.
 """

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pipeline.core.errors import PipelineError
+from pipeline.models.comparison.options import ComparisonOptions
 from pipeline.params import Params
 from pipeline.parts.artifact import ArtifactPlan
 from pipeline.parts.fingerprint import fingerprint
@@ -30,83 +31,72 @@ def plan(params: Params, item: str = "", root: Path = Path("data")) -> ArtifactP
     options = params.comparison
     if options is None:
         raise PipelineError("there is nothing to compare: params.yaml has no section `comparison`")
-    answers = {name: root / "crossvalidation" / name for name in options.models}
-    lacking = [name for name, out in answers.items() if not (out / MANIFEST).is_file()]
-    if lacking:
-        raise PipelineError(
-            f"not cross-validated yet: {', '.join(lacking)}. Run `dvc repro comparison/dvc.yaml` "
-            f"(recipes/comparison.dvc.yaml, copied there), or take them out of comparison.models"
-        )
-    used = dict.fromkeys(
-        item_name
-        for features in (
-            *(model.features for model in options.models.values()),
-            options.baseline.features.values(),
-        )
-        for item_name in features
-    )
-    modalities = {item_name: params.features[item_name].modality for item_name in used}
-    shown_modalities = tuple(
-        item_name for item_name in params.modalities if item_name in modalities.values()
-    )
-    inputs = ReportInputs(
-        root, (), shown_modalities, modalities, params.targets, "", options.confidence
-    )
+    modalities = {name: params.features[name].modality for name in _feature_sets(options)}
+    media = tuple(name for name in params.modalities if name in modalities.values())
+    inputs = ReportInputs(root, (), media, modalities, params.targets, "", options.confidence)
     read = {
         "curated": root / "curated",
-        **{f"features/{item_name}": root / "features" / item_name for item_name in used},
-        **{f"crossvalidation/{name}": out for name, out in answers.items()},
-        **{
-            stage.name: stage.out
-            for item_name in shown_modalities
-            if (stage := inputs.stage(f"clean/{item_name}"))
-        },
+        **{f"features/{name}": root / "features" / name for name in modalities},
+        **_cross_validations(options, root),
+        **{stage.name: stage.out for name in media if (stage := inputs.stage(f"clean/{name}"))},
     }
 
     def make(folder: Path) -> None:
         from pipeline.reporting.comparison.data import ComparisonData
         from pipeline.reporting.comparison.page import render_comparison
 
-        found = compare_models(options, modalities, params.targets, params.seed, root)
-        write_comparison(folder, found)
-        page = render_comparison(
-            ComparisonData(
-                found.summary,
-                found.tables,
-                inputs,
-                options.folds,
-                options.seeds,
-                options.confidence,
-                params.report,
-            )
+        compared = compare_models(options, modalities, params.targets, params.seed, root)
+        write_comparison(folder, compared)
+        data = ComparisonData(
+            summary=compared.summary,
+            tables=compared.tables,
+            inputs=inputs,
+            folds=options.folds,
+            seeds=options.seeds,
+            confidence=options.confidence,
+            options=params.report,
         )
-        (folder / PAGE).write_text(page, encoding="utf-8")
+        (folder / PAGE).write_text(render_comparison(data), encoding="utf-8")
 
+    code = [
+        "pipeline.stages.work.compare",
+        "pipeline.reporting.comparison.page",
+        *modules(media),
+        *(f"pipeline.modalities.{name}.content" for name in media),
+    ]
+    keyed = {
+        "comparison": options.model_dump(mode="json", exclude={"models"}),
+        "models": {name: list(model.features) for name, model in options.models.items()},
+        "modalities": modalities,
+        "shown": list(media),
+        "picture": params.report.picture,
+        "clip": params.report.clip,
+        "seed": params.seed,
+    }
     return ArtifactPlan(
         root / "comparison",
-        fingerprint(
-            "compare",
-            [
-                "pipeline.stages.work.compare",
-                "pipeline.reporting.comparison.page",
-                *modules(shown_modalities),
-                *(f"pipeline.modalities.{name}.content" for name in shown_modalities),
-            ],
-            {
-                "comparison": options.model_dump(mode="json", exclude={"models"}),
-                "models": {
-                    name: list(item_name.features) for name, item_name in options.models.items()
-                },
-                "modalities": modalities,
-                "shown": list(shown_modalities),
-                "picture": params.report.picture,
-                "clip": params.report.clip,
-                "seed": params.seed,
-            },
-            comparison_templates(),
-            device="cpu",
-        ),
+        fingerprint("compare", code, keyed, comparison_templates(), device="cpu"),
         {name: manifest_digest(out) for name, out in read.items()},
         make,
         lambda: Summary(rows=len(options.models)),
     )
+
+
+def _feature_sets(options: ComparisonOptions) -> list[str]:
+    """The feature sets that the models and the baseline read, each once."""
+    of_models = [name for model in options.models.values() for name in model.features]
+    return list(dict.fromkeys([*of_models, *options.baseline.features.values()]))
+
+
+def _cross_validations(options: ComparisonOptions, root: Path) -> dict[str, Path]:
+    """`crossvalidation/MODEL` → where it lies; a PipelineError names those that are not made."""
+    folders = {
+        f"crossvalidation/{name}": root / "crossvalidation" / name for name in options.models
+    }
+    lacking = [out.name for out in folders.values() if not (out / MANIFEST).is_file()]
+    if lacking:
+        raise PipelineError(
+            f"not cross-validated yet: {', '.join(lacking)}. Run `dvc repro comparison/dvc.yaml` "
+            f"(recipes/comparison.dvc.yaml, copied there), or take them out of comparison.models"
+        )
+    return folders

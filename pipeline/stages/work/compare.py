@@ -14,7 +14,9 @@ import numpy as np
 
 if TYPE_CHECKING:
     from pipeline.models.comparison.comparison import Table
+    from pipeline.models.comparison.folds import Fold
     from pipeline.models.comparison.options import ComparisonOptions
+    from pipeline.models.examples import Examples
     from pipeline.store.join import Joined
 
 COLUMNS = {
@@ -77,47 +79,72 @@ def compare_models(
         A model's answers are not of the same samples as the others', or a component stands on both
         sides of a fold.
     """
-    from pipeline.core.randomness import generator
-    from pipeline.models.comparison import comparison
-    from pipeline.models.comparison.baseline_candidates import baseline_candidates, first_view
+    from pipeline.models.comparison.baseline_candidates import baseline_candidates
+    from pipeline.models.comparison.comparison import comparison_tables
     from pipeline.models.comparison.folds import folds, gaps
-    from pipeline.models.comparison.leak_probe import check_apart, probe_leaks
+    from pipeline.models.comparison.leak_probe import check_apart
     from pipeline.models.comparison.shortcuts import find_shortcuts
     from pipeline.models.comparison.trained import trained_candidate
-    from pipeline.models.examples import classes_of, examples
     from pipeline.store.join import join_work_tree
 
     joined = join_work_tree(root, modalities)
     task = options.task
-    tasks = next(iter(options.models.values())).as_kinds(kinds).tasks
-    tasks = {task: tasks[task]}
-    classes = classes_of(joined, tasks)[task]
-    data = examples([joined], modalities, {task: classes}, tasks)
-    labelled = data.targets[task] >= 0
-    data = data.take(labelled)
+    data, classes, labelled = _labelled_examples(joined, options, modalities, kinds)
     truth = data.targets[task]
     # Every seed has the same outer folds.
-    first_folds = {
+    outer_folds = {
         fold.number: fold
         for fold in islice(folds(truth, data.component, options, seed), options.folds)
     }
-    check_apart(data.component, first_folds)
-    number = np.empty(len(data), np.int64)
-    for fold in first_folds.values():
-        number[fold.outer] = fold.number
+    check_apart(data.component, outer_folds)
+    fold_of = np.empty(len(data), np.int64)
+    for fold in outer_folds.values():
+        fold_of[fold.outer] = fold.number
     candidates = [
         *(
             trained_candidate(name, root, data, options, modalities, classes)
             for name in options.models
         ),
-        *baseline_candidates(data, task, len(classes), first_folds, options.baseline, seed),
+        *baseline_candidates(data, task, len(classes), outer_folds, options.baseline, seed),
     ]
-    tables = comparison.comparison_tables(
-        candidates, number, truth, data.component, data.sample_ids, classes, options, seed
+    tables = comparison_tables(
+        candidates, fold_of, truth, data.component, data.sample_ids, classes, options, seed
     )
+    shortcuts = find_shortcuts(_metadata_columns(joined, task, labelled), truth, outer_folds)
+    tables["giveaways"] = [{"column": name, "macro_f1": score} for name, score in shortcuts.items()]
+    tables["gaps"] = gaps(truth, outer_folds, classes)
+    return Compared(_summary(data, outer_folds, options, seed), tables)
+
+
+def _labelled_examples(
+    joined: Joined,
+    options: ComparisonOptions,
+    modalities: Mapping[str, str],
+    kinds: Mapping[str, str],
+) -> tuple[Examples, list[str], np.ndarray]:
+    """The samples of known truth, the classes of the task, and which samples those are (a mask)."""
+    from pipeline.models.examples import classes_of, examples
+
+    task = options.task
+    tasks = {task: next(iter(options.models.values())).as_kinds(kinds).tasks[task]}
+    classes = classes_of(joined, tasks)
+    data = examples([joined], modalities, classes, tasks)
+    labelled = data.targets[task] >= 0
+    return data.take(labelled), classes[task], labelled
+
+
+def _summary(
+    data: Examples, folds: Mapping[int, Fold], options: ComparisonOptions, seed: int
+) -> dict[str, Any]:
+    """How many samples, components and classes there are, and what the leak probe says of them."""
+    from pipeline.core.randomness import generator
+    from pipeline.models.comparison.baseline_candidates import first_view
+    from pipeline.models.comparison.leak_probe import probe_leaks
+
+    truth = data.targets[options.task]
     inputs = [first_view(data, name) for name in options.baseline.features.values()]
-    summary = {
-        "task": task,
+    return {
+        "task": options.task,
         "n": len(data),
         "components": len(np.unique(data.component)),
         "classes": len(np.unique(truth)),
@@ -125,17 +152,11 @@ def compare_models(
             np.concatenate(inputs, 1),
             truth,
             data.component,
-            first_folds,
+            folds,
             options.shuffles,
             generator(seed, "probe"),
         ),
     }
-    found_shortcuts = find_shortcuts(_metadata_columns(joined, task, labelled), truth, first_folds)
-    tables["giveaways"] = [
-        {"column": name, "macro_f1": score} for name, score in found_shortcuts.items()
-    ]
-    tables["gaps"] = gaps(truth, first_folds, classes)
-    return Compared(summary, tables)
 
 
 def _metadata_columns(joined: Joined, task: str, rows: np.ndarray) -> dict[str, np.ndarray]:
@@ -158,7 +179,7 @@ def _metadata_columns(joined: Joined, task: str, rows: np.ndarray) -> dict[str, 
 
 
 def write_comparison(folder: Path, result: Compared) -> None:
-    """A CSV file a table, and metrics.json with the summary and the best of each kind."""
+    """One CSV file per table, and metrics.json with the summary and the best of each kind."""
     for name, columns in COLUMNS.items():
         with (folder / f"{name}.csv").open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, columns, extrasaction="ignore", lineterminator="\n")

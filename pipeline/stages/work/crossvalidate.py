@@ -91,10 +91,12 @@ class Crossvalidate(Work):
                 "diverged": outcome.diverged,
                 "classes": list(outcome.classes),
                 "sample_id": outcome.sample_ids.tolist(),
-                "shown": list(outcome.shown),
-                "probabilities": np.concatenate([p.ravel() for p in outcome.shown.values()]),
-                "predictions": np.concatenate(list(outcome.said.values())),
-                "inner_sample_id": outcome.held_ids.tolist(),
+                "shown": list(outcome.probabilities),
+                "probabilities": np.concatenate(
+                    [p.ravel() for p in outcome.probabilities.values()]
+                ),
+                "predictions": np.concatenate(list(outcome.predictions.values())),
+                "inner_sample_id": outcome.inner_sample_ids.tolist(),
                 "inner_predictions": outcome.inner_predictions,
             }
             for row, outcome in zip(rows, outcomes, strict=True)

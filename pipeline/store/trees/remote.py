@@ -87,7 +87,7 @@ def fetch(dvc: Path, dvc_object: DvcObject, what: str, check: bool = False) -> P
     Raises
     ------
     PipelineError
-        No remote gives it whole; `Unanswered` where one did not answer.
+        No remote gives it whole; `RemoteUnavailable` where one did not answer.
     """
     config = _config(dvc, stamps(dvc))
     path = cache_folder(dvc).joinpath(*dvc_object.parts)

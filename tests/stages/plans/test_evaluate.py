@@ -94,7 +94,7 @@ def test_each_set_is_measured_once(world, monkeypatch):
         return []
 
     monkeypatch.setattr(module, "statistics", statistics)
-    monkeypatch.setattr(gradients, "attributed", attributed)
+    monkeypatch.setattr(gradients, "attribution_rows", attributed)
     plan(params(MODELS, evaluate=EvaluationOptions(attributed=5)), "m").run()
     assert sorted(asked) == sorted(given) == sorted(SETS)
     train = world.split == "train"

@@ -249,7 +249,7 @@ def test_a_killed_worker_costs_its_epoch(world, two, monkeypatch):
     plan(params(chosen, execution=ExecutionOptions()), "m").run()
     unbroken = files()
     shutil.rmtree(OUT)
-    monkeypatch.setattr("pipeline.stages.work.train._learn_as_one_of", mortal)
+    monkeypatch.setattr("pipeline.stages.work.train._train_as_one_of", mortal)
     summary = plan(params(chosen, execution=ExecutionOptions()), "m").run()
     assert Path("died").read_text() == "1"
     # The first worker may have been through the epoch by then.

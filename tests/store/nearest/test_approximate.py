@@ -81,7 +81,7 @@ def test_where_is_met_even_where_few_rows_meet_it(features: FeatureSet) -> None:
 def test_it_is_built_once(features: FeatureSet, monkeypatch: pytest.MonkeyPatch) -> None:
     found = pairs(features.nearest(world()[3], 5, exact=False))
     monkeypatch.setattr(approximate, "_OPENED", {})
-    monkeypatch.setattr(approximate, "build", never)
+    monkeypatch.setattr(approximate, "build_index", never)
     assert pairs(features.nearest(world()[3], 5, exact=False)) == found
 
 

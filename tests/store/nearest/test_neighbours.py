@@ -92,7 +92,7 @@ def test_many_rows_in_many_pieces(
     limits = ((view_cache, "PIECE", 500), (view_cache, "MAPS", 0), (neighbours, "ROWS", 3))
     for module, name, value in limits:
         monkeypatch.setattr(module, name, value)
-        monkeypatch.setattr(view_cache, "_KNOWN", {})
+        monkeypatch.setattr(view_cache, "_CACHES", {})
         assert pairs(features.nearest(vectors[7], 20)) == wanted
     with ThreadPoolExecutor(4) as pool:
         every = list(pool.map(lambda _: pairs(features.nearest(vectors[7], 20)), range(8)))
