@@ -13,7 +13,7 @@ ClassCounts = dict[str, dict[str, dict[str, set[str]]]]
 
 
 def count_classes(records: Sequence[Mapping[str, Any]], targets: Mapping[str, str]) -> ClassCounts:
-    """Who has which class, for the targets that have one class a sample."""
+    """Who has which class, for the targets that have one class per sample."""
     counts: ClassCounts = {}
     classified = [name for name, kind in targets.items() if load("models/tasks", kind).ONE_CLASS]
     for target in sorted(classified):

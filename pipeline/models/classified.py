@@ -1,4 +1,4 @@
-"""What the tasks of one class a sample share; each takes what it wants of this."""
+"""What the tasks of one class per sample share; each takes what it wants of this."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ class JoinedSamples(Protocol):
 
 @dataclass(frozen=True)
 class FeatureSpec:
-    """One input of a model: (D,) for a vector a row, (frames, bands) for a sequence."""
+    """One input of a model: (D,) for one vector per row, (frames, bands) for a sequence."""
 
     name: str
     modality: str

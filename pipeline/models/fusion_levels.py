@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 
 class FeatureLevel(nn.Module):
-    """The fusion makes one row of all tokens, which a head a task reads."""
+    """The fusion makes one row of all tokens, which one head per task reads."""
 
     def __init__(self, fusion: Any, heads: Sequence[nn.Module]) -> None:
         super().__init__()
@@ -35,7 +35,7 @@ class FeatureLevel(nn.Module):
 
 
 class HeadPerSet(nn.ModuleList):
-    """A head a feature set: tokens (n, sets, width) to logits (n, sets, outputs)."""
+    """One head per feature set: tokens (n, sets, width) to logits (n, sets, outputs)."""
 
     def __init__(self, sets: int, width: int, outputs: int) -> None:
         super().__init__(nn.Linear(width, outputs) for _ in range(sets))
@@ -45,7 +45,7 @@ class HeadPerSet(nn.ModuleList):
 
 
 class DecisionLevel(nn.Module):
-    """Each set has a head a task of its own, and the fusion makes one answer of theirs."""
+    """Each set has one head per task of its own, and the fusion makes one answer of theirs."""
 
     def __init__(self, fusion: Any, sets: int, width: int, outputs: Sequence[int]) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""A model: a tower a feature set, their fusion, a head a task."""
+"""A model: one tower per feature set, their fusion, one head per task."""
 
 from __future__ import annotations
 

@@ -92,7 +92,7 @@ class ModelOptions(Options):
         description="what on the validation split must get better, the tasks' mean by weight: "
         "macro-F1 (R² of a number), or the loss",
     )
-    batch_size: int = Field(default=256, ge=1, le=65_536, description="examples a step")
+    batch_size: int = Field(default=256, ge=1, le=65_536, description="examples per step")
     learning_rate: float = Field(
         default=2e-3, gt=0, le=1, description="AdamW's step size at its peak"
     )

@@ -30,7 +30,7 @@ class TrainedModel:
     """A trained network, ready to predict on the CPU.
 
     `classes` and `priors` are by task, as training had them; `made_by` says by feature set what
-    function made it (see `contract`).
+    function made it (see `feature_compatibility`).
     """
 
     network: Network

@@ -11,7 +11,7 @@ from pipeline.models.examples import Examples
 
 
 def statistics(train: Examples, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation a column, float64 (bands,), over view 0 where it is present.
+    """Mean and standard deviation per column, float64 (bands,), over view 0 where it is present.
 
     Of a sequence's frames, those within its length count. Zeros and ones if nothing is present.
     """

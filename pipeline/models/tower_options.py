@@ -21,7 +21,7 @@ class TowerOptions(Options):
 
     kind: str = Field(default="mlp", description="file name in pipeline/models/towers")
     width: int = Field(
-        default=128, ge=1, le=4096, description="numbers of the token that comes out"
+        default=128, ge=1, le=4096, description="dimensions of the token that comes out"
     )
 
     @property

@@ -39,7 +39,7 @@ def model_difference(
 ) -> ModelDifference | None:
     """Macro-F1 of `model` less that of `other` on the test split.
 
-    None without common samples, and of labels and numbers, which have no one class a sample.
+    None without common samples, and of labels and numbers, which have no one class per sample.
 
     Parameters
     ----------

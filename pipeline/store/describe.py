@@ -77,7 +77,7 @@ def describe_set(features: FeatureSet) -> dict[str, Any]:
 def value_statistics(
     features: FeatureSet, where: str | None = None, view: int | None = 0
 ) -> dict[str, Any]:
-    """Figures of a set's values, read block by block: beside one block, 16 bytes a row are held.
+    """Figures of a set's values, read block by block: beside one block, 16 bytes per row are held.
 
     `norm` is a vector's Euclidean length; means and deviations are those of single dimensions over
     the rows (float64; Chan, Golub, LeVeque 1979), of which lowest, middle and highest are told.

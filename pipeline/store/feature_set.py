@@ -52,7 +52,7 @@ class FeatureSet(SampledFeatures):
     """
 
     def __len__(self) -> int:
-        """Rows of view 0, one an asset."""
+        """Rows of view 0, one per asset."""
         return self.rows(0)
 
     def renewed(self) -> FeatureSet:
@@ -115,7 +115,7 @@ class FeatureSet(SampledFeatures):
         view: int | None = 0,
         as_of: str | None = None,
     ) -> Any:
-        """The vectors, (n, *shape); with `columns`, a dict of one array a column."""
+        """The vectors, (n, *shape); with `columns`, a dict of one array per column."""
         rows = self.places(where, view, as_of)
         if columns is None:
             return self.matrix(rows, view)

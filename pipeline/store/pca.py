@@ -37,7 +37,7 @@ def principal_components(
     width = math.prod(features.shape)
     if width > WIDEST:
         raise PipelineError(
-            f"{features.name} has {width} values a row; a map has room for {WIDEST}"
+            f"{features.name} has {width} values per row; a map has room for {WIDEST}"
         )
     size = max(1, BLOCK // (8 * width))
     count, total, products = 0, np.zeros(width), np.zeros((width, width))

@@ -105,7 +105,7 @@ def _files(tree: Tree, folder: str) -> Callable[[str], Path]:
 
 
 def print_lines(rejected: Iterable[Reject]) -> None:
-    """One JSON object a line."""
+    """One JSON object per line."""
     for reject in rejected:
         say(json_line(asdict(reject)))
 

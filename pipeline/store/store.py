@@ -52,7 +52,7 @@ class Store(BaseStore):
 
     @consistent_read
     def sql(self, query: str, limits: Limits | None = None) -> pa.Table:
-        """The result of one SELECT over views: one a feature set, and see `pipeline.store.views`.
+        """The result of one SELECT over views: one per feature set, and see `pipeline.store.views`.
 
         `limits` bound time, memory and rows, by default as `pipeline.store.sql.query.Limits` says.
         For a result that is larger than memory, see `stream`.

@@ -29,7 +29,7 @@ def trace_sample(store: BaseStore, sample_id: str) -> dict[str, Any]:
     dict
         `sample`: its row. `revision`, `commit`: whence it is read. `modalities`: by modality the
         `asset` (source file, digest), the `clean` row (part, content, measurements) and by feature
-        set the `features` (part, row, encoder, provenance). `predictions`: one a model and task,
+        set the `features` (part, row, encoder, provenance). `predictions`: one per model and task,
         each with what its model was trained on.
 
     Raises

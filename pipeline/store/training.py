@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 class SampleDataset(Dataset[dict[str, Any]]):
-    """One item a sample: `sample_id`; by feature set its vector and whether it is `present`;
+    """One item per sample: `sample_id`; by feature set its vector and whether it is `present`;
     by name its targets, as they stand in the table.
 
-    A whole batch is one lookup a set (`__getitems__`), so give a DataLoader `collate_fn=collate`
+    A whole batch is one lookup per set (`__getitems__`), so give a DataLoader `collate_fn=collate`
     (identity) and let its batch size say how many.
     """
 

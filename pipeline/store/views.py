@@ -1,4 +1,4 @@
-"""What SQL sees of a store: one view a feature set, and the tables that they come from.
+"""What SQL sees of a store: one view per feature set, and the tables that they come from.
 
 | view | rows |
 |---|---|
@@ -45,7 +45,7 @@ PARTS = " parts"
 # Tables that are no feature sets; what cleaning measured is named by its modality.
 TABLES = ("assets", "predictions", "rejects", "samples")
 CLEAN = "clean_"
-# Folders of a modality each.
+# Folders with one folder per modality.
 ASSETS = ("assets", "clean", "augmented")
 
 

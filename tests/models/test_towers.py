@@ -284,8 +284,8 @@ def test_positions_are_those_of_the_paper():
         ("cnn", (4,), r"takes sequences of frames, and .* \(4,\); what fits: linear, mlp"),
         ("gru", (4,), "takes sequences of frames"),
         ("mlp", (9, 4), "takes vectors, .* what fits: cnn, convolution, gru, linear, lstm, trans"),
-        ("identity", (4,), "takes 128 numbers, the width of the tokens"),
-        ("embedding", (9, 4), "takes ids of words, one a frame"),
+        ("identity", (4,), "takes 128 dimensions, the width of the tokens"),
+        ("embedding", (9, 4), "takes ids of words, one per frame"),
     ],
 )
 def test_what_does_not_fit_is_named_with_what_does(kind, shape, said):

@@ -107,7 +107,7 @@ def leaderboard_rows(
     truth: np.ndarray,
     options: ComparisonOptions,
 ) -> Table:
-    """A row a candidate, the best first.
+    """One row per candidate, the best first.
 
     `macro_f1` is the mean over seeds with the interval over components; `deviation` that over
     seeds; `together` what the mean of the seeds' probabilities scores; `ece` the mean over seeds.
@@ -176,8 +176,8 @@ def missing_rows(
 ) -> Table:
     """What a fusion loses where modalities are missing, against the model trained for what is left.
 
-    A row a proper subset: its score there, and the best of the models that have just that subset.
-    lacking: the scores of fusions by name and what is shown.
+    One row per proper subset: its score there, and the best of the models that have just that
+    subset. masked_scores: the scores of fusions by name and what is shown.
     """
     rows = []
     for subset in candidate.predictions:
@@ -210,7 +210,7 @@ def class_rows(
     component: np.ndarray,
     classes: Sequence[str],
 ) -> Table:
-    """A row a candidate and class that occurs: its F1, the mean over seeds."""
+    """One row per candidate and class that occurs: its F1, the mean over seeds."""
     from sklearn.metrics import f1_score
 
     present = np.unique(truth)

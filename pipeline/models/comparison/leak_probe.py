@@ -5,7 +5,7 @@ ask the same of the whole way from features to answers: each component gets the 
 What is like a sample in another fold then says nothing of its label any more, so a nearest
 neighbour, who remembers all that it saw, is right no more often than against labels shuffled anew.
 What belongs together and was never joined shares no shuffled label either: that is curation's to
-find; and what tells the target by itself is looked for in `giveaways`.
+find; and what tells the target by itself is looked for in `shortcuts`.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ class PairedDifference:
 def paired_differences(
     scores: Mapping[str, BootstrapScore], pairs: Sequence[tuple[str, str]], confidence: float
 ) -> list[PairedDifference]:
-    """One row a pair, in their order."""
+    """One row per pair, in their order."""
     drawn = [scores[model].drawn - scores[other].drawn for model, other in pairs]
     tails = [min((d <= 0).sum(), (d >= 0).sum()) for d in drawn]
     raw = [min(1.0, 2 * (tail + 1) / (len(d) + 1)) for tail, d in zip(tails, drawn, strict=True)]

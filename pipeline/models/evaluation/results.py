@@ -1,4 +1,4 @@
-"""An evaluation on disk: its figures, predictions.parquet and a CSV file a table."""
+"""An evaluation on disk: its figures, predictions.parquet and one CSV file per table."""
 
 from __future__ import annotations
 

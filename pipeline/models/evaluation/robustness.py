@@ -42,7 +42,7 @@ def robustness(
     deviations: by set, float (bands,), those of the train split. Figures are means over `draws`;
     low and high are the macro-F1 of the worst and of the best draw. Of modality `all` each is
     absent by itself at the rate. Nothing without examples or draws, nor of a
-    task that has not one class a sample.
+    task that has not one class per sample.
     """
     task = model.options.primary
     if not model.options.tasks[task].task.ONE_CLASS:

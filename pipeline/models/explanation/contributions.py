@@ -32,7 +32,7 @@ SMALLEST = 1e-7
 def contributions(
     model: TrainedModel, examples: Examples, options: EvaluationOptions, seed: int
 ) -> list[Row]:
-    """What each modality gives to the answers on some examples, for tasks of one class a sample.
+    """What each modality gives to the answers on some examples, for tasks of one class per sample.
 
     `measure`: shapley, of the score (level overall), of the true class's log-probability (level
     class) and, for the primary task, of the answer's (level sample); permutation, the loss of

@@ -39,7 +39,7 @@ def attribution_rows(
     """Rows of contributions.csv, of the primary task: each modality's share, and top features.
 
     At most `samples` of the examples that have something present, drawn at random, are asked. None
-    are where the primary task has not a logit a class, or a set holds ids of words: no rows.
+    are where the primary task has not one logit per class, or a set holds ids of words: no rows.
     A share is of the summed absolute attributions; they add up to 1 over the modalities.
     means: by set, float (bands,), those of the train split.
     """

@@ -21,7 +21,7 @@ class FusionKind(Protocol):
     Attributes
     ----------
     LEVEL:
-        What it joins: `tokens` of towers; `decisions`, with a head a set and task that learns by
+        What it joins: `tokens` of towers; `decisions`, with one head per set and task that learns by
         its own loss; or `features`, before any tower.
     Options:
         A `pipeline.core.options.Options`.

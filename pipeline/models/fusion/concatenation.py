@@ -20,7 +20,7 @@ LEVEL = "tokens"
 
 
 class Options(pipeline.core.options.Options):
-    hidden: int = Field(128, ge=1, le=4096, description="numbers of the layer above the tokens")
+    hidden: int = Field(128, ge=1, le=4096, description="units of the layer above the tokens")
     dropout: float = Field(0.2, ge=0, lt=1, description="share of that layer dropped in training")
 
 

@@ -26,7 +26,7 @@ LEVEL = "tokens"
 
 
 class Options(pipeline.core.options.Options):
-    hidden: int = Field(128, ge=1, le=4096, description="numbers that go on to the heads")
+    hidden: int = Field(128, ge=1, le=4096, description="dimensions that go on to the heads")
     layers: int = Field(1, ge=1, le=12, description="layers of each ordered pair of sets")
     heads: int = Field(4, ge=1, le=64, description="attention heads; divides the towers' width")
     expansion: int = Field(2, ge=1, le=8, description="inner layer's width over the tokens' width")

@@ -1,9 +1,9 @@
 """A weighted sum of tokens, each of which says how much it counts.
 
 h = Σ softmax(gᵢ·xᵢ + bᵢ) xᵢ over the present sets: attention pooling (Ilse et al. 2018,
-arXiv:1802.04712), whose scores are one linear layer a set here, not two layers that all share.
+arXiv:1802.04712), whose scores are one linear layer per set here, not two layers that all share.
 Weights add up to one for any subset, a score sees its own token alone, and tokens are summed as
-they are. In `gmu` each number has a gate, which sees all tokens.
+they are. In `gmu` each dimension has a gate, which sees all tokens.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A gated multimodal unit: each number of each set has a gate, which sees all sets.
+"""A gated multimodal unit: each dimension of each set has a gate, which sees all sets.
 
 h = Σ zᵢ ∘ tanh(Wᵢ·xᵢ) with zᵢ = sigmoid(Uᵢ·[x₁ … xₛ]): Arevalo et al. 2017 (arXiv:1702.01992), in
 their form for any number of sets, without biases as there. Gates do not sum to one.
@@ -24,7 +24,7 @@ LEVEL = "tokens"
 
 
 class Options(pipeline.core.options.Options):
-    hidden: int = Field(128, ge=1, le=4096, description="numbers that go on to the heads")
+    hidden: int = Field(128, ge=1, le=4096, description="dimensions that go on to the heads")
 
 
 def check(sets: int, width: int, options: Options) -> None:

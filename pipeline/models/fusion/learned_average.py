@@ -1,4 +1,4 @@
-"""Decision-level averaging by learned weights: one a set and task, the same for every example.
+"""Decision-level averaging by learned weights: one per set and task, the same for every example.
 
 p = Σ wᵢpᵢ / Σ wᵢ over the present sets: the linear opinion pool (Stone 1961,
 doi:10.1214/aoms/1177704873). Each set's head learns by its own loss, the weights by the pool's.

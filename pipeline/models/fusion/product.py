@@ -21,7 +21,7 @@ LEVEL = "tokens"
 
 
 class Options(pipeline.core.options.Options):
-    hidden: int = Field(128, ge=1, le=4096, description="numbers that go on to the heads")
+    hidden: int = Field(128, ge=1, le=4096, description="dimensions that go on to the heads")
     rank: int = Field(4, ge=1, le=64, description="rank of the weight tensor")
 
 

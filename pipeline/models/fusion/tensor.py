@@ -24,8 +24,8 @@ LEVEL = "tokens"
 
 
 class Options(pipeline.core.options.Options):
-    hidden: int = Field(128, ge=1, le=4096, description="numbers of the layer above the product")
-    part: int = Field(8, ge=1, le=255, description="numbers of a set that enter the product")
+    hidden: int = Field(128, ge=1, le=4096, description="units of the layer above the product")
+    part: int = Field(8, ge=1, le=255, description="dimensions of a set that enter the product")
     dropout: float = Field(0.2, ge=0, lt=1, description="share of the product dropped in training")
 
 

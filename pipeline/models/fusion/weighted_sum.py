@@ -1,6 +1,6 @@
 """Tokens added up by weights that are the same for every example.
 
-h = Σ wᵢ xᵢ / Σ wᵢ over the present sets, with weights given or learned (as softmax of a number a
+h = Σ wᵢ xᵢ / Σ wᵢ over the present sets, with weights given or learned (as softmax of one score per
 set). The heads are linear, so this weighs the sets' logits: the logarithmic opinion pool (Genest &
 Zidek 1986, Statistical Science 1(1):114-135), trained with its experts. In `gated` each example
 has weights of its own.
@@ -23,7 +23,7 @@ LEVEL = "tokens"
 
 class Options(pipeline.core.options.Options):
     weights: tuple[Annotated[float, Field(ge=1e-6, le=1e6)], ...] | None = Field(
-        None, description="a weight a feature set, in their order; null: learned, at first equal"
+        None, description="one weight per feature set, in their order; null: learned, at first equal"
     )
 
 
@@ -31,7 +31,7 @@ def check(sets: int, width: int, options: Options) -> None:
     if options.weights is not None and len(options.weights) != sets:
         raise ValueError(
             f"fusion_options.weights: {len(options.weights)} weights for {sets} feature sets: "
-            "give one a set"
+            "give one per set"
         )
 
 

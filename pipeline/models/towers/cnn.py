@@ -2,7 +2,7 @@
 
 Layers of 3 by 3 filters at stride 2 (LeCun et al. 1998, doi:10.1109/5.726791, strides for its
 subsampling), each with twice the filters of the one before; then the mean and the maximum over the
-plane. A picture of height h and width w is a sequence of h rows with w * channels numbers, channels
+plane. A picture of height h and width w is a sequence of h rows of w * channels values, channels
 together, as `pixels` makes it; a log-mel spectrogram has one channel.
 """
 
@@ -24,17 +24,17 @@ IDS = False
 
 
 class Options(TowerOptions):
-    channels: int = Field(1, ge=1, le=64, description="numbers of a pixel; of a spectrogram 1")
+    channels: int = Field(1, ge=1, le=64, description="channels of a pixel; of a spectrogram 1")
     filters: int = Field(32, ge=1, le=1024, description="filters of the first layer")
     layers: int = Field(3, ge=1, le=6, description="layers, each half as high and wide")
-    hidden: int = Field(256, ge=1, le=8192, description="numbers of the hidden layer")
+    hidden: int = Field(256, ge=1, le=8192, description="units of the hidden layer")
     dropout: float = Field(0.3, ge=0, lt=1, description="share of the hidden layer dropped")
 
 
 def check(shape: tuple[int, ...], options: Options) -> None:
     check_frames(shape)
     if shape[1] % options.channels:
-        raise ValueError(f"takes frames of a multiple of {options.channels} (channels) numbers")
+        raise ValueError(f"takes frames whose width is a multiple of {options.channels} (channels)")
 
 
 def build(shape: tuple[int, ...], options: Options) -> nn.Module:

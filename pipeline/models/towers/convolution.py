@@ -17,7 +17,7 @@ IDS = False
 
 
 class Options(TowerOptions):
-    hidden: int = Field(256, ge=1, le=8192, description="numbers of a frame, and of each layer")
+    hidden: int = Field(256, ge=1, le=8192, description="units of a frame, and of each layer")
     dropout: float = Field(0.3, ge=0, lt=1, description="share of the hidden layer dropped")
 
 

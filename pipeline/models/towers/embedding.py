@@ -32,7 +32,7 @@ class Options(TowerOptions):
     at_least: int = Field(
         2, ge=1, le=10_000, description="times that such a word occurs in the train split"
     )
-    numbers: int = Field(64, ge=1, le=4096, description="numbers of a word's vector")
+    numbers: int = Field(64, ge=1, le=4096, description="dimensions of a word's vector")
     reader: TowerOfKind = Field(
         default_factory=lambda: of_kind({"kind": "gru"}),
         description="the tower that reads the vectors; its width is this one's",
@@ -56,7 +56,7 @@ class Options(TowerOptions):
 
 def check(shape: tuple[int, ...], options: Options) -> None:
     if len(shape) != 2 or shape[1] != 1:
-        raise ValueError("takes ids of words, one a frame")
+        raise ValueError("takes ids of words, one per frame")
     check_tower((shape[0], options.numbers), options.reader, ids=False)
 
 

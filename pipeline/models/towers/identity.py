@@ -23,12 +23,12 @@ IDS = False
 class Options(TowerOptions):
     """There is nothing to choose; the width is the set's own, however large."""
 
-    width: int = Field(default=128, ge=1, description="numbers of the set, and of the token")
+    width: int = Field(default=128, ge=1, description="dimensions of the set, and of the token")
 
 
 def check(shape: tuple[int, ...], options: Options) -> None:
     if shape[-1] != options.width:
-        raise ValueError(f"takes {options.width} numbers, the width of the tokens")
+        raise ValueError(f"takes {options.width} dimensions, the width of the tokens")
 
 
 def build(shape: tuple[int, ...], options: Options) -> nn.Module:

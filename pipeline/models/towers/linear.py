@@ -17,7 +17,7 @@ IDS = False
 
 
 class Options(TowerOptions):
-    dropout: float = Field(0.0, ge=0, lt=1, description="share of the set's numbers dropped")
+    dropout: float = Field(0.0, ge=0, lt=1, description="share of the set's dimensions dropped")
 
 
 def check(shape: tuple[int, ...], options: Options) -> None:

@@ -21,7 +21,7 @@ IDS = False
 
 
 class Options(TowerOptions):
-    hidden: int = Field(128, ge=2, le=4096, multiple_of=2, description="numbers of a frame inside")
+    hidden: int = Field(128, ge=2, le=4096, multiple_of=2, description="dimensions of a frame inside")
     layers: int = Field(2, ge=1, le=12, description="transformer layers")
     heads: int = Field(4, ge=1, le=64, description="attention heads; divides `hidden`")
     expansion: int = Field(2, ge=1, le=8, description="inner layer's width over `hidden`")

@@ -126,7 +126,7 @@ def prefetch(items: Iterable[T]) -> Iterator[T]:
 def epoch(
     rng: np.random.Generator, examples: Examples, batch_size: int, modality_dropout: float
 ) -> Iterator[tuple[np.ndarray, dict[str, np.ndarray], np.ndarray]]:
-    """Every example once, in random order: (rows, views by modality, shown sets) a batch.
+    """Every example once, in random order: (rows, views by modality, shown sets) per batch.
 
     Each modality of each example comes at a view drawn for it alone.
     """

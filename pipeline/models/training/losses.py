@@ -16,7 +16,7 @@ from pipeline.models.targets import has_target
 def balanced_weights(
     targets: np.ndarray, component: np.ndarray, classes: int, options: TaskOptions
 ) -> np.ndarray:
-    """A weight an example, float32 (n,), with mean 1 over those that have a target, 0 elsewhere.
+    """One weight per example, float32 (n,), with mean 1 over those that have a target, 0 elsewhere.
 
     With `examples: component` the samples of a component share one example's weight; with
     `classes: balanced` each class that occurs then weighs the same. Of labels (n, labels), each

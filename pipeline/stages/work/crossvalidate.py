@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Crossvalidate(Work):
-    """Trains one model for one fold and seed a row, `spec` being (seed, fold).
+    """Trains one model for one fold and seed per row, `spec` being (seed, fold).
 
     Parameters
     ----------
@@ -79,7 +79,7 @@ class Crossvalidate(Work):
         return compute
 
     def table(self, rows: Sequence[Row], outcomes: Sequence[Any]) -> pa.Table:
-        """A row a training; `shown` names the subsets; what is theirs is flattened."""
+        """One row per training; `shown` names the subsets; what is theirs is flattened."""
 
         records = [
             {

@@ -6,8 +6,8 @@
 | arrow | .arrow | Arrow's IPC file |
 | npy | .npy | (n, *shape); the other columns beside, in `<name>.rows.tsv` |
 | safetensors | .safetensors | `vector`, `length`, `view`, and `digest` as (n, 32) bytes |
-| csv | .csv | a column a value: `v0`, `v1`, … |
-| jsonl | .jsonl | an object a row |
+| csv | .csv | one column per value: `v0`, `v1`, … |
+| jsonl | .jsonl | one object per row |
 | lance | .lance | a Lance data set, a folder |
 | huggingface | | a folder that `datasets.load_from_disk` reads |
 

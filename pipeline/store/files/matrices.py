@@ -4,7 +4,7 @@
 |---|---|
 | .npz | arrays: `<set>`, `<set>.length`, `<set>.present`, `sample_ids`, `split`, `target.<name>` |
 | .safetensors | the same numbers; ids, split and targets as JSON lists in the file's metadata |
-| .parquet | a row a sample; a set's vector is null where the sample lacks it |
+| .parquet | one row per sample; a set's vector is null where the sample lacks it |
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ class Vectors:
     def read_into(self, out: np.ndarray) -> None:
         """Read all into a C-contiguous array of their shape.
 
-        By read(2) and not by a mapping: the kernel copies in one go, without a fault a page.
+        By read(2) and not by a mapping: the kernel copies in one go, without one fault per page.
         """
         if self.extents is None:
             out[...] = decode(self.path, self.shape)

@@ -1,7 +1,7 @@
 """An index that proposes near rows without looking at all of them: inverted lists of faiss.
 
 k-means cuts the directions of a set into cells; a query looks into the few cells nearest to it.
-Rows stand there in 8 bits a number, a quarter of the set's size; what is proposed is scored by the
+Rows stand there in 8 bits per dimension, a quarter of the set's size; what is proposed is scored by the
 set's own vectors (`pipeline.store.nearest.neighbours`), so the index shapes which rows are found
 and never their scores. Jégou, Douze and Schmid, "Product Quantization for Nearest Neighbor Search"
 (2011).
@@ -28,7 +28,7 @@ from pipeline.store.sidecar import is_sealed, seal
 from pipeline.store.sql.samples import SampledFeatures
 
 VERSION = 1
-# Cells a set: this times the root of its rows. Rows by which k-means places each of them.
+# Cells per set: this times the root of its rows. Rows by which k-means places each of them.
 CELLS, SAMPLE = 2, 64
 # Share of the cells that a query looks into, and how many at least.
 PROBED_SHARE, MIN_PROBES = 1 / 32, 16

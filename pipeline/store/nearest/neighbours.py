@@ -80,7 +80,7 @@ def check_set(features: SampledFeatures, view: int, k: int) -> None:
     if len(features.shape) != 1 or not features.dtype.startswith("float"):
         raise PipelineError(
             f"{features.name} holds sequences ({features.dtype} {features.shape}), padded to one "
-            f"length; neighbours are found between vectors: take a set of one vector a row"
+            f"length; neighbours are found between vectors: take a set of one vector per row"
         )
 
 
