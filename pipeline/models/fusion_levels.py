@@ -27,11 +27,11 @@ class FeatureLevel(nn.Module):
     def training_outputs(self, tokens: Any, present: Tensor) -> list[list[Tensor]]:
         return [self(tokens, present)]
 
-    def shares(self, tokens: Any, present: Tensor) -> list[Tensor] | None:
+    def set_weights(self, tokens: Any, present: Tensor) -> list[Tensor] | None:
         """How much each set counts, (n, sets), the same for all tasks."""
-        if not hasattr(self.fusion, "shares"):
+        if not hasattr(self.fusion, "set_weights"):
             return None
-        return [self.fusion.shares(tokens, present)] * len(self.heads)
+        return [self.fusion.set_weights(tokens, present)] * len(self.heads)
 
 
 class HeadPerSet(nn.ModuleList):
@@ -70,11 +70,11 @@ class DecisionLevel(nn.Module):
             outputs.append(self._fuse([each.detach() for each in logits], present))
         return outputs
 
-    def shares(self, tokens: Tensor, present: Tensor) -> list[Tensor] | None:
+    def set_weights(self, tokens: Tensor, present: Tensor) -> list[Tensor] | None:
         """How much each set counts, (n, sets), by task."""
-        if not hasattr(self.fusion, "shares"):
+        if not hasattr(self.fusion, "set_weights"):
             return None
-        return [self.fusion.shares(task, present) for task in range(len(self.heads))]
+        return [self.fusion.set_weights(task, present) for task in range(len(self.heads))]
 
     def _logits(self, tokens: Tensor) -> list[Tensor]:
         return [head(tokens) for head in self.heads]

@@ -103,7 +103,7 @@ def bin_of(confidence: np.ndarray, bins: int) -> np.ndarray:
 
 
 def calibration_error(sums: np.ndarray) -> np.ndarray:
-    """Expected calibration error from sums per bin: (…, bins, 3) of count, confidence, correct → (…).
+    """Expected calibration error (…) from sums per bin, (…, bins, 3): count, confidence, correct.
 
     Σ count/n · |accuracy - confidence| (Naeini et al. 2015; Guo et al. 2017, arXiv:1706.04599).
     """

@@ -76,11 +76,11 @@ class Network(nn.Module):
         outputs = self.level.training_outputs(*self.tokens(values, lengths, present))
         return [self._by_task(each) for each in outputs]
 
-    def shares(
+    def set_weights(
         self, values: Mapping[str, Tensor], lengths: Mapping[str, Tensor], present: Tensor
     ) -> dict[str, Tensor]:
         """By task, how much each set counts, (n, sets), where the fusion has such weights."""
-        weights = self.level.shares(*self.tokens(values, lengths, present))
+        weights = self.level.set_weights(*self.tokens(values, lengths, present))
         return {} if weights is None else self._by_task(weights)
 
     def tokens(

@@ -168,7 +168,7 @@ def test_the_mean_probability_breaks_a_tie():
 
 def test_learned_weights_are_shared_out_over_what_is_present():
     decision, present = make("learned_average"), masks(3)
-    weights = decision.shares(0, present)
+    weights = decision.set_weights(0, present)
     assert not weights[~present].any()
     torch.testing.assert_close(weights.sum(1), present.any(1).float())
     logits = draw(8, 3, 5)

@@ -235,7 +235,7 @@ def test_a_larger_gallery_shows_more(inputs: ReportInputs, page: str) -> None:
 
 
 def test_text_alone_leaves_no_pictures_and_no_players(partial: Callable[..., ReportInputs]) -> None:
-    root = read(render(partial(modalities=("text",), models=("text",)), ReportReportOptions()))
+    root = read(render(partial(modalities=("text",), models=("text",)), ReportOptions()))
     assert not root.all("img")
     assert not root.all("audio")
     assert {"gallery", "sheet"} <= set(anchors(root))
@@ -247,7 +247,7 @@ def test_what_is_missing_is_left_out_with_a_note(partial: Callable[..., ReportIn
     inputs = partial(augmented=False, models=("image",))
     for name in ("calibration", "subsets"):
         (inputs.root / "evaluation/image" / f"{name}.csv").unlink()
-    root = read(render(inputs, ReportReportOptions()))
+    root = read(render(inputs, ReportOptions()))
     assert not {"sheet", "calibration", "subsets"} & set(anchors(root))
     notes = root.all("footer")[0].text
     for note in ("Augmentation. No modality", "calibration.csv", "subsets.csv"):
@@ -255,11 +255,11 @@ def test_what_is_missing_is_left_out_with_a_note(partial: Callable[..., ReportIn
 
 
 def test_a_run_without_models_still_has_a_page(partial: Callable[..., ReportInputs]) -> None:
-    root = read(render(partial(models=()), ReportReportOptions()))
+    root = read(render(partial(models=()), ReportOptions()))
     assert root.all("h1")[0].text == "No model yet"
     assert {"refused", "datacard", "lineage"} <= set(anchors(root))
 
 
 def test_nothing_at_all_is_a_page_too(inside: Path) -> None:
-    root = read(render(ReportInputs(inside, (), ("text",), {}, {}, "00"), ReportReportOptions()))
+    root = read(render(ReportInputs(inside, (), ("text",), {}, {}, "00"), ReportOptions()))
     assert anchors(root) == ["lineage"]

@@ -24,7 +24,7 @@ def modality_weights(model: TrainedModel, examples: Examples) -> dict[str, np.nd
         for start in range(0, len(examples), ROWS):
             rows = np.arange(start, min(start + ROWS, len(examples)))
             inputs = tensors.gather(rows)
-            shares = network.shares(inputs.values, inputs.lengths, inputs.present)
+            shares = network.set_weights(inputs.values, inputs.lengths, inputs.present)
             for task, each in shares.items():
                 shares_by_task.setdefault(task, []).append(each.numpy())
     owner = np.array([spec.modality for spec in examples.sets])

@@ -10,21 +10,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pipeline.core.options
+from pipeline.models.fusion._plain import NoOptions, any_sets
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float
     from torch import Tensor, nn
 
 LEVEL = "tokens"
-
-
-class Options(pipeline.core.options.Options):
-    """There is nothing to choose."""
-
-
-def check(sets: int, width: int, options: Options) -> None:
-    """It takes any."""
+Options = NoOptions
+check = any_sets
 
 
 def build(sets: int, width: int, options: Options) -> nn.Module:
@@ -41,9 +35,9 @@ def build(sets: int, width: int, options: Options) -> nn.Module:
             self, tokens: Float[Tensor, "n sets width"], present: Bool[Tensor, "n sets"]
         ) -> Float[Tensor, "n width"]:
             filled = tokens.where(present[..., None], 0.0)
-            return (self.shares(filled, present)[..., None] * filled).sum(1)
+            return (self.set_weights(filled, present)[..., None] * filled).sum(1)
 
-        def shares(
+        def set_weights(
             self, tokens: Float[Tensor, "n sets width"], present: Bool[Tensor, "n sets"]
         ) -> Float[Tensor, "n sets"]:
             """Weights that sum to 1 over the present sets, to 0 if there are none."""

@@ -15,20 +15,18 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 import pipeline.core.options
+from pipeline.models.fusion._plain import any_sets
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float
     from torch import Tensor, nn
 
 LEVEL = "tokens"
+check = any_sets
 
 
 class Options(pipeline.core.options.Options):
     hidden: int = Field(128, ge=1, le=4096, description="dimensions that go on to the heads")
-
-
-def check(sets: int, width: int, options: Options) -> None:
-    """It takes any."""
 
 
 def build(sets: int, width: int, options: Options) -> nn.Module:
@@ -53,7 +51,7 @@ def build(sets: int, width: int, options: Options) -> nn.Module:
             )
             return (self.gates(tokens, present) * projected.where(present[..., None], 0.0)).sum(1)
 
-        def shares(
+        def set_weights(
             self, tokens: Float[Tensor, "n sets width"], present: Bool[Tensor, "n sets"]
         ) -> Float[Tensor, "n sets"]:
             """Mean gates, scaled to sum to 1 over the present sets, to 0 if there are none."""

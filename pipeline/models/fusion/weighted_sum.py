@@ -23,7 +23,8 @@ LEVEL = "tokens"
 
 class Options(pipeline.core.options.Options):
     weights: tuple[Annotated[float, Field(ge=1e-6, le=1e6)], ...] | None = Field(
-        None, description="one weight per feature set, in their order; null: learned, at first equal"
+        None,
+        description="one weight per feature set, in their order; null: learned, at first equal",
     )
 
 
@@ -60,7 +61,7 @@ def build(sets: int, width: int, options: Options) -> nn.Module:
 
             return softmax(self.layers[0], present)
 
-        def shares(
+        def set_weights(
             self, tokens: Float[Tensor, "n sets width"], present: Bool[Tensor, "n sets"]
         ) -> Float[Tensor, "n sets"]:
             """The same, whatever the tokens."""

@@ -15,9 +15,7 @@ if TYPE_CHECKING:
 
 
 class RecurrentOptions(TowerOptions):
-    hidden: int = Field(
-        256, ge=1, le=8192, description="units of a state, and of the layer above"
-    )
+    hidden: int = Field(256, ge=1, le=8192, description="units of a state, and of the layer above")
     dropout: float = Field(0.3, ge=0, lt=1, description="share of the hidden layer dropped")
 
 

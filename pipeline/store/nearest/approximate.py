@@ -1,10 +1,10 @@
 """An index that proposes near rows without looking at all of them: inverted lists of faiss.
 
 k-means cuts the directions of a set into cells; a query looks into the few cells nearest to it.
-Rows stand there in 8 bits per dimension, a quarter of the set's size; what is proposed is scored by the
-set's own vectors (`pipeline.store.nearest.neighbours`), so the index shapes which rows are found
-and never their scores. Jégou, Douze and Schmid, "Product Quantization for Nearest Neighbor Search"
-(2011).
+Rows stand there in 8 bits per dimension, a quarter of the set's size; what is proposed is scored by
+the set's own vectors (`pipeline.store.nearest.neighbours`), so the index shapes which rows are
+found and never their scores. Jégou, Douze and Schmid, "Product Quantization for Nearest Neighbor
+Search" (2011).
 
 The index is a sidecar (`pipeline.store.sidecar`). It ends in the digest of what stands before, so
 that one that is damaged is built again.

@@ -125,7 +125,7 @@ def test_attention_weights_are_those_that_the_reader_uses():
     tokens = torch.randn(4, 3, 8)
     present = torch.tensor([[True, True, True], [True, False, True], [False, True, False]] * 2)[:4]
     with torch.no_grad():
-        shares = fusion.shares(tokens, present)
+        shares = fusion.set_weights(tokens, present)
         layer = fusion.encoder.layers[0]
         sequence, absent = fusion.sequence(tokens, present)
         q, k, _ = layer.self_attn.in_proj_weight.chunk(3)
