@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.reporting.choice import best_single, select_by_validation
+from pipeline.reporting.choice import Choice, best_single, of_evaluated_models
 from pipeline.reporting.format import percent
 from pipeline.reporting.inputs import Absent, EvaluatedModel, ReportInputs
 from pipeline.reporting.options import ReportOptions
@@ -27,10 +27,8 @@ class FigureRow:
     n: int
 
 
-def build(inputs: ReportInputs, options: ReportOptions) -> dict[str, Any] | Absent:
-    choice = select_by_validation(inputs)
-    if choice is None:
-        return Absent("No model has been evaluated yet.")
+@of_evaluated_models
+def build(inputs: ReportInputs, options: ReportOptions, choice: Choice) -> dict[str, Any] | Absent:
     panels = []
     for model in inputs.evaluated:
         for task in model.tasks:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from pipeline.models.tasks import ranked_by
-from pipeline.reporting.inputs import EvaluatedModel, ReportInputs
+from pipeline.reporting.inputs import Absent, EvaluatedModel, ReportInputs
+from pipeline.reporting.options import ReportOptions
+
+Section = dict[str, Any] | Absent
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,21 @@ def select_by_validation(inputs: ReportInputs) -> Choice | None:
     single = best_single(models, task)
     shown = fusion or single
     return None if shown is None else Choice(task, fusion, single, shown)
+
+
+def of_evaluated_models(
+    build: Callable[[ReportInputs, ReportOptions, Choice], Section],
+) -> Callable[[ReportInputs, ReportOptions], Section]:
+    """A section that is given what validation chose, and left out where nothing was evaluated."""
+
+    @functools.wraps(build)
+    def section(inputs: ReportInputs, options: ReportOptions) -> Section:
+        choice = select_by_validation(inputs)
+        if choice is None:
+            return Absent("No model has been evaluated yet.")
+        return build(inputs, options, choice)
+
+    return section
 
 
 def best_single(models: Sequence[EvaluatedModel], task: str) -> EvaluatedModel | None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from pipeline.reporting.choice import select_by_validation
+from pipeline.reporting.choice import Choice, of_evaluated_models
 from pipeline.reporting.format import percent, points
 from pipeline.reporting.inputs import Absent, EvaluatedModel, ReportInputs
 from pipeline.reporting.options import ReportOptions
@@ -23,10 +23,8 @@ MEASURES = {
 SHARES = ("weight", "gradients")
 
 
-def build(inputs: ReportInputs, options: ReportOptions) -> dict[str, Any] | Absent:
-    choice = select_by_validation(inputs)
-    if choice is None:
-        return Absent("No model has been evaluated yet.")
+@of_evaluated_models
+def build(inputs: ReportInputs, options: ReportOptions, choice: Choice) -> dict[str, Any] | Absent:
     panels = [
         panel
         for model in inputs.evaluated

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline.reporting.choice import select_by_validation
+from pipeline.reporting.choice import Choice, of_evaluated_models
 from pipeline.reporting.format import humanize
 from pipeline.reporting.inputs import Absent, EvaluatedModel, ReportInputs
 from pipeline.reporting.options import ReportOptions
@@ -13,10 +13,8 @@ from pipeline.reporting.plots.panels import Points, lines
 SPLITS = ("train", "validation")
 
 
-def build(inputs: ReportInputs, options: ReportOptions) -> dict[str, Any] | Absent:
-    choice = select_by_validation(inputs)
-    if choice is None:
-        return Absent("No model has been evaluated yet.")
+@of_evaluated_models
+def build(inputs: ReportInputs, options: ReportOptions, choice: Choice) -> dict[str, Any] | Absent:
     panels = [panel for model in inputs.evaluated for panel in _panels(model)]
     if not panels:
         return Absent("No model left learning curves.")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.models.tasks import Task
-from pipeline.reporting.choice import Choice, select_by_validation
+from pipeline.reporting.choice import Choice, of_evaluated_models
 from pipeline.reporting.content import MediaCard, make_card, unpack_contents
 from pipeline.reporting.format import language_tag
 from pipeline.reporting.inputs import Absent, EvaluatedModel, ReportInputs
@@ -16,10 +16,8 @@ from pipeline.reporting.options import ReportOptions
 from pipeline.reporting.sampling import Answer, strata
 
 
-def build(inputs: ReportInputs, options: ReportOptions) -> dict[str, Any] | Absent:
-    choice = select_by_validation(inputs)
-    if choice is None:
-        return Absent("No model has been evaluated yet.")
+@of_evaluated_models
+def build(inputs: ReportInputs, options: ReportOptions, choice: Choice) -> dict[str, Any] | Absent:
     if options.gallery < 4:
         return Absent("The report's options ask for no gallery.")
     answers = _answers(inputs, choice.shown, choice.task)

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from pipeline.models.tasks import ranked_by
-from pipeline.reporting.choice import Choice, rank_models, select_by_validation
+from pipeline.reporting.choice import Choice, of_evaluated_models, rank_models
 from pipeline.reporting.format import amount
 from pipeline.reporting.inputs import Absent, ReportInputs
 from pipeline.reporting.options import ReportOptions
@@ -14,10 +14,8 @@ from pipeline.reporting.plots.rows import axis, whisker
 from pipeline.reporting.plots.scale import nice
 
 
-def build(inputs: ReportInputs, options: ReportOptions) -> dict[str, Any] | Absent:
-    choice = select_by_validation(inputs)
-    if choice is None:
-        return Absent("No model has been evaluated yet.")
+@of_evaluated_models
+def build(inputs: ReportInputs, options: ReportOptions, choice: Choice) -> dict[str, Any] | Absent:
     boards = (_board(inputs, task, choice) for task in _tasks(inputs, choice.task))
     return {
         "choice": choice,

@@ -6,15 +6,13 @@ from typing import Any
 
 from pipeline.core.nested import flatten
 from pipeline.models.tasks import ranked_by
-from pipeline.reporting.choice import rank_models, score, select_by_validation
+from pipeline.reporting.choice import Choice, of_evaluated_models, rank_models, score
 from pipeline.reporting.inputs import Absent, ReportInputs
 from pipeline.reporting.options import ReportOptions
 
 
-def build(inputs: ReportInputs, options: ReportOptions) -> dict[str, Any] | Absent:
-    choice = select_by_validation(inputs)
-    if choice is None:
-        return Absent("No model has been evaluated yet.")
+@of_evaluated_models
+def build(inputs: ReportInputs, options: ReportOptions, choice: Choice) -> dict[str, Any] | Absent:
     return {
         "choice": choice,
         "cards": [

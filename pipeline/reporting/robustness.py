@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
-from pipeline.reporting.choice import Choice, select_by_validation
+from pipeline.reporting.choice import Choice, of_evaluated_models
 from pipeline.reporting.format import humanize
 from pipeline.reporting.inputs import Absent, EvaluatedModel, ReportInputs
 from pipeline.reporting.options import ReportOptions
@@ -21,10 +21,8 @@ KINDS = {
 }
 
 
-def build(inputs: ReportInputs, options: ReportOptions) -> dict[str, Any] | Absent:
-    choice = select_by_validation(inputs)
-    if choice is None:
-        return Absent("No model has been evaluated yet.")
+@of_evaluated_models
+def build(inputs: ReportInputs, options: ReportOptions, choice: Choice) -> dict[str, Any] | Absent:
     curves = {model.name: _curves(model) for model in inputs.evaluated}
     if not any(curves.values()):
         return Absent("No evaluation drew robustness curves (evaluate.draws).")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from pipeline.reporting.choice import select_by_validation
+from pipeline.reporting.choice import Choice, of_evaluated_models
 from pipeline.reporting.format import percent
 from pipeline.reporting.inputs import Absent, EvaluatedModel, ReportInputs
 from pipeline.reporting.options import ReportOptions
@@ -17,10 +17,8 @@ KINDS = {
 }
 
 
-def build(inputs: ReportInputs, options: ReportOptions) -> dict[str, Any] | Absent:
-    choice = select_by_validation(inputs)
-    if choice is None:
-        return Absent("No model has been evaluated yet.")
+@of_evaluated_models
+def build(inputs: ReportInputs, options: ReportOptions, choice: Choice) -> dict[str, Any] | Absent:
     panels = [
         panel
         for model in inputs.evaluated

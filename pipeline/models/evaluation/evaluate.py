@@ -76,73 +76,86 @@ def evaluate(
             subset: predict(model.network, split.examples, model.priors, subset)
             for subset in all_subsets(split.examples.modalities)[1:]
         }
-        for task, classes in model.classes.items():
-            decoding = model.network.decodings[task]
-            evaluation.predictions += _predictions(
-                name, split, task, classes, predicted[task], decoding
-            )
-            given = known_answers(split.examples, task, predicted[task], decoding)
-            evaluation.metrics[task][split.name] = {
-                "n": len(given),
-                "components": given.components,
-                "unseen": int((~split.examples.seen).sum()),
-            }
-            if not len(given):
-                continue
-            rng = generator(seed, "bootstrap", task, split.name)
-            measured = all_metrics(given, options, rng)
-            evaluation.metrics[task][split.name] |= {
-                **measured,
-                **baseline(given, model.priors[task], decoding),
-            }
-            evaluation.headlines.setdefault(split.name, {})[task] = {
-                name: figure["value"] for name, figure in headline(given.task, measured).items()
-            }
-            if split.name == "test" and given.task.ONE_CLASS:
-                evaluation.confusion += _confusion(task, given, classes)
+        for task in model.classes:
             by_subset = {subset: by_task[task] for subset, by_task in masked.items()}
-            for table, rows in (
-                (evaluation.per_class, _classes(given, classes)),
-                (evaluation.groups, _groups(split, task, given)),
-                (evaluation.subsets, _natural(split.examples, task, given)),
-                (evaluation.subsets, _masked(split.examples, task, by_subset, decoding)),
-                (evaluation.calibration, _calibration(given, options.bins)),
-            ):
-                table.extend({"task": task, "split": split.name, **row} for row in rows)
+            _add_task(
+                evaluation, name, model, split, task, predicted[task], by_subset, options, seed
+            )
     return evaluation
 
 
-def _confusion(task: str, given: Answers, classes: list[str]) -> Iterator[dict[str, Any]]:
-    for truth, prediction in zip(given.truth, given.prediction, strict=True):
+def _add_task(
+    evaluation: Evaluation,
+    split: Split,
+    task: str,
+    *,
+    name: str,
+    model: TrainedModel,
+    predicted: np.ndarray,
+    masked: Mapping[tuple[str, ...], np.ndarray],
+    options: EvaluationOptions,
+    seed: int,
+) -> None:
+    """Add what is measured of one task on one split; `masked` is `predicted` seeing a subset."""
+    classes, decoding = model.classes[task], model.network.decodings[task]
+    evaluation.predictions += _predictions(name, split, task, classes, predicted, decoding)
+    answers = known_answers(split.examples, task, predicted, decoding)
+    figures: dict[str, Any] = {
+        "n": len(answers),
+        "components": answers.components,
+        "unseen": int((~split.examples.seen).sum()),
+    }
+    evaluation.metrics[task][split.name] = figures
+    if not len(answers):
+        return
+    measured = all_metrics(answers, options, generator(seed, "bootstrap", task, split.name))
+    figures |= {**measured, **baseline(answers, model.priors[task], decoding)}
+    evaluation.headlines.setdefault(split.name, {})[task] = {
+        name: figure["value"] for name, figure in headline(answers.task, measured).items()
+    }
+    if split.name == "test" and answers.task.ONE_CLASS:
+        evaluation.confusion += _confusion(task, answers, classes)
+    for table, rows in (
+        (evaluation.per_class, _classes(answers, classes)),
+        (evaluation.groups, _groups(split, task, answers)),
+        (evaluation.subsets, _natural(split.examples, task, answers)),
+        (evaluation.subsets, _masked(split.examples, task, masked, decoding)),
+        (evaluation.calibration, _calibration(answers, options.bins)),
+    ):
+        table.extend({"task": task, "split": split.name, **row} for row in rows)
+
+
+def _confusion(task: str, answers: Answers, classes: list[str]) -> Iterator[dict[str, Any]]:
+    for truth, prediction in zip(answers.truth, answers.prediction, strict=True):
         yield {"task": task, "truth": classes[truth], "prediction": classes[prediction]}
 
 
-def _classes(given: Answers, classes: list[str]) -> Iterator[dict[str, Any]]:
+def _classes(answers: Answers, classes: list[str]) -> Iterator[dict[str, Any]]:
     if not classes:
         return
     columns = ("class", "precision", "recall", "f1", "support")
-    for row in per_class(given.truth, given.prediction, classes):
+    for row in per_class(answers.truth, answers.prediction, classes):
         yield dict(zip(columns, row, strict=True))
 
 
-def _brief_figures(given: Answers) -> dict[str, Any]:
-    figures = metrics_without_intervals(given)
-    return {"n": len(given), **{name: figures[name] for name in BRIEF if name in figures}}
+def _brief_figures(answers: Answers) -> dict[str, Any]:
+    figures = metrics_without_intervals(answers)
+    return {"n": len(answers), **{name: figures[name] for name in BRIEF if name in figures}}
 
 
-def _groups(split: Split, task: str, given: Answers) -> Iterator[dict[str, Any]]:
+def _groups(split: Split, task: str, answers: Answers) -> Iterator[dict[str, Any]]:
     labelled = has_target(split.examples.targets[task])
     for attribute, values in split.groups.items():
         labelled_values = values[labelled]
         for value in sorted({str(v) for v in labelled_values if v is not None}):
-            group = given.take(
+            group = answers.take(
                 np.array([v is not None and str(v) == value for v in labelled_values])
             )
             of = {"attribute": attribute, "value": value, "components": group.components}
             yield {**of, **_brief_figures(group)}
 
 
-def _natural(examples: Examples, task: str, given: Answers) -> Iterator[dict[str, Any]]:
+def _natural(examples: Examples, task: str, answers: Answers) -> Iterator[dict[str, Any]]:
     """Examples that have exactly a subset of the modalities, as they are."""
     has = examples.has[has_target(examples.targets[task])]
     for subset in all_subsets(examples.modalities):
@@ -151,7 +164,7 @@ def _natural(examples: Examples, task: str, given: Answers) -> Iterator[dict[str
             yield {
                 "kind": "natural",
                 "subset": _name(subset),
-                **_brief_figures(given.take(exactly)),
+                **_brief_figures(answers.take(exactly)),
             }
 
 
@@ -169,10 +182,10 @@ def _masked(
             yield {"kind": "masked", "subset": _name(subset), **_brief_figures(masked)}
 
 
-def _calibration(given: Answers, bins: int) -> Iterator[dict[str, Any]]:
-    if "ece" not in given.task.FIGURES:
+def _calibration(answers: Answers, bins: int) -> Iterator[dict[str, Any]]:
+    if "ece" not in answers.task.FIGURES:
         return
-    sums = calibration(given.confidence.ravel(), given.correct.ravel(), bins)
+    sums = calibration(answers.confidence.ravel(), answers.correct.ravel(), bins)
     for m, (count, confidence, correct) in enumerate(sums):
         yield {
             "bin": m,

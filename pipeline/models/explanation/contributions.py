@@ -38,10 +38,9 @@ def contributions(
     class) and, for the primary task, of the answer's (level sample); permutation, the loss of
     score when the modality is another component's; weight, its mean share where the fusion says.
     """
-    rows: list[Row] = []
     modalities = examples.modalities
     by_subset = [predict(model.network, examples, model.priors, s) for s in all_subsets(modalities)]
-    shares = modality_weights(model, examples)
+    weights = modality_weights(model, examples)
     swapped = {
         modality: [
             _predict_swapped(model, examples, modality, seed, draw) for draw in range(options.draws)
@@ -49,36 +48,30 @@ def contributions(
         for modality in modalities
         if options.draws
     }
+    rows: list[Row] = []
     for task, classes in model.classes.items():
-        if not model.options.tasks[task].task.ONE_CLASS:
-            continue
-        labelled_rows = examples.targets[task] >= 0
-        if not labelled_rows.any():
+        labelled = examples.targets[task] >= 0
+        if not model.options.tasks[task].task.ONE_CLASS or not labelled.any():
             continue
         decoding = model.network.decodings[task]
-        labelled = examples.take(labelled_rows)
-        worth = np.stack([each[task][labelled_rows] for each in by_subset])
-        rng = generator(seed, "contributions", task)
-        scorer = Scorer(
-            labelled.targets[task], labelled.component, len(classes), options.resamples, rng
-        )
-        answered = np.stack([decoding.predict(each) for each in worth])
-        task_rows = list(_overall(scorer, answered, modalities, options.confidence))
-        task_rows += _classes(labelled.targets[task], worth, classes, modalities)
-        if task == model.options.primary:
-            task_rows += _samples(examples, np.stack([each[task] for each in by_subset]), decoding)
-        swapped_predictions = {
-            m: [decoding.predict(each[task][labelled_rows]) for each in drawn]
-            for m, drawn in swapped.items()
+        worth = np.stack([probabilities[task] for probabilities in by_subset])
+        of_labelled = worth[:, labelled]
+        answered = np.stack([decoding.predict(probabilities) for probabilities in of_labelled])
+        swapped_answers = {
+            modality: [decoding.predict(drawn[task][labelled]) for drawn in draws]
+            for modality, draws in swapped.items()
         }
-        task_rows += _permuted(scorer, answered[-1], swapped_predictions, options.confidence)
-        if task in shares:
-            mean = shares[task][labelled_rows].mean(0)
-            task_rows += [
-                _row("weight", "overall", "", modality, mean[i], len(labelled))
-                for i, modality in enumerate(modalities)
-            ]
-        rows += [{"task": task, **row} for row in task_rows]
+        judged = examples.take(labelled)
+        truth, rng = judged.targets[task], generator(seed, "contributions", task)
+        scorer = Scorer(truth, judged.component, len(classes), options.resamples, rng)
+        groups = (
+            _overall(scorer, answered, modalities, options.confidence),
+            _classes(truth, of_labelled, classes, modalities),
+            _samples(examples, worth, decoding) if task == model.options.primary else (),
+            _permuted(scorer, answered[-1], swapped_answers, options.confidence),
+            _weights(weights[task][labelled], modalities) if task in weights else (),
+        )
+        rows += [{"task": task, **row} for group in groups for row in group]
     return rows
 
 
@@ -145,8 +138,15 @@ def _permuted(
         yield _row("permutation", "overall", "", modality, value, len(answers), between)
 
 
+def _weights(weights: np.ndarray, modalities: tuple[str, ...]) -> Iterator[Row]:
+    """The mean of (n, modalities), by modality."""
+    mean = weights.mean(0)
+    for i, modality in enumerate(modalities):
+        yield _row("weight", "overall", "", modality, mean[i], len(weights))
+
+
 def _nats(worth: np.ndarray, classes: np.ndarray) -> np.ndarray:
-    """Log-probability of one class an example: (subsets, n, classes), (n,) to (subsets, n)."""
+    """Log-probability of one class per example: (subsets, n, classes), (n,) to (subsets, n)."""
     chosen = worth[:, np.arange(len(classes)), classes].astype(np.float64)
     return np.asarray(np.log(chosen.clip(min=SMALLEST)))
 

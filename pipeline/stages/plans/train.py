@@ -15,7 +15,7 @@ from pipeline.parts import artifact
 from pipeline.parts.fingerprint import fingerprint
 from pipeline.parts.manifest import manifest_digest
 from pipeline.parts.plan import Summary
-from pipeline.stages.work.train import train_model
+from pipeline.stages.work.train import Training
 from pipeline.store.model_card import CARD, Card
 
 
@@ -64,20 +64,23 @@ def plan(params: Params, name: str, root: Path = Path("data")) -> TrainPlan:
     training: dict[str, Any] = {}
 
     def compute(folder: Path) -> None:
-        found = train_model(
-            folder,
-            options,
-            sets,
-            params.seed,
-            root,
-            inputs,
-            (planned.snapshot, planned.key),
-            lambda work, size: run_distributed(work, size, params.execution, options.device),
+        job = Training(
+            folder=folder,
+            options=options,
+            sets=dict(sets),
+            seed=params.seed,
+            root=root,
+            inputs=dict(inputs),
+            snapshot=planned.snapshot,
+            key=planned.key,
         )
-        training.update(found)
-        if "diverged" in found:
+        spent = job.run(
+            lambda work, size: run_distributed(work, size, params.execution, options.device)
+        )
+        training.update(spent)
+        if "diverged" in spent:
             print(
-                f"train/{name}: training diverged in epoch {found['diverged']['epoch']}; the best "
+                f"train/{name}: training diverged in epoch {spent['diverged']['epoch']}; the best "
                 f"weights before are kept. A lower learning_rate, or clip, may help",
                 file=sys.stderr,
             )

@@ -7,7 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pipeline.models.evaluation.evaluate import Evaluation
     from pipeline.models.evaluation.options import EvaluationOptions
+    from pipeline.models.examples import Examples
+    from pipeline.models.saving import TrainedModel
 
 SPLITS = ("validation", "test")
 
@@ -39,51 +42,66 @@ def evaluate_model(
     What the run record tells of inference: the `seconds` that it took for the `samples` of the
     test split, from their features and with nothing hidden.
     """
-    from pipeline.core import registry
     from pipeline.models.evaluation.evaluate import Split, evaluate
     from pipeline.models.evaluation.results import write_evaluation
-    from pipeline.models.evaluation.robustness import robustness
     from pipeline.models.examples import examples
-    from pipeline.models.explanation.contributions import contributions
     from pipeline.models.feature_compatibility import check_features
-    from pipeline.models.saving import load_model as load_model
-    from pipeline.models.statistics import statistics
+    from pipeline.models.saving import load_model
     from pipeline.models.training.determinism import deterministic
     from pipeline.parts.manifest import read_function
     from pipeline.stages.work.slices import slice_values
     from pipeline.store.join import join_work_tree
 
     model = load_model(root / "models" / name)
-    current_functions = {
+    functions = {
         feature_set: read_function(root / "features" / feature_set) for feature_set in sets
     }
-    check_features(name, model.made_by, current_functions)
+    check_features(name, model.made_by, functions)
     joined = join_work_tree(root, sets)
     data = examples([joined], sets, model.classes, model.options.tasks)
+    by_split = {split: data.take(joined.split == split) for split in ("train", *SPLITS)}
     groups = slice_values(joined, options.group_by, sets, root)
     splits = [
-        Split(split, data.take(rows), {a: values[rows] for a, values in groups.items()})
+        Split(
+            split,
+            by_split[split],
+            {name: values[joined.split == split] for name, values in groups.items()},
+        )
         for split in SPLITS
-        for rows in [joined.split == split]
     ]
+    test = by_split["test"]
     with deterministic(seed, "evaluate"):
-        measured_model = evaluate(name, model, splits, options, seed)
-        train, test = (data.take(joined.split == split) for split in ("train", "test"))
-        towers = model.network.by_name
-        measured = {
-            feature_set.name: statistics(train, feature_set.name)
-            for feature_set in data.sets
-            if not towers[feature_set.name].ids
-        }
-        deviations = {name: deviation for name, (_, deviation) in measured.items()}
-        measured_model.robustness = robustness(model, test, deviations, options.draws, seed)
-        measured_model.contributions = contributions(model, test, options, seed)
-        if options.attributed:
-            # Named rather than imported, so that no key knows an extra that is not used.
-            module = registry.load("models/explanation", "gradients")
-            means = {name: mean for name, (mean, _) in measured.items()}
-            measured_model.contributions += module.attribution_rows(
-                model, test, means, options.attributed, seed
-            )
-    write_evaluation(folder, model.options.primary, measured_model)
-    return {"samples": len(test), "seconds": round(measured_model.seconds["test"], 6)}
+        evaluation = evaluate(name, model, splits, options, seed)
+        _explain(evaluation, model, by_split["train"], test, options, seed)
+    write_evaluation(folder, model.options.primary, evaluation)
+    return {"samples": len(test), "seconds": round(evaluation.seconds["test"], 6)}
+
+
+def _explain(
+    evaluation: Evaluation,
+    model: TrainedModel,
+    train: Examples,
+    test: Examples,
+    options: EvaluationOptions,
+    seed: int,
+) -> None:
+    """Add how the score falls as inputs get worse, and what each modality gives to the answers."""
+    from pipeline.core import registry
+    from pipeline.models.evaluation.robustness import robustness
+    from pipeline.models.explanation.contributions import contributions
+    from pipeline.models.statistics import statistics
+
+    towers = model.network.by_name
+    moments = {
+        spec.name: statistics(train, spec.name) for spec in test.sets if not towers[spec.name].ids
+    }
+    deviations = {name: deviation for name, (_, deviation) in moments.items()}
+    evaluation.robustness = robustness(model, test, deviations, options.draws, seed)
+    evaluation.contributions = contributions(model, test, options, seed)
+    if options.attributed:
+        # Named rather than imported, so that no key knows an extra that is not used.
+        module = registry.load("models/explanation", "gradients")
+        means = {name: mean for name, (mean, _) in moments.items()}
+        evaluation.contributions += module.attribution_rows(
+            model, test, means, options.attributed, seed
+        )
