@@ -79,7 +79,15 @@ def evaluate(
         for task in model.classes:
             by_subset = {subset: by_task[task] for subset, by_task in masked.items()}
             _add_task(
-                evaluation, name, model, split, task, predicted[task], by_subset, options, seed
+                evaluation,
+                split,
+                task,
+                name=name,
+                model=model,
+                predicted=predicted[task],
+                masked=by_subset,
+                options=options,
+                seed=seed,
             )
     return evaluation
 
