@@ -8,7 +8,7 @@ from typing import Any
 
 from pipeline.core.errors import PipelineError
 from pipeline.core.records import Split
-from pipeline.curation.components import bridges, describe_links
+from pipeline.curation.components import describe_links, linking_assets
 from pipeline.curation.duplicate_links import DuplicateLink, group_of
 from pipeline.curation.options import CurationOptions
 from pipeline.curation.splits import first_given, hash_split
@@ -17,7 +17,7 @@ from pipeline.curation.splits import first_given, hash_split
 GivenSplits = Mapping[str, Mapping[Split, set[str]]]
 
 
-def assign(
+def assign_splits(
     records: Sequence[dict[str, Any]],
     component_of: Mapping[str, str],
     links: Sequence[DuplicateLink],
@@ -70,7 +70,8 @@ def _split_apart_message(
     for component, splits in list(components.items())[:limit]:
         sides = "; ".join(f"{name}: {', '.join(sorted(splits[name])[:3])}" for name in splits)
         tied = (
-            describe_links(bridges(component, component_of, links)) or "nothing but being one group"
+            describe_links(linking_assets(component, component_of, links))
+            or "nothing but being one group"
         )
         lines.append(f"  {component} ({sides}), tied by {tied}")
     return "\n".join(

@@ -10,7 +10,7 @@ from pipeline.core.errors import PipelineError
 from pipeline.curation.duplicate_links import DuplicateLink
 
 
-def components(rank: Mapping[str, int], links: Iterable[DuplicateLink]) -> dict[str, str]:
+def connected_components(rank: Mapping[str, int], links: Iterable[DuplicateLink]) -> dict[str, str]:
     """Each group's component, named by the lowest-ranked group in it (union-find).
 
     Parameters
@@ -47,13 +47,13 @@ def check_share(
                 f"curate: the component {component} holds {size} of {len(records)} samples "
                 f"({size / len(records):.1%}) in {groups[component]} groups; the limit, "
                 f"curate.max_component_share, is {limit:.1%}.\n"
-                f"It is tied by {describe_links(bridges(component, component_of, links))}.\n"
+                f"It is tied by {describe_links(linking_assets(component, component_of, links))}.\n"
                 f"Lower curate.near_bits, set that modality's curate.join_on to equal or none, "
                 f"mend the data, or raise the limit."
             )
 
 
-def bridges(
+def linking_assets(
     component: str, component_of: Mapping[str, str], links: Iterable[DuplicateLink]
 ) -> dict[str, list[str]]:
     """The assets that tie a component, as `modality:digest` → groups, most joining first."""

@@ -9,12 +9,12 @@ from typing import Any
 
 from pipeline.core.records import Reject
 from pipeline.curation import summary
-from pipeline.curation.assign import assign
+from pipeline.curation.assign import assign_splits
 from pipeline.curation.classes import count_classes, drop_rare_classes
-from pipeline.curation.components import check_share, components
+from pipeline.curation.components import check_share, connected_components
 from pipeline.curation.duplicate_links import Asset, DuplicateLink, duplicate_links, group_of
 from pipeline.curation.options import CurationOptions
-from pipeline.curation.splits import rank
+from pipeline.curation.splits import group_rank
 
 Record = dict[str, Any]
 
@@ -59,7 +59,7 @@ def curate(
     links = duplicate_links(labelled, assets, options)
     component_of = _join_components(labelled, sorted(assets), links, seed)
     check_share(labelled, component_of, links, options.max_component_share)
-    given = assign(labelled, component_of, links, options, seed)
+    given = assign_splits(labelled, component_of, links, options, seed)
     set_aside = drop_rare_classes(labelled, targets, options.min_components_per_class)
     kept, rare = _keep_with_value(
         labelled, labels, "rare_class", "its classes have too few components and are set aside"
@@ -82,7 +82,7 @@ def curate(
         "set_aside": set_aside,
         "given": given,
         "ties": summary.count_links(links),
-        "largest": summary.largest(kept, component_of, links),
+        "largest": summary.largest_components(kept, component_of, links),
     }
     return Curation(kept, rejects, counts)
 
@@ -92,7 +92,7 @@ def _join_components(
 ) -> dict[str, str]:
     """Set each record's `component` and the assets that it is `joined_by`; group → component."""
     groups = dict.fromkeys(map(group_of, records))
-    component_of = components({group: rank(seed, group) for group in groups}, links)
+    component_of = connected_components({group: group_rank(seed, group) for group in groups}, links)
     joining = {(link.modality, digest) for link in links for digest in link.digests}
     for record in records:
         record["component"] = component_of[group_of(record)]

@@ -56,7 +56,7 @@ class Leak:
         )
 
 
-def leaks(
+def find_leaks(
     curated: pa.Table, cleaned: Mapping[str, pa.Table], options: CurationOptions
 ) -> list[Leak]:
     """Every group, component, asset and near pair of pictures that stands in two splits.
@@ -103,7 +103,7 @@ def check_leaks(
     curated: pa.Table, cleaned: Mapping[str, pa.Table], options: CurationOptions
 ) -> None:
     """PipelineError naming the leaks, if there are any."""
-    leaks_found = leaks(curated, cleaned, options)
+    leaks_found = find_leaks(curated, cleaned, options)
     if leaks_found:
         raise PipelineError(_message(leaks_found))
 

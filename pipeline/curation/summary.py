@@ -8,7 +8,7 @@ from typing import Any
 
 from pipeline.core.records import SPLITS
 from pipeline.curation.classes import ClassCounts
-from pipeline.curation.components import bridges
+from pipeline.curation.components import linking_assets
 from pipeline.curation.duplicate_links import DuplicateLink, group_of
 
 # How many of the largest components are shown, and how many members and ties of each.
@@ -49,7 +49,7 @@ def count_by_class(records: Records, counted: ClassCounts) -> dict[str, Any]:
     return result
 
 
-def largest(
+def largest_components(
     records: Records, component_of: Mapping[str, str], links: Sequence[DuplicateLink]
 ) -> list[dict[str, Any]]:
     """The components of most samples, and the assets that join most groups of each."""
@@ -67,7 +67,9 @@ def largest(
             "members": members[name][:MOST_LISTED],
             "tied_by": [
                 {"asset": asset, "groups": len(groups)}
-                for asset, groups in list(bridges(name, component_of, links).items())[:MOST_LISTED]
+                for asset, groups in list(linking_assets(name, component_of, links).items())[
+                    :MOST_LISTED
+                ]
             ],
         }
         for name in ordered[:MOST_LISTED]

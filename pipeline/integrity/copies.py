@@ -14,8 +14,8 @@ from pathlib import Path
 from pipeline.core.errors import PipelineError
 from pipeline.core.files.atomic import atomic_write
 from pipeline.core.files.dvc_cache import cache_folder, dvc_folder, place
-from pipeline.store.trees.remote import DIRECTORY, DvcObject, RemoteUnavailable, fetch
-from pipeline.store.trees.tracked import problem
+from pipeline.store.trees.remote import DIRECTORY, DvcObject, RemoteUnavailable, fetch_object
+from pipeline.store.trees.tracked import md5_problem
 
 CACHE = "DVC's cache"
 
@@ -51,7 +51,7 @@ class Copies:
         if self.dvc is None:
             return None
         try:
-            return fetch(self.dvc, DvcObject(md5), md5, check=True), "a remote of DVC's"
+            return fetch_object(self.dvc, DvcObject(md5), md5, check=True), "a remote of DVC's"
         except RemoteUnavailable:
             raise
         except PipelineError:
@@ -89,7 +89,7 @@ class Copies:
 
 def has_md5(path: Path, md5: str) -> bool:
     """Whether a file has an MD5, every byte being read; `md5` may be that of a listing."""
-    return not problem(path, [md5.removesuffix(DIRECTORY)])
+    return not md5_problem(path, [md5.removesuffix(DIRECTORY)])
 
 
 def put(source: Path, path: Path, mode: int = 0o644) -> None:

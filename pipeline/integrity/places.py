@@ -17,7 +17,7 @@ from pipeline.parts.manifest import MANIFEST
 from pipeline.store.sidecar import FOLDER, is_sealed
 from pipeline.store.trees.remote import DIRECTORY, Remote
 from pipeline.store.trees.revision import DATA
-from pipeline.store.trees.tracked import Tracked, files_of, problem
+from pipeline.store.trees.tracked import Tracked, files_of, md5_problem
 
 RAW = Path(DATA, "raw")
 
@@ -114,7 +114,7 @@ class ProjectFiles:
         size = path.stat().st_size if path.is_file() else 0
         mend = partial(self._mend, out, path, md5s)
         if md5s:
-            return Unit(str(out), str(path), size, partial(problem, path, md5s), mend)
+            return Unit(str(out), str(path), size, partial(md5_problem, path, md5s), mend)
         return Unit(str(out), str(path), size, partial(_manifest_problem, out), mend)
 
     def _mend(self, out: Path, path: Path, md5s: list[str]) -> str:
@@ -146,7 +146,7 @@ def cache_units(copies: Copies, copies_by_md5: dict[str, list[Path]]) -> Iterato
     for path in sorted(cache_folder(copies.dvc).glob("files/md5/??/*")):
         md5 = path.parent.name + path.name
         if not path.name.startswith("."):
-            check = partial(problem, path, [md5.removesuffix(DIRECTORY)])
+            check = partial(md5_problem, path, [md5.removesuffix(DIRECTORY)])
             mend = partial(copies.mend_object, path, md5, copies_by_md5.get(md5, []))
             yield Unit(CACHE, str(path), path.stat().st_size, check, mend)
 

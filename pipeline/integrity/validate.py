@@ -18,7 +18,7 @@ from pipeline.integrity.copies import Copies
 from pipeline.integrity.places import ProjectFiles, cache_units, remote_units, sidecar_units
 from pipeline.integrity.unit import Unit
 from pipeline.parts.progress import reading_bytes
-from pipeline.store.trees.tracked import tracked
+from pipeline.store.trees.tracked import read_tracked
 
 # Where the last share ended: the name of the last unit that was read.
 CURSOR = Path(".pipeline", "scrubbed.json")
@@ -46,7 +46,7 @@ class Place:
 
 
 @dataclass
-class Scrubbed:
+class ScrubResult:
     """What was read, place by place.
 
     `absent` outputs are not here at all; of `unknown` files nothing says what they held.
@@ -81,7 +81,7 @@ def scrub(
     share: Fraction = Fraction(1),
     with_cache: bool = False,
     with_remote: str = "",
-) -> Scrubbed:
+) -> ScrubResult:
     """Read every byte of the project that this is called in.
 
     Parameters
@@ -97,8 +97,8 @@ def scrub(
     PipelineError
         What says how the files should be is damaged, or there is no such remote.
     """
-    result, copies = Scrubbed(), Copies.of_project()
-    tree = ProjectFiles(tracked(), copies)
+    result, copies = ScrubResult(), Copies.of_project()
+    tree = ProjectFiles(read_tracked(), copies)
     for unit in tree.manifests():
         what = unit.check()
         if result.add(unit, what, repair):

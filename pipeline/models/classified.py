@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from pipeline.models.targets import indices
+from pipeline.models.targets import class_indices
 from pipeline.models.tasks import Figure
 
 FIGURES = {
@@ -23,7 +23,7 @@ FIGURES = {
 
 
 def encode(values: Iterable[object], classes: Sequence[str]) -> np.ndarray:
-    return indices(values, classes)
+    return class_indices(values, classes)
 
 
 def format_class(decision: int, classes: Sequence[str]) -> str:

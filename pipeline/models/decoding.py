@@ -66,7 +66,9 @@ class Decoding:
         return cls(**fields)
 
 
-def fit(decoding: Decoding, logits: Tensor, targets: np.ndarray, weights: np.ndarray) -> Decoding:
+def fit_decoding(
+    decoding: Decoding, logits: Tensor, targets: np.ndarray, weights: np.ndarray
+) -> Decoding:
     """The temperature, then the thresholds, that suit a split that was not learned from.
 
     weights: how much an example counts for the temperature, float32 (n,) or (n, labels). Where the

@@ -123,7 +123,7 @@ def classes_of(joined: JoinedSamples, tasks: Mapping[str, TaskOptions]) -> dict[
     return classes_by_task
 
 
-def examples(
+def build_examples(
     views: Sequence[JoinedSamples],
     sets: Mapping[str, str],
     classes: Mapping[str, Sequence[str]],

@@ -31,7 +31,7 @@ def predict(
     visible = examples.present
     if modalities is not None:
         visible = visible & np.array([spec.modality in modalities for spec in examples.sets])
-    outputs = logits(network, Tensors(examples, _device(network)), visible)
+    outputs = predict_logits(network, Tensors(examples, _device(network)), visible)
     probabilities_by_task = {
         task: network.decodings[task].probabilities(each) for task, each in outputs.items()
     }
@@ -41,7 +41,9 @@ def predict(
     return probabilities_by_task
 
 
-def logits(network: Network, tensors: Tensors, visible: np.ndarray) -> dict[str, torch.Tensor]:
+def predict_logits(
+    network: Network, tensors: Tensors, visible: np.ndarray
+) -> dict[str, torch.Tensor]:
     """Logits (n, outputs) by task, without dropout; `visible`: bool (n, sets)."""
     network.eval()
     batches = []

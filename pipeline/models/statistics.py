@@ -10,7 +10,7 @@ import numpy as np
 from pipeline.models.examples import Examples
 
 
-def statistics(train: Examples, name: str) -> tuple[np.ndarray, np.ndarray]:
+def feature_moments(train: Examples, name: str) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard deviation per column, float64 (bands,), over view 0 where it is present.
 
     Of a sequence's frames, those within its length count. Zeros and ones if nothing is present.
@@ -22,7 +22,7 @@ def statistics(train: Examples, name: str) -> tuple[np.ndarray, np.ndarray]:
     return values.mean(0, dtype=np.float64), values.std(0, dtype=np.float64)
 
 
-def counts(train: Examples, name: str) -> tuple[np.ndarray, np.ndarray]:
+def id_counts(train: Examples, name: str) -> tuple[np.ndarray, np.ndarray]:
     """Distinct ids in order and how often each occurs, int64 (k,) each, over the same frames."""
     ids, count = np.unique(_seen(train, name), return_counts=True)
     return ids.astype(np.int64), count.astype(np.int64)

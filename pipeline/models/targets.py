@@ -32,12 +32,12 @@ def has_target(targets: np.ndarray) -> np.ndarray:
     return np.asarray(~np.isnan(targets.reshape(len(targets), -1)).any(1))
 
 
-def occurring(values: Iterable[object]) -> set[str]:
+def occurring_classes(values: Iterable[object]) -> set[str]:
     """The classes that occur, as text."""
     return {str(value) for value in values if is_known(value)}
 
 
-def ordered(occurring_classes: set[str], order: Sequence[str]) -> list[str]:
+def order_classes(occurring_classes: set[str], order: Sequence[str]) -> list[str]:
     """Classes by `order`; if that is empty, numbers by value, and anything else as text.
 
     Raises
@@ -55,7 +55,7 @@ def ordered(occurring_classes: set[str], order: Sequence[str]) -> list[str]:
         return sorted(occurring_classes)
 
 
-def indices(values: Iterable[object], classes: Sequence[str]) -> np.ndarray:
+def class_indices(values: Iterable[object], classes: Sequence[str]) -> np.ndarray:
     """int64 (n,): the place of each value among the classes, -1 where it is missing."""
     position = {name: i for i, name in enumerate(classes)}
     return np.array([position[str(v)] if is_known(v) else -1 for v in values], dtype=np.int64)

@@ -11,7 +11,7 @@ from pipeline.models.tasks import ranked_by
 from pipeline.reporting.inputs import Absent, EvaluatedModel, ReportInputs
 from pipeline.reporting.options import ReportOptions
 
-Section = dict[str, Any] | Absent
+SectionData = dict[str, Any] | Absent
 
 
 @dataclass(frozen=True)
@@ -47,12 +47,12 @@ def select_by_validation(inputs: ReportInputs) -> Choice | None:
 
 
 def of_evaluated_models(
-    build: Callable[[ReportInputs, ReportOptions, Choice], Section],
-) -> Callable[[ReportInputs, ReportOptions], Section]:
+    build: Callable[[ReportInputs, ReportOptions, Choice], SectionData],
+) -> Callable[[ReportInputs, ReportOptions], SectionData]:
     """A section that is given what validation chose, and left out where nothing was evaluated."""
 
     @functools.wraps(build)
-    def section(inputs: ReportInputs, options: ReportOptions) -> Section:
+    def section(inputs: ReportInputs, options: ReportOptions) -> SectionData:
         choice = select_by_validation(inputs)
         if choice is None:
             return Absent("No model has been evaluated yet.")

@@ -12,7 +12,7 @@ from pipeline.reporting.format import percent, points
 from pipeline.reporting.inputs import Absent, EvaluatedModel, ReportInputs
 from pipeline.reporting.options import ReportOptions
 from pipeline.reporting.plots.rows import axis, whisker
-from pipeline.reporting.plots.scale import Scale, nice
+from pipeline.reporting.plots.scale import Scale, nice_scale
 
 MEASURES = {
     "shapley": "Shapley",
@@ -47,7 +47,7 @@ def _panel(
     shapley = {row["modality"]: row for row in overall if row["measure"] == "shapley"}
     names = [name for name in order if name in shapley]
     ends = [float(shapley[name][end]) for name in names for end in ("low", "high")]
-    scale = nice([0.0, *ends])
+    scale = nice_scale([0.0, *ends])
     return {
         "model": model.name,
         "task": task,

@@ -11,7 +11,7 @@ from pipeline.reporting.format import amount
 from pipeline.reporting.inputs import Absent, ReportInputs
 from pipeline.reporting.options import ReportOptions
 from pipeline.reporting.plots.rows import axis, whisker
-from pipeline.reporting.plots.scale import nice
+from pipeline.reporting.plots.scale import nice_scale
 
 
 @of_evaluated_models
@@ -42,7 +42,7 @@ def _board(inputs: ReportInputs, task: str, choice: Choice) -> dict[str, Any] | 
         for name, figure_spec in model.task(task).FIGURES.items()
     }
     is_share = learned.FIGURES[first].share
-    scale = nice(
+    scale = nice_scale(
         (test[first][bound] for test in tests for bound in ("low", "high")),
         within=(0.0, 1.0) if is_share else None,
     )

@@ -17,7 +17,7 @@ from pipeline.parts.manifest import MANIFEST, load_manifest
 from pipeline.parts.part import Entry, read_footer
 from pipeline.store.format.reader import PART_COLUMNS
 from pipeline.store.format.vectors import Vectors, vectors_of
-from pipeline.store.trees.tracked import problem
+from pipeline.store.trees.tracked import md5_problem
 
 if TYPE_CHECKING:
     from pipeline.store.trees.tree import Tree
@@ -27,7 +27,7 @@ BLOCK = 2**24
 
 
 @dataclass
-class Verdict:
+class SetValidation:
     """What was looked at, and every problem as (part or file, what is wrong).
 
     `mapped` parts are read where they lie, `decoded` ones through pyarrow: slower, and no problem.
@@ -49,9 +49,9 @@ class _Seen:
     form: str = ""
 
 
-def validate_set(tree: Tree, name: str) -> Verdict:
+def validate_set(tree: Tree, name: str) -> SetValidation:
     """Read every byte of a feature set and compare it with its manifest."""
-    verdict, folder = Verdict(name), f"features/{name}"
+    verdict, folder = SetValidation(name), f"features/{name}"
     try:
         entries = load_manifest(tree.file(f"{folder}/{MANIFEST}"))
     except PipelineError as error:
@@ -75,8 +75,8 @@ def validate_set(tree: Tree, name: str) -> Verdict:
     return validate_set(tree.renewed(), name) if verdict.problems and tree.moved() else verdict
 
 
-def _part(path: Path, entry: Entry, verdict: Verdict, seen: _Seen) -> Iterator[str]:
-    if wrong := problem(path, [entry.md5]):
+def _part(path: Path, entry: Entry, verdict: SetValidation, seen: _Seen) -> Iterator[str]:
+    if wrong := md5_problem(path, [entry.md5]):
         yield wrong
     vectors = vectors_of(path)
     if vectors.extents is None:

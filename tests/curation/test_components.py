@@ -5,7 +5,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.core.errors import PipelineError
-from pipeline.curation.components import bridges, check_share, components, describe_links
+from pipeline.curation.components import (
+    check_share,
+    connected_components,
+    describe_links,
+    linking_assets,
+)
 from pipeline.curation.duplicate_links import DuplicateLink
 
 names = st.sampled_from("abcdefghij")
@@ -37,7 +42,7 @@ def reachable(start: str, pairs: list[tuple[str, str]]) -> set[str]:
 def test_a_component_is_what_can_be_reached_named_by_its_lowest(
     pairs: list[tuple[str, str]],
 ) -> None:
-    found = components(RANK, as_ties(pairs))
+    found = connected_components(RANK, as_ties(pairs))
     assert found == {name: min(reachable(name, pairs), key=RANK.__getitem__) for name in RANK}
 
 
@@ -45,7 +50,9 @@ def test_a_component_is_what_can_be_reached_named_by_its_lowest(
 def test_the_order_of_ties_does_not_matter(pairs: list[tuple[str, str]], random: object) -> None:
     shuffled = list(pairs)
     random.shuffle(shuffled)  # type: ignore[attr-defined]
-    assert components(RANK, as_ties(pairs)) == components(RANK, as_ties(shuffled))
+    assert connected_components(RANK, as_ties(pairs)) == connected_components(
+        RANK, as_ties(shuffled)
+    )
 
 
 def test_bridges_come_most_joining_first() -> None:
@@ -54,9 +61,9 @@ def test_bridges_come_most_joining_first() -> None:
         DuplicateLink("audio", "equal", ("u",), ("b", "c", "d")),
         DuplicateLink("image", "near", ("p", "q"), ("e", "f")),
     ]
-    of = components(RANK, ties)
-    assert bridges(of["a"], of, ties) == {"audio:u": ["b", "c", "d"], "text:t": ["a", "b"]}
-    assert list(bridges(of["e"], of, ties)) == ["image:p", "image:q"]
+    of = connected_components(RANK, ties)
+    assert linking_assets(of["a"], of, ties) == {"audio:u": ["b", "c", "d"], "text:t": ["a", "b"]}
+    assert list(linking_assets(of["e"], of, ties)) == ["image:p", "image:q"]
 
 
 def test_the_first_bridges_are_told() -> None:
@@ -75,7 +82,7 @@ def test_a_component_over_the_limit_fails_naming_its_bridges() -> None:
         DuplicateLink("text", "equal", ("hello",), ("a", "b")),
         DuplicateLink("audio", "equal", ("hum",), ("b", "c", "d")),
     ]
-    of = components(RANK, ties)
+    of = connected_components(RANK, ties)
     rows = records({"a": 1, "b": 1, "c": 1, "d": 1, "e": 6}, of)
     check_share(rows, of, ties, 0.4)
     with pytest.raises(PipelineError, match=r"4 of 10 samples.*\n.*audio:hum joins 3.*text:hello"):
@@ -83,5 +90,5 @@ def test_a_component_over_the_limit_fails_naming_its_bridges() -> None:
 
 
 def test_one_group_alone_may_be_of_any_size() -> None:
-    of = components(RANK, [])
+    of = connected_components(RANK, [])
     check_share(records({"a": 9, "b": 1}, of), of, [], 0.1)

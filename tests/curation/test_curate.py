@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.curation.curate import Curation, curate
-from pipeline.curation.leaks import leaks
+from pipeline.curation.leaks import find_leaks
 from pipeline.curation.options import CurationOptions
-from pipeline.curation.splits import rank
+from pipeline.curation.splits import group_rank
 from tests.curation.builders import (
     TARGETS,
     assets_of,
@@ -65,7 +65,7 @@ def test_more_samples_move_only_what_a_lower_ranked_group_joins(
         if now == component:
             assert split_now == split
         else:
-            assert rank(0, now) < rank(0, component)
+            assert group_rank(0, now) < group_rank(0, component)
 
 
 @given(drawn_samples)
@@ -165,7 +165,7 @@ def test_joined_by_names_a_samples_own_assets_that_tie_it() -> None:
 
 def test_a_component_is_named_by_its_lowest_ranked_group() -> None:
     samples = [sample(name, audio="x") for name in "abcdef"]
-    lowest = min((f"s/{name}" for name in "abcdef"), key=lambda group: rank(0, group))
+    lowest = min((f"s/{name}" for name in "abcdef"), key=lambda group: group_rank(0, group))
     curation = curate(samples, assets_of(samples), ANY_SIZE, {}, 0)
     assert {record["component"] for record in curation.records} == {lowest}
 
@@ -190,7 +190,7 @@ def test_a_random_split_of_samples_leaks_and_ours_does_not() -> None:
     assets = assets_of(samples)
     curation = run(samples)
     ours = curated_table(curation.records)
-    assert leaks(ours, cleaned_tables(assets), ANY_SIZE) == []
+    assert find_leaks(ours, cleaned_tables(assets), ANY_SIZE) == []
     assert len(set(ours["split"].to_pylist())) == 3
 
     draw = random.Random(0)
@@ -198,7 +198,9 @@ def test_a_random_split_of_samples_leaks_and_ours_does_not() -> None:
         {**record, "split": draw.choices(["train", "validation", "test"], [70, 15, 15])[0]}
         for record in curation.records
     ]
-    kinds = {leak.kind for leak in leaks(curated_table(naive), cleaned_tables(assets), ANY_SIZE)}
+    kinds = {
+        leak.kind for leak in find_leaks(curated_table(naive), cleaned_tables(assets), ANY_SIZE)
+    }
     assert kinds == {
         "group",
         "component",
@@ -217,6 +219,6 @@ def test_a_random_by_group_leaks_too() -> None:
     naive = [{**record, "split": side[record["group"]]} for record in curation.records]
     kinds = {
         leak.kind
-        for leak in leaks(curated_table(naive), cleaned_tables(assets_of(samples)), ANY_SIZE)
+        for leak in find_leaks(curated_table(naive), cleaned_tables(assets_of(samples)), ANY_SIZE)
     }
     assert kinds == {"component", "same audio", "equal audio"}

@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.core.errors import PipelineError
 from pipeline.curation.duplicate_links import Asset
-from pipeline.curation.leaks import Leak, check_leaks, leaks
+from pipeline.curation.leaks import Leak, check_leaks, find_leaks
 from pipeline.curation.options import CurationOptions
 from tests.curation.builders import Assets, assets_of, cleaned_tables, curated_table, sample
 
@@ -23,7 +23,7 @@ def found(
     rows: list[dict[str, Any]], assets: Assets | None = None, options: CurationOptions = NEAR
 ) -> list[Leak]:
     tables = cleaned_tables(assets_of(rows) if assets is None else assets)
-    return leaks(curated_table(rows), tables, options)
+    return find_leaks(curated_table(rows), tables, options)
 
 
 def test_a_clean_split_has_no_leak() -> None:

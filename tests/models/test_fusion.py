@@ -276,7 +276,7 @@ def test_a_pair_needs_two(fusion):
 
 def test_checking_options_loads_nothing_heavy():
     code = (
-        "import sys; from pipeline import registry\n"
+        "import sys; from pipeline.core import registry\n"
         f"for name in {EVERY}:\n"
         "    module = registry.load('models/fusion', name)\n"
         "    module.check(1 if name == 'none' else 2, 8, module.Options())\n"

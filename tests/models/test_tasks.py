@@ -13,14 +13,14 @@ from sklearn import metrics as sk
 
 from pipeline.core import registry
 from pipeline.core.errors import PipelineError
-from pipeline.models.decoding import Decoding, fit, negative_log_likelihood
+from pipeline.models.decoding import Decoding, fit_decoding, negative_log_likelihood
 from pipeline.models.evaluation.answers import known_answers
 from pipeline.models.evaluation.evaluate import Split, evaluate
 from pipeline.models.evaluation.options import EvaluationOptions
 from pipeline.models.evaluation.results import write_evaluation
 from pipeline.models.examples import classes_of
 from pipeline.models.options import TaskOptions
-from pipeline.models.prediction import logits, predict
+from pipeline.models.prediction import predict, predict_logits
 from pipeline.models.saving import TrainedModel, load_model, save_model
 from pipeline.models.targets import has_target
 from pipeline.models.tasks import FOLDER, _cross_entropy, task_of
@@ -285,7 +285,7 @@ def test_a_temperature_lowers_the_likelihood_cost_on_validation(fitted) -> None:
     trained, found, _ = fitted
     validation = found["validation"]
     tensors = Tensors(validation, torch.device("cpu"))
-    out = logits(trained.network, tensors, validation.present)
+    out = predict_logits(trained.network, tensors, validation.present)
     for task in ("sort", "alive", "traits", "size"):
         reading = trained.network.decodings[task]
         targets = validation.targets[task]
@@ -306,12 +306,15 @@ def test_a_temperature_that_was_planted_is_found() -> None:
     true = rng.normal(size=(4000, 3))
     p = np.exp(true) / np.exp(true).sum(1, keepdims=True)
     truth = np.array([rng.choice(3, p=row) for row in p])
-    found = fit(Decoding(), torch.from_numpy(3 * true), truth, np.ones(4000))
+    found = fit_decoding(Decoding(), torch.from_numpy(3 * true), truth, np.ones(4000))
     assert found.temperature == pytest.approx(3, rel=0.1)
-    assert fit(Decoding(), torch.from_numpy(true), np.full(4000, -1), np.ones(4000)) == Decoding()
+    assert (
+        fit_decoding(Decoding(), torch.from_numpy(true), np.full(4000, -1), np.ones(4000))
+        == Decoding()
+    )
     mixed = np.concatenate([3 * true[:2000], true[2000:]])
     half = np.repeat([0.01, 1.0], 2000)
-    assert fit(Decoding(), torch.from_numpy(mixed), truth, half).temperature < 1.15
+    assert fit_decoding(Decoding(), torch.from_numpy(mixed), truth, half).temperature < 1.15
 
 
 def test_a_threshold_is_of_the_greatest_f1() -> None:

@@ -343,10 +343,10 @@ def test_knobs_are_described(name):
 
 def test_checking_towers_loads_nothing_heavy():
     code = (
-        "import sys; from pipeline.models.tower_options import of_kind, check\n"
+        "import sys; from pipeline.models.tower_options import of_kind, check_shape\n"
         f"for kind in {registry.names(FOLDER)}:\n"
         "    for shape in ((128,), (9, 128), (9, 1)):\n"
-        "        try: check(shape, of_kind({'kind': kind}))\n"
+        "        try: check_shape(shape, of_kind({'kind': kind}))\n"
         "        except ValueError: pass\n"
         "sys.exit('torch' in sys.modules)"
     )

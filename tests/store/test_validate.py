@@ -13,13 +13,13 @@ import pytest
 from pipeline.core.files.digest import digest_file
 from pipeline.store import open_store
 from pipeline.store.format.layout import write_features
-from pipeline.store.validate import Verdict, validate_set
+from pipeline.store.validate import SetValidation, validate_set
 from tests.store.small import small
 
 __all__ = ["small"]
 
 
-def look(project: Path) -> Verdict:
+def look(project: Path) -> SetValidation:
     return validate_set(open_store(project).tree, "look")
 
 

@@ -24,7 +24,7 @@ class Fold:
     outer: np.ndarray
 
 
-def folds(
+def make_folds(
     targets: np.ndarray, component: np.ndarray, options: FoldOptions, seed: int
 ) -> Iterator[Fold]:
     """Every training of a model, seed by seed and fold by fold.
@@ -60,7 +60,7 @@ def folds(
             )
 
 
-def gaps(
+def missing_classes(
     targets: np.ndarray, folds: Mapping[int, Fold], classes: Sequence[str]
 ) -> list[dict[str, Any]]:
     """Classes that occur, but not where a fold learns, or not where it is judged."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from pipeline.core.errors import PipelineError
 from pipeline.models import classified
-from pipeline.models.targets import occurring, ordered
+from pipeline.models.targets import occurring_classes, order_classes
 from pipeline.models.tasks import Figure, _cross_entropy
 from pipeline.models.tasks._thresholds import best_threshold
 
@@ -36,7 +36,7 @@ correct = classified.correct
 
 def classes(values: Iterable[object], order: Sequence[str]) -> list[str]:
     """As declared, else by value or as text: no before yes, 0 before 1."""
-    names = ordered(occurring(values), order)
+    names = order_classes(occurring_classes(values), order)
     if len(names) > 2:
         raise PipelineError(f"a binary target has two classes, not {len(names)}: {names}")
     return names

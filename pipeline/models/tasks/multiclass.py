@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pipeline.models import classified
-from pipeline.models.targets import occurring, ordered
+from pipeline.models.targets import occurring_classes, order_classes
 from pipeline.models.tasks import _cross_entropy
 
 if TYPE_CHECKING:
@@ -29,8 +29,8 @@ correct = classified.correct
 
 def classes(values: Iterable[object], order: Sequence[str]) -> list[str]:
     """As declared, else sorted as text."""
-    names = occurring(values)
-    return ordered(names, order) if order else sorted(names)
+    names = occurring_classes(values)
+    return order_classes(names, order) if order else sorted(names)
 
 
 def layer(width: int, classes: int) -> nn.Module:

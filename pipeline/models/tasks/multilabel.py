@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipeline.models.targets import SEPARATOR, is_known, ordered, split_labels
+from pipeline.models.targets import SEPARATOR, is_known, order_classes, split_labels
 from pipeline.models.tasks import Figure, _cross_entropy
 from pipeline.models.tasks._thresholds import best_threshold
 
@@ -33,7 +33,7 @@ FITTED: tuple[str, ...] = ("temperature", "thresholds")
 def classes(values: Iterable[object], order: Sequence[str]) -> list[str]:
     """All labels that occur, as declared, else by value or as text."""
     names = {label for value in values if is_known(value) for label in split_labels(value)}
-    return ordered(names, order)
+    return order_classes(names, order)
 
 
 def encode(values: Iterable[object], classes: Sequence[str]) -> np.ndarray:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pipeline.models import classified
-from pipeline.models.targets import occurring, ordered
+from pipeline.models.targets import occurring_classes, order_classes
 from pipeline.models.tasks import Figure, _cross_entropy
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ correct = classified.correct
 
 def classes(values: Iterable[object], order: Sequence[str]) -> list[str]:
     """As declared; else numbers by value, and anything else as text."""
-    return ordered(occurring(values), order)
+    return order_classes(occurring_classes(values), order)
 
 
 def layer(width: int, classes: int) -> nn.Module:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from pipeline.models.frames import check_frames, head, valid
+from pipeline.models.frames import check_frames, frame_mask, token_head
 from pipeline.models.tower_options import TowerOptions
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def build(shape: tuple[int, ...], options: Options) -> nn.Module:
                 nn.Conv2d(before, after, kernel_size=3, stride=2, padding=1)
                 for before, after in pairwise(sizes)
             )
-            self.head = head(2 * sizes[-1], options.hidden, options.width, options.dropout)
+            self.head = token_head(2 * sizes[-1], options.hidden, options.width, options.dropout)
 
         def pool(
             self, mean: Float[Tensor, " bands"], deviation: Float[Tensor, " bands"]
@@ -73,7 +73,7 @@ def build(shape: tuple[int, ...], options: Options) -> nn.Module:
             for step in self.steps:
                 lengths = (lengths + 1) // 2
                 features = torch.nn.functional.gelu(step(features))
-                within = valid(features.shape[2], lengths)[:, None]
+                within = frame_mask(features.shape[2], lengths)[:, None]
                 features = features.where(within, 0.0)
             mean = features.sum((2, 3)) / (lengths.clamp(min=1) * features.shape[3])[:, None]
             least = torch.finfo(features.dtype).min

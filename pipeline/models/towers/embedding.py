@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, model_validator
 
-from pipeline.models.frames import valid
+from pipeline.models.frames import frame_mask
 from pipeline.models.tower_options import TowerOfKind, TowerOptions, of_kind
 from pipeline.models.tower_options import check_shape as check_tower
 
@@ -89,7 +89,7 @@ def build(shape: tuple[int, ...], options: Options) -> nn.Module:
             ids = values[..., 0].nan_to_num().clamp(0, NONE - 1).long()
             place = torch.searchsorted(words, ids).clamp(max=len(words) - 1)
             vectors = self.vectors((place + 1).where(words[place] == ids, 0))
-            features = vectors.where(valid(vectors.shape[1], lengths), 0.0)
+            features = vectors.where(frame_mask(vectors.shape[1], lengths), 0.0)
             token: Tensor = self.reader(features, lengths)
             return token
 

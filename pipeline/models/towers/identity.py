@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from pipeline.models.frames import mean
+from pipeline.models.frames import frame_mean
 from pipeline.models.tower_options import TowerOptions
 
 if TYPE_CHECKING:
@@ -38,6 +38,6 @@ def build(shape: tuple[int, ...], options: Options) -> nn.Module:
         def forward(
             self, values: Float[Tensor, "n *frames width"], lengths: Int[Tensor, " n"]
         ) -> Float[Tensor, "n width"]:
-            return values if values.ndim == 2 else mean(values, lengths)
+            return values if values.ndim == 2 else frame_mean(values, lengths)
 
     return Tower()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from pipeline.models.frames import check_vector, head
+from pipeline.models.frames import check_vector, token_head
 from pipeline.models.tower_options import TowerOptions
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def build(shape: tuple[int, ...], options: Options) -> nn.Module:
     class Tower(nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.layers = head(shape[0], options.hidden, options.width, options.dropout)
+            self.layers = token_head(shape[0], options.hidden, options.width, options.dropout)
 
         def forward(
             self, values: Float[Tensor, "n numbers"], lengths: Int[Tensor, " n"]

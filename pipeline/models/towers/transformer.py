@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from pipeline.models.encoder_layer import Dropout, Layers, encoder_layer
-from pipeline.models.frames import check_frames, valid
+from pipeline.models.frames import check_frames, frame_mask
 from pipeline.models.tower_options import TowerOptions
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def build(shape: tuple[int, ...], options: Options) -> nn.Module:
             places = self.get_buffer("places")[: values.shape[1]]
             reader = self.reader[0].expand(values.shape[0], -1, -1)
             sequence = torch.cat([reader, self.enter(values) + places], 1)
-            padding = ~valid(sequence.shape[1], lengths + 1)[..., 0]
+            padding = ~frame_mask(sequence.shape[1], lengths + 1)[..., 0]
             token: Tensor = self.leave(self.encoder(sequence, src_key_padding_mask=padding)[:, 0])
             return token
 

@@ -17,7 +17,7 @@ from pipeline.models.options import ModelOptions
 from pipeline.models.statistics import standardise_targets, target_scales
 from pipeline.models.targets import check_learnable, has_target, prior
 from pipeline.models.training.determinism import deterministic
-from pipeline.models.training.parallel import ALONE, World
+from pipeline.models.training.parallel import SINGLE_PROCESS, World
 from pipeline.models.training.snapshot import Snapshots
 from pipeline.models.training.train_state import History, TrainState
 from pipeline.models.training.trainer import Trainer
@@ -51,7 +51,7 @@ def train(
     seed: int,
     device: torch.device,
     snapshots: Snapshots | None = None,
-    world: World = ALONE,
+    world: World = SINGLE_PROCESS,
     epochs: int | None = None,
 ) -> Trained:
     """Train a network on one split and stop by the other.
@@ -125,25 +125,25 @@ def _fit(
         diverged = [name for name, value in figures.items() if not math.isfinite(value)]
         if diverged:
             if not history.curves:
-                raise _divergence(diverged[0], figures[diverged[0]], options)
+                raise _divergence_error(diverged[0], figures[diverged[0]], options)
             history.diverged = epoch
             break
         history.curves.append(figures)
         score = figures["validation/score"]
         if score > history.best or epochs is not None:
             history.best, history.best_epoch = score, epoch
-            history.best_weights = _copy(trainer.validated)
+            history.best_weights = _copy_weights(trainer.validated)
         if snapshots is not None:
             snapshots.write(state.dump)
     trainer.network.load_state_dict(history.best_weights)
     return history, {**trainer.throughput.figures, "resumed": resumed}
 
 
-def _copy(network: Network) -> dict[str, torch.Tensor]:
+def _copy_weights(network: Network) -> dict[str, torch.Tensor]:
     return {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
 
 
-def _divergence(figure: str, value: float, options: ModelOptions) -> PipelineError:
+def _divergence_error(figure: str, value: float, options: ModelOptions) -> PipelineError:
     full = "" if options.precision == "float32" else ", or precision: float32"
     return PipelineError(
         f"training diverged in its first epoch, {figure} is {value}: lower the model's "

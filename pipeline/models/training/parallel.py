@@ -84,11 +84,11 @@ class World:
             torch.manual_seed(entropy(seed, "dropout", self.rank, epoch) % 2**63)
 
 
-ALONE = World()
+SINGLE_PROCESS = World()
 
 
 @contextmanager
-def world(rank: int, size: int, address: str, device: str) -> Iterator[World]:
+def join_world(rank: int, size: int, address: str, device: str) -> Iterator[World]:
     """Be one of `size` processes that meet at `host:port`, on the CPU (gloo) or on GPUs (NCCL)."""
     distributed.init_process_group(
         # The figures of an epoch are summed on the CPU wherever training computes.

@@ -13,7 +13,7 @@ from pipeline.models.network import Network
 from pipeline.models.options import ModelOptions
 from pipeline.models.training.batches import MicroBatch, Tensors, microbatches, prefetch
 from pipeline.models.training.losses import Combination, example_weights, loss
-from pipeline.models.training.optimization import Optimization, averaged
+from pipeline.models.training.optimization import Optimization, averaged_model
 from pipeline.models.training.parallel import World
 from pipeline.models.training.throughput import Throughput
 from pipeline.models.training.validation import Validation
@@ -40,7 +40,7 @@ class Trainer:
         self._optimization = Optimization(
             network.parameters(), self._combination.parameters(), options, steps, device
         )
-        self._average = averaged(network, options.average)
+        self._average = averaged_model(network, options.average)
 
     @property
     def validated(self) -> Network:
@@ -95,7 +95,7 @@ class Trainer:
     def _accumulate(self, microbatch: MicroBatch) -> Tensor:
         """Add the gradient of a part of a batch; its share of the batch's loss by task."""
         inputs = microbatch.inputs
-        with self._optimization.training_loss():
+        with self._optimization.autocast():
             outputs = [
                 loss(
                     logits,

@@ -8,12 +8,12 @@ from dataclasses import replace
 
 import torch
 
-from pipeline.models.decoding import Decoding, fit
+from pipeline.models.decoding import Decoding, fit_decoding
 from pipeline.models.examples import Examples
 from pipeline.models.metrics import class_scores
 from pipeline.models.network import Network
 from pipeline.models.options import ModelOptions
-from pipeline.models.prediction import logits
+from pipeline.models.prediction import predict_logits
 from pipeline.models.targets import has_target
 from pipeline.models.tasks import ranked_by
 from pipeline.models.training.batches import Tensors
@@ -46,7 +46,7 @@ class Validation:
         would leave the others half learnt. If a loss is no finite number there are the losses and
         a score that is NaN.
         """
-        outputs = logits(network, self.tensors, self.examples.present)
+        outputs = predict_logits(network, self.tensors, self.examples.present)
         losses = loss(
             outputs,
             self.tensors.targets,
@@ -69,7 +69,7 @@ class Validation:
         Classes count as often as they occur, since that is how they will be met; samples of a
         component share a weight if the task's do.
         """
-        outputs = logits(network, self.tensors, self.examples.present)
+        outputs = predict_logits(network, self.tensors, self.examples.present)
         for task, decoding in network.decodings.items():
             if task in scales:
                 mean, deviation = scales[task]
@@ -77,7 +77,7 @@ class Validation:
             as_is = self.options.tasks[task].model_copy(update={"classes": "as_is"})
             targets = self.examples.targets[task]
             counted = balanced_weights(targets, self.examples.component, self.classes[task], as_is)
-            network.decodings[task] = fit(decoding, outputs[task], targets, counted)
+            network.decodings[task] = fit_decoding(decoding, outputs[task], targets, counted)
 
     def _figures(self, task: str, classes: int, outputs: torch.Tensor) -> dict[str, float]:
         """Of numbers as they were learned, standardised, to which R² is all the same."""

@@ -10,7 +10,7 @@ from pipeline.reporting.format import percent, points
 from pipeline.reporting.gallery import media_of, sample_card
 from pipeline.reporting.inputs import Absent
 from pipeline.reporting.plots.rows import axis, dumbbell, effect, whisker
-from pipeline.reporting.plots.scale import UNIT, Scale, nice
+from pipeline.reporting.plots.scale import UNIT, Scale, nice_scale
 
 # What a fusion may lose for want of a modality, against a model that never knew it.
 COST = 0.05
@@ -45,7 +45,7 @@ def summary(data: ComparisonData) -> dict[str, Any]:
 
 def leaderboard(data: ComparisonData) -> dict[str, Any]:
     rows = data.tables["leaderboard"]
-    scale = nice((row[bound] for row in rows for bound in ("low", "high")), within=(0.0, 1.0))
+    scale = nice_scale((row[bound] for row in rows for bound in ("low", "high")), within=(0.0, 1.0))
     return {
         "axis": axis(scale),
         "confidence": data.confidence,
@@ -60,7 +60,7 @@ def differences(data: ComparisonData) -> dict[str, Any] | Absent:
     rows = data.tables["paired"]
     if not rows:
         return Absent("No model joins all modalities.")
-    scale = nice([0.0, *(row[bound] for row in rows for bound in ("low", "high"))])
+    scale = nice_scale([0.0, *(row[bound] for row in rows for bound in ("low", "high"))])
     forests = [
         {
             "title": title,
@@ -87,7 +87,7 @@ def missing(data: ComparisonData) -> dict[str, Any] | Absent:
     if not rows:
         return Absent("No model joins all modalities.")
     bounds = [row[bound] for row in rows if "low" in row for bound in ("low", "high")]
-    scale = nice([0.0, -COST, *bounds])
+    scale = nice_scale([0.0, -COST, *bounds])
     models = sorted({row["model"] for row in rows}, key=[*data.kinds].index)
     models.sort(key=lambda name: name != CHOSEN)
     return {

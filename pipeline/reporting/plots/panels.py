@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from markupsafe import Markup
 
 from pipeline.reporting.format import percent
-from pipeline.reporting.plots.scale import FIFTHS, Scale, nice
+from pipeline.reporting.plots.scale import FIFTHS, Scale, nice_scale
 from pipeline.reporting.plots.svg import drawing, number, tag
 
 WIDTH, HEIGHT = 300, 190
@@ -21,7 +21,7 @@ def lines(
     """Lines over epochs (or another unit), one CSS class a name, with the best epoch marked."""
     steps = [x for points in series.values() for x, _ in points]
     across = Scale(min(steps), max(max(steps), min(steps) + 1), ())
-    up = nice([y for points in series.values() for _, y in points], ticks=4)
+    up = nice_scale([y for points in series.values() for _, y in points], ticks=4)
 
     def x(step: float) -> float:
         return LEFT + across.place(step) * (WIDTH - LEFT - RIGHT)

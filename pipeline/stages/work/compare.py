@@ -40,7 +40,7 @@ COLUMNS = {
 
 
 @dataclass(frozen=True)
-class Compared:
+class Comparison:
     """What was found.
 
     Attributes
@@ -61,7 +61,7 @@ def compare_models(
     kinds: Mapping[str, str],
     seed: int,
     root: Path,
-) -> Compared:
+) -> Comparison:
     """Compare all cross-validated models with each other, the baseline and chance.
 
     Parameters
@@ -81,7 +81,7 @@ def compare_models(
     """
     from pipeline.models.comparison.baseline_candidates import baseline_candidates
     from pipeline.models.comparison.comparison import comparison_tables
-    from pipeline.models.comparison.folds import folds, gaps
+    from pipeline.models.comparison.folds import make_folds, missing_classes
     from pipeline.models.comparison.leak_probe import check_apart
     from pipeline.models.comparison.shortcuts import find_shortcuts
     from pipeline.models.comparison.trained import trained_candidate
@@ -94,7 +94,7 @@ def compare_models(
     # Every seed has the same outer folds.
     outer_folds = {
         fold.number: fold
-        for fold in islice(folds(truth, data.component, options, seed), options.folds)
+        for fold in islice(make_folds(truth, data.component, options, seed), options.folds)
     }
     check_apart(data.component, outer_folds)
     fold_of = np.empty(len(data), np.int64)
@@ -112,8 +112,8 @@ def compare_models(
     )
     shortcuts = find_shortcuts(_metadata_columns(joined, task, labelled), truth, outer_folds)
     tables["giveaways"] = [{"column": name, "macro_f1": score} for name, score in shortcuts.items()]
-    tables["gaps"] = gaps(truth, outer_folds, classes)
-    return Compared(_summary(data, outer_folds, options, seed), tables)
+    tables["gaps"] = missing_classes(truth, outer_folds, classes)
+    return Comparison(_summary(data, outer_folds, options, seed), tables)
 
 
 def _labelled_examples(
@@ -123,12 +123,12 @@ def _labelled_examples(
     kinds: Mapping[str, str],
 ) -> tuple[Examples, list[str], np.ndarray]:
     """The samples of known truth, the classes of the task, and which samples those are (a mask)."""
-    from pipeline.models.examples import classes_of, examples
+    from pipeline.models.examples import build_examples, classes_of
 
     task = options.task
     tasks = {task: next(iter(options.models.values())).as_kinds(kinds).tasks[task]}
     classes = classes_of(joined, tasks)
-    data = examples([joined], modalities, classes, tasks)
+    data = build_examples([joined], modalities, classes, tasks)
     labelled = data.targets[task] >= 0
     return data.take(labelled), classes[task], labelled
 
@@ -178,7 +178,7 @@ def _metadata_columns(joined: Joined, task: str, rows: np.ndarray) -> dict[str, 
     return {name: values[rows] for name, values in columns.items()}
 
 
-def write_comparison(folder: Path, result: Compared) -> None:
+def write_comparison(folder: Path, result: Comparison) -> None:
     """One CSV file per table, and metrics.json with the summary and the best of each kind."""
     for name, columns in COLUMNS.items():
         with (folder / f"{name}.csv").open("w", newline="", encoding="utf-8") as file:

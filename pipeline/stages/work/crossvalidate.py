@@ -48,18 +48,18 @@ class Crossvalidate(Work):
 
     def open(self) -> Compute:
         from pipeline.models.comparison.crossvalidation import run_fold
-        from pipeline.models.comparison.folds import folds
-        from pipeline.models.examples import classes_of, examples
+        from pipeline.models.comparison.folds import make_folds
+        from pipeline.models.examples import build_examples, classes_of
         from pipeline.store.join import join_work_tree
 
         sets = dict(self.sets)
         views = [join_work_tree(self.root, sets, view) for view in range(self.options.views + 1)]
         tasks = self.options.tasks
         classes = classes_of(views[0], tasks)
-        data = examples(views, sets, classes, tasks)
+        data = build_examples(views, sets, classes, tasks)
         fold_of = {
             (fold.seed, fold.number): fold
-            for fold in folds(
+            for fold in make_folds(
                 data.targets[self.options.primary], data.component, self.folds, self.seed
             )
         }

@@ -44,7 +44,7 @@ def evaluate_model(
     """
     from pipeline.models.evaluation.evaluate import Split, evaluate
     from pipeline.models.evaluation.results import write_evaluation
-    from pipeline.models.examples import examples
+    from pipeline.models.examples import build_examples
     from pipeline.models.feature_compatibility import check_features
     from pipeline.models.saving import load_model
     from pipeline.models.training.determinism import deterministic
@@ -58,7 +58,7 @@ def evaluate_model(
     }
     check_features(name, model.made_by, functions)
     joined = join_work_tree(root, sets)
-    data = examples([joined], sets, model.classes, model.options.tasks)
+    data = build_examples([joined], sets, model.classes, model.options.tasks)
     by_split = {split: data.take(joined.split == split) for split in ("train", *SPLITS)}
     groups = slice_values(joined, options.group_by, sets, root)
     splits = [
@@ -89,11 +89,13 @@ def _explain(
     from pipeline.core import registry
     from pipeline.models.evaluation.robustness import robustness
     from pipeline.models.explanation.contributions import contributions
-    from pipeline.models.statistics import statistics
+    from pipeline.models.statistics import feature_moments
 
     towers = model.network.by_name
     moments = {
-        spec.name: statistics(train, spec.name) for spec in test.sets if not towers[spec.name].ids
+        spec.name: feature_moments(train, spec.name)
+        for spec in test.sets
+        if not towers[spec.name].ids
     }
     deviations = {name: deviation for name, (_, deviation) in moments.items()}
     evaluation.robustness = robustness(model, test, deviations, options.draws, seed)

@@ -60,15 +60,15 @@ class Training:
         paths = {name: getattr(self, name).absolute() for name in ("folder", "root", "snapshot")}
         train = replace(self, **paths)._train
         if self.options.workers == 1:
-            from pipeline.models.training.parallel import ALONE
+            from pipeline.models.training.parallel import SINGLE_PROCESS
 
-            return train(ALONE)
+            return train(SINGLE_PROCESS)
         work = partial(_train_as_one_of, train, self.options.device)
         return distribute(work, self.options.workers)
 
     def _train(self, world: World) -> dict[str, Any]:
         from pipeline.core.machine.device import torch_device
-        from pipeline.models.examples import classes_of, examples
+        from pipeline.models.examples import build_examples, classes_of
         from pipeline.models.saving import save_model
         from pipeline.models.training.loop import train
         from pipeline.models.training.snapshot import Snapshots
@@ -77,7 +77,7 @@ class Training:
         options = self.options
         views = [join_work_tree(self.root, self.sets, view) for view in range(options.views + 1)]
         classes = classes_of(views[0], options.tasks)
-        data = examples(views, self.sets, classes, options.tasks)
+        data = build_examples(views, self.sets, classes, options.tasks)
         training = data.take(views[0].split == "train")
         validation = data.take(views[0].split == "validation", views=1)
         device = torch_device(options.device)
@@ -106,9 +106,9 @@ class Training:
 def _train_as_one_of(
     train: Callable[[World], dict[str, Any]], device: str, rank: int, size: int, address: str
 ) -> dict[str, Any]:
-    from pipeline.models.training.parallel import world
+    from pipeline.models.training.parallel import join_world
 
-    with world(rank, size, address, device) as process:
+    with join_world(rank, size, address, device) as process:
         return train(process)
 
 

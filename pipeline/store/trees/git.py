@@ -20,7 +20,7 @@ class Blob:
     data: bytes
 
 
-def resolve(project: Path, rev: str) -> str:
+def resolve_commit(project: Path, rev: str) -> str:
     """The commit that a branch, tag, hash or expression such as `HEAD~1` stands for.
 
     Raises
@@ -43,7 +43,7 @@ def describe_head(project: Path) -> str:
     return completed.stdout.decode().strip() if completed.returncode == 0 else ""
 
 
-def blobs(project: Path, names: Sequence[str]) -> list[Blob | None]:
+def read_blobs(project: Path, names: Sequence[str]) -> list[Blob | None]:
     """Files by git's names for them (`<commit>:./dvc.lock`, from the project's folder on).
 
     None for what does not exist.

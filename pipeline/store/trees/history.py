@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-from pipeline.store.trees.git import blobs, git, resolve
+from pipeline.store.trees.git import git, read_blobs, resolve_commit
 from pipeline.store.trees.remote import DvcObject
 from pipeline.store.trees.revision import lock_outs
 
@@ -37,10 +37,12 @@ def history(project: Path, rev: str = "HEAD") -> list[Commit]:
         There is no such revision, or no git repository.
     """
     project = project.resolve()
-    arguments = ["rev-list", "--format=%cI %s", resolve(project, rev), "--", "dvc.lock"]
+    arguments = ["rev-list", "--format=%cI %s", resolve_commit(project, rev), "--", "dvc.lock"]
     lines = git(project, *arguments).decode(errors="replace").split("\n")[:-1]
     commits = [line.removeprefix("commit ") for line in lines[::2]]
-    locks = blobs(project, [f"{commit}{up}:./dvc.lock" for commit in commits for up in ("", "^")])
+    locks = read_blobs(
+        project, [f"{commit}{up}:./dvc.lock" for commit in commits for up in ("", "^")]
+    )
     # Most commits' parent holds the lock of another commit of the list.
     read = {lock.name: lock.data for lock in locks if lock}
     features_by_lock = {name: _features(data, name) for name, data in read.items()}

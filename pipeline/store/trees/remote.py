@@ -76,10 +76,10 @@ def object_path(project: Path, dvc_object: DvcObject, what: str, check: bool = F
     if dvc is None:
         raise PipelineError(f"{project} belongs to no DVC repository: `dvc init` makes one")
     path = cache_folder(dvc).joinpath(*dvc_object.parts)
-    return path if dvc_object.is_whole(path, check) else fetch(dvc, dvc_object, what, check)
+    return path if dvc_object.is_whole(path, check) else fetch_object(dvc, dvc_object, what, check)
 
 
-def fetch(dvc: Path, dvc_object: DvcObject, what: str, check: bool = False) -> Path:
+def fetch_object(dvc: Path, dvc_object: DvcObject, what: str, check: bool = False) -> Path:
     """Bring one object from the first remote that has it to DVC's cache, by rename.
 
     Its bytes are checked before they are put in place. The default remote is asked first.

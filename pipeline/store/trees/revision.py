@@ -11,7 +11,7 @@ from typing import Any
 from pipeline.core.errors import PipelineError
 from pipeline.core.parsing import parse_json, yaml_loader
 from pipeline.parts.manifest import MANIFEST, load_manifest
-from pipeline.store.trees.git import blobs, git, resolve
+from pipeline.store.trees.git import git, read_blobs, resolve_commit
 from pipeline.store.trees.remote import DIRECTORY, DvcObject, object_path
 from pipeline.store.trees.tree import parse_params
 
@@ -53,11 +53,11 @@ class Revision:
         project = project.resolve()
         if not project.is_dir():
             raise PipelineError(f"there is no folder {project}")
-        commit = resolve(project, rev)
+        commit = resolve_commit(project, rev)
         listed = git(project, "ls-tree", "-r", "-z", "--name-only", commit, f"{DATA}/")
         tracked = [name for name in listed.decode().split("\0") if name.endswith(".dvc")]
         names = ["params.yaml", "dvc.lock", *tracked]
-        params, lock, *dvc = blobs(project, [f"{commit}:./{name}" for name in names])
+        params, lock, *dvc = read_blobs(project, [f"{commit}:./{name}" for name in names])
         if params is None:
             raise PipelineError(f"revision {rev} has no params.yaml in {project}")
         outs = {} if lock is None else lock_outs(lock.data, f"dvc.lock of {rev}")

@@ -60,7 +60,7 @@ class Tracked:
             self.listed.add(out / file.relpath)
 
 
-def tracked() -> Tracked:
+def read_tracked() -> Tracked:
     """What is said of the project that this is called in.
 
     Raises
@@ -108,7 +108,7 @@ def files_of(folder: Path) -> Mapping[Path, str]:
     return {folder / f"{entry.key}.parquet": entry.md5 for entry in parts}
 
 
-def problem(path: Path, md5s: list[str]) -> str:
+def md5_problem(path: Path, md5s: list[str]) -> str:
     """What is wrong with a file whose MD5 should be one of some; empty if it is.
 
     Every byte is read: no memory of sizes and times is asked. An OSError that says nothing of the

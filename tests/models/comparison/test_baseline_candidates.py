@@ -10,9 +10,9 @@ import pytest
 from pipeline.models.comparison import comparison
 from pipeline.models.comparison.baseline_candidates import baseline_candidates
 from pipeline.models.comparison.candidate import CHOSEN, SEED_ENSEMBLE, Candidate
-from pipeline.models.comparison.folds import folds
+from pipeline.models.comparison.folds import make_folds
 from pipeline.models.comparison.options import BaselineOptions, FoldOptions
-from pipeline.models.examples import classes_of, examples
+from pipeline.models.examples import build_examples, classes_of
 from pipeline.params.agreement import NAME
 from tests.models.comparison.test_comparison import (
     ALL,
@@ -32,9 +32,9 @@ def of(features: dict[str, str]) -> list[Candidate]:
     """The references of a small world, with baselines of these names."""
     world = joined(subjects=24, absent=0.0)
     classes = classes_of(world, TASK_OPTIONS)
-    whole = examples([world], SETS, classes, TASK_OPTIONS)
+    whole = build_examples([world], SETS, classes, TASK_OPTIONS)
     targets = whole.targets["category"]
-    dealt = folds(targets, whole.component, FoldOptions(folds=2, seeds=1, inner=2), 0)
+    dealt = make_folds(targets, whole.component, FoldOptions(folds=2, seeds=1, inner=2), 0)
     options = BaselineOptions(features=features)
     by_number = {fold.number: fold for fold in dealt}
     return baseline_candidates(whole, "category", len(classes["category"]), by_number, options, 0)

@@ -7,7 +7,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from pipeline.models.comparison.baselines import JOINED, MAJORITY, MEAN, RANDOM, chance, logistic
-from pipeline.models.comparison.folds import folds
+from pipeline.models.comparison.folds import make_folds
 from pipeline.models.comparison.options import FoldOptions
 
 
@@ -16,7 +16,9 @@ def world():
     targets = np.arange(120) % 3
     first = np.eye(3)[targets] + rng.normal(size=(120, 3))
     second = np.eye(3)[targets] + rng.normal(size=(120, 3))
-    dealt = {f.number: f for f in folds(targets, np.arange(120), FoldOptions(folds=3, seeds=1), 0)}
+    dealt = {
+        f.number: f for f in make_folds(targets, np.arange(120), FoldOptions(folds=3, seeds=1), 0)
+    }
     return {"first": first, "second": second}, targets, dealt
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pipeline.core.errors import PipelineError
-from pipeline.models.comparison.folds import Fold, folds
+from pipeline.models.comparison.folds import Fold, make_folds
 from pipeline.models.comparison.leak_probe import (
     FALSE_ALARMS,
     check_apart,
@@ -37,7 +37,7 @@ def straddled() -> dict[int, Fold]:
 
 def test_honest_folds_pass():
     inputs, targets, subject = world()
-    dealt = {f.number: f for f in folds(targets, subject, FoldOptions(folds=3, seeds=1), 0)}
+    dealt = {f.number: f for f in make_folds(targets, subject, FoldOptions(folds=3, seeds=1), 0)}
     check_apart(subject, dealt)
     found = probe_leaks(inputs, targets, subject, dealt, 200, RNG(2))
     assert found["macro_f1"] <= found["plausible"] < 0.5
@@ -62,7 +62,7 @@ def test_an_innocent_run_that_chance_makes_look_guilty_goes_on():
     subject = np.repeat(np.arange(24), 2)
     inputs, targets = RNG(0).normal(size=(48, 4)), subject % 4
     options = FoldOptions(folds=3, seeds=1, inner=2)
-    dealt = {f.number: f for f in folds(targets, subject, options, 0)}
+    dealt = {f.number: f for f in make_folds(targets, subject, options, 0)}
     check_apart(subject, dealt)
     found = probe_leaks(inputs, targets, subject, dealt, 100, RNG(211))
     assert found["macro_f1"] > found["plausible"]

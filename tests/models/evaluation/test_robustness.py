@@ -7,12 +7,12 @@ from pipeline.models.evaluation.perturbations import add_noise, donors, feature_
 from pipeline.models.evaluation.robustness import ALL, RATES, Curves, robustness
 from pipeline.models.evaluation.subsets import all_subsets
 from pipeline.models.saving import TrainedModel
-from pipeline.models.statistics import statistics
+from pipeline.models.statistics import feature_moments
 from tests.models.synthetic import SETS, joined, options, split_of
 from tests.models.training.test_loop import CLASSES, WORLD, fit
 
 TEST = split_of(WORLD, "test")
-DEVIATIONS = {name: statistics(split_of(WORLD, "train"), name)[1] for name in SETS}
+DEVIATIONS = {name: feature_moments(split_of(WORLD, "train"), name)[1] for name in SETS}
 
 
 @pytest.fixture(scope="module")

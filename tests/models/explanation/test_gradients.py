@@ -12,14 +12,14 @@ from pipeline.models.evaluation.results import COLUMNS
 from pipeline.models.explanation import gradients
 from pipeline.models.prediction import predict
 from pipeline.models.saving import TrainedModel
-from pipeline.models.statistics import statistics
+from pipeline.models.statistics import feature_moments
 from pipeline.models.training.determinism import deterministic
 from tests.models.synthetic import SETS, options, split_of
 from tests.models.training.test_loop import CLASSES, WORLD, fit
 
 ELSEWHERE = "requirements/engines.txt installs it, for `make test`"
 TEST = split_of(WORLD, "test")
-MEANS = {name: statistics(split_of(WORLD, "train"), name)[0] for name in SETS}
+MEANS = {name: feature_moments(split_of(WORLD, "train"), name)[0] for name in SETS}
 
 
 @pytest.fixture(scope="module")

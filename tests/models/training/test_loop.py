@@ -10,11 +10,11 @@ import pytest
 import torch
 
 from pipeline.core.errors import PipelineError
-from pipeline.models.examples import classes_of, examples
+from pipeline.models.examples import build_examples, classes_of
 from pipeline.models.metrics import scores
 from pipeline.models.prediction import predict
 from pipeline.models.saving import load_model, save_model
-from pipeline.models.statistics import statistics
+from pipeline.models.statistics import feature_moments
 from pipeline.models.training.loop import Trained, train
 from tests.models.synthetic import SETS, TASK_OPTIONS, TASKS, joined, options, split_of
 
@@ -93,7 +93,7 @@ def test_statistics_are_those_of_the_present_training_rows():
     sets = {"words": "text"}
     training = split_of(WORLD, "train", sets)
     there = training.values["words"][0][training.present[:, 0]].astype(np.float64)
-    mean, deviation = statistics(training, "words")
+    mean, deviation = feature_moments(training, "words")
     np.testing.assert_allclose(mean, there.mean(0))
     np.testing.assert_allclose(deviation, there.std(0))
     state = fit(["words"], fusion="none", epochs=1).network.state_dict()
@@ -108,7 +108,7 @@ def test_statistics_of_frames_count_what_is_within_their_length():
         lengths={"words": np.array([[2, 1]], np.int32)},
         present=np.array([[True], [True]]),
     )
-    mean, deviation = statistics(training, "words")
+    mean, deviation = feature_moments(training, "words")
     assert mean == pytest.approx([3.0])
     assert deviation == pytest.approx(np.std([1, 3, 5]))
 
@@ -116,7 +116,7 @@ def test_statistics_of_frames_count_what_is_within_their_length():
 def test_augmented_views_are_drawn_in_training():
     chosen = options(views=2, epochs=2)
     views = [joined(view=v) for v in range(3)]
-    whole = examples(views, SETS, CLASSES, TASK_OPTIONS)
+    whole = build_examples(views, SETS, CLASSES, TASK_OPTIONS)
     training = whole.take(WORLD.split == "train")
     validation = whole.take(WORLD.split == "validation", views=1)
     assert training.values["words"].shape[0] == 3

@@ -13,8 +13,8 @@ from pipeline.models.network import Network
 from pipeline.models.options import ModelOptions
 from pipeline.models.training.batches import Tensors, microbatches
 from pipeline.models.training.losses import example_weights, loss
-from pipeline.models.training.optimization import Optimization, averaged
-from pipeline.models.training.parallel import ALONE, World
+from pipeline.models.training.optimization import Optimization, averaged_model
+from pipeline.models.training.parallel import SINGLE_PROCESS, World
 from tests.models.synthetic import TASKS, joined, options, split_of
 
 CPU = torch.device("cpu")
@@ -57,7 +57,7 @@ def gradient(chosen: ModelOptions, worlds: list[World]) -> tuple[torch.Tensor, t
 
 @pytest.mark.parametrize(("accumulate", "size"), [(3, 1), (32, 1), (1, 2), (1, 5), (4, 3), (1, 32)])
 def test_pieces_and_shares_give_the_gradient_of_the_whole_batch(accumulate, size):
-    whole = gradient(options(**STILL, batch_size=32), [ALONE])
+    whole = gradient(options(**STILL, batch_size=32), [SINGLE_PROCESS])
     cut = options(**STILL, batch_size=32, accumulate=accumulate)
     parted = gradient(cut, [World(rank, size) for rank in range(size)])
     for mine, theirs in zip(parted, whole, strict=True):
@@ -78,7 +78,7 @@ def rates(steps: int, **changed) -> list[float]:
     for _ in range(steps):
         found.append(optimization.optimizer.param_groups[0]["lr"])
         optimization.backward(own.sum())
-        optimization.step(ALONE)
+        optimization.step(SINGLE_PROCESS)
     return found
 
 
@@ -100,14 +100,14 @@ def test_long_gradients_are_cut(clip, norm):
     own = parameter()
     optimization = Optimization([own], [], options(clip=clip), 1, CPU)
     optimization.backward(own.sum())
-    optimization.step(ALONE)
+    optimization.step(SINGLE_PROCESS)
     kept = optimization.optimizer.state[own]["exp_avg"].norm().item()
     assert kept == pytest.approx(0.1 * norm, rel=1e-4)
 
 
 def test_the_mean_of_the_weights_follows_them():
     network = torch.nn.Linear(1, 1, bias=False)
-    follower = averaged(network, 0.9)
+    follower = averaged_model(network, 0.9)
     assert follower is not None
     mean, expected = follower.module, None
     for value in (1.0, 2.0, 5.0):
@@ -115,24 +115,24 @@ def test_the_mean_of_the_weights_follows_them():
         follower.update_parameters(network)
         expected = value if expected is None else 0.9 * expected + 0.1 * value
     assert mean.weight.item() == pytest.approx(expected)
-    assert averaged(network, 0.0) is None
+    assert averaged_model(network, 0.0) is None
 
 
 def test_bfloat16_computes_in_it_and_keeps_float32():
     layer = torch.nn.Linear(4, 2)
     before = copy.deepcopy(layer)
     optimization = Optimization(layer.parameters(), [], options(precision="bfloat16"), 1, CPU)
-    with optimization.training_loss():
+    with optimization.autocast():
         output = layer(torch.ones(1, 4))
     assert output.dtype == torch.bfloat16
     optimization.backward(output.float().sum())
-    optimization.step(ALONE)
+    optimization.step(SINGLE_PROCESS)
     assert layer.weight.dtype == torch.float32
     assert not torch.equal(layer.weight, before.weight)
 
 
 def test_float32_is_left_alone():
-    with Optimization([parameter()], [], options(), 1, CPU).training_loss():
+    with Optimization([parameter()], [], options(), 1, CPU).autocast():
         assert torch.nn.Linear(4, 2)(torch.ones(1, 4)).dtype == torch.float32
 
 

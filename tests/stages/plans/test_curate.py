@@ -183,7 +183,7 @@ def test_a_leak_fails_and_leaves_the_previous_outputs(
     curate.plan(params(), root=inside).run()
     before = contents(inside)
     write(inside, [*subjects(), *(sample(f"{n}", audio="a1 da") for n in range(9))])
-    monkeypatch.setattr("pipeline.curation.curate.ties", lambda *_: [])
+    monkeypatch.setattr("pipeline.curation.curate.duplicate_links", lambda *_: [])
     with pytest.raises(PipelineError, match=r"leak gate found .* same audio"):
         curate.plan(params(), root=inside).run()
     assert contents(inside) == before
