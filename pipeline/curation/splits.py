@@ -21,8 +21,8 @@ def group_rank(seed: int, group: str) -> int:
 def hash_split(seed: int, group: str, ratios: Ratios) -> Split:
     """The split that a group hashes to.
 
-    It is drawn from another stream than `group_rank`: the lowest of k ranks is low, so that a split by
-    the rank itself would put large components into the first split more often than its ratio.
+    It is drawn from another stream than `group_rank`: the lowest of k ranks is low, so that a split
+    by the rank itself would put large components into the first split more often than its ratio.
     """
     share = (entropy(seed, "split", group) >> 75) / 2**53
     if share < ratios.train:

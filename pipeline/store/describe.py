@@ -85,10 +85,7 @@ def value_statistics(
     `duplicates` are rows equal, bit by bit, to an earlier one.
     """
     width = math.prod(features.shape)
-    rows = finite = nan = infinite = 0
-    mean, squares = np.zeros(width), np.zeros(width)
-    lowest, highest = np.full(width, np.inf), np.full(width, -np.inf)
-    norms, hashes = [np.empty(0)], [b""]
+    moments, rows, nan, infinite, hashes = _Moments(width), 0, 0, 0, [b""]
     for batch in features.batches(features.rows_in(BLOCK), where, view):
         block = batch.reshape(len(batch), width)
         rows += len(block)
@@ -97,19 +94,8 @@ def value_statistics(
         )
         nan += int(np.isnan(block).sum())
         infinite += int(np.isinf(block).sum())
-        finite_rows = block[np.isfinite(block).all(1)].astype(np.float64)
-        if len(finite_rows):
-            norms.append(np.linalg.norm(finite_rows, axis=1))
-            lowest = np.minimum(lowest, finite_rows.min(0))
-            highest = np.maximum(highest, finite_rows.max(0))
-            block_mean = finite_rows.mean(0)
-            step = block_mean - mean
-            share = len(finite_rows) / (finite + len(finite_rows))
-            squares += ((finite_rows - block_mean) ** 2).sum(0) + step**2 * finite * share
-            mean += step * share
-            finite += len(finite_rows)
-    deviations = np.sqrt(squares / max(finite, 1))
-    norms_of_rows = np.concatenate(norms)
+        moments.add(block[np.isfinite(block).all(1)].astype(np.float64))
+    norms = np.concatenate(moments.norms)
     return {
         "rows": rows,
         "dimensions": width,
@@ -117,12 +103,40 @@ def value_statistics(
         "nan": nan,
         "infinite": infinite,
         "duplicates": rows - len(np.unique(np.frombuffer(b"".join(hashes), np.uint64))),
-        "zero": int((norms_of_rows == 0).sum()),
-        "constant_dimensions": int((lowest == highest).sum()),
-        "norm": _spread(norms_of_rows),
-        "mean": _spread(mean[: width if finite else 0]),
-        "deviation": _spread(deviations[: width if finite else 0]),
+        "zero": int((norms == 0).sum()),
+        "constant_dimensions": int((moments.lowest == moments.highest).sum()),
+        "norm": _spread(norms),
+        "mean": _spread(moments.mean[: width if moments.rows else 0]),
+        "deviation": _spread(moments.deviation[: width if moments.rows else 0]),
     }
+
+
+class _Moments:
+    """Bounds, means and deviations of dimensions, float64 (width,), and the norms of rows."""
+
+    def __init__(self, width: int) -> None:
+        self.rows = 0
+        self.mean, self._squares = np.zeros(width), np.zeros(width)
+        self.lowest, self.highest = np.full(width, np.inf), np.full(width, -np.inf)
+        self.norms = [np.empty(0)]
+
+    def add(self, block: np.ndarray) -> None:
+        """Take in rows, finite float64 (n, width); Chan, Golub and LeVeque 1979."""
+        if not len(block):
+            return
+        self.norms.append(np.linalg.norm(block, axis=1))
+        self.lowest = np.minimum(self.lowest, block.min(0))
+        self.highest = np.maximum(self.highest, block.max(0))
+        mean = block.mean(0)
+        step = mean - self.mean
+        share = len(block) / (self.rows + len(block))
+        self._squares += ((block - mean) ** 2).sum(0) + step**2 * self.rows * share
+        self.mean += step * share
+        self.rows += len(block)
+
+    @property
+    def deviation(self) -> np.ndarray:
+        return np.sqrt(self._squares / max(self.rows, 1))
 
 
 def _spread(values: np.ndarray) -> dict[str, float | None]:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.reporting.plots.panels import lines, reliability
+from pipeline.reporting.plots.panels import CalibrationBin, lines, reliability
 from pipeline.reporting.plots.rows import bar, dumbbell, stack, whisker
 from pipeline.reporting.plots.scale import UNIT, nice_scale
 from pipeline.reporting.plots.svg import number, share, tag
@@ -90,7 +90,7 @@ def test_one_epoch_is_a_chart_too() -> None:
 
 
 def test_dots_of_the_calibration_diagram_lie_above_or_below() -> None:
-    bins = [(0.0, 0.5, 0.4, 0.6, 5), (0.5, 1.0, 0.9, 0.7, 10)]
+    bins = [CalibrationBin(0.0, 0.5, 0.4, 0.6, 5), CalibrationBin(0.5, 1.0, 0.9, 0.7, 10)]
     drawn = read(reliability(bins, "calibration"))
     modest, bold = drawn.all("circle")
     assert "under" in str(modest.attributes["class"])

@@ -93,7 +93,7 @@ def test_each_set_is_measured_once(world, monkeypatch):
         given.update(means)
         return []
 
-    monkeypatch.setattr(module, "statistics", statistics)
+    monkeypatch.setattr(module, "feature_moments", statistics)
     monkeypatch.setattr(gradients, "attribution_rows", attributed)
     plan(params(MODELS, evaluate=EvaluationOptions(attributed=5)), "m").run()
     assert sorted(asked) == sorted(given) == sorted(SETS)
