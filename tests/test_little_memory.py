@@ -15,7 +15,7 @@ READ = """
 import resource
 import pyarrow.parquet, pyarrow.dataset
 from pathlib import Path
-from pipeline import manifest
+from pipeline.parts import manifest
 from pipeline.parts.job import row_keys
 
 pages = int(Path("/proc/self/statm").read_text().split()[0])

@@ -53,12 +53,12 @@ TORN = [
 def test_given_splits_that_tear_a_component_fail_naming_groups_and_assets() -> None:
     with pytest.raises(PipelineError) as caught:
         run(TORN)
-    told = str(caught.value)
-    assert "tear 1 components apart" in told
-    assert "train: s/a, s/c" in told
-    assert "test: s/b" in told
-    assert "audio:x joins 3 groups" in told
-    assert "curate.on_leak" in told
+    message = str(caught.value)
+    assert "tear 1 components apart" in message
+    assert "train: s/a, s/c" in message
+    assert "test: s/b" in message
+    assert "audio:x joins 3 groups" in message
+    assert "curate.on_leak" in message
 
 
 def test_given_splits_that_tear_one_group_fail() -> None:

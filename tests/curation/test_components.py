@@ -42,8 +42,8 @@ def reachable(start: str, pairs: list[tuple[str, str]]) -> set[str]:
 def test_a_component_is_what_can_be_reached_named_by_its_lowest(
     pairs: list[tuple[str, str]],
 ) -> None:
-    found = connected_components(RANK, as_ties(pairs))
-    assert found == {name: min(reachable(name, pairs), key=RANK.__getitem__) for name in RANK}
+    result = connected_components(RANK, as_ties(pairs))
+    assert result == {name: min(reachable(name, pairs), key=RANK.__getitem__) for name in RANK}
 
 
 @given(edges, st.randoms())
@@ -68,9 +68,9 @@ def test_bridges_come_most_joining_first() -> None:
 
 def test_the_first_bridges_are_told() -> None:
     ties = {f"text:{n}": ["a", "b", "c", "d"] for n in range(7)}
-    told = describe_links(ties)
-    assert told.startswith("text:0 joins 4 groups (a, b, c, …); text:1")
-    assert told.endswith("and 2 more")
+    message = describe_links(ties)
+    assert message.startswith("text:0 joins 4 groups (a, b, c, …); text:1")
+    assert message.endswith("and 2 more")
 
 
 def records(sizes: dict[str, int], of: dict[str, str]) -> list[dict[str, str]]:

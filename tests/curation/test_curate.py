@@ -74,7 +74,7 @@ def test_groups_that_share_an_asset_share_a_split(samples: list[dict[str, Any]])
     for record in curate(samples, assets_of(samples), ANY_SIZE, {}, 0).records:
         splits.setdefault(record["audio"], set()).add(record["split"])
         splits.setdefault(record["group"], set()).add(record["split"])
-    assert all(len(found) == 1 for found in splits.values())
+    assert all(len(result) == 1 for result in splits.values())
 
 
 @given(drawn_samples)

@@ -46,8 +46,8 @@ def test_near_pictures_tie_up_to_the_distance() -> None:
 
 def test_different_pictures_of_one_hash_tie() -> None:
     samples = [sample("a", image="x"), sample("b", image="y")]
-    found = duplicate_links(samples, assets_of(samples, {"x": PICTURE, "y": PICTURE}), NEAR)
-    assert found == [DuplicateLink("image", "near", ("x", "y"), ("s/a", "s/b"))]
+    result = duplicate_links(samples, assets_of(samples, {"x": PICTURE, "y": PICTURE}), NEAR)
+    assert result == [DuplicateLink("image", "near", ("x", "y"), ("s/a", "s/b"))]
 
 
 def test_one_picture_in_two_groups_ties_them_once() -> None:
@@ -81,8 +81,8 @@ def test_a_hash_with_few_bits_set_or_unset_tells_nothing() -> None:
 
 def test_an_asset_without_a_hash_ties_by_equality_alone() -> None:
     samples = [sample("a", image="x"), sample("b", image="y"), sample("c", image="y")]
-    found = duplicate_links(samples, assets_of(samples, {"x": PICTURE}), NEAR)
-    assert [tie.groups for tie in found] == [("s/b", "s/c")]
+    result = duplicate_links(samples, assets_of(samples, {"x": PICTURE}), NEAR)
+    assert [tie.groups for tie in result] == [("s/b", "s/c")]
 
 
 def test_none_ties_nothing() -> None:

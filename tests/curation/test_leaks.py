@@ -106,10 +106,10 @@ def test_the_check_fails_naming_the_pairs() -> None:
     rows += [placed(f"b{n}", "test", f"c{n}") for n in range(12)]
     with pytest.raises(PipelineError) as caught:
         check_leaks(curated_table(rows), {}, NEAR)
-    told = str(caught.value)
-    assert "found 12 leaks between splits (12 component)" in told
-    assert "component c0: b0 in test, a0 in train" in told
-    assert "and 2 more" in told
+    message = str(caught.value)
+    assert "found 12 leaks between splits (12 component)" in message
+    assert "component c0: b0 in test, a0 in train" in message
+    assert "and 2 more" in message
 
 
 def test_the_check_passes_what_has_no_leak() -> None:

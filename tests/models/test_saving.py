@@ -17,8 +17,10 @@ def saved(tmp_path: Path) -> Path:
 
 
 def refused(folder: Path) -> None:
-    said = "safetensors does not hold the weights that .*model.json describes: .* run `dvc repro`"
-    with pytest.raises(PipelineError, match=said):
+    message = (
+        "safetensors does not hold the weights that .*model.json describes: .* run `dvc repro`"
+    )
+    with pytest.raises(PipelineError, match=message):
         load_model(folder)
 
 

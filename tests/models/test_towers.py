@@ -145,8 +145,8 @@ def test_half_precision_says_nearly_the_same(kind, shape):
     torch.testing.assert_close(token.float(), wanted, rtol=0.02, atol=0.02)
     if token.requires_grad:
         token.float().square().sum().backward()
-        found = [p.grad for p in tower.parameters() if p.grad is not None]
-        assert all(gradient.isfinite().all() for gradient in found)
+        result = [p.grad for p in tower.parameters() if p.grad is not None]
+        assert all(gradient.isfinite().all() for gradient in result)
 
 
 @pytest.mark.parametrize(("kind", "shape"), CASES)
@@ -271,11 +271,11 @@ def test_a_picture_is_standardised_by_channel_and_a_spectrum_by_band():
 
 
 def test_positions_are_those_of_the_paper():
-    found = positions(3, 4)
+    result = positions(3, 4)
     expected = [[0, 1, 0, 1]] + [
         [f(p / r) for r in (1, 100) for f in (torch.sin, torch.cos)] for p in torch.arange(1, 3)
     ]
-    torch.testing.assert_close(found, torch.tensor(expected))
+    torch.testing.assert_close(result, torch.tensor(expected))
 
 
 @pytest.mark.parametrize(

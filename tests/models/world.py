@@ -70,7 +70,7 @@ def parts(some, selected: ModelOptions):
 def fit(some, selected: ModelOptions) -> tuple[Trained, dict, dict]:
     import torch
 
-    found, classes = parts(some, selected)
+    result, classes = parts(some, selected)
     cpu = torch.device("cpu")
-    trained = train(found["train"], found["validation"], classes, selected, 7, cpu)
-    return trained, found, classes
+    trained = train(result["train"], result["validation"], classes, selected, 7, cpu)
+    return trained, result, classes

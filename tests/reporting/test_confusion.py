@@ -9,7 +9,7 @@ from pipeline.reporting.inputs import EvaluatedModel
 
 
 def model(folder: Path, pairs: list[tuple[str, str]]) -> EvaluatedModel:
-    lines = [f"t,{truth},{said}" for truth, said in pairs]
+    lines = [f"t,{truth},{message}" for truth, message in pairs]
     (folder / "confusion.csv").write_text("\n".join(["task,truth,prediction", *lines]) + "\n")
     return EvaluatedModel("m", folder, folder, ())
 

@@ -42,18 +42,18 @@ def root(request, tmp_path_factory) -> Path:
         {request.param: worlds.TASKS[request.param], **worlds.TASKS},
     )
     selected = worlds.chosen(tasks, epochs=4)
-    trained, found, classes = worlds.fit(some, selected)
+    trained, result, classes = worlds.fit(some, selected)
     folder, out = root / "models" / "m", root / "evaluation" / "m"
     folder.mkdir(parents=True)
     out.mkdir(parents=True)
-    save_model(folder, trained, list(found["test"].sets), classes, selected, {"made_by": {}})
+    save_model(folder, trained, list(result["test"].sets), classes, selected, {"made_by": {}})
     groups = {
         "sort": some.targets["sort"],
         "voice": np.array([a["voice"] for a in some.attributes]),
     }
     splits = [
         Split(
-            name, found[name], {key: values[some.split == name] for key, values in groups.items()}
+            name, result[name], {key: values[some.split == name] for key, values in groups.items()}
         )
         for name in ("validation", "test")
     ]
@@ -88,8 +88,10 @@ def test_every_section_is_made(root: Path) -> None:
                 amount(test[name][k], figure.share) for k in ("value", "low", "high")
             )
             way = "\N{EN DASH}" if figure.share else " to "
-            told = f'<span class="num">{value}</span> <span class="between">{low}{way}{high}</span>'
-            assert told in text
+            message = (
+                f'<span class="num">{value}</span> <span class="between">{low}{way}{high}</span>'
+            )
+            assert message in text
     assert {"rank_mae", "kappa"} < boards["size"]["figures"].keys()
     for task in ("weight", "traits"):
         model = choice.shown

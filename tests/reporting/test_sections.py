@@ -125,11 +125,11 @@ def test_the_lineage_names_every_output(inputs: ReportInputs) -> None:
 
 
 def test_the_weakest_slice_is_of_enough_components(inputs: ReportInputs) -> None:
-    found = shown(breakdown.build(inputs, ReportOptions()))["weakest"]
-    assert {(one["model"], one["task"]) for one in found} == {
+    result = shown(breakdown.build(inputs, ReportOptions()))["weakest"]
+    assert {(one["model"], one["task"]) for one in result} == {
         (model.name, task) for model in inputs.evaluated for task in model.tasks
     }
-    for one in found:
+    for one in result:
         model = next(m for m in inputs.evaluated if m.name == one["model"])
         rows = [row for row in model.table("groups")
                 if (row["task"], row["split"]) == (one["task"], "test")]  # fmt: skip

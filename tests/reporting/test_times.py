@@ -44,10 +44,10 @@ def model(inside: Path, finished: Path) -> str:
 
 
 def test_times_are_of_the_run_that_computed_what_stands(model: str, finished: Path) -> None:
-    found = {one.model: one for one in model_durations(finished)}
-    assert found.keys() == synthetic.MODELS.keys()
-    assert found.pop(model) == Durations(model, 61.25, None, None, 1234.5, 0.0215, 0)
-    assert set(found.values()) == {Durations(name) for name in found}
+    result = {one.model: one for one in model_durations(finished)}
+    assert result.keys() == synthetic.MODELS.keys()
+    assert result.pop(model) == Durations(model, 61.25, None, None, 1234.5, 0.0215, 0)
+    assert set(result.values()) == {Durations(name) for name in result}
 
 
 def test_inference_is_the_test_split_alone_and_a_sample(inside: Path, finished: Path) -> None:
@@ -57,9 +57,9 @@ def test_inference_is_the_test_split_alone_and_a_sample(inside: Path, finished: 
     put(f"evaluate/{some}", {**MADE, "key": keys[some], "seconds": 5.0, "inference": TOOK})
     empty = {"samples": 0, "seconds": 0.001}
     put(f"evaluate/{none}", {**MADE, "key": keys[none], "seconds": 5.0, "inference": empty})
-    found = {one.model: one for one in model_durations(finished)}
-    assert (found[some].evaluation, found[some].inference) == (5.0, 0.125)
-    assert (found[none].evaluation, found[none].inference) == (5.0, None)
+    result = {one.model: one for one in model_durations(finished)}
+    assert (result[some].evaluation, result[some].inference) == (5.0, 0.125)
+    assert (result[none].evaluation, result[none].inference) == (5.0, None)
 
 
 def test_without_records_nothing_is_shown(inside: Path, finished: Path) -> None:

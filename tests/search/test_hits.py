@@ -52,15 +52,15 @@ def test_samples_of_one_picture_are_all_found_or_the_first_alone(store: Store) -
 
 
 def test_an_id_leaves_its_own_picture_out(store: Store) -> None:
-    found = search_samples(store, "look", "s/01", COUNT)
-    assert {"s/00", "s/01"}.isdisjoint(hit.sample_id for hit in found)
-    assert len(found) == COUNT - 2
+    result = search_samples(store, "look", "s/01", COUNT)
+    assert {"s/00", "s/01"}.isdisjoint(hit.sample_id for hit in result)
+    assert len(result) == COUNT - 2
 
 
 def test_where_is_asked_of_the_samples(store: Store) -> None:
-    found = search_samples(store, "look", picture(1), COUNT, "target.category = 'b'")
-    assert found[0].sample_id == "s/01"
-    assert [hit.targets["category"] for hit in found] == ["b"] * (COUNT // 2)
+    result = search_samples(store, "look", picture(1), COUNT, "target.category = 'b'")
+    assert result[0].sample_id == "s/01"
+    assert [hit.targets["category"] for hit in result] == ["b"] * (COUNT // 2)
     assert search_samples(store, "look", picture(1), 3, "split = 'nowhere'") == []
 
 

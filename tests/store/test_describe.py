@@ -54,11 +54,11 @@ def test_a_set_that_params_no_longer_name_is_listed_without_its_modality(small: 
 
 
 def test_parts_are_counted_by_batch_and_view(look: FeatureSet) -> None:
-    found = describe_set(look)
-    assert sum(one["rows"] for one in found["parts"]) == 3 * (COUNT - 1)
-    assert sum(one["parts"] for one in found["parts"]) == len(look.entries)
-    assert len({(one["batch"], one["view"]) for one in found["parts"]}) == 6
-    assert found["schema"]["length"] == "int32"
+    result = describe_set(look)
+    assert sum(one["rows"] for one in result["parts"]) == 3 * (COUNT - 1)
+    assert sum(one["parts"] for one in result["parts"]) == len(look.entries)
+    assert len({(one["batch"], one["view"]) for one in result["parts"]}) == 6
+    assert result["schema"]["length"] == "int32"
 
 
 @pytest.mark.parametrize("block", [1, 100, 2**20])
@@ -70,14 +70,14 @@ def test_figures_are_those_of_the_whole(
     values[5] = values[4] = 0
     features = put_values(small, values)
     monkeypatch.setattr(describe, "BLOCK", block)
-    found = value_statistics(features)
+    result = value_statistics(features)
     flat = values.reshape(40, 6).astype(np.float64)
-    assert (found["rows"], found["dimensions"]) == (40, 6)
-    assert (found["duplicates"], found["zero"], found["constant_dimensions"]) == (1, 2, 0)
+    assert (result["rows"], result["dimensions"]) == (40, 6)
+    assert (result["duplicates"], result["zero"], result["constant_dimensions"]) == (1, 2, 0)
     norms = np.quantile(np.linalg.norm(flat, axis=1), [0, 0.5, 1])
-    assert list(found["norm"].values()) == pytest.approx(norms.tolist())
-    assert found["mean"]["highest"] == pytest.approx(flat.mean(0).max())
-    assert found["deviation"]["median"] == pytest.approx(np.median(flat.std(0)))
+    assert list(result["norm"].values()) == pytest.approx(norms.tolist())
+    assert result["mean"]["highest"] == pytest.approx(flat.mean(0).max())
+    assert result["deviation"]["median"] == pytest.approx(np.median(flat.std(0)))
 
 
 def test_a_dimension_that_never_changes_is_counted(small: Path) -> None:
@@ -90,15 +90,15 @@ def test_what_is_not_finite_counts_and_spoils_nothing(small: Path) -> None:
     values = np.ones((9, 4), np.float32)
     values[2, 1:3] = np.nan
     values[3, 0] = -np.inf
-    found = value_statistics(put_values(small, values))
-    assert (found["nan"], found["infinite"]) == (2, 1)
-    assert found["norm"] == {"lowest": 2.0, "median": 2.0, "highest": 2.0}
+    result = value_statistics(put_values(small, values))
+    assert (result["nan"], result["infinite"]) == (2, 1)
+    assert result["norm"] == {"lowest": 2.0, "median": 2.0, "highest": 2.0}
 
 
 def test_no_rows_have_no_figures(look: FeatureSet) -> None:
-    found = value_statistics(look, where="false")
-    assert found["rows"] == found["constant_dimensions"] == 0
-    assert set(found["norm"].values()) == {None}
+    result = value_statistics(look, where="false")
+    assert result["rows"] == result["constant_dimensions"] == 0
+    assert set(result["norm"].values()) == {None}
 
 
 def test_a_draw_is_of_digests_and_of_a_seed(look: FeatureSet) -> None:
@@ -115,7 +115,7 @@ def test_a_draw_is_of_digests_and_of_a_seed(look: FeatureSet) -> None:
 
 
 def test_samples_that_show_an_asset_are_found(look: FeatureSet) -> None:
-    found = samples_showing(look, [asset("image", "1"), asset("image", "7"), "x"])
-    assert set(found[asset("image", "1")]) == {"s/00", "s/01"}
-    assert found[asset("image", "7")] == ["s/07"]
-    assert found["x"] == []
+    result = samples_showing(look, [asset("image", "1"), asset("image", "7"), "x"])
+    assert set(result[asset("image", "1")]) == {"s/00", "s/01"}
+    assert result[asset("image", "7")] == ["s/07"]
+    assert result["x"] == []

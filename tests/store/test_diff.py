@@ -37,11 +37,11 @@ def image(i: int) -> str:
 
 
 def test_rows_added_removed_and_changed_are_told(revised: Path) -> None:
-    found = open_store(revised).diff("v1", "v2")
-    assert (found.before, found.after) == ("v1", "v2")
-    assert (found.added, found.removed) == (["words"], ["sound"])
-    assert list(found.sets) == ["look"]
-    look = found.sets["look"]
+    result = open_store(revised).diff("v1", "v2")
+    assert (result.before, result.after) == ("v1", "v2")
+    assert (result.added, result.removed) == (["words"], ["sound"])
+    assert list(result.sets) == ["look"]
+    look = result.sets["look"]
     assert look.counts == {"added": 3, "removed": 3, "changed": 2}
     assert ids(look.added) == {(image(100), view) for view in range(3)}
     assert ids(look.removed) == {(image(2), view) for view in range(3)}
@@ -55,9 +55,9 @@ def test_rows_added_removed_and_changed_are_told(revised: Path) -> None:
 
 
 def test_little_changes_are_left_out_by_a_tolerance(revised: Path) -> None:
-    found = open_store(revised, "v2").diff("v1", tolerance=0.01).sets["look"]
-    assert ids(found.changed) == {(image(5), 0)}
-    assert found.counts["added"] == 3
+    result = open_store(revised, "v2").diff("v1", tolerance=0.01).sets["look"]
+    assert ids(result.changed) == {(image(5), 0)}
+    assert result.counts["added"] == 3
     for wrong in (-1.0, float("nan")):
         with pytest.raises(PipelineError, match="a number from 0 on"):
             open_store(revised).diff("v1", tolerance=wrong)
@@ -191,10 +191,10 @@ def test_how_far_apart_rows_are(before: np.ndarray, after: np.ndarray) -> None:
 
 def test_files_between_revisions(revised: Path) -> None:
     before, after = Revision.at(revised, "v1"), Revision.at(revised, "v2")
-    found = files_between(before, after)
-    assert "features/sound/manifest.json" in found["removed"]
-    assert "features/words/manifest.json" in found["added"]
-    assert found["changed"] == ["features/look/manifest.json"]
-    every = {path for paths in found.values() for path in paths}
+    result = files_between(before, after)
+    assert "features/sound/manifest.json" in result["removed"]
+    assert "features/words/manifest.json" in result["added"]
+    assert result["changed"] == ["features/look/manifest.json"]
+    every = {path for paths in result.values() for path in paths}
     assert all(path.startswith("features/") for path in every)
     assert files_between(after, after) == {"added": [], "removed": [], "changed": []}

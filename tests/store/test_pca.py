@@ -23,8 +23,8 @@ def test_it_is_the_projection_of_a_singular_value_decomposition(
     values = look.to_numpy().astype(np.float64)
     values -= values.mean(0)
     left, scale, _ = np.linalg.svd(values, full_matrices=False)
-    found = principal_components(look)
-    assert np.abs(found) == pytest.approx(np.abs(left[:, :2] * scale[:2]), abs=1e-9)
+    result = principal_components(look)
+    assert np.abs(result) == pytest.approx(np.abs(left[:, :2] * scale[:2]), abs=1e-9)
     assert principal_components(open_store(small)["sound"]).shape[1] == 2
 
 

@@ -59,12 +59,12 @@ def test_a_baseline_of_one_set_is_not_taken_for_that_of_all() -> None:
 @pytest.mark.parametrize("name", FORMERLY)
 def test_a_model_that_is_called_like_one_keeps_its_own_score(name: str) -> None:
     """The first of the models that are compared is always right."""
-    right = {shown: [TRUTH] * len(said) for shown, said in ALL[0].predictions.items()}
+    right = {shown: [TRUTH] * len(message) for shown, message in ALL[0].predictions.items()}
     models = [replace(ALL[0], name=name, predictions=right), *ALL[1:]]
-    luck = of({"picture": "pixels"})[-1].name
-    models = [replace(one, name=luck) if one.kind == "chance" else one for one in models]
+    random_model = of({"picture": "pixels"})[-1].name
+    models = [replace(one, name=random_model) if one.kind == "chance" else one for one in models]
     board = comparison.comparison_tables(models, FOLD, TRUTH, COMPONENT, IDS, CLASSES, OPTIONS, 7)
     rows = {row["model"]: row for row in board["leaderboard"]}
     assert len(rows) == len(board["leaderboard"]) == len(models) + 2
     assert rows[name]["macro_f1"] == 1.0
-    assert rows[luck]["macro_f1"] < 0.2
+    assert rows[random_model]["macro_f1"] < 0.2

@@ -157,12 +157,12 @@ def test_the_leaderboard_is_what_scikit_learn_says(tables: dict[str, comparison.
 def ece(probabilities: np.ndarray) -> float:
     """Expected calibration error over five equal bins, said as a loop."""
     top, right = probabilities.max(1), probabilities.argmax(1) == TRUTH
-    found = 0.0
+    result = 0.0
     for low in np.arange(0, 1, 0.2):
         rows = (top > low) & (top <= low + 0.2)
         if rows.any():
-            found += rows.mean() * abs(right[rows].mean() - top[rows].mean())
-    return found
+            result += rows.mean() * abs(right[rows].mean() - top[rows].mean())
+    return result
 
 
 def test_a_resample_is_scored_as_if_its_rows_were_the_samples() -> None:
@@ -171,14 +171,14 @@ def test_a_resample_is_scored_as_if_its_rows_were_the_samples() -> None:
 
     names, place = np.unique(COMPONENT, return_inverse=True)
     counts = resample(generator(7, "comparison"), len(names), 300).astype(int)
-    found = scorer().score(EARLY.answers)
+    result = scorer().score(EARLY.answers)
     for draw in range(10):
         rows = np.repeat(np.arange(N), counts[draw][place])
         expected = [
             f1_score(TRUTH[rows], answer[rows], labels=np.unique(TRUTH[rows]), average="macro")
             for answer in EARLY.answers
         ]
-        assert found.drawn[draw] == pytest.approx(np.mean(expected))
+        assert result.drawn[draw] == pytest.approx(np.mean(expected))
 
 
 def test_every_fusion_is_held_against_the_best_of_each_kind(
@@ -267,11 +267,11 @@ def test_a_planted_label_is_named_by_sample_and_class() -> None:
 
 
 def test_without_a_fusion_nothing_is_chosen() -> None:
-    found = comparison.comparison_tables(
+    result = comparison.comparison_tables(
         [IMAGE, BASE, LUCK], FOLD, TRUTH, COMPONENT, IDS, CLASSES, OPTIONS, 7
     )
-    assert [len(found[name]) for name in ("paired", "missing", "choices", "suspects")] == [0] * 4
-    assert [row["model"] for row in found["leaderboard"]][-1] == "luck"
+    assert [len(result[name]) for name in ("paired", "missing", "choices", "suspects")] == [0] * 4
+    assert [row["model"] for row in result["leaderboard"]][-1] == "luck"
 
 
 def test_a_sure_difference_can_be_told_with_as_many_resamples_as_are_asked() -> None:

@@ -39,16 +39,16 @@ def test_honest_folds_pass():
     inputs, targets, subject = world()
     dealt = {f.number: f for f in make_folds(targets, subject, FoldOptions(folds=3, seeds=1), 0)}
     check_apart(subject, dealt)
-    found = probe_leaks(inputs, targets, subject, dealt, 200, RNG(2))
-    assert found["macro_f1"] <= found["plausible"] < 0.5
-    assert found["p"] > found["false_alarms"]
+    result = probe_leaks(inputs, targets, subject, dealt, 200, RNG(2))
+    assert result["macro_f1"] <= result["plausible"] < 0.5
+    assert result["p"] > result["false_alarms"]
 
 
 def test_samples_of_one_subject_on_both_sides_are_found():
     inputs, targets, subject = world()
-    found = probe_leaks(inputs, targets, subject, straddled(), 200, RNG(2))
-    assert found["macro_f1"] > found["plausible"]
-    assert found["p"] == found["false_alarms"] == 1 / 201
+    result = probe_leaks(inputs, targets, subject, straddled(), 200, RNG(2))
+    assert result["macro_f1"] > result["plausible"]
+    assert result["p"] == result["false_alarms"] == 1 / 201
 
 
 def test_samples_of_one_subject_on_both_sides_are_refused():
@@ -64,18 +64,18 @@ def test_an_innocent_run_that_chance_makes_look_guilty_goes_on():
     options = FoldOptions(folds=3, seeds=1, inner=2)
     dealt = {f.number: f for f in make_folds(targets, subject, options, 0)}
     check_apart(subject, dealt)
-    found = probe_leaks(inputs, targets, subject, dealt, 100, RNG(211))
-    assert found["macro_f1"] > found["plausible"]
-    assert found["p"] == found["false_alarms"] == 1 / 101
-    assert found["false_alarms"] > FALSE_ALARMS
+    result = probe_leaks(inputs, targets, subject, dealt, 100, RNG(211))
+    assert result["macro_f1"] > result["plausible"]
+    assert result["p"] == result["false_alarms"] == 1 / 101
+    assert result["false_alarms"] > FALSE_ALARMS
 
 
 def test_shuffling_moves_labels_between_components_and_loses_none():
     _, targets, subject = world()
     targets[:2] = -1
-    found = shuffle_labels(targets, subject, RNG(3))
-    assert (found[:2] == -1).all()
-    assert (found != targets).any()
-    label = [set(found[(subject == s) & (found >= 0)]) for s in range(60)]
+    result = shuffle_labels(targets, subject, RNG(3))
+    assert (result[:2] == -1).all()
+    assert (result != targets).any()
+    label = [set(result[(subject == s) & (result >= 0)]) for s in range(60)]
     assert all(len(one) == 1 for one in label)
     assert np.bincount([one.pop() for one in label]).tolist() == [15] * 4

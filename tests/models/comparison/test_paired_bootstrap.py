@@ -64,10 +64,10 @@ def test_of_models_that_do_not_differ_few_are_called_different():
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
 def test_holm_is_its_definition(values):
-    found = holm(values)
+    result = holm(values)
     m = len(values)
     ordered = sorted(values)
-    for value, corrected in zip(values, found, strict=True):
+    for value, corrected in zip(values, result, strict=True):
         rank = ordered.index(value)
         ties = [i for i, other in enumerate(ordered) if other == value]
         wanted = {max(min(1.0, (m - i) * ordered[i]) for i in range(k + 1)) for k in ties}

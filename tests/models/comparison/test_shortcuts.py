@@ -53,8 +53,10 @@ def test_a_rare_class_counts_like_a_common_one() -> None:
     }
     column = np.where((targets == 1) | (np.arange(N) % 10 == 3), "b", "a")
     (score,) = find_shortcuts({"column": column}, targets, dealt).values()
-    said = np.where(column == "b", 1, 0)  # though of what is "b" two thirds are of the common one
-    assert score == pytest.approx(f1_score(targets, said, average="macro"))
+    message = np.where(
+        column == "b", 1, 0
+    )  # though of what is "b" two thirds are of the common one
+    assert score == pytest.approx(f1_score(targets, message, average="macro"))
 
 
 def test_one_value_is_left_out() -> None:

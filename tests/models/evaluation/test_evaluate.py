@@ -129,13 +129,13 @@ def test_what_the_model_cannot_see_is_answered_and_counted(model):
     for has in world.present.values():
         has[:10] = False
     world.split[:10] = "test"
-    found = evaluate("m", model, splits(world), OPTIONS, 7)
-    figures = found.metrics["language"]["test"]
+    result = evaluate("m", model, splits(world), OPTIONS, 7)
+    figures = result.metrics["language"]["test"]
     assert figures["unseen"] == 10
     assert figures["n"] == (world.split == "test").sum()
-    blind = [row for row in found.predictions if not row["present"]]
+    blind = [row for row in result.predictions if not row["present"]]
     assert len(blind) == 20
-    natural = rows(found.subsets, task="language", split="test", kind="natural")
+    natural = rows(result.subsets, task="language", split="test", kind="natural")
     assert rows(natural, subset="none")[0]["n"] == 10
 
 
@@ -143,11 +143,11 @@ def test_null_targets_are_predicted_but_not_measured(model):
     world = joined()
     world.targets["category"][world.split == "validation"] = None
     kept = split_of(joined(), "test").targets
-    found = evaluate("m", model, splits(world), OPTIONS, 7)
-    assert found.metrics["category"]["validation"]["n"] == 0
-    assert "accuracy" not in found.metrics["category"]["validation"]
-    assert found.metrics["category"]["test"]["n"] == len(kept["category"])
-    truths = {r["truth"] for r in found.predictions
+    result = evaluate("m", model, splits(world), OPTIONS, 7)
+    assert result.metrics["category"]["validation"]["n"] == 0
+    assert "accuracy" not in result.metrics["category"]["validation"]
+    assert result.metrics["category"]["test"]["n"] == len(kept["category"])
+    truths = {r["truth"] for r in result.predictions
               if (r["task"], r["split"]) == ("category", "validation")}  # fmt: skip
     assert truths == {None}
 
@@ -155,9 +155,9 @@ def test_null_targets_are_predicted_but_not_measured(model):
 def test_an_empty_split_has_no_figures(model):
     empty = split_of(WORLD, "test").take(np.zeros(0, int))
     assert isinstance(empty, Examples)
-    found = evaluate("m", model, [Split("test", empty, {})], OPTIONS, 7)
-    assert found.metrics["category"]["test"]["n"] == 0
-    assert found.predictions == []
+    result = evaluate("m", model, [Split("test", empty, {})], OPTIONS, 7)
+    assert result.metrics["category"]["test"]["n"] == 0
+    assert result.predictions == []
 
 
 def test_files_have_their_columns_and_equal_bytes(found, model, tmp_path):

@@ -44,8 +44,8 @@ def test_all_curves_start_at_the_score_and_those_that_matter_fall(rows, model):
     assert len(clean) == 1
     for kind, modality in (("absence", ALL), ("absence", "image"), ("misalignment", "image"),
                            ("noise", "image")):  # fmt: skip
-        found = curve(rows, kind, modality)
-        assert found[max(found)]["macro_f1"] < found[0.0]["macro_f1"] - 0.1
+        result = curve(rows, kind, modality)
+        assert result[max(result)]["macro_f1"] < result[0.0]["macro_f1"] - 0.1
     for row in rows:
         assert row["low"] <= row["macro_f1"] + 1e-12
         assert row["macro_f1"] <= row["high"] + 1e-12
@@ -55,8 +55,8 @@ def test_full_absence_is_what_masking_says(rows, model):
     curves = Curves(model, TEST, DEVIATIONS)
     without = all_subsets(TEST.modalities).index(tuple(m for m in TEST.modalities if m != "image"))
     expected = curves.score(curves.answers[without])
-    found = curve(rows, "absence", "image")[1.0]
-    assert found["macro_f1"] == pytest.approx(expected["macro_f1"])
+    result = curve(rows, "absence", "image")[1.0]
+    assert result["macro_f1"] == pytest.approx(expected["macro_f1"])
     prior = int(model.priors["category"].argmax())
     blind = curve(rows, "absence", ALL)[1.0]["accuracy"]
     assert blind == pytest.approx((TEST.targets["category"] == prior).mean())

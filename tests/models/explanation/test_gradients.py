@@ -30,8 +30,8 @@ def model() -> TrainedModel:
 
 
 def nats(model: TrainedModel, examples, classes: np.ndarray, task: str) -> np.ndarray:
-    found = predict(model.network, examples, model.priors)[task]
-    return np.log(found[np.arange(len(classes)), classes])
+    result = predict(model.network, examples, model.priors)[task]
+    return np.log(result[np.arange(len(classes)), classes])
 
 
 @pytest.mark.parametrize("task", ["category", "language"])
@@ -39,18 +39,18 @@ def test_parts_add_up_to_the_gain_over_the_mean(model, task):
     pytest.importorskip("captum", reason=ELSEWHERE)
     seen = TEST.take(TEST.seen)
     with deterministic(0, "gradients"):
-        found = gradients.attributions(model, seen, MEANS, task)
+        result = gradients.attributions(model, seen, MEANS, task)
     answer = predict(model.network, seen, model.priors)[task].argmax(1)
     mean = {
         name: np.broadcast_to(MEANS[name].astype(np.float32), each.shape)
         for name, each in seen.values.items()
     }
     gain = nats(model, seen, answer, task) - nats(model, replace(seen, values=mean), answer, task)
-    parts = sum(each.sum(1) for each in found.values())
+    parts = sum(each.sum(1) for each in result.values())
     assert abs(gain).max() > 0.5
     np.testing.assert_allclose(parts, gain, atol=0.03)
     for i, name in enumerate(SETS):
-        assert not found[name][~seen.present[:, i]].any()
+        assert not result[name][~seen.present[:, i]].any()
 
 
 def test_shares_add_up_and_the_planted_feature_is_named(model):

@@ -21,13 +21,13 @@ def test_divergence_is_said_with_what_diverged_and_what_may_help(monkeypatch):
         "pipeline.models.training.trainer.loss",
         lambda *given: {task: 0 * value / 0 for task, value in loss(*given).items()},
     )
-    said = (
+    message = (
         "training diverged in its first epoch, train/category/loss is nan: "
         "lower the model's learning_rate or give it a warmup, or set clip"
     )
-    with pytest.raises(PipelineError, match=f"{said}$"):
+    with pytest.raises(PipelineError, match=f"{message}$"):
         fit(["words"], fusion="none", epochs=1)
-    with pytest.raises(PipelineError, match=f"{said}, or precision: float32$"):
+    with pytest.raises(PipelineError, match=f"{message}, or precision: float32$"):
         fit(["words"], fusion="none", epochs=1, precision="bfloat16")
 
 

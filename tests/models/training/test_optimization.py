@@ -51,8 +51,8 @@ def gradient(chosen: ModelOptions, worlds: list[World]) -> tuple[torch.Tensor, t
             stacked = torch.stack(list(each.values())) * piece.portion
             stacked.sum().backward()
             total += stacked.detach()
-    found = [p.grad.flatten() for p in network.parameters() if p.grad is not None]
-    return total, torch.cat(found)
+    result = [p.grad.flatten() for p in network.parameters() if p.grad is not None]
+    return total, torch.cat(result)
 
 
 @pytest.mark.parametrize(("accumulate", "size"), [(3, 1), (32, 1), (1, 2), (1, 5), (4, 3), (1, 32)])
@@ -74,12 +74,12 @@ def test_shares_are_all_rows_once():
 def rates(steps: int, **changed) -> list[float]:
     own = parameter()
     optimization = Optimization([own], [], options(learning_rate=0.1, **changed), steps, CPU)
-    found = []
+    result = []
     for _ in range(steps):
-        found.append(optimization.optimizer.param_groups[0]["lr"])
+        result.append(optimization.optimizer.param_groups[0]["lr"])
         optimization.backward(own.sum())
         optimization.step(SINGLE_PROCESS)
-    return found
+    return result
 
 
 def test_the_step_size_falls_as_a_cosine():
@@ -88,10 +88,10 @@ def test_the_step_size_falls_as_a_cosine():
 
 
 def test_it_rises_in_a_line_before():
-    found = rates(20, warmup=0.2)
-    np.testing.assert_allclose(found[:5], [0.02, 0.04, 0.06, 0.08, 0.1])
+    result = rates(20, warmup=0.2)
+    np.testing.assert_allclose(result[:5], [0.02, 0.04, 0.06, 0.08, 0.1])
     wanted = [0.05 * (1 + np.cos(np.pi * i / 16)) for i in range(16)]
-    np.testing.assert_allclose(found[4:], wanted, atol=1e-12)
+    np.testing.assert_allclose(result[4:], wanted, atol=1e-12)
 
 
 @pytest.mark.parametrize(("clip", "norm"), [(1e-8, 1e-8), (1e6, np.sqrt(3)), (None, np.sqrt(3))])

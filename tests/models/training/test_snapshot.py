@@ -46,8 +46,8 @@ def learn(folder: Path, key: str = "k", every_s: float = 0.0, **changed) -> Trai
 
 
 def files(folder: Path) -> dict[str, bytes]:
-    found = (folder / "model").rglob("*")
-    return {str(p.relative_to(folder)): p.read_bytes() for p in found if p.is_file()}
+    result = (folder / "model").rglob("*")
+    return {str(p.relative_to(folder)): p.read_bytes() for p in result if p.is_file()}
 
 
 def die_in(epoch: int, monkeypatch: pytest.MonkeyPatch | None = None) -> None:

@@ -41,8 +41,8 @@ def read(path: Path) -> tuple[list[str], np.ndarray]:
         rows = pyarrow.csv.read_csv(path.with_suffix(".rows.tsv"), parse_options=tabs)
         return rows["digest"].to_pylist(), np.load(path)
     if path.suffix == ".safetensors":
-        found = load_file(path)
-        return [row.tobytes().hex() for row in found["digest"]], found["vector"]
+        result = load_file(path)
+        return [row.tobytes().hex() for row in result["digest"]], result["vector"]
     if path.suffix == ".csv":
         lines = pyarrow.csv.read_csv(path)
         columns = [lines[f"v{i}"].to_numpy() for i in range(5)]
@@ -89,8 +89,8 @@ def test_hugging_face_reads_its_folder(look: FeatureSet) -> None:
     path = Path("out")
     for force in (False, True):
         export_set(look, path, "huggingface", view=1, force=force)
-    found = datasets.load_from_disk(str(path)).with_format("numpy")
-    assert np.array_equal(found["vector"][:], look.to_numpy(view=1))
+    result = datasets.load_from_disk(str(path)).with_format("numpy")
+    assert np.array_equal(result["vector"][:], look.to_numpy(view=1))
     assert not list(Path().glob(".out*"))
 
 
@@ -235,20 +235,22 @@ def test_a_missing_library_is_named(
 
 
 def test_every_form_is_in_the_module_s_table() -> None:
-    said = {line.split("|")[1].strip() for line in str(module.__doc__).splitlines() if "|" in line}
-    assert said - {"form", "---"} == set(WRITERS)
+    message = {
+        line.split("|")[1].strip() for line in str(module.__doc__).splitlines() if "|" in line
+    }
+    assert message - {"form", "---"} == set(WRITERS)
 
 
 def test_a_join_is_the_same_in_every_form(look: FeatureSet) -> None:
     joined = open_store().join(["look", "sound"], split="test")
     for suffix in ("npz", "safetensors", "parquet"):
         write_joined(joined, Path(f"j.{suffix}"))
-    with np.load("j.npz") as found:
-        assert found["sample_ids"].tolist() == joined.sample_ids
-        assert np.array_equal(found["sound"], joined.values["sound"])
-        assert found["sound.present"].tolist() == joined.present["sound"].tolist()
-        assert np.array_equal(found["target.size"], joined.targets["size"], equal_nan=True)
-        assert found["target.category"].tolist() == joined.targets["category"].tolist()
+    with np.load("j.npz") as result:
+        assert result["sample_ids"].tolist() == joined.sample_ids
+        assert np.array_equal(result["sound"], joined.values["sound"])
+        assert result["sound.present"].tolist() == joined.present["sound"].tolist()
+        assert np.array_equal(result["target.size"], joined.targets["size"], equal_nan=True)
+        assert result["target.category"].tolist() == joined.targets["category"].tolist()
     tensors = load_file("j.safetensors")
     assert np.array_equal(tensors["look"], joined.values["look"])
     rows = pq.read_table("j.parquet").to_pylist()

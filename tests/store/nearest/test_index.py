@@ -29,8 +29,8 @@ def pairs() -> tuple[pa.Array, np.ndarray]:
 def test_ids_are_found_and_strangers_are_not(
     tmp_path_factory: pytest.TempPathFactory, wanted: list[str]
 ) -> None:
-    found = open_index(tmp_path_factory.getbasetemp() / "found.ids", pairs).find(wanted)
-    assert found.tolist() == [3 * IDS.index(one) if one in IDS else -1 for one in wanted]
+    result = open_index(tmp_path_factory.getbasetemp() / "found.ids", pairs).find(wanted)
+    assert result.tolist() == [3 * IDS.index(one) if one in IDS else -1 for one in wanted]
 
 
 def test_ids_of_one_hash_are_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -38,8 +38,8 @@ def test_ids_of_one_hash_are_told_apart(tmp_path: Path, monkeypatch: pytest.Monk
         return hashes_of(ids) % np.uint64(3)
 
     monkeypatch.setattr(module, "hashes_of", coarse)
-    found = open_index(tmp_path / "x.ids", pairs).find([*IDS, "no"])
-    assert found.tolist() == [*(np.arange(50) * 3).tolist(), -1]
+    result = open_index(tmp_path / "x.ids", pairs).find([*IDS, "no"])
+    assert result.tolist() == [*(np.arange(50) * 3).tolist(), -1]
 
 
 def never() -> tuple[pa.Array, np.ndarray]:
@@ -76,8 +76,8 @@ def test_where_nothing_can_be_written_it_stays_in_memory(tmp_path: Path) -> None
 
 def test_builders_at_once_come_to_one_file(tmp_path: Path) -> None:
     with get_context("fork").Pool(4) as processes:
-        found = processes.map(_build, [str(tmp_path)] * 8)
-    assert found == [[6]] * 8
+        result = processes.map(_build, [str(tmp_path)] * 8)
+    assert result == [[6]] * 8
     assert [path.name for path in tmp_path.iterdir()] == ["x.ids"]
 
 

@@ -106,8 +106,8 @@ def test_no_reader_meets_a_hole(small: Path) -> None:
     store, reads = open_store(small), 0
     while not ended.is_set():
         for features in (store["look"], open_store(small)["look"]):
-            found = rows_of(features)
-            assert np.array_equal(found, wholes[len(found)])
+            result = rows_of(features)
+            assert np.array_equal(result, wholes[len(result)])
         assert store.sql("SELECT count(*) AS n FROM look")["n"][0].as_py() in (
             3 * (COUNT - 1),
             3 * (COUNT - LATER),
