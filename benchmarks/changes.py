@@ -37,7 +37,8 @@ def add(project: Path, batch: Path, workers: int) -> dict[str, Any]:
 def comment(project: Path, batch: Path, workers: int) -> dict[str, Any]:
     """`dvc repro` of ingest, clean, augment and extract, after a comment in pipeline/parts/part.py.
 
-    `cpu_s` is that of all, `stages` those of each stage by its own record; the difference is DVC's.
+    `cpu_s` is that of all, `stages` that of the one stage that DVC runs, by its own record; the
+    difference is DVC's.
     """
     ours.put_project(project, "auto", workers)
     _put_graph(project)
@@ -46,14 +47,10 @@ def comment(project: Path, batch: Path, workers: int) -> dict[str, Any]:
     command = ["dvc", "repro", "--quiet", *(f"extract@{name}" for name in SETS.values())]
     spend(command, project, environment)
     up_to_date = spend(command, project, environment)
-    with (project / "pipeline" / "part.py").open("a") as file:
+    with (project / "pipeline" / "parts" / "part.py").open("a") as file:
         file.write(COMMENT)
     edited = spend(command, project, environment)
-    labels = ["ingest", *(f"augment/{modality}" for modality in SETS), *LABELS]
-    stages = {
-        label: _stage(project, label, ours.last_record(project, label)["cpu_seconds"])
-        for label in labels
-    }
+    stages = {"code": _stage(project, "code", ours.last_record(project, "code")["cpu_seconds"])}
     return {"cpu_s": edited.cpu_s, "up_to_date_cpu_s": up_to_date.cpu_s, "stages": stages}
 
 

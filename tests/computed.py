@@ -17,7 +17,8 @@ from typing import Any
 
 from pipeline.core.machine.processor import HELD
 from pipeline.core.randomness import generator
-from pipeline.core.registry import load, names
+from pipeline.core.registry import names
+from pipeline.modalities import augmentation_of, cleaning_of, content_of, examples_of, modalities
 from tests.encoders import examples
 
 # Files that need no encoder of media to be made.
@@ -61,10 +62,8 @@ def digest(*parts: bytes) -> str:
 
 def modality(name: str, **options: Any) -> dict[str, str]:
     """Of a file cleaned, its measurements, and each kind of operation that augmentation draws."""
-    clean, augment, content = (
-        load(f"modalities/{name}", part) for part in ("clean", "augment", "content")
-    )
-    media_type, data = FILES[name]
+    clean, augment, content = cleaning_of(name), augmentation_of(name), content_of(name)
+    media_type, data = FILES.get(name) or next(iter(examples_of(name).files().items()))
     made, measured = clean.clean(data, media_type, clean.Options(**options))
     found = {
         f"clean/{name}{options or ''}": digest(content.pack(made)[0]),
@@ -83,7 +82,7 @@ def modality(name: str, **options: Any) -> dict[str, str]:
 def everything() -> dict[str, str]:
     installed = [name for name in names("encoders") if not examples.missing(name)]
     found = {f"encoder/{name}": examples.digest(name) for name in installed}
-    for name in names("modalities"):
+    for name in modalities():
         found |= modality(name)
     return found | modality("audio", denoise="spectral_gate")
 

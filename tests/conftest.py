@@ -18,7 +18,9 @@ establish(INSTRUCTIONS)
 from tests.dataset import put_batch, put_project, run  # noqa: E402 (it imports NumPy)
 
 # Worker processes, of Ray too, find the tests' own modules.
-os.environ["PYTHONPATH"] = str(Path(__file__).parents[1])
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    [str(Path(__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
+)
 # Examples are drawn from the test's own name, so that a red run can be repeated.
 settings.register_profile(
     "steady",

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
-from pipeline.stages.run import items
+from pipeline.stages.graph import STAGES, items
 from tests.dataset import params, picture, put_batch, put_project, run, tree, write_metadata
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -42,7 +42,9 @@ def worked(done: Mapping[str, Mapping[str, Any]]) -> set[str]:
 def rows(done: Mapping[str, Mapping[str, Any]]) -> dict[str, int]:
     """Stage → rows that went through its function, of the stages of media."""
     media = ("clean/", "augment/", "extract/")
-    return {s: r["worked"] for s, r in done.items() if s.startswith(media) and r["worked"]}
+    return {
+        s: r["computed_rows"] for s, r in done.items() if s.startswith(media) and r["computed_rows"]
+    }
 
 
 @pytest.fixture
@@ -106,18 +108,18 @@ def test_every_executor_gives_the_same_bytes(project: Path, tmp_path: Path, exec
 def items_of_the_recipe() -> dict[str, tuple[str, ...]]:
     from pipeline.params import parse
 
-    return {name: fan for name, fan in items(parse(params())).items() if name != "fetch"}
+    return {name: items(parse(params()), name) for name in STAGES}
 
 
 def test_comments_and_unused_code_compute_nothing_that_they_do_not_touch(other: Path) -> None:
     before = tree(other)
-    module = other / "pipeline" / "digest.py"
+    module = other / "pipeline" / "core" / "files" / "digest.py"
     module.write_text("# A comment changes no bits.\n" + module.read_text())
     docstring = other / "pipeline" / "models" / "training" / "loop.py"
     docstring.write_text(docstring.read_text().replace('"""', '"""Read this: ', 1))
     assert not planned(other)
     done = repro(other)
-    assert done.keys() >= {"ingest", "clean/image", "extract/mfcc", "train/gated", "report"}
+    assert done.keys() == {"code"}
     assert not worked(done)
     assert tree(other) == before
 
@@ -126,8 +128,9 @@ def test_comments_and_unused_code_compute_nothing_that_they_do_not_touch(other: 
     assert (
         "module pipeline.encoders.hashing changed" in planned(other)["extract/hashing"]["reasons"]
     )
-    expected = {"extract/hashing", "train/gated", "evaluate/gated", "report"}
-    assert worked(repro(other)) == expected
+    done = repro(other)
+    assert done.keys() >= {"ingest", "clean/image", "extract/mfcc", "train/gated", "report"}
+    assert worked(done) == {"code", "extract/hashing", "train/gated", "evaluate/gated", "report"}
 
 
 def test_a_parameter_costs_its_own_modality_and_going_back_costs_nothing(other: Path) -> None:
@@ -162,10 +165,12 @@ def test_new_files_cost_themselves_wherever_they_land(other: Path) -> None:
         **dict.fromkeys(["augment/audio", "augment/image", "augment/text"], 12),
         **dict.fromkeys(["extract/colour_hog", "extract/hashing", "extract/mfcc"], 24),
     }
-    assert rows({stage: {"worked": one["rows"]} for stage, one in forecast.items()}) == expected
+    assert (
+        rows({stage: {"computed_rows": one["rows"]} for stage, one in forecast.items()}) == expected
+    )
     done = repro(other)
     assert rows(done) == expected
-    assert all(record["taken"] == 0 for record in done.values())
+    assert all(record["reused_rows"] == 0 for record in done.values())
     after = tree(other)
     old = {name for name in before if name.endswith(".parquet") and "curated" not in name}
     old -= {name for name in old if name.startswith(("samples", "evaluation"))}
@@ -183,7 +188,7 @@ def test_new_files_cost_themselves_wherever_they_land(other: Path) -> None:
     write_metadata(first, [*held, *more])
     done = repro(other)
     assert rows(done) == {stage: n // 4 for stage, n in expected.items()}
-    assert done["extract/mfcc"]["taken"] > 0
+    assert done["extract/mfcc"]["reused_rows"] > 0
 
     # To another batch, and under another name: nothing is decoded or encoded.
     (raw / "second").rename(raw / "renamed")

@@ -1,16 +1,23 @@
-"""DVC expands the graph before anything of ours looks at params.yaml: no name reaches a shell."""
+"""The graph as DVC sees it: no name reaches a shell, and only what may change bits runs a stage."""
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
-from tests.dataset import HERE, environment, run
+from pipeline.core.registry import plugins
+from pipeline.params import parse
+from pipeline.parts.code import package_digest
+from pipeline.stages.graph import labels, upstream
+from tests.dataset import HERE, environment, put_batch, put_project, run
 
 HOSTILE = (
     "x; touch made #",
@@ -28,6 +35,9 @@ HOSTILE = (
 )
 # DVC takes these for places in params.yaml where nothing is, and stops.
 LOST = ("../../precious", "../../../precious", "../../pipeline", "..", "a.b", "*")
+# Stages that DVC holds to the whole folder of features though they read some of its sets.
+COARSE = {"train", "evaluate", "crossvalidate"}
+TARGETS = ("clean@text", "extract@hashing")
 FANS = {"fetch", "look", "clean", "augment", "extract", "train", "evaluate", "crossvalidate"}
 
 
@@ -118,3 +128,88 @@ def test_what_a_batch_holds_is_no_part_of_the_graph(tmp_path: Path) -> None:
     assert run(tmp_path, "dvc", "stage", "list", "--all").stdout.split()[0] == "ingest"
     run(tmp_path, "dvc", "add", "data/raw/source/batch")
     assert "nfiles: 1\n" in (batch.parent / "batch.dvc").read_text()
+
+
+def test_dvc_runs_a_stage_after_those_that_it_reads(tmp_path: Path) -> None:
+    run(tmp_path, "dvc", "init", "--quiet", "--no-scm")
+    (tmp_path / "comparison").mkdir()
+    for graph, copy in (
+        ("dvc.yaml", "dvc.yaml"),
+        ("recipes/comparison.dvc.yaml", "comparison/dvc.yaml"),
+    ):
+        shutil.copy(HERE / graph, tmp_path / copy)
+    shutil.copy(HERE / "params.yaml", tmp_path)
+    params = parse(yaml.safe_load((HERE / "params.yaml").read_text()))
+    lines = run(tmp_path, "dvc", "dag", "--dot", "dvc.yaml").stdout
+    lines += run(tmp_path, "dvc", "dag", "--dot", "comparison/dvc.yaml").stdout
+    edges = {
+        tuple(name.rpartition(":")[2].replace("@", "/") for name in edge)
+        for edge in re.findall(r'"([^"]+)" -> "([^"]+)"', lines)
+    }
+    reads = {
+        (source, stage)
+        for stage in labels(params)
+        for source in upstream(params, *stage.split("/"))
+    }
+    reads |= {("code", stage) for stage in labels(params) if stage != "code"}
+    assert reads <= edges
+    coarse = {(source.split("/")[0], stage.split("/")[0]) for source, stage in edges - reads}
+    assert coarse == {("extract", stage) for stage in COARSE}
+
+
+@pytest.fixture
+def encoded(tmp_path: Path) -> Path:
+    """A project whose texts are encoded."""
+    put_project(tmp_path / "project", executor="serial")
+    put_batch(tmp_path / "project" / "data" / "raw" / "shapes" / "first", 0, 4)
+    run(tmp_path / "project", "dvc", "repro", *TARGETS)
+    return tmp_path / "project"
+
+
+def ran(folder: Path) -> dict[str, int]:
+    """Have DVC run what it sees a reason to: stage → the parts that it computed."""
+    shutil.rmtree(folder / ".pipeline" / "runs")
+    run(folder, "dvc", "repro", *TARGETS)
+    assert "up to date" in run(folder, "dvc", "status", "code", "ingest", *TARGETS).stdout
+    lines = run(folder, "pipeline", "runs", "--json").stdout.splitlines()
+    return {record["stage"]: record["computed"] for record in map(json.loads, lines)}
+
+
+def edit(folder: Path, path: str, before: str, after: str) -> None:
+    text = (folder / "pipeline" / path).read_text()
+    assert before in text
+    (folder / "pipeline" / path).write_text(text.replace(before, after, 1))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_what_changes_no_code_runs_no_stage_and_what_does_runs_all(encoded: Path) -> None:
+    locked = yaml.safe_load((encoded / "dvc.lock").read_text())["stages"]
+    assert {*locked} == {"code", "ingest", "clean@text", "augment@text", "extract@hashing"}
+    edit(encoded, "encoders/hashing.py", '"""', '"""Read this: ')
+    edit(encoded, "modalities/text/clean.py", "from __future__", "# A comment.\nfrom __future__")
+    assert ran(encoded) == {"code": 0}
+    after = yaml.safe_load((encoded / "dvc.lock").read_text())["stages"]
+    assert after.pop("code")["outs"] == locked.pop("code")["outs"]
+    assert after == locked
+
+    started = dict.fromkeys(["ingest", "clean/text", "augment/text", "extract/hashing"], 0)
+    edit(encoded, "reporting/templates/page.html", "<", "<!-- --><")
+    assert ran(encoded) == {"code": 1, **started}
+    with (encoded / "pipeline" / "encoders" / "hashing.py").open("a") as file:
+        file.write("\nUNUSED = 1\n")
+    assert ran(encoded) == {"code": 1, **started, "extract/hashing": 4}
+    assert ran(encoded) == {}
+
+
+def test_a_project_without_a_folder_of_the_package_runs_the_one_that_is_installed(
+    tmp_path: Path,
+) -> None:
+    put_project(tmp_path / "project", executor="serial")
+    folder = tmp_path / "project"
+    shutil.rmtree(folder / "pipeline")
+    graph = (folder / "dvc.yaml").read_text()
+    (folder / "dvc.yaml").write_text(graph.replace("deps: [pipeline, ", "deps: ["))
+    run(folder, "dvc", "repro", "code")
+    assert (folder / "data" / "code.sha256").read_text().strip() == package_digest(plugins())
+    assert "up to date" in run(folder, "dvc", "status", "code").stdout

@@ -28,7 +28,8 @@ from pipeline.parts.job import CompletedPart, Job
 from pipeline.parts.plan import Summary
 from pipeline.parts.serial import Serial
 from pipeline.parts.up_to_date import skip_if_up_to_date
-from pipeline.stages.run import find, items
+from pipeline.stages import graph
+from pipeline.stages.run import find
 from tests import dataset
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -89,12 +90,11 @@ class World:
 def build(params: Params, root: Path = DATA) -> dict[str, Summary]:
     """Every stage but those of models, as `pipeline stage` runs them."""
     done = {}
-    for name, fan in items(params).items():
-        if name in ("ingest", "clean", "augment", "extract", "curate"):
-            for item in fan:
-                label = f"{name}/{item}" if item else name
-                planned = find(params, name, item)(params, item, root)  # type: ignore[call-arg]
-                done[label] = skip_if_up_to_date(label, planned.key, planned.outs, planned.run)
+    for name in ("ingest", "clean", "augment", "extract", "curate"):
+        for item in graph.items(params, name):
+            stage = graph.label(name, item)
+            planned = find(params, name, item)(params, item, root)  # type: ignore[call-arg]
+            done[stage] = skip_if_up_to_date(stage, planned.key, planned.outs, planned.run)
     return done
 
 

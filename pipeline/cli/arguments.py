@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -56,3 +57,17 @@ def store_of_command(rev: str) -> Store:
     from pipeline.store import open_store
 
     return open_store(rev=rev or None)
+
+
+def compute_as(feature_set: str, rev: str = "") -> None:
+    """Put this process under the instruction set of a feature set's rows, before NumPy is loaded.
+
+    Raises
+    ------
+    PipelineError
+        There is no such set, or this processor lacks those instructions.
+    """
+    from pipeline.core.machine.environment import hold
+    from pipeline.store.trees.opening import open_tree, processor_of
+
+    hold(processor_of(open_tree(Path(), rev or None), feature_set))

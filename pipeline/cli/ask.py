@@ -9,10 +9,19 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.arguments import Force, Json, Rev, Set, Where, command, store_of_command
+from pipeline.cli.arguments import (
+    Force,
+    Json,
+    Rev,
+    Set,
+    Where,
+    command,
+    compute_as,
+    store_of_command,
+)
 from pipeline.cli.output import show
 from pipeline.core.errors import PipelineError
-from pipeline.core.machine.environment import hold
+from pipeline.core.folders import FEATURES
 from pipeline.core.nested import flatten
 from pipeline.core.terminal import say
 
@@ -42,14 +51,14 @@ def search(
     json: Json = False,
 ) -> None:
     """List the samples nearest to words, a picture or a sound, cleaned and encoded as the set."""
-    store = store_of_command(rev)
-    # Before NumPy is loaded. An id is asked of any processor; words and files say what is wrong.
+    # An id is asked of any processor; of words and files it is said later what is wrong.
     with suppress(PipelineError):
-        hold(store[name].processor)
+        compute_as(name, rev)
     from pipeline.search.hits import search_samples
     from pipeline.search.question import question as understood
     from pipeline.store.files.output_path import check_free
 
+    store = store_of_command(rev)
     if sheet:
         check_free(Path(sheet), store.project, force)
     asked = understood(store, name, question)
@@ -88,11 +97,12 @@ def trace(
     """
     if verify and rev:
         raise PipelineError("--verify computes with the code that is here: leave out --rev")
-    store = store_of_command(rev)
     if verify:
-        # Before NumPy is loaded.
-        for features in islice(store, 1):
-            hold(store[features].processor)
+        from pipeline.store.trees.opening import open_tree
+
+        for features in islice(open_tree(Path()).names(FEATURES), 1):
+            compute_as(features)
+    store = store_of_command(rev)
     found = store.trace(sample)
     if verify:
         from dataclasses import asdict

@@ -70,19 +70,28 @@ def points_of(
     first: list[dict[str, Any]] = [known.get(next(iter(shown[one]), ""), {}) for one in digests]
     for column in about:
         rows = rows.append_column(column, pa.array([row.get(column) for row in first]))
-    if features.modality == "image":
-        pictures = _pictures(store, set(digests))
+    if pictures := _pictures(store, features.modality, set(digests)):
         uris = pa.array([pictures.get(digest) for digest in digests], pa.string())
         rows = rows.append_column("picture", uris)
     return rows
 
 
-def _pictures(store: Store, digests: set[str]) -> dict[str, str]:
-    """Digest → a small picture as a data: URI, of the cleaned pictures that are there."""
-    from pipeline.reporting.media.image import show
-    from pipeline.reporting.options import ReportOptions
+def _pictures(store: Store, modality: str, digests: set[str]) -> dict[str, str]:
+    """Digest → a small picture as a data: URI, of the cleaned contents that are there.
+
+    None of a modality that is shown otherwise, such as by a sound.
+    """
+    from pipeline.core.media_card import CardOptions
+    from pipeline.modalities import showing_of
     from pipeline.search.contents import read_contents
 
-    options = ReportOptions.model_validate({})
-    found = read_contents(store.tree, "image", digests)
-    return {digest: str(show(content, options).picture) for digest, content in found.items()}
+    showing = showing_of(modality)
+    if showing is None:
+        return {}
+    pictures: dict[str, str] = {}
+    for digest, content in read_contents(store.tree, modality, digests).items():
+        card = showing.show(content, CardOptions.model_validate({}))
+        if card.sound or not card.picture:
+            break
+        pictures[digest] = card.picture
+    return pictures

@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipeline.cli.errors import handle_errors
+from pipeline.cli.init import init
 from pipeline.cli.metrics import metrics
 from pipeline.cli.promote import promote
+from pipeline.cli.rejects import rejects
 from pipeline.cli.store import app as store
 from pipeline.cli.validate import validate
 from pipeline.core.errors import PipelineError, unknown
+from pipeline.core.folders import DATA, RAW, REPORTS
 from pipeline.core.logs import FORMAT, LEVEL, Format, Level, configure
 from pipeline.core.terminal import say
 
@@ -28,8 +31,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(store, name="store")
+app.command()(init)
 app.command()(metrics)
 app.command()(promote)
+app.command()(rejects)
 app.command()(validate)
 
 
@@ -41,8 +46,8 @@ def _version(asked: bool) -> None:
         raise typer.Exit
 
 
-def _known(params: Params, stage: str) -> None:
-    from pipeline.stages.run import labels
+def _check_stage(params: Params, stage: str) -> None:
+    from pipeline.stages.graph import labels
 
     known = labels(params)
     if stage and stage not in known:
@@ -70,27 +75,32 @@ def main(
 @app.command()
 @handle_errors
 def check() -> None:
-    """Check params.yaml and this machine before any work begins."""
+    """Check params.yaml, the graph, the data and this machine before any work begins."""
     from pipeline.params import load
-    from pipeline.stages.check import check_machine
+    from pipeline.stages.check import check_project
 
-    params = load()
-    for line in check_machine(params):
+    for line in check_project(load()):
         say(line)
 
 
 @app.command()
 @handle_errors
 def add(
-    source: Annotated[str, typer.Argument(help="Source of params.yaml that the data are of.")],
     folder: Annotated[Path, typer.Argument(help="Folder that holds them; it stays as it is.")],
+    source: Annotated[
+        str, typer.Option(help="Source of params.yaml that the data are of, if it has several.")
+    ] = "",
     batch: Annotated[str, typer.Option(help="Name of the batch, else the folder's.")] = "",
+    table: Annotated[
+        str, typer.Option(help="The table of several that says what its files are.")
+    ] = "",
 ) -> None:
     """Bring a folder in as a new batch: look through it, copy it to data/raw, `dvc add` it."""
     from pipeline.params import load
     from pipeline.stages.add import add_batch
 
-    say(add_batch(load(), source, folder, batch))
+    say(add_batch(load(), source, folder, batch, table))
+    say("Next: `git add data/raw`, `dvc repro`")
 
 
 @app.command()
@@ -102,6 +112,9 @@ def stage(
     ] = "",
 ) -> None:
     """Run one stage, as dvc.yaml does; `dvc repro` runs those that have work."""
+    from pipeline.core.machine.environment import establish, stated_instructions
+
+    establish(stated_instructions())
     from pipeline.stages.run import run_stage
 
     if not item:  # DVC's name begins with the path of a dvc.yaml that lies elsewhere
@@ -120,18 +133,22 @@ def plan(
 
     Stages of the comparison are told when they are asked for by name.
     """
-    from pipeline.core.machine.environment import establish
-    from pipeline.params import load, read_instructions
+    from pipeline.core.machine.environment import establish, stated_instructions
 
-    establish(read_instructions())
+    establish(stated_instructions())
     from pipeline.cli.runs import show_forecasts
+    from pipeline.params import load
+    from pipeline.raw.tracking import untracked
     from pipeline.stages.forecast import forecast
-    from pipeline.stages.run import APART, labels
+    from pipeline.stages.graph import labels
 
     params = load()
-    _known(params, stage)
-    everyday = [one for one in labels(params) if not one.startswith(APART)]
-    show_forecasts([*forecast(params, [stage] if stage else everyday)], json)
+    _check_stage(params, stage)
+    stages = [stage] if stage else labels(params, compares=False)
+    show_forecasts([*forecast(params, stages)], json)
+    sources = params.sources.keys() - params.roots.keys()
+    for line in untracked(Path(DATA, RAW), sources, params.fetched):
+        say(line, error=True)
 
 
 @app.command()
@@ -146,31 +163,11 @@ def runs(
     """Show what each stage did when it last ran: parts, rows, time, memory."""
     from pipeline.cli.runs import run_records, show_runs
     from pipeline.params import load
-    from pipeline.stages.run import labels
+    from pipeline.stages.graph import labels
 
     params = load()
-    _known(params, stage)
+    _check_stage(params, stage)
     show_runs(run_records([stage] if stage else labels(params), every), json)
-
-
-@app.command()
-@handle_errors
-def rejects(
-    stage: Annotated[str, typer.Option(help="Only this stage, e.g. clean/image.")] = "",
-    reason: Annotated[str, typer.Option(help="Only this reason, e.g. failed.")] = "",
-    json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
-) -> None:
-    """Show what was refused, why, by stage; of rows that failed, where the tracebacks are."""
-    from pipeline.params import load
-    from pipeline.store.rejects import collect, print_lines, print_tables, reject_folders
-    from pipeline.store.trees.tree import WorkTree
-
-    params = load()
-    _known(params, stage)
-    flow = reject_folders(params.modalities, params.features)
-    found = collect(WorkTree(Path("data")), flow, params.models, stage)
-    found = [reject for reject in found if reason in ("", reject.reason)]
-    (print_lines if json else print_tables)(found)
 
 
 @app.command()
@@ -184,7 +181,7 @@ def report(
     """Say where the report is, or open it."""
     from pipeline.reporting.show import dated_copy
 
-    page = Path("data", "reports", "index.html")
+    page = Path(DATA, REPORTS, "index.html")
     if not page.is_file():
         raise PipelineError(f"there is no {page} yet: run `dvc repro` to make it")
     if open:

@@ -12,8 +12,9 @@ from pipeline.cli.arguments import Json
 from pipeline.cli.errors import handle_errors
 from pipeline.cli.output import show
 from pipeline.core.errors import PipelineError, unknown
+from pipeline.core.folders import DATA, EVALUATION
 
-EVALUATED = Path("data", "evaluation")
+EVALUATED = Path(DATA, EVALUATION)
 
 
 @handle_errors

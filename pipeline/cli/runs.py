@@ -19,55 +19,59 @@ PARTS = ("planned", "reused", "restored", "computed", "removed")
 
 def run_records(stages: Sequence[str], every: bool) -> list[dict[str, Any]]:
     """Run records, those of each stage in turn: all of them, or the last."""
-    found = {stage: records(stage) for stage in stages}
-    return [one for stage in stages for one in (found[stage] if every else found[stage][-1:])]
+    kept = [records(stage) for stage in stages]
+    return [record for runs in kept for record in (runs if every else runs[-1:])]
 
 
-def show_runs(found: Sequence[Mapping[str, Any]], json: bool) -> None:
+def show_runs(runs: Sequence[Mapping[str, Any]], json: bool) -> None:
     """What each run did: its parts, its rows, and what they took."""
-    if json or not found:
-        _lines(found) if json else say("no stage has run here yet")
+    if json or not runs:
+        _show_lines(runs) if json else say("no stage has run here yet")
         return
     table = _table("stage", "started", *PARTS, "rows", "wall s", "CPU s", "GPU s", "peak MB", "")
-    for one in found:
-        counts = [str(one.get(name, "")) for name in PARTS]
-        took = [f"{one.get(name, 0):.1f}" for name in ("seconds", "cpu_seconds", "gpu_seconds")]
+    for run in runs:
+        counts = [str(run.get(name, "")) for name in PARTS]
+        times = [f"{run.get(name, 0):.1f}" for name in ("seconds", "cpu_seconds", "gpu_seconds")]
         cells = (
-            one.get("stage", ""),
-            str(one.get("started", ""))[:19],
+            run.get("stage", ""),
+            str(run.get("started", ""))[:19],
             *counts,
-            _rows(one),
-            *took,
-            one.get("peak_mb", ""),
-            "" if one.get("outcome") == "done" else one.get("outcome", ""),
+            _rows(run),
+            *times,
+            run.get("peak_mb", ""),
+            "" if run.get("outcome") == "done" else run.get("outcome", ""),
         )
         table.add_row(*map(text, cells))
-    _show(table)
+    _show_table(table)
 
 
-def show_forecasts(found: Sequence[Forecast], json: bool) -> None:
+def show_forecasts(forecasts: Sequence[Forecast], json: bool) -> None:
     """What each stage would do, and why."""
     if json:
-        _lines(map(asdict, found))
+        _show_lines(map(asdict, forecasts))
         return
     table = _table("stage", "reused", "restored", "computed", "rows", "why", numbers=4)
-    for one in found:
+    for one in forecasts:
         rows = f"{'' if one.exact else '≤ '}{one.rows}" if one.works else ""
-        taken = f"{rows}, {one.taken} taken over" if one.taken else rows
-        counts = [str(n) if n else "" for n in (one.reused, one.restored, one.computed)]
-        table.add_row(*map(text, (one.stage, *counts, taken, "; ".join(one.reasons))))
-    _show(table)
+        if one.reused_rows:
+            rows += f", {one.reused_rows} taken over"
+        parts = [str(n) if n else "" for n in (one.reused, one.restored, one.computed)]
+        table.add_row(*map(text, (one.stage, *parts, rows, "; ".join(one.reasons))))
+    _show_table(table)
 
 
-def _lines(found: Iterable[Mapping[str, Any]]) -> None:
-    for one in found:
-        say(json_line(one, sort_keys=True))
+def _show_lines(objects: Iterable[Mapping[str, Any]]) -> None:
+    for entry in objects:
+        say(json_line(entry, sort_keys=True))
 
 
-def _rows(one: Mapping[str, Any]) -> str:
-    told = f"{one['worked']} {one.get('verb', 'computed')}" if one.get("worked") else ""
-    taken = f"{one['taken']} taken over" if one.get("taken") else ""
-    return ", ".join(filter(None, (told, taken)))
+def _rows(run: Mapping[str, Any]) -> str:
+    computed, reused = run.get("computed_rows"), run.get("reused_rows")
+    texts = [
+        f"{computed} {run.get('verb', 'computed')}" if computed else "",
+        f"{reused} taken over" if reused else "",
+    ]
+    return ", ".join(filter(None, texts))
 
 
 def _table(*columns: str, numbers: int = 11) -> Table:
@@ -83,7 +87,7 @@ def _table(*columns: str, numbers: int = 11) -> Table:
     return table
 
 
-def _show(table: Table) -> None:
+def _show_table(table: Table) -> None:
     import shutil
     import sys
 

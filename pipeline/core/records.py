@@ -6,12 +6,15 @@ Changing one of these changes every digest; SCHEMA_VERSION stands in each file's
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal
-
-import pyarrow as pa
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
 
 from pipeline.core.registry import load
+
+# pyarrow brings NumPy, which is loaded after the process knows its instruction set: see
+# `pipeline.core.machine.environment`. Commands read manifests before.
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 SCHEMA_VERSION = 2
 
@@ -47,6 +50,9 @@ class Sample:
     batch of the source; None stands for a sample that is its own group. `assets` maps a modality to
     a path, or, for text that stands inside a table or a file of many lines, to the text itself as
     `Inline`. A modality that the sample lacks is left out.
+
+    `where` says for people where the source reads of it, and `columns` which column there says it:
+    of a modality, by its name, and of a target, as `target.<name>`.
     """
 
     sample_id: str
@@ -56,6 +62,8 @@ class Sample:
     licence: str | None = None
     targets: Mapping[str, str | float | None] | None = None
     attributes: Mapping[str, str | None] | None = None
+    where: str = field(default="", compare=False)
+    columns: Mapping[str, str] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True)
@@ -83,13 +91,16 @@ class Refusal:
 class Scan:
     """One batch as its source understands it, from names and tables alone, no asset opened.
 
-    `metadata` lists the files that say something about others and are no asset themselves. Ingest
-    checks that the assets are there, and counts the files that no sample uses.
+    `metadata` lists the files that say something about others and are no asset themselves; one of
+    them that is refused costs all samples that it tells of. Ingest checks that the assets are
+    there, and counts the files that no sample uses: `advice` is what it then tells people, such as
+    which column may name them, and empty where nothing is to be said.
     """
 
     samples: Sequence[Sample]
     refused: Sequence[Refusal] = ()
     metadata: Sequence[str] = ()
+    advice: str = ""
 
 
 def samples_schema(modalities: Iterable[str], targets: Mapping[str, str]) -> pa.Schema:
@@ -98,6 +109,8 @@ def samples_schema(modalities: Iterable[str], targets: Mapping[str, str]) -> pa.
     Targets that are numbers by their kind are float64, all others strings; attributes are one map
     column, so that sources with different attributes share a schema.
     """
+    import pyarrow as pa
+
     text = pa.string()
     return pa.schema(
         [
@@ -119,6 +132,8 @@ def samples_schema(modalities: Iterable[str], targets: Mapping[str, str]) -> pa.
 
 def curated_schema(modalities: Iterable[str], targets: Mapping[str, str]) -> pa.Schema:
     """A sample plus its component, its split, and the assets that joined it to its component."""
+    import pyarrow as pa
+
     return pa.schema(
         [
             *samples_schema(modalities, targets),
@@ -136,6 +151,8 @@ def assets_schema() -> pa.Schema:
     elsewhere. `data` holds the bytes of inline assets and is null where the locator's file is the
     asset.
     """
+    import pyarrow as pa
+
     return pa.schema(
         [
             pa.field("digest", pa.string(), nullable=False),
@@ -151,6 +168,8 @@ def assets_schema() -> pa.Schema:
 
 def clean_schema(measurements: pa.Schema) -> pa.Schema:
     """digest, row key, content digest, shape and data of the cleaned asset, then measurements."""
+    import pyarrow as pa
+
     return pa.schema(
         [
             pa.field("digest", pa.string(), nullable=False),
@@ -165,6 +184,8 @@ def clean_schema(measurements: pa.Schema) -> pa.Schema:
 
 def augmented_schema() -> pa.Schema:
     """digest, row key, view (1..k), recipe (JSON: a list of operations in order)."""
+    import pyarrow as pa
+
     return pa.schema(
         [
             pa.field("digest", pa.string(), nullable=False),
@@ -181,6 +202,8 @@ def predictions_schema() -> pa.Schema:
     Labels stand in `prediction` and `truth` with `|` between them; a number stands there as text,
     and has no probabilities. `present` lists the modalities that the model saw.
     """
+    import pyarrow as pa
+
     text = pa.string()
     return pa.schema(
         [

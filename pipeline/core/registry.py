@@ -4,6 +4,9 @@ Modules are imported when they are named, not before, so that a heavy one costs 
 it. A module whose name begins with _ helps those beside it. Packages of third parties add theirs
 through the entry-point group `pipeline.<folder>`. What a module must have is a `Protocol` of its
 folder's package, such as `pipeline.models.tasks.Task`.
+
+A modality is a folder of modules itself: `modalities/image` is a registry of its parts, wherever
+the modality comes from.
 """
 
 from __future__ import annotations
@@ -19,12 +22,14 @@ from typing import Any, TypeVar, overload
 from pipeline.core.errors import PipelineError, unknown
 
 Contract = TypeVar("Contract")
+# Registries whose plug-ins are registries of their parts.
+OF_FOLDERS = {"modalities": "modality"}
 
 
 def names(folder: str) -> list[str]:
     """Every name registered under pipeline/<folder>/, sorted; one that begins with _ is none."""
-    package = importlib.import_module(f"pipeline.{folder.replace('/', '.')}")
-    modules = {module.name for module in pkgutil.iter_modules(package.__path__)}
+    package = importlib.import_module(_package(folder))
+    modules = {module.name for module in pkgutil.iter_modules(getattr(package, "__path__", ()))}
     plugins = {name for name in modules if not name.startswith("_")}
     return sorted(plugins | {point.name for point in _points(folder)})
 
@@ -71,18 +76,35 @@ def locate(folder: str, name: str) -> str:
     for point in _points(folder):
         if point.name == name:
             return point.value
-    return f"pipeline.{folder.replace('/', '.')}.{name}"
+    return f"{_package(folder)}.{name}"
+
+
+def _package(folder: str) -> str:
+    """The dotted name of a folder; the folder of a plug-in is wherever the plug-in is."""
+    above, _, name = folder.rpartition("/")
+    if above in OF_FOLDERS:
+        return locate(above, name)
+    return f"pipeline.{folder.replace('/', '.')}"
+
+
+def plugins() -> list[str]:
+    """Dotted names of all modules that packages of third parties register, sorted."""
+    groups = (group for group in _all_points().groups if group.startswith("pipeline."))
+    return sorted(point.value for group in groups for point in _all_points().select(group=group))
 
 
 def _noun(folder: str) -> str:
-    return folder.split("/")[-1].rstrip("s")
+    above, _, name = folder.rpartition("/")
+    if above in OF_FOLDERS:
+        return f"part of the {OF_FOLDERS[above]} {name},"
+    return OF_FOLDERS.get(folder, name.removesuffix("s"))
 
 
 @functools.cache
 def _points(folder: str) -> EntryPoints:
     """Entry points of third parties. Selecting takes a millisecond, too long for each batch."""
-    found: EntryPoints = _all_points().select(group=f"pipeline.{folder.replace('/', '.')}")
-    return found
+    points: EntryPoints = _all_points().select(group=f"pipeline.{folder.replace('/', '.')}")
+    return points
 
 
 @functools.cache

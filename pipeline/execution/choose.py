@@ -6,10 +6,9 @@ import logging
 import os
 from collections.abc import Callable
 
-from pipeline.execution.options import ExecutionOptions
-from pipeline.execution.processes import Processes
+from pipeline.execution.executors import executor_kind
+from pipeline.execution.options import AUTO, ExecutionOptions
 from pipeline.parts.job import Executor
-from pipeline.parts.serial import Serial
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +41,7 @@ def choose(
     """
     workers = options.workers or len(os.sched_getaffinity(0))
     kind = options.executor
-    if kind == "auto":
+    if kind == AUTO:
         if options.address or device != "cpu" or cost_s >= RAY_FROM_SECONDS:
             kind = "ray"
         else:
@@ -50,12 +49,4 @@ def choose(
             workers = workers if many else 1
             kind = "processes" if foreign or (many and workers > 1) else "serial"
     logger.debug("work of %.1f CPU-seconds goes to: %s", cost_s, kind)
-    if kind == "ray":
-        from pipeline.execution.ray import RayExecutor
-
-        gpus = options.gpus_per_worker if device != "cpu" else 0.0
-        # On a cluster, its CPUs count, not those of the machine that the driver is on.
-        return RayExecutor(
-            options.workers if options.address else workers, gpus, options.address, options.timeout
-        )
-    return Processes(workers, options.timeout) if kind == "processes" else Serial()
+    return executor_kind(kind).executor(options, workers, device)

@@ -3,20 +3,34 @@
 from __future__ import annotations
 
 import os
-from typing import Literal
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
+from pipeline.core import registry
+from pipeline.core.errors import unknown
 from pipeline.core.options import Options
+
+# Where executors stand, and what is none of them but the choice between those of the project.
+FOLDER = "execution/executors"
+AUTO = "auto"
+
+
+def _known(name: str) -> str:
+    kinds = [AUTO, *registry.names(FOLDER)]
+    if name not in kinds:
+        raise ValueError(unknown("executor", name, kinds))
+    return name
 
 
 class ExecutionOptions(Options):
     """Where and how wide work runs. Changing any of these changes no output."""
 
-    executor: Literal["auto", "serial", "processes", "ray"] = Field(
-        "auto",
-        description="auto: Ray where a cluster address is set, a GPU is asked for, or the work is "
-        "long enough to carry Ray's fixed cost; else processes of this machine",
+    executor: Annotated[str, AfterValidator(_known)] = Field(
+        AUTO,
+        description="a file of pipeline/execution/executors; auto: Ray where a cluster address is "
+        "set, a GPU is asked for, or the work is long enough to carry Ray's fixed cost; else "
+        "processes of this machine",
     )
     workers: int | None = Field(
         None,

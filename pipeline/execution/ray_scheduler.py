@@ -57,7 +57,7 @@ class _WorkerHandle:
 
     actor: Any
     greeting: Any
-    sees: bool | None = None
+    shares_filesystem: bool | None = None
     courses: list[_InFlightJob] = field(default_factory=list)
     tasks: dict[Any, tuple[_InFlightJob, int]] = field(default_factory=dict)
     since: float = 0.0
@@ -131,13 +131,13 @@ class Scheduler:
         """Start workers while there is more to do than hands, and let go those with nothing."""
         import ray
 
-        waiting = sum(hand.sees is None for hand in self._hands)
+        waiting = sum(hand.shares_filesystem is None for hand in self._hands)
         room = self._placement.workers - len(self._hands) - len(self._searches)
         for _ in range(min(room, len(self._pending) - waiting)):
             self._hands.append(self._start())
         for hand in list(self._hands):
             self._dispatch(hand)
-            if hand.sees is not None and not hand.tasks and not self._pending:
+            if hand.shares_filesystem is not None and not hand.tasks and not self._pending:
                 self._hands.remove(hand)
                 ray.kill(hand.actor)
 
@@ -148,7 +148,7 @@ class Scheduler:
         return _WorkerHandle(actor, actor.greet.remote(self._token))
 
     def _dispatch(self, hand: _WorkerHandle) -> None:
-        while hand.sees is not None and len(hand.tasks) < IN_FLIGHT:
+        while hand.shares_filesystem is not None and len(hand.tasks) < IN_FLIGHT:
             course = hand.course
             if course is None:
                 keys = {course.job.part.key for course in hand.courses}
@@ -158,14 +158,16 @@ class Scheduler:
                     return
                 job = self._pending.pop()
                 groups = (
-                    [] if hand.sees else list(slices(job.rows, self._work.rows_at_once)) or [[]]
+                    []
+                    if hand.shares_filesystem
+                    else list(slices(job.rows, self._work.rows_at_once)) or [[]]
                 )
                 course = _InFlightJob(job, groups)
                 hand.courses.append(course)
             self._send(hand, course)
 
     def _send(self, hand: _WorkerHandle, course: _InFlightJob) -> None:
-        if hand.sees:
+        if hand.shares_filesystem:
             task = hand.actor.make.remote(course.job, self._out)
         else:
             rows = course.groups[course.sent]
@@ -182,7 +184,7 @@ class Scheduler:
         now = time.monotonic()
         left = [hand.since + self._timeout - now for hand in self._hands if hand.tasks]
         refs = [task for hand in self._hands for task in hand.tasks]
-        refs += [hand.greeting for hand in self._hands if hand.sees is None]
+        refs += [hand.greeting for hand in self._hands if hand.shares_filesystem is None]
         refs += list(self._searches)
         wait = max(min([*left, LOOK_SECONDS]), 0.0)
         done, _ = ray.wait(refs, num_returns=1, timeout=wait, fetch_local=False)
@@ -218,12 +220,12 @@ class Scheduler:
             return
         except RayError as error:
             check_alive()
-            if hand.sees is None:
+            if hand.shares_filesystem is None:
                 self._start_failed(hand, error)
             else:
                 self._died(hand, WorkerDeath(None))
             return
-        if hand.sees is None:
+        if hand.shares_filesystem is None:
             self._greeted(hand, answer)
             return
         course, number = hand.tasks.pop(ref)
@@ -246,7 +248,7 @@ class Scheduler:
                 f"{', '.join(greeting.differs[:5])} differ there. Install this project, at this "
                 f"revision and with the locked libraries, on every node."
             )
-        hand.sees, self._stillborn = greeting.shares_filesystem, 0
+        hand.shares_filesystem, self._stillborn = greeting.shares_filesystem, 0
 
     def _start_failed(self, hand: _WorkerHandle, error: Exception) -> None:
         self._hands.remove(hand)
@@ -265,7 +267,7 @@ class Scheduler:
         self._pending += jobs[1:]
         for job in jobs[:1]:
             if self._deaths.suspect(job, death):
-                self._search(job, travel=not hand.sees)
+                self._search(job, travel=not hand.shares_filesystem)
             else:
                 self._pending.append(job)
 

@@ -137,7 +137,7 @@ class Worker:
             greetings = ready
         told = [_greeting(self._work, token), *ray.get(greetings)]
         differs = dict.fromkeys(name for one in told for name in one.differs)
-        return Handshake(all(one.sees for one in told), tuple(differs))
+        return Handshake(all(one.shares_filesystem for one in told), tuple(differs))
 
     def make(self, job: Job, out: Path) -> CompletedPart:
         """Make a part, all of it here: the worker sees the driver's files."""

@@ -11,15 +11,13 @@ from pathlib import Path
 from pipeline.core.errors import PipelineError
 from pipeline.core.files.dvc_cache import cache_folder
 from pipeline.core.files.lock import locked
+from pipeline.core.folders import DATA, RAW
 from pipeline.integrity.copies import CACHE, Copies, has_md5
 from pipeline.integrity.unit import Unit
 from pipeline.parts.manifest import MANIFEST
 from pipeline.store.sidecar import FOLDER, is_sealed
 from pipeline.store.trees.remote import DIRECTORY, Remote
-from pipeline.store.trees.revision import DATA
 from pipeline.store.trees.tracked import Tracked, files_of, md5_problem
-
-RAW = Path(DATA, "raw")
 
 
 @dataclass
@@ -45,7 +43,8 @@ class ProjectFiles:
         """The folders that have, or should have, a manifest."""
         recorded = (path for path in self.tracked.md5s if path.name == MANIFEST)
         folders = {path.parent for path in (*Path(DATA).rglob(MANIFEST), *recorded)}
-        return sorted(folder for folder in folders if folder.is_dir() and RAW not in folder.parents)
+        raw = Path(DATA, RAW)
+        return sorted(folder for folder in folders if folder.is_dir() and raw not in folder.parents)
 
     def manifests(self) -> Iterator[Unit]:
         """The manifests of finished stages."""

@@ -6,9 +6,11 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from pipeline.core import registry
+from pipeline import modalities as plugins
 from pipeline.core.errors import PipelineError, unknown
-from pipeline.models.evaluation.options import CLIP, DURATION, PRESENCE
+from pipeline.encoders import encoder_of
+from pipeline.modalities import measures, modality_of
+from pipeline.models.evaluation.options import DURATION, PRESENCE
 from pipeline.models.tasks import kinds, task_of
 from pipeline.store.views import is_table
 
@@ -34,6 +36,8 @@ def cross_check(values: Mapping[str, Any], named: Mapping[str, Collection[str]])
         yield from _names(section, named[section])
     yield from _roots(values, named)
     yield from _targets_of_sources(values, named)
+    if values["ingest"]:
+        yield from _optional(values)
     for path, model in _models(values):
         yield from _features(path, model, named)
         yield from _tasks(path, model, values, named)
@@ -94,6 +98,16 @@ def _targets_of_sources(
             if target not in named["targets"]:
                 path = f"sources.{name}.targets.{column}"
                 yield path, unknown("target", target, named["targets"])
+        folders = getattr(source.options, "folders", None)
+        if folders is not None and folders not in named["targets"]:
+            yield f"sources.{name}.folders", unknown("target", folders, named["targets"])
+
+
+def _optional(values: Mapping[str, Any]) -> Mistakes:
+    known = plugins.modalities()
+    for i, modality in enumerate(values["ingest"].optional):
+        if modality not in known:
+            yield f"ingest.optional.{i}", unknown("modality", modality, known)
 
 
 def _models(values: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -162,7 +176,7 @@ def _towers(path: str, model: Any, values: Mapping[str, Any]) -> Mistakes:
         feature = values["features"].get(used)
         if feature is None:
             continue
-        encoder = registry.load("encoders", feature.encoder)
+        encoder = encoder_of(feature.encoder)
         try:
             shapes[used] = encoder.shape(feature.options)
         except PipelineError:  # its weights are missing, of which check speaks
@@ -177,7 +191,7 @@ def _towers(path: str, model: Any, values: Mapping[str, Any]) -> Mistakes:
 
 def _joins(values: Mapping[str, Any]) -> Mistakes:
     modalities = values["modalities"]
-    hashed = [name for name in modalities if _has_hash(name)]
+    hashed = [name for name in modalities if modality_of(name).LEAK_KEY]
     for name, join in values["curate"].join_on.items():
         path = f"curate.join_on.{name}"
         if name not in modalities:
@@ -190,11 +204,6 @@ def _joins(values: Mapping[str, Any]) -> Mistakes:
             )
 
 
-def _has_hash(modality: str) -> bool:
-    measured = dict(registry.load(f"modalities/{modality}", "clean").MEASUREMENTS)
-    return "phash" in measured
-
-
 def _groups(values: Mapping[str, Any], named: Mapping[str, Collection[str]]) -> Mistakes:
     """Targets, and attributes where every source says in its options which it has."""
     attributes: set[str] = set()
@@ -205,7 +214,7 @@ def _groups(values: Mapping[str, Any], named: Mapping[str, Collection[str]]) -> 
             return
         attributes |= set(declared)
     known = {*named["targets"], *attributes, PRESENCE}
-    if CLIP in values["modalities"]:
+    if any(measures(name, DURATION) for name in values["clean"]):
         known.add(DURATION)
     for i, name in enumerate(values["evaluate"].group_by):
         if name not in known:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from pipeline.core import registry
 from pipeline.core.errors import PipelineError, unknown
 from pipeline.core.machine.processor import HELD, INSTRUCTIONS
 from pipeline.core.options import Options
-from pipeline.curation.options import CurationOptions as CurateOptions
+from pipeline.curation.options import CurationOptions
+from pipeline.encoders import encoder_of
 from pipeline.execution.options import ExecutionOptions
-from pipeline.models.comparison.options import ComparisonOptions as ComparisonOptions
+from pipeline.modalities import augmentation_of, cleaning_of, modalities, modality_of
+from pipeline.models.comparison.options import ComparisonOptions
 from pipeline.models.evaluation.options import EvaluationOptions
 from pipeline.models.options import ModelOptions
 from pipeline.params.agreement import cross_check
@@ -24,6 +25,7 @@ from pipeline.params.sections import (
     CleanSection,
     FeatureNames,
     FeatureSection,
+    IngestOptions,
     Params,
     PartsOptions,
     RejectLimit,
@@ -31,9 +33,12 @@ from pipeline.params.sections import (
     SourceSection,
     TargetOptions,
 )
-from pipeline.reporting.options import ReportOptions as ReportOptions
+from pipeline.raw.media_types import inline_types
+from pipeline.reporting.options import ReportOptions
+from pipeline.sources import fetchable, source_of
 
 Model = TypeVar("Model", bound=Options)
+Kind = TypeVar("Kind")
 
 
 def load(path: Path = Path("params.yaml")) -> Params:
@@ -58,14 +63,19 @@ def parse(document: Any, name: str = "params.yaml") -> Params:
     return params
 
 
-def read_instructions(path: Path = Path("params.yaml")) -> str:
-    """The instruction set alone, which must be known before NumPy is loaded.
-
-    What is no choice is left to `load` to refuse, and read as if it were not there.
-    """
-    document = read(path)
-    value = document.get("instructions") if isinstance(document, dict) else None
-    return value if isinstance(value, str) and value in HELD else INSTRUCTIONS
+def _with_fallback(
+    sources: Mapping[str, SourceSection], clean: Mapping[str, CleanSection]
+) -> dict[str, SourceSection]:
+    """Where a source says no encoding of its tables, that of what stands in their cells holds."""
+    inline = (clean[modality] for modality in inline_types() if modality in clean)
+    stated = (getattr(section.options, "fallback", None) for section in inline)
+    fallback = next((encoding for encoding in stated if encoding), None)
+    return {
+        name: replace(source, options=source.options.model_copy(update={"fallback": fallback}))
+        if getattr(source.options, "fallback", fallback) is None
+        else source
+        for name, source in sources.items()
+    }
 
 
 @dataclass
@@ -81,7 +91,7 @@ class _Reading:
         modalities = self._modalities(document)
         features = self._features(document, modalities)
         values: dict[str, Any] = {
-            "seed": self._seed(document.get("seed")),
+            "seed": self._seed(document.get("seed", 0)),
             "instructions": self._instructions(document.get("instructions", INSTRUCTIONS)),
             "modalities": modalities,
             "features": features,
@@ -95,10 +105,11 @@ class _Reading:
             "augment": self._augment(document, modalities),
             "models": dict(self._each(document, "models", ModelOptions)),
         }
+        values["sources"] = _with_fallback(values["sources"], values["clean"])
         single: dict[str, type[Options]] = {
             "parts": PartsOptions,
-            "ingest": RejectLimit,
-            "curate": CurateOptions,
+            "ingest": IngestOptions,
+            "curate": CurationOptions,
             "evaluate": EvaluationOptions,
             "report": ReportOptions,
             "execution": ExecutionOptions,
@@ -160,9 +171,9 @@ class _Reading:
         ]
         return [(name, value) for name, value in checked if value is not None]
 
-    def _plugin(self, folder: str, name: Any, path: str) -> Any:
+    def _plugin(self, load: Callable[[str], Kind], name: Any, path: str) -> Kind | None:
         try:
-            return registry.load(folder, str(name))
+            return load(str(name))
         except PipelineError as error:
             self._problem(path, str(error))
             return None
@@ -177,17 +188,20 @@ class _Reading:
         return self._check(model, own, path), rest
 
     def _modalities(self, document: Mapping[str, Any]) -> tuple[str, ...]:
-        known = registry.names("modalities")
+        known = modalities()
         value = document.get("modalities")
         if not isinstance(value, list) or not value:
             self._problem("modalities", f"give a list; there are: {', '.join(known)}")
             return ()
+        usable = []
         for i, name in enumerate(value):
             if name not in known:
                 self._problem(f"modalities.{i}", unknown("modality", str(name), known))
             elif name in value[:i]:
                 self._problem(f"modalities.{i}", f"'{name}' is named twice")
-        return tuple(dict.fromkeys(name for name in value if name in known))
+            elif self._plugin(modality_of, name, f"modalities.{i}"):
+                usable.append(str(name))
+        return tuple(usable)
 
     def _sources(self, document: Mapping[str, Any]) -> dict[str, SourceSection]:
         found = {}
@@ -195,8 +209,8 @@ class _Reading:
             path = f"sources.{name}"
             own, rest = self._split(value, SourceRoot, path)
             kind = rest.pop("kind", None)
-            module = self._plugin("sources", kind, f"{path}.kind")
-            options = module and self._check(module.Options, rest, path)
+            module = self._plugin(source_of, kind, f"{path}.kind")
+            options = self._check(module.Options, rest, path) if module else None
             if own and options is not None:
                 found[name] = SourceSection(str(kind), options, own.root)
         if not document.get("sources"):
@@ -212,10 +226,12 @@ class _Reading:
                 self._problem(path, unknown("source", name, sources))
                 continue
             try:
-                module = registry.load("sources", str(sources[name].get("kind")))
+                source_of(str(sources[name].get("kind")))
             except PipelineError:
                 continue
-            if not hasattr(module, "FetchOptions"):
+            try:
+                module = fetchable(str(sources[name]["kind"]))
+            except PipelineError:
                 self._problem(path, f"a source of kind {sources[name]['kind']} cannot fetch itself")
                 continue
             options = self._check(module.FetchOptions, value, path)
@@ -229,8 +245,8 @@ class _Reading:
         found = {}
         for name in modalities:
             own, rest = self._split(section.get(name, {}), RejectLimit, f"clean.{name}")
-            module = registry.load(f"modalities/{name}", "clean")
-            options = self._check(module.Options, rest, f"clean.{name}")
+            cleaning = self._plugin(cleaning_of, name, f"modalities.{name}")
+            options = cleaning and self._check(cleaning.Options, rest, f"clean.{name}")
             if own and options:
                 found[name] = CleanSection(options, own.reject_limit)
         return found
@@ -238,14 +254,13 @@ class _Reading:
     def _augment(self, document: Mapping[str, Any], modalities: tuple[str, ...]) -> dict[str, Any]:
         section = self._section(document, "augment")
         self._known("augment", section, modalities)
-        return {
-            name: self._check(
-                registry.load(f"modalities/{name}", "augment").Options,
-                section.get(name, {}),
-                f"augment.{name}",
-            )
-            for name in modalities
-        }
+        checked = {}
+        for name in modalities:
+            augmentation = self._plugin(augmentation_of, name, f"modalities.{name}")
+            if augmentation:
+                given = section.get(name, {})
+                checked[name] = self._check(augmentation.Options, given, f"augment.{name}")
+        return checked
 
     def _features(
         self, document: Mapping[str, Any], modalities: tuple[str, ...]
@@ -256,7 +271,7 @@ class _Reading:
             own, rest = self._split(value, FeatureNames, path)
             if own is None:
                 continue
-            module = self._plugin("encoders", own.encoder, f"{path}.encoder")
+            module = self._plugin(encoder_of, own.encoder, f"{path}.encoder")
             if module is None:
                 continue
             if own.modality not in modalities:

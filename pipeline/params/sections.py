@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, field_validator
 
 from pipeline.core.options import Options
-from pipeline.curation.options import CurationOptions as CurateOptions
+from pipeline.curation.options import CurationOptions
 from pipeline.execution.options import ExecutionOptions
 from pipeline.models.comparison.options import ComparisonOptions as ComparisonOptions
 from pipeline.models.evaluation.options import EvaluationOptions
@@ -42,6 +42,18 @@ class RejectLimit(Options):
     """The share of its rows that a stage may refuse before it fails."""
 
     reject_limit: float = Field(0.05, ge=0, le=1)
+
+
+class IngestOptions(RejectLimit):
+    """What may be missing of the raw batches before the stage fails."""
+
+    optional: tuple[str, ...] = Field((), description="modalities that may be without any asset")
+    unused_limit: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="share of a batch's files of one modality that no sample may use",
+    )
 
 
 class SourceRoot(Options):
@@ -107,11 +119,11 @@ class Params:
     look: tuple[str, ...]
     modalities: tuple[str, ...]
     targets: dict[str, str]
-    ingest: RejectLimit
+    ingest: IngestOptions
     clean: dict[str, CleanSection]
     augment: dict[str, Any]
     features: dict[str, FeatureSection]
-    curate: CurateOptions
+    curate: CurationOptions
     models: dict[str, ModelOptions]
     evaluate: EvaluationOptions
     comparison: ComparisonOptions | None
@@ -122,6 +134,11 @@ class Params:
     def roots(self) -> dict[str, str]:
         """Source → the URI below which its batches lie; those that data/raw holds are left out."""
         return {name: source.root for name, source in self.sources.items() if source.root}
+
+    @property
+    def fetched(self) -> dict[str, str]:
+        """Source → the batch that its fetch stage brings."""
+        return {name: str(one.model_dump()["version"]) for name, one in self.fetch.items()}
 
     @property
     def set_modalities(self) -> dict[str, str]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pipeline.core.errors import PipelineError, unknown
+from pipeline.core.folders import DATA, EVALUATION, MODELS
 from pipeline.models.tasks import kinds, task_of
 
 STANDING = "standing"
@@ -145,7 +146,7 @@ def ranked(trials: Trials, metric: str = "") -> list[Trial]:
 def _trial(name: str, state: str, rev: Mapping[str, Any], model: str, metric: str) -> Trial:
     data = rev.get("data") or {}
     outs = data.get("outs") or {}
-    manifests = (f"data/{made}/{model}/manifest.json" for made in ("models", "evaluation"))
+    manifests = (f"{DATA}/{folder}/{model}/manifest.json" for folder in (MODELS, EVALUATION))
     made = {path: outs[path]["hash"] for path in manifests if (outs.get(path) or {}).get("hash")}
     done = state == "success"
     score = _score(data.get("metrics") or {}, model, metric) if done else None
@@ -154,7 +155,7 @@ def _trial(name: str, state: str, rev: Mapping[str, Any], model: str, metric: st
 
 def _score(metrics: Mapping[str, Any], model: str, metric: str) -> float | None:
     """The figure of the primary task on validation."""
-    found = (metrics.get(f"data/evaluation/{model}/metrics.json") or {}).get("data") or {}
+    found = (metrics.get(f"{DATA}/{EVALUATION}/{model}/metrics.json") or {}).get("data") or {}
     # The one task is the primary; its first figure is the one that the report ranks by.
     figures: dict[str, float] = next(iter(found.get("validation", {}).values()), {})
     if not figures:

@@ -11,12 +11,13 @@ import functools
 import importlib.util
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
 from pipeline.core.files.atomic import atomic_write
-from pipeline.core.files.digest import digest_bytes, digest_file
+from pipeline.core.files.digest import digest_bytes, digest_file, digest_json
 
 MEMORY = Path(".pipeline", "code.json")
 PACKAGE = Path(__file__).parents[1]
@@ -36,26 +37,75 @@ class Code:
 
 @functools.cache
 def code(module: str) -> Code:
-    """What the source of a module says; ModuleNotFoundError if there is none."""
-    spec = importlib.util.find_spec(module)
-    if spec is None or spec.origin is None:
-        raise ModuleNotFoundError(f"no source found for module {module}")
-    source = Path(spec.origin).read_bytes()
-    key = digest_bytes(source)
-    memory = _memory()
-    if key not in memory:
-        tree = _running(ast.parse(source))
-        memory[key] = [digest_bytes(ast.dump(tree).encode()), *_names(tree)]
-        _learnt.add(key)
-    found, *names = memory[key]
-    return Code(found, tuple(names))
+    """What the source of a module says, or the digest of a compiled one, which tells no more.
+
+    ModuleNotFoundError if there is none.
+    """
+    path = _path(module)
+    return _parsed(path) if path.suffix == ".py" else Code(digest_file(path), ())
+
+
+def package_digest(plugins: Iterable[str] = ()) -> str:
+    """Digest of all that this package does: its modules' code, and the bytes of its other files.
+
+    Parameters
+    ----------
+    plugins:
+        Dotted names of modules of other packages, of which all modules count as its own.
+    """
+    files = (path for path in PACKAGE.rglob("*") if path.is_file() and path.suffix != ".pyc")
+    digests = {
+        path.relative_to(PACKAGE).as_posix(): (
+            _parsed(path).digest if path.suffix == ".py" else digest_file(path)
+        )
+        for path in files
+        if not path.name.startswith(".")
+    }
+    theirs = {name for plugin in plugins for name in modules_of(plugin.partition(".")[0])}
+    return digest_json(digests | {module: code(module).digest for module in theirs})
 
 
 def imports(module: str) -> list[str]:
     """The modules that a module imports, those of this package in full."""
-    own = [name for name in code(module).names if name.split(".")[0] == PACKAGE.name]
-    foreign = [name for name in code(module).names if name.split(".")[0] != PACKAGE.name]
-    return [name for name in own if _exists(name)] + foreign
+    ours = [name for name in code(module).names if is_ours(name)]
+    foreign = [name for name in code(module).names if not is_ours(name)]
+    return [name for name in ours if _exists(name)] + foreign
+
+
+def is_ours(module: str) -> bool:
+    """Whether a module is of this package, by its name."""
+    return module.partition(".")[0] == PACKAGE.name
+
+
+@functools.cache
+def modules_of(top: str) -> dict[str, Path]:
+    """Dotted name → file of all modules of a top-level package; none if there is no such package.
+
+    None of them is imported.
+    """
+    spec = importlib.util.find_spec(top)
+    if spec is None:
+        return {}
+    if not spec.submodule_search_locations:
+        return {top: Path(spec.origin)} if spec.has_location and spec.origin else {}
+    return {
+        ".".join([top, *path.relative_to(folder).parent.parts, path.name.partition(".")[0]])
+        .removesuffix(".__init__"): path
+        for folder in spec.submodule_search_locations
+        for path in sorted(Path(folder).rglob("*"))
+        if path.name.endswith((".py", *EXTENSION_SUFFIXES))
+    }  # fmt: skip
+
+
+def _path(module: str) -> Path:
+    if not is_ours(module):
+        path = modules_of(module.partition(".")[0]).get(module)
+    else:
+        spec = importlib.util.find_spec(module)
+        path = Path(spec.origin) if spec and spec.origin else None
+    if path is None:
+        raise ModuleNotFoundError(f"no source found for module {module}")
+    return path
 
 
 def remember() -> None:
@@ -70,11 +120,23 @@ def remember() -> None:
 _learnt: set[str] = set()
 
 
+def _parsed(path: Path) -> Code:
+    source = path.read_bytes()
+    key = digest_bytes(source)
+    memory = _memory()
+    if key not in memory:
+        tree = _running(ast.parse(source))
+        memory[key] = [digest_bytes(ast.dump(tree).encode()), *_names(tree)]
+        _learnt.add(key)
+    digest, *names = memory[key]
+    return Code(digest, tuple(names))
+
+
 @functools.cache
 def _memory() -> dict[str, list[str]]:
     try:
-        found: dict[str, list[str]] = json.loads(MEMORY.read_text())
-        return found if found.pop("") == [_reader()] else {}
+        memory: dict[str, list[str]] = json.loads(MEMORY.read_text())
+        return memory if memory.pop("") == [_reader()] else {}
     except (OSError, ValueError, KeyError, AttributeError):
         return {}
 

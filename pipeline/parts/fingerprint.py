@@ -3,24 +3,25 @@
 A fingerprint digests the parameters that matter, the code of the modules reached from the
 function's own (parsed, so that comments, docstrings and layout do not count), the weights it
 loads, the processor and its instruction set, and the versions of Python and of the libraries those
-modules import. It knows no time, host, path or worker count.
+modules import. Of a third party's plug-in the code of its whole package counts. It knows no time,
+host, path or worker count.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import cached_property
-from importlib.metadata import PackageNotFoundError, version
+from functools import cache, cached_property
+from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from pathlib import Path
 from typing import Any
 
 from pipeline.core.files.digest import digest_file, digest_json
 from pipeline.core.machine.processor import processor
-from pipeline.parts.code import code, imports, remember
+from pipeline.parts.code import code, imports, is_ours, modules_of, remember
 
-# Import names whose distribution is called otherwise.
+# Libraries of this package whose distribution is called otherwise.
 DISTRIBUTIONS = {
     "cv2": "opencv-python-headless",
     "sklearn": "scikit-learn",
@@ -35,7 +36,8 @@ DISTRIBUTIONS = {
 # Libraries that compute for another, which no module here imports for it.
 BEHIND = {"librosa": {"llvmlite", "numba", "scipy", "soxr"}}
 # Libraries that check, show or distribute work, and modules that put what was made in its place,
-# say that it is damaged or tell what was raised: they cannot change what a function returns.
+# say where that is or that it is damaged, or tell what was raised: they cannot change what a
+# function returns.
 INERT = frozenset(
     {
         "pydantic",
@@ -49,6 +51,7 @@ INERT = frozenset(
         "pipeline.core.failure_log",
         "pipeline.core.files.atomic",
         "pipeline.core.files.documents",
+        "pipeline.core.folders",
     }
 )
 
@@ -93,7 +96,8 @@ def fingerprint(
         Its name, for people (`clean/image`).
     modules:
         Dotted names of the modules that it starts from. What they import from this package is
-        followed, wherever the import statement stands; other libraries count by their version.
+        followed, wherever the import statement stands; other libraries count by their version. A
+        module that is not of this package is a third party's.
     parameters:
         Those that matter to this function, JSON-able.
     weights:
@@ -117,27 +121,54 @@ def fingerprint(
 def reach(modules: Iterable[str]) -> set[str]:
     """The given modules and all that they import, directly or not, from this package.
 
-    Those that are `INERT`, and what they alone import, are left out.
+    Those that are `INERT`, and what they alone import, are left out. Of a third party's module all
+    of its top-level package is taken, as it may choose among its own modules in its own way, and
+    what it imports that is of no distribution.
     """
     pending, reached = list(modules), set[str]()
     while pending:
         module = pending.pop()
-        if module not in reached:
-            reached.add(module)
-            own = {name for name in imports(module) if name.split(".")[0] == "pipeline"}
-            pending += own - INERT
+        if module in reached:
+            continue
+        reached.add(module)
+        pending += {name for name in imports(module) if is_ours(name)} - INERT
+        if not is_ours(module):
+            pending += modules_of(_top(module))
+            loose = _foreign([module]) - _distributions().keys()
+            pending += (name for library in loose for name in modules_of(library))
     return reached
 
 
-def _libraries(reached: Iterable[str]) -> dict[str, str]:
-    top = {name.split(".")[0] for module in reached for name in imports(module)}
-    top = top.union(*(BEHIND.get(name, set()) for name in top))
-    foreign = top - {"pipeline"} - set(sys.stdlib_module_names) - INERT
-    found = {}
-    for name in sorted(foreign):
-        distribution = DISTRIBUTIONS.get(name, name)
-        try:
-            found[distribution] = version(distribution)
-        except PackageNotFoundError:
-            found[distribution] = "absent"
-    return found
+def _libraries(reached: Collection[str]) -> dict[str, str]:
+    """Distribution → version of each library that these modules import, as far as it is there."""
+    ours = _foreign(module for module in reached if is_ours(module))
+    theirs = _foreign(module for module in reached if not is_ours(module))
+    distributions = {name for library in theirs for name in _distributions().get(library, ())}
+    for library in ours.union(*(BEHIND.get(name, set()) for name in ours | theirs)):
+        usual = DISTRIBUTIONS.get(library, library)
+        distributions.update([usual] if _version(usual) else _distributions().get(library, ()))
+    versions = {name: _version(name) for name in sorted(distributions)}
+    return {name: version for name, version in versions.items() if version}
+
+
+def _foreign(modules: Iterable[str]) -> set[str]:
+    """The top-level names of the libraries that modules import."""
+    top = {_top(name) for module in modules for name in imports(module)}
+    return {name for name in top if not is_ours(name)} - sys.stdlib_module_names - INERT
+
+
+def _top(module: str) -> str:
+    return module.partition(".")[0]
+
+
+def _version(distribution: str) -> str | None:
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return None
+
+
+@cache
+def _distributions() -> Mapping[str, list[str]]:
+    """Top-level name → distributions. Finding out takes 0.15 s, so it is asked when it must be."""
+    return packages_distributions()

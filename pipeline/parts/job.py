@@ -175,7 +175,7 @@ def _with_taken(
         table = read_part(path)
         place = {key: i for i, key in enumerate(table["key"].to_pylist())}
         kept = [row for row in wanted if row.key in place]
-        taken = table.take([place[row.key] for row in kept])
+        taken = table.take(pa.array([place[row.key] for row in kept], pa.int64()))
         columns = {name: taken[name] for name in computed.schema.names}
         # One result may belong to another row than the one that it was computed for.
         columns["digest"] = pa.array([row.digest for row in kept], pa.string())
@@ -189,7 +189,10 @@ def _with_taken(
                 again = Rejected(why[row.key]["reason"], why[row.key]["message"])
                 refused.append((row.key, work.refuse(row, again)))
     order = {row.digest: i for i, row in enumerate(ordered)}
-    places = [order[row.digest] for row in job.part.rows if row.digest in order]
+    # Typed, because Arrow cannot take by an empty list: all the rows may be refused ones.
+    places = pa.array(
+        [order[row.digest] for row in job.part.rows if row.digest in order], pa.int64()
+    )
     return pa.concat_tables(tables).take(places).combine_chunks()
 
 

@@ -6,12 +6,10 @@ Readers follow the manifest alone, so parts that a failed run left beside it are
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import pyarrow as pa
 
 from pipeline.core.errors import PipelineError
 from pipeline.core.files.atomic import atomic_write
@@ -20,7 +18,11 @@ from pipeline.core.files.documents import document, reading
 from pipeline.core.records import SCHEMA_VERSION, Reject
 from pipeline.parts.part import Entry, read_footer, read_part
 
+# pyarrow brings NumPy, which is loaded after the process knows its instruction set: see
+# `pipeline.core.machine.environment`. Commands read manifests before.
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from pipeline.parts.fingerprint import Fingerprint
 
 MANIFEST = "manifest.json"
@@ -96,14 +98,21 @@ def write_manifest(
 def rejects(file: Callable[[str], Path]) -> Iterator[Reject]:
     """The rows that a finished stage's function refused; `file` finds a file of it by name."""
     manifest = document(file(MANIFEST), Manifest)
-    for entry in manifest.parts:
+    return rejects_of(file, manifest.stage, manifest.parts)
+
+
+def rejects_of(
+    file: Callable[[str], Path], stage: str, entries: Iterable[Entry]
+) -> Iterator[Reject]:
+    """The rows that stand refused in the footers of some parts."""
+    for entry in entries:
         if entry.rejected:
             path = file(f"{entry.key}.parquet")
             place: dict[str, Any] = {"source": entry.source, "batch": entry.batch}
             for row in read_footer(path)["rejects"]:
                 with reading(path):
                     del row["key"]
-                    reject = Reject(manifest.stage, **(place | row))
+                    reject = Reject(stage, **(place | row))
                 yield reject
 
 
@@ -115,6 +124,8 @@ def read_each(out: Path, columns: Sequence[str] | None = None) -> Iterator[tuple
 
 def read(out: Path, columns: Sequence[str] | None = None, view: int | None = None) -> pa.Table:
     """All rows of a finished stage (of one view), in the manifest's order."""
+    import pyarrow as pa
+
     tables = [
         table for entry, table in read_each(out, columns) if view is None or entry.view == view
     ]

@@ -12,9 +12,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from pipeline.core.errors import PipelineError, Rejected
 from pipeline.core.failure_log import Raised
 from pipeline.core.files.atomic import atomic_write
@@ -23,7 +20,11 @@ from pipeline.core.files.documents import parsed, reading
 from pipeline.core.machine.shortage import as_shortage
 from pipeline.core.records import SCHEMA_VERSION, Reject
 
+# pyarrow brings NumPy, which is loaded after the process knows its instruction set: see
+# `pipeline.core.machine.environment`. Commands read manifests before.
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from pipeline.parts.fingerprint import Fingerprint
 
 FOOTER = b"pipeline"
@@ -251,6 +252,8 @@ def read_footer(path: Path) -> dict[str, Any]:
     PipelineError
         The file is damaged, or no part.
     """
+    import pyarrow.parquet as pq
+
     with reading(path):
         written = (pq.read_metadata(path).metadata or {})[FOOTER]
         parsed(written, Footer)
@@ -270,6 +273,8 @@ def read_part(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
     MemoryError
         There is no memory, for the rows or for the thread that reads them.
     """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
 
     with reading(path):
         try:
@@ -284,6 +289,8 @@ def read_part(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
 
 def write_table(table: pa.Table, path: Path, metadata: dict[bytes, bytes]) -> None:
     """Ordinary compressed Parquet, for all tables but the feature sets."""
+    import pyarrow.parquet as pq
+
     pq.write_table(
         table.replace_schema_metadata(metadata), path, compression="zstd", compression_level=1
     )

@@ -25,13 +25,26 @@ from pipeline.core.files.atomic import remove
 from pipeline.core.files.digest import digest_json
 from pipeline.core.files.digest_cache import DigestCache, digests_of, open_digest_cache
 from pipeline.core.files.lock import locked
+from pipeline.core.records import Reject
+from pipeline.core.remedies import remedy
+from pipeline.parts import refusals
 from pipeline.parts.dvc_restore import Cache
 from pipeline.parts.fingerprint import Fingerprint
-from pipeline.parts.job import Executor, Job, ResourceUsage, UsageMeter, execute, jobs
-from pipeline.parts.manifest import MANIFEST, write_manifest
+from pipeline.parts.job import (
+    Executor,
+    Job,
+    ResourceUsage,
+    UsageMeter,
+    execute,
+    jobs,
+)
+from pipeline.parts.manifest import MANIFEST, rejects_of, write_manifest
 from pipeline.parts.part import PROVISIONAL, Entry, Part, Row, Work, entry_of, read_footer
 from pipeline.parts.progress import track
 from pipeline.parts.valid_parts import is_whole, previous, provisional, standing
+
+# Reasons that the message of a failed stage tells.
+SHOWN = 3
 
 
 @dataclass(frozen=True)
@@ -39,8 +52,8 @@ class Summary:
     """What a stage did. Only `rows` and `rejected` say anything about the data itself.
 
     `planned` parts = `reused` + `restored` (from DVC's cache) + `computed`. Of the rows of computed
-    parts, `worked` went through the function and `taken` came from parts made before; `verb` says
-    what the function does to a row.
+    parts, `computed_rows` went through the function and `reused_rows` came from parts made before;
+    `verb` says what the function does to a row.
     """
 
     planned: int = 0
@@ -107,7 +120,50 @@ class PartsPlan:
         return plan_parts(self.work.fingerprint, self.rows(), *self.cut)
 
     def run(self) -> Summary:
-        return run(self)
+        """Bring the output directory to exactly the planned parts, held under an exclusive lock.
+
+        Raises
+        ------
+        PipelineError
+            Another process writes here, or more than `reject_limit` of the rows were rejected; the
+            previous manifest and its parts then stand as before.
+        """
+        out, work, cache = self.out, self.work, Cache()
+        with locked(out), open_digest_cache(digests_of(out), "md5") as digests:
+            state = inspect(self, cache, digests)
+            restored = _restore(self, state, cache, digests)
+            lost = [
+                Job(part)
+                for part in self.parts
+                if part.key in state.restorable and part.key not in restored
+            ]
+            jobs = [*state.jobs, *lost]
+            completed, usage = _complete(self, jobs, digests)
+            by_key = state.valid | restored | completed
+            entries = [by_key[part.key] for part in self.parts]
+            refused = list(rejects_of(out.joinpath, work.stage, entries))
+            summary = Summary(
+                planned=len(self.parts),
+                reused=len(state.valid),
+                restored=len(restored),
+                computed=len(jobs),
+                removed=len(state.removed),
+                rows=sum(entry.rows for entry in entries),
+                rejected=sum(entry.rejected for entry in entries),
+                reasons=dict(sorted(Counter(reject.reason for reject in refused).items())),
+                computed_rows=sum(len(job.rows) for job in jobs),
+                reused_rows=sum(len(job.reused) for job in jobs),
+                verb=work.verb,
+                used=tuple(usage),
+            )
+            check_limit(work.stage, summary, self.reject_limit, refused)
+            write_manifest(out, work.stage, entries, work.fingerprint)
+            # Looked for again: DVC takes whatever the directory now holds for the stage's output.
+            for path in _unplanned(self):
+                remove(path)
+            final = [entry for entry in entries if not provisional(out, entry)]
+            cache.remember({entry.key: entry.md5 for entry in final})
+        return summary
 
 
 @dataclass(frozen=True)
@@ -176,85 +232,94 @@ def inspect(plan: PartsPlan, cache: Cache, digests: DigestCache) -> State:
         for path in [*removed, *(out / f"{part.key}.parquet" for part in needed)]
         if needed and path.suffix == ".parquet" and is_whole(path, known.get(path.stem), digests)
     ]
-    todo = jobs(needed, holders, plan.work.fingerprint.digest)
-    return State(entries, restorable, todo, removed)
+    return State(
+        valid=entries,
+        restorable=restorable,
+        jobs=jobs(needed, holders, plan.work.fingerprint.digest),
+        removed=removed,
+    )
 
 
-def run(plan: PartsPlan) -> Summary:
-    """Bring the output directory to exactly the planned parts, held under an exclusive lock.
+def _restore(plan: PartsPlan, state: State, cache: Cache, digests: DigestCache) -> dict[str, Entry]:
+    """Key → entry of the parts that DVC's cache gave back; one may have gone from it meanwhile."""
+    entries = {}
+    for part in plan.parts:
+        path, md5 = plan.out / f"{part.key}.parquet", state.restorable.get(part.key)
+        if md5 and cache.restore(md5, path):
+            entries[part.key] = entry_of(path, part, read_footer(path), md5)
+            digests.add(path, md5)
+    return entries
 
-    Raises
-    ------
-    PipelineError
-        Another process writes here, or more than `reject_limit` of the rows were rejected; the
-        previous manifest and its parts then stand as before.
+
+def _complete(
+    plan: PartsPlan, jobs: Sequence[Job], digests: DigestCache
+) -> tuple[dict[str, Entry], list[ResourceUsage]]:
+    """Do the jobs: key → entry, and what the workers used.
+
+    Where all rows are taken over it is done here; the others are for an executor.
     """
-    out, work, cache = plan.out, plan.work, Cache()
-    with locked(out), open_digest_cache(digests_of(out), "md5") as digests:
-        state = inspect(plan, cache, digests)
-        entries = dict(state.valid)
-        todo, used = list(state.jobs), []
-        for part in plan.parts:
-            if part.key in state.restorable:
-                path, md5 = out / f"{part.key}.parquet", state.restorable[part.key]
-                if cache.restore(md5, path):
-                    entries[part.key] = entry_of(path, part, read_footer(path), md5)
-                    digests.add(path, md5)
-                else:
-                    todo.append(Job(part))
-        computing = [job for job in todo if job.rows]
-        for job in todo:
-            if not job.rows:
-                entries[job.part.key] = entry = execute(work, _never, job, out, UsageMeter()).entry
-                digests.add(out / f"{entry.key}.parquet", entry.md5)
-        if computing:
-            cost_s = sum(len(job.rows) for job in computing) * work.cost_ms / 1000
-            made = plan.executor(cost_s).run(work, computing, out)
-            for one in track(work.stage, made, {j.part.key: len(j.rows) for j in computing}):
-                entries[one.entry.key] = one.entry
-                used.append(one.use)
-                digests.add(out / f"{one.entry.key}.parquet", one.entry.md5)
-        ordered = [entries[part.key] for part in plan.parts]
-        reasons = Counter(
-            reject["reason"]
-            for entry in ordered
-            if entry.rejected
-            for reject in read_footer(out / f"{entry.key}.parquet")["rejects"]
-        )
-        summary = Summary(
-            planned=len(plan.parts),
-            reused=len(state.valid),
-            restored=len(plan.parts) - len(state.valid) - len(todo),
-            computed=len(todo),
-            removed=len(state.removed),
-            rows=sum(entry.rows for entry in ordered),
-            rejected=sum(entry.rejected for entry in ordered),
-            reasons=dict(sorted(reasons.items())),
-            computed_rows=sum(len(job.rows) for job in todo),
-            reused_rows=sum(len(job.reused) for job in todo),
-            verb=work.verb,
-            used=tuple(used),
-        )
-        check_limit(work.stage, summary, plan.reject_limit)
-        write_manifest(out, work.stage, ordered, work.fingerprint)
-        # Looked for again: DVC takes whatever the directory now holds for the stage's output.
-        for path in _unplanned(plan):
-            remove(path)
-        cache.remember({entry.key: entry.md5 for entry in ordered if not provisional(out, entry)})
-        return summary
+    work, out = plan.work, plan.out
+    entries: dict[str, Entry] = {}
+    usage: list[ResourceUsage] = []
+
+    def keep(entry: Entry) -> None:
+        entries[entry.key] = entry
+        digests.add(out / f"{entry.key}.parquet", entry.md5)
+
+    for job in jobs:
+        if not job.rows:
+            keep(execute(work, _compute_none, job, out, UsageMeter()).entry)
+    counts = {job.part.key: len(job.rows) for job in jobs if job.rows}
+    if counts:
+        executor = plan.executor(sum(counts.values()) * work.cost_ms / 1000)
+        completed = executor.run(work, [job for job in jobs if job.rows], out)
+        for part in track(work.stage, completed, counts):
+            keep(part.entry)
+            usage.append(part.use)
+    return entries, usage
 
 
-def check_limit(stage: str, summary: Summary, limit: float) -> None:
-    """Fail a stage whose share of rejected rows passes its limit, naming the commonest reasons."""
+def check_limit(
+    stage: str, summary: Summary, limit: float, refused: Sequence[Reject], what: str = "rows"
+) -> None:
+    """Fail a stage whose share of rejected rows passes its limit.
+
+    The message tells the commonest reasons with an example of each; all that was refused is kept
+    where `pipeline rejects` reads it.
+
+    Parameters
+    ----------
+    refused:
+        All that the stage refused, of what is held to another limit too.
+    what:
+        What `summary` counts.
+    """
     total = summary.rows + summary.rejected
-    if total and summary.rejected / total > limit:
-        common = ", ".join(f"{n} {reason}" for reason, n in Counter(summary.reasons).most_common(3))
-        raise PipelineError(
-            f"{stage}: {summary.rejected} of {total} rows were rejected "
-            f"({summary.rejected / total:.1%}, the limit is {limit:.1%}): {common}.\n"
-            f"The previous outputs stand. {_advice(summary)}raise the stage's reject_limit in "
-            f"params.yaml."
+    if not total or summary.rejected / total <= limit:
+        refusals.forget(stage)
+        return
+    refusals.keep(stage, refused)
+    examples = {reject.reason: reject for reject in sorted(refused, reverse=True)}
+    common = Counter(summary.reasons).most_common(SHOWN)
+    raise PipelineError(
+        "\n".join(
+            [
+                f"{stage}: {summary.rejected} of {total} {what} were rejected "
+                f"({summary.rejected / total:.1%}, the limit is {limit:.1%}):",
+                *(f"  {n} {reason}, {_example(examples[reason])}" for reason, n in common),
+                f"The previous outputs stand; `pipeline rejects --stage {stage}` shows what was "
+                f"refused. {_advice(summary)}raise the stage's reject_limit in params.yaml.",
+            ]
         )
+    )
+
+
+def _example(reject: Reject) -> str:
+    help_ = remedy(reject.stage, reject.reason)
+    return (
+        f"such as {reject.source}/{reject.batch}: {reject.subject_kind} {reject.subject}: "
+        f"{reject.message}" + (f" ({help_})" if help_ else "")
+    )
 
 
 def _advice(summary: Summary) -> str:
@@ -274,5 +339,5 @@ def _unplanned(plan: PartsPlan) -> list[Path]:
     return sorted(path for path in plan.out.iterdir() if path.name not in planned)
 
 
-def _never(rows: Sequence[Row], values: Sequence[object]) -> list[object]:
+def _compute_none(rows: Sequence[Row], values: Sequence[object]) -> list[object]:
     raise AssertionError("a job whose rows are all taken over computes none")

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import json
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
+from types import ModuleType
 from typing import Any
 
 from pipeline.core.errors import Rejected
 from pipeline.core.files.digest import digest_bytes
 from pipeline.core.files.digest_cache import DigestCache
+from pipeline.core.identity import alike, canonical
 from pipeline.core.options import Options
+from pipeline.core.parsing import parse_json
 from pipeline.core.records import Inline, Refusal, Reject, Sample, Scan
 from pipeline.core.registry import load
 from pipeline.raw.folders import Facts, Folder, batches, in_order
 from pipeline.raw.listing import Listing, absent
+from pipeline.raw.media_types import UNKNOWN, inline_types, modality_by_name
+from pipeline.raw.near_names import NearNames
 from pipeline.raw.roots import Raw
 
 STAGE = "ingest"
@@ -33,6 +38,9 @@ class Batch:
     have one digest. `rejects` are of three kinds: a row that the source made no sample of, a
     sample that is refused, and a file that is. A refused file empties its modality of the samples
     that name it, and is told once, however many they are; a sample with none left is refused too.
+
+    `unusable` says why the source found no sample at all, such as a table that cannot be read;
+    `advice` what it would do about files that no sample uses.
 
     `counts` is JSON-able:
 
@@ -52,6 +60,8 @@ class Batch:
     assets: list[tuple[str, Record]]
     rejects: list[Reject]
     counts: dict[str, Any]
+    unusable: str = ""
+    advice: str = ""
 
 
 def catalogue(
@@ -78,12 +88,12 @@ def catalogue(
         A source has no batch, or a file cannot be read. Both are trouble of the machine or of
         params, and no reason to go on with fewer samples.
     """
-    numbers = {name: load("models/tasks", kind).NUMBER for name, kind in targets.items()}
+    tasks = {name: load("models/tasks", kind) for name, kind in targets.items()}
     for source, (kind, options) in sorted(sources.items()):
         scan = load("sources", kind).scan
         for name, folder in batches(raw, source).items():
             scanned = scan(folder, options)
-            yield _batch(raw, source, name, folder, scanned, modalities, numbers, digests)
+            yield _batch(raw, source, name, folder, scanned, modalities, tasks, digests)
 
 
 def first_of_each(batches: Iterable[Batch], modality: str) -> list[Record]:
@@ -102,34 +112,39 @@ def _batch(
     folder: Folder,
     scan: Scan,
     modalities: Sequence[str],
-    targets: Mapping[str, bool],
+    targets: Mapping[str, ModuleType],
     digests: DigestCache,
 ) -> Batch:
-    """targets: name → whether it is a number."""
+    """targets: name → the task that its kind is."""
     there = folder.listing
-    times = Counter(sample.sample_id for sample in scan.samples)
+    names = [canonical(sample.sample_id) for sample in scan.samples]
+    twins = _twins(names, scan.samples)
     wanted = [_wanted(sample, modalities) for sample in scan.samples]
-    named = {_path(content) for contents in wanted for content in contents.values()}
-    missing = named - there.files.keys() - there.refused.keys()
+    told = _first_to_name(scan.samples, wanted)
+    missing = told.keys() - there.files.keys() - there.refused.keys()
+    near = NearNames(there.files)
     refused = [Refusal("file", path, *why) for path, why in there.refused.items()]
-    refused += [Refusal("file", path, *absent(path)) for path in sorted(missing)]
+    for path in sorted(missing):
+        reason, message = absent(path, near)
+        refused.append(Refusal("file", path, reason, f"{told[path]}{message}"))
     refused += scan.refused
     facts = folder.facts(sorted(_files(wanted) & there.files.keys()), digests)
     samples: list[Record] = []
     assets: dict[tuple[str, str | Inline], Record] = {}
-    for sample, contents in zip(scan.samples, wanted, strict=True):
-        sample_id = f"{source}/{name}/{sample.sample_id}"
+    for sample, own_name, contents in zip(scan.samples, names, wanted, strict=True):
+        sample_id = f"{source}/{name}/{own_name}"
         try:
-            if times[sample.sample_id] > 1:
-                raise Rejected("duplicate_sample_id", "another row of the batch has this id too")
-            contents = _left(contents, there, modalities)
-            values = {f"target.{t}": _target(sample, t, number) for t, number in targets.items()}
+            if own_name in twins:
+                raise Rejected("duplicate_sample_id", twins[own_name])
+            contents = _left(sample, contents, there, modalities)
+            values = {f"target.{t}": _target(sample, t, task) for t, task in targets.items()}
         except Rejected as reject:
-            refused.append(Refusal("sample", sample_id, reject.reason, reject.message))
+            message = f"{sample.where}{reject.message}"
+            refused.append(Refusal("sample", sample_id, reject.reason, message))
             continue
         for modality, content in contents.items():
             if (modality, content) not in assets:
-                found = _asset(content, there, facts)
+                found = _asset(modality, content, there, facts)
                 locator = raw.locator(source, f"{name}/{_path(content)}")
                 about = {"source": source, "batch": name, "locator": locator}
                 assets[modality, content] = found | about
@@ -138,11 +153,11 @@ def _batch(
                 "sample_id": sample_id,
                 "source": source,
                 "batch": name,
-                "group": sample.group or sample_id,
+                "group": canonical(sample.group or "") or sample_id,
                 "split_given": sample.split_given,
                 "licence": sample.licence,
                 **values,
-                "attributes": sorted((sample.attributes or {}).items()),
+                "attributes": _attributes(sample),
                 **{
                     m: assets[m, contents[m]]["digest"] if m in contents else None
                     for m in modalities
@@ -161,6 +176,7 @@ def _batch(
         "used": len(there.files) - len(unused),
         "unused": len(unused),
         "unused_by_suffix": _counts(PurePosixPath(path).suffix.lower() for path in unused),
+        "unused_by_modality": _counts(name for name in map(modality_by_name, unused) if name),
         "refused": len(there.refused),
         "missing": len(missing),
         "samples": len(samples),
@@ -168,21 +184,65 @@ def _batch(
         "rejects_by_kind": _counts(reject.subject_kind for reject in rejects),
         "rejects_by_reason": _counts(reject.reason for reject in rejects),
     }
+    unusable = [r.message for r in scan.refused if r.subject_kind == "file" and not scan.samples]
     return Batch(
-        source, name, samples, [(m, record) for (m, _), record in assets.items()], rejects, counts
+        source,
+        name,
+        samples,
+        [(m, record) for (m, _), record in assets.items()],
+        rejects,
+        counts,
+        "".join(unusable[:1]),
+        scan.advice,
     )
+
+
+def _twins(names: Sequence[str], samples: Sequence[Sample]) -> dict[str, str]:
+    """Ids that several samples have → message."""
+    times = Counter(names)
+    places: dict[str, list[str]] = {name: [] for name, n in times.items() if n > 1}
+    for name, sample in zip(names, samples, strict=True):
+        if name in places and sample.where:
+            places[name].append(sample.where.removesuffix(": "))
+    return {
+        name: f"{times[name]} samples of the batch have the id '{name}'"
+        + (f" ({'; '.join(stated[:3])}{', …' * (len(stated) > 3)})" if stated else "")
+        + ": give each its own, such as by a column sample_id"
+        for name, stated in places.items()
+    }
+
+
+def _first_to_name(samples: Iterable[Sample], wanted: Iterable[Contents]) -> dict[str, str]:
+    """Path → where it is named first, for people."""
+    told: dict[str, str] = {}
+    for sample, contents in zip(samples, wanted, strict=True):
+        for modality, content in contents.items():
+            if _path(content) not in told:
+                column = sample.columns.get(modality)
+                stated = f"column {column}: " if column else ""
+                told[_path(content)] = f"{sample.where}{stated}"
+    return told
+
+
+def _attributes(sample: Sample) -> list[tuple[str, str | None]]:
+    return sorted((k, v and (canonical(v) or None)) for k, v in (sample.attributes or {}).items())
 
 
 def _wanted(sample: Sample, modalities: Sequence[str]) -> Contents:
     return {m: content for m, content in sample.assets.items() if m in modalities}
 
 
-def _left(contents: Contents, there: Listing, modalities: Sequence[str]) -> Contents:
+def _left(
+    sample: Sample, contents: Contents, there: Listing, modalities: Sequence[str]
+) -> Contents:
     """Those of a sample's contents that may be read."""
     left = {m: content for m, content in contents.items() if _path(content) in there.files}
     if not left:
+        others = sorted(sample.assets.keys() - contents.keys())
         lost = f"; refused: {', '.join(map(_path, contents.values()))}" if contents else ""
-        raise Rejected("no_modality", f"the sample has none of {', '.join(modalities)}{lost}")
+        beside = f"; it has {', '.join(others)}, which params.yaml does not name" if others else ""
+        message = f"the sample has none of {', '.join(modalities)}{beside}{lost}"
+        raise Rejected("no_modality", message)
     return left
 
 
@@ -191,11 +251,11 @@ def _files(wanted: Iterable[Contents]) -> set[str]:
     return {content for contents in wanted for content in contents.values() if type(content) is str}
 
 
-def _asset(content: str | Inline, there: Listing, facts: Facts) -> Record:
-    """What a file is, or a text that stands inside one."""
+def _asset(modality: str, content: str | Inline, there: Listing, facts: Facts) -> Record:
+    """What a file is, or content that stands inside one."""
     if isinstance(content, Inline):
         digest, size = digest_bytes(content.data), len(content.data)
-        media_type, data = "text/plain", content.data
+        media_type, data = inline_types().get(modality, UNKNOWN), content.data
     else:
         digest, media_type = facts[content]
         size, data = there.files[content], None
@@ -206,19 +266,68 @@ def _path(content: str | Inline) -> str:
     return content.path if isinstance(content, Inline) else content
 
 
-def _target(sample: Sample, name: str, is_number: bool) -> str | float | None:
+def _target(sample: Sample, name: str, task: ModuleType) -> str | float | None:
+    """A number, or the canonical name of a class; of several labels in a cell, of each."""
     value = (sample.targets or {}).get(name)
     if value is None:
         return None
-    if not is_number:
-        return value if isinstance(value, str) else json.dumps(value)
+    if not task.NUMBER:
+        return (canonical(value) if task.ONE_CLASS else _labels(value)) or None
     try:
         number = float(value)
     except (ValueError, OverflowError):
         number = math.nan
     if not math.isfinite(number):
-        raise Rejected("bad_target", f"the target {name} is not a finite number")
+        column = sample.columns.get(f"target.{name}")
+        stated = f"column {column}: " if column else ""
+        raise Rejected(
+            "bad_target",
+            f"{stated}'{str(value)[:40]}' is no finite number, which the target {name} is; write "
+            f"digits with a decimal point, or leave the cell empty",
+        )
     return number
+
+
+def _labels(value: str | float) -> str:
+    """Labels parted by `|`, or a list of JSON, with each label in its canonical form."""
+    text = canonical(value)
+    if text.startswith("["):
+        try:
+            listed = parse_json(text)
+        except ValueError:
+            listed = None
+        if isinstance(listed, list):
+            return json.dumps([canonical(label) for label in listed], ensure_ascii=False)
+    return "|".join(map(canonical, text.split("|")))
+
+
+def alike_names(batches: Sequence[Batch]) -> list[dict[str, list[list[str]]]]:
+    """For each batch: column → names in it that differ from others in case, blanks or numbers.
+
+    The others stand in any batch, for groups in one of the same source; see `identity.alike`.
+    """
+    spellings: dict[tuple[str, str], set[str]] = defaultdict(set)
+    held = []
+    for batch in batches:
+        columns: dict[tuple[str, str], set[str]] = defaultdict(set)
+        for sample in batch.samples:
+            if sample["group"] != sample["sample_id"]:
+                columns[batch.source, "group"].add(sample["group"])
+            for column, value in sample.items():
+                if column.startswith("target.") and isinstance(value, str):
+                    columns["", column].add(value)
+        held.append(columns)
+        for place, names in columns.items():
+            spellings[place] |= names
+    several = {place: alike(names) for place, names in spellings.items()}
+    return [
+        {
+            place[1]: sets
+            for place, names in sorted(columns.items())
+            if (sets := [s for s in several[place] if not names.isdisjoint(s)])
+        }
+        for columns in held
+    ]
 
 
 def _counts(values: Iterable[str]) -> dict[str, int]:

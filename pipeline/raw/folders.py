@@ -17,7 +17,7 @@ from pipeline.core.files.digest import digest_bytes
 from pipeline.core.files.digest_cache import DigestCache
 from pipeline.parts.fingerprint import fingerprint
 from pipeline.raw.listing import LINKED, Listing, listing, listing_from_infos
-from pipeline.raw.media_types import HEAD_BYTES, by_content
+from pipeline.raw.media_types import HEAD_BYTES, by_content, modules
 from pipeline.raw.roots import Raw, as_pipeline_error, open_filesystem, read, uri_without_query
 
 # Files of another machine that are read at once: what takes time is waiting for the first byte.
@@ -185,4 +185,4 @@ def _is_folder(info: FileInfo) -> bool:
 @functools.cache
 def _media_type_code() -> str:
     """The code that tells media types: what it said is forgotten when it changes."""
-    return fingerprint("media type", ["pipeline.raw.media_types"], {}).digest
+    return fingerprint("media type", modules(), {}).digest

@@ -13,6 +13,7 @@ from pyarrow.fs import FileInfo, FileType
 
 from pipeline.core.errors import PipelineError
 from pipeline.core.files.dvc_cache import cache_folder, dvc_folder
+from pipeline.raw.near_names import NearNames
 
 NOT_A_FILE = "not a regular file, such as a named pipe or a link to a folder"
 LINKED = "is a link, and neither ingest nor DVC sees what changes behind it"
@@ -100,11 +101,12 @@ def listing_from_infos(infos: Mapping[str, FileInfo]) -> Listing:
     return Listing(files, refused)
 
 
-def absent(path: str) -> tuple[str, str]:
+def absent(path: str, near: NearNames) -> tuple[str, str]:
     """(reason, message) for a path, relative to its batch, that is not in the batch's listing."""
     if path.startswith("/") or ".." in path.split("/"):
-        return "outside_folder", f"the path {path} leads out of the batch's folder"
-    return "missing_file", f"there is no file {path}"
+        message = f"the path {path} leads out of the batch's folder{near.hint(path)}"
+        return "outside_folder", message
+    return "missing_file", f"there is no file {path}{near.hint(path)}"
 
 
 def _walk(folder: Path, prefix: str) -> Iterator[tuple[str, os.DirEntry[str]]]:

@@ -1,53 +1,26 @@
-"""What a file is, by its first bytes where they tell, else by the end of its name."""
+"""What a file is, by its first bytes where they tell, else by the end of its name.
+
+The modalities say which files are theirs: see `pipeline.modalities.MediaType`.
+"""
 
 from __future__ import annotations
 
+import functools
+import re
 from pathlib import PurePosixPath
+
+from pipeline.core.registry import locate
+from pipeline.modalities import FOLDER, MediaType, modalities, modality_of
 
 HEAD_BYTES = 1024
 UNKNOWN = "application/octet-stream"
-
-# Our own table: the one in Python's mimetypes also reads files of the machine.
-SUFFIXES = {
-    ".png": "image/png",
-    ".jpg": "image/jpeg",
-    ".jpeg": "image/jpeg",
-    ".webp": "image/webp",
-    ".svg": "image/svg+xml",
-    ".gif": "image/gif",
-    ".bmp": "image/bmp",
-    ".tif": "image/tiff",
-    ".tiff": "image/tiff",
-    ".ogg": "audio/ogg",
-    ".oga": "audio/ogg",
-    ".opus": "audio/ogg",
-    ".wav": "audio/wav",
-    ".flac": "audio/flac",
-    ".mp3": "audio/mpeg",
-    ".m4a": "audio/mp4",
-    ".mp4": "video/mp4",
-    ".txt": "text/plain",
-}
-
-MAGIC = (
-    (0, b"\x89PNG\r\n\x1a\n", "image/png"),
-    (0, b"\xff\xd8\xff", "image/jpeg"),
-    (8, b"WEBP", "image/webp"),
-    (8, b"WAVE", "audio/wav"),
-    (0, b"OggS", "audio/ogg"),
-    (0, b"fLaC", "audio/flac"),
-    (0, b"ID3", "audio/mpeg"),
-    (0, b"\xff\xfb", "audio/mpeg"),
-    (0, b"\xff\xf3", "audio/mpeg"),
-    (0, b"\xff\xf2", "audio/mpeg"),
-    (4, b"ftypM4A", "audio/mp4"),
-    (4, b"ftyp", "video/mp4"),
-)
+# Files that are known to be of no modality here, and are found last.
+OTHERS = (MediaType("video/mp4", (".mp4",), rb".{4}ftyp"),)
 
 
 def by_name(path: str) -> str:
-    """The media type that a name's suffix promises."""
-    return SUFFIXES.get(PurePosixPath(path).suffix.lower(), UNKNOWN)
+    """The media type that a name's ending promises."""
+    return _by_ending().get(PurePosixPath(path).suffix.lower(), UNKNOWN)
 
 
 def by_content(head: bytes, path: str) -> str:
@@ -55,11 +28,57 @@ def by_content(head: bytes, path: str) -> str:
 
     A text file called .ogg thus stays `audio/ogg`, and the audio decoder says what is wrong.
     """
-    for offset, magic, media_type in MAGIC:
-        riff = media_type in ("image/webp", "audio/wav")
-        if head.startswith(magic, offset) and (not riff or head.startswith(b"RIFF")):
+    for signature, media_type in _signatures():
+        if signature.match(head):
             return media_type
-    text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
-    if text.startswith(b"<svg") or (text.startswith((b"<?xml", b"<!")) and b"<svg" in text):
-        return "image/svg+xml"
     return by_name(path)
+
+
+def modality_by_name(path: str) -> str | None:
+    """The modality of which a name's ending promises a file; None if it promises nothing.
+
+    Of several that take the same media type it is the first by name; where none does, the media
+    type's own first word.
+    """
+    media_type = by_name(path)
+    if media_type == UNKNOWN:
+        return None
+    return _takers().get(media_type, media_type.partition("/")[0])
+
+
+@functools.cache
+def inline_types() -> dict[str, str]:
+    """Modality → the media type of its content in a cell of a table; others have none there."""
+    types = {name: modality_of(name).INLINE for name in modalities()}
+    return {name: media_type for name, media_type in types.items() if media_type}
+
+
+def modules() -> list[str]:
+    """The modules that say what files are: what a key that depends on it is made of."""
+    return [__name__, *(locate(FOLDER, name) for name in modalities())]
+
+
+@functools.cache
+def _known() -> tuple[MediaType, ...]:
+    of_modalities = (one for name in modalities() for one in modality_of(name).MEDIA_TYPES)
+    return (*of_modalities, *OTHERS)
+
+
+@functools.cache
+def _takers() -> dict[str, str]:
+    """Media type → modality."""
+    return {
+        one.name: name for name in reversed(modalities()) for one in modality_of(name).MEDIA_TYPES
+    }
+
+
+@functools.cache
+def _by_ending() -> dict[str, str]:
+    """Ending → media type."""
+    return {ending: one.name for one in reversed(_known()) for ending in one.endings}
+
+
+@functools.cache
+def _signatures() -> tuple[tuple[re.Pattern[bytes], str], ...]:
+    signed = (one for one in _known() if one.signature)
+    return tuple((re.compile(one.signature, re.DOTALL), one.name) for one in signed)

@@ -1,4 +1,4 @@
-"""Rows of a CSV, JSON Lines or Parquet file that people wrote: bad rows are told, not raised.
+"""Rows of a table that people wrote (CSV, TSV, JSON, Parquet): bad rows are told, not raised.
 
 Text that is not UTF-8 is kept with surrogate escapes, so that `encode(errors="surrogateescape")`
 gives back the bytes that stood there.
@@ -9,37 +9,44 @@ that it decodes to. More belongs in more batches.
 
 from __future__ import annotations
 
-import csv
+import codecs
+import contextlib
 import io
 import json
 import math
+import re
 import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn
 
 import pyarrow as pa
 
 from pipeline.core.errors import PipelineError, Rejected
+from pipeline.core.identity import column_name
 from pipeline.core.parsing import parse_json
-from pipeline.raw import parquet_child
+from pipeline.core.text_decoding import MARKS
+from pipeline.raw import csv_lines, parquet_child
 
 MAX_ROWS = 1_000_000
+MAX_LINES = 16 * MAX_ROWS  # as cells may hold several
 MAX_COLUMNS = 10_000
 MAX_LINE = 16 << 20  # letters
 MAX_BYTES = 256 << 20  # of a Parquet file's cells, decoded
 MAGIC = b"PAR1"
-Line = TypeVar("Line")
+JsonRow = tuple[dict[str, Any], str]  # (cells, problem)
+SPACE = re.compile(r"[ \t\n\r]*+")
 
 
 @dataclass(frozen=True)
 class TableRow:
-    """A row and its number, from 1, without its empty cells.
+    """A row and where it stands, without its empty cells.
 
+    `number` is that of its first line, from 1, in files of lines; else that of the row, from 1.
     `problem` says why it could not be read, and is empty if it could.
     """
 
@@ -50,86 +57,169 @@ class TableRow:
 
 @dataclass(frozen=True)
 class Table:
-    """`columns` are those that the file has, whether or not a row fills them."""
+    """`columns` are those that the file has and names, whether or not a row fills them.
+
+    `unit` is what the rows' numbers count: line, row or item.
+    """
 
     columns: list[str]
     rows: list[TableRow]
+    unit: str = "line"
 
 
-def read(name: str, data: bytes) -> Table:
+def read(name: str, data: bytes, fallback: str | None = None) -> Table:
     """Read a table from its file's bytes, by the ending of its name.
+
+    Column names are taken in NFC and without blanks at their ends; columns without a name, as
+    spreadsheets and pandas leave them, are no columns.
+
+    Parameters
+    ----------
+    fallback:
+        Encoding of lines that are not Unicode; without one their bytes are kept.
 
     Raises
     ------
     Rejected
-        `bad_metadata`: the file as a whole cannot be read; `too_large`: it passes a limit.
+        `bad_metadata`: the file as a whole cannot be read; `broken_quotes`: see csv_lines.py;
+        `too_large`: it passes a limit.
     PipelineError
         This machine fell short while a Parquet file was decoded.
     """
-    readers = {".csv": _read_csv, ".jsonl": _read_jsonl, ".parquet": _read_parquet}
-    columns, rows = readers[PurePosixPath(name).suffix](name, data)
-    if any(not _is_utf8(column) for column in columns):
+    suffix = PurePosixPath(name).suffix
+    if suffix == ".parquet":
+        table = _read_parquet(name, data)
+    else:
+        lines = _lines(name, data, fallback, only_newlines=suffix in (".json", ".jsonl"))
+        table = (_read_json if suffix in (".json", ".jsonl") else _read_csv)(name, lines)
+    if any(not _is_utf8(column) for column in table.columns):
         raise Rejected("bad_metadata", f"the column names of {name} are not UTF-8")
-    if len(columns) > MAX_COLUMNS:
+    if len(table.columns) > MAX_COLUMNS:
         raise Rejected("too_large", f"{name} has more than {MAX_COLUMNS:,} columns")
-    twice = sorted(column for column, times in Counter(columns).items() if times > 1)
+    twice = sorted(column for column, times in Counter(table.columns).items() if times > 1)
     if twice:
         raise Rejected("bad_metadata", f"{name} has two columns {', '.join(twice)}")
-    return Table(columns, rows)
+    return table
 
 
-def _read_csv(name: str, data: bytes) -> tuple[list[str], list[TableRow]]:
-    lines = _csv_lines(_lines(name, data, newline=""))
-    columns, problem = next(lines, ([], "the file is empty"))
-    if problem:
-        raise Rejected("bad_metadata", f"{name} has no line of column names: {problem}")
+def _read_csv(name: str, lines: list[str]) -> Table:
+    delimiter = csv_lines.delimiter_of(name, lines)
+    header, *records = csv_lines.records(name, lines, delimiter)
+    if len(records) > MAX_ROWS:
+        raise _too_large(name)
+    columns = [column_name(cell) for cell in header.cells]
     rows: list[TableRow] = []
-    for number, (cells, problem) in enumerate(_limited(name, lines), 1):
-        if not problem and len(cells) != len(columns):
-            problem = f"it has {len(cells)} cells, and the table {len(columns)} columns"
-        rows.append(
-            _row(number, {} if problem else dict(zip(columns, cells, strict=True)), problem)
-        )
-    return columns, rows
+    for record in records:
+        problem, count = record.problem, len(record.cells)
+        if not problem and count != len(columns):
+            problem = f"it has {count} cells, and the table {len(columns)} columns"
+            if count > len(columns):
+                problem += '; a cell that holds a separator stands between quotation marks (")'
+            if record.past - record.first > 1:
+                problem += f"; it goes on to line {record.past}"
+        cells = {} if problem else dict(zip(columns, record.cells, strict=True))
+        rows.append(_row(record.first + 1, cells, problem))
+    return Table(list(filter(None, columns)), rows)
 
 
-def _csv_lines(file: Iterable[str]) -> Iterator[tuple[list[str], str]]:
-    """(cells, problem) of each row; strict, so that a quote left open is a problem and no cell."""
-    reader = csv.reader(file, strict=True)
+def _read_json(name: str, lines: list[str]) -> Table:
+    """An object a line; what can be read as one array of objects, or must be, is read so."""
+    first = next((line.lstrip()[0] for line in lines if line.strip()), "")
+    items = _json_array(name, "".join(lines)) if first == "[" else None
+    if items is not None:
+        return _of_objects(name, enumerate(items, 1), "item")
+    if name.endswith(".json"):
+        whole = "".join(lines)
+        if first == "[" or _json_object(whole)[0]:
+            message = f'{name} is no array of objects, such as [{{"text": "a"}}, …]'
+            raise Rejected("bad_metadata", message)
+    written = ((number, line) for number, line in enumerate(lines, 1) if line.strip())
+    return _of_objects(name, ((number, _json_object(line)) for number, line in written), "line")
+
+
+def _of_objects(name: str, objects: Iterable[tuple[int, JsonRow]], unit: str) -> Table:
+    rows: list[TableRow] = []
+    columns: dict[str, None] = {}
+    for number, (cells, problem) in objects:
+        if len(rows) == MAX_ROWS:
+            raise _too_large(name)
+        rows.append(_row(number, cells, problem))
+        columns |= dict.fromkeys(filter(None, cells))
+    return Table(list(columns), rows, unit)
+
+
+def _json_array(name: str, text: str) -> list[JsonRow] | None:
+    """The items of an array, or None if it is no JSON. One by one, as all at once take memory."""
+    items: list[JsonRow] = []
+    at = _past_space(text, text.index("[") + 1)
+    while not text.startswith("]", at):
+        if items:
+            if not text.startswith(",", at):
+                return None
+            at = _past_space(text, at + 1)
+        item, size = _json_item(name, text, at)
+        if not size:
+            return None
+        if len(items) == MAX_ROWS:
+            raise _too_large(name)
+        items.append(_json_row(item))
+        at = _past_space(text, at + size)
+    return items if not text[at + 1 :].strip() else None
+
+
+def _json_item(name: str, text: str, at: int) -> tuple[Any, int]:
+    """A value that begins somewhere in a text, and its letters: 0 if there is none."""
+    window = 1 << 12  # what is at hand of the text, so that no item takes more than a line may
     while True:
+        window = min(window, MAX_LINE)
+        piece = text[at : at + window]
         try:
-            cells = next(reader)
-        except StopIteration:
-            return
-        except csv.Error:
-            yield [], "its quotes are broken, or a cell is too long"
-        else:
-            if cells:
-                yield cells, ""
+            item, size = JSON.raw_decode(piece)
+            if size < len(piece) or at + size == len(text):  # else a number may go on
+                return item, size
+        except (ValueError, RecursionError):
+            if at + window >= len(text):
+                return None, 0
+        if window == MAX_LINE:
+            raise Rejected("too_large", f"{name} has an item of more than {MAX_LINE:,} letters")
+        window *= 16
 
 
-def _read_jsonl(name: str, data: bytes) -> tuple[list[str], list[TableRow]]:
-    lines = (line for line in _lines(name, data, newline="\n") if line.strip())
-    read = [_json_object(line) for line in _limited(name, lines)]
-    rows = [_row(number, cells, problem) for number, (cells, problem) in enumerate(read, 1)]
-    return list(dict.fromkeys(name for cells, _ in read for name in cells)), rows
+def _past_space(text: str, at: int) -> int:
+    match = SPACE.match(text, at)
+    assert match is not None
+    return match.end()
 
 
-def _json_object(line: str) -> tuple[dict[str, Any], str]:
+def _json_object(text: str) -> JsonRow:
     """(cells, problem) of one line."""
+    if text.lstrip().startswith("["):
+        return {}, "it is not a JSON object"
     try:
-        cells = parse_json(line, parse_constant=_refuse_constant)
-        if not isinstance(cells, dict):
-            return {}, "it is not a JSON object"
-        cells = {name: _flat(cell) for name, cell in cells.items()}
-    except (ValueError, RecursionError):
-        return {}, "it is not JSON"
+        return _json_row(parse_json(text, object_pairs_hook=_once, parse_constant=_refuse_constant))
+    except ValueError as error:
+        return {}, "it is not JSON" + (f": {error}" if isinstance(error, _NotJson) else "")
+
+
+def _json_row(item: Any) -> JsonRow:
+    if not isinstance(item, dict):
+        return {}, "it is not a JSON object"
+    cells = {column_name(name): _flat(cell) for name, cell in item.items()}
     if not all(map(_is_utf8, cells)):
         return {}, "its names are not UTF-8"
-    return cells, ""
+    return (cells, "") if len(cells) == len(item) else ({}, "it gives a name twice")
 
 
-def _read_parquet(name: str, data: bytes) -> tuple[list[str], list[TableRow]]:
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A mapping of what a JSON object gives, which says no name twice."""
+    mapping = dict(pairs)
+    if len(mapping) < len(pairs):
+        twice = next(name for name, times in Counter(n for n, _ in pairs).items() if times > 1)
+        raise _NotJson(f"an object gives the name {json.dumps(twice)} twice")
+    return mapping
+
+
+def _read_parquet(name: str, data: bytes) -> Table:
     not_whole = Rejected("bad_metadata", f"{name} is not a whole Parquet file")
     if not (data.startswith(MAGIC) and data.endswith(MAGIC)):
         raise not_whole
@@ -150,13 +240,14 @@ def _read_parquet(name: str, data: bytes) -> tuple[list[str], list[TableRow]]:
         raise not_whole
     try:
         with pa.ipc.open_stream(child.stdout) as stream:
-            columns = stream.schema.names
+            columns = list(map(column_name, stream.schema.names))
             cells = (
-                {name: _flat(cell) for name, cell in row.items()}
+                {column: _flat(cell) for column, cell in zip(columns, row.values(), strict=True)}
                 for batch in stream
                 for row in _cells(batch)
             )
-            return columns, [_row(number, row, "") for number, row in enumerate(cells, 1)]
+            rows = [_row(number, row, "") for number, row in enumerate(cells, 1)]
+            return Table(list(filter(None, columns)), rows, "row")
     except MemoryError:  # Arrow's too: the machine's fault, not the file's
         raise
     except (pa.ArrowException, ArithmeticError, UnicodeDecodeError):
@@ -174,21 +265,39 @@ def _cells(batch: pa.RecordBatch) -> list[dict[str, Any]]:
     return cells
 
 
-def _lines(name: str, data: bytes, newline: str) -> Iterator[str]:
-    file = io.TextIOWrapper(
-        io.BytesIO(data), encoding="utf-8-sig", errors="surrogateescape", newline=newline
-    )
-    for line in file:
-        if len(line) > MAX_LINE:
-            raise Rejected("too_large", f"{name} has a line of more than {MAX_LINE:,} letters")
-        yield line
+def _lines(name: str, data: bytes, fallback: str | None, only_newlines: bool) -> list[str]:
+    """Physical lines with their endings: a carriage return alone ends one too, but not in JSON.
 
-
-def _limited(name: str, rows: Iterator[Line]) -> Iterator[Line]:
-    for number, row in enumerate(rows, 1):
-        if number > MAX_ROWS:
+    Each line is decoded by itself, as files that were put together are Unicode in part alone.
+    """
+    marked = next((encoding for mark, encoding in MARKS if data.startswith(mark)), None)
+    if marked and marked != "utf-8-sig":
+        try:
+            data = data.decode(marked).encode()
+        except UnicodeError:
+            raise Rejected("bad_metadata", f"{name} begins as {marked}, and is not") from None
+    lines: list[str] = []
+    for line in io.BytesIO(data.removeprefix(codecs.BOM_UTF8)):
+        for piece in [line] if only_newlines else line.splitlines(keepends=True):
+            lines.append(_decoded(piece, fallback))
+            # A whole array of JSON may stand in one line; its items are held to the limit.
+            array = only_newlines and piece.lstrip().startswith(b"[")
+            if len(lines[-1]) > MAX_LINE and not array:
+                message = f"{name} has a line of more than {MAX_LINE:,} letters"
+                raise Rejected("too_large", message)
+        if len(lines) > MAX_LINES:
             raise _too_large(name)
-        yield row
+    return lines
+
+
+def _decoded(line: bytes, fallback: str | None) -> str:
+    try:
+        return line.decode()
+    except UnicodeDecodeError:
+        with contextlib.suppress(UnicodeError):
+            if fallback:
+                return line.decode(fallback)
+        return line.decode(errors="surrogateescape")
 
 
 def _too_large(name: str) -> Rejected:
@@ -224,5 +333,12 @@ def _is_utf8(text: str) -> bool:
     return True
 
 
+class _NotJson(ValueError):
+    """Says in a word what is wrong."""
+
+
 def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
+    raise _NotJson(f"{name} is no value of JSON: write null")
+
+
+JSON = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_refuse_constant)

@@ -6,7 +6,8 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from pipeline.core import registry
+from pipeline.core.folders import AUGMENTED
+from pipeline.modalities import augmentation_of
 from pipeline.parts import manifest
 from pipeline.reporting.content import make_card, unpack_contents
 from pipeline.reporting.format import humanize
@@ -24,14 +25,14 @@ def build(inputs: ReportInputs, options: ReportOptions) -> dict[str, Any] | Abse
 
 def _strip(inputs: ReportInputs, modality: str, options: ReportOptions) -> dict[str, Any] | None:
     """A few of a modality's assets with their first views."""
-    stage = inputs.stage(f"augmented/{modality}")
+    stage = inputs.stage(f"{AUGMENTED}/{modality}")
     if stage is None or stage.rows == 0:
         return None
     recipes: dict[str, dict[int, str]] = {}
     for row in manifest.read(stage.out, columns=["digest", "view", "recipe"]).to_pylist():
         recipes.setdefault(row["digest"], {})[row["view"]] = row["recipe"]
     digests = _choose(inputs, modality, recipes, options.sheet)
-    apply = registry.load(f"modalities/{modality}", "augment").apply
+    apply = augmentation_of(modality).apply
     rows = []
     originals = unpack_contents(inputs, modality, digests)
     for digest in digests:

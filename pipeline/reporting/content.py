@@ -1,53 +1,33 @@
-"""One piece of content, made ready for a page by pipeline/reporting/media/<modality>.py."""
+"""Pieces of content, each made ready for a page by its modality (`show.py` of its folder)."""
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
-from pipeline.core import registry
+from pipeline.core.media_card import CardOptions, MediaCard
+from pipeline.modalities import content_of, has_part, part, showing_of
 from pipeline.reporting.inputs import ReportInputs
-from pipeline.reporting.options import ReportOptions
-
-MEDIA = "reporting/media"
-
-
-@dataclass(frozen=True)
-class MediaCard:
-    """Any of a picture and a sound as data: URIs, an outline as an SVG path, and words."""
-
-    picture: str | None = None
-    width: int = 0
-    height: int = 0
-    sound: str | None = None
-    outline: str | None = None
-    words: str | None = None
-    caption: str = ""
-
-
-def uri(media_type: str, data: bytes) -> str:
-    """Data as a URI that needs no request."""
-    return f"data:{media_type};base64,{b64encode(data).decode()}"
 
 
 def modules(modalities: Iterable[str]) -> list[str]:
-    """The modules that show these modalities; one without such a module is not shown."""
-    displayable = registry.names(MEDIA)
-    return [f"pipeline.reporting.media.{name}" for name in modalities if name in displayable]
+    """The modules that unpack these modalities and show them; not all can be shown."""
+    return [
+        part(modality, name)
+        for modality in modalities
+        for name in ("content", "show")
+        if has_part(modality, name)
+    ]
 
 
-def make_card(modality: str, content: Any, options: ReportOptions) -> MediaCard | None:
+def make_card(modality: str, content: Any, options: CardOptions) -> MediaCard | None:
     """Content of a modality, or None if there is no way to show it."""
-    if modality not in registry.names(MEDIA):
-        return None
-    card: MediaCard = registry.load(MEDIA, modality).show(content, options)
-    return card
+    showing = showing_of(modality)
+    return showing.show(content, options) if showing else None
 
 
 def unpack_contents(inputs: ReportInputs, modality: str, digests: Iterable[str]) -> dict[str, Any]:
     """Digest → cleaned content, for those assets that cleaning passed."""
-    unpack = registry.load(f"modalities/{modality}", "content").unpack
+    unpack = content_of(modality).unpack
     packed = inputs.assets(modality, set(digests))
     return {digest: unpack(data, shape) for digest, (data, shape) in sorted(packed.items())}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+from pipeline.core.folders import CURATE_COUNTS, INGEST_COUNTS
 from pipeline.core.records import SPLITS
 from pipeline.models.tasks import task_of
 from pipeline.reporting.inputs import Absent, ReportInputs
@@ -41,21 +42,37 @@ def build(inputs: ReportInputs, options: ReportOptions) -> dict[str, Any] | Abse
         "spreads": _spreads(inputs),
         "batches": [
             (f"{source} / {batch}", counts)
-            for source, batches in inputs.counts("ingest").items()
+            for source, batches in inputs.counts(INGEST_COUNTS).items()
             for batch, counts in batches.items()
         ],
+        "alike": _alike(inputs),
         "set_aside": [
             (target, name, counts)
-            for target, classes in inputs.counts("curated").get("set_aside", {}).items()
+            for target, classes in inputs.counts(CURATE_COUNTS).get("set_aside", {}).items()
             for name, counts in classes.items()
         ],
         "ties": [
             (modality, how, n)
-            for modality, kinds in inputs.counts("curated").get("ties", {}).items()
+            for modality, kinds in inputs.counts(CURATE_COUNTS).get("ties", {}).items()
             for how, n in kinds.items()
         ],
-        "largest": inputs.counts("curated").get("largest", []),
+        "largest": inputs.counts(CURATE_COUNTS).get("largest", []),
     }
+
+
+def _alike(inputs: ReportInputs) -> list[tuple[str, list[str]]]:
+    """(what, names as Python spells them) of what may be one: see pipeline/core/identity.py."""
+    told = {
+        (
+            f"groups of {source}" if column == "group" else column.removeprefix("target."),
+            tuple(names),
+        )
+        for source, batches in inputs.counts("ingest").items()
+        for counts in batches.values()
+        for column, several in counts.get("alike", {}).items()
+        for names in several
+    }
+    return [(what, [repr(name) for name in names]) for what, names in sorted(told)]
 
 
 def _presence(inputs: ReportInputs) -> list[tuple[list[str], int, float]]:

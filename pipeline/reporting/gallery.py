@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.core.media_card import MediaCard
 from pipeline.models.tasks import Task
 from pipeline.reporting.choice import Choice, of_evaluated_models
-from pipeline.reporting.content import MediaCard, make_card, unpack_contents
+from pipeline.reporting.content import make_card, unpack_contents
 from pipeline.reporting.format import language_tag
 from pipeline.reporting.inputs import Absent, EvaluatedModel, ReportInputs
 from pipeline.reporting.options import ReportOptions

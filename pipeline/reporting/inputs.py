@@ -13,6 +13,14 @@ import pyarrow.parquet as pq
 
 from pipeline.core.files.digest import digest_file
 from pipeline.core.files.documents import document, reading
+from pipeline.core.folders import (
+    CLEAN,
+    CURATE_COUNTS,
+    CURATED,
+    EVALUATION,
+    INGEST_COUNTS,
+    MODELS,
+)
 from pipeline.core.records import Reject
 from pipeline.models.evaluation import measured
 from pipeline.models.tasks import Task, task_of
@@ -171,8 +179,8 @@ class ReportInputs:
         models = [
             EvaluatedModel(
                 name,
-                self.root / "models" / name,
-                self.root / "evaluation" / name,
+                self.root / MODELS / name,
+                self.root / EVALUATION / name,
                 self.modalities,
             )
             for name in self.models
@@ -196,7 +204,7 @@ class ReportInputs:
         `attributes` is a dict without nulls, `kinds` all that tells samples apart in sort: values
         of targets and attributes.
         """
-        stage = self.stage("curated")
+        stage = self.stage(CURATED)
         rows = manifest.read(stage.out).to_pylist() if stage else []
         for row in rows:
             pairs = dict(row.get("attributes") or {})
@@ -210,26 +218,26 @@ class ReportInputs:
         return {row["sample_id"]: row for row in self.curated}
 
     def counts(self, name: str) -> dict[str, Any]:
-        """A stage's own counts, data/<name>.json."""
-        return _json(self.root / f"{name}.json")
+        """A stage's own counts, of a file below the data root."""
+        return _json(self.root / name)
 
     def digests(self) -> dict[str, str]:
         """Name → digest of all that is read here: what the page's key is made of."""
         digest_by_name = {stage.name: manifest.manifest_digest(stage.out) for stage in self.stages}
         for model in self.models:
-            for folder in ("models", "evaluation"):
+            for folder in (MODELS, EVALUATION):
                 out = self.root / folder / model
                 if (out / manifest.MANIFEST).is_file():
                     digest_by_name[f"{folder}/{model}"] = artifact.digest(out)
-        for name in ("ingest", "curated"):
-            path = self.root / f"{name}.json"
+        for name in (INGEST_COUNTS, CURATE_COUNTS):
+            path = self.root / name
             if path.is_file():
                 digest_by_name[path.name] = digest_file(path)
         return digest_by_name
 
     def assets(self, modality: str, digests: set[str]) -> dict[str, tuple[bytes, list[int]]]:
         """Digest → (packed content, shape) of cleaned assets, for those that are there."""
-        stage = self.stage(f"clean/{modality}")
+        stage = self.stage(f"{CLEAN}/{modality}")
         if stage is None or not digests:
             return {}
 

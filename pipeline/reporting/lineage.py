@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline.core.files.digest import digest_json
+from pipeline.core.folders import EVALUATION, MODELS
 from pipeline.parts import artifact
 from pipeline.reporting.inputs import Absent, ReportInputs
 from pipeline.reporting.options import ReportOptions
@@ -14,7 +15,7 @@ def build(inputs: ReportInputs, options: ReportOptions) -> dict[str, Any] | Abse
     functions = {stage.name: stage.function for stage in inputs.stages}
     digests = inputs.digests()
     for name in digests:
-        if name.startswith(("models/", "evaluation/")):
+        if name.startswith((f"{MODELS}/", f"{EVALUATION}/")):
             functions[name] = artifact.read_manifest(inputs.root / name)["function"]
     weights = sorted(
         {

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from pipeline.core.options import Options as Base
+from pipeline.core.media_card import CardOptions
 
 
-class ReportOptions(Base):
+class ReportOptions(CardOptions):
     """Bounds on what the page shows, so that it stays a few megabytes whatever the data."""
 
     gallery: int = Field(
@@ -22,12 +22,6 @@ class ReportOptions(Base):
     )
     classes: int = Field(
         40, ge=2, le=80, description="Classes in a confusion matrix; rarer ones are put together."
-    )
-    picture: int = Field(
-        176, ge=48, le=400, description="Longest side of a picture on the page, in pixels."
-    )
-    clip: float = Field(
-        4.0, gt=0, le=20, description="Longest playable sound, in seconds; longer ones are cut."
     )
     draws: int = Field(
         2000, ge=100, le=20000, description="Resamples of the paired bootstrap between two models."

@@ -8,11 +8,14 @@ from typing import Any
 from pipeline.reporting.inputs import Absent, ReportInputs
 from pipeline.reporting.options import ReportOptions
 from pipeline.reporting.plots.rows import bar
+from pipeline.store.rejects import named
+from pipeline.store.trees.tree import WorkTree
 
 
 def build(inputs: ReportInputs, options: ReportOptions) -> dict[str, Any] | Absent:
     if not inputs.stages:
         return Absent("No stage has finished yet.")
+    tree = WorkTree(inputs.root)
     stages = []
     for stage in inputs.stages:
         if not stage.rejected:
@@ -29,7 +32,7 @@ def build(inputs: ReportInputs, options: ReportOptions) -> dict[str, Any] | Abse
                     {
                         "reason": reason,
                         "n": len(refused),
-                        "examples": refused[: options.rejects],
+                        "examples": named(tree, refused[: options.rejects]),
                         "more": max(0, len(refused) - options.rejects),
                         "plot": bar(
                             len(refused) / stage.rejected,

@@ -10,6 +10,7 @@ from typing import Any
 from markupsafe import Markup
 
 from pipeline.core.errors import PipelineError
+from pipeline.core.folders import EVALUATION, MODELS
 from pipeline.execution import run_record
 from pipeline.parts import artifact
 from pipeline.reporting.format import count, humanize
@@ -60,7 +61,7 @@ class Durations:
 
 def model_durations(root: Path) -> list[Durations]:
     """Of each evaluated model under a data directory, by name; empty if nothing is known."""
-    models = sorted(path.parent.name for path in root.glob("evaluation/*/manifest.json"))
+    models = sorted(path.parent.name for path in root.glob(f"{EVALUATION}/*/manifest.json"))
     durations = [_durations(root, name) for name in models]
     measured = any(
         duration.training is not None or duration.evaluation is not None for duration in durations
@@ -80,8 +81,8 @@ def durations_table(durations: Sequence[Durations]) -> Markup:
 
 
 def _durations(root: Path, model: str) -> Durations:
-    trained = _run_record("train", root / "models" / model)
-    evaluated = _run_record("evaluate", root / "evaluation" / model)
+    trained = _run_record("train", root / MODELS / model)
+    evaluated = _run_record("evaluate", root / EVALUATION / model)
     training, inference = trained.get("training") or {}, evaluated.get("inference") or {}
     return Durations(
         model,

@@ -9,7 +9,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.core.files.documents import reading
-from pipeline.core.registry import load
+from pipeline.core.folders import CLEAN
+from pipeline.modalities import content_of
 from pipeline.parts.manifest import MANIFEST, load_manifest
 
 if TYPE_CHECKING:
@@ -21,10 +22,10 @@ if TYPE_CHECKING:
 def read_contents(tree: Tree, modality: str, digests: Set[str]) -> dict[str, Any]:
     """Digest → content of a modality's assets, for those that cleaning passed."""
 
-    folder = f"clean/{modality}"
+    folder = f"{CLEAN}/{modality}"
     if not digests or MANIFEST not in tree.names(folder):
         return {}
-    unpack = load(f"modalities/{modality}", "content").unpack
+    unpack = content_of(modality).unpack
     digest_array = pa.array(sorted(digests), pa.string())
     content_by_digest: dict[str, Any] = {}
     for entry in load_manifest(tree.file(f"{folder}/{MANIFEST}")):

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.reporting.content import MediaCard, make_card
+from pipeline.core.media_card import MediaCard
+from pipeline.reporting.content import make_card
 from pipeline.reporting.options import ReportOptions
 from pipeline.reporting.page_assets import TEMPLATES, jinja_environment, style_and_script
 from pipeline.search.contents import read_contents

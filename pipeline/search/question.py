@@ -17,7 +17,8 @@ from pydantic import ValidationError
 from pipeline.core.errors import PipelineError, Rejected
 from pipeline.core.machine.environment import hold
 from pipeline.core.options import Options
-from pipeline.core.registry import load
+from pipeline.encoders import encoder_of, prepared
+from pipeline.modalities import cleaning_of, content_of, modality_of
 from pipeline.params.sections import FeatureNames, RejectLimit
 from pipeline.raw.media_types import HEAD_BYTES, by_content
 from pipeline.search.contents import read_contents
@@ -70,7 +71,7 @@ def question(store: Store, name: str, text: str) -> Question:
         return Question(text, features.modality, content_by_digest.get(asset), text)
     if pc.index(store.samples()["sample_id"], text).as_py() >= 0:
         raise PipelineError(f"the sample {text} has no row in {name}: ask by another sample or set")
-    if features.modality == "text":
+    if modality_of(features.modality).INLINE:
         data = text.encode()
     elif Path(text).is_file():
         data = Path(text).read_bytes()
@@ -91,15 +92,15 @@ def clean_content(store: Store, modality: str, data: bytes, source: str) -> Any:
     PipelineError
         Cleaning refuses them.
     """
-    module, content = (load(f"modalities/{modality}", part) for part in ("clean", "content"))
+    cleaning, packing = cleaning_of(modality), content_of(modality)
     section = store.tree.params["clean"].get(modality) or {}
-    options = _options(module.Options, section, RejectLimit, f"clean.{modality}")
-    kind = "text/plain" if modality == "text" else by_content(data[:HEAD_BYTES], source)
+    options = _options(cleaning.Options, section, RejectLimit, f"clean.{modality}")
+    media_type = modality_of(modality).INLINE or by_content(data[:HEAD_BYTES], source)
     try:
-        content_values, _ = module.clean(data, kind, options)
+        content, _ = cleaning.clean(data, media_type, options)
     except Rejected as reject:
         raise PipelineError(f"'{source}' is refused as {reject.reason}: {reject.message}") from None
-    return content.unpack(*content.pack(content_values))
+    return packing.unpack(*packing.pack(content))
 
 
 def encode_content(store: Store, name: str, content: Any) -> np.ndarray:
@@ -112,12 +113,9 @@ def encode_content(store: Store, name: str, content: Any) -> np.ndarray:
     """
     hold(store[name].processor)
     section = store.tree.params["features"][name]
-    encoder = load("encoders", section["encoder"])
+    encoder = encoder_of(section["encoder"])
     options = _options(encoder.Options, section, FeatureNames, f"features.{name}")
-    contents = [content]
-    if hasattr(encoder, "prepare"):
-        contents = encoder.prepare(contents, options)
-    values, _ = encoder.Encoder(options).encode(contents)
+    values, _ = encoder.Encoder(options).encode(prepared(encoder, [content], options))
     vector: np.ndarray = values[0].astype(store[name].dtype)
     return vector
 

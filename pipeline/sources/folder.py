@@ -1,38 +1,45 @@
 """Any folder with a table that says what belongs together, as Hugging Face's ImageFolder has it.
 
-At the batch's root lies one of metadata.csv, metadata.jsonl and metadata.parquet, with a row for
-each sample. Its columns, all of them optional:
+At the batch's root lies one of metadata.csv, .tsv, .json, .jsonl, .parquet and .xlsx, with a row
+for each sample. Its columns, all of them optional:
 
 - `file_name`: a file whose media type says the modality;
 - `<modality>_file_name`, such as `image_file_name`: a file of that modality;
-- `text`: text itself;
+- `text`, or another modality whose content can be written in a cell: the content itself;
 - `sample_id`: else the sample is called after its files, or by its row where it has none;
 - `group`: what must not straddle splits, such as a speaker; else each sample is its own group;
 - `split`: train, validation (or valid, val, dev) or test;
 - any others, which params name as targets or attributes.
 
-Paths are relative to the batch's folder. An empty cell is a missing one. A table may have a million
-rows and 256 MiB (pipeline/raw/table_file.py, pipeline/raw/folders.py); more samples make more
-batches.
+A table that calls them otherwise is read by the option `columns`. Paths are relative to the batch's
+folder. An empty cell is a missing one. A table may have a million rows and 256 MiB
+(pipeline/raw/table_file.py, pipeline/raw/folders.py); more samples make more batches.
+
+A batch without a table may have a folder for each class, `<class>/…` or `<split>/<class>/…`, if the
+option `folders` says of which target.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
 from pydantic import Field, field_validator
 
 from pipeline.core.errors import Rejected
+from pipeline.core.identity import canonical
 from pipeline.core.options import Options as Base
 from pipeline.core.records import Inline, Refusal, Sample, Scan, Split
+from pipeline.core.text_decoding import text_encoding
 from pipeline.raw.folders import Folder
-from pipeline.raw.media_types import by_name
+from pipeline.raw.media_types import inline_types, modality_by_name
 from pipeline.raw.table_file import Table, TableRow, read
 
-TABLES = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
+SUFFIXES = (".csv", ".tsv", ".json", ".jsonl", ".parquet", ".xlsx")
+TABLES = tuple(f"metadata{suffix}" for suffix in SUFFIXES)
 FILE_NAME = "file_name"
 SPLITS: dict[str, Split] = {
     "train": "train",
@@ -48,92 +55,181 @@ SPLITS: dict[str, Split] = {
 }
 
 
-class Options(Base):
-    """What the columns of the table mean."""
+ROLES = ("sample_id", "group", "split")
 
+
+class Options(Base):
+    """What the columns of the table mean, or what the folders do where there is none."""
+
+    columns: dict[str, str] = Field(
+        default_factory=dict,
+        description="column → what this source calls it: file_name, <modality>_file_name, text, "
+        "sample_id, group or split, such as {image: image_file_name, speaker: group}",
+    )
     targets: dict[str, str] = Field(
         default_factory=dict, description="column → name of the target that it holds"
     )
     attributes: tuple[str, ...] = Field(
         (), description="columns that reports may group by, kept as text"
     )
+    folders: str | None = Field(
+        None, description="target that folders are the classes of, in batches without a table"
+    )
     licence: str | None = Field(None, description="licence of all that lies in the source")
+    fallback: str | None = Field(
+        None,
+        description="encoding of lines of a table that are not Unicode, e.g. cp1252; else that of "
+        "clean.text, and without one their cells are refused, but for text",
+    )
+
+    @field_validator("columns")
+    @classmethod
+    def _mean_what_is_known(cls, columns: dict[str, str]) -> dict[str, str]:
+        for column, role in columns.items():
+            if not _is_role(role):
+                known = ", ".join([FILE_NAME, f"<modality>_{FILE_NAME}", *inline_types(), *ROLES])
+                raise ValueError(f"{column}: '{role}' is no column of this source; say {known}")
+        return _once(columns, "column")
 
     @field_validator("targets")
     @classmethod
     def _one_column_a_target(cls, targets: dict[str, str]) -> dict[str, str]:
-        twice = sorted({name for name in targets.values() if [*targets.values()].count(name) > 1})
-        if twice:
-            raise ValueError(f"more than one column for the target {', '.join(twice)}")
-        return targets
+        return _once(targets, "target")
+
+    _fallback = field_validator("fallback")(text_encoding)
+
+
+def _once(names: dict[str, str], what: str) -> dict[str, str]:
+    twice = sorted(name for name, times in Counter(names.values()).items() if times > 1)
+    if twice:
+        raise ValueError(f"more than one column for the {what} {', '.join(twice)}")
+    return names
 
 
 def scan(folder: Folder, options: Options) -> Scan:
-    """A sample for every row of the table that makes one."""
-    tables = [name for name in TABLES if name in folder.listing.files]
+    """A sample for every row of the table that makes one, or for every file of a class's folder."""
+    files = folder.listing.files
+    tables = [name for name in TABLES if name in files]
+    if not tables and options.folders:
+        return Scan(list(_classified(files, options.folders, options.licence)))
     try:
         if len(tables) != 1:
-            raise Rejected(*_not_one(tables))
-        table = read(tables[0], folder.read(tables[0]))
-        _check_columns(table, options)
+            raise Rejected(*_not_one(tables, files))
+        table = read(tables[0], folder.read(tables[0]), options.fallback)
+        _check_columns(table, options, files)
     except Rejected as reject:
         named = " ".join(tables) or TABLES[0]
-        return Scan([], [Refusal("file", named, reject.reason, reject.message)], tables)
+        return Scan([], [Refusal("file", named, reject.reason, reject.message)], tables or [named])
 
+    reading = _Reading(tables[0], table, options)
     samples, refused = [], []
     for row in table.rows:
-        where = f"{tables[0]}:{row.number}"
         try:
-            samples.append(_sample(row, where, tables[0], options))
+            samples.append(reading.sample(row))
         except Rejected as reject:
-            refused.append(Refusal("row", where, reject.reason, reject.message))
-    return Scan(samples, refused, tables)
+            message = f"{reading.where(row)}{reject.message}"
+            refused.append(Refusal("row", f"{tables[0]}:{row.number}", reject.reason, message))
+    return Scan(samples, refused, tables, _advice(table, options, files))
 
 
-def _sample(row: TableRow, where: str, table: str, options: Options) -> Sample:
-    if row.problem:
-        raise Rejected("bad_row", f"the row cannot be read: {row.problem}")
-    cells = row.cells
-    assets: dict[str, str | Inline] = dict(_files(cells))
-    names = [str(path) for _, path in sorted(assets.items())]
-    if "text" in cells:
-        if "text" in assets:
-            raise Rejected("ambiguous", "the row has two contents for text")
-        # Bytes that are not UTF-8 go on as they stood there: cleaning mends or rejects them.
-        assets["text"] = Inline(_encode(cells, "text", errors="surrogateescape"), table)
-    return Sample(
-        sample_id=_utf8(cells, "sample_id") or "+".join(names) or where,
-        group=_utf8(cells, "group"),
-        assets=assets,
-        split_given=_split(cells),
-        licence=options.licence,
-        targets={name: _target(cells, column) for column, name in options.targets.items()},
-        attributes={column: _utf8(cells, column) for column in options.attributes},
-    )
+@dataclass(frozen=True)
+class _Reading:
+    """A table, and which of its columns are what."""
+
+    name: str
+    table: Table
+    options: Options
+    # Of the same columns there are few sets, and as many mappings are kept.
+    _columns: dict[tuple[str, ...], dict[str, str]] = field(default_factory=dict)
+
+    def where(self, row: TableRow) -> str:
+        return f"{self.name}, {self.table.unit} {row.number}: "
+
+    @property
+    def roles(self) -> dict[str, str]:
+        return _roles(self.table.columns, self.options)
+
+    def sample(self, row: TableRow) -> Sample:
+        """The sample of a row; Rejected if it makes none."""
+        if row.problem:
+            raise Rejected("bad_row", row.problem)
+        cells = row.cells
+        roles = {role: column for role, column in self.roles.items() if column in cells}
+        assets: dict[str, str | Inline] = {}
+        columns = {f"target.{name}": column for column, name in self.options.targets.items()}
+        for modality, column, path in _files(cells, roles):
+            assets[modality], columns[modality] = path, column
+        names = [str(path) for _, path in sorted(assets.items())]
+        for modality in sorted(inline_types().keys() & roles.keys()):
+            if modality in assets:
+                both = f"columns {columns[modality]} and {roles[modality]}"
+                raise Rejected("ambiguous", f"{both} both hold {modality}: leave one of them empty")
+            # Bytes that are not UTF-8 go on as they stood there: cleaning mends or rejects them.
+            assets[modality] = Inline(_text(cells, roles[modality]), self.name)
+            columns[modality] = roles[modality]
+        return Sample(
+            sample_id=_name(cells, roles.get("sample_id"))
+            or "+".join(names)
+            or f"{self.name}:{row.number}",
+            group=_name(cells, roles.get("group")),
+            assets=assets,
+            split_given=_split(cells, roles.get("split")),
+            licence=self.options.licence,
+            targets={name: _target(cells, column) for column, name in self.options.targets.items()},
+            attributes={column: _name(cells, column) for column in self.options.attributes},
+            where=self.where(row),
+            columns=self._columns.setdefault((*columns, *columns.values()), columns),
+        )
 
 
-def _files(cells: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """(modality, path) for each cell that names a file."""
-    seen = set()
-    for column in sorted(cells):
-        if column != FILE_NAME and not column.endswith(f"_{FILE_NAME}"):
+def _names_file(role: str) -> bool:
+    return role == FILE_NAME or role.endswith(f"_{FILE_NAME}")
+
+
+def _holds_content(role: str) -> bool:
+    return role in inline_types() or _names_file(role)
+
+
+def _is_role(name: str) -> bool:
+    return name in ROLES or _holds_content(name)
+
+
+def _roles(columns: Iterable[str], options: Options) -> dict[str, str]:
+    """What this source calls a column → what the table does."""
+    given = {role: column for column, role in options.columns.items()}
+    known = [name for name in columns if _is_role(name)]
+    return {name: name for name in known if name not in options.columns} | given
+
+
+def _files(cells: Mapping[str, Any], roles: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
+    """(modality, column, path) for each cell that names a file."""
+    seen: dict[str, str] = {}
+    for role, column in sorted(roles.items()):
+        if not _names_file(role):
             continue
-        path = PurePosixPath(_utf8(cells, column) or "").as_posix()
-        modality = column.removesuffix(FILE_NAME).removesuffix("_") or by_name(path).split("/")[0]
-        if modality == "application":
-            raise Rejected("unknown_media_type", f"the ending of {path} says no modality")
+        path = PurePosixPath(_utf8(cells, column)).as_posix()
+        modality = role.removesuffix(FILE_NAME).removesuffix("_") or modality_by_name(path)
+        if modality is None:
+            raise Rejected(
+                "unknown_media_type",
+                f"column {column}: the ending of '{path}' says no modality; rename the file, or "
+                f"call the column image_{FILE_NAME} or the like",
+            )
         if modality in seen:
-            raise Rejected("ambiguous", f"the row has two contents for {modality}")
-        seen.add(modality)
-        yield modality, path
+            both = f"columns {seen[modality]} and {column}"
+            raise Rejected("ambiguous", f"{both} both name a file of {modality}: empty one of them")
+        seen[modality] = column
+        yield modality, column, path
 
 
-def _split(cells: Mapping[str, Any]) -> Split | None:
-    given = _utf8(cells, "split")
+def _split(cells: Mapping[str, Any], column: str | None) -> Split | None:
+    given = _name(cells, column)
     if given is None:
         return None
     if given.lower() not in SPLITS:
-        raise Rejected("unknown_split", f"'{given}' is not a split: train, validation, test")
+        known = ", ".join(dict.fromkeys(SPLITS.values()))
+        message = f"column {column}: '{given}' is not a split; give one of {known}, or none"
+        raise Rejected("unknown_split", message)
     return SPLITS[given.lower()]
 
 
@@ -142,42 +238,117 @@ def _target(cells: Mapping[str, Any], column: str) -> str | float | None:
     value = cells.get(column)
     if isinstance(value, int | float) and not isinstance(value, bool):
         return value
-    return _utf8(cells, column)
+    return _name(cells, column)
 
 
-def _utf8(cells: Mapping[str, Any], column: str) -> str | None:
-    """A cell as text that is fit for every table, or None if it is empty."""
-    return _encode(cells, column).decode() if column in cells else None
+def _name(cells: Mapping[str, Any], column: str | None) -> str | None:
+    """A cell as the name of something, fit for every table, or None if it is empty."""
+    if column is None or column not in cells:
+        return None
+    return canonical(cells[column] if type(cells[column]) is not str else _utf8(cells, column))
 
 
-def _encode(cells: Mapping[str, Any], column: str, errors: str = "strict") -> bytes:
+def _utf8(cells: Mapping[str, Any], column: str) -> str:
+    """A cell as text that is UTF-8."""
+    data = _text(cells, column)
     try:
-        return _text(cells[column]).encode(errors=errors)
-    except UnicodeEncodeError:
-        raise Rejected("not_utf8", f"the column {column} is not UTF-8") from None
+        return data.decode()
+    except UnicodeDecodeError:
+        shown = data[:40].decode(errors="backslashreplace")
+        raise Rejected(
+            "not_utf8",
+            f"column {column}: '{shown}' is not UTF-8; write the table as UTF-8, or say its "
+            f"encoding by the source's option fallback, such as cp1252",
+        ) from None
 
 
-def _text(value: Any) -> str:
-    """A cell as text: numbers and truth values as JSON writes them."""
+def _text(cells: Mapping[str, Any], column: str) -> bytes:
+    """A cell as the bytes of its text; numbers and truth values in the form that names take."""
+    value = cells[column]
     if isinstance(value, bytes):
-        return value.decode(errors="surrogateescape")
-    if isinstance(value, bool | int | float):
-        return json.dumps(value)
-    return str(value)
+        return value
+    try:
+        text = value if isinstance(value, str) else canonical(value)
+        return text.encode(errors="surrogateescape")
+    except UnicodeEncodeError:  # JSON can spell half a character
+        raise Rejected("not_utf8", f"column {column}: it holds what is no character") from None
 
 
-def _check_columns(table: Table, options: Options) -> None:
+def _classified(files: Iterable[str], target: str, licence: str | None) -> Iterator[Sample]:
+    """A sample for each file of a known kind that lies in the folder of a class."""
+    for path in files:
+        modality = modality_by_name(path)
+        *above, _ = path.split("/")
+        split = SPLITS.get(above[0].lower()) if above else None
+        classes = above[bool(split) :]
+        if classes and modality:
+            yield Sample(
+                sample_id=path,
+                group=None,
+                assets={modality: path},
+                split_given=split,
+                licence=licence,
+                targets={target: classes[0]},
+                where=f"{path}: ",
+            )
+
+
+def _check_columns(table: Table, options: Options, files: Mapping[str, int]) -> None:
     """Refuse a table that lacks what it is read for: a typing error, or another table."""
     listed = ", ".join(table.columns)
-    if not any(name == "text" or name.endswith(FILE_NAME) for name in table.columns):
-        raise Rejected("bad_metadata", f"no column names a file or holds text; there are: {listed}")
-    missing = {*options.targets, *options.attributes} - set(table.columns)
+    clash = [
+        f"{column} and {role}"
+        for column, role in options.columns.items()
+        if role != column and role in table.columns and role not in options.columns
+    ]
+    if clash:
+        message = f"two columns are one thing by the source's option `columns`: {'; '.join(clash)}"
+        raise Rejected("bad_metadata", message)
+    roles = _roles(table.columns, options)
+    if not any(map(_holds_content, roles)):
+        advice = _advice(table, options, files) or (
+            "Say by the source's option `columns` which one does, such as `columns: "
+            f"{{{next(iter(table.columns), 'caption')}: {next(iter(inline_types()), FILE_NAME)}}}`"
+        )
+        holds = " or ".join(sorted(inline_types()))
+        message = f"no column names a file or holds {holds}; there are: {listed}. {advice}"
+        raise Rejected("bad_metadata", message)
+    missing = {*options.columns, *options.targets, *options.attributes} - set(table.columns)
     if missing:
         missed = ", ".join(sorted(missing))
         raise Rejected("missing_column", f"there is no column {missed}; there are: {listed}")
 
 
-def _not_one(tables: list[str]) -> tuple[str, str]:
+def _advice(table: Table, options: Options, files: Mapping[str, int]) -> str:
+    """Which columns that nothing reads name files of the batch, and how they are read."""
+    read_already = {*_roles(table.columns, options).values()}
+    proposals = {}
+    told = []
+    for column in table.columns:
+        if column in read_already:
+            continue
+        cells = [row.cells[column] for row in table.rows if column in row.cells]
+        named = [cell for cell in cells if isinstance(cell, str) and cell in files]
+        if named and 2 * len(named) >= len(cells):
+            modalities = {modality_by_name(path) for path in named} - {None}
+            only = modalities.pop() if len(modalities) == 1 else None
+            proposals[column] = f"{only}_{FILE_NAME}" if only else FILE_NAME
+            told.append(f"its column {column} names {len(named):,}")
+    if not proposals:
+        return ""
+    listed = ", ".join(f"{column}: {role}" for column, role in proposals.items())
+    return (
+        f"Nothing reads {' and '.join(told)} of the batch's files: add `columns: {{{listed}}}` to "
+        f"the source's options"
+    )
+
+
+def _not_one(tables: list[str], files: Iterable[str]) -> tuple[str, str]:
     if tables:
-        return "bad_metadata", f"more than one table: {', '.join(tables)}"
-    return "bad_metadata", f"none of {', '.join(TABLES)} lies in the batch's folder"
+        return "bad_metadata", f"more than one table: {', '.join(tables)}; keep one of them"
+    others = [path for path in files if "/" not in path and path.endswith(SUFFIXES)]
+    hint = f"; is it {others[0]}? Then rename it" if others else ""
+    folders = "; where each class has a folder, name their target by the source's option `folders`"
+    nested = any("/" in path for path in files)
+    message = f"none of {', '.join(TABLES)} lies in the batch's folder{hint}{folders * nested}"
+    return "bad_metadata", message

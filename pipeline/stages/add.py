@@ -8,37 +8,56 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
-from pathlib import Path
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
 
 from pipeline.core.errors import PipelineError, unknown
+from pipeline.core.files.digest import digest_file
 from pipeline.core.files.lock import locked
-from pipeline.core.registry import load
+from pipeline.core.folders import DATA, RAW
 from pipeline.params import Params
+from pipeline.project.survey import survey
 from pipeline.raw.folders import LocalFolder
 from pipeline.raw.listing import Listing, listing, unfit
+from pipeline.sources import source_of
 
 BATCH = re.compile(r"\w[\w .+~-]*")
 SHOWN = 50
 
 
 def add_batch(
-    params: Params, source: str, folder: Path, batch: str = "", raw: Path = Path("data", "raw")
+    params: Params,
+    source: str,
+    folder: Path,
+    batch: str = "",
+    table: str = "",
+    raw: Path = Path(DATA, RAW),
 ) -> str:
     """Copy a folder to <raw>/<source>/<batch>, `dvc add` it, and say what it brought in.
 
     The copy holds plain files alone: a link to a file of the same folder becomes that file's
-    bytes, as DVC would make of it, and empty folders are left out.
+    bytes, as DVC would make of it, and empty folders are left out. Where the file system can, its
+    files share their blocks with those that they are copies of. A source of kind `folder` gets its
+    table by the name that it reads, and beside it the files of the folder to which the table's
+    paths are relative.
+
+    Parameters
+    ----------
+    source:
+        Name of the source; empty where there is but one that takes batches.
+    batch:
+        Name of the batch; else the folder's.
+    table:
+        The table, at the folder's root, that says what its files are, if it has several.
 
     Raises
     ------
     PipelineError
-        The source takes no batches here, there is one of that name, the folder holds what no batch
-        may (all of it is listed), or copying or DVC failed. Then there is no new batch.
+        The source takes no batches here, there is one of that name or of the same files, the folder
+        holds what no batch may (all of it is listed), or copying or DVC failed. Then there is no
+        new batch.
     """
-    if source not in params.sources:
-        raise PipelineError(unknown("source", source, params.sources))
-    if root := params.sources[source].root:
-        raise PipelineError(f"the batches of {source} lie at {root}: put the folder there")
+    source = _source(params, source)
     batch = batch or folder.resolve().name
     if not BATCH.fullmatch(batch) or batch.endswith(".dvc"):
         raise PipelineError(f"'{batch}' cannot name a batch: give a plain name with --batch")
@@ -47,15 +66,34 @@ def add_batch(
         raise PipelineError(f"there is no folder {folder}")
     lying = listing(folder)
     _refuse_unfit(folder, lying)
+    is_folder = params.sources[source].kind == "folder"
+    names = _arranged(folder, lying.files, table) if is_folder else {n: n for n in lying.files}
     with locked(raw / source):
         if os.path.lexists(place) or os.path.lexists(f"{place}.dvc"):
             raise PipelineError(f"there is a {place} already: give another name with --batch")
-        _copy(folder, lying, place)
+        if same := _same_batch(folder, names, lying.files, raw / source):
+            raise PipelineError(f"{same} holds the same files as {folder}: it is in already")
+        _copy(folder, names, place)
         _give_to_dvc(place)
+    renamed = [f"{name} as {to}" for name, to in names.items() if "/" not in name and name != to]
     return (
-        f"{place}: {len(lying.files)} files, {sum(lying.files.values()):,} bytes"
-        f"{_scanned(params, source, place)}. Next: `git add {place}.dvc`, `dvc repro`"
+        f"{place}: {len(names)} files, {sum(lying.files.values()):,} bytes"
+        f"{_scanned(params, source, place)}{''.join(f'; {one}' for one in renamed)}"
     )
+
+
+def _source(params: Params, source: str) -> str:
+    taking = [name for name, section in params.sources.items() if not section.root]
+    if not source:
+        if len(taking) != 1:
+            listed = ", ".join(taking) or "none"
+            raise PipelineError(f"say with --source which source it is of; there are: {listed}")
+        return taking[0]
+    if source not in params.sources:
+        raise PipelineError(unknown("source", source, params.sources))
+    if root := params.sources[source].root:
+        raise PipelineError(f"the batches of {source} lie at {root}: put the folder there")
+    return source
 
 
 def _refuse_unfit(folder: Path, lying: Listing) -> None:
@@ -70,7 +108,42 @@ def _refuse_unfit(folder: Path, lying: Listing) -> None:
         raise PipelineError(f"there is no file in {folder}")
 
 
-def _copy(folder: Path, lying: Listing, place: Path) -> None:
+def _arranged(folder: Path, files: Mapping[str, int], table: str) -> dict[str, str]:
+    """Path in the folder → path in the batch, which differs for a table and what it names."""
+    try:
+        seen = survey(folder, table)
+    except PipelineError:
+        if table:
+            raise
+        return {name: name for name in files}  # which ingest, and _scanned, have a word on
+    if not seen.table:
+        return {name: name for name in files}
+    (lifted,) = {column.folder for column in seen.columns if column.modality} or {""}
+    names = {name: name.removeprefix(lifted) for name in files}
+    names[seen.table] = f"metadata{PurePosixPath(seen.table).suffix.lower()}"
+    twice = sorted(to for to, times in Counter(names.values()).items() if times > 1)
+    if twice:
+        raise PipelineError(
+            f"{folder}: {seen.table} names the files of {lifted or 'the folder'}, and two would "
+            f"come in as {', '.join(twice[:SHOWN])}: rename one"
+        )
+    return names
+
+
+def _same_batch(
+    folder: Path, names: Mapping[str, str], sizes: Mapping[str, int], source: Path
+) -> Path | None:
+    """The batch of a source that holds the same files, byte for byte."""
+    wanted = {to: sizes[name] for name, to in names.items()}
+    for batch in sorted(path for path in source.glob("[!.]*") if path.is_dir()):
+        if batch.is_symlink() or listing(batch).files != wanted:
+            continue
+        if all(digest_file(folder / n) == digest_file(batch / to) for n, to in names.items()):
+            return batch
+    return None
+
+
+def _copy(folder: Path, names: Mapping[str, str], place: Path) -> None:
     """Copy through a hidden folder and a rename, so that half a batch never counts as one."""
     # One name for all attempts, so that what a killed one left is removed by the next.
     scratch = place.parent / ".adding"
@@ -78,13 +151,23 @@ def _copy(folder: Path, lying: Listing, place: Path) -> None:
     scratch.mkdir(parents=True)
     try:
         (scratch / ".dvcignore").write_text("*\n")  # nor does DVC see what a killed one left
-        for name in lying.files:
-            copy = scratch / "batch" / name
+        for name, to in names.items():
+            copy = scratch / "batch" / to
             copy.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(folder / name, copy)
+            _copy_file(folder / name, copy)
         (scratch / "batch").replace(place)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _copy_file(source: Path, copy: Path) -> None:
+    """Copy by sharing blocks (btrfs, XFS), which takes no room, or else the bytes."""
+    from dvc_objects.fs.system import reflink
+
+    try:
+        reflink(str(source), str(copy))  # type: ignore[no-untyped-call]
+    except OSError:
+        shutil.copyfile(source, copy)
 
 
 def _give_to_dvc(place: Path) -> None:
@@ -102,7 +185,7 @@ def _give_to_dvc(place: Path) -> None:
 def _scanned(params: Params, source: str, place: Path) -> str:
     """What the source makes of the batch, before anything is decoded."""
     section = params.sources[source]
-    scan = load("sources", section.kind).scan(LocalFolder(place), section.options)
+    scan = source_of(section.kind).scan(LocalFolder(place), section.options)
     reasons = Counter(refusal.reason for refusal in scan.refused)
     refused = ", ".join(f"{n} {reason}" for reason, n in sorted(reasons.items()))
     return f", {len(scan.samples)} samples" + (f"; refused: {refused}" if refused else "")

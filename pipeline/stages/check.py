@@ -1,4 +1,4 @@
-"""Check that this machine can do what params.yaml asks, before any work begins."""
+"""Check that `dvc repro` can do what params.yaml asks, with this machine, graph and data."""
 
 from __future__ import annotations
 
@@ -10,21 +10,24 @@ import sys
 from pathlib import Path
 
 from pipeline.core.errors import PipelineError
+from pipeline.core.folders import DATA, RAW
 from pipeline.core.machine.processor import check_instructions
 from pipeline.core.parsing import parse_json
-from pipeline.core.registry import load
+from pipeline.encoders import encoder_of
 from pipeline.execution.process_group import check_room
 from pipeline.execution.ray_session import folder_problem
 from pipeline.params import Params
 from pipeline.raw.listing import LINKED, NOT_A_FILE, listing, unfit
+from pipeline.stages.check_data import check_data
+from pipeline.stages.graph import labels
 
 # Below this a run is likely to fill the disk half-way.
 DISK_BYTES = 2 * 2**30
 DVC = (sys.executable, "-m", "dvc")
 
 
-def check_machine(params: Params) -> list[str]:
-    """What was found good, a line each.
+def check_project(params: Params) -> list[str]:
+    """What was found good or is worth knowing, a line each.
 
     Raises
     ------
@@ -43,15 +46,19 @@ def check_machine(params: Params) -> list[str]:
         *damaged_rwlock(),
         *damaged_lockfile(),
     ]
-    if problems:
-        listed = "\n".join(f"  {problem}" for problem in problems)
-        raise PipelineError(f"this machine cannot run params.yaml yet:\n{listed}")
+    # DVC reads the graph, and says of the above no more than that it failed.
+    problems = problems or _graph(params)
+    data = check_data(params)
+    if problems or data.problems:
+        listed = "\n".join(f"  {problem}" for problem in [*problems, *data.problems])
+        raise PipelineError(f"`dvc repro` cannot run yet:\n{listed}")
     cpus = len(os.sched_getaffinity(0))
     return [
         f"params.yaml: {len(params.sources)} source(s), {len(params.modalities)} modalities, "
         f"{len(params.features)} feature sets, {len(params.models)} models",
         f"machine: Python {platform.python_version()}, {platform.machine()} "
         f"{params.instructions}, {cpus} CPUs",
+        *data.notes,
     ]
 
 
@@ -67,7 +74,7 @@ def _weights(params: Params) -> list[str]:
     problems = []
     for name, feature in params.features.items():
         try:
-            load("encoders", feature.encoder).weights(feature.options)
+            encoder_of(feature.encoder).weights(feature.options)
         except PipelineError as error:
             problems.append(f"features.{name}: {error}")
     return problems
@@ -118,7 +125,22 @@ def _repository() -> list[str]:
     return problems
 
 
-def _batches(raw: Path = Path("data", "raw")) -> list[str]:
+def _graph(params: Params) -> list[str]:
+    """What DVC makes of dvc.yaml and params.yaml, if it is not the stages that params mean."""
+    if not params.models or not params.features:
+        return ["params.yaml names no feature set or no model, which the report is made from"]
+    if not Path("dvc.yaml").is_file():
+        return ["there is no dvc.yaml: `pipeline init` makes a project with one"]
+    command = [*DVC, "stage", "list", "--name-only"]
+    listed = subprocess.run(command, capture_output=True, text=True, check=False)
+    if listed.returncode:
+        return [f"DVC cannot read the graph: {listed.stderr.strip().removeprefix('ERROR: ')}"]
+    everyday = labels(params, compares=False)
+    missing = {label.replace("/", "@", 1) for label in everyday} - set(listed.stdout.split())
+    return [f"dvc.yaml has no stage {name}" for name in sorted(missing)]
+
+
+def _batches(raw: Path = Path(DATA, RAW)) -> list[str]:
     """What lies below the raw root, which DVC reads whole, and cannot be read or versioned there.
 
     What .dvcignore names is left to ingest, which refuses it or finds no use for it.

@@ -8,11 +8,11 @@ from typing import Protocol
 
 from pipeline.core.errors import PipelineError, unknown
 from pipeline.core.files.atomic import remove_abandoned
-from pipeline.core.machine.environment import establish
 from pipeline.execution.run_record import recorded, summary_of
-from pipeline.params import Params, load, read_instructions
+from pipeline.params import Params, load
 from pipeline.parts.plan import Summary
 from pipeline.parts.up_to_date import skip_if_up_to_date
+from pipeline.stages.graph import STAGES, items, label
 
 
 class Planned(Protocol):
@@ -31,9 +31,7 @@ class Planned(Protocol):
     def run(self) -> Summary: ...
 
 
-Stage = Callable[[Params, str], Planned]
-# The stages of comparison/dvc.yaml, which `dvc repro` passes over.
-APART = ("crossvalidate", "compare")
+Planner = Callable[[Params, str], Planned]
 
 
 def run_stage(name: str, item: str) -> str:
@@ -48,81 +46,58 @@ def run_stage(name: str, item: str) -> str:
     """
     from pipeline.execution.parent_watch import die_with_dvc
 
-    establish(read_instructions())
     die_with_dvc()
     remove_abandoned()
     params = load()
-    stage = find(params, name, item)
-    label = f"{name}/{item}" if item else name
-    with recorded(label) as record:
-        planned = stage(params, item)
+    planner = find(params, name, item)
+    stage = label(name, item)
+    with recorded(stage) as record:
+        planned = planner(params, item)
         record["key"] = planned.key
-        summary = skip_if_up_to_date(label, planned.key, planned.outs, planned.run)
+        summary = skip_if_up_to_date(stage, planned.key, planned.outs, planned.run)
         record.update(summary_of(summary))
-    return f"{label}: {_line(summary)}{_again(label, summary)}"
+    return f"{stage}: {_summary_text(summary)}{_retry_advice(stage, summary)}"
 
 
-def items(params: Params) -> dict[str, tuple[str, ...]]:
-    """Stage → what it fans out over; the empty name for a stage that stands alone."""
-    compared = tuple(params.comparison.models) if params.comparison else ()
-    return {
-        "fetch": tuple(params.fetch),
-        "look": params.look,
-        "ingest": ("",),
-        "clean": params.modalities,
-        "augment": params.modalities,
-        "extract": tuple(params.features),
-        "curate": ("",),
-        "train": tuple(params.models),
-        "evaluate": tuple(params.models),
-        "report": ("",),
-        "crossvalidate": compared,
-        "compare": ("",) if compared else (),
-    }
-
-
-def labels(params: Params) -> list[str]:
-    """Every stage as its records name it: `ingest`, `clean/image` and so on."""
-    return [
-        f"{name}/{item}" if item else name for name, fan in items(params).items() for item in fan
-    ]
-
-
-def find(params: Params, name: str, item: str) -> Stage:
+def find(params: Params, name: str, item: str) -> Planner:
     """What plans a stage; PipelineError listing the known ones if there is none of that name."""
     from importlib import import_module
 
-    fans = items(params)
-    if name not in fans:
-        raise PipelineError(unknown("stage", name, fans))
-    if not fans[name]:
+    if name not in STAGES:
+        raise PipelineError(unknown("stage", name, STAGES))
+    known = items(params, name)
+    if not known:
         raise PipelineError(f"{name}: params.yaml names nothing that it could be for")
-    if item not in fans[name]:
-        raise PipelineError(f"{name}: {unknown('item', item, fans[name])}")
-    stage: Stage = import_module(f"pipeline.stages.plans.{name}").plan
-    return stage
+    if item not in known:
+        raise PipelineError(f"{name}: {unknown('item', item, known)}")
+    planner: Planner = import_module(f"pipeline.stages.plans.{name}").plan
+    return planner
 
 
-def _again(label: str, summary: Summary) -> str:
+def _retry_advice(stage: str, summary: Summary) -> str:
     """How to have rows tried again that no row function refused: DVC sees no reason to."""
     if not summary.provisional:
         return ""
     return (
-        f"\n{label}: what failed, crashed or timed out is tried again when the stage next runs: "
-        f"`dvc repro --single-item --force {label.replace('/', '@')}`"
+        f"\n{stage}: what failed, crashed or timed out is tried again when the stage next runs: "
+        f"`dvc repro --single-item --force {stage.replace('/', '@')}`"
     )
 
 
-def _line(summary: Summary) -> str:
+def _summary_text(summary: Summary) -> str:
     if not summary.planned:
         return "nothing to do"
     text = f"{summary.rows} rows, {summary.rejected} rejected"
     if summary.reasons:
         reasons = ", ".join(f"{n} {reason}" for reason, n in summary.reasons.items())
         text += f" ({reasons})"
-    parts = {name: getattr(summary, name) for name in ("computed", "restored", "reused", "removed")}
-    told = ", ".join(f"{n} {name}" for name, n in parts.items() if n or name == "computed")
-    work = f"; {summary.computed_rows} {summary.verb}" + (
-        f", {summary.reused_rows} taken over" if summary.reused_rows else ""
-    )
-    return f"{text}; parts: {told}{work if summary.computed_rows or summary.reused_rows else ''}"
+    counts = {
+        name: getattr(summary, name) for name in ("computed", "restored", "reused", "removed")
+    }
+    parts = ", ".join(f"{n} {name}" for name, n in counts.items() if n or name == "computed")
+    text += f"; parts: {parts}"
+    if summary.computed_rows or summary.reused_rows:
+        text += f"; {summary.computed_rows} {summary.verb}"
+    if summary.reused_rows:
+        text += f", {summary.reused_rows} taken over"
+    return text

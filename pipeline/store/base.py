@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.core.errors import PipelineError, unknown
+from pipeline.core.folders import FEATURES
 from pipeline.parts.manifest import MANIFEST
 from pipeline.store.as_of import samples_as_of
 from pipeline.store.feature_set import FeatureSet
@@ -31,8 +32,8 @@ class BaseStore:
     def _names(self) -> list[str]:
         return [
             name
-            for name in self.tree.names("features")
-            if MANIFEST in self.tree.names(f"features/{name}")
+            for name in self.tree.names(FEATURES)
+            if MANIFEST in self.tree.names(f"{FEATURES}/{name}")
         ]
 
     def __iter__(self) -> Iterator[str]:

@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 
 from pipeline.core.errors import PipelineError
 from pipeline.core.files.documents import document
+from pipeline.core.folders import FEATURES
 from pipeline.parts.fingerprint_diff import differences
 from pipeline.parts.manifest import MANIFEST, Manifest
 from pipeline.parts.part import Entry
@@ -136,7 +137,7 @@ class _PartsOfSet(StoredFeatures):
 def _of_set(
     before: BaseStore, after: BaseStore, name: str, tolerance: float
 ) -> SetDifference | None:
-    manifests = [store.tree.file(f"features/{name}/{MANIFEST}") for store in (before, after)]
+    manifests = [store.tree.file(f"{FEATURES}/{name}/{MANIFEST}") for store in (before, after)]
     if manifests[0].read_bytes() == manifests[1].read_bytes():
         return None
     old, new = (document(path, Manifest) for path in manifests)

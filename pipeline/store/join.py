@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.core.folders import CURATED
 from pipeline.store.format.reader import StoredFeatures, table_of
 from pipeline.store.trees.tree import WorkTree
 
@@ -57,7 +58,7 @@ def join_work_tree(root: Path, sets: Mapping[str, str], view: int = 0) -> Joined
     """
     tree = WorkTree(root)
     stored = {name: (StoredFeatures(tree, name), modality) for name, modality in sets.items()}
-    return align(table_of(tree, "curated"), stored, view)
+    return align(table_of(tree, CURATED), stored, view)
 
 
 def align(

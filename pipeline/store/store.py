@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from pipeline.core.errors import PipelineError
 from pipeline.store.base import BaseStore
 from pipeline.store.trees.consistent_read import consistent_read
-from pipeline.store.trees.tree import WorkTree
+from pipeline.store.trees.opening import open_tree
 
 if TYPE_CHECKING:
     from pipeline.store.diff import StoreDifference
@@ -36,15 +35,7 @@ def open_store(path: str | Path = ".", rev: str | None = None) -> Store:
         There is no project, no such revision, or it has no data.
     """
     project = Path(path)
-    if not (project / "params.yaml").is_file() and rev is None:
-        raise PipelineError(
-            f"{project.absolute()} holds no params.yaml: give the folder of a project"
-        )
-    if rev is None:
-        return Store(WorkTree(project / "data"), project)
-    from pipeline.store.trees.revision import Revision
-
-    return Store(Revision.at(project, rev), project)
+    return Store(open_tree(project, rev), project)
 
 
 class Store(BaseStore):

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from pipeline.core.errors import PipelineError
 from pipeline.core.files.documents import document, reading
+from pipeline.core.folders import ASSETS, CLEAN, EVALUATION, MODELS
 from pipeline.parts.manifest import MANIFEST, load_manifest
 from pipeline.store.model_card import CARD, Card
 from pipeline.store.trees.git import describe_head
@@ -40,14 +41,14 @@ def trace_sample(store: BaseStore, sample_id: str) -> dict[str, Any]:
     tree = store.tree
     sample = _sample(store, sample_id)
     modalities = {}
-    for modality in tree.names("clean"):
+    for modality in tree.names(CLEAN):
         digest = sample.get(modality)
         if digest is None:
             continue
         sets = [name for name in store if store[name].section.get("modality") == modality]
         modalities[modality] = {
-            "asset": _row(tree, f"assets/{modality}", digest),
-            "clean": _row(tree, f"clean/{modality}", digest),
+            "asset": _row(tree, f"{ASSETS}/{modality}", digest),
+            "clean": _row(tree, f"{CLEAN}/{modality}", digest),
             "features": {name: _feature(store, name, digest) for name in sets},
         }
     return {
@@ -117,11 +118,11 @@ def _is_right(row: Mapping[str, Any]) -> bool:
 
 def _predictions(tree: Tree, sample_id: str) -> Iterator[dict[str, Any]]:
     """What every model made of a sample that it had not seen, surest first."""
-    for model in tree.names("evaluation"):
-        if "predictions.parquet" not in tree.names(f"evaluation/{model}"):
+    for model in tree.names(EVALUATION):
+        if "predictions.parquet" not in tree.names(f"{EVALUATION}/{model}"):
             continue
-        path = tree.file(f"evaluation/{model}/predictions.parquet")
-        card = document(tree.file(f"models/{model}/{CARD}"), Card)
+        path = tree.file(f"{EVALUATION}/{model}/predictions.parquet")
+        card = document(tree.file(f"{MODELS}/{model}/{CARD}"), Card)
         with reading(path):
             rows = pq.read_table(path, filters=[("sample_id", "=", sample_id)], partitioning=None)
         for row in rows.to_pylist():

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from pipeline.core.errors import PipelineError
 from pipeline.core.files.documents import reading
+from pipeline.core.folders import FEATURES
 from pipeline.parts.manifest import MANIFEST, load_manifest
 from pipeline.parts.part import Entry, read_footer
 from pipeline.store.format.reader import PART_COLUMNS
@@ -51,7 +52,7 @@ class _Seen:
 
 def validate_set(tree: Tree, name: str) -> SetValidation:
     """Read every byte of a feature set and compare it with its manifest."""
-    verdict, folder = SetValidation(name), f"features/{name}"
+    verdict, folder = SetValidation(name), f"{FEATURES}/{name}"
     try:
         entries = load_manifest(tree.file(f"{folder}/{MANIFEST}"))
     except PipelineError as error:

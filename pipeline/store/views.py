@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from pipeline.core.errors import PipelineError, unknown
-from pipeline.core.records import Reject
+from pipeline.core.folders import ASSETS, AUGMENTED, CLEAN, CURATED, EVALUATION, FEATURES
 from pipeline.parts.manifest import MANIFEST, load_manifest
-from pipeline.store.rejects import collect, reject_folders
+from pipeline.store.rejects import NamedReject, collect, reject_folders
 from pipeline.store.sql.query import (
     Database,
     Limits,
@@ -44,9 +44,9 @@ PREDICTIONS = "predictions.parquet"
 PARTS = " parts"
 # Tables that are no feature sets; what cleaning measured is named by its modality.
 TABLES = ("assets", "predictions", "rejects", "samples")
-CLEAN = "clean_"
+CLEANED = "clean_"
 # Folders with one folder per modality.
-ASSETS = ("assets", "clean", "augmented")
+BY_MODALITY = (ASSETS, CLEAN, AUGMENTED)
 
 
 @dataclass
@@ -62,16 +62,16 @@ def view_names(store: BaseStore) -> list[str]:
     """Every view of a store."""
     view_names = [*(name for name in store if not is_table(name)), "rejects"]
     tree = store.tree
-    view_names += ["samples"] if tree.names("curated") else []
-    view_names += ["assets"] if tree.names("assets") else []
-    view_names += [CLEAN + modality for modality in tree.names("clean")]
-    view_names += ["predictions"] if tree.names("evaluation") else []
+    view_names += ["samples"] if tree.names(CURATED) else []
+    view_names += ["assets"] if tree.names(ASSETS) else []
+    view_names += [CLEANED + modality for modality in tree.names(CLEAN)]
+    view_names += ["predictions"] if tree.names(EVALUATION) else []
     return sorted(view_names)
 
 
 def is_table(name: str) -> bool:
     """Whether SQL means something else by a name, in which case matters not, than a feature set."""
-    return name.lower() in TABLES or name.lower().startswith(CLEAN)
+    return name.lower() in TABLES or name.lower().startswith(CLEANED)
 
 
 @contextmanager
@@ -126,20 +126,20 @@ def _view(store: BaseStore, name: str) -> _View:
     if name == "samples":
         return _View(tables={name: spread_targets(store.samples())})
     if name == "assets":
-        return _union({m: _files(tree, f"assets/{m}") for m in tree.names("assets")}, "modality")
+        return _union({m: _files(tree, f"{ASSETS}/{m}") for m in tree.names(ASSETS)}, "modality")
     if name == "predictions":
-        models = [m for m in tree.names("evaluation") if PREDICTIONS in _in(tree, m)]
-        return _union({m: [tree.file(f"evaluation/{m}/{PREDICTIONS}")] for m in models}, "")
+        models = [m for m in tree.names(EVALUATION) if PREDICTIONS in _in(tree, m)]
+        return _union({m: [tree.file(f"{EVALUATION}/{m}/{PREDICTIONS}")] for m in models}, "")
     if name == "rejects":
         return _View(tables={name: _rejects(tree)})
-    if name.startswith(CLEAN):
-        files = _files(tree, f"clean/{name.removeprefix(CLEAN)}")
+    if name.startswith(CLEANED):
+        files = _files(tree, f"{CLEAN}/{name.removeprefix(CLEANED)}")
         return _View(f"SELECT * EXCLUDE (data) FROM {_read_parquet_sql(files)}", files)
     return _features(store, name)
 
 
 def _in(tree: Tree, model: str) -> list[str]:
-    return tree.names(f"evaluation/{model}")
+    return tree.names(f"{EVALUATION}/{model}")
 
 
 def _features(store: BaseStore, name: str) -> _View:
@@ -185,10 +185,10 @@ def _files(tree: Tree, folder: str) -> list[Path]:
 
 
 def _rejects(tree: Tree) -> pa.Table:
-    """Every reject of a tree, the samples that a model saw nothing of among them."""
-    modalities = {name for group in ASSETS for name in tree.names(group)}
-    flow = reject_folders(sorted(modalities), tree.names("features"))
-    rows = [asdict(reject) for reject in collect(tree, flow, tree.params.get("models") or ())]
+    """Every reject of a tree."""
+    modalities = {name for group in BY_MODALITY for name in tree.names(group)}
+    flow = reject_folders(sorted(modalities), tree.names(FEATURES))
+    rows = [asdict(reject) for reject in collect(tree, flow)]
     return pa.Table.from_pylist(
-        rows, schema=pa.schema([(reject.name, pa.string()) for reject in fields(Reject)])
+        rows, schema=pa.schema([(field.name, pa.string()) for field in fields(NamedReject)])
     )

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib
 import sys
 from collections.abc import Callable, Iterator
 from importlib.metadata import EntryPoint, EntryPoints
@@ -9,15 +10,18 @@ from typing import Protocol
 import pytest
 from pydantic import ValidationError
 
-from pipeline import sources
+from pipeline import encoders, sources
 from pipeline.core import registry
 from pipeline.core.errors import PipelineError
+from pipeline.modalities import cleaning_of, content_of, modalities, modality_of, showing_of
 from pipeline.models.options import TaskOptions
 from pipeline.models.tasks import task_of
+from pipeline.params import parse
+from tests import dataset
 
 
 def test_names_are_the_files_of_the_folder() -> None:
-    folder = Path(registry.__file__).parent / "encoders"
+    folder = Path(encoders.__file__).parent
     files = {path.stem for path in folder.glob("[!_]*.py")}
     assert set(registry.names("encoders")) == files
 
@@ -61,6 +65,36 @@ def test_a_third_party_adds_its_own_by_entry_point(theirs: Callable[[str, str], 
     theirs("encoders", "MODALITY = 'image'\n")
     assert "theirs" in registry.names("encoders")
     assert registry.load("encoders", "theirs").MODALITY == "image"
+
+
+def test_a_modality_from_elsewhere_is_a_registry_of_its_parts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, theirs: Callable[[str, str], None]
+) -> None:
+    theirs("modalities", "INLINE = LEAK_KEY = None\n")
+    assert "theirs" in modalities()
+    assert registry.names("modalities/theirs") == []
+    with pytest.raises(PipelineError, match=r"modality 'theirs' .* lacks MEDIA_TYPES"):
+        modality_of("theirs")
+    sys.modules.pop("their_module")
+    (tmp_path / "their_module.py").unlink()
+    (tmp_path / "their_module").mkdir()
+    (tmp_path / "their_module" / "__init__.py").touch()
+    (tmp_path / "their_module" / "content.py").write_text("def pack(content): return b'', ()\n")
+    importlib.invalidate_caches()
+    assert registry.locate("modalities/theirs", "content") == "their_module.content"
+    with pytest.raises(PipelineError, match=r"part of the modality theirs, 'clean'; .*: content$"):
+        cleaning_of("theirs")
+    with pytest.raises(PipelineError, match=r"'content' \(their_module.content\) lacks unpack: "):
+        content_of("theirs")
+    assert showing_of("theirs") is None
+    wanted = {**dataset.params(), "modalities": ["image", "audio", "text", "theirs"]}
+    with pytest.raises(PipelineError, match=r"1 mistake.*\n +modalities.3: .*lacks INLINE"):
+        parse(wanted)
+    (tmp_path / "their_module" / "__init__.py").write_text("MEDIA_TYPES = INLINE = LEAK_KEY = ()")
+    sys.modules.pop("their_module")
+    importlib.invalidate_caches()
+    with pytest.raises(PipelineError, match=r"(?s)2 mistake.*modalities.theirs: .*'clean'.*'augm"):
+        parse(wanted)
 
 
 class Shape(Protocol):

@@ -13,7 +13,7 @@ import pytest
 
 from pipeline.execution import run_record
 from pipeline.parts.plan import Summary
-from pipeline.stages.run import _again
+from pipeline.stages.run import _retry_advice
 
 
 def lines(stage: str) -> list[dict[str, Any]]:
@@ -68,7 +68,7 @@ def test_the_last_runs_are_kept_and_the_one_that_made_the_output(inside: Path) -
 
 
 def test_runs_that_end_at_once_are_all_recorded(inside: Path) -> None:
-    command = "from pipeline import runs\nwith runs.recorded('report'): pass"
+    command = "from pipeline.execution import run_record\nwith run_record.recorded('report'): pass"
     each = [subprocess.Popen([sys.executable, "-c", command]) for _ in range(6)]
     assert [process.wait(60) for process in each] == [0] * 6
     assert len(lines("report")) == 6
@@ -84,7 +84,7 @@ def test_a_half_written_record_costs_no_other(inside: Path, half: bytes) -> None
     assert run_record.last_made("report")["which"] == "after"
 
 
-def test_a_stage_says_how_rows_that_no_function_refused_are_tried_again() -> None:
+def test_a_stage_says_how_rows_that_no_function_refused_are_tried_retry_advice() -> None:
     refused = Summary(planned=1, rejected=2, reasons={"crashed": 1, "negative": 1})
-    assert "`dvc repro --single-item --force clean@image`" in _again("clean/image", refused)
-    assert _again("clean/image", Summary(rejected=1, reasons={"negative": 1})) == ""
+    assert "`dvc repro --single-item --force clean@image`" in _retry_advice("clean/image", refused)
+    assert _retry_advice("clean/image", Summary(rejected=1, reasons={"negative": 1})) == ""

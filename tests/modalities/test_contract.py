@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import copy
-import io
 import json
-import wave
+import re
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -17,67 +17,42 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from pipeline.core.errors import Rejected
+from pipeline.core.media_card import CardOptions
 from pipeline.core.randomness import generator
-from pipeline.core.registry import load, names
-from tests.modalities.image.pictures import encoded, scene, svg
+from pipeline.modalities import (
+    Augmentation,
+    Cleaning,
+    augmentation_of,
+    cleaning_of,
+    content_of,
+    examples_of,
+    modalities,
+    modality_of,
+    showing_of,
+)
+from pipeline.raw.media_types import by_content, by_name
 
-MODALITIES = names("modalities")
-
-
-def chirp(seconds: float = 0.6, rate: int = 22_050) -> np.ndarray:
-    """A tone that rises, between silences, as int16."""
-    time = np.arange(int(seconds * rate)) / rate
-    loudness = np.sin(np.pi * np.clip((time - 0.1) / (seconds - 0.2), 0, 1))
-    return (12_000 * loudness * np.sin(2 * np.pi * (300 + 600 * time) * time)).astype("<i2")
-
-
-def wav() -> bytes:
-    file = io.BytesIO()
-    with wave.open(file, "wb") as writer:
-        writer.setnchannels(1)
-        writer.setsampwidth(2)
-        writer.setframerate(22_050)
-        writer.writeframes(chirp().tobytes())
-    return file.getvalue()
-
-
-def ogg() -> bytes:
-    import soundfile
-
-    file = io.BytesIO()
-    soundfile.write(file, chirp(), 22_050, format="OGG", subtype="VORBIS")
-    return file.getvalue()
+MODALITIES = modalities()
 
 
 @cache
 def files(modality: str) -> dict[str, bytes]:
     """Good files by media type."""
-    if modality == "image":
-        return {
-            "image/png": encoded(scene(), ".png"),
-            "image/jpeg": encoded(scene(), ".jpg"),
-            "image/webp": encoded(scene(), ".webp"),
-            "image/svg+xml": svg('<circle cx="50" cy="25" r="20" fill="#c33"/>'),
-        }
-    if modality == "audio":
-        return {"audio/wav": wav(), "audio/ogg": ogg()}
-    if modality == "text":
-        return {"text/plain": "Ein kleiner, weißer Hund und τρία πρόβατα".encode()}
-    raise NotImplementedError(f"give files of the modality {modality}")
+    return dict(examples_of(modality).files())
 
 
 FILES = [(modality, media_type) for modality in MODALITIES for media_type in files(modality)]
 
 
 def clean(modality: str, data: bytes, media_type: str) -> tuple[Any, dict[str, Any]]:
-    module = load(f"modalities/{modality}", "clean")
+    module = cleaning_of(modality)
     content, measured = module.clean(data, media_type, module.Options())
     return content, measured
 
 
 def stored(modality: str, content: Any) -> Any:
     """The content as later stages see it."""
-    module = load(f"modalities/{modality}", "content")
+    module = content_of(modality)
     data, shape = module.pack(content)
     return module.unpack(data, list(shape))
 
@@ -88,10 +63,55 @@ def same(first: Any, second: Any) -> bool:
     return type(first) is type(second) and first == second
 
 
+@pytest.mark.parametrize("modality", MODALITIES)
+def test_media_types_are_told_by_ending_and_signature(modality: str) -> None:
+    folder = modality_of(modality)
+    named = {one.name: one for one in folder.MEDIA_TYPES}
+    assert files(modality).keys() <= named.keys()
+    assert folder.INLINE in {None, *named}
+    for media_type, data in files(modality).items():
+        known = named[media_type]
+        assert all(by_name(f"a/b{ending}") == media_type for ending in known.endings)
+        assert not known.signature or re.compile(known.signature, re.DOTALL).match(data)
+        assert by_content(data, f"b{known.endings[0]}") == media_type
+
+
+@pytest.mark.parametrize("modality", MODALITIES)
+def test_near_contents_are_told_by_a_hash_of_64_bits(modality: str) -> None:
+    leak_key = modality_of(modality).LEAK_KEY
+    if leak_key is None:
+        return
+    assert dict(cleaning_of(modality).MEASUREMENTS)[leak_key] == "string"
+    for media_type, data in files(modality).items():
+        _, measured = clean(modality, data, media_type)
+        assert re.fullmatch("[0-9a-f]{16}", str(measured[leak_key]))
+
+
+@pytest.mark.parametrize("modality", [name for name in MODALITIES if showing_of(name)])
+def test_what_is_shown_is_the_same_each_time(modality: str) -> None:
+    showing = showing_of(modality)
+    assert showing
+    for content in examples_of(modality).contents():
+        card = showing.show(content, CardOptions())
+        assert card.picture or card.sound or card.words
+        assert card == showing.show(copy.deepcopy(content), CardOptions())
+
+
+@pytest.mark.parametrize("modality", MODALITIES)
+def test_examples_are_contents_as_cleaning_makes_them(modality: str) -> None:
+    contents = examples_of(modality).contents()
+    assert len(contents) >= 5
+    media_type, data = next(iter(files(modality).items()))
+    kind = type(clean(modality, data, media_type)[0])
+    for content in contents:
+        assert type(content) is kind
+        assert same(stored(modality, content), stored(modality, stored(modality, content)))
+
+
 @pytest.mark.parametrize(("modality", "media_type"), FILES)
 def test_clean_content_survives_storage(modality: str, media_type: str) -> None:
     content, _ = clean(modality, files(modality)[media_type], media_type)
-    module = load(f"modalities/{modality}", "content")
+    module = content_of(modality)
     data, shape = module.pack(content)
     assert isinstance(data, bytes)
     assert all(isinstance(size, int) for size in shape)
@@ -102,8 +122,8 @@ def test_clean_content_survives_storage(modality: str, media_type: str) -> None:
 def test_clean_content_takes_no_more_than_is_planned_for(modality: str, media_type: str) -> None:
     data = files(modality)[media_type]
     content, _ = clean(modality, data, media_type)
-    packed, _ = load(f"modalities/{modality}", "content").pack(content)
-    module = load(f"modalities/{modality}", "clean")
+    packed, _ = content_of(modality).pack(content)
+    module = cleaning_of(modality)
     assert len(packed) <= module.most_bytes(len(data), module.Options())
 
 
@@ -114,7 +134,7 @@ def test_cleaning_repeats_and_measures_what_it_declares(modality: str, media_typ
     again, measured_again = clean(modality, data, media_type)
     assert same(content, again)
     assert measured == measured_again
-    declared = dict(load(f"modalities/{modality}", "clean").MEASUREMENTS)
+    declared = dict(cleaning_of(modality).MEASUREMENTS)
     assert set(measured) == set(declared)
     for name, kind in declared.items():
         assert pa.array([measured[name]], pa.type_for_alias(kind)).null_count == 0
@@ -149,7 +169,7 @@ def test_garbage_is_rejected_or_read(modality: str, media_type: str, data: st.Da
     start = data.draw(st.integers(0, 40))
     noise = data.draw(st.binary(max_size=200))
     survives(modality, files(modality)[media_type][:start] + noise, media_type)
-    if modality != "text":
+    if examples_of(modality).TELLS_DAMAGE:
         assert not survives(modality, b"\x00" + noise, media_type)
 
 
@@ -159,7 +179,7 @@ def test_garbage_is_rejected_or_read(modality: str, media_type: str, data: st.Da
 def test_a_cut_file_is_rejected(modality: str, media_type: str, share: float) -> None:
     whole = files(modality)[media_type]
     passed = survives(modality, whole[: int(len(whole) * share)], media_type)
-    if modality != "text":
+    if examples_of(modality).TELLS_DAMAGE:
         assert not passed
 
 
@@ -176,7 +196,7 @@ def test_damage_raises_nothing_else(
 
 
 def augmenter(modality: str) -> tuple[Any, Any]:
-    module = load(f"modalities/{modality}", "augment")
+    module = augmentation_of(modality)
     return module, module.Options()
 
 
@@ -225,9 +245,11 @@ def test_views_replay_and_leave_the_original_alone(modality: str, media_type: st
 
 
 @pytest.mark.parametrize("modality", MODALITIES)
-@pytest.mark.parametrize("part", ["clean", "augment"])
-def test_options_are_frozen_typed_and_data(modality: str, part: str) -> None:
-    module = load(f"modalities/{modality}", part)
+@pytest.mark.parametrize("part_of", [cleaning_of, augmentation_of])
+def test_options_are_frozen_typed_and_data(
+    modality: str, part_of: Callable[[str], Cleaning | Augmentation]
+) -> None:
+    module = part_of(modality)
     options = module.Options()
     given_options = options.model_dump(mode="json")
     assert module.Options(**json.loads(json.dumps(given_options))) == options

@@ -63,7 +63,7 @@ def tried(inside: Path, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         ("failed", revision("broken", 0.9, learning_rate=-1)),
         ("queued", revision("waiting", None, learning_rate=0.3)),
     )
-    monkeypatch.setattr(trials, "shown", lambda: found)
+    monkeypatch.setattr(trials, "show_experiments", lambda: found)
     return found
 
 

@@ -77,6 +77,26 @@ def test_a_renamed_batch_keeps_its_parts(inside: Path) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ({"a": {-4}, "b": {-5}}, {"b": {-4, -5}}),  # the batch that held the row is removed
+        ({"b": {-4}}, {"a": {-4}, "b": {5}}),  # another that sorts before holds it too
+        ({"b": {-4, 1}}, {"a": {-4}, "b": {1}}),
+        ({"a": {-4}}, {"a": {-4, 1}}),
+    ],
+)
+def test_parts_of_refused_rows_alone_are_taken_over(
+    inside: Path, before: Wanted, after: Wanted
+) -> None:
+    bring(Path("out"), before)
+    summary = bring(Path("out"), after)
+    new = set().union(*after.values()) - set().union(*before.values())
+    assert summary.computed_rows == len(new)
+    bring(Path("clean"), after)
+    assert tree(Path("out")) == tree(Path("clean"))
+
+
 def test_a_row_is_not_taken_from_another_function(inside: Path) -> None:
     bring(Path("out"), {"a": {1, 2, 3}}, p=1)
     summary = bring(Path("out"), {"a": {1, 2, 3}}, p=2)

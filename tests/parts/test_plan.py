@@ -285,7 +285,7 @@ def test_what_is_made_or_restored_is_read_once(
         read.append(digest_file(path, "md5"))
         return digest_file(path, algorithm)
 
-    for module in ("part", "cached", "digests"):
+    for module in ("parts.part", "parts.dvc_restore", "core.files.digest_cache"):
         monkeypatch.setattr(f"pipeline.{module}.digest_file", count)
 
     def run() -> Summary:

@@ -76,7 +76,7 @@ def root(request: pytest.FixtureRequest, inside: Path, monkeypatch: pytest.Monke
         uri = "memory://photos"
         memory = in_memory(inside.name)
         for module in (roots, folders):
-            monkeypatch.setattr(module, "opened", lambda _: (memory, "photos"))
+            monkeypatch.setattr(module, "open_filesystem", lambda _: (memory, "photos"))
     system, base = roots.open_filesystem(uri)
     assert system is not None
     fs.copy_files(str(local), base, destination_filesystem=system)

@@ -121,7 +121,7 @@ def test_text_of_parquet_that_is_not_utf8_is_kept(tmp_path: Path) -> None:
 
 def test_a_parquet_file_without_rows_has_columns() -> None:
     found = rows.read("metadata.parquet", parquet(pa.table({"text": pa.array([], pa.string())})))
-    assert found == rows.Table(["text"], [])
+    assert found == rows.Table(["text"], [], "row")
 
 
 @pytest.mark.parametrize("cut", [0, 4, 100, -1])

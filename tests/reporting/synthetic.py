@@ -252,6 +252,7 @@ def _ingested(samples: int) -> dict[str, Any]:
         "files": 260, "bytes": 10**7, "used": 250, "unused": 10,
         "unused_by_suffix": {".dat": 8, "": 2}, "refused": 1, "samples": samples, "rejects": 1,
         "rejects_by_reason": {"not_a_file": 1},
+        "alike": {"group": [["Ann", "ann"]], "target.category": [["a b", "a\u00a0b"]]},
     }  # fmt: skip
     return {"toy": {"2024": counts}}
 

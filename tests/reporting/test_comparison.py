@@ -61,11 +61,12 @@ def found(inputs: ReportInputs) -> ComparisonData:
             for model in (CHOSEN, "image")
         ],
         "gaps": [{"fold": 1, "class": "<bird>", "lacking": "learnt"}],
-        "giveaways": [{"column": "<batch>", "macro_f1": 0.95},
+        "shortcuts": [{"column": "<batch>", "macro_f1": 0.95},
                       {"column": "source", "macro_f1": 0.2}],
-        "suspects": [
+        "label_errors": [
             {"sample_id": sample["sample_id"], "component": sample["component"], "given": "<bird>",
-             "suggested": "fish", "self_confidence": 0.02, "margin": 0.9, "denied": 2, "alike": 3}
+             "suggested": "fish", "self_confidence": 0.02, "margin": 0.9, "disagreeing": 2,
+             "same_label": 3}
         ],
     }  # fmt: skip
     about = {"task": "category", "n": 90, "components": 30, "classes": 2,
@@ -148,7 +149,7 @@ def test_what_gives_the_target_away_is_marked(found: ComparisonData) -> None:
     assert page.count("gives it away") == 1
     assert "Find out why before trusting any figure." in page
     assert "Fold 1 has no sample of" in page
-    none = {"giveaways": [{"column": "source", "macro_f1": 0.2}], "gaps": []}
+    none = {"shortcuts": [{"column": "source", "macro_f1": 0.2}], "gaps": []}
     page = render_comparison(replace(found, tables={**found.tables, **none}))
     assert "None tells it as well as the best baseline does" in page
     assert "Fold 1 has no sample of" not in page
@@ -172,7 +173,7 @@ def test_a_doubted_label_is_shown_with_what_the_sample_is(found: ComparisonData)
 
 
 def test_what_is_not_there_is_left_out_with_its_reason(found: ComparisonData) -> None:
-    page = render_comparison(without(found, "paired", "missing", "choices", "suspects"))
+    page = render_comparison(without(found, "paired", "missing", "choices", "label_errors"))
     root = read(page)
     shown = [one.attributes["id"] for one in root.all("section")]
     assert shown == ["leaderboard", "classes", "probe", "words"]

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
+from pipeline.modalities.image import show as image
 from pipeline.modalities.image.augment import apply
 from pipeline.parts import manifest
 from pipeline.reporting import augmentations, breakdown, datacard, gallery, lineage, rejects
 from pipeline.reporting.content import unpack_contents
 from pipeline.reporting.inputs import Absent, ReportInputs
-from pipeline.reporting.media import image
 from pipeline.reporting.options import ReportOptions
 from tests.reporting import synthetic
 
@@ -77,6 +77,10 @@ def test_splits_add_up_to_the_whole(inputs: ReportInputs) -> None:
         for row in spread["rows"]:
             assert sum(n for _, n in row["by_split"]) == row["n"]
     assert built["set_aside"] == [("category", "space", {"samples": 3, "components": 2})]
+    assert built["alike"] == [
+        ("category", ["'a b'", "'a\\xa0b'"]),
+        ("groups of toy", ["'Ann'", "'ann'"]),
+    ]
 
 
 def test_a_figure_stands_beside_the_best_single_one_of_its_task(inputs: ReportInputs) -> None:

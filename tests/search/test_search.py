@@ -95,7 +95,7 @@ def test_the_sheet_shows_what_was_asked_and_found(store: Store, tmp_path: Path) 
     result = search_samples(store, "mfcc", asked.query, 6, each="image")
     page = sheet(store, "mfcc", asked, result, "split = 'train'")
     assert page == sheet(store, "mfcc", asked, result, "split = 'train'")
-    assert "Nearest by sound" in page
+    assert "Nearest by audio" in page
     assert "&lt;b&gt;mine.wav" in page
     assert "<b>mine" not in page
     assert page.count("data:image/webp") == 6

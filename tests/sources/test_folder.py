@@ -123,7 +123,7 @@ def test_text_that_is_not_utf8_passes_as_it_is(tmp_path: Path) -> None:
 def test_other_cells_that_are_not_utf8_are_refused(tmp_path: Path) -> None:
     (tmp_path / "metadata.csv").write_bytes(b"file_name,group\n\xe7.png,x\nb.png,\xe7\n")
     found = scan(LocalFolder(tmp_path), Options())
-    assert reasons(found) == [("metadata.csv:1", "not_utf8"), ("metadata.csv:2", "not_utf8")]
+    assert reasons(found) == [("metadata.csv:2", "not_utf8"), ("metadata.csv:3", "not_utf8")]
 
 
 def test_bad_rows_are_refused_and_the_others_go_on(tmp_path: Path) -> None:
@@ -163,7 +163,7 @@ def test_rows_of_csv_with_too_many_or_too_few_cells(tmp_path: Path) -> None:
     (tmp_path / "metadata.csv").write_text('file_name,text\na.png,b,c\nb.png\n\nc.png,"d"\ne.png,"')
     found = scan(LocalFolder(tmp_path), Options())
     assert [sample.sample_id for sample in found.samples] == ["c.png"]
-    assert reasons(found) == [(f"metadata.csv:{n}", "bad_row") for n in (1, 2, 4)]
+    assert reasons(found) == [(f"metadata.csv:{n}", "bad_row") for n in (2, 3, 6)]
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import yaml
 
 from pipeline.params import parse
 from pipeline.stages.forecast import forecast
-from pipeline.stages.run import labels
+from pipeline.stages.graph import labels
 from tests.dataset import HERE
 
 
@@ -16,11 +16,12 @@ def test_the_projects_own_params_are_forecast_where_nothing_was_made(inside: Pat
     assert {"compare", "crossvalidate/gated", "report", "fetch/stamps"} <= {*wanted}
     found = {one.stage: one for one in forecast(params, wanted)}
     assert [*found] == wanted
+    assert (found["code"].computed, found["code"].exact) == (1, True)
     first = found["fetch/stamps"]
     assert (first.computed, first.exact, first.reasons) == (1, True, ["it is not there"])
-    later = [one for name, one in found.items() if not name.startswith("fetch")]
+    later = [one for name, one in found.items() if not name.startswith(("fetch", "code"))]
     assert all(one.works and not one.exact for one in later)
-    assert found["crossvalidate/gated"].reasons[0] == "after curate"
+    assert found["crossvalidate/gated"].reasons[-1] == "after curate"
 
 
 def test_one_stage_is_forecast_without_those_that_it_does_not_read(inside: Path) -> None:

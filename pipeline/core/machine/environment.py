@@ -15,11 +15,13 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 
 import platformdirs
 
 from pipeline.core.errors import PipelineError
-from pipeline.core.machine.processor import HELD, check_instructions, instructions
+from pipeline.core.machine.processor import HELD, INSTRUCTIONS, check_instructions, instructions
+from pipeline.core.parsing import yaml_loader
 
 ONE_THREAD = dict.fromkeys(
     (
@@ -36,6 +38,21 @@ COMPILED = {
     "NUMBA_CACHE_DIR": os.environ.get("NUMBA_CACHE_DIR")
     or str(platformdirs.user_cache_path("multimodal-pipeline") / "numba")
 }
+
+
+def stated_instructions(path: Path = Path("params.yaml")) -> str:
+    """The instruction set that a params.yaml states.
+
+    Read by itself, since it must be known before NumPy is loaded. What is no choice, or no YAML,
+    is left to `pipeline.params.load` to refuse, and read as if it were not there.
+    """
+    try:
+        with yaml_loader(path.read_bytes(), str(path)) as loader:
+            document = loader.get_single_data()
+    except (OSError, PipelineError):
+        return INSTRUCTIONS
+    value = document.get("instructions") if isinstance(document, dict) else None
+    return value if isinstance(value, str) and value in HELD else INSTRUCTIONS
 
 
 def environment(instructions: str) -> dict[str, str]:

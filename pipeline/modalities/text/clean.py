@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import unicodedata
 from collections import Counter
 
@@ -10,8 +9,8 @@ from pydantic import Field, field_validator
 
 from pipeline.core.errors import Rejected
 from pipeline.core.options import Options as Base
+from pipeline.core.text_decoding import decode, text_encoding
 from pipeline.modalities.text.content import is_readable
-from pipeline.modalities.text.decode import decode
 
 COST_MS = 0.05
 MEASUREMENTS: tuple[tuple[str, str], ...] = (
@@ -32,20 +31,7 @@ class Options(Base):
         description="encoding of text that is not Unicode, e.g. cp1252; null rejects such text",
     )
 
-    @field_validator("fallback")
-    @classmethod
-    def _is_a_text_encoding(cls, name: str | None) -> str | None:
-        if name is None:
-            return None
-        try:
-            b" ".decode(name)
-        except LookupError:
-            raise ValueError(
-                f"'{name}' is no text encoding that Python knows, like cp1252"
-            ) from None
-        except UnicodeError:
-            pass  # It is known; a single byte is no character in it.
-        return codecs.lookup(name).name
+    _fallback = field_validator("fallback")(text_encoding)
 
 
 def most_bytes(size: int, options: Options) -> int:

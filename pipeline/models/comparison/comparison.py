@@ -96,7 +96,7 @@ def comparison_tables(
             for number, name in picked.items()
         ],
         "classes": class_rows(candidates, truth, component, classes),
-        "suspects": suspects,
+        "label_errors": suspects,
     }
 
 

@@ -28,8 +28,8 @@ class LabelError:
     self_confidence, margin:
         Probability of the given class, and by how much the suggested one is more probable: means
         over the rows of the component that have the label.
-    denied, alike:
-        Of `alike` such rows, so many are answered by another class than the given one.
+    disagreeing, same_label:
+        Of `same_label` such rows, so many are answered by another class than the given one.
     """
 
     row: int

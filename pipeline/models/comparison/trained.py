@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipeline.core.errors import PipelineError
+from pipeline.core.folders import CROSSVALIDATION
 from pipeline.models.comparison.candidate import Candidate
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def trained_candidate(
     position = {sample: i for i, sample in enumerate(data.sample_ids.tolist())}
     shape = (len(subset_names), options.seeds, len(data), len(classes))
     answers = _Answers(np.full(shape, np.nan, np.float32), np.zeros(shape[:3], np.int64))
-    for row in manifest.read(root / "crossvalidation" / name).to_pylist():
+    for row in manifest.read(root / CROSSVALIDATION / name).to_pylist():
         samples, inner_samples = (
             [position.get(sample, -1) for sample in row[column]]
             for column in ("sample_id", "inner_sample_id")

@@ -8,9 +8,8 @@ from pipeline.core.options import Options
 
 # Slices of every project; a target or an attribute of the same name goes before.
 PRESENCE = "presence"
+# What some modality's cleaning measures, in seconds.
 DURATION = "duration"
-# The modality that has a duration, and the table that says it.
-CLIP = "audio"
 
 
 class EvaluationOptions(Options):

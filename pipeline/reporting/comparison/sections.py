@@ -140,7 +140,7 @@ def classes(data: ComparisonData) -> dict[str, Any] | Absent:
 def probe(data: ComparisonData) -> dict[str, Any]:
     content = data.best("baseline")
     bar = data.scores[content]["macro_f1"] if content else 1.0
-    columns = [(row["column"], row["macro_f1"]) for row in data.tables["giveaways"][:TELLING]]
+    columns = [(row["column"], row["macro_f1"]) for row in data.tables["shortcuts"][:TELLING]]
     return {
         **data.summary["probe"],
         "task": data.summary["task"],
@@ -151,7 +151,7 @@ def probe(data: ComparisonData) -> dict[str, Any]:
 
 
 def labels(data: ComparisonData) -> dict[str, Any] | Absent:
-    rows = [row for row in data.tables["suspects"] if row["sample_id"] in data.inputs.by_id]
+    rows = [row for row in data.tables["label_errors"] if row["sample_id"] in data.inputs.by_id]
     if not rows:
         return Absent("No label looks wrong, or there is no fusion to doubt it.")
     media = media_of(data.inputs, {row["sample_id"] for row in rows}, data.options)

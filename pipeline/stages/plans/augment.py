@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from pipeline.core.folders import AUGMENTED, CLEAN, DATA
 from pipeline.execution.choose import chooser
+from pipeline.modalities import part
 from pipeline.params import Params
 from pipeline.parts import manifest
 from pipeline.parts.fingerprint import fingerprint
@@ -14,15 +16,15 @@ from pipeline.parts.plan import PartsPlan
 from pipeline.stages.work.augment import Augment
 
 
-def plan(params: Params, modality: str, root: Path = Path("data")) -> PartsPlan:
+def plan(params: Params, modality: str, root: Path = Path(DATA)) -> PartsPlan:
     """Draw the recipes of views 1..k for every cleaned asset of one modality."""
     options = params.augment[modality]
     identity = fingerprint(
         f"augment/{modality}",
-        ["pipeline.stages.work.augment", f"pipeline.modalities.{modality}.augment"],
+        ["pipeline.stages.work.augment", part(modality, "augment")],
         {"seed": params.seed, **options.model_dump(mode="json", exclude={"views"})},
     )
-    clean = root / "clean" / modality
+    clean = root / CLEAN / modality
 
     def rows() -> Iterator[Row]:
         for entry, table in manifest.read_each(clean, ["digest"]):
@@ -31,7 +33,7 @@ def plan(params: Params, modality: str, root: Path = Path("data")) -> PartsPlan:
                     yield Row(digest, row_key(digest, view), entry.source, entry.batch, 0, view)
 
     return PartsPlan(
-        root / "augmented" / modality,
+        root / AUGMENTED / modality,
         Augment(modality, options, params.seed, identity),
         rows,
         lambda: [str(options.views), manifest.manifest_digest(clean)],

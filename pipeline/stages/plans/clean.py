@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from pipeline.core.registry import load
+from pipeline.core.folders import ASSETS, CLEAN, DATA, RAW
 from pipeline.execution.choose import chooser
+from pipeline.modalities import cleaning_of, part
 from pipeline.params import Params
 from pipeline.parts import manifest
 from pipeline.parts.fingerprint import fingerprint
@@ -18,17 +19,17 @@ from pipeline.stages.work.clean import Clean, Source
 COLUMNS = ["digest", "media_type", "size", "locator", "data"]
 
 
-def plan(params: Params, modality: str, root: Path = Path("data")) -> PartsPlan:
+def plan(params: Params, modality: str, root: Path = Path(DATA)) -> PartsPlan:
     """Decode, check and normalise every asset of one modality."""
     options = params.clean[modality].options
-    module = load(f"modalities/{modality}", "clean")
     identity = fingerprint(
         f"clean/{modality}",
-        ["pipeline.stages.work.clean", module.__name__, f"pipeline.modalities.{modality}.content"],
+        ["pipeline.stages.work.clean", part(modality, "clean"), part(modality, "content")],
         options.model_dump(mode="json"),
     )
-    work = Clean(modality, options, Raw((root / "raw").absolute(), params.roots), identity)
-    assets = root / "assets" / modality
+    work = Clean(modality, options, Raw((root / RAW).absolute(), params.roots), identity)
+    assets = root / ASSETS / modality
+    most_bytes = cleaning_of(modality).most_bytes
 
     def rows() -> Iterator[Row]:
         for entry, table in manifest.read_each(assets, COLUMNS):
@@ -38,12 +39,12 @@ def plan(params: Params, modality: str, root: Path = Path("data")) -> PartsPlan:
                     key=row_key(asset["digest"], asset["media_type"]),
                     source=entry.source,
                     batch=entry.batch,
-                    size=module.most_bytes(asset["size"], options),
+                    size=most_bytes(asset["size"], options),
                     spec=Source(asset["locator"], asset["media_type"], asset["data"]),
                 )
 
     return PartsPlan(
-        root / "clean" / modality,
+        root / CLEAN / modality,
         work,
         rows,
         lambda: [manifest.manifest_digest(assets)],

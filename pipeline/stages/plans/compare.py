@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pipeline.core.errors import PipelineError
+from pipeline.core.folders import CLEAN, COMPARISON, CROSSVALIDATION, CURATED, DATA, FEATURES
 from pipeline.models.comparison.options import ComparisonOptions
 from pipeline.params import Params
 from pipeline.parts.artifact import ArtifactPlan
@@ -18,7 +19,7 @@ from pipeline.stages.work.compare import compare_models, write_comparison
 PAGE = "index.html"
 
 
-def plan(params: Params, item: str = "", root: Path = Path("data")) -> ArtifactPlan:
+def plan(params: Params, item: str = "", root: Path = Path(DATA)) -> ArtifactPlan:
     """Compare the models of params.yaml's `comparison`; nothing if no answer changed.
 
     Raises
@@ -34,12 +35,13 @@ def plan(params: Params, item: str = "", root: Path = Path("data")) -> ArtifactP
     modalities = {name: params.features[name].modality for name in _feature_sets(options)}
     media = tuple(name for name in params.modalities if name in modalities.values())
     inputs = ReportInputs(root, (), media, modalities, params.targets, "", options.confidence)
-    read = {
-        "curated": root / "curated",
-        **{f"features/{name}": root / "features" / name for name in modalities},
-        **_cross_validations(options, root),
-        **{stage.name: stage.out for name in media if (stage := inputs.stage(f"clean/{name}"))},
-    }
+    cleaned = (inputs.stage(f"{CLEAN}/{modality}") for modality in media)
+    read = (
+        CURATED,
+        *(f"{FEATURES}/{name}" for name in modalities),
+        *_cross_validations(options, root),
+        *(stage.name for stage in cleaned if stage),
+    )
 
     def make(folder: Path) -> None:
         from pipeline.reporting.comparison.data import ComparisonData
@@ -62,7 +64,6 @@ def plan(params: Params, item: str = "", root: Path = Path("data")) -> ArtifactP
         "pipeline.stages.work.compare",
         "pipeline.reporting.comparison.page",
         *modules(media),
-        *(f"pipeline.modalities.{name}.content" for name in media),
     ]
     keyed = {
         "comparison": options.model_dump(mode="json", exclude={"models"}),
@@ -74,9 +75,9 @@ def plan(params: Params, item: str = "", root: Path = Path("data")) -> ArtifactP
         "seed": params.seed,
     }
     return ArtifactPlan(
-        root / "comparison",
+        root / COMPARISON,
         fingerprint("compare", code, keyed, comparison_templates(), device="cpu"),
-        {name: manifest_digest(out) for name, out in read.items()},
+        {name: manifest_digest(root / name) for name in read},
         make,
         lambda: Summary(rows=len(options.models)),
     )
@@ -88,15 +89,14 @@ def _feature_sets(options: ComparisonOptions) -> list[str]:
     return list(dict.fromkeys([*of_models, *options.baseline.features.values()]))
 
 
-def _cross_validations(options: ComparisonOptions, root: Path) -> dict[str, Path]:
-    """`crossvalidation/MODEL` → where it lies; a PipelineError names those that are not made."""
-    folders = {
-        f"crossvalidation/{name}": root / "crossvalidation" / name for name in options.models
-    }
-    lacking = [out.name for out in folders.values() if not (out / MANIFEST).is_file()]
+def _cross_validations(options: ComparisonOptions, root: Path) -> list[str]:
+    """`crossvalidation/MODEL` of each model; a PipelineError names those that are not made."""
+    lacking = [
+        name for name in options.models if not (root / CROSSVALIDATION / name / MANIFEST).is_file()
+    ]
     if lacking:
         raise PipelineError(
             f"not cross-validated yet: {', '.join(lacking)}. Run `dvc repro comparison/dvc.yaml` "
             f"(recipes/comparison.dvc.yaml, copied there), or take them out of comparison.models"
         )
-    return folders
+    return [f"{CROSSVALIDATION}/{name}" for name in options.models]

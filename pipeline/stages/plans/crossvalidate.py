@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pipeline.core.errors import PipelineError
 from pipeline.core.files.digest import digest_json
+from pipeline.core.folders import CROSSVALIDATION, CURATED, DATA, FEATURES
 from pipeline.execution.choose import chooser
 from pipeline.models.comparison.options import FoldOptions
 from pipeline.params import Params
@@ -20,7 +21,7 @@ from pipeline.stages.work.crossvalidate import Crossvalidate
 CUT = (1, 2**40)
 
 
-def plan(params: Params, name: str, root: Path = Path("data")) -> PartsPlan:
+def plan(params: Params, name: str, root: Path = Path(DATA)) -> PartsPlan:
     """Train one model for every fold and seed; what is trained already stands.
 
     Raises
@@ -33,7 +34,7 @@ def plan(params: Params, name: str, root: Path = Path("data")) -> PartsPlan:
         raise PipelineError("there is nothing to compare: params.yaml has no section `comparison`")
     options = comparison.models[name].as_kinds(params.targets)
     folds = FoldOptions.model_validate(comparison.model_dump(include=set(FoldOptions.model_fields)))
-    sets = {one: params.features[one].modality for one in options.features}
+    sets = {used: params.features[used].modality for used in options.features}
     identity = fingerprint(
         "crossvalidate",
         ["pipeline.stages.work.crossvalidate", *options.modules],
@@ -47,21 +48,21 @@ def plan(params: Params, name: str, root: Path = Path("data")) -> PartsPlan:
         },
         device=options.device,
     )
-    read = [root / "curated", *(root / "features" / one for one in sets)]
+    tables = [root / CURATED, *(root / FEATURES / used for used in sets)]
 
     def inputs() -> list[str]:
-        return [manifest_digest(one) for one in read]
+        return [manifest_digest(table) for table in tables]
 
     def rows() -> Iterator[Row]:
-        held = inputs()
+        digests = inputs()
         for seed in range(folds.seeds):
             for fold in range(folds.folds):
-                key = row_key(seed, fold, held)
+                key = row_key(seed, fold, digests)
                 digest = digest_json([seed, fold])
                 yield Row(digest, key, "folds", f"seed-{seed}", 0, spec=(seed, fold))
 
     return PartsPlan(
-        root / "crossvalidation" / name,
+        root / CROSSVALIDATION / name,
         Crossvalidate(
             name, options, folds, tuple(sets.items()), params.seed, root.resolve(), identity
         ),

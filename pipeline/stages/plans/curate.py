@@ -19,11 +19,13 @@ from pipeline.core.errors import PipelineError
 from pipeline.core.files.atomic import atomic_write
 from pipeline.core.files.digest import digest_json
 from pipeline.core.files.documents import reading
+from pipeline.core.folders import CLEAN, CURATE_COUNTS, CURATED, DATA, SAMPLES
 from pipeline.core.records import curated_schema
 from pipeline.core.registry import locate
 from pipeline.curation import leaks
 from pipeline.curation.curate import curate
 from pipeline.curation.duplicate_links import Asset
+from pipeline.modalities import modality_of
 from pipeline.params import Params
 from pipeline.parts import manifest, tables
 from pipeline.parts.fingerprint import fingerprint
@@ -60,11 +62,11 @@ class CuratePlan:
         """
         params, root = self.params, self.root
         options = params.curate
-        samples = manifest.read(root / "samples")
+        samples = manifest.read(root / SAMPLES)
         if samples.num_rows == 0:
             raise PipelineError(f"{root / 'samples'} holds no samples: see `pipeline rejects`")
         cleaned = {
-            name: _cleaned(root / "clean" / name, options.join(name) == "near")
+            name: _cleaned(root / CLEAN / name, options.join(name) == "near")
             for name in params.modalities
         }
         assets = {name: _assets(table) for name, table in cleaned.items()}
@@ -73,7 +75,7 @@ class CuratePlan:
         schema = curated_schema(params.modalities, params.targets)
         leaks.check_leaks(pa.Table.from_pylist(curation.records, schema=schema), cleaned, options)
 
-        moved = _moved(root / "curated", {r["sample_id"]: r["split"] for r in curation.records})
+        moved = _moved(root / CURATED, {r["sample_id"]: r["split"] for r in curation.records})
         # A row's key is its content: a change of options or of code that leaves the rows as they
         # are leaves all that follows alone. So the key has only what writes them down.
         about = fingerprint(
@@ -85,7 +87,7 @@ class CuratePlan:
             },
         )
         summary = tables.table(
-            root / "curated",
+            root / CURATED,
             "curate",
             about,
             schema,
@@ -97,14 +99,14 @@ class CuratePlan:
             params.parts.max_bytes,
             options.reject_limit,
         ).run()
-        with atomic_write(root / "curated.json") as temporary:
+        with atomic_write(root / CURATE_COUNTS) as temporary:
             text = json.dumps(curation.summary, indent=1, sort_keys=True, ensure_ascii=False)
             temporary.write_text(text + "\n", encoding="utf-8")
         return CurateSummary(**vars(summary), moved=moved)
 
     @property
     def outs(self) -> list[Path]:
-        return [self.root / "curated", self.root / "curated.json"]
+        return [self.root / CURATED, self.root / CURATE_COUNTS]
 
     @cached_property
     def key(self) -> str:
@@ -120,25 +122,26 @@ class CuratePlan:
             ],
             {
                 "options": params.curate.model_dump(mode="json"),
-                "modalities": list(params.modalities),
+                "modalities": {name: modality_of(name).LEAK_KEY for name in params.modalities},
                 "targets": dict(params.targets),
                 "seed": params.seed,
                 "parts": params.parts.model_dump(mode="json"),
             },
         )
-        inputs = ["samples", *(f"clean/{name}" for name in params.modalities)]
+        inputs = [SAMPLES, *(f"{CLEAN}/{name}" for name in params.modalities)]
         read = [manifest.manifest_digest(self.root / name) for name in inputs]
         return digest_json([function.digest, read])
 
 
-def plan(params: Params, item: str = "", root: Path = Path("data")) -> CuratePlan:
+def plan(params: Params, item: str = "", root: Path = Path(DATA)) -> CuratePlan:
     """Components, splits and the leak gate, recomputed whole."""
     return CuratePlan(params, root)
 
 
 def _cleaned(out: Path, near: bool) -> pa.Table:
-    """digest, content and, for `near`, phash of a modality's cleaned assets."""
-    columns = ["digest", "content", *(["phash"] if near else [])]
+    """digest, content and, for `near`, phash of a modality's cleaned assets: its LEAK_KEY."""
+    leak_key = modality_of(out.name).LEAK_KEY or "perceptual hash"
+    columns = ["digest", "content", *([leak_key] if near else [])]
     for entry in manifest.read_manifest(out)[:1]:
         path = out / f"{entry.key}.parquet"
         with reading(path):
@@ -148,7 +151,10 @@ def _cleaned(out: Path, near: bool) -> pa.Table:
                 f"curate.join_on: {out.name} cannot join on near, having no perceptual hash "
                 f"(no {', '.join(sorted(missing))} in {out}); set it to equal"
             )
-    return manifest.read(out, columns)
+    cleaned = manifest.read(out, columns)
+    return cleaned.rename_columns(
+        ["phash" if name == leak_key else name for name in cleaned.column_names]
+    )
 
 
 def _assets(cleaned: pa.Table) -> dict[str, Asset]:

@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.core.files.documents import reading
+from pipeline.core.folders import CURATED, DATA, EVALUATION, FEATURES, MODELS
 from pipeline.core.registry import locate
 from pipeline.params import Params
 from pipeline.parts import artifact
@@ -29,7 +30,7 @@ class EvaluateSummary(Summary):
     inference: dict[str, float] = field(default_factory=dict)
 
 
-def plan(params: Params, name: str, root: Path = Path("data")) -> artifact.ArtifactPlan:
+def plan(params: Params, name: str, root: Path = Path(DATA)) -> artifact.ArtifactPlan:
     """Measure one model; nothing if neither it, its inputs nor the options changed.
 
     Raises
@@ -37,10 +38,11 @@ def plan(params: Params, name: str, root: Path = Path("data")) -> artifact.Artif
     PipelineError
         The model is not trained, or `group_by` names what no sample has.
     """
-    sets = {one: params.features[one].modality for one in params.models[name].features}
-    out = root / "evaluation" / name
+    sets = {used: params.features[used].modality for used in params.models[name].features}
+    out = root / EVALUATION / name
     options = params.models[name].as_kinds(params.targets)
-    model = artifact.read_manifest(root / "models" / name)["files"]
+    model = artifact.read_manifest(root / MODELS / name)["files"]
+    explaining = [locate("models/explanation", "gradients")] if params.evaluate.attributed else []
     inference: dict[str, float] = {}
 
     def compute(folder: Path) -> None:
@@ -53,11 +55,7 @@ def plan(params: Params, name: str, root: Path = Path("data")) -> artifact.Artif
             [
                 "pipeline.stages.work.evaluate",
                 *options.modules,
-                *(
-                    [locate("models/explanation", "gradients")]
-                    if params.evaluate.attributed
-                    else []
-                ),
+                *explaining,
             ],
             {
                 "model": name,
@@ -68,11 +66,13 @@ def plan(params: Params, name: str, root: Path = Path("data")) -> artifact.Artif
         ),
         {
             **{f"model/{file}": model[file] for file in ("model.json", "model.safetensors")},
-            "curated": manifest_digest(root / "curated"),
-            **{f"features/{one}": manifest_digest(root / "features" / one) for one in sets},
             **{
                 table: manifest_digest(root / table)
-                for table in extra_inputs(params.evaluate.group_by, root)
+                for table in (
+                    CURATED,
+                    *(f"{FEATURES}/{used}" for used in sets),
+                    *extra_inputs(params.evaluate.group_by, root),
+                )
             },
         },
         compute,
@@ -82,7 +82,6 @@ def plan(params: Params, name: str, root: Path = Path("data")) -> artifact.Artif
 
 def _rows(out: Path) -> int:
     """Samples that were predicted."""
-
     path = out / "predictions.parquet"
     with reading(path):
         samples = pq.read_table(path, columns=["sample_id"])["sample_id"]

@@ -7,9 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from pipeline.core.folders import AUGMENTED, CLEAN, DATA, FEATURES
 from pipeline.core.options import Options
-from pipeline.core.registry import load
+from pipeline.core.registry import locate
+from pipeline.encoders import FOLDER, encoder_of
 from pipeline.execution.choose import chooser
+from pipeline.modalities import part
 from pipeline.params import FeatureSection, Params
 from pipeline.parts import manifest
 from pipeline.parts.fingerprint import fingerprint
@@ -18,26 +21,26 @@ from pipeline.parts.plan import PartsPlan
 from pipeline.stages.work.extract import Extract, Recipe
 
 
-def plan(params: Params, name: str, root: Path = Path("data")) -> PartsPlan:
+def plan(params: Params, name: str, root: Path = Path(DATA)) -> PartsPlan:
     """Encode every cleaned asset and view of one modality with one encoder."""
     feature = params.features[name]
-    encoder = load("encoders", feature.encoder)
+    encoder = encoder_of(feature.encoder)
     identity = fingerprint(
         f"extract/{feature.encoder}",
         [
             "pipeline.stages.work.extract",
-            encoder.__name__,
-            f"pipeline.modalities.{feature.modality}.content",
+            locate(FOLDER, feature.encoder),
+            part(feature.modality, "content"),
         ],
         getattr(encoder, "parameters", _all)(feature.options) | _stored(feature),
         encoder.weights(feature.options),
         _torch_device(feature.options),
     )
-    clean = root / "clean" / feature.modality
-    augmented = root / "augmented" / feature.modality
-    apply = fingerprint("apply", [f"pipeline.modalities.{feature.modality}.augment"], {}).digest
+    clean = root / CLEAN / feature.modality
+    augmented = root / AUGMENTED / feature.modality
+    apply = fingerprint("apply", [part(feature.modality, "augment")], {}).digest
     return PartsPlan(
-        root / "features" / name,
+        root / FEATURES / name,
         Extract(
             name,
             feature.encoder,
@@ -80,7 +83,7 @@ def _rows(feature: FeatureSection, clean: Path, augmented: Path, apply: str) -> 
     A row is known by the content that it encodes, so that cleaning anew what comes out the same
     encodes nothing; an augmented one also by its recipe and `apply`, the code that follows it.
     """
-    size = 4 * math.prod(load("encoders", feature.encoder).shape(feature.options))
+    size = 4 * math.prod(encoder_of(feature.encoder).shape(feature.options))
     found: dict[str, tuple[str, str]] = {}
     for entry, table in manifest.read_each(clean, ["digest", "content"]):
         for digest, content in zip(*table.to_pydict().values(), strict=True):

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.core.files.lock import locked
+from pipeline.core.folders import DATA, RAW
 from pipeline.core.options import Options
-from pipeline.core.registry import load
 from pipeline.params import Params
 from pipeline.parts.plan import Summary
+from pipeline.sources import fetchable
 
 
 @dataclass(frozen=True)
@@ -36,10 +37,10 @@ class FetchPlan:
             Another process fetches, or nothing can be had.
         """
         with locked(self.folder):
-            fetched = load("sources", self.kind).fetch(self.folder, self.options)
+            fetched = fetchable(self.kind).fetch(self.folder, self.options)
         return Summary(planned=1, computed=int(fetched), reused=int(not fetched))
 
 
-def plan(params: Params, name: str, root: Path = Path("data")) -> FetchPlan:
+def plan(params: Params, name: str, root: Path = Path(DATA)) -> FetchPlan:
     """Fetch one source into <root>/raw/<name>."""
-    return FetchPlan(root / "raw" / name, params.sources[name].kind, params.fetch[name])
+    return FetchPlan(root / RAW / name, params.sources[name].kind, params.fetch[name])

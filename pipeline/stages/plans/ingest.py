@@ -11,18 +11,25 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from pipeline.core.errors import PipelineError
 from pipeline.core.files.atomic import atomic_write, remove
 from pipeline.core.files.digest import digest_json
 from pipeline.core.files.digest_cache import open_digest_cache
 from pipeline.core.files.lock import locked
+from pipeline.core.folders import ASSETS, DATA, INGEST_COUNTS, RAW, SAMPLES
 from pipeline.core.records import assets_schema, samples_schema
-from pipeline.core.registry import load
+from pipeline.core.registry import locate
+from pipeline.core.terminal import say
 from pipeline.params import Params
 from pipeline.parts.fingerprint import fingerprint
 from pipeline.parts.plan import PartsPlan, Summary, check_limit
+from pipeline.parts.refusals import keep
 from pipeline.parts.tables import record_row, reject_row, table
-from pipeline.raw.catalogue import STAGE, Batch, catalogue, first_of_each
+from pipeline.raw import media_types
+from pipeline.raw.catalogue import STAGE, Batch, alike_names, catalogue, first_of_each
 from pipeline.raw.roots import Raw
+from pipeline.raw.tracking import untracked
+from pipeline.sources import FOLDER
 
 # A row's key is its content, so what found it need not be in the key: only what writes it down.
 WRITERS = ("pipeline.parts.part", "pipeline.core.records")
@@ -37,7 +44,7 @@ class IngestPlan:
 
     @property
     def outs(self) -> list[Path]:
-        return [self.root / name for name in ("samples", "assets", "ingest.json")]
+        return [self.root / name for name in (SAMPLES, ASSETS, INGEST_COUNTS)]
 
     @cached_property
     def key(self) -> str:
@@ -49,7 +56,11 @@ class IngestPlan:
         sources = {name: (s.kind, s.options, s.root) for name, s in params.sources.items()}
         about = fingerprint(
             STAGE,
-            [__name__, *(load("sources", kind).__name__ for kind, _, _ in sources.values())],
+            [
+                __name__,
+                *media_types.modules(),
+                *(locate(FOLDER, kind) for kind, _, _ in sources.values()),
+            ],
             {
                 "sources": {
                     name: [kind, options.model_dump(mode="json"), root]
@@ -57,34 +68,41 @@ class IngestPlan:
                 },
                 "modalities": list(params.modalities),
                 "targets": dict(params.targets),
-                "limit": params.ingest.reject_limit,
+                "ingest": params.ingest.model_dump(mode="json"),
                 "parts": params.parts.model_dump(mode="json"),
             },
         )
-        return digest_json([about.digest, *_stamps(self.root / "raw", sorted(sources))])
+        return digest_json([about.digest, *_stamps(self.root / RAW, sorted(sources))])
 
     def run(self) -> Summary:
         """Bring the tables to what lies in the raw root.
 
         <root>/ingest.json says what was found, batch by batch: see
-        `pipeline.raw.catalogue.Batch`. The refused, of whatever kind, stand in the parts of samples
+        `pipeline.raw.catalogue.Batch`, and `alike_names` for what stands there as `alike`. The
+        refused, of whatever kind, stand in the parts of samples
         and count as rejected there.
 
         Raises
         ------
         PipelineError
-            A source has no batch, a file cannot be read, or more of the rows or of the files than
-            `ingest.reject_limit` were refused; the previous outputs then stand.
+            A source has no batch, a file cannot be read, a batch's table cannot be used, more of
+            the rows or of the files than `ingest.reject_limit` were refused, a modality that is
+            not `ingest.optional` has no asset, or no sample uses more of a batch's files than
+            `ingest.unused_limit`; the previous outputs then stand.
         """
+        kept_by_dvc = self.params.sources.keys() - self.params.roots.keys()
+        for line in untracked(self.root / "raw", kept_by_dvc, self.params.fetched):
+            say(line, error=True)
         summary = self.samples.run()
         for one in self.assets.values():
             one.run()
-        _remove_others(self.root / "assets", self.assets)
+        _remove_others(self.root / ASSETS, self.assets)
         counts: dict[str, dict[str, object]] = {name: {} for name in sorted(self.params.sources)}
-        for batch in self.batches:
-            counts[batch.source][batch.name] = batch.counts
-        with atomic_write(self.root / "ingest.json") as temporary:
-            temporary.write_text(json.dumps(counts, indent=1) + "\n")
+        for batch, alike in zip(self.batches, alike_names(self.batches), strict=True):
+            counts[batch.source][batch.name] = {**batch.counts, "alike": alike}
+        with atomic_write(self.root / INGEST_COUNTS) as temporary:
+            text = json.dumps(counts, indent=1, ensure_ascii=False)
+            temporary.write_text(text + "\n", encoding="utf-8")
         return summary
 
     @cached_property
@@ -92,10 +110,14 @@ class IngestPlan:
         """What lies in the raw root; files that changed are read."""
         params = self.params
         sources = {name: (source.kind, source.options) for name, source in params.sources.items()}
-        raw = Raw(self.root / "raw", params.roots)
+        raw = Raw(self.root / RAW, params.roots)
         with open_digest_cache() as digests:
             batches = list(catalogue(raw, sources, params.modalities, params.targets, digests))
-        _check(batches, params.ingest.reject_limit)
+        try:
+            check_batches(batches, params)
+        except PipelineError:
+            keep(STAGE, [reject for batch in batches for reject in batch.rejects])
+            raise
         return batches
 
     @property
@@ -106,7 +128,7 @@ class IngestPlan:
         samples = (sample for batch in self.batches for sample in batch.samples)
         rejects = (reject for batch in self.batches for reject in batch.rejects)
         return table(
-            self.root / "samples",
+            self.root / SAMPLES,
             STAGE,
             fingerprint(STAGE, WRITERS, parameters),
             samples_schema(modalities, targets),
@@ -122,7 +144,7 @@ class IngestPlan:
         """<root>/assets/<modality>"""
         return {
             modality: table(
-                self.root / "assets" / modality,
+                self.root / ASSETS / modality,
                 f"{STAGE}/{modality}",
                 fingerprint(f"{STAGE}/{modality}", WRITERS, {}),
                 assets_schema(),
@@ -138,7 +160,7 @@ class IngestPlan:
         return parts.mean_rows, parts.max_bytes, 1.0  # the limit is checked above
 
 
-def plan(params: Params, item: str = "", root: Path = Path("data")) -> IngestPlan:
+def plan(params: Params, item: str = "", root: Path = Path(DATA)) -> IngestPlan:
     """<root>/samples and <root>/assets/<modality> of what lies in <root>/raw."""
     return IngestPlan(params, root)
 
@@ -156,7 +178,29 @@ def _stamps(raw: Path, sources: Sequence[str]) -> Iterator[list[object]]:
                 yield [os.fsencode(path).hex(), kind, *(stamp if name in files else ())]
 
 
-def _check(batches: Sequence[Batch], limit: float) -> None:
+def check_batches(batches: Sequence[Batch], params: Params) -> None:
+    """PipelineError where more is lost than params allow, of whatever kind."""
+    options = params.ingest
+    if options.reject_limit < 1:  # A share says nothing of rows that nobody could count.
+        _check_usable(batches)
+    _check_rejects(batches, options.reject_limit)
+    lacking = set(params.modalities) - {m for batch in batches for m, _ in batch.assets}
+    if lost := sorted(lacking.difference(options.optional)):
+        raise PipelineError(_without_assets(batches, lost))
+    _check_unused(batches, options.unused_limit)
+
+
+def _check_usable(batches: Sequence[Batch]) -> None:
+    unusable = [f"  {b.source}/{b.name}: {b.unusable}" for b in batches if b.unusable]
+    if unusable:
+        raise PipelineError(
+            f"{STAGE}: nothing can be taken from {len(unusable)} batch(es):\n"
+            + "\n".join(unusable)
+            + "\nThe previous outputs stand. Mend the data, or take the batch away."
+        )
+
+
+def _check_rejects(batches: Sequence[Batch], limit: float) -> None:
     """Hold rows and files to the limit, each by themselves.
 
     A file that is refused may cost a sample nothing but one of its modalities, and a batch has
@@ -164,12 +208,54 @@ def _check(batches: Sequence[Batch], limit: float) -> None:
     being the reason why a sample has no modality left.
     """
     refused = [reject for batch in batches for reject in batch.rejects]
-    files = Counter(reject.reason for reject in refused if reject.subject_kind == "file")
-    rows = Counter(reject.reason for reject in refused if reject.subject_kind != "file")
     assets = sum(record["data"] is None for batch in batches for _, record in batch.assets)
     samples = sum(len(batch.samples) for batch in batches)
-    for what, taken, reasons in ((f"{STAGE}/files", assets, files), (STAGE, samples, rows)):
-        check_limit(what, Summary(rows=taken, rejected=reasons.total(), reasons=reasons), limit)
+    for what, taken in (("files", assets), ("rows", samples)):
+        reasons = Counter(
+            reject.reason
+            for reject in refused
+            if (reject.subject_kind == "file") == (what == "files")
+        )
+        summary = Summary(rows=taken, rejected=reasons.total(), reasons=reasons)
+        check_limit(STAGE, summary, limit, refused, what)
+
+
+def _without_assets(batches: Sequence[Batch], modalities: Sequence[str]) -> str:
+    listed = ", ".join(modalities)
+    lines = [f"{STAGE}: no sample has any {listed}, which params.yaml names under modalities."]
+    for batch in batches:
+        unused = batch.counts["unused_by_modality"]
+        lying = ", ".join(f"{unused[m]:,} files of {m}" for m in modalities if m in unused)
+        if lying or batch.advice:
+            lying = lying and f"{lying} are used by no sample. "
+            lines.append(f"  {batch.source}/{batch.name}: {lying}{batch.advice}".rstrip())
+    return "\n".join(
+        [
+            *lines,
+            "The previous outputs stand. Mend the tables or the options of the source, take it out "
+            f"of modalities, or, if it comes later, set `ingest.optional: [{listed}]`.",
+        ]
+    )
+
+
+def _check_unused(batches: Sequence[Batch], limit: float) -> None:
+    """Hold each batch's files of a modality that no sample uses to the limit."""
+    lines = []
+    for batch in batches:
+        used = Counter(modality for modality, _ in batch.assets)
+        for modality, unused in batch.counts["unused_by_modality"].items():
+            total = unused + used[modality]
+            if unused > limit * total:
+                lines.append(
+                    f"  {batch.source}/{batch.name}: {unused:,} of {total:,} of {modality}. "
+                    f"{batch.advice}".rstrip()
+                )
+    if lines:
+        raise PipelineError(
+            f"{STAGE}: no sample uses more than {limit:.0%} of a batch's files (`ingest."
+            "unused_limit`):\n" + "\n".join(lines) + "\nThe previous outputs stand. Name the files "
+            "in the table, take them away, or raise the limit."
+        )
 
 
 def _remove_others(assets: Path, modalities: Collection[str]) -> None:

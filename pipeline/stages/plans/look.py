@@ -13,6 +13,7 @@ from pathlib import Path
 from pipeline.core.files.atomic import atomic_write
 from pipeline.core.files.digest_cache import DigestCache, open_digest_cache
 from pipeline.core.files.lock import locked
+from pipeline.core.folders import DATA, RAW
 from pipeline.params import Params
 from pipeline.parts.plan import Summary
 from pipeline.raw.folders import batches
@@ -55,9 +56,9 @@ class LookPlan:
         return Summary(rows=len(lines), planned=1, computed=int(changed), reused=int(not changed))
 
 
-def plan(params: Params, source: str, root: Path = Path("data")) -> LookPlan:
+def plan(params: Params, source: str, root: Path = Path(DATA)) -> LookPlan:
     """<root>/raw/<source>/looked.sha256 of what lies at the source's root."""
-    return LookPlan(Raw(root / "raw", params.roots), source)
+    return LookPlan(Raw(root / RAW, params.roots), source)
 
 
 def _lines(raw: Raw, source: str, digests: DigestCache) -> Iterator[str]:

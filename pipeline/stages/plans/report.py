@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import Any
-
-from pydantic import BaseModel
 
 from pipeline.core.files.digest import digest_json
+from pipeline.core.folders import DATA, REPORTS
 from pipeline.core.registry import locate
+from pipeline.modalities import part
 from pipeline.models.tasks import kinds
 from pipeline.params import Params
+from pipeline.params.resolved import resolved
 from pipeline.parts import artifact
 from pipeline.parts.fingerprint import fingerprint
 from pipeline.parts.plan import Summary
@@ -19,12 +18,12 @@ from pipeline.reporting.content import modules
 from pipeline.reporting.inputs import ReportInputs
 
 PAGE = "index.html"
-# What changes nothing that the page shows: where data is fetched from, where work runs, and the
+# What changes nothing that the page shows: where data is fetched from, and the
 # comparison, which has a page of its own.
-UNSEEN = ("fetch", "execution", "comparison")
+UNSEEN = ("fetch", "comparison")
 
 
-def plan(params: Params, item: str = "", root: Path = Path("data")) -> artifact.ArtifactPlan:
+def plan(params: Params, item: str = "", root: Path = Path(DATA)) -> artifact.ArtifactPlan:
     """Bring root/reports to the page of what is there now; stages that did not run are left out."""
     from pipeline.reporting.page import render, templates
 
@@ -42,8 +41,7 @@ def plan(params: Params, item: str = "", root: Path = Path("data")) -> artifact.
         [
             "pipeline.reporting.page",
             *modules(params.modalities),
-            *(f"pipeline.modalities.{name}.content" for name in params.modalities),
-            *(f"pipeline.modalities.{name}.augment" for name in params.modalities),
+            *(part(name, "augment") for name in params.modalities),
             *(locate("models/tasks", kind) for kind in kinds()),
         ],
         {
@@ -62,22 +60,11 @@ def plan(params: Params, item: str = "", root: Path = Path("data")) -> artifact.
         (folder / PAGE).write_text(render(inputs, params.report), encoding="utf-8")
 
     return artifact.ArtifactPlan(
-        root / "reports", print_, inputs.digests(), make, lambda: Summary(rows=1)
+        root / REPORTS, print_, inputs.digests(), make, lambda: Summary(rows=1)
     )
 
 
 def params_digest(params: Params) -> str:
     """Digest of all params that may change an output."""
-    return digest_json({f.name: _plain(getattr(params, f.name)) for f in fields(params)
-                        if f.name not in UNSEEN})  # fmt: skip
-
-
-def _plain(value: Any) -> Any:
-    """JSON-able: models and dataclasses as mappings."""
-    if isinstance(value, BaseModel):
-        return value.model_dump(mode="json")
-    if is_dataclass(value):
-        return {f.name: _plain(getattr(value, f.name)) for f in fields(value)}
-    if isinstance(value, dict):
-        return {key: _plain(inner) for key, inner in value.items()}
-    return [_plain(inner) for inner in value] if isinstance(value, tuple) else value
+    document = resolved(params)
+    return digest_json({name: document[name] for name in document if name not in UNSEEN})

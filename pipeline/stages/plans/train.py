@@ -9,6 +9,7 @@ from typing import Any
 
 from pipeline.core.files.documents import document
 from pipeline.core.files.lock import lock_path
+from pipeline.core.folders import CURATED, DATA, FEATURES, MODELS
 from pipeline.execution.process_group import run_distributed
 from pipeline.params import Params
 from pipeline.parts import artifact
@@ -23,9 +24,11 @@ from pipeline.store.model_card import CARD, Card
 class TrainSummary(Summary):
     """What the stage did, and how training went: `data_wait` and the like.
 
-    `training` depends on the machine, so it stands in the run record and in no versioned output.
+    `absent` samples have none of the model's modalities, which is no refusal. `training` depends on
+    the machine, so it stands in the run record and in no versioned output.
     """
 
+    absent: int = 0
     training: dict[str, Any] = field(default_factory=dict)
 
 
@@ -44,7 +47,7 @@ class TrainPlan(artifact.ArtifactPlan):
         return summary
 
 
-def plan(params: Params, name: str, root: Path = Path("data")) -> TrainPlan:
+def plan(params: Params, name: str, root: Path = Path(DATA)) -> TrainPlan:
     """Train one model; nothing if neither its options nor its inputs changed.
 
     Raises
@@ -53,14 +56,11 @@ def plan(params: Params, name: str, root: Path = Path("data")) -> TrainPlan:
         There is nothing to learn from.
     """
     options = params.models[name]
-    kinds = {task: params.targets[task] for task in options.tasks}
-    sets = {one: params.features[one].modality for one in options.features}
-    options = options.as_kinds(kinds)
-    out = root / "models" / name
-    inputs = {
-        "curated": manifest_digest(root / "curated"),
-        **{f"features/{one}": manifest_digest(root / "features" / one) for one in sets},
-    }
+    options = options.as_kinds({task: params.targets[task] for task in options.tasks})
+    sets = {used: params.features[used].modality for used in options.features}
+    out = root / MODELS / name
+    tables = (CURATED, *(f"{FEATURES}/{used}" for used in sets))
+    inputs = {table: manifest_digest(root / table) for table in tables}
     training: dict[str, Any] = {}
 
     def compute(folder: Path) -> None:
@@ -80,8 +80,8 @@ def plan(params: Params, name: str, root: Path = Path("data")) -> TrainPlan:
         training.update(spent)
         if "diverged" in spent:
             print(
-                f"train/{name}: training diverged in epoch {spent['diverged']['epoch']}; the best "
-                f"weights before are kept. A lower learning_rate, or clip, may help",
+                f"train/{name}: training diverged in epoch {spent['diverged']['epoch']}; "
+                f"the best weights before are kept. A lower learning_rate, or clip, may help",
                 file=sys.stderr,
             )
 
@@ -108,10 +108,8 @@ def plan(params: Params, name: str, root: Path = Path("data")) -> TrainPlan:
 def _count(out: Path, training: dict[str, Any]) -> TrainSummary:
     """Samples that were learnt from or stopped by, and those in which the model sees nothing."""
     samples = document(out / CARD, Card).samples.values()
-    unseen = sum(split.unseen for split in samples)
     return TrainSummary(
         rows=sum(split.seen for split in samples),
-        rejected=unseen,
-        reasons={"no_modality": unseen} if unseen else {},
+        absent=sum(split.unseen for split in samples),
         training=training,
     )

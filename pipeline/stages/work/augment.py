@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from pipeline.core.randomness import generator
 from pipeline.core.records import augmented_schema
-from pipeline.core.registry import load
+from pipeline.modalities import augmentation_of
 from pipeline.parts.part import Compute, Row, Work
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class Augment(Work):
         return f"augment/{self.modality}"
 
     def open(self) -> Compute:
-        draw = load(f"modalities/{self.modality}", "augment").draw
+        draw = augmentation_of(self.modality).draw
 
         def compute(rows: Sequence[Row], values: Sequence[Any]) -> list[str]:
             return [

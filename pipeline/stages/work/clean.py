@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -12,12 +11,13 @@ import pyarrow as pa
 from pipeline.core.errors import Rejected
 from pipeline.core.files.digest import digest_bytes
 from pipeline.core.records import clean_schema
-from pipeline.core.registry import load
+from pipeline.modalities import cleaning_of, content_of
 from pipeline.parts.part import Compute, Row, Work
 from pipeline.raw.roots import Raw
 
 if TYPE_CHECKING:
     from pipeline.core.options import Options
+    from pipeline.modalities import Cleaning
     from pipeline.parts.fingerprint import Fingerprint
 
 
@@ -46,14 +46,14 @@ class Clean(Work):
 
     @property
     def cost_ms(self) -> float:  # type: ignore[override]
-        return float(self._module().COST_MS)
+        return float(cleaning_of(self.modality).COST_MS)
 
     def read(self, rows: Sequence[Row]) -> list[bytes]:
         return [self._bytes(row) for row in rows]
 
     def open(self) -> Compute:
-        clean = self._module().clean
-        pack = load(f"modalities/{self.modality}", "content").pack
+        clean = cleaning_of(self.modality).clean
+        pack = content_of(self.modality).pack
 
         def clean_row(row: Row, data: bytes) -> dict[str, Any] | Rejected:
             try:
@@ -73,11 +73,8 @@ class Clean(Work):
         return lambda rows, values: [clean_row(*pair) for pair in zip(rows, values, strict=True)]
 
     def table(self, rows: Sequence[Row], outcomes: Sequence[dict[str, Any]]) -> pa.Table:
-        schema = clean_schema(measurements_schema(self._module()))
+        schema = clean_schema(measurements_schema(cleaning_of(self.modality)))
         return pa.Table.from_pylist(list(outcomes), schema=schema)
-
-    def _module(self) -> ModuleType:
-        return load(f"modalities/{self.modality}", "clean")
 
     def _bytes(self, row: Row) -> bytes:
         if row.spec.data is not None:
@@ -85,6 +82,6 @@ class Clean(Work):
         return self.raw.read(row.source, row.spec.locator, row.digest)
 
 
-def measurements_schema(module: ModuleType) -> pa.Schema:
+def measurements_schema(cleaning: Cleaning) -> pa.Schema:
     """The columns that a modality's cleaning measures."""
-    return pa.schema([(name, pa.type_for_alias(kind)) for name, kind in module.MEASUREMENTS])
+    return pa.schema([(name, pa.type_for_alias(kind)) for name, kind in cleaning.MEASUREMENTS])

@@ -30,11 +30,11 @@ COLUMNS = {
     ),
     "choices": ("fold", "model", "inner_macro_f1"),
     "classes": ("model", "class", "n", "components", "f1"),
-    "suspects": (
+    "label_errors": (
         *("sample_id", "component", "given", "suggested", "self_confidence", "margin"),
-        *("denied", "alike"),
+        *("disagreeing", "same_label"),
     ),
-    "giveaways": ("column", "macro_f1"),
+    "shortcuts": ("column", "macro_f1"),
     "gaps": ("fold", "class", "lacking"),
 }
 
@@ -111,7 +111,7 @@ def compare_models(
         candidates, fold_of, truth, data.component, data.sample_ids, classes, options, seed
     )
     shortcuts = find_shortcuts(_metadata_columns(joined, task, labelled), truth, outer_folds)
-    tables["giveaways"] = [{"column": name, "macro_f1": score} for name, score in shortcuts.items()]
+    tables["shortcuts"] = [{"column": name, "macro_f1": score} for name, score in shortcuts.items()]
     tables["gaps"] = missing_classes(truth, outer_folds, classes)
     return Comparison(_summary(data, outer_folds, options, seed), tables)
 

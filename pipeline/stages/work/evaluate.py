@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline.core.folders import FEATURES, MODELS
+
 if TYPE_CHECKING:
     from pipeline.models.evaluation.evaluate import Evaluation
     from pipeline.models.evaluation.options import EvaluationOptions
@@ -52,10 +54,8 @@ def evaluate_model(
     from pipeline.stages.work.slices import slice_values
     from pipeline.store.join import join_work_tree
 
-    model = load_model(root / "models" / name)
-    functions = {
-        feature_set: read_function(root / "features" / feature_set) for feature_set in sets
-    }
+    model = load_model(root / MODELS / name)
+    functions = {feature_set: read_function(root / FEATURES / feature_set) for feature_set in sets}
     check_features(name, model.made_by, functions)
     joined = join_work_tree(root, sets)
     data = build_examples([joined], sets, model.classes, model.options.tasks)

@@ -8,13 +8,13 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pipeline.core.errors import Rejected
-from pipeline.core.registry import load
+from pipeline.encoders import EncoderKind, encoder_of, prepared
+from pipeline.modalities import augmentation_of, content_of
 from pipeline.parts.part import Compute, Outcome, Row, Work, apply_bisecting, read_part
 from pipeline.store.format.layout import Dtype, Profile, features_table, write_features
 
@@ -78,14 +78,13 @@ class Extract(Work):
 
     def prepare(self, rows: Sequence[Row], read: Sequence[Any]) -> list[Any]:
         """Contents after their recipes, as the encoder takes them."""
-        unpack = load(f"modalities/{self.modality}", "content").unpack
-        apply = load(f"modalities/{self.modality}", "augment").apply
+        unpack = content_of(self.modality).unpack
+        apply = augmentation_of(self.modality).apply
         contents = []
         for row, (data, shape) in zip(rows, read, strict=True):
             content, operations = unpack(data, shape), json.loads(row.spec.operations)
             contents.append(apply(content, operations) if operations else content)
-        prepare = getattr(self._encoder(), "prepare", None)
-        return prepare(contents, self.options) if prepare else contents
+        return list(prepared(self._encoder(), contents, self.options))
 
     def open(self) -> Compute:
         """The encoder, fed with as many rows as its options say."""
@@ -124,8 +123,8 @@ class Extract(Work):
     def write(self, table: pa.Table, path: Path, metadata: dict[bytes, bytes]) -> None:
         write_features(table, path, metadata, self.profile)
 
-    def _encoder(self) -> ModuleType:
-        return load("encoders", self.encoder)
+    def _encoder(self) -> EncoderKind:
+        return encoder_of(self.encoder)
 
 
 @functools.lru_cache(maxsize=1)

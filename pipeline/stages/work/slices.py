@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pipeline.core.errors import PipelineError, unknown
-from pipeline.models.evaluation.options import CLIP, DURATION, PRESENCE
+from pipeline.core.folders import CLEAN, CURATED
+from pipeline.modalities import measures, modalities
+from pipeline.models.evaluation.options import DURATION, PRESENCE
 
 if TYPE_CHECKING:
     from pipeline.store.join import Joined
@@ -53,8 +55,8 @@ def slice_values(
 
 def extra_inputs(names: Collection[str], root: Path) -> list[str]:
     """What else these slices read, below the data root."""
-    clean = f"clean/{CLIP}"
-    return [clean] if DURATION in names and (root / clean).is_dir() else []
+    modality = _timed(root) if DURATION in names else None
+    return [f"{CLEAN}/{modality}"] if modality else []
 
 
 def _presence(joined: Joined, sets: Mapping[str, str]) -> np.ndarray:
@@ -74,14 +76,20 @@ def _durations(joined: Joined, root: Path) -> np.ndarray:
     """Seconds of each sample's clip, float64 (n,), NaN where it has none."""
     from pipeline.parts.manifest import read
 
-    clean = root / "clean" / CLIP
-    if not clean.is_dir():
-        raise PipelineError(f"evaluate.group_by: there is no {CLIP}, and so no '{DURATION}'")
-    clips = read(clean, ["digest", "duration"]).to_pydict()
-    seconds = dict(zip(clips["digest"], clips["duration"], strict=True))
-    samples = read(root / "curated", ["sample_id", CLIP]).to_pydict()
-    clip = dict(zip(samples["sample_id"], samples[CLIP], strict=True))
+    modality = _timed(root)
+    if modality is None:
+        raise PipelineError(f"evaluate.group_by: no modality here has a '{DURATION}'")
+    clips = read(root / CLEAN / modality, ["digest", DURATION]).to_pydict()
+    seconds = dict(zip(clips["digest"], clips[DURATION], strict=True))
+    samples = read(root / CURATED, ["sample_id", modality]).to_pydict()
+    clip = dict(zip(samples["sample_id"], samples[modality], strict=True))
     return np.array([seconds.get(clip[sample], np.nan) for sample in joined.sample_ids])
+
+
+def _timed(root: Path) -> str | None:
+    """The modality whose contents last: of several the first by name."""
+    cleaned = (name for name in modalities() if (root / "clean" / name).is_dir())
+    return next((name for name in cleaned if measures(name, DURATION)), None)
 
 
 def _quarters(seconds: np.ndarray) -> np.ndarray:

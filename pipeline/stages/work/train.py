@@ -8,6 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipeline.core.folders import FEATURES
+
 if TYPE_CHECKING:
     from pipeline.models.examples import Examples
     from pipeline.models.options import ModelOptions
@@ -99,7 +101,7 @@ class Training:
             },
             "seed": self.seed,
             "inputs": dict(self.inputs),
-            "made_by": {name: read_function(self.root / "features" / name) for name in self.sets},
+            "made_by": {name: read_function(self.root / FEATURES / name) for name in self.sets},
         }
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pipeline.core.errors import PipelineError
 from pipeline.core.files.atomic import exchange, half, remove
+from pipeline.core.folders import DATA
 
 
 def check_free(path: Path, project: Path, force: bool) -> None:
@@ -20,7 +21,7 @@ def check_free(path: Path, project: Path, force: bool) -> None:
         and `force` is not given.
     """
     resolved = path.absolute().resolve()
-    data = (project.absolute() / "data").resolve()
+    data = (project.absolute() / DATA).resolve()
     if resolved == data or data in resolved.parents:
         raise PipelineError(f"{path} lies below {data}, where stages alone write: choose another")
     if not resolved.parent.is_dir():

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 
 from pipeline.core.errors import PipelineError
 from pipeline.core.files.documents import reading
+from pipeline.core.folders import FEATURES
 from pipeline.parts.manifest import MANIFEST, load_manifest
 from pipeline.parts.part import Entry
 from pipeline.store.format.vectors import Vectors, vectors_of
@@ -55,7 +56,7 @@ class StoredFeatures:
 
     @property
     def folder(self) -> str:
-        return f"features/{self.name}"
+        return f"{FEATURES}/{self.name}"
 
     def parts(self, view: int | None = 0) -> list[Entry]:
         """The parts of one view."""

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.core.files.digest import digest_file
+from pipeline.core.folders import CURATED
 from pipeline.parts.manifest import MANIFEST
 from pipeline.store import sidecar
 from pipeline.store.sidecar import DIGEST_BYTES, seal
@@ -56,7 +57,7 @@ def id_index(features: SampledFeatures, view: int, kind: str) -> Index:
     tree = features.tree
     manifests = [f"{features.folder}/{MANIFEST}"]
     if kind == "sample_id":
-        manifests.append(f"curated/{MANIFEST}")
+        manifests.append(f"{CURATED}/{MANIFEST}")
     digests = [digest_file(tree.file(path)) for path in manifests]
     made_from = [VERSION, digests, features.modality, view, kind]
     path = sidecar.sidecar_path(tree, f"{features.name}@{view}@{kind}", made_from, ".ids")

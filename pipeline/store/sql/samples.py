@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.core.errors import PipelineError, unknown
+from pipeline.core.folders import CURATED
 from pipeline.parts.manifest import MANIFEST
 from pipeline.store.format.reader import MANIFEST_COLUMNS, PART_COLUMNS, StoredFeatures, table_of
 from pipeline.store.sql.query import ROW, columns_of, database
@@ -42,9 +43,9 @@ class SampledFeatures(StoredFeatures):
 
 def samples_of(tree: Tree) -> pa.Table:
     """The curated samples of a tree, with component and split."""
-    if MANIFEST not in tree.names("curated"):
+    if MANIFEST not in tree.names(CURATED):
         raise PipelineError(f"{tree.name} has no curated samples: `dvc repro curate` makes them")
-    return table_of(tree, "curated")
+    return table_of(tree, CURATED)
 
 
 def spread_targets(samples: pa.Table) -> pa.Table:

@@ -8,11 +8,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
+from pipeline.core.folders import FEATURES
 from pipeline.store.trees.git import git, read_blobs, resolve_commit
 from pipeline.store.trees.remote import DvcObject
 from pipeline.store.trees.revision import lock_outs
 
-FEATURES = "features/"
 Change = Literal["added", "changed", "removed"]
 
 
@@ -62,7 +62,9 @@ def history(project: Path, rev: str = "HEAD") -> list[Commit]:
 def _features(lock: bytes, name: str) -> dict[str, DvcObject]:
     outs = lock_outs(lock, f"the dvc.lock that git calls {name}")
     return {
-        path.removeprefix(FEATURES): out for path, out in outs.items() if path.startswith(FEATURES)
+        path.removeprefix(f"{FEATURES}/"): out
+        for path, out in outs.items()
+        if path.startswith(f"{FEATURES}/")
     }
 
 

@@ -9,13 +9,12 @@ from pathlib import Path, PurePath, PurePosixPath
 from typing import Any
 
 from pipeline.core.errors import PipelineError
+from pipeline.core.folders import DATA, FEATURES, RAW
 from pipeline.core.parsing import parse_json, yaml_loader
 from pipeline.parts.manifest import MANIFEST, load_manifest
 from pipeline.store.trees.git import git, read_blobs, resolve_commit
 from pipeline.store.trees.remote import DIRECTORY, DvcObject, object_path
 from pipeline.store.trees.tree import parse_params
-
-DATA = "data"
 
 
 @dataclass(frozen=True)
@@ -65,7 +64,7 @@ class Revision:
             text = blob.data if blob else b""
             outs |= tracked_outs(text, PurePosixPath(name).parent, f"{name} of {rev}")
         revision = cls(project, rev, commit, params.data.decode(), outs)
-        if not revision.names("features"):
+        if not revision.names(FEATURES):
             why = "it has no dvc.lock" if lock is None else "its dvc.lock names none"
             raise PipelineError(
                 f"revision {rev} has no features: {why}. `dvc repro` makes them and `git commit` "
@@ -156,7 +155,7 @@ class Revision:
         """The bytes of a part, as the manifest beside it says."""
         folder, _, name = path.rpartition("/")
         manifest = f"{folder}/{MANIFEST}"
-        ours = name.endswith(".parquet") and not folder.startswith("raw/")
+        ours = name.endswith(".parquet") and not folder.startswith(f"{RAW}/")
         if not ours or self._object(manifest) is None:
             return None
         if folder not in self._sizes:

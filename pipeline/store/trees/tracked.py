@@ -16,11 +16,12 @@ from pipeline.core.errors import PipelineError
 from pipeline.core.files.digest import digest_file
 from pipeline.core.files.documents import document, parsed, reading
 from pipeline.core.files.dvc_cache import cache_folder, dvc_folder
+from pipeline.core.folders import DATA
 from pipeline.parts import artifact, manifest
 from pipeline.parts.manifest import MANIFEST
 from pipeline.parts.up_to_date import recorded_outs
 from pipeline.store.trees.remote import DIRECTORY, DvcObject
-from pipeline.store.trees.revision import DATA, lock_outs, tracked_outs
+from pipeline.store.trees.revision import lock_outs, tracked_outs
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,10 @@ from typer.testing import CliRunner
 from pipeline.cli.main import app
 from pipeline.core.errors import PipelineError
 from pipeline.core.files.documents import document, reading
+from pipeline.core.records import assets_schema
+from pipeline.parts import tables
 from tests.cli.stamps import BATCH, stamps
+from tests.toy import function
 
 __all__ = ["stamps"]
 SAMPLE = f"stamps/{BATCH}/seasonal/hanukkah/dreydl-shin@fr"
@@ -49,7 +52,10 @@ def project(stamps: Path) -> Path:
     Path("params.yaml").write_text(yaml.safe_dump(said))
     for name in ("efficientnet_lite0", "mfcc"):
         shutil.rmtree(stamps / "data" / "features" / name)
-    shutil.copytree(stamps / "data/clean/audio", stamps / "data/assets/audio")
+    asset = {"digest": "x", "source": "stamps", "batch": BATCH, "size": 1, "locator": "x.ogg"}
+    rows = [tables.record_row({**asset, "media_type": "audio/ogg", "data": None})]
+    out = stamps / "data/assets/audio"
+    tables.table(out, "ingest", function(), assets_schema(), rows, 8, 1 << 20, 0.0).run()
     card = stamps / "data/models/gated/model.json"
     card.parent.mkdir(parents=True)
     card.write_text(json.dumps(CARD))

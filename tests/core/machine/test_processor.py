@@ -21,12 +21,13 @@ from pipeline.core.machine.environment import (
     environment,
     establish,
     inherited,
+    stated_instructions,
 )
 from pipeline.core.machine.processor import HELD, check_instructions, processor
-from pipeline.params import load, parse, read_instructions
+from pipeline.params import load, parse
 from pipeline.params.document import read
 from pipeline.parts.fingerprint import fingerprint
-from pipeline.stages.check import check_machine
+from pipeline.stages.check import check_project
 from pipeline.stages.plans.extract import _torch_device
 from tests.encoders import examples
 
@@ -183,7 +184,7 @@ def test_a_missing_instruction_set_is_told(monkeypatch: pytest.MonkeyPatch, insi
     with pytest.raises(PipelineError, match=wrong):
         environment("avx2")
     with pytest.raises(PipelineError, match=wrong):
-        check_machine(load(HERE / "params.yaml"))
+        check_project(load(HERE / "params.yaml"))
     check_instructions("native")
     with pytest.raises(PipelineError, match=r"unknown instruction set 'sse'.*avx2, native"):
         check_instructions("sse")
@@ -191,7 +192,7 @@ def test_a_missing_instruction_set_is_told(monkeypatch: pytest.MonkeyPatch, insi
 
 def test_params_name_it_and_refuse_others() -> None:
     document = read(HERE / "params.yaml")
-    assert read_instructions(HERE / "params.yaml") == parse(document).instructions == "avx2"
+    assert stated_instructions(HERE / "params.yaml") == parse(document).instructions == "avx2"
     for wrong in ("auto", ["avx2"], 2):
         with pytest.raises(PipelineError, match="instructions: unknown instruction set"):
             parse(document | {"instructions": wrong})

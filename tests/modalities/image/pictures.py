@@ -5,28 +5,9 @@ from __future__ import annotations
 import struct
 import zlib
 
-import numpy as np
+from pipeline.modalities.image.examples import SVG, encoded, scene, svg
 
-from pipeline.modalities.image.opencv import cv2
-
-SVG = b'<svg xmlns="http://www.w3.org/2000/svg" xmlns:x="http://www.w3.org/1999/xlink"'
-
-
-def scene(height: int = 40, width: int = 60) -> np.ndarray:
-    """RGB, no two quarters alike: red, green, blue and a ramp of grey."""
-    picture = np.zeros((height, width, 3), np.uint8)
-    top, left = height // 2, width // 2
-    picture[:top, :left] = (220, 30, 20)
-    picture[:top, left:] = (20, 200, 40)
-    picture[top:, :left] = (30, 40, 210)
-    picture[top:, left:] = np.linspace(0, 255, width - left, dtype=np.uint8)[None, :, None]
-    return picture
-
-
-def encoded(picture: np.ndarray, extension: str, *flags: int) -> bytes:
-    """A file of an RGB or RGBA picture, by OpenCV."""
-    code = cv2.COLOR_RGBA2BGRA if picture.shape[2] == 4 else cv2.COLOR_RGB2BGR
-    return cv2.imencode(extension, cv2.cvtColor(picture, code), flags)[1].tobytes()
+__all__ = ["SVG", "encoded", "scene", "svg"]
 
 
 def chunk(kind: bytes, body: bytes) -> bytes:
@@ -59,8 +40,3 @@ def with_exif(jpeg: bytes, block: bytes) -> bytes:
     """A JPEG with an Exif segment put in front."""
     body = b"Exif\0\0" + block
     return jpeg[:2] + b"\xff\xe1" + struct.pack(">H", len(body) + 2) + body + jpeg[2:]
-
-
-def svg(body: str, attributes: str = 'viewBox="0 0 100 50"') -> bytes:
-    """An SVG of 100 by 50 units."""
-    return SVG + f" {attributes}>{body}</svg>".encode()

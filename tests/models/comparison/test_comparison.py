@@ -253,7 +253,7 @@ def test_a_planted_label_is_named_by_sample_and_class() -> None:
     sure = int(np.mean(choose_by_inner_score(ALL, FOLD)[0].probabilities, 0).max(1).argmax())
     planted[sure] = (TRUTH[sure] + 1) % K
     rows = comparison.comparison_tables(ALL, FOLD, planted, IDS, IDS, CLASSES, OPTIONS, 7)[
-        "suspects"
+        "label_errors"
     ]
     assert rows[0]["sample_id"] == rows[0]["component"] == IDS[sure]
     assert (rows[0]["given"], rows[0]["suggested"]) == (
@@ -270,7 +270,9 @@ def test_without_a_fusion_nothing_is_chosen() -> None:
     result = comparison.comparison_tables(
         [IMAGE, BASE, LUCK], FOLD, TRUTH, COMPONENT, IDS, CLASSES, OPTIONS, 7
     )
-    assert [len(result[name]) for name in ("paired", "missing", "choices", "suspects")] == [0] * 4
+    assert [len(result[name]) for name in ("paired", "missing", "choices", "label_errors")] == [
+        0
+    ] * 4
     assert [row["model"] for row in result["leaderboard"]][-1] == "luck"
 
 

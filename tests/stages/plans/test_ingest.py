@@ -13,6 +13,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -71,6 +73,23 @@ def assets(modality: str) -> list[dict[str, Any]]:
 def rejects() -> list[Reject]:
     out = ROOT / "samples"
     return sorted(manifest.rejects(out.joinpath))
+
+
+def counted(source: str, batch: str) -> dict[str, Any]:
+    counts: dict[str, Any] = json.loads((ROOT / "ingest.json").read_text())[source][batch]
+    return counts
+
+
+def strict(source: dict[str, Any], **ingesting: Any) -> Summary:
+    """A run in which nothing may be missing but what `ingesting` says."""
+    options = {"reject_limit": 0.05, "optional": [], "unused_limit": 0.5, **ingesting}
+    params = recipe(
+        sources={"f": {"kind": "folder", **source}},
+        targets={"kind": {"kind": "multiclass"}},
+        modalities=["image", "text"],
+        ingest=options,
+    )
+    return ingest.plan(params, root=ROOT).run()
 
 
 def outputs() -> dict[str, bytes]:
@@ -250,7 +269,7 @@ def test_rows_and_files_are_held_to_the_limit_each_by_themselves() -> None:
     files = {f"{n}.png": PNG + bytes([n]) for n in range(8)}  # and texts, which are no files
     put("f/b", files, rows)
     assert run("f", limit=0.2).rows == 10
-    with pytest.raises(PipelineError, match=r"ingest/files: 2 of 10 .* 2 missing_file"):
+    with pytest.raises(PipelineError, match=r"ingest: 2 of 10 files (.|\n)*2 missing_file"):
         run("f", limit=0.19)
     put("f/b", {f"{n}.png": PNG + bytes([n]) for n in (8, 9)}, [*rows, {"sample_id": "none"}])
     with pytest.raises(PipelineError, match=r"ingest: 1 of 11 .* 1 no_modality"):
@@ -440,3 +459,211 @@ def test_what_is_no_modality_does_not_stay_among_the_assets() -> None:
     (ROOT / "assets" / "video").mkdir()
     run("mine")
     assert {path.name for path in (ROOT / "assets").iterdir()} == set(MODALITIES)
+
+
+def put_kaggle(column: str = "image", count: int = 40, batch: str = "f/b") -> None:
+    """Pictures under a column that this source does not read, beside a text that it does."""
+    rows = [{column: f"{n}.png", "text": f"text {n}", "kind": "xy"[n % 2]} for n in range(count)]
+    put(batch, {f"{n}.png": PNG + bytes([n]) for n in range(count)}, rows)
+
+
+@pytest.mark.parametrize("column", ["image", "path", "filename", "Bild"])
+def test_a_modality_without_assets_is_an_error_that_says_the_way_out(column: str) -> None:
+    put_kaggle(column)
+    options = {"targets": {"kind": "kind"}}
+    with pytest.raises(PipelineError, match="no sample has any image") as caught:
+        strict(options)
+    assert "40 files of image" in str(caught.value)
+    assert f"`columns: {{{column}: image_file_name}}`" in str(caught.value)
+    assert not (ROOT / "samples").exists()
+
+    assert strict({**options, "columns": {column: "image_file_name"}}).rows == 40
+    assert len(assets("image")) == 40
+    assert samples()[0]["image"] == sha256(PNG + b"\0").hexdigest()
+
+
+def test_a_modality_may_be_optional_yet_its_files_may_not_lie_unused() -> None:
+    put("f/b", {}, [{"text": "one"}, {"text": "two"}])
+    with pytest.raises(PipelineError, match=r"any image.*\n.*`ingest.optional: \[image\]`"):
+        strict({})
+    assert strict({}, optional=["image"]).rows == 2
+    put_kaggle(batch="f/c")
+    for optional in ([], ["image"]):
+        with pytest.raises(PipelineError, match=r"columns: \{image: image_file_name\}"):
+            strict({}, optional=optional)
+    assert strict({}, optional=["image"], unused_limit=1.0).rows == 42
+
+
+def test_one_batch_whose_files_no_sample_uses_is_not_lost_among_many() -> None:
+    rows = [{"image_file_name": f"{n}.png", "text": str(n)} for n in range(100)]
+    put("f/b1", {f"{n}.png": PNG + bytes([n]) for n in range(100)}, rows)
+    assert strict({}).rows == 100
+    put_kaggle(count=3, batch="f/b2")
+    with pytest.raises(PipelineError, match=r"f/b2: 3 of 3 of image\. .*columns: \{image"):
+        strict({})
+    assert strict({}, unused_limit=1.0).rows == 103
+    assert counted("f", "b2")["unused_by_modality"] == {"image": 3}
+
+
+def test_a_table_that_cannot_be_used_is_no_share_of_a_row() -> None:
+    rows = [{"image_file_name": f"{n}.png", "text": str(n)} for n in range(100)]
+    put("f/b1", {f"{n}.png": PNG + bytes([n]) for n in range(100)}, rows)
+    lines = [f'id{n},"text {n}"' for n in range(50)]
+    lines[20], lines[30] = 'id20,"text', 'id30,text"'
+    put("f/b2", {"metadata.csv": "\n".join(["sample_id,text", *lines]).encode()})
+    with pytest.raises(PipelineError, match=r"f/b2: metadata\.csv: quotation marks .* line 22 and"):
+        strict({}, reject_limit=0.5)
+    assert strict({}, reject_limit=1.0).rows == 100
+
+
+def test_one_name_has_one_form_in_every_table() -> None:
+    zoe = ("Zo\u00eb", "Zoe\u0308")
+    typed = {
+        "group": [5.0, 6.0, 7.5],
+        "kind": [1.0, 2.0, 3.0],
+        "text": ["a", "b", "c"],
+        "sample_id": [1.0, 2.0, 3.0],
+    }
+    at = put("f/parquet", {})
+    pq.write_table(pa.table(typed), at / "metadata.parquet")
+    narrow = {**typed, "group": pa.array([5, 6, 7.5], pa.float32()), "kind": ["1", "2 ", "\u00a03"]}
+    pq.write_table(pa.table(narrow), put("f/narrow", {}) / "metadata.parquet")
+    csv = "sample_id,group,kind,text\n1,5,1,a\n 2, 6,2 ,b\n3,7.5 ,3\u00a0,c\n"
+    put("f/csv", {"metadata.csv": csv.encode()})
+    rows = [
+        {"sample_id": n, "group": g, "kind": k, "text": "x"}
+        for n, g, k in [(1, 5, 1), (2, 6.0, 2.0), (3, 7.5, "3")]
+    ]
+    put("f/json", {}, rows)
+    run("f", options=folder.Options(targets={"kind": "kind"}), kind="multiclass")
+    for batch in ("csv", "json", "narrow", "parquet"):
+        read = [s for s in samples() if s["batch"] == batch]
+        assert [s["sample_id"].split("/")[-1] for s in read] == ["1", "2", "3"]
+        assert [s["group"] for s in read] == ["5", "6", "7.5"]
+        assert [s["target.kind"] for s in read] == ["1", "2", "3"]
+        assert counted("f", batch)["alike"] == {}
+
+    put(
+        "f/b",
+        {},
+        [{"group": z, "kind": z, "text": z, "sample_id": str(i)} for i, z in enumerate(zoe)],
+    )
+    run("f", options=folder.Options(targets={"kind": "kind"}), kind="multiclass")
+    read = [s for s in samples() if s["batch"] == "b"]
+    assert {(s["group"], s["target.kind"]) for s in read} == {(zoe[0], zoe[0])}
+    assert len({s["text"] for s in read}) == 2  # a text is what stands there
+
+
+def test_truth_has_one_form_and_labels_have_no_blanks_at_their_ends() -> None:
+    put("f/a", {"metadata.csv": b"text,kind,tags\na,True,a|b\nb,FALSE, b |a\nc,true,|\n"})
+    put("f/b", {}, [{"text": "d", "kind": True, "tags": ["b ", 1.0]}, {"text": "e", "kind": " "}])
+    options = folder.Options(targets={"kind": "kind", "tags": "tags"})
+    run("f", options=options, kind="binary", tags="multilabel")
+    assert [s["target.kind"] for s in samples()] == ["true", "false", "true", "true", None]
+    tags = [s["target.tags"] for s in samples()]
+    assert tags == ["a|b", "b|a", "|", '["b", "1"]', None]
+
+
+def test_a_stated_value_of_a_csv_is_kept() -> None:
+    values = ["007", "NA", "1e5", "5.0", "None", "1,5", "New York"]
+    rows = "".join(f'{n},"{value}","{value}",x{n}\n' for n, value in enumerate(values))
+    put("f/b", {"metadata.csv": f"sample_id,kind,group,text\n{rows}".encode()})
+    run("f", options=folder.Options(targets={"kind": "kind"}), kind="multiclass")
+    assert [s["target.kind"] for s in samples()] == values
+    assert [s["group"] for s in samples()] == values
+
+
+def test_names_that_differ_by_case_blanks_or_numbers_are_told_in_every_batch() -> None:
+    put("f/a", {}, [{"text": "1", "kind": "Cat", "group": "07"}])
+    put("f/b", {}, [{"text": "2", "kind": "cat", "group": "7"}, {"text": "3", "kind": "dog"}])
+    put("f/c", {}, [{"text": "4", "kind": "dog", "group": "8"}])
+    put("g/a", {}, [{"text": "5", "group": "7.0"}])
+    put("g/b", {}, [{"text": "6", "kind": "c a\u200bT"}])
+    put("g/c", {"metadata.csv": b"text,kind\nx,\n"})
+    (ROOT / "raw/g/a/metadata.jsonl").write_text('{"text": "5", "group": "7.0", "kind": null}\n')
+    (ROOT / "raw/g/b/metadata.jsonl").write_text('{"text": "6", "kind": "c a\u200bT"}\n')
+    run("f", "g", options=folder.Options(targets={"kind": "kind"}), kind="multiclass")
+    kinds = {"target.kind": [["Cat", "c a\u200bT", "cat"]]}
+    assert counted("f", "a")["alike"] == {"group": [["07", "7"]], **kinds}
+    assert counted("f", "b")["alike"] == {"group": [["07", "7"]], **kinds}
+    assert counted("f", "c")["alike"] == {}
+    assert counted("g", "a")["alike"] == {}
+    assert counted("g", "b")["alike"] == kinds
+
+
+@pytest.mark.parametrize(
+    ("lies", "named", "hint"),
+    [
+        (
+            "caf\u00e9.png",
+            "cafe\u0301.png",
+            "differs in the form of its letters (Unicode NFC, NFD)",
+        ),
+        (
+            "cafe\u0301.png",
+            "caf\u00e9.png",
+            "differs in the form of its letters (Unicode NFC, NFD)",
+        ),
+        ("A.PNG", "a.png", "differs in case"),
+        ("d/a.png", "d\\a.png", "differs in \\ for /"),
+        ("a b.png", "a%20b.png", "differs in %-codes such as %20"),
+        ("a.png", " a.png ", "differs in blanks"),
+        ("d/a.png", "D\\a.PNG", "differs in \\ for / and in case"),
+        ("images/a.png", "a.png", "paths begin at the batch's folder"),
+        ("images/a.png", "/kaggle/input/images/a.png", "paths begin at the batch's folder"),
+        ("a.png", "a", "a path has its ending"),
+        ("a.png", "a.jpg", "which has another ending"),
+        ("other.png", "a.jpg", ""),
+    ],
+)
+def test_of_a_file_that_is_not_there_the_near_name_is_told(
+    lies: str, named: str, hint: str
+) -> None:
+    row = {"image_file_name": named, "text": "x", "sample_id": "1"}
+    put("f/b", {lies: PNG}, [{"text": "y", "sample_id": "2"}, row])
+    run("f")
+    (refused,) = rejects()
+    assert refused.message.startswith("metadata.jsonl, line 2: column image_file_name: ")
+    assert hint in refused.message
+    assert (f"there is '{lies}'" in refused.message) == bool(hint)
+
+
+def test_the_refused_say_file_line_column_what_there_is_and_what_to_do() -> None:
+    table = (
+        "sample_id,file_name,split,age,text\n"
+        '1,a.png,,3,"two\nlines"\n'
+        "2,a.png,holdout,3,x\n"
+        "3,a.png,,old,x\n"
+        "4,a.png,,3\n"
+        "5,b.bin,,3,x\n"
+        "1,a.png,,3,x\n"
+    )
+    put("f/b", {"metadata.csv": table.encode(), "a.png": PNG})
+    run("f", options=folder.Options(targets={"age": "age"}), age="regression")
+    told = {reject.reason: (reject.subject, reject.message) for reject in rejects()}
+    assert told == {
+        "unknown_split": (
+            "metadata.csv:4",
+            "metadata.csv, line 4: column split: 'holdout' is not a split; give one of train, "
+            "validation, test, or none",
+        ),
+        "bad_target": (
+            "f/b/3",
+            "metadata.csv, line 5: column age: 'old' is no finite number, which the target age is; "
+            "write digits with a decimal point, or leave the cell empty",
+        ),
+        "bad_row": (
+            "metadata.csv:6",
+            "metadata.csv, line 6: it has 4 cells, and the table 5 columns",
+        ),
+        "unknown_media_type": (
+            "metadata.csv:7",
+            "metadata.csv, line 7: column file_name: the ending of 'b.bin' says no modality; "
+            "rename the file, or call the column image_file_name or the like",
+        ),
+        "duplicate_sample_id": (
+            "f/b/1",
+            "metadata.csv, line 8: 2 samples of the batch have the id '1' (metadata.csv, line 2; "
+            "metadata.csv, line 8): give each its own, such as by a column sample_id",
+        ),
+    }

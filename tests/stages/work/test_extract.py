@@ -14,7 +14,7 @@ from pipeline.core.errors import PipelineError, Rejected
 from pipeline.core.files.digest import digest_bytes
 from pipeline.core.options import Options
 from pipeline.core.records import clean_schema
-from pipeline.modalities.text import augment, content
+from pipeline.modalities.text import content
 from pipeline.parts.job import Job, UsageMeter, execute
 from pipeline.parts.part import Part, Row, read_footer, write_table
 from pipeline.stages.work import extract
@@ -49,12 +49,7 @@ def plugins(monkeypatch: pytest.MonkeyPatch) -> None:
     encoder = SimpleNamespace(
         MODALITY="text", COST_MS=1.0, Encoder=Length, shape=lambda options: (1,)
     )
-    known = {
-        ("encoders", "length"): encoder,
-        ("modalities/text", "content"): content,
-        ("modalities/text", "augment"): augment,
-    }
-    monkeypatch.setattr(extract, "load", lambda folder, name: known[folder, name])
+    monkeypatch.setattr(extract, "encoder_of", {"length": encoder}.__getitem__)
 
 
 def run(folder: Path, texts: list[str]) -> tuple[dict[str, float], dict[str, str]]:

@@ -46,7 +46,7 @@ def test_durations_fall_into_quarters(monkeypatch, tmp_path):
 
 
 def test_without_clips_there_is_no_duration(tmp_path):
-    with pytest.raises(PipelineError, match="there is no audio, and so no 'duration'"):
+    with pytest.raises(PipelineError, match="no modality here has a 'duration'"):
         slice_values(WORLD, ["duration"], SETS, tmp_path)
 
 

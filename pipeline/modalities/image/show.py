@@ -5,14 +5,13 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.core.media_card import CardOptions, MediaCard, uri
 from pipeline.modalities.image.opencv import cv2
-from pipeline.reporting.content import MediaCard, uri
-from pipeline.reporting.options import ReportOptions
 
 QUALITY = 82
 
 
-def show(content: npt.NDArray[np.uint8], options: ReportOptions) -> MediaCard:
+def show(content: npt.NDArray[np.uint8], options: CardOptions) -> MediaCard:
     """RGB (height, width, 3), its longest side at most `options.picture` pixels."""
     height, width = content.shape[:2]
     shrink = min(1.0, options.picture / max(height, width))

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.core.errors import Rejected
-from pipeline.modalities.text.decode import decode
+from pipeline.core.text_decoding import decode
 
 NAME = "Un pingüino, пингвин, ペンギン 🐧"
 

@@ -39,6 +39,19 @@ def decode(data: bytes, fallback: str | None = None) -> str:
     raise Rejected("not_utf8", "Neither UTF-8 nor marked as another encoding of Unicode.")
 
 
+def text_encoding(name: str | None) -> str | None:
+    """The name that Python gives to a text encoding; ValueError if it knows none of this name."""
+    if name is None:
+        return None
+    try:
+        b" ".decode(name)
+    except LookupError:
+        raise ValueError(f"'{name}' is no text encoding that Python knows, like cp1252") from None
+    except UnicodeError:
+        pass  # It is known; a single byte is no character in it.
+    return codecs.lookup(name).name
+
+
 def _decoded(data: bytes, encoding: str) -> str | None:
     if encoding == "utf-8-variants":
         import ftfy.bad_codecs  # noqa: F401 (registers the codec)

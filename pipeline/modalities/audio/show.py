@@ -14,18 +14,17 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
+from pipeline.core.media_card import CardOptions, MediaCard, uri
 from pipeline.modalities.audio.content import SAMPLING_RATE
 from pipeline.modalities.image.opencv import cv2
-from pipeline.reporting.content import MediaCard, uri
-from pipeline.reporting.media.image import webp
-from pipeline.reporting.options import ReportOptions
+from pipeline.modalities.image.show import webp
 
 COLUMNS = 96
 WINDOW, HOP, BANDS = 512, 160, 48
 FLOOR_DB = -70.0
 
 
-def show(content: npt.NDArray[np.float32], options: ReportOptions) -> MediaCard:
+def show(content: npt.NDArray[np.float32], options: CardOptions) -> MediaCard:
     """Mono float32 (samples,) in [-1, 1) at 16 kHz, cut after `options.clip` seconds."""
     heard = content[: int(options.clip * SAMPLING_RATE)]
     picture = spectrogram(heard)

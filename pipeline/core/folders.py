@@ -1,0 +1,21 @@
+"""What lies where below a project's data/, said once; data/README.md says what each holds."""
+
+from __future__ import annotations
+
+DATA = "data"
+RAW = "raw"
+CODE = "code.sha256"
+PARAMS = "params.json"
+SAMPLES = "samples"
+ASSETS = "assets"
+INGEST_COUNTS = "ingest.json"
+CLEAN = "clean"
+AUGMENTED = "augmented"
+FEATURES = "features"
+CURATED = "curated"
+CURATE_COUNTS = "curated.json"
+MODELS = "models"
+EVALUATION = "evaluation"
+REPORTS = "reports"
+CROSSVALIDATION = "crossvalidation"
+COMPARISON = "comparison"

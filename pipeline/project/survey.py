@@ -1,0 +1,177 @@
+"""What a folder of somebody's data holds, as far as its names and its table tell."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+from pipeline.core.errors import PipelineError, Rejected, unknown
+from pipeline.modalities import modalities
+from pipeline.raw.folders import LocalFolder
+from pipeline.raw.media_types import modality_by_name
+from pipeline.raw.table_file import Table, read
+from pipeline.sources.folder import SPLITS, TABLES
+
+SUFFIXES = tuple(PurePosixPath(name).suffix for name in TABLES)
+# Share of a column's cells that name files of the folder, from which on it is taken to mean them.
+NAMES_FILES = 0.9
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the table.
+
+    Parameters
+    ----------
+    filled, distinct:
+        Cells that are not empty, and how many there are of them that differ.
+    words:
+        Mean number of words of a cell.
+    numbers, whole:
+        Whether all cells are numbers, and whether all are whole ones.
+    modality:
+        Of the files that the cells name, if they name files.
+    folder:
+        Folder to which the paths are relative; empty for the surveyed one.
+    is_split:
+        Whether all cells are names of splits.
+    """
+
+    name: str
+    filled: int
+    distinct: int
+    words: float = 1.0
+    numbers: bool = False
+    whole: bool = False
+    modality: str = ""
+    folder: str = ""
+    is_split: bool = False
+
+
+@dataclass(frozen=True)
+class Survey:
+    """A folder of data: a table with columns, or, without one, a folder for each class.
+
+    `classes` maps the names of classes to files, `media` modalities to files.
+    """
+
+    rows: int = 0
+    table: str = ""
+    columns: Sequence[Column] = ()
+    classes: Mapping[str, int] = field(default_factory=dict)
+    media: Mapping[str, int] = field(default_factory=dict)
+
+
+def survey(folder: Path, table: str = "") -> Survey:
+    """Look at a folder.
+
+    Parameters
+    ----------
+    table:
+        The table of several that the folder holds; see `table_of`.
+
+    Raises
+    ------
+    PipelineError
+        There is no such folder, it holds no file that could be data, or its table cannot be read.
+    """
+    if not folder.is_dir():
+        raise PipelineError(f"there is no folder {folder}")
+    local = LocalFolder(folder)
+    files = local.listing.files
+    name = table_of(files, table)
+    media = Counter(map(modality_by_name, files.keys() - {name}))
+    counts = {modality: media[modality] for modality in modalities() if media[modality]}
+    if not name:
+        classes = _classes(files)
+        if not classes:
+            raise PipelineError(
+                f"{folder} has neither a table ({', '.join(SUFFIXES)}) that says what its files "
+                f"are, nor a folder for each class"
+            )
+        return Survey(sum(classes.values()), classes=classes, media=counts)
+    try:
+        read_table = read(f"metadata{PurePosixPath(name).suffix}", local.read(name))
+    except Rejected as reject:
+        raise PipelineError(f"{folder / name} cannot be read: {reject.message}") from None
+    if not any(row.cells for row in read_table.rows):
+        raise PipelineError(f"{folder / name} has no row")
+    columns = [_column(column, read_table, files) for column in read_table.columns]
+    return Survey(len(read_table.rows), name, columns, media=counts)
+
+
+def table_of(files: Mapping[str, int], table: str = "") -> str:
+    """The table at the root of a folder that says what its files are; empty if there is none.
+
+    Of several it is `metadata`, else the one whose name begins with `train`, else the largest.
+
+    Parameters
+    ----------
+    files:
+        Path → size, of all files of the folder.
+    table:
+        The one to take.
+    """
+    tables = [path for path in files if "/" not in path and path.lower().endswith(SUFFIXES)]
+    if table:
+        if table not in tables:
+            raise PipelineError(unknown("table", table, tables))
+        return table
+    named = [path for path in tables if path in TABLES]
+    train = [path for path in tables if path.lower().startswith("train")]
+    return max(named or train or tables, key=lambda path: files[path], default="")
+
+
+def _classes(files: Iterable[str]) -> dict[str, int]:
+    """Class → files, where all media lie in `<class>/…` or `<split>/<class>/…`."""
+    counts: Counter[str] = Counter()
+    for path in files:
+        if modality_by_name(path) not in modalities():
+            continue
+        *above, _ = path.split("/")
+        above = above[1:] if above and above[0].lower() in SPLITS else above
+        if not above:
+            return {}
+        counts[above[0]] += 1
+    return dict(sorted(counts.items()))
+
+
+def _column(name: str, table: Table, files: Mapping[str, int]) -> Column:
+    cells = [row.cells[name] for row in table.rows if name in row.cells]
+    texts = [cell if isinstance(cell, str) else str(cell) for cell in cells]
+    values = Counter(texts)
+    numbers = [_number(text) for text in values]
+    folder = _folder(values.keys(), files)
+    kinds = Counter(
+        modality_by_name(text) or ""
+        for text in values
+        if folder is not None and f"{folder}{text}" in files
+    )
+    return Column(
+        name,
+        filled=len(cells),
+        distinct=len(values),
+        words=sum(len(text.split()) * n for text, n in values.items()) / max(len(cells), 1),
+        numbers=bool(numbers) and None not in numbers,
+        whole=bool(numbers) and all(n is not None and n.is_integer() for n in numbers),
+        modality=kinds.most_common(1)[0][0] if kinds else "",
+        folder=folder or "",
+        is_split=bool(values) and all(text.lower() in SPLITS for text in values),
+    )
+
+
+def _folder(paths: Collection[str], files: Mapping[str, int]) -> str | None:
+    """The folder, with a slash at its end, in which paths name files; None if they name none."""
+    for folder in sorted({"", *(f"{path.rpartition('/')[0]}/" for path in files if "/" in path)}):
+        if paths and sum(f"{folder}{path}" in files for path in paths) >= NAMES_FILES * len(paths):
+            return folder
+    return None
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None

@@ -1,0 +1,200 @@
+"""Look at the data as params describe it: names, tables and sizes, no asset opened whole.
+
+What is found here is what `dvc repro` would stop at, hours later in the worst case. Only what the
+assets hold is not known yet: damaged ones, and near-equal ones, which join groups.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from pipeline.core.errors import PipelineError
+from pipeline.core.files.digest_cache import DigestCache, Stamp
+from pipeline.core.records import Reject
+from pipeline.curation.curate import Curation, curate
+from pipeline.curation.duplicate_links import Asset
+from pipeline.params import Params
+from pipeline.raw.catalogue import Batch, catalogue
+from pipeline.raw.media_types import by_name
+from pipeline.raw.roots import Raw
+from pipeline.raw.tracking import untracked
+from pipeline.stages.plans.ingest import check_batches
+
+# Rejects of a batch and reason that are told; the rest are counted.
+SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Findings:
+    """`problems` are what `dvc repro` would stop at; `notes` what is worth knowing before."""
+
+    problems: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+class _Paths(DigestCache):
+    """Calls files by their paths, so that none is read: digests only tell them apart here."""
+
+    def __init__(self) -> None:
+        super().__init__({})
+
+    def file(self, path: Path) -> str:
+        return str(path)
+
+    def get_or_compute(self, name: bytes, stamp: Stamp, find: Any, settled_ns: int) -> str:
+        path = name.decode(errors="replace").replace(" ", "_")
+        return f"{path} {by_name(path)}"
+
+
+def check_data(params: Params, raw: Path = Path("data", "raw")) -> Findings:
+    """What is wrong with the batches that are there, and with what params make of them."""
+    findings = Findings()
+    batches = _batches(params, raw, findings)
+    findings.notes.extend(
+        untracked(raw, params.sources.keys() - params.roots.keys(), params.fetched)
+    )
+    _check_rejects(params, batches, findings)
+    if any(batch.samples for batch in batches) and not findings.problems:
+        _check_curation(params, batches, findings)
+    return findings
+
+
+def _batches(params: Params, raw: Path, findings: Findings) -> list[Batch]:
+    batches: list[Batch] = []
+    for name, source in sorted(params.sources.items()):
+        has_batch = source.root or any(path.is_dir() for path in (raw / name).glob("[!.]*"))
+        if not has_batch and name in params.fetch:
+            findings.notes.append(f"{name}: not fetched yet, so that nothing is known of its data")
+        elif not has_batch:
+            findings.problems.append(
+                f"sources.{name}: it has no batch; `pipeline add FOLDER --source {name}` brings one"
+            )
+        else:
+            kinds = {name: (source.kind, source.options)}
+            try:
+                batches += catalogue(
+                    Raw(raw, params.roots), kinds, params.modalities, params.targets, _Paths()
+                )
+            except PipelineError as error:
+                findings.problems.append(f"sources.{name}: {error}")
+    return batches
+
+
+def _check_rejects(params: Params, batches: Sequence[Batch], findings: Findings) -> None:
+    """Hold what ingest would refuse to its limits, as ingest does."""
+    try:
+        check_batches(batches, params)
+    except PipelineError as error:
+        findings.problems.append(str(error).replace("\nThe previous outputs stand.", "\n "))
+        return
+    findings.notes.extend(_reject_lines(reject for b in batches for reject in b.rejects))
+    if not any(batch.samples for batch in batches) and not findings.problems:
+        findings.problems.append("the batches hold no sample")
+
+
+def _reject_lines(rejects: Iterable[Reject]) -> Iterator[str]:
+    """Of each batch and reason: how many there are, and the first few."""
+
+    def place(reject: Reject) -> tuple[str, str, str]:
+        return reject.source, reject.batch, reject.reason
+
+    for (source, batch, reason), group in groupby(sorted(rejects, key=place), place):
+        members = list(group)
+        yield f"{source}/{batch}: {len(members):,} {reason} will be refused"
+        yield from (f"  {reject.subject}: {reject.message}" for reject in members[:SHOWN])
+        if len(members) > SHOWN:
+            yield f"  and {len(members) - SHOWN:,} more"
+
+
+def _check_curation(params: Params, batches: Sequence[Batch], findings: Findings) -> None:
+    samples = [sample for batch in batches for sample in batch.samples]
+    assets = {
+        modality: {
+            sample[modality]: Asset(sample[modality])
+            for sample in samples
+            if sample[modality] is not None
+        }
+        for modality in params.modalities
+    }
+    try:
+        curation = curate(samples, assets, params.curate, params.targets, params.seed)
+    except PipelineError as error:
+        findings.problems.append(str(error))
+        return
+    total = len(curation.records) + len(curation.rejects)
+    share, limit = len(curation.rejects) / total, params.curate.reject_limit
+    for target, classes in sorted(curation.summary["set_aside"].items()):
+        if classes:
+            findings.notes.append(_rare_classes(target, classes, params))
+    if share > limit:
+        reasons = Counter(reject.reason for reject in curation.rejects).most_common()
+        listed = ", ".join(f"{n:,} {reason}" for reason, n in reasons)
+        findings.problems.append(
+            f"curate would refuse {len(curation.rejects):,} of {total:,} samples ({share:.1%}; "
+            f"curate.reject_limit is {limit:.1%}): {listed}"
+        )
+    findings.notes.extend(_splits(curation, params))
+    findings.problems.extend(_untrainable(curation, params))
+
+
+def _rare_classes(target: str, classes: Mapping[str, Mapping[str, int]], params: Params) -> str:
+    named = ", ".join(f"{name} ({counts['components']})" for name, counts in classes.items())
+    few = params.curate.min_components_per_class
+    return (
+        f"targets.{target}: {len(classes)} of its classes have fewer than {few} components, or "
+        f"none in train, and are set aside: {_short(named)}; curate.min_components_per_class says "
+        f"how few are too few"
+    )
+
+
+def _short(text: str, most: int = 200) -> str:
+    return text if len(text) <= most else f"{text[:most]}…"
+
+
+def _splits(curation: Curation, params: Params) -> Iterator[str]:
+    splits = curation.summary["splits"]
+    counts = ", ".join(f"{name} {split['samples']:,}" for name, split in splits.items())
+    yield f"samples: {len(curation.records):,} ({counts}), before near-equal assets join groups"
+    if not splits["test"]["samples"]:
+        yield f"the test split will be empty, so that nothing is measured on it: {_ratios(params)}"
+
+
+def _ratios(params: Params) -> str:
+    return "look at the splits that the data names, and at curate.ratios" + (
+        "" if params.targets else "; there are no targets"
+    )
+
+
+def _untrainable(curation: Curation, params: Params) -> Iterator[str]:
+    """Models whose training would stop, since their samples lack what they learn or stop by."""
+    for name, model in params.models.items():
+        modalities = sorted({params.features[one].modality for one in model.features})
+        seen = [
+            record
+            for record in curation.records
+            if any(record[modality] is not None for modality in modalities)
+        ]
+        for task in model.tasks:
+            values = {
+                split: {r[f"target.{task}"] for r in seen if r["split"] == split} - {None}
+                for split in ("train", "validation")
+            }
+            shown = f"with '{task}' and one of {', '.join(modalities)}"
+            if not values["train"]:
+                yield f"models.{name}: no sample of the train split {shown}: {_ratios(params)}"
+            elif len(values["train"]) == 1:
+                (only,) = values["train"]
+                yield (
+                    f"models.{name}: all samples of the train split {shown} have the same "
+                    f"'{task}', {only}: there is nothing to tell apart"
+                )
+            if task == model.primary and not values["validation"]:
+                yield (
+                    f"models.{name}: the validation split will have no sample {shown}, by which "
+                    f"training stops: {_ratios(params)}"
+                )
