@@ -67,7 +67,7 @@ def _alike(inputs: ReportInputs) -> list[tuple[str, list[str]]]:
             f"groups of {source}" if column == "group" else column.removeprefix("target."),
             tuple(names),
         )
-        for source, batches in inputs.counts("ingest").items()
+        for source, batches in inputs.counts(INGEST_COUNTS).items()
         for counts in batches.values()
         for column, several in counts.get("alike", {}).items()
         for names in several
