@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 import shlex
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.dataset import HERE, picture, put_project, run, write_metadata
+from tests.dataset import HERE, picture, run, write_metadata
 
 PAGES = (
     "README.md",
@@ -18,6 +17,7 @@ PAGES = (
     "docs/architecture.md",
     "docs/comparison.md",
     "docs/models.md",
+    "docs/own-data.md",
     "docs/performance.md",
     "docs/reproducibility.md",
     "docs/scaling.md",
@@ -35,13 +35,19 @@ def commands(page: str) -> list[str]:
 
 
 SHOWN = sorted({command for page in PAGES for command in commands(page)})
+# In this order.
 OWN_DATA = (
-    "cp recipes/folder.yaml params.yaml",
-    "pipeline add mine ~/my-data --batch 2026-01",
+    "pipeline init --data ~/my-data mine && cd mine",
     "pipeline check",
     "dvc repro",
     "pipeline rejects",
     "pipeline report",
+)
+# In a project, with folders of its own.
+BATCHES = (
+    "pipeline init mine",
+    "pipeline add ~/more-data --source mine --batch 2026-02",
+    "pipeline add ~/more-data --table train.tsv",
 )
 # In this order: tests/test_sweep.py.
 SWEEP = (
@@ -56,7 +62,7 @@ COMPARISON = (
     "mkdir comparison && cp recipes/comparison.dvc.yaml comparison/dvc.yaml",
     "dvc repro comparison/dvc.yaml",
 )
-ELSEWHERE = OWN_DATA + SWEEP + COMPARISON
+ELSEWHERE = OWN_DATA + BATCHES + SWEEP + COMPARISON
 
 
 def test_commands_are_found() -> None:
@@ -85,13 +91,10 @@ def test_a_command_shown_works(
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_your_own_data_in_ten_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    put_project(tmp_path / "project")
-    shutil.copytree(HERE / "recipes", tmp_path / "project" / "recipes")
-    home = tmp_path / "home"
-    monkeypatch.setenv("HOME", str(home))
-    mine = home / "my-data"
-    mine.mkdir(parents=True)
+def test_your_own_data_in_five_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    mine = tmp_path / "my-data"
+    mine.mkdir()
     rows = []
     for label in ("circle", "square", "cross"):
         for i in range(12):
@@ -99,8 +102,8 @@ def test_your_own_data_in_ten_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPa
             (mine / f"{name}.png").write_bytes(picture(label, i))
             rows.append({"file_name": f"{name}.png", "text": f"{label} {i}", "label": label})
     write_metadata(mine, rows)
-    run(tmp_path / "project", "sh", "-ec", "\n".join(OWN_DATA))
-    assert (tmp_path / "project" / "data" / "reports" / "index.html").is_file()
+    run(tmp_path, "sh", "-ec", "\n".join(OWN_DATA))
+    assert (tmp_path / "mine" / "data" / "reports" / "index.html").is_file()
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -13,10 +13,12 @@ from typing import Any
 import pytest
 import yaml
 
+from pipeline.core.files.digest import digest_json
 from pipeline.core.registry import plugins
 from pipeline.params import parse
 from pipeline.parts.code import package_digest
 from pipeline.stages.graph import labels, upstream
+from pipeline.stages.plans.code import libraries
 from tests.dataset import HERE, environment, put_batch, put_project, run
 
 HOSTILE = (
@@ -44,17 +46,21 @@ FANS = {"fetch", "look", "clean", "augment", "extract", "train", "evaluate", "cr
 def put_graph(folder: Path, names: tuple[str, ...]) -> None:
     """Both graphs over these names, and a `pipeline` that notes its arguments and fails.
 
-    The stages have no dependencies, so that none waits for another and each is started.
+    The stages have no dependencies, so that none waits for another and each is started; the params
+    that `params` would have refused stand there.
     """
     folder.mkdir()
     run(folder, "dvc", "init", "--quiet", "--no-scm")
     (folder / "comparison").mkdir()
     for graph, place in (("dvc.yaml", "."), ("recipes/comparison.dvc.yaml", "comparison")):
         document = yaml.safe_load((HERE / graph).read_text())
+        document["stages"].pop("params", None)
         for stage in document["stages"].values():
             del stage.get("do", stage)["deps"]
         (folder / place / "dvc.yaml").write_text(yaml.safe_dump(document))
     (folder / "params.yaml").write_text(yaml.safe_dump(hostile(names)))
+    (folder / "data").mkdir()
+    (folder / "data" / "params.json").write_text(json.dumps(hostile(names)))
     (folder / "precious").mkdir()
     (folder / "precious" / "work").write_text("of a year")
     command = folder / "bin" / "pipeline"
@@ -152,6 +158,7 @@ def test_dvc_runs_a_stage_after_those_that_it_reads(tmp_path: Path) -> None:
         for source in upstream(params, *stage.split("/"))
     }
     reads |= {("code", stage) for stage in labels(params) if stage != "code"}
+    reads |= {("params", stage) for stage in labels(params) if stage not in ("code", "params")}
     assert reads <= edges
     coarse = {(source.split("/")[0], stage.split("/")[0]) for source, stage in edges - reads}
     assert coarse == {("extract", stage) for stage in COARSE}
@@ -185,7 +192,14 @@ def edit(folder: Path, path: str, before: str, after: str) -> None:
 @pytest.mark.timeout(600)
 def test_what_changes_no_code_runs_no_stage_and_what_does_runs_all(encoded: Path) -> None:
     locked = yaml.safe_load((encoded / "dvc.lock").read_text())["stages"]
-    assert {*locked} == {"code", "ingest", "clean@text", "augment@text", "extract@hashing"}
+    assert {*locked} == {
+        "code",
+        "params",
+        "ingest",
+        "clean@text",
+        "augment@text",
+        "extract@hashing",
+    }
     edit(encoded, "encoders/hashing.py", '"""', '"""Read this: ')
     edit(encoded, "modalities/text/clean.py", "from __future__", "# A comment.\nfrom __future__")
     assert ran(encoded) == {"code": 0}
@@ -193,7 +207,8 @@ def test_what_changes_no_code_runs_no_stage_and_what_does_runs_all(encoded: Path
     assert after.pop("code")["outs"] == locked.pop("code")["outs"]
     assert after == locked
 
-    started = dict.fromkeys(["ingest", "clean/text", "augment/text", "extract/hashing"], 0)
+    stages = ["params", "ingest", "clean/text", "augment/text", "extract/hashing"]
+    started = dict.fromkeys(stages, 0)
     edit(encoded, "reporting/templates/page.html", "<", "<!-- --><")
     assert ran(encoded) == {"code": 1, **started}
     with (encoded / "pipeline" / "encoders" / "hashing.py").open("a") as file:
@@ -211,5 +226,6 @@ def test_a_project_without_a_folder_of_the_package_runs_the_one_that_is_installe
     graph = (folder / "dvc.yaml").read_text()
     (folder / "dvc.yaml").write_text(graph.replace("deps: [pipeline, ", "deps: ["))
     run(folder, "dvc", "repro", "code")
-    assert (folder / "data" / "code.sha256").read_text().strip() == package_digest(plugins())
+    digest = digest_json([package_digest(plugins()), libraries()])
+    assert (folder / "data" / "code.sha256").read_text().strip() == digest
     assert "up to date" in run(folder, "dvc", "status", "code").stdout

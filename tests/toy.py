@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from pipeline.core.errors import PipelineError, Rejected
 from pipeline.core.files.digest import digest_bytes
+from pipeline.core.machine.shortage import as_device_failure
 from pipeline.parts.fingerprint import Fingerprint, fingerprint
 from pipeline.parts.job import Executor
 from pipeline.parts.part import Compute, Row, Work
@@ -87,6 +88,29 @@ class Starved(Square):
             if self.once:
                 self.once.touch()
             raise MemoryError("not enough")
+        return int(row.spec**2)
+
+
+class OnGpu(Square):
+    """Computes on what it takes for a GPU, whose library fails on `fails_on`.
+
+    Each failure adds a file to the folder `seen`; with `once` there is only one.
+    """
+
+    def open(self) -> Compute:
+        def compute(rows: Sequence[Row], values: Sequence[object]) -> list[int]:
+            with as_device_failure(self.stage):
+                return [self._square(row) for row in rows]
+
+        return compute
+
+    def _square(self, row: Row) -> int:
+        assert self.seen is not None
+        if row.spec == self.fails_on and not (self.once and self.once.exists()):
+            if self.once:
+                self.once.touch()
+            (self.seen / str(os.getpid())).touch()
+            raise RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED")
         return int(row.spec**2)
 
 

@@ -103,18 +103,20 @@ def trace(
         for features in islice(open_tree(Path()).names(FEATURES), 1):
             compute_as(features)
     store = store_of_command(rev)
-    found = store.trace(sample)
+    lineage = store.trace(sample)
     if verify:
         from dataclasses import asdict
 
         from pipeline.params import load
-        from pipeline.stages.verify import verify as again
+        from pipeline.stages.verify import verify as verify_sample
 
-        found["verified"] = {one.stage: asdict(one) for one in again(load(), store, sample)}
+        lineage["verified"] = {
+            row.stage: asdict(row) for row in verify_sample(load(), store, sample)
+        }
     if json:
-        show([found], (), True)
+        show([lineage], (), True)
     else:
-        pairs = ({"name": name, "value": value} for name, value in flatten(found))
+        pairs = ({"name": name, "value": value} for name, value in flatten(lineage))
         show(pairs, ("name", "value"), False)
-    if not all(one["equal"] for one in found.get("verified", {}).values()):
+    if not all(row["equal"] for row in lineage.get("verified", {}).values()):
         raise typer.Exit(1)

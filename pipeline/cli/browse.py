@@ -63,11 +63,13 @@ def points_of(
 
     rows = pca_table(features, where, view)
     digests = rows["digest"].to_pylist()
-    shown = samples_showing(features, digests, where, view)
+    sample_ids = samples_showing(features, digests, where, view)
     samples = store.samples()
     about = ["sample_id", "split", *(n for n in samples.column_names if n.startswith("target."))]
     known = {row["sample_id"]: row for row in samples.select(about).to_pylist()}
-    first: list[dict[str, Any]] = [known.get(next(iter(shown[one]), ""), {}) for one in digests]
+    first: list[dict[str, Any]] = [
+        known.get(next(iter(sample_ids[digest]), ""), {}) for digest in digests
+    ]
     for column in about:
         rows = rows.append_column(column, pa.array([row.get(column) for row in first]))
     if pictures := _pictures(store, features.modality, set(digests)):

@@ -37,18 +37,18 @@ def handle_errors(command: Callable[..., Any], stopped: str = STOPPED) -> Callab
         except BrokenPipeError as error:
             if _nobody_reads():
                 raise
-            raise _ended(error) from None
+            raise _exit_of(error) from None
         except KeyboardInterrupt:
             if stopped:
                 say(stopped, error=True)
             raise typer.Exit(130) from None
         except Exception as error:
-            raise _ended(error) from None
+            raise _exit_of(error) from None
 
     return wrapped
 
 
-def _ended(error: Exception) -> typer.Exit:
+def _exit_of(error: Exception) -> typer.Exit:
     """Say why a command ends; the error goes on where it is a fault of the program."""
     sentence = _sentence(error)
     if not sentence:

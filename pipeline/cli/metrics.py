@@ -32,10 +32,10 @@ def metrics(
     known = load().models
     if wrong := [name for name in models or () if name not in known]:
         raise PipelineError(unknown("model", wrong[0], known))
-    found = [*_rows(models or [*known])]
-    if not found:
+    rows = [*_rows(models or [*known])]
+    if not rows:
         raise PipelineError("no model is evaluated yet: run `dvc repro`")
-    show(found, ("model", *COLUMNS), json)
+    show(rows, ("model", *COLUMNS), json)
 
 
 def _rows(models: Sequence[str]) -> Iterator[dict[str, Any]]:

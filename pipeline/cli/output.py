@@ -30,11 +30,11 @@ VALUES, NARROW = 4, 24
 def show(records: Iterable[Record], columns: Sequence[str], as_json: bool) -> None:
     """Write rows to the standard output as they come."""
     if as_json:
-        _write(json_line(_plain(one)) for one in records)
+        _write(json_line(_plain(record)) for record in records)
     elif _on_terminal():
         _tables(records, columns)
     else:
-        lines = ("\t".join(_cell(one[name]) for name in columns) for one in records)
+        lines = ("\t".join(_cell(record[name]) for name in columns) for record in records)
         _write(chain(["\t".join(map(visible, columns))], lines))
 
 
@@ -72,16 +72,17 @@ def _tables(records: Iterable[Record], columns: Sequence[str]) -> None:
 
     terminal = Console().width
     rest = iter(records)
-    some = list(islice(rest, TOGETHER))
+    page = list(islice(rest, TOGETHER))
     while True:
-        cells = {name: [_short(name, one[name]) for one in some] for name in columns}
+        cells = {name: [_short(name, record[name]) for record in page] for name in columns}
         between = 2 * (len(columns) - 1)
         widths = _widths(
-            [max(map(len, [visible(n), *own])) for n, own in cells.items()], terminal - between
+            [max(map(len, [visible(n), *column])) for n, column in cells.items()],
+            terminal - between,
         )
         table = Table(box=None, pad_edge=False, header_style="bold")
         for name, width in zip(columns, widths, strict=True):
-            number = all(_is_number(one[name]) for one in some)
+            number = all(_is_number(record[name]) for record in page)
             # Names and values alone have room to be whole; else a row is a line.
             table.add_column(
                 text(name),
@@ -93,17 +94,17 @@ def _tables(records: Iterable[Record], columns: Sequence[str]) -> None:
         for row in zip(*cells.values(), strict=True):
             table.add_row(*map(Text, row))
         say_tables(table, width=max(terminal, sum(widths) + between))
-        some = list(islice(rest, TOGETHER))
-        if not some:
+        page = list(islice(rest, TOGETHER))
+        if not page:
             return
 
 
-def _widths(wanted: Sequence[int], room: int) -> list[int]:
+def _widths(widths: Sequence[int], room: int) -> list[int]:
     """What each column gets: the widest give way, but none below `NARROW`."""
-    most = max(wanted, default=0)
-    while most > NARROW and sum(min(one, most) for one in wanted) > room:
+    most = max(widths, default=0)
+    while most > NARROW and sum(min(width, most) for width in widths) > room:
         most -= 1
-    return [min(one, most) for one in wanted]
+    return [min(width, most) for width in widths]
 
 
 def _is_number(value: Any) -> bool:
@@ -121,7 +122,7 @@ def _short(name: str, value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.6g}"
     if isinstance(value, list) and len(value) > VALUES and all(map(_is_number, value)):
-        first = ", ".join(_short("", one) for one in value[:VALUES])
+        first = ", ".join(_short("", inner) for inner in value[:VALUES])
         return f"[{first}, …] ({len(value)})"
     return _cell(value)
 
@@ -137,9 +138,9 @@ def _cell(value: Any) -> str:
 def _plain(value: Any) -> Any:
     """The same of what JSON knows: a number that is not finite is null, bytes are hexadecimal."""
     if isinstance(value, Mapping):
-        return {str(name): _plain(one) for name, one in value.items()}
+        return {str(name): _plain(inner) for name, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(one) for one in value]
+        return [_plain(inner) for inner in value]
     if isinstance(value, float):
         return value if isfinite(value) else None
     if isinstance(value, Decimal):

@@ -41,17 +41,17 @@ def promote(
     known = load(PARAMS).models
     if model not in known:
         raise PipelineError(unknown("model", model, known))
-    found = trials.read(trials.show_experiments(), model, metric)
-    ranked = trials.ranked(found, metric)
+    experiments = trials.read(trials.show_experiments(), model, metric)
+    ranked = trials.ranked(experiments, metric)
     winner = ranked[0]
     columns = ("best", "experiment", "validation", "options", "state")
-    show(_rows(ranked, found.baseline, model), columns, False)
-    if winner is found.baseline:
+    show(_rows(ranked, experiments.baseline, model), columns, False)
+    if winner is experiments.baseline:
         say("no experiment is better than what stands; params.yaml is left as it is")
         return
     before = PARAMS.read_text(encoding="utf-8")
-    after = promoted(before, found, winner, model)
-    if others := other_changes(found, winner):
+    after = promoted(before, experiments, winner, model)
+    if others := other_changes(experiments, winner):
         say(f"{winner.name} also had another {', '.join(others)}: not written", error=True)
     if dry_run:
         say(_difference(before, after), end="")
@@ -69,8 +69,8 @@ def _rows(ranked: Sequence[Trial], standing: Trial, model: str) -> list[dict[str
     from pipeline.params.promotion import options
     from pipeline.params.yaml_edit import MISSING, to_inline_yaml
 
-    def told(one: Trial) -> str:
-        changes = options(one, standing, model).items()
+    def changes_of(trial: Trial) -> str:
+        changes = options(trial, standing, model).items()
         return ", ".join(
             f"{'.'.join(map(str, path))}: {'gone' if value is MISSING else to_inline_yaml(value)}"
             for path, value in changes
@@ -78,13 +78,13 @@ def _rows(ranked: Sequence[Trial], standing: Trial, model: str) -> list[dict[str
 
     return [
         {
-            "best": "" if place else "*",
-            "experiment": one.name,
-            "validation": one.score,
-            "options": told(one),
-            "state": one.state,
+            "best": "" if position else "*",
+            "experiment": trial.name,
+            "validation": trial.score,
+            "options": changes_of(trial),
+            "state": trial.state,
         }
-        for place, one in enumerate(ranked)
+        for position, trial in enumerate(ranked)
     ]
 
 

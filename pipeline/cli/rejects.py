@@ -124,8 +124,8 @@ def show_absences(absences: Sequence[Absence]) -> None:
     lacking = [one for one in absences if one.absent]
     if not lacking:
         return
-    title = text("absent: samples that have none of a model's modalities")
-    table = Table(title=title, title_justify="left")
+    say("absent: samples that have none of a model's modalities")
+    table = Table()
     for column in ("model", "split", "samples", "of them absent"):
         table.add_column(column)
     for one in lacking:

@@ -31,11 +31,11 @@ def diff(
     json: Json = False,
 ) -> None:
     """Count, or list, the rows that were added, removed or changed; read only what differs."""
-    found = store_of_command("").diff(a, b or None, tolerance)
+    difference = store_of_command("").diff(a, b or None, tolerance)
     if rows:
-        show(_rows(found), ("name", "what", "digest", "view", "by"), json)
+        show(_rows(difference), ("name", "what", "digest", "view", "by"), json)
     else:
-        show(_sets(found), ("name", *COUNTS, "told"), json)
+        show(_sets(difference), ("name", *COUNTS, "told"), json)
 
 
 @command(app)
@@ -46,29 +46,32 @@ def log(rev: Rev = "", json: Json = False) -> None:
     show(
         (
             {
-                "commit": one.commit if json else one.commit[:8],
-                "date": one.date.isoformat(),
-                "changes": dict(one.changes),
-                "subject": one.subject,
+                "commit": change.commit if json else change.commit[:8],
+                "date": change.date.isoformat(),
+                "changes": dict(change.changes),
+                "subject": change.subject,
             }
-            for one in history(Path(), rev or "HEAD")
+            for change in history(Path(), rev or "HEAD")
         ),
         ("commit", "date", "changes", "subject"),
         json,
     )
 
 
-def _sets(found: StoreDifference) -> Iterator[dict[str, Any]]:
-    for names, side in ((found.added, found.after), (found.removed, found.before)):
+def _sets(difference: StoreDifference) -> Iterator[dict[str, Any]]:
+    for names, side in (
+        (difference.added, difference.after),
+        (difference.removed, difference.before),
+    ):
         for name in names:
             yield {"name": name, **dict.fromkeys(COUNTS), "told": f"only {side} has it"}
-    for name, one in found.sets.items():
-        yield {"name": name, **one.counts, "told": "; ".join(one.messages)}
+    for name, changes in difference.sets.items():
+        yield {"name": name, **changes.counts, "told": "; ".join(changes.messages)}
 
 
-def _rows(found: StoreDifference) -> Iterator[dict[str, Any]]:
-    for name, one in found.sets.items():
+def _rows(difference: StoreDifference) -> Iterator[dict[str, Any]]:
+    for name, changes in difference.sets.items():
         for what in COUNTS:
-            for batch in getattr(one, what).to_batches():
+            for batch in getattr(changes, what).to_batches():
                 for row in batch.to_pylist():
                     yield {"name": name, "what": what, "by": None, **row}

@@ -23,7 +23,7 @@ def show_(
     """Show a set's first rows: what they are of, and their first values."""
     from pipeline.store.describe import first_rows
 
-    _rows(first_rows(store_of_command(rev)[name], n, where or None, view), json)
+    _show_rows(first_rows(store_of_command(rev)[name], n, where or None, view), json)
 
 
 @command(app)
@@ -39,7 +39,7 @@ def sample(
     """Draw rows by a hash of seed and digest: the same ones wherever and however often."""
     from pipeline.store.describe import sampled_rows
 
-    _rows(sampled_rows(store_of_command(rev)[name], n, seed, where or None, view), json)
+    _show_rows(sampled_rows(store_of_command(rev)[name], n, seed, where or None, view), json)
 
 
 @command(app)
@@ -52,8 +52,10 @@ def get(
 ) -> None:
     """Print whole vectors by id, in the order asked for."""
     vectors = store_of_command(rev)[name].get(ids, view)
-    found = zip(ids, vectors, strict=True)
-    show(({"id": one, "vector": numbers(row)} for one, row in found), ("id", "vector"), json)
+    rows = zip(ids, vectors, strict=True)
+    show(
+        ({"id": identity, "vector": numbers(row)} for identity, row in rows), ("id", "vector"), json
+    )
 
 
 @command(app)
@@ -75,8 +77,8 @@ def nearest(
     from pipeline.store.describe import samples_showing
 
     features = store_of_command(rev)[name]
-    found = features.nearest(query, k, where or None, exact=not approximate)
-    digests = [str(digest) for digest in found.digests]
+    neighbours = features.nearest(query, k, where or None, exact=not approximate)
+    digests = [str(digest) for digest in neighbours.digests]
     samples = samples_showing(features, digests, where or None)
     show(
         (
@@ -86,7 +88,7 @@ def nearest(
                 "shown_by": len(samples[digest]),
                 "digest": digest,
             }
-            for digest, score in zip(digests, found.scores, strict=True)
+            for digest, score in zip(digests, neighbours.scores, strict=True)
         ),
         ("score", "sample", "shown_by"),
         json,
@@ -113,14 +115,14 @@ def sql(
         show(records, reader.schema.names, json)
 
 
-def _rows(found: Iterable[Mapping[str, Any]], json: bool) -> None:
+def _show_rows(rows: Iterable[Mapping[str, Any]], json: bool) -> None:
     from pipeline.store.describe import ROW_COLUMNS
 
-    def told() -> Iterator[Mapping[str, Any]]:
-        for row in found:
+    def records() -> Iterator[Mapping[str, Any]]:
+        for row in rows:
             yield {
                 **{key: row[key] for key in ROW_COLUMNS},
                 "first": numbers(row["vector"].reshape(-1)[:FIRST]),
             }
 
-    show(told(), (*ROW_COLUMNS, "first"), json)
+    show(records(), (*ROW_COLUMNS, "first"), json)

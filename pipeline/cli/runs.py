@@ -51,12 +51,14 @@ def show_forecasts(forecasts: Sequence[Forecast], json: bool) -> None:
         _show_lines(map(asdict, forecasts))
         return
     table = _table("stage", "reused", "restored", "computed", "rows", "why", numbers=4)
-    for one in forecasts:
-        rows = f"{'' if one.exact else '≤ '}{one.rows}" if one.works else ""
-        if one.reused_rows:
-            rows += f", {one.reused_rows} taken over"
-        parts = [str(n) if n else "" for n in (one.reused, one.restored, one.computed)]
-        table.add_row(*map(text, (one.stage, *parts, rows, "; ".join(one.reasons))))
+    for forecast in forecasts:
+        rows = f"{'' if forecast.exact else '≤ '}{forecast.rows}" if forecast.works else ""
+        if forecast.reused_rows:
+            rows += f", {forecast.reused_rows} taken over"
+        parts = [
+            str(n) if n else "" for n in (forecast.reused, forecast.restored, forecast.computed)
+        ]
+        table.add_row(*map(text, (forecast.stage, *parts, rows, "; ".join(forecast.reasons))))
     _show_table(table)
 
 

@@ -30,14 +30,18 @@ def describe(name: Set, rev: Rev = "", json: Json = False) -> None:
     """Tell a set's columns, what made it, and its parts by batch and view."""
     from pipeline.store.describe import describe_set
 
-    found = describe_set(store_of_command(rev)[name])
+    description = describe_set(store_of_command(rev)[name])
     if json:
-        show([found], (), True)
+        show([description], (), True)
     else:
-        parts = {"{source}/{batch} view {view}".format(**one): one for one in found.pop("parts")}
+        parts = {
+            "{source}/{batch} view {view}".format(**part): part for part in description.pop("parts")
+        }
         counts = ("parts", "rows", "rejected", "bytes")
-        found["parts"] = {at: {count: one[count] for count in counts} for at, one in parts.items()}
-        pairs = ({"name": name, "value": value} for name, value in flatten(found))
+        description["parts"] = {
+            at: {count: part[count] for count in counts} for at, part in parts.items()
+        }
+        pairs = ({"name": name, "value": value} for name, value in flatten(description))
         show(pairs, ("name", "value"), False)
 
 
@@ -46,11 +50,11 @@ def stats(name: Set, where: Where = "", view: View = 0, rev: Rev = "", json: Jso
     """Tell norms, means, deviations, missing values and duplicates."""
     from pipeline.store.describe import value_statistics
 
-    found = value_statistics(store_of_command(rev)[name], where or None, view)
+    statistics = value_statistics(store_of_command(rev)[name], where or None, view)
     if json:
-        show([found], (), True)
+        show([statistics], (), True)
     else:
-        pairs = ({"name": name, "value": value} for name, value in flatten(found))
+        pairs = ({"name": name, "value": value} for name, value in flatten(statistics))
         show(pairs, ("name", "value"), False)
 
 
@@ -60,20 +64,20 @@ def validate(name: MaybeSet = "", rev: Rev = "", json: Json = False) -> None:
     from pipeline.store.validate import validate_set
 
     store = store_of_command(rev)
-    verdicts = [validate_set(store.tree, one) for one in ([store[name].name] if name else store)]
+    verdicts = [validate_set(store.tree, each) for each in ([store[name].name] if name else store)]
     counts = ("name", "parts", "rows", "mapped", "decoded")
     show(
         (
-            {**{key: getattr(one, key) for key in counts}, "problems": len(one.problems)}
-            for one in verdicts
+            {**{key: getattr(verdict, key) for key in counts}, "problems": len(verdict.problems)}
+            for verdict in verdicts
         ),
         (*counts, "problems"),
         json,
     )
-    for one in verdicts:
-        for file, what in one.problems:
-            say(f"{one.name}/{file}: {what}", error=True)
-    if any(one.problems for one in verdicts):
+    for verdict in verdicts:
+        for file, what in verdict.problems:
+            say(f"{verdict.name}/{file}: {what}", error=True)
+    if any(verdict.problems for verdict in verdicts):
         raise typer.Exit(1)
 
 
@@ -85,9 +89,14 @@ def index(name: MaybeSet = "", rev: Rev = "", json: Json = False) -> None:
     store = store_of_command(rev)
     show(
         (
-            {"name": one, "view": view, "by": kind, "ids": len(id_index(features, view, kind).ids)}
-            for one in ([name] if name else store)
-            for features in [store[one]]
+            {
+                "name": set_name,
+                "view": view,
+                "by": kind,
+                "ids": len(id_index(features, view, kind).ids),
+            }
+            for set_name in ([name] if name else store)
+            for features in [store[set_name]]
             for view in features.views
             for kind in ("digest", "sample_id")
         ),

@@ -39,25 +39,28 @@ def validate(
 
     from pipeline.integrity.validate import scrub
 
-    found = scrub(repair, _share(share), cache, remote)
+    report = scrub(repair, _share(share), cache, remote)
     counts = ("name", "files", "bytes")
     if json:
-        show((asdict(place) for place in found.places.values()), (), True)
+        show((asdict(place) for place in report.places.values()), (), True)
     else:
         rows = (
             {**{name: getattr(place, name) for name in counts}, "problems": len(place.problems)}
-            for place in found.places.values()
+            for place in report.places.values()
         )
         show(rows, (*counts, "problems"), False)
-    for one in found.problems:
-        say(f"{one.file}: {one.what}{'; ' if one.mended else ''}{one.mended}", error=True)
-    left = [one for one in found.problems if not one.mended]
-    mended_ = len(found.problems) - len(left)
-    say(f"{len(found.problems)} problem(s), {mended_} mended", error=True)
-    if found.absent:
-        say(f"not here, `dvc checkout` brings it: {', '.join(found.absent)}", error=True)
-    if found.unknown:
-        say(f"{found.unknown} file(s) of which nothing says what they held", error=True)
+    for problem in report.problems:
+        say(
+            f"{problem.file}: {problem.what}{'; ' if problem.mended else ''}{problem.mended}",
+            error=True,
+        )
+    left = [problem for problem in report.problems if not problem.mended]
+    mended_count = len(report.problems) - len(left)
+    say(f"{len(report.problems)} problem(s), {mended_count} mended", error=True)
+    if report.absent:
+        say(f"not here, `dvc checkout` brings it: {', '.join(report.absent)}", error=True)
+    if report.unknown:
+        say(f"{report.unknown} file(s) of which nothing says what they held", error=True)
     if left and repair:
         say("what was not mended has no good copy: copy it anew from where it came", error=True)
     elif left:

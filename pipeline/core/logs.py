@@ -42,7 +42,7 @@ def _install(level: str, form: str) -> None:
     handler = _Stderr()
     handler.setFormatter(_Json() if form == "json" else _Text())
     root, number = logging.getLogger(), logging.getLevelNamesMapping()[level.upper()]
-    for other in [one for one in root.handlers if isinstance(one, _Stderr)]:
+    for other in [handler for handler in root.handlers if isinstance(handler, _Stderr)]:
         root.removeHandler(other)
     root.addHandler(handler)
     root.setLevel(max(number, logging.WARNING))

@@ -71,12 +71,12 @@ def say_tables(*tables: Table, width: int | None = None) -> None:
         console.print(table)
 
 
-def _escaped(found: re.Match[str]) -> str:
-    character = found[0]
+def _escaped(match: re.Match[str]) -> str:
+    character = match[0]
     if "\udc80" <= character <= "\udcff":  # a byte that is no UTF-8
         return f"\\x{ord(character) - 0xDC00:02x}"
     return character.encode("unicode_escape", "surrogatepass").decode()
 
 
-def _json_escaped(found: re.Match[str]) -> str:
-    return json.dumps(found[0])[1:-1]
+def _json_escaped(match: re.Match[str]) -> str:
+    return json.dumps(match[0])[1:-1]

@@ -28,6 +28,7 @@ from pipeline.core.options import Options as _Options
 if TYPE_CHECKING:
     import onnx
 
+    from pipeline.encoders._fixed_batch import FixedBatch
     from pipeline.modalities.image.content import Image
 
 MODALITY = "image"
@@ -36,10 +37,12 @@ SIDE = 224
 SQUARE = (SIDE, SIDE, 3)
 WIDTH = 1280
 HALVING_BLOCKS = (1, 3, 5, 11)
+# Pictures a batch that fill a card of 2022 or later.
+CARD_BATCH = 256
 
 
 class Options(_Options):
-    """What computes."""
+    """What computes, and how many pictures at once."""
 
     backend: Literal["onnxruntime", "torch"] = Field(
         "onnxruntime", description="library that computes; onnxruntime is for the CPU"
@@ -49,8 +52,19 @@ class Options(_Options):
         "float32", description="number format of torch's weights and activations"
     )
     batch_size: int = Field(
-        1, ge=1, le=1024, description="pictures that torch computes together; the last are padded"
+        1,
+        ge=1,
+        le=1024,
+        description="pictures that torch computes together, in a batch always as large; "
+        "256 where the device is cuda and nothing is said",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _suits_the_card(cls, given: Any) -> Any:
+        if isinstance(given, dict) and given.get("device") == "cuda":
+            return {"batch_size": CARD_BATCH, **given}
+        return given
 
     @model_validator(mode="after")
     def _possible(self) -> Options:
@@ -91,7 +105,7 @@ class Encoder:
     """Pictures (uint8 RGB, (h, w, 3)), prepared or not, → float32 (n, 1280)."""
 
     def __init__(self, options: Options) -> None:
-        self._options = options
+        self._size = options.batch_size
         (checkpoint,) = weights(options)
         if options.backend == "onnxruntime":
             self._run = _onnxruntime(checkpoint)
@@ -101,26 +115,28 @@ class Encoder:
     def encode(self, contents: Sequence[Image]) -> tuple[np.ndarray, np.ndarray]:
         """Vectors of shape (n, 1280), and their lengths, all 1."""
         vectors = np.empty((len(contents), WIDTH), np.float32)
-        size = self._options.batch_size
-        for start in range(0, len(contents), size):
-            rows = contents[start : start + size]
-            batch = np.zeros((size, 3, SIDE, SIDE), np.float32)
-            batch[: len(rows)] = planes(rows)
-            vectors[start : start + len(rows)] = self._run(batch)[: len(rows)]
+        for start in range(0, len(contents), self._size):
+            rows = _squares(contents[start : start + self._size])
+            vectors[start : start + len(rows)] = self._run(rows)
         return vectors, np.ones(len(contents), np.int32)
+
+
+def _squares(images: Sequence[Image]) -> list[Image]:
+    """Pictures as the network is fed with them; those that are prepared as they stand."""
+    from pipeline.modalities.image.fit import letterbox
+
+    return [image if image.shape == SQUARE else letterbox(image, SIDE) for image in images]
 
 
 def planes(images: Sequence[Image]) -> np.ndarray:
     """What the network reads: float32 (n, 3, 224, 224), each value (v - 127) / 128."""
-    from pipeline.modalities.image.fit import letterbox
     from pipeline.modalities.image.opencv import cv2
 
-    squares = [image if image.shape == SQUARE else letterbox(image, SIDE) for image in images]
-    values: np.ndarray = cv2.dnn.blobFromImages(squares, 1 / 128, mean=(127, 127, 127))
+    values: np.ndarray = cv2.dnn.blobFromImages(_squares(images), 1 / 128, mean=(127, 127, 127))
     return values
 
 
-def _onnxruntime(checkpoint: Path) -> Callable[[np.ndarray], np.ndarray]:
+def _onnxruntime(checkpoint: Path) -> Callable[[Sequence[Image]], np.ndarray]:
     """One thread, in the graph's order, so that the bits do not depend on the machine's load."""
     import onnxruntime
 
@@ -135,7 +151,7 @@ def _onnxruntime(checkpoint: Path) -> Callable[[np.ndarray], np.ndarray]:
     session = onnxruntime.InferenceSession(
         model.SerializeToString(), options, providers=["CPUExecutionProvider"]
     )
-    return lambda batch: session.run(None, {"picture": batch})[0]
+    return lambda rows: session.run(None, {"picture": planes(rows)})[0]
 
 
 def graph(state: Mapping[str, np.ndarray]) -> onnx.ModelProto:
@@ -217,22 +233,23 @@ def _folded(state: Mapping[str, np.ndarray], conv: str, norm: str) -> tuple[np.n
     return state[f"{conv}.weight"] * gain[:, None, None, None], shift - mean * gain
 
 
-def _torch(checkpoint: Path, options: Options) -> Callable[[np.ndarray], np.ndarray]:
-    """The reference code, batches of one fixed shape, one thread."""
+def _torch(checkpoint: Path, options: Options) -> FixedBatch:
+    """The reference code on batches of one fixed shape; pixels become numbers on the device."""
     import torch
     from efficientnet_lite_pytorch import EfficientNet
 
-    from pipeline.core.machine.device import repeatable_torch, torch_device
+    from pipeline.core.machine.device import torch_device
+    from pipeline.encoders._fixed_batch import FixedBatch
 
     device, dtype = torch_device(options.device), getattr(torch, options.precision)
     model = EfficientNet.from_name("efficientnet-lite0")
     model.load_state_dict(torch.load(checkpoint, map_location="cpu", weights_only=True))
-    model.eval().to(device, dtype)
+    model.eval().to(device, dtype, memory_format=torch.channels_last)
 
-    def run(batch: np.ndarray) -> np.ndarray:
-        with repeatable_torch():
-            maps = model.extract_features(torch.from_numpy(batch).to(device, dtype))
-            vectors: np.ndarray = maps.float().mean((2, 3)).cpu().numpy()
-        return vectors
+    def network(pixels: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+        # Whole numbers up to 128 are exact in every precision, and so are their 128ths.
+        planes = (pixels.permute(0, 3, 1, 2).to(dtype) - 127) / 128
+        pooled: torch.Tensor = model.extract_features(planes).float().mean((2, 3))
+        return pooled
 
-    return run
+    return FixedBatch(network, options.batch_size, SQUARE, np.uint8, device)

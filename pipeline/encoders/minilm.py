@@ -9,7 +9,10 @@ to length 1, as the model card says. It lower-cases, drops accents and knows few
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Sequence
 from pathlib import Path
+
+import numpy as np
 
 from pipeline.core.errors import PipelineError
 from pipeline.encoders import transformer
@@ -37,6 +40,14 @@ def weights(options: Options) -> list[Path]:
         The package that carries them is not installed.
     """
     return transformer.weights(_model(options))
+
+
+def prepare(contents: Sequence[str], options: Options) -> list[np.ndarray]:
+    """Token ids, int32 (tokens,)."""
+    return transformer.prepare(contents, _model(options))
+
+
+batch = transformer.batch
 
 
 class Encoder(transformer.Encoder):

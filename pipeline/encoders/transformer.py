@@ -1,18 +1,20 @@
 """Any text encoder in the Hugging Face format: from a local folder, or by its name on the hub.
 
-What is measured is the last layer's states over a text's tokens, pooled to one vector: by their
-mean (Reimers and Gurevych, "Sentence-BERT", 2019) or as the first token's (Devlin et al., "BERT",
-2019). The folder holds config.json, tokenizer.json and weights as safetensors; no code from it is
-run. The licence of the weights is the model's own.
+What is measured is one layer's states over a text's tokens, the last layer's unless another is
+named, pooled to one vector: by their mean (Reimers and Gurevych, "Sentence-BERT", 2019), as the
+first token's (Devlin et al., "BERT", 2019), or by their largest. The folder holds config.json,
+tokenizer.json and weights as safetensors; no code from it is run. The licence of the weights is the
+model's own.
 
-Texts go one at a time and unpadded, so a row depends on no neighbour, and a name of three tokens
-costs three tokens. On a CPU the network runs as an ONNX graph, traced when the encoder is opened:
-for MiniLM that takes 0.4 of torch's time a text, and the vectors agree to 2e-7.
+On a CPU the network runs as an ONNX graph, traced when the encoder is opened: for MiniLM that takes
+0.4 of torch's time a text, and the vectors agree to 2e-7. There texts go one at a time, unpadded.
+torch computes batches of one fixed shape for each range of lengths (see `_fixed_batch`); which one
+takes a text, its own length says. So on either a row depends on no neighbour.
 """
 
 from __future__ import annotations
 
-import json
+import functools
 import tempfile
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -23,54 +25,86 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from pipeline.core.errors import PipelineError
-from pipeline.core.options import Options as Base
+from pipeline.encoders import _pretrained
+from pipeline.encoders._pretrained import CONFIG, WEIGHTS, OnCard, Pretrained, read_config
 
 if TYPE_CHECKING:
     import torch
+    from tokenizers import Tokenizer
 
-    Embed = Callable[[list[int]], np.ndarray]
+    # Token ids of one bucket, int32 (tokens,) each → float32 (texts, hidden size).
+    Embed = Callable[[Sequence[np.ndarray]], np.ndarray]
 
 MODALITY = "text"
 COST_MS = 10.0
-FILES = ("config.json", "tokenizer.json", "*.safetensors")
+TOKENIZER = "tokenizer.json"
+FILES = (CONFIG, TOKENIZER, WEIGHTS)
+HOW = "save it with save_pretrained() of its model and of its fast tokenizer"
+# The least bucket: names and short titles.
+LEAST_TOKENS = 16
+# Tokens a batch that fill a card of 2022 or later.
+CARD_TOKENS = 32_768
 
 
-class Runtime(Base):
+class Runtime(OnCard):
     """How a network is run, whichever it is."""
 
     backend: Literal["onnxruntime", "torch"] = Field(
         "onnxruntime", description="library that runs the network"
     )
-    device: Literal["cpu", "cuda"] = Field("cpu", description="processor that runs the network")
-    precision: Literal["float32", "bfloat16", "float16"] = Field(
-        "float32", description="type of the weights and of what is computed with them"
-    )
     max_tokens: int = Field(
         256, ge=3, le=8192, description="tokens that are read of a text, the special ones included"
     )
+    batch_tokens: int = Field(
+        1,
+        ge=1,
+        le=2**20,
+        description="tokens that torch computes together, texts of like length in a batch always "
+        f"as large; {CARD_TOKENS} where the device is cuda and nothing is said",
+    )
+
+    @classmethod
+    def card_defaults(cls) -> dict[str, int]:
+        """A batch that fills the card."""
+        return {"batch_tokens": CARD_TOKENS}
+
+    @property
+    def batch_size(self) -> int:
+        """Most texts of a batch."""
+        return _texts(self.lengths[0], self)
+
+    @property
+    def lengths(self) -> list[int]:
+        """Tokens of each kind of batch."""
+        return _pretrained.buckets(min(LEAST_TOKENS, self.max_tokens), self.max_tokens)
 
     @model_validator(mode="after")
     def _is_supported(self) -> Self:
-        if self.backend == "onnxruntime" and (self.device, self.precision) != ("cpu", "float32"):
+        plain = (self.device, self.precision, self.batch_tokens) == ("cpu", "float32", 1)
+        if self.backend == "onnxruntime" and not plain:
             raise ValueError(
-                "onnxruntime runs on the cpu in float32; use backend: torch for others"
+                "onnxruntime runs on the cpu, in float32, text by text; "
+                "use backend: torch for others"
             )
         return self
 
 
-class Options(Runtime):
+class Options(Runtime, Pretrained):
     """Which network, and how its states become one vector."""
 
-    model: str = Field(min_length=1, description="folder, or name on the Hugging Face hub")
-    revision: str = Field("main", description="branch, tag or commit, for a model from the hub")
     prefix: str = Field("", description="put before each text, as some models want: 'query: '")
-    pooling: Literal["mean", "cls"] = Field("mean", description="mean of all tokens, or the first")
+    layer: int | None = Field(
+        None, ge=0, description="layer whose states are taken, 0 the embeddings'; empty: the last"
+    )
+    pooling: Literal["mean", "cls", "max"] = Field(
+        "mean", description="mean of all tokens, the first, or of each number the largest"
+    )
     normalise: bool = Field(True, description="whether vectors are scaled to length 1")
 
 
 def shape(options: Options) -> tuple[int, ...]:
     """One vector a text, of the network's hidden size."""
-    config = _config(locate(options))
+    config = read_config(locate(options))
     for name in ("hidden_size", "dim", "d_model"):
         if name in config:
             return (int(config[name]),)
@@ -78,95 +112,82 @@ def shape(options: Options) -> tuple[int, ...]:
 
 
 def parameters(options: Options) -> dict[str, Any]:
-    """What of the options is keyed: a model in a folder is known by its files, not by its path."""
-    parameters = options.model_dump(mode="json")
-    if Path(options.model).is_dir():
-        del parameters["model"]
-    return parameters
+    """What of the options is keyed."""
+    return _pretrained.parameters(options)
 
 
 def weights(options: Options) -> list[Path]:
-    """The files that the encoder reads.
-
-    Raises
-    ------
-    PipelineError
-        The model is not to be had, or lacks one of them.
-    """
-    folder = locate(options)
-    found = {pattern: sorted(folder.glob(pattern)) for pattern in FILES}
-    missing = [pattern for pattern, paths in found.items() if not paths]
-    if missing:
-        raise PipelineError(
-            f"model '{options.model}' has no {', no '.join(missing)}; save it with "
-            "save_pretrained() of its model and of its fast tokenizer"
-        )
-    return [path for paths in found.values() for path in paths]
+    """The files that the encoder reads: see `_pretrained.weights`."""
+    return _pretrained.weights(options, FILES, HOW)
 
 
 def locate(options: Options) -> Path:
-    """The model's folder, fetched into the hub's cache if it is not local.
+    """The model's folder: see `_pretrained.locate`."""
+    return _pretrained.locate(options, FILES)
 
-    Raises
-    ------
-    PipelineError
-        It is neither a folder nor on the hub, or the hub is out of reach.
-    """
-    folder = Path(options.model)
-    if folder.is_dir():
-        return folder
-    from huggingface_hub import snapshot_download
 
-    try:
-        return Path(
-            snapshot_download(options.model, revision=options.revision, allow_patterns=list(FILES))
-        )
-    except (OSError, ValueError) as error:
-        raise PipelineError(
-            f"model '{options.model}' is no folder here, and the Hugging Face hub did not give it "
-            f"({type(error).__name__}); give a folder, or check the name and the network"
-        ) from error
+def prepare(contents: Sequence[str], options: Options) -> list[np.ndarray]:
+    """Texts as the network is fed with them: token ids, int32 (tokens,). Needs no encoder."""
+    tokenizer = _tokenizer(locate(options) / TOKENIZER, options.max_tokens)
+    encodings = tokenizer.encode_batch([options.prefix + content for content in contents])
+    return [np.array(encoding.ids, np.int32) for encoding in encodings]
+
+
+def batch(content: np.ndarray, options: Runtime) -> tuple[int, int]:
+    """Tokens and texts of the batch that takes a prepared text."""
+    tokens = _pretrained.bucket(len(content), options.lengths)
+    return tokens, _texts(tokens, options)
 
 
 class Encoder:
-    """Text to the pooled states of a transformer."""
+    """Text, prepared or not, to the pooled states of a transformer."""
 
     def __init__(self, options: Options) -> None:
-        from tokenizers import Tokenizer
-
         folder = locate(options)
         _check_length(folder, options)
         self.options = options
         self.dimension = shape(options)[0]
-        self.tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-        self.tokenizer.no_padding()
-        self.tokenizer.enable_truncation(options.max_tokens)
         self.embed = BACKENDS[options.backend](_network(folder, options), options)
 
-    def encode(self, contents: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    def encode(self, contents: Sequence[str | np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         """Vectors, float32 (n, hidden size), and lengths, int32 (n,), all 1.
 
         A text of no tokens, which only models without special tokens know, has the zero vector.
         """
+        ids = [
+            prepare([content], self.options)[0] if isinstance(content, str) else content
+            for content in contents
+        ]
         vectors = np.zeros((len(contents), self.dimension), np.float32)
-        for vector, content in zip(vectors, contents, strict=True):
-            ids = self.tokenizer.encode(self.options.prefix + content).ids
-            if ids:
-                vector[:] = self.embed(ids)
-        return vectors, np.ones(len(contents), np.int32)
+        places: dict[tuple[int, int], list[int]] = {}
+        for place, row in enumerate(ids):
+            if len(row):
+                places.setdefault(batch(row, self.options), []).append(place)
+        for (_, size), same in places.items():
+            for start in range(0, len(same), size):
+                some = same[start : start + size]
+                vectors[some] = self.embed([ids[place] for place in some])
+        return vectors, _pretrained.ones(len(contents))
 
 
-def _config(folder: Path) -> dict[str, Any]:
-    try:
-        config: dict[str, Any] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        raise PipelineError(f"{folder} holds no model: its config.json cannot be read") from None
-    return config
+@functools.lru_cache(maxsize=1)
+def _tokenizer(path: Path, max_tokens: int) -> Tokenizer:
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_file(str(path))
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(max_tokens)
+    return tokenizer
+
+
+def _texts(tokens: int, options: Runtime) -> int:
+    """Texts of a batch of so many tokens a text."""
+    return _pretrained.usable(options.batch_tokens // tokens)
 
 
 def _check_length(folder: Path, options: Options) -> None:
     """Refuse to read further into a text than the network's positions reach."""
-    limit = _config(folder).get("max_position_embeddings")
+    limit = read_config(folder).get("max_position_embeddings")
     if limit is not None and options.max_tokens > limit:
         raise PipelineError(
             f"model '{options.model}' reads at most {limit} tokens; lower max_tokens, "
@@ -175,45 +196,55 @@ def _check_length(folder: Path, options: Options) -> None:
 
 
 def _network(folder: Path, options: Options) -> torch.nn.Module:
-    """Token ids, int64 (1, tokens), to a vector, float32 (hidden size,)."""
+    """Token ids, int64 (texts, tokens), and which of them count, to vectors, float32 (texts, …).
+
+    Of a single text all count where nothing is said; it becomes one vector, float32 (…,).
+    """
     import torch
-    from transformers import AutoModel
-    from transformers.utils import logging
 
     class Pooled(torch.nn.Module):
-        def __init__(self, body: torch.nn.Module) -> None:
+        def __init__(self) -> None:
             super().__init__()
-            self.body = body
+            self.body = _pretrained.read_network(folder, options.precision)
 
-        def forward(self, ids: torch.Tensor) -> torch.Tensor:
-            states = self.body(input_ids=ids).last_hidden_state[0].float()
-            pooled = states.mean(0) if options.pooling == "mean" else states[0]
-            return torch.nn.functional.normalize(pooled, dim=0) if options.normalise else pooled
+        def forward(self, ids: torch.Tensor, filled: torch.Tensor | None = None) -> torch.Tensor:
+            how: dict[str, Any] = {} if filled is None else {"attention_mask": filled.long()}
+            if options.layer is None:
+                states = self.body(input_ids=ids, **how).last_hidden_state
+            else:
+                made = self.body(input_ids=ids, output_hidden_states=True, **how)
+                states = made.hidden_states[options.layer]
+            if filled is None:
+                alone = states[0].float()
+                pooled = {"mean": alone.mean(0), "cls": alone[0], "max": alone.amax(0)}[
+                    options.pooling
+                ]
+            else:
+                pooled = _pretrained.pool(states, filled, options.pooling)
+            return torch.nn.functional.normalize(pooled, dim=-1) if options.normalise else pooled
 
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    body = AutoModel.from_pretrained(
-        folder,
-        dtype=getattr(torch, options.precision),
-        use_safetensors=True,
-        local_files_only=True,
-    )
-    return Pooled(body).eval().requires_grad_(False)
+    return Pooled().eval()
 
 
 def _in_torch(network: torch.nn.Module, options: Options) -> Embed:
     import torch
 
-    from pipeline.core.machine.device import repeatable_torch, torch_device
+    from pipeline.core.machine.device import torch_device
+    from pipeline.encoders._fixed_batch import FixedBatch
 
     device = torch_device(options.device)
     network = network.to(device)
 
-    def embed(ids: list[int]) -> np.ndarray:
-        with repeatable_torch():
-            vector: np.ndarray = network(torch.tensor([ids], device=device)).cpu().numpy()
-        return vector
+    def masked(ids: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
+        filled = torch.arange(ids.shape[1], device=ids.device) < lengths[:, None]
+        vectors: torch.Tensor = network(ids.long(), filled)
+        return vectors
 
-    return embed
+    @functools.cache
+    def fixed(tokens: int, texts: int) -> FixedBatch:
+        return FixedBatch(masked, _pretrained.size(texts), (tokens,), np.int32, device)
+
+    return lambda ids: fixed(*batch(ids[0], options))(ids)
 
 
 def _in_onnx(network: torch.nn.Module, options: Options) -> Embed:
@@ -226,12 +257,12 @@ def _in_onnx(network: torch.nn.Module, options: Options) -> Embed:
         _trace(network, graph)
         session = onnxruntime.InferenceSession(graph, settings, ["CPUExecutionProvider"])
 
-    def embed(ids: list[int]) -> np.ndarray:
-        vector: np.ndarray = session.run(None, {"ids": np.array([ids], np.int64)})[0]
-        return vector
+    def embed(ids: Sequence[np.ndarray]) -> np.ndarray:
+        rows = [session.run(None, {"ids": one[None].astype(np.int64)})[0] for one in ids]
+        return np.stack(rows)
 
     # A trace keeps what a network computed from its example's length as if it were constant.
-    ids = [1] * 13
+    ids = [np.ones(min(13, options.max_tokens), np.int32)]
     if not np.allclose(embed(ids), _in_torch(network, options)(ids), atol=1e-3):
         raise PipelineError("this network does not trace to ONNX; use backend: torch for it")
     return embed

@@ -42,10 +42,11 @@ def choose(
     workers = options.workers or len(os.sched_getaffinity(0))
     kind = options.executor
     if kind == AUTO:
-        if options.address or device != "cpu" or cost_s >= RAY_FROM_SECONDS:
+        if options.address or cost_s >= RAY_FROM_SECONDS:
             kind = "ray"
         else:
-            many = cost_s >= PROCESSES_FROM_SECONDS
+            # One process starts CUDA, which takes longer than such work.
+            many = cost_s >= PROCESSES_FROM_SECONDS and device == "cpu"
             workers = workers if many else 1
             kind = "processes" if foreign or (many and workers > 1) else "serial"
     logger.debug("work of %.1f CPU-seconds goes to: %s", cost_s, kind)

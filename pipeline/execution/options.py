@@ -29,8 +29,8 @@ class ExecutionOptions(Options):
     executor: Annotated[str, AfterValidator(_known)] = Field(
         AUTO,
         description="a file of pipeline/execution/executors; auto: Ray where a cluster address is "
-        "set, a GPU is asked for, or the work is long enough to carry Ray's fixed cost; else "
-        "processes of this machine",
+        "set or the work is long enough to carry Ray's fixed cost; else processes of this machine, "
+        "on a GPU one",
     )
     workers: int | None = Field(
         None,
@@ -42,7 +42,8 @@ class ExecutionOptions(Options):
         1.0,
         gt=0,
         le=8,
-        description="share of a GPU for each worker that encodes on cuda; others decode for it",
+        description="share of a GPU for each process that holds an encoder on cuda; all CPUs feed "
+        "these",
     )
     ray_address: str | None = Field(
         None, description="Ray cluster to join; RAY_ADDRESS in the environment goes before it"

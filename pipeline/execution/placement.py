@@ -7,17 +7,14 @@ from dataclasses import dataclass
 
 from pipeline.core.errors import PipelineError
 
-# More would wait for the GPU: each prepares rows while it computes.
-MOST_FEEDERS = 8
-
 
 @dataclass(frozen=True)
 class Placement:
-    """What to start: `workers` that hold the encoder, each fed by `feeders` CPU actors."""
+    """What to start: `workers` on a CPU each, which `holders` of a share of a GPU compute for."""
 
     workers: int
-    gpus: float
-    feeders: int = 0
+    gpus: float = 0.0
+    holders: int = 0
 
 
 def place(
@@ -29,8 +26,8 @@ def place(
 ) -> Placement:
     """Fit so many processes into a cluster; one that found no room would wait for ever.
 
-    Where workers ask for a GPU, half of the processes at most hold the encoder; the others decode
-    for them.
+    Every CPU reads, prepares and writes, also where a GPU computes: the process that holds it does
+    little else than to wait for it, and is not counted.
 
     Parameters
     ----------
@@ -39,7 +36,7 @@ def place(
     workers:
         Processes, at most, each of one CPU; None: as many as the cluster has CPUs.
     gpus:
-        Share of a GPU that a worker asks for, 0 on CPU.
+        Share of a GPU that each process asks for that holds one, 0 on CPU.
     jobs:
         Parts to make.
 
@@ -48,16 +45,12 @@ def place(
     PipelineError
         No node has what a single worker asks for.
     """
-    needed = {"CPU": 1.0} | ({"GPU": gpus} if gpus else {})
-    slots = sum(min(_fit(node.get(kind, 0.0), n) for kind, n in needed.items()) for node in nodes)
-    if not slots:
-        raise PipelineError(_missing(stage, nodes, needed))
     cpus = sum(int(node.get("CPU", 0.0)) for node in nodes)
-    processes = min(workers or cpus, cpus)
-    if not gpus:
-        return Placement(min(processes, slots, jobs), 0.0)
-    holders = min(max(1, processes // 2), slots, jobs)
-    return Placement(holders, gpus, min((processes - holders) // holders, MOST_FEEDERS))
+    slots = sum(_fit(node.get("GPU", 0.0), gpus) for node in nodes) if gpus else 0
+    if not cpus or (gpus and not slots):
+        raise PipelineError(_missing(stage, nodes, {"CPU": 1.0} | ({"GPU": gpus} if gpus else {})))
+    processes = min(workers or cpus, cpus, jobs)
+    return Placement(processes, gpus, min(slots, processes))
 
 
 def _missing(stage: str, nodes: Sequence[Mapping[str, float]], needed: Mapping[str, float]) -> str:

@@ -30,6 +30,8 @@ def run_distributed(
 ) -> T:
     """Call `work(rank, size, address)` in `size` processes at once; what rank 0 gives.
 
+    A single one is this process, unless it needs a GPU of the cluster.
+
     Parameters
     ----------
     work:
@@ -43,6 +45,8 @@ def run_distributed(
     PipelineError
         There is no room for so many, they died three times, or `work` raised it.
     """
+    if size == 1 and not (options.address and device == "cuda"):
+        return work(0, 1, "")
     check_room(size, options)
     with joined(options.address, max(size, len(os.sched_getaffinity(0)))) as variables:
         gpus = int(device == "cuda")

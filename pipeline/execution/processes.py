@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -91,6 +92,12 @@ class _Worker:
         try:
             self.process.start()
         except (EOFError, OSError) as error:  # of the server that forks it, which has died
+            if "path too long" in str(error):
+                raise PipelineError(
+                    f"{self.work.stage}: no worker process could be started: the temporary folder "
+                    f"{tempfile.gettempdir()} has too long a path for a socket in it. Set TMPDIR "
+                    f"to a shorter one, and run again."
+                ) from error
             raise PipelineError(
                 f"{self.work.stage}: no worker process could be started ({type(error).__name__}). "
                 f"Finished parts stand; look for memory pressure, and run again."

@@ -3,11 +3,15 @@
 A worker that sees the driver's files is given parts and makes them whole. One that does not is
 sent rows, slice by slice, with what they point at, and the driver puts the parts together. Either
 has two tasks in flight, so the driver holds two slices and two parts a worker, at most.
+
+Where a GPU computes, processes that hold a share of it serve the workers, each as many: a worker
+has then so many parts under way that its share of two batches is.
 """
 
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +21,15 @@ from pipeline.core.errors import PipelineError
 from pipeline.core.machine.shortage import Shortage
 from pipeline.execution.cluster import RayDied, check_alive, nodes
 from pipeline.execution.placement import Placement, place
-from pipeline.execution.worker import Carried, Handshake, Token, Worker
+from pipeline.execution.worker import (
+    Carried,
+    Handshake,
+    Holder,
+    HolderFailure,
+    Preparing,
+    Token,
+    Worker,
+)
 from pipeline.execution.worker_deaths import (
     ATTEMPTS,
     WorkerDeath,
@@ -29,6 +41,8 @@ from pipeline.parts.job import CompletedPart, Job, ResourceUsage, assemble, slic
 from pipeline.parts.part import Outcome, Row, Work
 
 IN_FLIGHT = 2
+# With a GPU: one part is written, one waits for it, one is prepared; more where they are small.
+FED_IN_FLIGHT, FED_MOST = 3, 32
 # Ray tells nobody that its head died, so it is asked this often.
 LOOK_SECONDS = 5.0
 
@@ -49,6 +63,15 @@ class _InFlightJob:
 
 
 @dataclass(eq=False)
+class _HolderHandle:
+    """A process that holds a share of a GPU."""
+
+    actor: Any
+    greeting: Any
+    greeted: bool = False
+
+
+@dataclass(eq=False)
 class _WorkerHandle:
     """A worker, its jobs and tasks in flight, oldest first, and since when it is at the oldest.
 
@@ -61,6 +84,12 @@ class _WorkerHandle:
     courses: list[_InFlightJob] = field(default_factory=list)
     tasks: dict[Any, tuple[_InFlightJob, int]] = field(default_factory=dict)
     since: float = 0.0
+    holder: _HolderHandle | None = None
+
+    @property
+    def rows(self) -> int:
+        """Rows under way."""
+        return sum(len(course.job.rows) for course in self.courses)
 
     @property
     def course(self) -> _InFlightJob | None:
@@ -99,6 +128,7 @@ class Scheduler:
         # Parts on which a worker died run with no other in flight, so that the next death is told.
         self._alone: set[str] = set()
         self._hands: list[_WorkerHandle] = []
+        self._holders: list[_HolderHandle] = []
         self._searches: dict[Any, Job] = {}
         self._stillborn = 0
 
@@ -111,6 +141,7 @@ class Scheduler:
             while True:
                 self._scale()
                 if not (self._pending or self._searches or any(h.tasks for h in self._hands)):
+                    self._stop()
                     return
                 yield from self._step()
         except RayDied:
@@ -122,8 +153,8 @@ class Scheduler:
     def _stop(self) -> None:
         import ray
 
-        for hand in self._hands:
-            ray.kill(hand.actor)
+        for actor in [*(h.actor for h in self._hands), *(h.actor for h in self._holders)]:
+            ray.kill(actor)
         for search in self._searches:
             ray.cancel(search, force=True)
 
@@ -135,6 +166,9 @@ class Scheduler:
         room = self._placement.workers - len(self._hands) - len(self._searches)
         for _ in range(min(room, len(self._pending) - waiting)):
             self._hands.append(self._start())
+        while self._pending and len(self._holders) < self._placement.holders:
+            actor = self._remote(Holder, self._placement.gpus, num_cpus=0).remote(self._shared)
+            self._holders.append(_HolderHandle(actor, actor.greet.remote(self._token)))
         for hand in list(self._hands):
             self._dispatch(hand)
             if hand.shares_filesystem is not None and not hand.tasks and not self._pending:
@@ -142,13 +176,15 @@ class Scheduler:
                 ray.kill(hand.actor)
 
     def _start(self) -> _WorkerHandle:
-        gpus, feeders = self._placement.gpus, self._placement.feeders
-        kind = self._remote(Worker, max_concurrency=IN_FLIGHT if feeders else 1)
-        actor = kind.remote(self._shared, gpus, feeders, self._variables)
-        return _WorkerHandle(actor, actor.greet.remote(self._token))
+        computes = not self._placement.holders
+        kind = self._remote(Worker, max_concurrency=1 if computes else FED_MOST)
+        actor = kind.remote(self._shared)
+        return _WorkerHandle(actor, actor.greet.remote(self._token, computes))
 
     def _dispatch(self, hand: _WorkerHandle) -> None:
-        while hand.shares_filesystem is not None and len(hand.tasks) < IN_FLIGHT:
+        if hand.shares_filesystem is None or not self._is_served(hand):
+            return
+        while self._has_room(hand):
             course = hand.course
             if course is None:
                 keys = {course.job.part.key for course in hand.courses}
@@ -166,12 +202,28 @@ class Scheduler:
                 hand.courses.append(course)
             self._send(hand, course)
 
+    def _is_served(self, hand: _WorkerHandle) -> bool:
+        """Whether the worker computes by itself, or has a holder; it gets the one of fewest."""
+        if self._placement.holders and hand.holder is None:
+            served = Counter(id(other.holder) for other in self._hands)
+            greeted = [holder for holder in self._holders if holder.greeted]
+            hand.holder = min(greeted, key=lambda holder: served[id(holder)], default=None)
+        return not self._placement.holders or hand.holder is not None
+
+    def _has_room(self, hand: _WorkerHandle) -> bool:
+        if hand.holder is None:
+            return len(hand.tasks) < IN_FLIGHT
+        share = 2 * self._work.batch_rows * self._placement.holders // self._placement.workers
+        room = FED_IN_FLIGHT if hand.rows >= share else FED_MOST
+        return len(hand.tasks) < room
+
     def _send(self, hand: _WorkerHandle, course: _InFlightJob) -> None:
+        holder = hand.holder.actor if hand.holder else None
         if hand.shares_filesystem:
-            task = hand.actor.make.remote(course.job, self._out)
+            task = hand.actor.make.remote(course.job, self._out, holder)
         else:
             rows = course.groups[course.sent]
-            task = hand.actor.outcomes.remote(rows, self._work.read(rows))
+            task = hand.actor.outcomes.remote(rows, self._work.read(rows), holder)
         if not hand.tasks:
             hand.since = time.monotonic()
         hand.tasks[task] = (course, course.sent)
@@ -185,12 +237,15 @@ class Scheduler:
         left = [hand.since + self._timeout - now for hand in self._hands if hand.tasks]
         refs = [task for hand in self._hands for task in hand.tasks]
         refs += [hand.greeting for hand in self._hands if hand.shares_filesystem is None]
+        refs += [holder.greeting for holder in self._holders if not holder.greeted]
         refs += list(self._searches)
         wait = max(min([*left, LOOK_SECONDS]), 0.0)
         done, _ = ray.wait(refs, num_returns=1, timeout=wait, fetch_local=False)
         for ref in done:
             if ref in self._searches:
                 self._found(ref)
+            elif holder := next((h for h in self._holders if ref == h.greeting), None):
+                self._holder_told(holder)
             else:
                 yield from self._told(ref)
         if not done:
@@ -215,13 +270,16 @@ class Scheduler:
             if not isinstance(cause, RayError | Shortage):
                 raise cause from None
             check_alive()
-            ray.kill(hand.actor)  # one of its feeders died or fell short: the others go with it
+            if isinstance(cause, HolderFailure) and hand.holder:
+                self._dismiss(hand.holder, hand)
+            ray.kill(hand.actor)
             self._died(hand, cause if isinstance(cause, Shortage) else WorkerDeath(None))
             return
         except RayError as error:
             check_alive()
             if hand.shares_filesystem is None:
-                self._start_failed(hand, error)
+                self._hands.remove(hand)
+                self._count_stillborn(error)
             else:
                 self._died(hand, WorkerDeath(None))
             return
@@ -241,17 +299,48 @@ class Scheduler:
             uses = course.uses
             yield assemble(self._work, course.job, course.outcomes, self._out, lambda: total(uses))
 
+    def _holder_told(self, holder: _HolderHandle) -> None:
+        """Take a holder's greeting, or its death before it."""
+        import ray
+        from ray.exceptions import RayError, RayTaskError
+
+        try:
+            self._check_same(ray.get(holder.greeting))
+        except RayTaskError as error:
+            if isinstance(error.cause, PipelineError):
+                raise error.cause from None
+            raise
+        except RayError as error:
+            check_alive()
+            self._holders.remove(holder)
+            self._count_stillborn(error)
+            return
+        holder.greeted, self._stillborn = True, 0
+
+    def _dismiss(self, holder: _HolderHandle, teller: _WorkerHandle) -> None:
+        """End a holder that failed, and with it the other workers that wait for it."""
+        import ray
+
+        self._holders.remove(holder)
+        ray.kill(holder.actor)
+        for hand in [h for h in self._hands if h.holder is holder and h is not teller]:
+            self._hands.remove(hand)
+            ray.kill(hand.actor)
+            self._pending += [course.job for course in hand.courses]
+
     def _greeted(self, hand: _WorkerHandle, greeting: Handshake) -> None:
+        self._check_same(greeting)
+        hand.shares_filesystem, self._stillborn = greeting.shares_filesystem, 0
+
+    def _check_same(self, greeting: Handshake) -> None:
         if greeting.differs:
             raise PipelineError(
                 f"{self._work.stage}: a worker of the Ray cluster would compute something else: "
                 f"{', '.join(greeting.differs[:5])} differ there. Install this project, at this "
                 f"revision and with the locked libraries, on every node."
             )
-        hand.shares_filesystem, self._stillborn = greeting.shares_filesystem, 0
 
-    def _start_failed(self, hand: _WorkerHandle, error: Exception) -> None:
-        self._hands.remove(hand)
+    def _count_stillborn(self, error: Exception) -> None:
         self._stillborn += 1
         if self._stillborn == ATTEMPTS:
             raise PipelineError(
@@ -275,6 +364,8 @@ class Scheduler:
         """Look for the row at fault in the cluster, where the exit codes of children are known."""
         rows = job.rows
         work = Carried(self._work, rows, self._work.read(rows)) if travel else self._work
+        if self._placement.holders:
+            work = Preparing(work)
         task = self._remote(find_poison_rows)
         self._searches[task.remote(work, rows, self._timeout)] = job
 
@@ -288,15 +379,15 @@ class Scheduler:
         except RayError:  # its node died too
             self._pending.append(job)
 
-    def _remote(self, what: Any, **options: Any) -> Any:
-        """A class or function as Ray takes it, with what a worker asks for."""
+    def _remote(self, what: Any, gpus: float = 0.0, num_cpus: int = 1, **options: Any) -> Any:
+        """A class or function as Ray takes it, with what it asks for."""
         import ray
 
         if self._variables:
             # Of the worker and not of the driver: these go before a job's own, without a conflict.
             options["runtime_env"] = {"env_vars": self._variables}
         remote: Any = ray.remote
-        return remote(num_cpus=1, num_gpus=self._placement.gpus, **options)(what)
+        return remote(num_cpus=num_cpus, num_gpus=gpus, **options)(what)
 
     def _check_room(self) -> None:
         """Nothing is under way: the cluster may have lost what a worker needs."""

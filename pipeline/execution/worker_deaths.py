@@ -60,12 +60,12 @@ class WorkerDeaths:
         Raises
         ------
         PipelineError
-            Workers died on the part, or fell short, `ATTEMPTS` times.
+            Workers died on the part `ATTEMPTS` times, or fell short as often as their error says.
         """
         key = job.part.key
         self._counts[key] = self._counts.get(key, 0) + 1
         if isinstance(death, Shortage):
-            if self._counts[key] == ATTEMPTS:
+            if self._counts[key] >= death.attempts:
                 raise death
             return False
         if self._counts[key] == ATTEMPTS:

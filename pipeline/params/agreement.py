@@ -8,6 +8,7 @@ from typing import Any
 
 from pipeline import modalities as plugins
 from pipeline.core.errors import PipelineError, unknown
+from pipeline.core.records import SPLITS
 from pipeline.encoders import encoder_of
 from pipeline.modalities import measures, modality_of
 from pipeline.models.evaluation.options import DURATION, PRESENCE
@@ -17,6 +18,13 @@ from pipeline.store.views import is_table
 # Names that become folders and stages of DVC, for which a dot leads into a section.
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 NAMED = ("sources", "features", "models")
+# Names of targets become folders of learning curves and fields of SQL.
+TARGET = re.compile(r"\w([\w -]*\w)?")
+# What the project calls so itself where such a name would stand, in whatever case.
+RESERVED = {
+    "features": {"sample_id", "sample_ids", "split"},  # beside sets, in what is exported
+    "targets": {*SPLITS, "score"},  # beside tasks, among the curves of a training
+}
 
 Mistakes = Iterator[tuple[str, str]]
 
@@ -34,6 +42,12 @@ def cross_check(values: Mapping[str, Any], named: Mapping[str, Collection[str]])
     """
     for section in NAMED:
         yield from _names(section, named[section])
+    for name in named["targets"]:
+        if not TARGET.fullmatch(name):
+            said = "names are letters and digits, with blanks and - between them"
+            yield f"targets.{name}", f"'{name}' cannot name a target; {said}"
+    for section in (*NAMED, "targets"):
+        yield from _taken(section, named[section])
     yield from _roots(values, named)
     yield from _targets_of_sources(values, named)
     if values["ingest"]:
@@ -56,8 +70,8 @@ def cross_check(values: Mapping[str, Any], named: Mapping[str, Collection[str]])
                 yield path, "here trainings run side by side, each in one process: leave it at 1"
         kind = values["targets"].get(task)
         if kind is not None and not task_of(kind).ONE_CLASS:
-            said = f"compares by macro-F1, and '{task}' is of kind {kind}"
-            yield "comparison.models", f"{said}; primary may be {', '.join(_one_class())}"
+            problem = f"compares by macro-F1, and '{task}' is of kind {kind}"
+            yield "comparison.models", f"{problem}; primary may be {', '.join(_one_class())}"
         for name, used in values["comparison"].baseline.features.items():
             if used not in named["features"]:
                 path = f"comparison.baseline.features.{name}"
@@ -74,6 +88,17 @@ def _names(section: str, names: Collection[str]) -> Mistakes:
             )
         elif section == "features" and is_table(name):
             yield f"{section}.{name}", f"'{name}' is a table of the store's SQL: take another name"
+
+
+def _taken(section: str, names: Collection[str]) -> Mistakes:
+    """Names that the project uses itself, and those of which only case makes two."""
+    for name in names:
+        if name.lower() in RESERVED.get(section, ()):
+            said = f"'{name}' is a name that the project uses itself: take another"
+            yield f"{section}.{name}", f"{said}, such as '{name}_given'; columns keep theirs"
+        others = sorted(other for other in names if other.lower() == name.lower() and other < name)
+        if others:
+            yield f"{section}.{name}", f"'{name}' and '{others[0]}' differ by case alone"
 
 
 def _roots(values: Mapping[str, Any], named: Mapping[str, Collection[str]]) -> Mistakes:
@@ -138,7 +163,7 @@ def _tasks(
             and model.joins_decisions
             and not task_of(_learned(options, kind)).SOFTMAX
         ):
-            able = [one for one in kinds() if task_of(one).SOFTMAX]
+            able = [name for name in kinds() if task_of(name).SOFTMAX]
             yield (
                 path,
                 f"'{model.fusion}' joins decisions between classes, not targets of kind {kind}: "
@@ -149,8 +174,8 @@ def _tasks(
             # Of kinds with one class a sample, a target of one can be learned as another.
             fit = _one_class() if task_of(kind).ONE_CLASS else [kind]
             if options.kind not in fit:
-                said = f"a target of kind {kind} cannot be learnt as {options.kind}"
-                yield f"{path}.kind", f"{said}; there are: {', '.join(fit)}"
+                problem = f"a target of kind {kind} cannot be learnt as {options.kind}"
+                yield f"{path}.kind", f"{problem}; there are: {', '.join(fit)}"
 
 
 def _one_class() -> list[str]:
@@ -164,9 +189,9 @@ def _learned(options: Any, kind: str) -> str:
 def _views(path: str, model: Any, values: Mapping[str, Any]) -> Mistakes:
     modalities = {values["features"][s].modality for s in model.features if s in values["features"]}
     sections = [values["augment"].get(modality) for modality in modalities]
-    made = min((section.views for section in sections if section), default=model.views)
-    if model.views > made:
-        yield f"{path}.views", f"trains on {model.views} views, but augment makes {made}"
+    drawn = min((section.views for section in sections if section), default=model.views)
+    if model.views > drawn:
+        yield f"{path}.views", f"trains on {model.views} views, but augment makes {drawn}"
 
 
 def _towers(path: str, model: Any, values: Mapping[str, Any]) -> Mistakes:
@@ -185,8 +210,8 @@ def _towers(path: str, model: Any, values: Mapping[str, Any]) -> Mistakes:
         if ids[used] and feature.dtype != "float32":
             yield f"features.{used}.dtype", f"ids of words need float32, not {feature.dtype}"
     if len(shapes) == len(model.features):
-        for place, said in model.check_shapes(shapes, ids).items():
-            yield f"{path}.{place}", said
+        for option, problem in model.check_shapes(shapes, ids).items():
+            yield f"{path}.{option}", problem
 
 
 def _joins(values: Mapping[str, Any]) -> Mistakes:

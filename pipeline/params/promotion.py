@@ -21,7 +21,7 @@ BESIDE = ("models", "comparison", "execution", "report")
 
 def options(trial: Trial, standing: Trial, model: str) -> dict[Keys, Any]:
     """Path within the model → value, for what the trial has otherwise than the standing."""
-    before, after = (one.params["models"][model] for one in (standing, trial))
+    before, after = (side.params["models"][model] for side in (standing, trial))
     return differences(before, after)
 
 
@@ -47,7 +47,7 @@ def promoted(text: str, trials: Trials, winner: Trial, model: str) -> str:
             continue
         if now != before:
             raise PipelineError(
-                f"{named} was {_said(before)} when {winner.name} began, is {_said(now)} in "
+                f"{named} was {_text(before)} when {winner.name} began, is {_text(now)} in "
                 f"params.yaml now, and would be {to_inline_yaml(value)}: put it back or commit it "
                 f"and queue again"
             )
@@ -57,11 +57,11 @@ def promoted(text: str, trials: Trials, winner: Trial, model: str) -> str:
 
 def other_changes(trials: Trials, winner: Trial) -> list[str]:
     """Sections other than models that the winner was not trained with as they are now."""
-    found = differences(
-        {name: one for name, one in trials.workspace.items() if name not in BESIDE},
-        {name: one for name, one in winner.params.items() if name not in BESIDE},
+    changes = differences(
+        {name: section for name, section in trials.workspace.items() if name not in BESIDE},
+        {name: section for name, section in winner.params.items() if name not in BESIDE},
     )
-    return sorted({str(path[0]) for path in found})
+    return sorted({str(path[0]) for path in changes})
 
 
 @dataclass(frozen=True)
@@ -74,23 +74,23 @@ class _Named:
 def remember(winner: Trial) -> int:
     """Let `dvc repro` find in DVC's cache what the winner's stages made; how many it will find."""
     cache = Cache()
-    made = {}
+    md5s = {}
     with TemporaryDirectory() as folder:
         for md5 in winner.made.values():
             manifest = Path(folder, md5)
             if cache.restore(md5, manifest):
-                made[document(manifest, _Named).key] = md5
-    if made:
-        cache.remember(made)
-    return len(made)
+                md5s[document(manifest, _Named).key] = md5
+    if md5s:
+        cache.remember(md5s)
+    return len(md5s)
 
 
 def _get(document: Mapping[str, Any], path: Keys) -> Any:
     try:
-        return reduce(lambda found, name: found[name], path, document)
+        return reduce(lambda node, name: node[name], path, document)
     except (KeyError, TypeError):
         return MISSING
 
 
-def _said(value: Any) -> str:
+def _text(value: Any) -> str:
     return "not there" if value is MISSING else to_inline_yaml(value)

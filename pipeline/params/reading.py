@@ -64,12 +64,14 @@ def parse(document: Any, name: str = "params.yaml") -> Params:
 
 
 def _with_fallback(
-    sources: Mapping[str, SourceSection], clean: Mapping[str, CleanSection]
+    sources: dict[str, SourceSection], clean: Mapping[str, CleanSection]
 ) -> dict[str, SourceSection]:
     """Where a source says no encoding of its tables, that of what stands in their cells holds."""
     inline = (clean[modality] for modality in inline_types() if modality in clean)
     stated = (getattr(section.options, "fallback", None) for section in inline)
     fallback = next((encoding for encoding in stated if encoding), None)
+    if fallback is None:
+        return sources
     return {
         name: replace(source, options=source.options.model_copy(update={"fallback": fallback}))
         if getattr(source.options, "fallback", fallback) is None
@@ -116,8 +118,10 @@ class _Reading:
         }
         for name, model in single.items():
             values[name] = self._check(model, document.get(name) or {}, name)
-        given = document.get("comparison")
-        values["comparison"] = given and self._check(ComparisonOptions, given, "comparison")
+        comparison = document.get("comparison")
+        values["comparison"] = comparison and self._check(
+            ComparisonOptions, comparison, "comparison"
+        )
         named = {
             name: self._names(document, name)
             for name in ("sources", "targets", "features", "models")
@@ -183,9 +187,9 @@ class _Reading:
         if not isinstance(value, dict):
             self._problem(path, "give a mapping")
             return None, {}
-        own = {key: item for key, item in value.items() if key in model.model_fields}
+        known = {key: item for key, item in value.items() if key in model.model_fields}
         rest = {key: item for key, item in value.items() if key not in model.model_fields}
-        return self._check(model, own, path), rest
+        return self._check(model, known, path), rest
 
     def _modalities(self, document: Mapping[str, Any]) -> tuple[str, ...]:
         known = modalities()
@@ -204,22 +208,22 @@ class _Reading:
         return tuple(usable)
 
     def _sources(self, document: Mapping[str, Any]) -> dict[str, SourceSection]:
-        found = {}
+        sections = {}
         for name, value in self._section(document, "sources").items():
             path = f"sources.{name}"
-            own, rest = self._split(value, SourceRoot, path)
+            place, rest = self._split(value, SourceRoot, path)
             kind = rest.pop("kind", None)
             module = self._plugin(source_of, kind, f"{path}.kind")
             options = self._check(module.Options, rest, path) if module else None
-            if own and options is not None:
-                found[name] = SourceSection(str(kind), options, own.root)
+            if place and options is not None:
+                sections[name] = SourceSection(str(kind), options, place.root)
         if not document.get("sources"):
             self._problem("sources", "name at least one source of data")
-        return found
+        return sections
 
     def _fetch(self, document: Mapping[str, Any]) -> dict[str, Options]:
         sources = self._section(document, "sources")
-        found = {}
+        options_of = {}
         for name, value in self._section(document, "fetch").items():
             path = f"fetch.{name}"
             if name not in sources or not isinstance(sources[name], dict):
@@ -236,20 +240,20 @@ class _Reading:
                 continue
             options = self._check(module.FetchOptions, value, path)
             if options is not None:
-                found[name] = options
-        return found
+                options_of[name] = options
+        return options_of
 
     def _clean(self, document: Mapping[str, Any], modalities: tuple[str, ...]) -> dict[str, Any]:
         section = self._section(document, "clean")
         self._known("clean", section, modalities)
-        found = {}
+        sections = {}
         for name in modalities:
-            own, rest = self._split(section.get(name, {}), RejectLimit, f"clean.{name}")
+            limit, rest = self._split(section.get(name, {}), RejectLimit, f"clean.{name}")
             cleaning = self._plugin(cleaning_of, name, f"modalities.{name}")
             options = cleaning and self._check(cleaning.Options, rest, f"clean.{name}")
-            if own and options:
-                found[name] = CleanSection(options, own.reject_limit)
-        return found
+            if limit and options:
+                sections[name] = CleanSection(options, limit.reject_limit)
+        return sections
 
     def _augment(self, document: Mapping[str, Any], modalities: tuple[str, ...]) -> dict[str, Any]:
         section = self._section(document, "augment")
@@ -265,33 +269,33 @@ class _Reading:
     def _features(
         self, document: Mapping[str, Any], modalities: tuple[str, ...]
     ) -> dict[str, FeatureSection]:
-        found = {}
+        sections = {}
         for name, value in self._section(document, "features").items():
             path = f"features.{name}"
-            own, rest = self._split(value, FeatureNames, path)
-            if own is None:
+            names, rest = self._split(value, FeatureNames, path)
+            if names is None:
                 continue
-            module = self._plugin(encoder_of, own.encoder, f"{path}.encoder")
+            module = self._plugin(encoder_of, names.encoder, f"{path}.encoder")
             if module is None:
                 continue
-            if own.modality not in modalities:
-                self._problem(f"{path}.modality", unknown("modality", own.modality, modalities))
-            elif own.modality != module.MODALITY:
+            if names.modality not in modalities:
+                self._problem(f"{path}.modality", unknown("modality", names.modality, modalities))
+            elif names.modality != module.MODALITY:
                 self._problem(
                     f"{path}.encoder",
-                    f"'{own.encoder}' encodes {module.MODALITY}, not {own.modality}",
+                    f"'{names.encoder}' encodes {module.MODALITY}, not {names.modality}",
                 )
             options = self._check(module.Options, rest, path)
             if options is not None:
-                found[name] = FeatureSection(
-                    own.modality,
-                    own.encoder,
+                sections[name] = FeatureSection(
+                    names.modality,
+                    names.encoder,
                     options,
-                    own.reject_limit,
-                    own.dtype,
-                    own.profile,
+                    names.reject_limit,
+                    names.dtype,
+                    names.profile,
                 )
-        return found
+        return sections
 
     def _known(self, section: str, value: Mapping[str, Any], known: tuple[str, ...]) -> None:
         for name in value:

@@ -7,11 +7,13 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from pipeline.core.errors import PipelineError, unknown
 from pipeline.core.folders import DATA, EVALUATION, MODELS
 from pipeline.models.tasks import kinds, task_of
+from pipeline.store.trees.git import check_repository
 
 STANDING = "standing"
 
@@ -57,15 +59,16 @@ def show_experiments() -> list[dict[str, Any]]:
     Raises
     ------
     PipelineError
-        DVC cannot tell; in its words.
+        DVC cannot tell; in its words. Or this is no git repository of this user.
     """
+    check_repository(Path())  # of another user's, DVC says that there is no commit
     command = [sys.executable, "-m", "dvc", "exp", "show", "--json"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        said = done.stderr.strip().splitlines() or ["nothing"]
-        raise PipelineError(f"`dvc exp show` failed and says: {said[-1]}")
-    found: list[dict[str, Any]] = json.loads(done.stdout)
-    return found
+        lines = done.stderr.strip().splitlines() or ["nothing"]
+        raise PipelineError(f"`dvc exp show` failed and says: {lines[-1]}")
+    experiments: list[dict[str, Any]] = json.loads(done.stdout)
+    return experiments
 
 
 def read(document: Sequence[Mapping[str, Any]], model: str, metric: str = "") -> Trials:
@@ -74,7 +77,7 @@ def read(document: Sequence[Mapping[str, Any]], model: str, metric: str = "") ->
     Parameters
     ----------
     document:
-        What `shown` gives: the workspace, then the commit with its experiments.
+        What `show_experiments` gives: the workspace, then the commit with its experiments.
     metric:
         A figure of the validation split; by default the one that the report ranks by.
 
@@ -91,9 +94,9 @@ def read(document: Sequence[Mapping[str, Any]], model: str, metric: str = "") ->
     commit = document[1]
     standing = _trial(STANDING, "success", commit, model, metric)
     every = [
-        _trial(str(rev["name"] or rev["rev"][:7]), _state(one), rev, model, metric)
-        for one in commit.get("experiments") or ()
-        for rev in one.get("revs") or ()
+        _trial(str(rev["name"] or rev["rev"][:7]), _state(experiment), rev, model, metric)
+        for experiment in commit.get("experiments") or ()
+        for rev in experiment.get("revs") or ()
     ]
     if not every:
         raise PipelineError(
@@ -101,13 +104,13 @@ def read(document: Sequence[Mapping[str, Any]], model: str, metric: str = "") ->
             f"-S '++models.{model}.learning_rate=0.001,0.002' evaluate@{model}\n"
             f"  dvc exp run --run-all"
         )
-    own = _options(standing, model)
-    if own is None:
+    before = _options(standing, model)
+    if before is None:
         raise PipelineError(
             f"params.yaml of the commit that the experiments began from has no model '{model}' to "
             f"compare them with: commit params.yaml first, then queue again"
         )
-    tried = [one for one in every if _options(one, model) not in (None, own)]
+    tried = [trial for trial in every if _options(trial, model) not in (None, before)]
     if not tried:
         raise PipelineError(
             f"none of the {len(every)} experiments has other options for {model}: they were of "
@@ -128,17 +131,17 @@ def ranked(trials: Trials, metric: str = "") -> list[Trial]:
     PipelineError
         No experiment has ended with a score.
     """
-    if all(one.score is None for one in trials.tried):
-        states = ", ".join(f"{one.name} {one.state}" for one in trials.tried)
+    if all(trial.score is None for trial in trials.tried):
+        states = ", ".join(f"{trial.name} {trial.state}" for trial in trials.tried)
         raise PipelineError(
             f"no experiment has a validation score: {states}. `dvc queue logs NAME` tells why one "
             f"failed; `dvc exp run --run-all` runs those that are queued"
         )
     sign = 1.0 if _is_error(metric) else -1.0
 
-    def place(one: Trial) -> tuple[bool, float, bool, str]:
-        unknown = one.score is None
-        return unknown, sign * (one.score or 0.0), one is not trials.baseline, one.name
+    def place(trial: Trial) -> tuple[bool, float, bool, str]:
+        unknown = trial.score is None
+        return unknown, sign * (trial.score or 0.0), trial is not trials.baseline, trial.name
 
     return sorted((trials.baseline, *trials.tried), key=place)
 
@@ -155,9 +158,9 @@ def _trial(name: str, state: str, rev: Mapping[str, Any], model: str, metric: st
 
 def _score(metrics: Mapping[str, Any], model: str, metric: str) -> float | None:
     """The figure of the primary task on validation."""
-    found = (metrics.get(f"{DATA}/{EVALUATION}/{model}/metrics.json") or {}).get("data") or {}
+    splits = (metrics.get(f"{DATA}/{EVALUATION}/{model}/metrics.json") or {}).get("data") or {}
     # The one task is the primary; its first figure is the one that the report ranks by.
-    figures: dict[str, float] = next(iter(found.get("validation", {}).values()), {})
+    figures: dict[str, float] = next(iter(splits.get("validation", {}).values()), {})
     if not figures:
         return None
     if metric and metric not in figures:
@@ -171,15 +174,15 @@ def _is_error(metric: str) -> bool:
     return any(figure.less_is_better for figure in figures if figure)
 
 
-def _state(one: Mapping[str, Any]) -> str:
+def _state(experiment: Mapping[str, Any]) -> str:
     """How the queue speaks of it; one that was run at once or pulled has no executor."""
-    return str((one.get("executor") or {}).get("state") or "success")
+    return str((experiment.get("executor") or {}).get("state") or "success")
 
 
 def _params(rev: Mapping[str, Any]) -> Mapping[str, Any]:
     files = (rev.get("data") or {}).get("params") or {}
-    found: Mapping[str, Any] = (files.get("params.yaml") or {}).get("data") or {}
-    return found
+    params: Mapping[str, Any] = (files.get("params.yaml") or {}).get("data") or {}
+    return params
 
 
 def _options(trial: Trial, model: str) -> Any:

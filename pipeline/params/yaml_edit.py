@@ -75,14 +75,14 @@ def differences(before: Any, after: Any, at: Keys = ()) -> dict[Keys, Any]:
     if not isinstance(before, Mapping) or not isinstance(after, Mapping):
         same = before == after and type(before) is type(after)
         return {} if same else {at: after}
-    found: dict[Keys, Any] = {}
+    changes: dict[Keys, Any] = {}
     for key in [*before, *(key for key in after if key not in before)]:
         place = (*at, key)
         if key not in after or key not in before:
-            found[place] = after.get(key, MISSING)
+            changes[place] = after.get(key, MISSING)
         else:
-            found |= differences(before[key], after[key], place)
-    return found
+            changes |= differences(before[key], after[key], place)
+    return changes
 
 
 def to_inline_yaml(value: Any) -> str:
@@ -100,10 +100,10 @@ def _put(text: str, path: Keys, value: Any) -> str:
         if rest:
             whole = copy.deepcopy(_get(yaml.safe_load(text), path[: depth + 1]))
             _set(whole, rest, value)
-        own = [pair for pair in node.value if pair[0].value == str(name)]
-        if not own:
+        pairs = [pair for pair in node.value if pair[0].value == str(name)]
+        if not pairs:
             return _added(text, node, f"{to_inline_yaml(name)}: {to_inline_yaml(whole)}")
-        key, node = own[0]
+        key, node = pairs[0]
         if _alias(key, node):
             alias = ALIAS.search(text, key.end_mark.index)
             assert alias
@@ -163,12 +163,12 @@ def _alias(key: yaml.Node, node: yaml.Node) -> bool:
 def _untied(value: Any) -> Any:
     """A copy in which nothing is shared, as aliases are."""
     if isinstance(value, dict):
-        return {key: _untied(one) for key, one in value.items()}
-    return [_untied(one) for one in value] if isinstance(value, list) else value
+        return {key: _untied(inner) for key, inner in value.items()}
+    return [_untied(inner) for inner in value] if isinstance(value, list) else value
 
 
 def _get(document: Any, path: Keys) -> Any:
-    return reduce(lambda found, name: found[name], path, document)
+    return reduce(lambda node, name: node[name], path, document)
 
 
 def _set(document: Any, path: Keys, value: Any) -> None:

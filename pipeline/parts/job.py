@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 
 from pipeline.core.errors import Rejected
 from pipeline.core.failure_log import Failure, by_kind
+from pipeline.core.machine import gpu_time
 from pipeline.core.machine.peak_memory import peak_mb
 from pipeline.core.machine.shortage import as_shortage
 from pipeline.core.records import Reject
@@ -43,9 +44,9 @@ class Job:
 
     Parameters
     ----------
-    taken:
+    reused:
         Row digest → key of the part, under an equal fingerprint, that holds its result.
-    stopped:
+    poisoned:
         Row digest → why no worker survives it.
     """
 
@@ -65,21 +66,26 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class ResourceUsage:
-    """What a worker used since it last told: CPU and GPU seconds, and its peak memory in MB."""
+    """What a worker used since it last reported: CPU and GPU seconds, and its peak memory in MB.
+
+    `holder` is the process that held the GPU: the worker, or the one that computes for it.
+    """
 
     worker: str
     cpu_seconds: float = 0.0
     gpu_seconds: float = 0.0
     peak_mb: int = 0
+    holder: str = ""
 
 
 def total(uses: Sequence[ResourceUsage]) -> ResourceUsage:
-    """What several used together, told as the last of them."""
+    """What several used together, reported as the last of them."""
     return ResourceUsage(
         uses[-1].worker,
         sum(use.cpu_seconds for use in uses),
         sum(use.gpu_seconds for use in uses),
         max(use.peak_mb for use in uses),
+        next((use.holder for use in uses if use.holder), ""),
     )
 
 
@@ -106,10 +112,10 @@ def execute(work: Work, compute: Compute, job: Job, out: Path, meter: UsageMeter
 
 def outcomes(work: Work, compute: Compute, rows: Sequence[Row]) -> list[Outcome]:
     """The outcome of each row, a few rows in memory at a time."""
-    found: list[Outcome] = []
-    for some in slices(rows, work.rows_at_once):
-        found += apply_bisecting(compute, some, prepared(work, some), work.stage)
-    return found
+    results: list[Outcome] = []
+    for group in slices(rows, work.rows_at_once):
+        results += apply_bisecting(compute, group, prepared(work, group), work.stage)
+    return results
 
 
 def prepared(work: Work, rows: Sequence[Row]) -> list[Outcome]:
@@ -124,18 +130,18 @@ def slices(rows: Sequence[Row], size: int) -> Iterator[Sequence[Row]]:
 
 
 def assemble(
-    work: Work, job: Job, found: Sequence[Outcome], out: Path, use: Callable[[], ResourceUsage]
+    work: Work, job: Job, outcomes: Sequence[Outcome], out: Path, use: Callable[[], ResourceUsage]
 ) -> CompletedPart:
     """Put a part together from the outcomes of `job.rows` and from the rows taken over.
 
     `use` is asked once the part is in place.
     """
     passed = [
-        pair for pair in zip(job.rows, found, strict=True) if not isinstance(pair[1], Rejected)
+        pair for pair in zip(job.rows, outcomes, strict=True) if not isinstance(pair[1], Rejected)
     ]
     refused = [
         (row.key, work.refuse(row, outcome))
-        for row, outcome in zip(job.rows, found, strict=True)
+        for row, outcome in zip(job.rows, outcomes, strict=True)
         if isinstance(outcome, Rejected)
     ]
     refused += [
@@ -146,17 +152,17 @@ def assemble(
     rows = [row for row, _ in passed]
     table = work.table(rows, [outcome for _, outcome in passed])
     if job.reused:
-        table = _with_taken(work, job, table, rows, refused, out)
+        table = _add_reused(work, job, table, rows, refused, out)
     entry = finish(work, job.part, table, refused, out)
     raised = [
         (row.digest, outcome.raised)
-        for row, outcome in zip(job.rows, found, strict=True)
+        for row, outcome in zip(job.rows, outcomes, strict=True)
         if isinstance(outcome, Rejected) and outcome.raised
     ]
     return CompletedPart(entry, use(), by_kind(raised))
 
 
-def _with_taken(
+def _add_reused(
     work: Work,
     job: Job,
     computed: pa.Table,
@@ -173,34 +179,31 @@ def _with_taken(
     for source, wanted in sources.items():
         path = out / f"{source}.parquet"
         table = read_part(path)
-        place = {key: i for i, key in enumerate(table["key"].to_pylist())}
-        kept = [row for row in wanted if row.key in place]
-        taken = table.take(pa.array([place[row.key] for row in kept], pa.int64()))
-        columns = {name: taken[name] for name in computed.schema.names}
+        positions = {key: i for i, key in enumerate(table["key"].to_pylist())}
+        passed = [row for row in wanted if row.key in positions]
+        reused = table.take(pa.array([positions[row.key] for row in passed], pa.int64()))
+        columns = {name: reused[name] for name in computed.schema.names}
         # One result may belong to another row than the one that it was computed for.
-        columns["digest"] = pa.array([row.digest for row in kept], pa.string())
+        columns["digest"] = pa.array([row.digest for row in passed], pa.string())
         if "view" in columns:
-            columns["view"] = pa.array([row.view for row in kept], pa.int32())
+            columns["view"] = pa.array([row.view for row in passed], pa.int32())
         tables.append(pa.Table.from_arrays(list(columns.values()), schema=computed.schema))
-        ordered += kept
-        why = {reject["key"]: reject for reject in read_footer(path)["rejects"]}
+        ordered += passed
+        reasons = {reject["key"]: reject for reject in read_footer(path)["rejects"]}
         for row in wanted:
-            if row.key not in place:
-                again = Rejected(why[row.key]["reason"], why[row.key]["message"])
-                refused.append((row.key, work.refuse(row, again)))
+            if row.key not in positions:
+                rejected = Rejected(reasons[row.key]["reason"], reasons[row.key]["message"])
+                refused.append((row.key, work.refuse(row, rejected)))
     order = {row.digest: i for i, row in enumerate(ordered)}
     # Typed, because Arrow cannot take by an empty list: all the rows may be refused ones.
-    places = pa.array(
+    positions_in_part = pa.array(
         [order[row.digest] for row in job.part.rows if row.digest in order], pa.int64()
     )
-    return pa.concat_tables(tables).take(places).combine_chunks()
+    return pa.concat_tables(tables).take(positions_in_part).combine_chunks()
 
 
 def row_keys(path: Path) -> list[str]:
-    """Keys of the rows, passed and refused for good, whose results a part holds.
-
-    None if it tells none.
-    """
+    """Keys of the rows, passed and refused for good, whose results a part holds and tells."""
     if "key" not in pq.read_schema(path).names:
         return []
     passed = read_part(path, ["key"])["key"].to_pylist()
@@ -217,14 +220,14 @@ def jobs(parts: Iterable[Part], holders: Iterable[Path], identity: str) -> list[
         Files of whole parts, from which rows may be taken if they were made under `identity`, the
         digest of a fingerprint.
     """
-    where = {
+    part_of = {
         key: path.stem
         for path in holders
         if read_footer(path).get("identity") == identity
         for key in row_keys(path)
     }
     return [
-        Job(part, {row.digest: where[row.key] for row in part.rows if row.key in where})
+        Job(part, {row.digest: part_of[row.key] for row in part.rows if row.key in part_of})
         for part in parts
     ]
 
@@ -240,14 +243,14 @@ class UsageMeter:
 
     def __init__(self, own: bool = True) -> None:
         self._own = own
-        self._before = 0.0 if own else self._cpu()
+        self._before = (0.0 if own else self._cpu(), gpu_time.total())
 
-    def read(self, gpu_seconds: float = 0.0) -> ResourceUsage:
+    def read(self) -> ResourceUsage:
         """CPU seconds since the last reading; the first counts from the process's start."""
-        cpu = self._cpu()
-        use = ResourceUsage(str(os.getpid()), cpu - self._before, gpu_seconds, peak_mb())
-        self._before = cpu
-        return use
+        now, me = (self._cpu(), gpu_time.total()), str(os.getpid())
+        cpu, gpu = now[0] - self._before[0], now[1] - self._before[1]
+        self._before = now
+        return ResourceUsage(me, cpu, gpu, peak_mb(), me if gpu else "")
 
     def _cpu(self) -> float:
         times = os.times()

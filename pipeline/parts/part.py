@@ -7,7 +7,7 @@ and the taking over of rows are not (see parts.py and job.py).
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -113,6 +113,8 @@ class Work:
 
     # Rows that go through the steps together, a bound on memory.
     rows_at_once = 64
+    # Most rows that the function computes at once.
+    batch_rows = 1
 
     stage: str
     fingerprint: Fingerprint
@@ -133,9 +135,17 @@ class Work:
         """Load what the function needs, once a worker, and return the function."""
         raise NotImplementedError
 
+    def batch(self, value: Any) -> tuple[Hashable, int]:
+        """Which prepared rows are computed together with this one, and how many of them."""
+        return None, self.batch_rows
+
     def table(self, rows: Sequence[Row], outcomes: Sequence[Any]) -> pa.Table:
         """Rows that passed, in the given order, as a table."""
         raise NotImplementedError
+
+    def file_of(self, row: Row) -> str:
+        """The file that a row is about, for people; empty where its digest is all that is known."""
+        return ""
 
     def refuse(self, row: Row, why: Rejected) -> Reject:
         """The reject of a row that did not pass: of an asset, for most work."""
@@ -174,7 +184,7 @@ def apply_bisecting(
         places = left.pop()
         try:
             with as_shortage(stage):
-                found = step([rows[i] for i in places], [values[i] for i in places])
+                results = step([rows[i] for i in places], [values[i] for i in places])
         except PipelineError:
             raise
         except Exception as error:
@@ -182,8 +192,8 @@ def apply_bisecting(
                 middle = len(places) // 2
                 left += [places[middle:], places[:middle]]
                 continue
-            found = [error if isinstance(error, Rejected) else _failed(stage, error)]
-        for i, outcome in zip(places, found, strict=True):
+            results = [error if isinstance(error, Rejected) else _failed(stage, error)]
+        for i, outcome in zip(places, results, strict=True):
             outcomes[i] = outcome
     return outcomes
 

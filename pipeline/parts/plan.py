@@ -14,7 +14,7 @@ the next makes it anew, taking over its other rows, and DVC's cache is never ask
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import groupby
@@ -41,7 +41,7 @@ from pipeline.parts.job import (
 from pipeline.parts.manifest import MANIFEST, rejects_of, write_manifest
 from pipeline.parts.part import PROVISIONAL, Entry, Part, Row, Work, entry_of, read_footer
 from pipeline.parts.progress import track
-from pipeline.parts.valid_parts import is_whole, previous, provisional, standing
+from pipeline.parts.valid_parts import is_provisional, is_whole, listed_entries, valid_entry
 
 # Reasons that the message of a failed stage tells.
 SHOWN = 3
@@ -156,14 +156,20 @@ class PartsPlan:
                 verb=work.verb,
                 used=tuple(usage),
             )
-            check_limit(work.stage, summary, self.reject_limit, refused)
+            check_limit(work.stage, summary, self.reject_limit, refused, files=self._files(refused))
             write_manifest(out, work.stage, entries, work.fingerprint)
             # Looked for again: DVC takes whatever the directory now holds for the stage's output.
             for path in _unplanned(self):
                 remove(path)
-            final = [entry for entry in entries if not provisional(out, entry)]
+            final = [entry for entry in entries if not is_provisional(out, entry)]
             cache.remember({entry.key: entry.md5 for entry in final})
         return summary
+
+    def _files(self, refused: Sequence[Reject]) -> dict[str, str]:
+        """Digest → the file that it is of, of what was refused."""
+        digests = {reject.digest for reject in refused}
+        rows = (row for part in self.parts for row in part.rows if row.digest in digests)
+        return {row.digest: self.work.file_of(row) for row in rows} if digests else {}
 
 
 @dataclass(frozen=True)
@@ -216,11 +222,11 @@ def _cut(rows: Iterable[Row], mean_rows: int, max_bytes: int) -> Iterator[list[R
 def inspect(plan: PartsPlan, cache: Cache, digests: DigestCache) -> State:
     """Compare a plan with what is there; changes nothing."""
     out = plan.out
-    known = {entry.key: entry for entry in previous(out)}
+    known = {entry.key: entry for entry in listed_entries(out)}
     entries = {}
     for part in plan.parts:
-        entry = standing(out, part, known.get(part.key), digests)
-        if entry is not None and not provisional(out, entry):
+        entry = valid_entry(out, part, known.get(part.key), digests)
+        if entry is not None and not is_provisional(out, entry):
             entries[part.key] = entry
     missing = [part for part in plan.parts if part.key not in entries]
     md5s = cache.md5s(part.key for part in missing)
@@ -280,7 +286,12 @@ def _complete(
 
 
 def check_limit(
-    stage: str, summary: Summary, limit: float, refused: Sequence[Reject], what: str = "rows"
+    stage: str,
+    summary: Summary,
+    limit: float,
+    refused: Sequence[Reject],
+    what: str = "rows",
+    files: Mapping[str, str] | None = None,
 ) -> None:
     """Fail a stage whose share of rejected rows passes its limit.
 
@@ -293,6 +304,8 @@ def check_limit(
         All that the stage refused, of what is held to another limit too.
     what:
         What `summary` counts.
+    files:
+        Digest → the file that it is of, where that is known.
     """
     total = summary.rows + summary.rejected
     if not total or summary.rejected / total <= limit:
@@ -306,7 +319,10 @@ def check_limit(
             [
                 f"{stage}: {summary.rejected} of {total} {what} were rejected "
                 f"({summary.rejected / total:.1%}, the limit is {limit:.1%}):",
-                *(f"  {n} {reason}, {_example(examples[reason])}" for reason, n in common),
+                *(
+                    f"  {n} {reason}, {_example(examples[reason], files or {})}"
+                    for reason, n in common
+                ),
                 f"The previous outputs stand; `pipeline rejects --stage {stage}` shows what was "
                 f"refused. {_advice(summary)}raise the stage's reject_limit in params.yaml.",
             ]
@@ -314,11 +330,11 @@ def check_limit(
     )
 
 
-def _example(reject: Reject) -> str:
+def _example(reject: Reject, files: Mapping[str, str]) -> str:
+    place = f"{reject.source}/{reject.batch}: {reject.subject_kind} {reject.subject}"
     help_ = remedy(reject.stage, reject.reason)
-    return (
-        f"such as {reject.source}/{reject.batch}: {reject.subject_kind} {reject.subject}: "
-        f"{reject.message}" + (f" ({help_})" if help_ else "")
+    return f"such as {files.get(reject.digest) or place}: {reject.message}" + (
+        f" ({help_})" if help_ else ""
     )
 
 

@@ -45,7 +45,8 @@ class Tally:
     def line(self, now: float) -> str:
         """`120 of 400 rows, 12.0 rows/s, 0:23 left; 4 workers at 97 % of a CPU, 40 % of a GPU`.
 
-        The shares are the mean of the workers', each from the start to its last finished part.
+        The shares are the mean of the workers', each from the start to its last finished part;
+        of a GPU, of the processes that hold one, by its own clock.
         """
         seconds = max(now - self._began, 1e-9)
         rate = self.rows / seconds
@@ -59,13 +60,17 @@ class Tally:
         count = len(self._used)
         each = [use for uses in self._used.values() for use in uses]
         cpu = sum(use.cpu_seconds for use in each) / count / seconds
-        gpu = sum(use.gpu_seconds for use in each) / count / seconds
+        holders = len({use.holder or use.worker for use in each if use.gpu_seconds})
+        gpu = sum(use.gpu_seconds for use in each) / max(holders, 1) / seconds
         text = f"{count} worker{'s' * (count != 1)} at {cpu:.0%} of a CPU"
         return text + (f", {gpu:.0%} of a GPU" if gpu else "")
 
 
 def track(
-    stage: str, made: Iterable[CompletedPart], rows: Mapping[str, int], file: TextIO | None = None
+    stage: str,
+    completed: Iterable[CompletedPart],
+    rows: Mapping[str, int],
+    file: TextIO | None = None,
 ) -> Iterator[CompletedPart]:
     """Pass parts through as they are made, counting their rows and logging their failures.
 
@@ -79,11 +84,11 @@ def track(
     file = file or sys.stderr
     tally, failures = Tally(sum(rows.values()), time.monotonic()), FailureLog(stage)
     bar = file.isatty() and os.environ.get(FORMAT) != "json"
-    for one in _bar(stage, made, tally, file) if bar else _lines(stage, made, tally):
-        tally.add(rows[one.entry.key], one.use)
-        failures.add(one.failures)
-        logger.debug("%s: part %s made by %s", stage, one.entry.key, one.use.worker)
-        yield one
+    for part in _bar(stage, completed, tally, file) if bar else _lines(stage, completed, tally):
+        tally.add(rows[part.entry.key], part.use)
+        failures.add(part.failures)
+        logger.debug("%s: part %s made by %s", stage, part.entry.key, part.use.worker)
+        yield part
 
 
 def reading_bytes(
@@ -109,43 +114,43 @@ def reading_bytes(
         transient=True,
         disable=not file.isatty(),
     )
-    said, done = time.monotonic(), 0
+    last_line, done = time.monotonic(), 0
     with bar:
         task = bar.add_task(label, total=total)
         for item, result, size in items:
             yield item, result
             done += size
             bar.advance(task, size)
-            if bar.disable and time.monotonic() - said >= LINE_SECONDS:
-                said = time.monotonic()
+            if bar.disable and time.monotonic() - last_line >= LINE_SECONDS:
+                last_line = time.monotonic()
                 print(f"{label}: {decimal(done)} of {decimal(total)}", file=file, flush=True)
 
 
-def _lines(stage: str, made: Iterable[CompletedPart], tally: Tally) -> Iterator[CompletedPart]:
+def _lines(stage: str, completed: Iterable[CompletedPart], tally: Tally) -> Iterator[CompletedPart]:
     """A line when a part is done and the last line is half a minute old: none for short work."""
-    said = time.monotonic()
-    for one in made:
-        yield one
+    last_line = time.monotonic()
+    for part in completed:
+        yield part
         now = time.monotonic()
-        if now - said >= LINE_SECONDS:
-            said = now
+        if now - last_line >= LINE_SECONDS:
+            last_line = now
             logger.info("%s: %s", stage, tally.line(now), extra={"stage": stage})
 
 
 def _bar(
-    stage: str, made: Iterable[CompletedPart], tally: Tally, file: TextIO
+    stage: str, completed: Iterable[CompletedPart], tally: Tally, file: TextIO
 ) -> Iterator[CompletedPart]:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn
 
-    columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[told]}")
+    columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[line]}")
     with Progress(*columns, console=Console(file=file), transient=True) as progress:
-        told = tally.line(time.monotonic())
-        task = progress.add_task(stage, total=tally.total, told=told)
-        for one in made:
-            yield one
-            told = tally.line(time.monotonic())
-            progress.update(task, completed=tally.rows, told=told)
+        line = tally.line(time.monotonic())
+        task = progress.add_task(stage, total=tally.total, line=line)
+        for part in completed:
+            yield part
+            line = tally.line(time.monotonic())
+            progress.update(task, completed=tally.rows, line=line)
 
 
 def _minutes(seconds: float) -> str:

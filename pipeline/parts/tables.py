@@ -55,10 +55,10 @@ def record_row(record: Mapping[str, Any], identity: str | None = None) -> Row:
 
     An asset has a digest already, and is placed by that.
     """
-    shown = {name: v.hex() if isinstance(v, bytes) else v for name, v in record.items()}
+    readable = {name: v.hex() if isinstance(v, bytes) else v for name, v in record.items()}
     return Row(
         digest=record["digest"] if identity is None else digest_bytes(identity.encode()),
-        key=digest_json(shown),
+        key=digest_json(readable),
         source=record["source"],
         batch=record["batch"],
         size=len(record.get("data") or b""),
@@ -91,13 +91,13 @@ def table(
     """A plan to bring `out` to exactly these rows."""
     from pipeline.parts.serial import Serial
 
-    held = list(rows)
+    listed = list(rows)
     return PartsPlan(
-        out,
-        TableWork(stage, fingerprint, schema),
-        lambda: held,
-        lambda: [row.key for row in held],
-        (mean_rows, max_bytes),
-        lambda _: Serial(),
-        reject_limit,
+        out=out,
+        work=TableWork(stage, fingerprint, schema),
+        rows=lambda: listed,
+        reads=lambda: [row.key for row in listed],
+        cut=(mean_rows, max_bytes),
+        executor=lambda _: Serial(),
+        reject_limit=reject_limit,
     )

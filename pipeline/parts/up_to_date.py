@@ -47,13 +47,13 @@ def skip_if_up_to_date(
     """
     if not key:
         return work()
-    found = is_up_to_date(stage, key, outs)
-    if found is not None:
-        return found
+    unchanged = is_up_to_date(stage, key, outs)
+    if unchanged is not None:
+        return unchanged
     summary = work()
     if summary.provisional:
         return summary
-    told = Summary(
+    next_summary = Summary(
         planned=summary.planned,
         reused=summary.planned,
         rows=summary.rows,
@@ -63,7 +63,7 @@ def skip_if_up_to_date(
     memory = _memory(stage)
     memory.parent.mkdir(parents=True, exist_ok=True)
     with atomic_write(memory) as temporary:
-        record = {"key": key, "outs": _md5s(stage, outs), "summary": asdict(told)}
+        record = {"key": key, "outs": _md5s(stage, outs), "summary": asdict(next_summary)}
         temporary.write_text(json.dumps(record))
     return summary
 
@@ -80,11 +80,11 @@ def is_up_to_date(stage: str, key: str, outs: Sequence[Path]) -> Summary | None:
 
 def recorded_outs() -> dict[str, str]:
     """Path → MD5 of all files that stages have left, each when it last had work."""
-    found: dict[str, str] = {}
+    md5s: dict[str, str] = {}
     for path in sorted(FOLDER.glob("*.json")):
         with contextlib.suppress(PipelineError, OSError):
-            found |= document(path, Done).outs
-    return found
+            md5s |= document(path, Done).outs
+    return md5s
 
 
 def _memory(stage: str) -> Path:

@@ -1,4 +1,4 @@
-"""Which parts of an output directory stand: whole, and with nothing left to try again."""
+"""Which parts of an output directory are valid: whole, and with nothing left to try again."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from pipeline.parts.manifest import read_manifest
 from pipeline.parts.part import PROVISIONAL, Entry, Part, entry_of, read_footer
 
 
-def standing(out: Path, part: Part, known: Entry | None, digests: DigestCache) -> Entry | None:
+def valid_entry(out: Path, part: Part, listed: Entry | None, digests: DigestCache) -> Entry | None:
     """The entry of a part that is already there whole, or None."""
     path = out / f"{part.key}.parquet"
-    if not is_whole(path, known, digests):
+    if not is_whole(path, listed, digests):
         return None
-    if known is not None:
-        return Entry(part.key, part.source, part.batch, part.view, known.rows, known.rejected,
-                     known.bytes, known.md5)  # fmt: skip
+    if listed is not None:
+        return Entry(part.key, part.source, part.batch, part.view, listed.rows, listed.rejected,
+                     listed.bytes, listed.md5)  # fmt: skip
     return entry_of(path, part, read_footer(path), digests.file(path))
 
 
-def is_whole(path: Path, known: Entry | None, digests: DigestCache) -> bool:
+def is_whole(path: Path, listed: Entry | None, digests: DigestCache) -> bool:
     """Whether a part may be used.
 
     A part that the manifest lists must have the digest listed there; one that a killed run left
@@ -29,15 +29,15 @@ def is_whole(path: Path, known: Entry | None, digests: DigestCache) -> bool:
     """
     if not path.is_file():
         return False
-    if known is not None:
-        return path.stat().st_size == known.bytes and digests.file(path) == known.md5
+    if listed is not None:
+        return path.stat().st_size == listed.bytes and digests.file(path) == listed.md5
     try:
         return bool(read_footer(path)["key"] == path.stem)
     except (PipelineError, OSError):
         return False
 
 
-def previous(out: Path) -> list[Entry]:
+def listed_entries(out: Path) -> list[Entry]:
     """What the manifest lists; nothing where it is missing or damaged, since parts say enough."""
     try:
         return read_manifest(out)
@@ -45,7 +45,7 @@ def previous(out: Path) -> list[Entry]:
         return []
 
 
-def provisional(out: Path, entry: Entry) -> bool:
+def is_provisional(out: Path, entry: Entry) -> bool:
     """Whether a part that is there lacks a row for no fault of the row."""
     if not entry.rejected:
         return False

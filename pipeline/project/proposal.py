@@ -9,7 +9,7 @@ In this order, a column is
    words, at least three a cell;
 5. the target, if it is called after one (label, class, category, …), else the last column of at
    most 1,000 classes with five rows each in the mean, else the last one of numbers;
-6. an attribute, by which reports may be cut, if it has 2 to 20 values.
+6. an attribute, by which reports may be cut, if it has 2 to 20 values, each twice in the mean.
 
 The others are not used. Where there is a folder for each class and no table, that class is the
 target.
@@ -35,7 +35,7 @@ TEXTS = (
 )  # fmt: skip
 TARGETS = (
     "label", "labels", "target", "class", "category", "y", "sentiment", "genre", "species", "breed",
-    "emotion", "diagnosis", "type", "rating", "stars", "score", "grade", "price", "age",
+    "emotion", "diagnosis", "type", "rating", "stars", "score", "grade", "price", "gender", "age",
 )  # fmt: skip
 ORDERED = {"rating", "stars", "score", "grade"}
 NONE = "none"
@@ -102,7 +102,7 @@ def propose(survey: Survey, ask: Ask) -> Proposal:
             f"no column of {survey.table} names files of the folder or holds text; there are: "
             f"{', '.join(column.name for column in survey.columns)}"
         )
-    few = [c.name for c in left.values() if 2 <= c.distinct <= FEW_VALUES and c.name != target]
+    few = [c.name for c in left.values() if _is_attribute(c) and c.name != target]
     text = next((c for c in survey.columns if columns.get(c.name) == "text"), None)
     return Proposal(
         target,
@@ -170,6 +170,10 @@ def _target(left: dict[str, Column], ask: Ask) -> tuple[str, str]:
 
 def _is_classes(column: Column) -> bool:
     return 2 <= column.distinct <= min(MOST_CLASSES, column.filled / ROWS_A_CLASS)
+
+
+def _is_attribute(column: Column) -> bool:
+    return 2 <= column.distinct <= FEW_VALUES and 2 * column.distinct <= column.filled
 
 
 def told(proposal: Proposal, survey: Survey) -> list[str]:

@@ -14,8 +14,10 @@ from pipeline.modalities import FOLDER, MediaType, modalities, modality_of
 
 HEAD_BYTES = 1024
 UNKNOWN = "application/octet-stream"
-# Files that are known to be of no modality here, and are found last.
-OTHERS = (MediaType("video/mp4", (".mp4",), rb".{4}ftyp"),)
+# The brand of an ISO base media file, which may be of any modality.
+BRAND = b"ftyp"
+# Files that are known to be of no modality here.
+OTHERS = (MediaType("video/mp4", (".mp4",)),)
 
 
 def by_name(path: str) -> str:
@@ -31,7 +33,16 @@ def by_content(head: bytes, path: str) -> str:
     for signature, media_type in _signatures():
         if signature.match(head):
             return media_type
-    return by_name(path)
+    named = by_name(path)
+    if head[4:8] == BRAND and named not in _branded():
+        return "video/mp4"
+    return named
+
+
+@functools.cache
+def _branded() -> frozenset[str]:
+    """Media types of ISO base media files, of which some have a brand that says no more."""
+    return frozenset(one.name for one in _known() if BRAND in one.signature)
 
 
 def modality_by_name(path: str) -> str | None:

@@ -1,4 +1,4 @@
-"""Rows of a table that people wrote (CSV, TSV, JSON, Parquet): bad rows are told, not raised.
+"""Rows of a table that people wrote (CSV, JSON, Parquet, Excel): bad rows are told, not raised.
 
 Text that is not UTF-8 is kept with surrogate escapes, so that `encode(errors="surrogateescape")`
 gives back the bytes that stood there.
@@ -19,15 +19,16 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import PurePosixPath
-from typing import Any, NoReturn
+from importlib.util import find_spec
+from pathlib import Path, PurePosixPath
+from typing import Any
 
 import pyarrow as pa
 
 from pipeline.core.errors import PipelineError, Rejected
-from pipeline.core.identity import column_name
+from pipeline.core.identity import canonical, column_name
 from pipeline.core.parsing import parse_json
 from pipeline.core.text_decoding import MARKS
 from pipeline.raw import csv_lines, parquet_child
@@ -87,8 +88,8 @@ def read(name: str, data: bytes, fallback: str | None = None) -> Table:
         This machine fell short while a Parquet file was decoded.
     """
     suffix = PurePosixPath(name).suffix
-    if suffix == ".parquet":
-        table = _read_parquet(name, data)
+    if suffix in DECODED_APART:
+        table = DECODED_APART[suffix](name, data)
     else:
         lines = _lines(name, data, fallback, only_newlines=suffix in (".json", ".jsonl"))
         table = (_read_json if suffix in (".json", ".jsonl") else _read_csv)(name, lines)
@@ -196,12 +197,14 @@ def _json_object(text: str) -> JsonRow:
     if text.lstrip().startswith("["):
         return {}, "it is not a JSON object"
     try:
-        return _json_row(parse_json(text, object_pairs_hook=_once, parse_constant=_refuse_constant))
-    except ValueError as error:
-        return {}, "it is not JSON" + (f": {error}" if isinstance(error, _NotJson) else "")
+        return _json_row(parse_json(text, object_pairs_hook=_mapping, parse_constant=_Fault))
+    except ValueError:
+        return {}, "it is not JSON"
 
 
 def _json_row(item: Any) -> JsonRow:
+    if isinstance(item, _Fault):
+        return {}, f"it is not JSON: {item.what}"
     if not isinstance(item, dict):
         return {}, "it is not a JSON object"
     cells = {column_name(name): _flat(cell) for name, cell in item.items()}
@@ -210,21 +213,81 @@ def _json_row(item: Any) -> JsonRow:
     return (cells, "") if len(cells) == len(item) else ({}, "it gives a name twice")
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A mapping of what a JSON object gives, which says no name twice."""
+class _Fault:
+    """What Python reads and JSON does not know: NaN and the like, and a name given twice."""
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+
+
+def _mapping(pairs: list[tuple[str, Any]]) -> dict[str, Any] | _Fault:
+    """What a JSON object gives; a fault in it is one of the whole."""
+    for fault in _faults([value for _, value in pairs]):
+        return fault
     mapping = dict(pairs)
-    if len(mapping) < len(pairs):
-        twice = next(name for name, times in Counter(n for n, _ in pairs).items() if times > 1)
-        raise _NotJson(f"an object gives the name {json.dumps(twice)} twice")
-    return mapping
+    if len(mapping) == len(pairs):
+        return mapping
+    times = Counter(name for name, _ in pairs)
+    twice = next(name for name, n in times.items() if n > 1)
+    return _Fault(f"an object gives the name {json.dumps(twice)} twice")
+
+
+def _faults(values: list[Any]) -> Iterator[_Fault]:
+    for value in values:
+        if isinstance(value, _Fault):
+            yield value
+        elif isinstance(value, list):
+            yield from _faults(value)
 
 
 def _read_parquet(name: str, data: bytes) -> Table:
     not_whole = Rejected("bad_metadata", f"{name} is not a whole Parquet file")
     if not (data.startswith(MAGIC) and data.endswith(MAGIC)):
         raise not_whole
+    stdout = _decoded_apart(parquet_child.__file__, name, data, not_whole)
+    try:
+        with pa.ipc.open_stream(stdout) as stream:
+            columns = list(map(column_name, stream.schema.names))
+            cells = (
+                {column: _flat(cell) for column, cell in zip(columns, row.values(), strict=True)}
+                for batch in stream
+                for row in _cells(batch)
+            )
+            rows = [_row(number, row, "") for number, row in enumerate(cells, 1)]
+            return Table(list(filter(None, columns)), rows, "row")
+    except MemoryError:  # Arrow's too: the machine's fault, not the file's
+        raise
+    except (pa.ArrowException, ArithmeticError, ValueError):  # years that Python does not know
+        raise not_whole from None
+
+
+def _read_spreadsheet(name: str, data: bytes) -> Table:
+    """The only sheet that holds anything, numbered as people see its rows."""
+    if find_spec("python_calamine") is None:
+        raise PipelineError(
+            f"{name}: spreadsheets are read by python-calamine, which is not installed: "
+            "pip install 'multimodal-pipeline[excel]'"
+        )
+    broken = Rejected("bad_metadata", f"{name} is not a whole spreadsheet")
+    script = str(Path(__file__).with_name("spreadsheet_child.py"))  # it imports what is an extra
+    sheets, *lines = map(json.loads, _decoded_apart(script, name, data, broken).splitlines())
+    if len(sheets) != 1:
+        listed = f"it has {', '.join(sheets)}: keep one of them" if sheets else "it is empty"
+        raise Rejected("bad_metadata", f"{name} is read where one sheet holds anything; {listed}")
+    filled = [(n, cells) for n, cells in enumerate(lines, 1) if any(c != "" for c in cells)]
+    (_, header), *rows = filled
+    columns = [column_name(canonical(cell)) for cell in header]
+    return Table(
+        list(filter(None, columns)),
+        [_row(number, dict(zip(columns, cells, strict=True)), "") for number, cells in rows],
+        "row",
+    )
+
+
+def _decoded_apart(script: str, name: str, data: bytes, broken: Rejected) -> bytes:
+    """What a process prints that decodes a file; `broken` is raised where it is none."""
     child = subprocess.run(
-        [sys.executable, "-P", parquet_child.__file__, str(MAX_ROWS), str(MAX_BYTES)],
+        [sys.executable, "-P", script, str(MAX_ROWS), str(MAX_BYTES)],
         input=data,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -237,32 +300,30 @@ def _read_parquet(name: str, data: bytes) -> Table:
     if child.returncode == -signal.SIGKILL:  # as the memory killer and people send it
         raise PipelineError(f"{name}: the process that decodes it was killed; free some memory")
     if child.returncode:
-        raise not_whole
-    try:
-        with pa.ipc.open_stream(child.stdout) as stream:
-            columns = list(map(column_name, stream.schema.names))
-            cells = (
-                {column: _flat(cell) for column, cell in zip(columns, row.values(), strict=True)}
-                for batch in stream
-                for row in _cells(batch)
-            )
-            rows = [_row(number, row, "") for number, row in enumerate(cells, 1)]
-            return Table(list(filter(None, columns)), rows, "row")
-    except MemoryError:  # Arrow's too: the machine's fault, not the file's
-        raise
-    except (pa.ArrowException, ArithmeticError, UnicodeDecodeError):
-        raise not_whole from None
+        raise broken
+    return child.stdout
 
 
 def _cells(batch: pa.RecordBatch) -> list[dict[str, Any]]:
     """The rows of a batch, text as bytes where some of it is not UTF-8."""
+    names = batch.schema.names
+    batch = pa.RecordBatch.from_arrays(list(map(_as_stated, batch.columns)), names=names)
     try:
         cells: list[dict[str, Any]] = batch.to_pylist()
     except UnicodeDecodeError:
         raw = {pa.string(): pa.binary(), pa.large_string(): pa.large_binary()}
         columns = [column.cast(raw.get(column.type, column.type)) for column in batch.columns]
-        cells = pa.RecordBatch.from_arrays(columns, names=batch.schema.names).to_pylist()
+        cells = pa.RecordBatch.from_arrays(columns, names=names).to_pylist()
     return cells
+
+
+def _as_stated(column: pa.Array) -> pa.Array:
+    """Numbers by the fewest digits that tell them, 0.1 and not 0.10000000149; times to the µs."""
+    if pa.types.is_float32(column.type):
+        return column.cast(pa.string()).cast(pa.float64())
+    if pa.types.is_timestamp(column.type):  # finer ones are no datetime of Python's
+        return column.cast(pa.timestamp("us", column.type.tz), safe=False)
+    return column
 
 
 def _lines(name: str, data: bytes, fallback: str | None, only_newlines: bool) -> list[str]:
@@ -310,7 +371,9 @@ def _too_large(name: str) -> Rejected:
 
 def _row(number: int, cells: Mapping[str, Any], problem: str) -> TableRow:
     return TableRow(
-        number, {name: cell for name, cell in cells.items() if not _is_empty(cell)}, problem
+        number,
+        {name: cell for name, cell in cells.items() if name and not _is_empty(cell)},
+        problem,
     )
 
 
@@ -333,12 +396,5 @@ def _is_utf8(text: str) -> bool:
     return True
 
 
-class _NotJson(ValueError):
-    """Says in a word what is wrong."""
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise _NotJson(f"{name} is no value of JSON: write null")
-
-
-JSON = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_refuse_constant)
+JSON = json.JSONDecoder(object_pairs_hook=_mapping, parse_constant=_Fault)
+DECODED_APART = {".parquet": _read_parquet, ".xlsx": _read_spreadsheet}

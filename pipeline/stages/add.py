@@ -97,10 +97,10 @@ def _source(params: Params, source: str) -> str:
 
 
 def _refuse_unfit(folder: Path, lying: Listing) -> None:
-    found = unfit(folder, lying)
-    if found:
-        listed = "\n".join(f"  {path}: {why}" for path, why in list(found.items())[:SHOWN])
-        more = f"\n  and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+    problems = unfit(folder, lying)
+    if problems:
+        listed = "\n".join(f"  {path}: {why}" for path, why in list(problems.items())[:SHOWN])
+        more = f"\n  and {len(problems) - SHOWN} more" if len(problems) > SHOWN else ""
         raise PipelineError(
             f"{folder} cannot be a batch as it is; remove or replace these:\n{listed}{more}"
         )

@@ -14,12 +14,14 @@ from pipeline.core.folders import DATA, RAW
 from pipeline.core.machine.processor import check_instructions
 from pipeline.core.parsing import parse_json
 from pipeline.encoders import encoder_of
+from pipeline.execution.probe import processor_on
 from pipeline.execution.process_group import check_room
 from pipeline.execution.ray_session import folder_problem
 from pipeline.params import Params
 from pipeline.raw.listing import LINKED, NOT_A_FILE, listing, unfit
 from pipeline.stages.check_data import check_data
 from pipeline.stages.graph import labels
+from pipeline.store.trees.git import check_repository
 
 # Below this a run is likely to fill the disk half-way.
 DISK_BYTES = 2 * 2**30
@@ -85,14 +87,11 @@ def _devices(params: Params) -> list[str]:
         f"features.{name}": getattr(feature.options, "device", "cpu")
         for name, feature in params.features.items()
     } | {f"models.{name}": model.device for name, model in params.models.items()}
-    if set(wanted.values()) <= {"cpu"}:
-        return []
-    from pipeline.core.machine.device import torch_device
-
     problems = []
     for path, device in wanted.items():
         try:
-            torch_device(device)
+            if device != "cpu":
+                processor_on(device, params.execution)
         except PipelineError as error:
             problems.append(f"{path}: {error}")
     return problems
@@ -119,9 +118,10 @@ def _repository() -> list[str]:
     problems = []
     if not Path(".dvc").is_dir():
         problems.append("this folder is no DVC project: run `dvc init`")
-    git = subprocess.run(["git", "rev-parse", "--git-dir"], capture_output=True, check=False)
-    if git.returncode:
-        problems.append("this folder is in no git repository, which DVC needs: run `git init`")
+    try:
+        check_repository(Path())
+    except PipelineError as error:
+        problems.append(str(error))
     return problems
 
 
@@ -153,8 +153,8 @@ def _batches(raw: Path = Path(DATA, RAW)) -> list[str]:
         elif not (path.is_file() or path.is_dir() or path.is_symlink()):
             unfit_paths[str(path)] = NOT_A_FILE
         elif path.is_dir() and path.parent.parent == raw and not path.name.startswith("."):
-            found = unfit(path, listing(path))
-            unfit_paths |= {f"{path}/{name}": why for name, why in found.items()}
+            problems_inside = unfit(path, listing(path))
+            unfit_paths |= {f"{path}/{name}": why for name, why in problems_inside.items()}
     if unfit_paths:
         ignored = subprocess.run(
             [*DVC, "check-ignore", "--stdin"],

@@ -87,13 +87,15 @@ def _batches(params: Params, raw: Path, findings: Findings) -> list[Batch]:
 
 def _check_rejects(params: Params, batches: Sequence[Batch], findings: Findings) -> None:
     """Hold what ingest would refuse to its limits, as ingest does."""
+    if not batches:
+        return
     try:
         check_batches(batches, params)
     except PipelineError as error:
         findings.problems.append(str(error).replace("\nThe previous outputs stand.", "\n "))
         return
     findings.notes.extend(_reject_lines(reject for b in batches for reject in b.rejects))
-    if not any(batch.samples for batch in batches) and not findings.problems:
+    if not any(batch.samples for batch in batches):
         findings.problems.append("the batches hold no sample")
 
 
@@ -128,9 +130,11 @@ def _check_curation(params: Params, batches: Sequence[Batch], findings: Findings
         return
     total = len(curation.records) + len(curation.rejects)
     share, limit = len(curation.rejects) / total, params.curate.reject_limit
-    for target, classes in sorted(curation.summary["set_aside"].items()):
-        if classes:
-            findings.notes.append(_rare_classes(target, classes, params))
+    rare = [
+        _rare_classes(target, classes, params)
+        for target, classes in sorted(curation.summary["set_aside"].items())
+        if classes
+    ]
     if share > limit:
         reasons = Counter(reject.reason for reject in curation.rejects).most_common()
         listed = ", ".join(f"{n:,} {reason}" for reason, n in reasons)
@@ -138,7 +142,9 @@ def _check_curation(params: Params, batches: Sequence[Batch], findings: Findings
             f"curate would refuse {len(curation.rejects):,} of {total:,} samples ({share:.1%}; "
             f"curate.reject_limit is {limit:.1%}): {listed}"
         )
-    findings.notes.extend(_splits(curation, params))
+        findings.problems.extend(rare)
+        return
+    findings.notes.extend([*rare, *_splits(curation, params)])
     findings.problems.extend(_untrainable(curation, params))
 
 

@@ -46,28 +46,28 @@ def verify(params: Params, store: Store, sample_id: str) -> Iterator[Verified]:
         with other instructions than the rows were made with.
     """
     traced = store.trace(sample_id)
-    for modality, found in traced["modalities"].items():
+    for modality, asset in traced["modalities"].items():
         digest = traced["sample"][modality]
-        stages = [("clean", modality), *(("extract", name) for name in found["features"])]
+        stages = [("clean", modality), *(("extract", name) for name in asset["features"])]
         for stage, item in stages:
             plan: Any = find(params, stage, item)(params, item)
-            yield _again(plan, digest)
+            yield _recompute(plan, digest)
 
 
-def _again(plan: PartsPlan, digest: str) -> Verified:
-    made = read_function(plan.out)
-    if made:
-        hold(made["processor"])
+def _recompute(plan: PartsPlan, digest: str) -> Verified:
+    function = read_function(plan.out)
+    if function:
+        hold(function["processor"])
     rows = [row for row in plan.rows() if row.digest == digest and row.view == 0]
     stored = _stored(plan.out, digest)
     stage = plan.work.stage
     if not rows:
-        said = "" if stored is None else "it is stored and no longer planned"
-        return Verified(stage, digest, stored is None, said)
+        difference = "" if stored is None else "it is stored and no longer planned"
+        return Verified(stage, digest, stored is None, difference)
     (outcome,) = apply_bisecting(plan.work.open(), rows, prepared(plan.work, rows), stage)
     if isinstance(outcome, Rejected):
-        said = "" if stored is None else f"it is refused now: {outcome.message}"
-        return Verified(stage, digest, stored is None, said)
+        difference = "" if stored is None else f"it is refused now: {outcome.message}"
+        return Verified(stage, digest, stored is None, difference)
     if stored is None:
         return Verified(stage, digest, False, "it is made now and was not stored")
     remade = plan.work.table(rows, [outcome])
@@ -80,7 +80,7 @@ def _stored(out: Path, digest: str) -> pa.Table | None:
     for entry in read_manifest(out):
         if entry.view == 0:
             table = read_part(out / f"{entry.key}.parquet")
-            found = table.filter(pc.equal(table["digest"], digest))
-            if found.num_rows:
-                return found
+            rows = table.filter(pc.equal(table["digest"], digest))
+            if rows.num_rows:
+                return rows
     return None

@@ -2,10 +2,13 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pyarrow as pa
 import pytest
 import yaml
@@ -16,7 +19,7 @@ from pipeline.core.files.digest import digest_bytes
 from pipeline.core.records import curated_schema
 from pipeline.parts import tables
 from tests.core.test_failure_log import Faulty
-from tests.dataset import params
+from tests.dataset import HERE, params, put_batch
 from tests.toy import Square, function, put, rows
 
 CALL = CliRunner()
@@ -79,7 +82,28 @@ def test_a_repository_needs_no_commit(inside: Path) -> None:
     Path("params.yaml").write_text(yaml.safe_dump(params()))
     subprocess.run(["git", "init", "--quiet"], check=True)
     subprocess.run([sys.executable, "-m", "dvc", "init", "--quiet"], check=True)
-    assert call("check")[0] == 0
+    shutil.copy(HERE / "dvc.yaml", ".")
+    put_batch(Path("data", "raw", "shapes", "first"), 0, 12)
+    code, output = call("check")
+    assert code == 0, output
+    assert "data/raw/shapes/first: DVC keeps no copy of this batch" in output
+
+
+def test_check_finds_what_dvc_cannot_read_or_lacks(inside: Path) -> None:
+    subprocess.run(["git", "init", "--quiet"], check=True)
+    subprocess.run([sys.executable, "-m", "dvc", "init", "--quiet"], check=True)
+    Path("params.yaml").write_text(yaml.safe_dump(params()))
+    assert "there is no dvc.yaml: `pipeline init` makes a project" in call("check")[1]
+    shutil.copy(HERE / "dvc.yaml", ".")
+    Path("params.yaml").write_text(yaml.safe_dump({**params(), "fetch": None}))
+    assert "DVC cannot read the graph: " in call("check")[1]
+    graph = yaml.safe_load(Path("dvc.yaml").read_text())
+    del graph["stages"]["evaluate"]
+    Path("dvc.yaml").write_text(yaml.safe_dump(graph))
+    Path("params.yaml").write_text(yaml.safe_dump(params()))
+    assert "dvc.yaml has no stage evaluate@image" in call("check")[1]
+    Path("params.yaml").write_text(yaml.safe_dump({**params(), "models": {}}))
+    assert "names no feature set or no model" in call("check")[1]
 
 
 def test_a_machine_without_git_is_told(configured: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -175,7 +199,6 @@ def test_the_rejects_of_one_stage(refused: None) -> None:
     [
         ("clean/smell", "unknown stage 'clean/smell'; there are: augment/audio, "),
         ("clean/text", "there is no data/clean/text/manifest.json: `dvc repro` makes it"),
-        ("train/gated", "the model gated is not trained: run `dvc repro`"),
     ],
 )
 def test_rejects_of_a_stage_that_is_not_there(refused: None, stage: str, message: str) -> None:
@@ -196,19 +219,87 @@ def test_rejects_before_any_stage(configured: Path) -> None:
     assert "run `dvc repro`" in output
 
 
-def test_samples_that_a_model_saw_nothing_of_are_rejects(configured: Path) -> None:
-    data = Path("data")
-    put_unseen(data, "image", {"train": 1, "validation": 1})
-    _, output = call("rejects", "--stage", "train/image", "--json")
-    found = [json.loads(line) for line in output.splitlines()]
-    assert [(r["subject"], r["reason"], r["stage"]) for r in found] == [
-        ("absent", "no_modality", "train/image"),
-        ("lost", "no_modality", "train/image"),
+def test_samples_that_a_model_saw_nothing_of_are_counted_and_no_rejects(configured: Path) -> None:
+    put_unseen(Path("data"), "image", {"train": 1, "validation": 1})
+    code, output = call("rejects", "--stage", "train/image")
+    assert code == 0
+    assert output.startswith("nothing was refused\n")
+    assert "absent: samples that have none of a model's modalities" in output
+    rows = [line.split("│")[1:-1] for line in output.splitlines() if line.startswith("│")]
+    assert [[cell.strip() for cell in row] for row in rows] == [
+        ["image", "train", "2", "1"],
+        ["image", "validation", "2", "1"],
     ]
-    query = "SELECT * FROM rejects ORDER BY subject"
-    assert call("store", "sql", query, "--json") == call("rejects", "--json") == (0, output)
-    put_unseen(data, "image", {"train": 0, "validation": 0})
+    assert call("rejects", "--json") == (0, "")
+    query = "SELECT count(*) AS n FROM rejects"
+    assert call("store", "sql", query, "--json") == (0, '{"n": 0}\n')
+    put_unseen(Path("data"), "image", {"train": 0, "validation": 0})
     assert call("rejects", "--stage", "train/image") == (0, "nothing was refused\n")
+
+
+def test_rejects_are_counted_with_a_few_examples(configured: Path) -> None:
+    square("clean/image", *range(-12, 0))
+    _, output = call("rejects")
+    assert "toy: 12 negative" in output
+    assert output.count("the number is below zero") == 5
+    assert "and 7 more: --all shows them" in output
+    assert call("rejects", "--limit", "2")[1].count("the number is below zero") == 2
+    assert call("rejects", "--all")[1].count("the number is below zero") == 12
+    assert len(call("rejects", "--json")[1].splitlines()) == 12
+    assert len(call("rejects", "--json", "--limit", "3")[1].splitlines()) == 3
+
+
+def test_what_a_stage_refused_that_failed_can_be_read(configured: Path) -> None:
+    batch = Path("data", "raw", "shapes", "first")
+    batch.mkdir(parents=True)
+    (batch / "metadata.csv").write_text("text,shap\na text,circle\n")
+    code, output = call("stage", "ingest")
+    assert code == 1
+    assert "there is no column shape; there are: text, shap" in output
+    code, output = call("rejects", "--json")
+    (reject,) = map(json.loads, output.splitlines())
+    assert (code, reject["reason"]) == (0, "missing_column")
+    assert reject["file"] == "shapes/first/metadata.csv"
+    assert "there is no column shape; there are: text, shap" in reject["message"]
+    assert "under `sources` in params.yaml" in reject["fix"]
+    assert "fix: write the column's name" in call("rejects", "--stage", "ingest")[1]
+
+
+def test_an_asset_is_named_by_its_file_and_what_helps_stands_beside(configured: Path) -> None:
+    document = params()
+    document["modalities"] = ["image", "text"]
+    del document["features"]["mfcc"]  # type: ignore[attr-defined]
+    document["augment"] = document["curate"] = {}
+    document["clean"] = {name: {"reject_limit": 1.0} for name in ("image", "text")}
+    document["models"] = {"image": document["models"]["image"]}  # type: ignore[index]
+    Path("params.yaml").write_text(yaml.safe_dump(document))
+    batch = Path("data", "raw", "shapes", "first")
+    batch.mkdir(parents=True)
+    blank = np.full((40, 40, 3), 255, np.uint8)
+    (batch / "blank.png").write_bytes(cv2.imencode(".png", blank)[1].tobytes())
+    rows = ["sample_id,image_file_name,text,shape", "a,blank.png,words,circle", "b,, ,circle"]
+    (batch / "metadata.csv").write_text("\n".join(rows) + "\n")
+    for stage in ("ingest", "clean@image", "clean@text"):
+        code, output = call("stage", stage)
+        assert code == 0, output
+    document["clean"]["image"]["reject_limit"] = 0.1
+    Path("params.yaml").write_text(yaml.safe_dump(document))
+    code, output = call("stage", "clean@image")
+    assert code == 1
+    assert "1 blank, such as shapes/first/blank.png: the picture shows one plain colour" in output
+    found = [json.loads(line) for line in call("rejects", "--json")[1].splitlines()]
+    by_reason = {reject["reason"]: reject for reject in found}
+    assert by_reason["blank"]["file"] == "shapes/first/blank.png"
+    assert by_reason["blank"]["digest"] == digest_bytes((batch / "blank.png").read_bytes())
+    assert "clean.image.min_contrast" in by_reason["blank"]["fix"]
+    assert by_reason["empty"]["file"] == "shapes/first/metadata.csv (sample shapes/first/b)"
+    output = call("rejects", "--reason", "blank")[1].replace("\n", "")
+    assert "fix: the option clean.image.min_contrast" in output
+    query = "SELECT file FROM rejects ORDER BY file"
+    files = [
+        json.loads(line)["file"] for line in call("store", "sql", query, "--json")[1].splitlines()
+    ]
+    assert files == sorted(reject["file"] for reject in found)
 
 
 def put_unseen(root: Path, model: str, unseen: dict[str, int]) -> None:

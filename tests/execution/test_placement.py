@@ -19,12 +19,17 @@ def test_without_gpus_a_process_for_each_cpu_or_part() -> None:
     assert place("toy", nodes, None, 0.0, 2) == Placement(2, 0.0)
 
 
-def test_with_gpus_the_cpus_that_remain_decode() -> None:
+def test_with_gpus_every_cpu_feeds_and_the_gpus_are_shared() -> None:
     node = {"CPU": 8.0, "GPU": 2.0}
-    assert place("toy", [node], None, 1.0, 100) == Placement(2, 1.0, feeders=3)
-    assert place("toy", [node], None, 0.5, 100) == Placement(4, 0.5, feeders=1)
-    assert place("toy", [node], None, 0.7, 100) == Placement(2, 0.7, feeders=3)
-    assert place("toy", [node], 1, 1.0, 100) == Placement(1, 1.0, feeders=0)
+    assert place("toy", [node], None, 1.0, 100) == Placement(8, 1.0, holders=2)
+    assert place("toy", [node], None, 0.5, 100) == Placement(8, 0.5, holders=4)
+    assert place("toy", [node], None, 0.7, 100) == Placement(8, 0.7, holders=2)
+    assert place("toy", [node], 1, 0.5, 100) == Placement(1, 0.5, holders=1)
+    assert place("toy", [node], None, 1.0, 1) == Placement(1, 1.0, holders=1)
+    assert place("toy", [{"CPU": 16.0, "GPU": 1.0}] + [{"CPU": 16.0}] * 16, None, 1.0, 10**4) == (
+        Placement(272, 1.0, holders=1)
+    )
+    assert place("toy", [{"CPU": 4.0}, {"GPU": 1.0}], None, 1.0, 9) == Placement(4, 1.0, holders=1)
 
 
 @pytest.mark.parametrize(
@@ -33,7 +38,6 @@ def test_with_gpus_the_cpus_that_remain_decode() -> None:
         ([{"CPU": 4.0}], 1.0, "needs 1 GPU, the Ray cluster has 0 GPU;"),
         ([{"CPU": 0.0}], 0.0, "needs 1 CPU, the Ray cluster has 0 CPU;"),
         ([{"CPU": 4.0, "GPU": 1.0}] * 2, 2.0, "has 8 CPU, 2 GPU, but no node has them together"),
-        ([{"CPU": 4.0}, {"GPU": 1.0}], 1.0, "but no node has them together"),
     ],
 )
 def test_what_is_missing_is_said(nodes: list[dict[str, float]], gpus: float, message: str) -> None:
@@ -49,8 +53,8 @@ def test_never_more_than_there_is(
         placed = place("toy", nodes, workers, gpus, 1000)
     except PipelineError:
         return
-    processes = placed.workers * (1 + placed.feeders)
     assert placed.workers >= 1
-    assert processes <= sum(node["CPU"] for node in nodes)
-    assert workers is None or processes <= workers
-    assert placed.workers * gpus <= sum(node["GPU"] for node in nodes) + 1e-9
+    assert placed.workers <= sum(node["CPU"] for node in nodes)
+    assert workers is None or placed.workers <= workers
+    assert (placed.holders >= 1) == (gpus > 0)
+    assert placed.holders * gpus <= sum(node["GPU"] for node in nodes) + 1e-9

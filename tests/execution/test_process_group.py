@@ -51,6 +51,11 @@ def test_more_workers_than_cpus_is_said(monkeypatch):
     check_room(here + 1, ExecutionOptions(ray_address="host:6379"))
 
 
+def test_one_process_is_this_one(inside):
+    assert run_distributed(partial(told, inside), 1, OPTIONS) == (0, 1, "")
+    assert (inside / f"0-{os.getpid()}").exists()
+
+
 @pytest.fixture
 def two(monkeypatch):
     """Two CPUs, whatever there is."""

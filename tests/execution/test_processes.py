@@ -13,7 +13,7 @@ import pytest
 
 from pipeline.core.errors import PipelineError
 from pipeline.core.machine.environment import ONE_THREAD
-from pipeline.core.machine.shortage import Shortage
+from pipeline.core.machine.shortage import DeviceFailure, Shortage
 from pipeline.execution.processes import Processes
 from pipeline.parts import manifest
 from pipeline.parts.job import CompletedPart, Job
@@ -21,7 +21,7 @@ from pipeline.parts.part import Row, Work
 from pipeline.parts.plan import Summary
 from pipeline.parts.serial import Serial
 from tests.processes import until
-from tests.toy import Square, Starved, function, put, rows
+from tests.toy import OnGpu, Square, Starved, function, put, rows
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 OUT = Path("out")
@@ -55,6 +55,19 @@ def test_a_row_that_crashes_its_worker_costs_itself(inside: Path) -> None:
     assert {use.worker for use in summary.used}
     summary = bring(list(range(12)))
     assert (summary.rows, summary.computed_rows) == (12, 1)
+
+
+def test_where_a_gpu_fails_its_worker_ends_and_the_second_time_the_stage(inside: Path) -> None:
+    failed = inside / "failed"
+    failed.mkdir()
+    work = OnGpu(function(), fails_on=7, seen=failed, once=inside / "once")
+    summary = put(OUT, work, rows(list(range(12))), executor=Processes(1))
+    assert (summary.rows, summary.rejected) == (12, 0)
+    assert len(list(failed.iterdir())) == 1
+    work = OnGpu(function(again=True), fails_on=7, seen=failed)
+    with pytest.raises(DeviceFailure, match=r"the GPU failed .*CUBLAS_STATUS_ALLOC_FAILED"):
+        put(OUT, work, rows(list(range(12))), executor=Processes(1))
+    assert len(list(failed.iterdir())) == 1 + 2  # each time another process
 
 
 def test_a_killed_worker_costs_no_row(inside: Path) -> None:
@@ -140,3 +153,14 @@ def test_workers_that_cannot_be_started_are_told(
 def test_an_error_of_a_worker_is_raised_here(inside: Path) -> None:
     with pytest.raises(PipelineError, match="told to break"):
         bring([1, 7], breaks_on=7)
+
+
+def test_a_path_too_long_for_a_socket_is_called_that(
+    inside: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def start(_: object) -> None:
+        raise OSError("AF_UNIX path too long")
+
+    monkeypatch.setattr("multiprocessing.context.ForkServerProcess.start", start)
+    with pytest.raises(PipelineError, match="Set TMPDIR to a shorter one"):
+        bring([1])

@@ -36,16 +36,18 @@ def test_where_there_are_gpus_other_processes_decode_for_those_that_encode(
     expected = serial(work, numbers)
     trace = inside / "trace"
     trace.mkdir()
-    traced = replace(work, trace=trace, seconds=0.01, together=2)
+    traced = replace(work, trace=trace, gpu_seconds=0.01)
     summary = bring(RayExecutor(4, gpus_per_worker=0.5), traced, numbers)
     assert tree() == expected
     prepared, computed = traced.traced("prepared"), traced.traced("computed")
-    assert 1 <= len(prepared) <= 2  # on a busy machine the first reads all before the second is up
-    assert len(computed) == 2
+    assert 1 <= len(prepared) <= 4  # on a busy machine the first reads all before others are up
+    assert 1 <= len(computed) <= 4
     assert not prepared & computed
     assert ray.is_initialized()
-    assert {use.worker.split("/")[1] for use in summary.used} <= computed
-    assert sum(use.gpu_seconds for use in summary.used) >= 0.01 * len(numbers)
+    assert {use.worker.split("/")[1] for use in summary.used} <= prepared
+    assert {use.holder.split("/")[1] for use in summary.used} <= computed
+    used = sum(use.gpu_seconds for use in summary.used)
+    assert used == pytest.approx(0.01 * len(numbers))
     assert sum(use.cpu_seconds for use in summary.used) > 0
     assert all(use.peak_mb > 10 for use in summary.used)
 

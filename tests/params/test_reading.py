@@ -99,6 +99,17 @@ def test_every_mistake_is_said_at_once_with_its_path() -> None:
         (("models", ".hidden"), {}, "models..hidden: '.hidden' cannot name a folder"),
         (("models", "new\n"), {}, "cannot name a folder"),
         (("models", "v1.2"), {}, "'v1.2' cannot name a folder"),
+        (("targets", "score"), {"kind": "regression"}, "targets.score: 'score' is a name that"),
+        (("targets", "Validation"), {"kind": "binary"}, "is a name that the project uses itself"),
+        (("targets", "Category"), {"kind": "binary"}, "'category' and 'Category' differ by case"),
+        (("targets", "../x"), {"kind": "binary"}, "'../x' cannot name a target"),
+        (("targets", "a.b"), {"kind": "binary"}, "'a.b' cannot name a target"),
+        (("targets", " a"), {"kind": "binary"}, "' a' cannot name a target"),
+        (("features", "MFCC"), {"modality": "audio", "encoder": "mfcc"}, "differ by case alone"),
+        (("features", "split"), {"modality": "text", "encoder": "hashing"}, "uses itself"),
+        (("models", "Gated"), {}, "models.gated: 'gated' and 'Gated' differ by case alone"),
+        (("ingest", "optional"), ["smell"], "ingest.optional.0: unknown modality 'smell'"),
+        (("ingest", "unused_limit"), 2, "ingest.unused_limit: "),
         (("modalities",), [["image"]], "modalities.0: unknown modality"),
         (("clean", "smell"), {}, "clean.smell: unknown modality"),
         (("execution", "workers"), 0, "execution.workers: "),
@@ -135,6 +146,46 @@ def test_a_source_names_targets_that_there_are() -> None:
     changed["sources"]["mine"]["targets"] = {"kind": "shap"}
     (mistake,) = mistakes(changed)
     assert mistake == ("sources.mine.targets.kind: unknown target 'shap'; there are: shape, size")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"columns": {"image": "picture"}}, "sources.mine.columns: image: 'picture' is no column"),
+        ({"columns": {"a": "text", "b": "text"}}, "more than one column for the column text"),
+        ({"fallback": "cp12520"}, "'cp12520' is no text encoding"),
+        (
+            {"folders": "shap"},
+            "sources.mine.folders: unknown target 'shap'; there are: shape, size",
+        ),
+    ],
+)
+def test_a_source_says_what_its_columns_are(options: dict[str, Any], message: str) -> None:
+    changed = own()
+    changed["sources"]["mine"] |= options
+    assert [line for line in mistakes(changed) if message in line]
+
+
+def test_a_tables_encoding_is_that_of_text_unless_the_source_says_another() -> None:
+    def fallback(**source: str) -> str | None:
+        changed = own(clean={"text": {"fallback": "cp1252"}})
+        changed["sources"]["mine"] |= source
+        options: Any = parse(changed).sources["mine"].options
+        return options.fallback
+
+    assert fallback() == "cp1252"
+    assert fallback(fallback="koi8-r") == "koi8-r"
+    changed = document()
+    changed["clean"]["text"]["fallback"] = "cp1252"
+    assert "fallback" not in parse(changed).sources["stamps"].options.model_dump()
+
+
+def test_names_of_targets_may_be_words_of_any_language() -> None:
+    names = ["größe", "taste score", "n-1", "_x", "7"]
+    parsed = parse(
+        own(targets={"shape": {"kind": "multiclass"}, **{n: {"kind": "binary"} for n in names}})
+    )
+    assert {*names} < {*parsed.targets}
 
 
 def test_groups_are_targets_or_attributes_that_the_sources_have() -> None:

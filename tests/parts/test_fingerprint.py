@@ -174,6 +174,18 @@ def test_what_is_not_installed_is_not_in_a_key(name: str) -> None:
     assert made_by.libraries["numpy"]
 
 
+def test_torch_is_known_by_its_build_which_is_read_without_loading_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    import torch
+
+    monkeypatch.setattr(module, "version", lambda name: "2.13.0")  # as PyPI's metadata say
+    monkeypatch.delitem(sys.modules, "torch")
+    libraries = fingerprint("f", ["pipeline.core.machine.device"], {}).libraries
+    assert libraries["torch"] == torch.__version__
+    assert "torch" not in sys.modules
+
+
 def test_imports_are_followed_wherever_they_stand_but_not_for_type_checkers() -> None:
     reached = reach(["pipeline.stages.work.extract"])
     assert {

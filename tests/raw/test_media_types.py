@@ -18,6 +18,24 @@ from pipeline.raw.media_types import UNKNOWN, by_content, by_name
         (b"RIFF\x00\x00\x00\x00WAVEfmt ", "audio/wav"),
         (b"OggS\x00", "audio/ogg"),
         (b"fLaC\x00", "audio/flac"),
+        (b"GIF89a\x01", "image/gif"),
+        (b"BM\x36\x04\0\0\0\0\0\0\x36", "image/bmp"),
+        (b"II*\0\x08", "image/tiff"),
+        (b"MM\0*\0", "image/tiff"),
+        (b"\0\0\0\x0cjP  \r\n\x87\n\0", "image/jp2"),
+        (b"\0\0\0\x1cftypavif\0\0\0\0avifmif1", "image/avif"),
+        (b"\0\0\0\x1cftypmif1\0\0\0\0mif1avif", "image/avif"),
+        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "image/heic"),
+        (b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic", "image/heic"),
+        (b"RF64\xff\xff\xff\xffWAVEds64", "audio/wav"),
+        (b"FORM\0\0\0\0AIFFCOMM", "audio/aiff"),
+        (b"FORM\0\0\0\0AIFCFVER", "audio/aiff"),
+        (b".snd\0\0\0\x18", "audio/basic"),
+        (b"caff\0\x01\0\0desc", "audio/x-caf"),
+        (b"\xff\xf1\x50\x80", "audio/aac"),
+        (b"#!AMR\n", "audio/amr"),
+        (b"\x30\x26\xb2\x75\x8e\x66\xcf\x11\xa6", "audio/x-ms-wma"),
+        (b"\xff\xfa\x90\xc4", "audio/mpeg"),
         (b"ID3\x04", "audio/mpeg"),
         (b"\xff\xfb\x90", "audio/mpeg"),
         (b"\x00\x00\x00\x18ftypmp42", "video/mp4"),
@@ -42,3 +60,35 @@ def test_else_the_name_tells(head: bytes) -> None:
 def test_anything_has_a_media_type(head: bytes, path: str) -> None:
     assert by_content(head, path).count("/") == 1
     assert by_name(path).count("/") == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "media_type"),
+    [
+        ("a.jfif", "image/jpeg"),
+        ("a.JPE", "image/jpeg"),
+        ("a.heic", "image/heic"),
+        ("a.avif", "image/avif"),
+        ("a.jp2", "image/jp2"),
+        ("a.aif", "audio/aiff"),
+        ("a.au", "audio/basic"),
+        ("a.caf", "audio/x-caf"),
+        ("a.aac", "audio/aac"),
+        ("a.wma", "audio/x-ms-wma"),
+        ("a.amr", "audio/amr"),
+    ],
+)
+def test_endings(name: str, media_type: str) -> None:
+    assert by_name(name) == media_type
+
+
+def test_a_brand_that_says_little_leaves_it_to_the_name() -> None:
+    head = b"\0\0\0\x18ftypisom\0\0\0\0"
+    assert by_content(head, "voice.m4a") == "audio/mp4"
+    assert by_content(head, "clip.mp4") == "video/mp4"
+    assert by_content(head, "clip.txt") == "video/mp4"
+
+
+@pytest.mark.parametrize("start", [b"<!DOCTYPE html>", b"<html>", b"\n<!doctype HTML>"])
+def test_a_page_with_a_drawing_in_it_is_no_drawing(start: bytes) -> None:
+    assert by_content(start + b"<body><svg></svg></body>", "a.jpg") == "image/jpeg"

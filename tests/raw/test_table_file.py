@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime
+import decimal
 import io
 import resource
 import subprocess
@@ -10,10 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import openpyxl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from pipeline.core import identity
 from pipeline.core.errors import PipelineError, Rejected
 from pipeline.raw import folders, parquet_child
 from pipeline.raw import table_file as rows
@@ -180,3 +184,157 @@ def test_what_a_source_reads_whole_is_small(
         "cat@en": True,
         "duck@en": False,
     }
+
+
+def test_columns_without_a_name_are_none() -> None:
+    (row,) = rows.read("metadata.csv", b",file_name,text,, \n0,a.png,x,,\n").rows
+    assert row.cells == {"file_name": "a.png", "text": "x"}
+    assert rows.read("metadata.csv", b",file_name,text,, \n").columns == ["file_name", "text"]
+
+
+def test_column_names_are_in_one_form() -> None:
+    table = rows.read("metadata.csv", "file_name, Gro\u0308\u00dfe \na.png, 1 \n".encode())
+    assert table.columns == ["file_name", "Gr\u00f6\u00dfe"]
+    assert table.rows[0].cells == {"file_name": "a.png", "Gr\u00f6\u00dfe": " 1 "}
+    with pytest.raises(Rejected, match="two columns text"):
+        rows.read("metadata.csv", b"text, text\na,b\n")
+
+
+ARRAY = (
+    '[{"text": "a", "n": 1},\n {"text": "b]", "tags": ["x"]} , [1], {"text": "c", "text": "d"}, '
+    '{"n": [NaN]}]'
+)
+
+
+@pytest.mark.parametrize("name", ["metadata.json", "metadata.jsonl"])
+@pytest.mark.parametrize("text", [ARRAY, ARRAY.replace("\n", ""), f"\ufeff\n {ARRAY}\n\n"])
+def test_an_array_of_objects_is_a_table_whatever_its_ending(name: str, text: str) -> None:
+    table = rows.read(name, text.encode())
+    assert (table.columns, table.unit) == (["text", "n", "tags"], "item")
+    assert [(row.number, row.cells) for row in table.rows if not row.problem] == [
+        (1, {"text": "a", "n": 1}),
+        (2, {"text": "b]", "tags": '["x"]'}),
+    ]
+    assert [row.number for row in table.rows if row.problem] == [3, 4, 5]
+
+
+@pytest.mark.parametrize("name", ["metadata.json", "metadata.jsonl"])
+def test_objects_of_a_line_each_are_a_table_whatever_its_ending(name: str) -> None:
+    table = rows.read(name, b'{"text": "a"}\n\n{"text": "b"}\n{"text"\n{"a": {"b": 1, "b": 2}}\n')
+    assert [(row.number, row.cells.get("text"), bool(row.problem)) for row in table.rows] == [
+        (1, "a", False),
+        (3, "b", False),
+        (4, None, True),
+        (5, None, True),
+    ]
+    assert "twice" in table.rows[-1].problem
+
+
+@pytest.mark.parametrize("text", ['[{"a": 1}', '[{"a": 1} {"a": 2}]', "[1", '{"text": ["a", "b"]}'])
+def test_what_is_no_array_of_objects_is_told(text: str) -> None:
+    with pytest.raises(Rejected, match=r"metadata\.json is no array of objects"):
+        rows.read("metadata.json", text.encode())
+
+
+def test_an_array_is_held_to_the_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rows, "MAX_LINE", 100)
+    many = "[" + ",".join(['{"n": 1}'] * 50) + "]"
+    assert len(rows.read("metadata.json", many.encode()).rows) == 50
+    with pytest.raises(Rejected, match="an item of more than 100 letters"):
+        rows.read("metadata.json", f'[{{"n": "{"x" * 101}"}}]'.encode())
+    monkeypatch.setattr(rows, "MAX_ROWS", 49)
+    with pytest.raises(Rejected, match="more than 49 rows"):
+        rows.read("metadata.json", many.encode())
+
+
+def test_lines_that_are_not_unicode_are_of_the_fallback() -> None:
+    data = "text,group\nGar\u00e7on,Zo\u00eb\n".encode() + b"Gar\xe7on,Zo\xeb\n\x81,x\n"
+    mixed = rows.read("metadata.csv", data, "cp1252").rows
+    assert [row.cells["text"] for row in mixed] == ["Gar\u00e7on", "Gar\u00e7on", "\udc81"]
+    assert [row.cells["group"] for row in mixed][:2] == ["Zo\u00eb"] * 2
+    kept = rows.read("metadata.csv", data).rows
+    assert [row.cells["text"] for row in kept] == ["Gar\u00e7on", "Gar\udce7on", "\udc81"]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig", "utf-32"])
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("metadata.csv", "text\tn\r\n\u00c4hre\t1\r\n"),
+        ("metadata.jsonl", '{"text": "\u00c4hre"}\n'),
+    ],
+)
+def test_a_mark_says_the_encoding(encoding: str, name: str, text: str) -> None:
+    (row,) = rows.read(name, text.encode(encoding)).rows
+    assert row.cells["text"] == "\u00c4hre"
+
+
+def workbook(*sheets: list[list[Any]]) -> bytes:
+    made = openpyxl.Workbook()
+    made.remove(made.active)
+    for number, lines in enumerate(sheets):
+        sheet = made.create_sheet(f"S{number}")
+        for line in lines:
+            sheet.append(line)
+    file = io.BytesIO()
+    made.save(file)
+    return file.getvalue()
+
+
+def test_a_spreadsheet_is_a_table_of_typed_cells() -> None:
+    day, noon = datetime.date(2020, 1, 2), datetime.datetime(2020, 1, 2, 12)
+    data = workbook(
+        [
+            [],
+            ["text ", "n", "yes", "day", None, "007"],
+            ["a", 5, True, day, None, "007"],
+            [],
+            ["b", 0.5, False, noon, "beside"],
+        ],
+        [],
+    )
+    table = rows.read("metadata.xlsx", data)
+    assert (table.columns, table.unit) == (["text", "n", "yes", "day", "007"], "row")
+    assert [(row.number, dict(row.cells)) for row in table.rows] == [
+        (3, {"text": "a", "n": 5.0, "yes": True, "day": "2020-01-02", "007": "007"}),
+        (5, {"text": "b", "n": 0.5, "yes": False, "day": "2020-01-02 12:00:00"}),
+    ]
+
+
+def test_a_spreadsheet_of_two_filled_sheets_or_none_is_refused() -> None:
+    with pytest.raises(Rejected, match="it has S0, S1: keep one of them"):
+        rows.read("metadata.xlsx", workbook([["text"], ["a"]], [["text"], ["b"]]))
+    with pytest.raises(Rejected, match="it is empty"):
+        rows.read("metadata.xlsx", workbook([], []))
+    for cut in (0, 100, -1):
+        with pytest.raises(Rejected, match="not a whole spreadsheet"):
+            rows.read("metadata.xlsx", workbook([["text"], ["a"]])[:cut])
+
+
+def test_a_spreadsheet_of_too_many_rows_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rows, "MAX_ROWS", 10)
+    assert len(rows.read("metadata.xlsx", workbook([["text"], *[["a"]] * 10])).rows) == 10
+    with pytest.raises(Rejected, match="more than 10 rows"):
+        rows.read("metadata.xlsx", workbook([["text"], *[["a"]] * 11]))
+
+
+def test_a_spreadsheet_without_its_reader_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rows, "find_spec", lambda name: None)
+    with pytest.raises(PipelineError, match=r"pip install 'multimodal-pipeline\[excel\]'"):
+        rows.read("metadata.xlsx", workbook([["text"], ["a"]]))
+
+
+def test_parquets_numbers_and_times_are_as_stated() -> None:
+    cells = {
+        "f": pa.array([0.1, None, 2.0], pa.float32()),
+        "t": pa.array([1577923200000000001, 1577836800000000000, None], pa.timestamp("ns")),
+        "d": pa.array([decimal.Decimal("5.00"), decimal.Decimal("0.50"), None]),
+    }
+    first, second, third = rows.read("metadata.parquet", parquet(pa.table(cells))).rows
+    assert first.cells["f"] == 0.1
+    assert [identity.canonical(first.cells[name]) for name in "ftd"] == ["0.1", "2020-01-02", "5"]
+    assert [identity.canonical(second.cells[name]) for name in "td"] == ["2020-01-01", "0.5"]
+    assert third.cells == {"f": 2.0}
+    year = pa.table({"t": pa.array([2**62], pa.timestamp("us"))})
+    with pytest.raises(Rejected, match="not a whole Parquet file"):
+        rows.read("metadata.parquet", parquet(year))

@@ -197,6 +197,124 @@ def test_two_columns_cannot_be_one_target() -> None:
         Options(targets={"a": "kind", "b": "kind"})
 
 
+def put(folder: Path, *paths: str) -> None:
+    for path in paths:
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(b"")
+
+
+def test_columns_are_what_the_options_say(tmp_path: Path) -> None:
+    put(tmp_path, "a.png", "a.wav")
+    row = {"image": "a.png", "path": "a.wav", "caption": "x", "text": "y", "speaker": 5.0, "k": "v"}
+    write_jsonl(tmp_path / "metadata.jsonl", [row])
+    columns = {
+        "image": "image_file_name",
+        "path": "file_name",
+        "caption": "text",
+        "text": "group",
+        "speaker": "sample_id",
+    }
+    options = Options(columns=columns, targets={"speaker": "who"}, attributes=("text",))
+    assert only(scan(LocalFolder(tmp_path), options)) == Sample(
+        sample_id="5",
+        group="y",
+        assets={
+            "image": "a.png",
+            "audio": "a.wav",
+            "text": Inline(b"x", "metadata.jsonl"),
+        },
+        targets={"who": 5.0},
+        attributes={"text": "y"},
+    )
+
+
+def test_a_column_beside_the_one_that_is_to_mean_it_refuses_the_table(tmp_path: Path) -> None:
+    write_jsonl(tmp_path / "metadata.jsonl", [{"text": "a", "caption": "b"}])
+    (refusal,) = scan(LocalFolder(tmp_path), Options(columns={"caption": "text"})).refused
+    assert "two columns are one thing by the source's option `columns`: caption and text" in (
+        refusal.message
+    )
+    swapped = Options(columns={"caption": "text", "text": "group"})
+    sample = only(scan(LocalFolder(tmp_path), swapped))
+    assert (sample.group, sample.assets["text"]) == ("a", Inline(b"b", "metadata.jsonl"))
+
+
+@pytest.mark.parametrize("column", ["image", "audio", "path", "filename"])
+def test_a_table_without_a_column_of_ours_is_told_the_one_that_names_files(
+    tmp_path: Path, column: str
+) -> None:
+    ending = "wav" if column == "audio" else "png"
+    put(tmp_path, *(f"d/{n}.{ending}" for n in range(3)))
+    rows = [{column: f"d/{n}.{ending}", "label": "x"} for n in range(3)]
+    write_csv(tmp_path / "metadata.csv", rows)
+    (refusal,) = scan(LocalFolder(tmp_path), Options()).refused
+    modality = "audio" if column == "audio" else "image"
+    assert refusal.message.startswith("no column names a file or holds text; there are: ")
+    assert f"its column {column} names 3 of the batch's files" in refusal.message
+    assert f"`columns: {{{column}: {modality}_file_name}}`" in refusal.message
+
+
+def test_files_of_several_modalities_are_named_by_one_column(tmp_path: Path) -> None:
+    put(tmp_path, "a.png", "b.wav")
+    write_csv(tmp_path / "metadata.csv", [{"path": "a.png", "text": "x"}, {"path": "b.wav"}])
+    assert "`columns: {path: file_name}`" in scan(LocalFolder(tmp_path), Options()).advice
+
+
+def test_a_folder_is_a_class_where_there_is_no_table(tmp_path: Path) -> None:
+    put(
+        tmp_path, "train/cat/1.png", "train/cat/deep/2.jpg", "test/dog/1.png", "val/dog/x.wav",
+        "README.md", "cover.png", "train/cat/notes.dat", "train/lost.png",
+    )  # fmt: skip
+    found = scan(LocalFolder(tmp_path), Options(folders="animal", licence="MIT"))
+    assert not found.refused
+    assert [(s.sample_id, s.split_given, s.targets) for s in found.samples] == [
+        ("test/dog/1.png", "test", {"animal": "dog"}),
+        ("train/cat/1.png", "train", {"animal": "cat"}),
+        ("train/cat/deep/2.jpg", "train", {"animal": "cat"}),
+        ("val/dog/x.wav", "validation", {"animal": "dog"}),
+    ]
+    assert [dict(s.assets) for s in found.samples][2:] == [
+        {"image": "train/cat/deep/2.jpg"},
+        {"audio": "val/dog/x.wav"},
+    ]
+    assert {s.licence for s in found.samples} == {"MIT"}
+
+    (refusal,) = scan(LocalFolder(tmp_path), Options()).refused
+    assert "name their target by the source's option `folders`" in refusal.message
+
+
+def test_classes_without_splits(tmp_path: Path) -> None:
+    put(tmp_path, "cat/1.png", "dog/1.png")
+    found = scan(LocalFolder(tmp_path), Options(folders="animal"))
+    assert [(s.split_given, s.targets) for s in found.samples] == [
+        (None, {"animal": "cat"}),
+        (None, {"animal": "dog"}),
+    ]
+
+
+def test_a_table_by_another_name_is_told(tmp_path: Path) -> None:
+    put(tmp_path, "train.csv")
+    (refusal,) = scan(LocalFolder(tmp_path), Options()).refused
+    assert "is it train.csv? Then rename it" in refusal.message
+
+
+def test_a_table_of_another_encoding_has_groups_and_labels_too(tmp_path: Path) -> None:
+    table = "file_name,group,label,text\nGar\u00e7on.png,Zo\u00eb,caf\u00e9,na\u00efve\n"
+    (tmp_path / "metadata.csv").write_bytes(table.encode("cp1252"))
+    options = Options(targets={"label": "kind"}, fallback="cp1252")
+    sample = only(scan(LocalFolder(tmp_path), options))
+    assert (sample.group, sample.targets) == ("Zo\u00eb", {"kind": "caf\u00e9"})
+    assert sample.assets == {
+        "image": "Gar\u00e7on.png",
+        "text": Inline("na\u00efve".encode(), "metadata.csv"),
+    }
+    (refusal,) = scan(LocalFolder(tmp_path), Options(targets={"label": "kind"})).refused
+    assert refusal.message == (
+        "metadata.csv, line 2: column file_name: 'Gar\\xe7on.png' is not UTF-8; write the table as "
+        "UTF-8, or say its encoding by the source's option fallback, such as cp1252"
+    )
+
+
 CELL = st.one_of(st.none(), st.booleans(), st.integers(), st.text(max_size=6), st.lists(st.none()))
 COLUMN = st.sampled_from(["file_name", "image_file_name", "text", "sample_id", "group", "split"])
 

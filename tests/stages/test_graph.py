@@ -50,4 +50,4 @@ def test_an_item_reads_what_concerns_it(params: Params) -> None:
     assert upstream(params, "extract", "mfcc") == ["clean/audio", "augment/audio"]
     assert upstream(params, "train", "image") == ["extract/colour_hog", "curate"]
     assert "train/gated" not in upstream(params, "evaluate", "image")
-    assert {*upstream(params, "report")} == {*labels(params)} - {"code", "report"}
+    assert {*upstream(params, "report")} == {*labels(params)} - {"code", "params", "report"}

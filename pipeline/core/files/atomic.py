@@ -47,7 +47,9 @@ def half(path: Path) -> Path:
     or a rename does not lead out of its `.pipeline`.
     """
     name = f".{path.name}.{secrets.token_hex(8)}.tmp"
-    project = next((one for one in path.absolute().parents if (one / MEMORY).is_dir()), None)
+    project = next(
+        (folder for folder in path.absolute().parents if (folder / MEMORY).is_dir()), None
+    )
     if project is not None:
         temporary = project / HALVES / name
         temporary.parent.mkdir(exist_ok=True)
@@ -83,7 +85,7 @@ def remove_abandoned() -> None:
     """Remove the halves that killed writers left in the project of the current folder."""
     for path in HALVES.glob("*.tmp"):
         with contextlib.suppress(FileNotFoundError):  # its writer ended just now
-            touched = max(one.lstat().st_mtime for one in (path, *path.rglob("*")))
+            touched = max(inner.lstat().st_mtime for inner in (path, *path.rglob("*")))
             if time.time() - touched > ABANDONED_S:
                 remove(path)
 

@@ -73,13 +73,13 @@ class DigestCache:
         self, name: bytes, stamp: Stamp, find: Callable[[], str], settled_ns: int
     ) -> str:
         """What `find` says of the bytes under a name, asked again only where the stamp changed."""
-        known, said = self._known.get(name, (None, ""))
+        known, digest = self._known.get(name, (None, ""))
         if known != stamp:
             began = time.time_ns()
-            said = find()
+            digest = find()
             if began - max(stamp[1:3]) > settled_ns:
-                self.learnt[name] = self._known[name] = (stamp, said)
-        return said
+                self.learnt[name] = self._known[name] = (stamp, digest)
+        return digest
 
     def _stamp(self, path: Path) -> Stamp:
         """Size, time of the last change of the bytes, and of anything; inode.
@@ -87,9 +87,9 @@ class DigestCache:
         DVC changes the rights of outputs, which are known by MD5, before it runs their stage; so
         the time of that says nothing of them. DVC itself tells a changed file by the others.
         """
-        found = path.stat()
-        changed = found.st_ctime_ns if self._algorithm == "sha256" else 0
-        return found.st_size, found.st_mtime_ns, changed, found.st_ino
+        status = path.stat()
+        changed = status.st_ctime_ns if self._algorithm == "sha256" else 0
+        return status.st_size, status.st_mtime_ns, changed, status.st_ino
 
     def tree(self, folder: Path) -> str:
         """The digest of a folder: of its files' digests and paths, as `sha256sum` lists them.

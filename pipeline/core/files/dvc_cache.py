@@ -71,7 +71,7 @@ def _cache_folder(dvc: Path, stamps: tuple[int, ...]) -> Path:
             raise PipelineError(
                 f"{path} cannot be read: mend it, or write it anew with `dvc config`"
             ) from None
-        said = config.get("cache", "dir", fallback="").strip("'\"")
-        if said:  # a relative path is one from the file that says it
-            return Path(os.path.abspath(path.parent / Path(said).expanduser()))  # noqa: PTH100
+        stated = config.get("cache", "dir", fallback="").strip("'\"")
+        if stated:  # a relative path is one from the file that says it
+            return Path(os.path.abspath(path.parent / Path(stated).expanduser()))  # noqa: PTH100
     return dvc / "cache"

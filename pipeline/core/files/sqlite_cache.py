@@ -29,15 +29,15 @@ class SqliteCache:
 
     def load(self, query: str, each: Iterable[Sequence[Any]] = ((),)) -> list[tuple[Any, ...]]:
         """The rows that a query finds, asked once for each of some parameters."""
-        found: list[tuple[Any, ...]] = []
+        rows: list[tuple[Any, ...]] = []
 
         def ask(database: sqlite3.Connection) -> None:
             for parameters in each:
-                found.extend(database.execute(query, parameters))
+                rows.extend(database.execute(query, parameters))
 
         if self.path.is_file():
             self._use(ask)
-        return found
+        return rows
 
     def save(self, statement: str, rows: Iterable[Sequence[Any]]) -> None:
         """Run a statement for each of some rows: for all or for none."""

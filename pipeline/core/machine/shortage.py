@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from pipeline.core.errors import PipelineError
+from pipeline.core.errors import PipelineError, Rejected
 
 # By name, since their libraries need not be loaded here: torch's and DuckDB's.
 _NAMES = frozenset({"OutOfMemoryError", "AcceleratorError", "OutOfMemoryException"})
@@ -28,6 +28,15 @@ _WORDS = re.compile(
 
 class Shortage(PipelineError):
     """The machine fell short. The part is done again by another worker, as if its own had died."""
+
+    # A part on which so many workers fell short stops the stage.
+    attempts = 3
+
+
+class DeviceFailure(Shortage):
+    """A GPU's library raised: no fault of a row, and whatever it computes next may be wrong."""
+
+    attempts = 2
 
 
 def is_shortage(error: BaseException) -> bool:
@@ -61,6 +70,26 @@ def as_shortage(stage: str) -> Iterator[None]:
         ) from error
 
 
+@contextmanager
+def as_device_failure(stage: str) -> Iterator[None]:
+    """On a GPU, turn whatever is no refusal and no mistake of the user into a DeviceFailure.
+
+    CUDA's libraries have no type of error of their own, and the words are many.
+    """
+    try:
+        yield
+    except PipelineError:
+        raise
+    except Exception as error:
+        if isinstance(error, Rejected):
+            raise
+        raise DeviceFailure(
+            f"{stage}: the GPU failed ({type(error).__name__}: {error}). Finished parts stand; no "
+            f"row was refused for it. Look for other users of its memory, raise "
+            f"execution.gpus_per_worker or lower the batch, and run again."
+        ) from error
+
+
 def prove_room(size: int) -> None:
     """Before a file is called damaged: prove that so many bytes of memory are to be had.
 
@@ -91,7 +120,7 @@ _MEMORY = (
 def is_out_of_memory(error: BaseException | None) -> bool:
     """Whether an error, or one that it came from, is a want of memory."""
     while error is not None:
-        if isinstance(error, MemoryError) or any(said in str(error).lower() for said in _MEMORY):
+        if isinstance(error, MemoryError) or any(words in str(error).lower() for words in _MEMORY):
             return True
         error = error.__cause__ or error.__context__
     return False

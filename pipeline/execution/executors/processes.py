@@ -7,4 +7,5 @@ from pipeline.execution.processes import Processes
 
 
 def executor(options: ExecutionOptions, workers: int, device: str) -> Processes:
-    return Processes(workers, options.timeout)
+    # Each would hold a copy of the encoder, and of CUDA, on the one GPU.
+    return Processes(workers if device == "cpu" else 1, options.timeout)

@@ -6,25 +6,29 @@ import math
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 from pydantic import Field
 
 from pipeline.core.errors import Rejected
 from pipeline.core.options import Options as Base
 from pipeline.modalities.audio.content import SAMPLING_RATE, Content, pack, unpack
-from pipeline.modalities.audio.decode import Recording, decode
+from pipeline.modalities.audio.decode import decode
 from pipeline.modalities.audio.denoise import spectral_gate
-from pipeline.modalities.audio.trim import bounds, frame_powers
+from pipeline.modalities.audio.recording import Recording
+from pipeline.modalities.audio.trim import bounds_of_sound, frame_powers
 
 # CPU milliseconds a clip of 1.5 s takes, most of it decoding.
 COST_MS = 2.8
 
-# Of the file: duration (s), sampling_rate (Hz), channels, peak (1 is full scale), clipped (share of
-# samples at full scale). Of the cleaning: trimmed (s cut off), rms_dbfs (level of what is left,
-# before levelling), gain_db (by which it was levelled).
+# Of the file: duration (s), sampling_rate (Hz), channels, cancelled (share of its energy in frames
+# whose channels cancel in their mean), peak (1 is full scale), clipped (share of samples at full
+# scale). Of the cleaning: trimmed (s cut off), rms_dbfs (level of what is left, before levelling),
+# gain_db (by which it was levelled).
 MEASUREMENTS: tuple[tuple[str, str], ...] = (
     ("duration", "float32"),
     ("sampling_rate", "int32"),
     ("channels", "int32"),
+    ("cancelled", "float32"),
     ("peak", "float32"),
     ("clipped", "float32"),
     ("trimmed", "float32"),
@@ -33,6 +37,11 @@ MEASUREMENTS: tuple[tuple[str, str], ...] = (
 )
 
 FULL_SCALE = 0.999
+# From this share of cancelled energy on, the loudest channel stands for all: in a tenth of it there
+# may be a word, and channels that differ without opposing each other have far less.
+CANCELLED = 0.1
+# Seconds over which channels are held against their mean.
+FRAME_SECONDS = 0.032
 # Times full scale; nothing recorded lies above, and squares of more overflow.
 LOUDEST = 1e6
 
@@ -94,7 +103,8 @@ def clean(data: bytes, media_type: str, options: Options) -> tuple[Content, dict
     """
     recording = decode(data, options.max_seconds, options.max_channels)
     peak, clipped = _check_samples(recording, options)
-    sound = _resample(_mono(recording), recording.sampling_rate)
+    mono, cancelled = _mono(recording)
+    sound = _resample(mono, recording.sampling_rate)
     sound -= sound.mean()
     if options.denoise == "spectral_gate":
         sound = spectral_gate(sound, options.denoise_db)
@@ -106,6 +116,7 @@ def clean(data: bytes, media_type: str, options: Options) -> tuple[Content, dict
         "duration": frames / recording.sampling_rate,
         "sampling_rate": recording.sampling_rate,
         "channels": channels,
+        "cancelled": cancelled,
         "peak": peak,
         "clipped": clipped,
         "trimmed": (len(sound) - len(kept)) / SAMPLING_RATE,
@@ -121,7 +132,9 @@ def _check_samples(recording: Recording, options: Options) -> tuple[float, float
     peak = float(magnitudes.max())
     if not peak <= LOUDEST:  # true for NaN as well
         raise Rejected("not_finite", "samples are not numbers, or far outside any scale")
-    clipped = float(np.count_nonzero(magnitudes >= FULL_SCALE) / magnitudes.size)
+    # Floating-point numbers may go beyond 1; flat tops are then at their peak.
+    top = FULL_SCALE * (max(1.0, peak) if recording.is_float else 1.0)
+    clipped = float(np.count_nonzero(magnitudes >= top) / magnitudes.size)
     if clipped > options.max_clipped:
         raise Rejected(
             "clipped",
@@ -138,14 +151,38 @@ def _check_length(seconds: float, options: Options) -> None:
         )
 
 
-def _mono(recording: Recording) -> Content:
-    """The mean of the channels, column by column: a mean along rows takes 20 times as long."""
+def _mono(recording: Recording) -> tuple[Content, float]:
+    """The mean of the channels, or the loudest of them where they cancel; and how far they do.
+
+    Column by column: a mean along rows takes 20 times as long. Channels cancel in a frame whose
+    mean has less than half the power that it would have if they had nothing to do with each other
+    (for two channels: whose correlation is below -0.5). Constant offsets do not count.
+    """
     first, *others = recording.samples.T
     total: Content = first.copy()
     for channel in others:
         total += channel
     total *= np.float32(1 / (1 + len(others)))
-    return total
+    if not others:
+        return total, 0.0
+    length = max(1, round(FRAME_SECONDS * recording.sampling_rate))
+    energies = np.stack([_frame_energies(channel, length) for channel in recording.samples.T])
+    mean = energies.mean(axis=0)
+    cancels = _frame_energies(total, length) < mean / (2 * len(energies))
+    cancelled = float(mean[cancels].sum() / max(mean.sum(), np.finfo(np.float64).tiny))
+    if cancelled >= CANCELLED:
+        energy = energies.sum(axis=1)
+        # The first of equals, which rounding does not choose between.
+        total = recording.samples[:, np.argmax(energy >= 0.99 * energy.max())].copy()
+    return total, cancelled
+
+
+def _frame_energies(channel: Content, length: int) -> npt.NDArray[np.float64]:
+    """Sums of squares about the channel's mean of frames of `length`, the last one padded."""
+    centred = channel - channel.mean()
+    frames = np.pad(centred, (0, -len(centred) % length)).reshape(-1, length)
+    energies: npt.NDArray[np.float64] = np.einsum("ij,ij->i", frames, frames).astype(np.float64)
+    return energies
 
 
 def _resample(sound: Content, sampling_rate: int) -> Content:
@@ -160,9 +197,10 @@ def _resample(sound: Content, sampling_rate: int) -> Content:
 
 def _trim(sound: Content, options: Options) -> Content:
     powers = frame_powers(sound)
-    if powers.max() <= 10 ** (options.silence_dbfs / 10):
+    silence = 10 ** (options.silence_dbfs / 10)
+    if powers.max() <= silence:
         raise Rejected("silent", f"nothing in it is louder than {options.silence_dbfs:g} dBFS")
-    start, end = bounds(powers, len(sound), options.trim_db)
+    start, end = bounds_of_sound(powers, len(sound), options.trim_db, silence)
     _check_length((end - start) / SAMPLING_RATE, options)
     return sound[start:end]
 

@@ -1,70 +1,120 @@
 """Bytes of a sound file to samples, by libsndfile: Ogg Vorbis, Opus, WAV, FLAC, MP3, AIFF.
 
-Nothing is allocated before the header's claims are checked.
+The file is read to its end, and as long as what came out; what a header claims can refuse it
+before anything is allocated, but not shorten it.
 """
 
 from __future__ import annotations
 
+import functools
 import io
-import struct
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+import math
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from pipeline.core.errors import Rejected
 from pipeline.core.machine.shortage import prove_room
+from pipeline.modalities.audio import container, ffmpeg, mpeg
+from pipeline.modalities.audio.recording import Recording, check, too_long
 
 if TYPE_CHECKING:
     import soundfile
 
 FORMATS = frozenset({"OGG", "WAV", "WAVEX", "RF64", "W64", "FLAC", "MP3", "AIFF", "AU", "CAF"})
-SAMPLING_RATES = (1_000, 384_000)
 UNKNOWN_LENGTH = 2**63 - 1
-# From this size on, a WAV's claimed size is a writer's placeholder, not a promise.
-STREAMED = 0x7FFF_0000
 # Frames by which an MP3 may fall short of its header, which counts encoder delay and padding.
 MP3_SLACK = 2 * 1_152
+# Frames read at once.
+BLOCK = 1 << 18
 # What no decoder takes more of, beside the samples.
 DECODER_BYTES = 32 << 20
 
 
-@dataclass(frozen=True)
-class Recording:
-    """Sound as it was recorded: float32 samples (frames, channels), full scale at 1."""
-
-    samples: npt.NDArray[np.float32]
-    sampling_rate: int
-
-
 def decode(data: bytes, max_seconds: float, max_channels: int) -> Recording:
-    """All samples of a sound file.
+    """All samples of a sound file, to the end of the file; of joined files, one after the other.
 
     Raises Rejected: `empty_file`; `truncated`, where the container shows that bytes are missing;
-    `undecodable`, for anything that is not sound in a known format; `bad_sampling_rate`,
-    `too_many_channels`, `too_long` and `unknown_length`, from the header alone. Raises OSError or
+    `damaged`, where it shows that they changed; `undecodable`, for anything that is not sound in a
+    known format; `bad_sampling_rate`, `too_many_channels` and `too_long`, before much is allocated;
+    `mixed_formats`, where joined files differ in sampling rate or channels. Raises OSError or
     MemoryError where this machine is short of memory.
     """
-    import soundfile
-
     if not data:
         raise Rejected("empty_file", "the file has no bytes")
-    if _cut(data):
-        raise Rejected("truncated", "the file ends before its own container says that it does")
+    if ffmpeg.begins(data):
+        return ffmpeg.decode(data, max_seconds, max_channels)
+    recordings: list[Recording] = []
+    seconds = 0.0
+    for piece in container.pieces(data):
+        recording = _decode(piece, max_seconds, max_channels)
+        recordings.append(recording)
+        seconds += len(recording.samples) / recording.sampling_rate
+        if seconds > max_seconds:
+            raise too_long(seconds, max_seconds)
+    return _joined(recordings)
+
+
+def _joined(recordings: list[Recording]) -> Recording:
+    first, *others = recordings
+    if not others:
+        return first
+    forms = {(one.sampling_rate, one.samples.shape[1], one.is_float) for one in recordings}
+    if len(forms) > 1:
+        raise Rejected(
+            "mixed_formats", "the sound changes its sampling rate, channels or coding on the way"
+        )
+    samples = np.concatenate([recording.samples for recording in recordings])
+    return replace(first, samples=samples)
+
+
+def _decode(data: bytes, max_seconds: float, max_channels: int) -> Recording:
+    import soundfile
+
+    data, claimed = container.without_length(data)
     try:
-        file = soundfile.SoundFile(_File(data))
+        file = _stream()(_File(data))
     except soundfile.LibsndfileError:
         raise _damaged("undecodable", "the bytes are not a sound file of a known format") from None
     with file:
-        _check(file, max_seconds, max_channels)
+        claimed = claimed or (0 if file.frames == UNKNOWN_LENGTH else file.frames)
+        if file.format not in FORMATS:
+            raise Rejected("undecodable", "the bytes are not a sound file of a known format")
+        check(file.samplerate, file.channels, claimed, max_seconds, max_channels)
         try:
-            samples = file.read(dtype="float32", always_2d=True)
+            samples = _read(file, max_seconds)
         except soundfile.LibsndfileError:
             raise _damaged("truncated", "the sound breaks off or is damaged on the way") from None
-        if len(samples) < file.frames - (MP3_SLACK if file.format == "MP3" else 0):
+        if len(samples) < claimed - (MP3_SLACK if file.format == "MP3" else 0):
             raise _damaged("truncated", "the sound is shorter than its header says")
-        return Recording(samples, file.samplerate)
+        return Recording(samples, file.samplerate, file.subtype in ("FLOAT", "DOUBLE"))
+
+
+@functools.cache
+def _stream() -> Any:
+    """SoundFile, read from its start to its end: some codecs cannot do anything else."""
+    import soundfile
+
+    class Stream(soundfile.SoundFile):  # type: ignore[misc]
+        def seekable(self) -> bool:
+            return False
+
+    return Stream
+
+
+def _read(file: soundfile.SoundFile, max_seconds: float) -> npt.NDArray[np.float32]:
+    """All frames, of which no more are read than may be kept, and one."""
+    most = math.floor(max_seconds * file.samplerate) + 1
+    blocks: list[npt.NDArray[np.float32]] = []
+    while most > 0:
+        block = file.read(min(most, BLOCK), dtype="float32", always_2d=True)
+        if not len(block):
+            return np.concatenate(blocks) if len(blocks) > 1 else (blocks or [block])[0]
+        blocks.append(block)
+        most -= len(block)
+    raise too_long(max_seconds, max_seconds)
 
 
 def _damaged(reason: str, message: str) -> Rejected:
@@ -76,69 +126,19 @@ def _damaged(reason: str, message: str) -> Rejected:
 class _File(io.BytesIO):
     """Bytes in which a seek to before their start goes nowhere, as a damaged header may ask for.
 
-    Raised inside libsndfile's callback, the error would be printed and change nothing.
+    Raised inside libsndfile's callback, the error would be printed and change nothing. Of MPEG
+    without a header the decoder is not told how many bytes there are: it would guess the length
+    of the sound from that and the first frame, and stop there, instead of counting frames.
     """
 
+    def __init__(self, data: bytes) -> None:
+        super().__init__(data)
+        self._has_end = not mpeg.is_bare(data)
+
     def seek(self, offset: int, whence: int = 0, /) -> int:
+        if whence == io.SEEK_END and not self._has_end:
+            return super().seek(0)
         try:
             return super().seek(offset, whence)
         except ValueError:
             return self.tell()
-
-
-def _check(file: soundfile.SoundFile, max_seconds: float, max_channels: int) -> None:
-    """Refuse a header's claims before anything is allocated for them."""
-    slowest, fastest = SAMPLING_RATES
-    if file.format not in FORMATS:
-        raise Rejected("undecodable", "the bytes are not a sound file of a known format")
-    if not slowest <= file.samplerate <= fastest:
-        raise Rejected(
-            "bad_sampling_rate",
-            f"{file.samplerate} samples a second; accepted are {slowest} to {fastest}",
-        )
-    if file.channels > max_channels:
-        raise Rejected(
-            "too_many_channels", f"{file.channels} channels; accepted are at most {max_channels}"
-        )
-    if file.frames == UNKNOWN_LENGTH:
-        raise Rejected("unknown_length", "the header does not say how long the sound is")
-    if file.frames > max_seconds * file.samplerate:
-        raise Rejected(
-            "too_long",
-            f"{file.frames / file.samplerate:.1f} s; accepted are at most {max_seconds:g} s",
-        )
-
-
-def _cut(data: bytes) -> bool:
-    """Whether an Ogg or WAV file was cut off: libsndfile decodes what is left without a word."""
-    if data[:4] == b"OggS":
-        return _ogg_is_cut(data)
-    if data[:4] == b"RIFF" and data[8:12] == b"WAVE":
-        return _wav_is_cut(data)
-    return False
-
-
-def _ogg_is_cut(data: bytes) -> bool:
-    """Whether the file ends inside a page (RFC 3533, section 6).
-
-    A last page that is whole but not marked as the last is let pass: encoders that forget the
-    mark, or drop the last packet's tail, leave recordings with nothing audible missing.
-    """
-    at = 0
-    while data[at : at + 4] == b"OggS":
-        segments = data[at + 27 : at + 27 + data[at + 26]] if at + 26 < len(data) else b""
-        if not segments and at + 27 >= len(data):
-            return True
-        at += 27 + data[at + 26] + sum(segments)
-    return at > len(data)
-
-
-def _wav_is_cut(data: bytes) -> bool:
-    """Whether the chunk of samples is shorter than it says, by more than its padding byte."""
-    at = 12
-    while at + 8 <= len(data):
-        size: int = struct.unpack_from("<I", data, at + 4)[0]
-        if data[at : at + 4] == b"data":
-            return size < STREAMED and at + 8 + size > len(data)
-        at += 8 + size + size % 2
-    return False

@@ -1,4 +1,8 @@
-"""Where the sound begins and ends, with the meaning of `librosa.effects.trim`."""
+"""Where the sound begins and ends, with the meaning of `librosa.effects.trim` where that has one.
+
+librosa's level is the loudest frame's, which a bang sets for the speech after it. So a recording is
+also asked what would be cut off: more sound than is kept is no silence.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,8 @@ from pipeline.modalities.audio.spectrum import Real
 HOP = 128
 OVERLAP = 4
 FRAME = OVERLAP * HOP
+# Power over the recording's quiet frames, of which there are so many, from which a frame is sound.
+RISE, QUIET = 10.0, 0.1
 
 
 def frame_powers(samples: Content) -> Real:
@@ -31,9 +37,30 @@ def frame_powers(samples: Content) -> Real:
     return powers
 
 
-def bounds(powers: Real, length: int, top_db: float) -> tuple[int, int]:
-    """First and one past the last sample that is at most `top_db` below the loudest frame."""
-    heard = np.flatnonzero(powers > powers.max() * 10 ** (-top_db / 10))
+def bounds(
+    powers: Real, length: int, top_db: float, level: np.float32 | None = None
+) -> tuple[int, int]:
+    """First and one past the last sample at most `top_db` below a level, the loudest frame's."""
+    level = powers.max() if level is None else level
+    heard = np.flatnonzero(powers > level * 10 ** (-top_db / 10))
     if not len(heard):
         return 0, 0
     return int(heard[0]) * HOP, min(length, (int(heard[-1]) + 1) * HOP)
+
+
+def bounds_of_sound(powers: Real, length: int, top_db: float, silence: float) -> tuple[int, int]:
+    """`bounds`, by a level that a short loud event does not set.
+
+    Where more frames with sound would be cut off than are within `top_db` of the level, the loudest
+    of them gives the level instead. A frame has sound if its mean square is above `silence` and
+    RISE times that of the quiet frames: steady noise beside a word has not.
+    """
+    least = max(silence, RISE * float(np.quantile(powers, QUIET)))
+    level = powers.max()
+    while True:
+        start, end = bounds(powers, length, top_db, level)
+        cut = powers > least
+        cut[start // HOP : end // HOP + 1] = False
+        if np.count_nonzero(cut) <= np.count_nonzero(powers > level * 10 ** (-top_db / 10)):
+            return start, end
+        level = powers[cut].max()

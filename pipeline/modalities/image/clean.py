@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
+import numpy as np
 from pydantic import Field
 
 from pipeline.core.errors import Rejected
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from pipeline.modalities.image.content import Image
 
 COST_MS = 5.0
+# Times the contrast that is asked, by which a spot stands out.
+SPOT = 16
 
 MEASUREMENTS = (
     ("width", "int32"),
@@ -43,10 +46,15 @@ class Options(_Options):
         ge=0,
         le=127.5,
         description="grey levels, 0 to 255: standard deviation, in the channel where it is "
-        "largest, under which a picture is rejected as blank",
+        "largest, under which a picture without a spot is rejected as blank",
     )
     svg_seconds: int = Field(
         10, ge=1, le=600, description="CPU seconds that drawing one SVG may take"
+    )
+    damaged: Literal["refuse", "keep"] = Field(
+        "refuse",
+        description="pictures of which a part is missing or changed; kept ones are as the decoder "
+        "makes them up",
     )
 
 
@@ -73,7 +81,13 @@ def clean(
     from pipeline.modalities.image.opencv import cv2
     from pipeline.modalities.image.phash import phash
 
-    source = decode(data, options.max_pixels, options.max_side, options.svg_seconds)
+    source = decode(
+        data,
+        options.max_pixels,
+        options.max_side,
+        options.svg_seconds,
+        keep_damaged=options.damaged == "keep",
+    )
     height, width = source.shape[:2]
     if min(height, width) < options.min_side:
         raise Rejected(
@@ -88,8 +102,8 @@ def clean(
             f"{options.max_aspect:g} to 1",
         )
     image = bounded(source, options.max_side)
-    if float(cv2.meanStdDev(image)[1].max()) < options.min_contrast:
-        raise Rejected("blank", "the picture shows one plain colour")
+    if _is_blank(image, options.min_contrast):
+        raise Rejected("blank", "the picture shows one plain colour, but for noise")
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
     mean, deviation = cv2.meanStdDev(grey)
     return image, {
@@ -99,6 +113,20 @@ def clean(
         "brightness": float(mean[0, 0]),
         "contrast": float(deviation[0, 0]),
     }
+
+
+def _is_blank(image: Image, min_contrast: float) -> bool:
+    """Whether no channel deviates as much as is asked, nor holds a spot that noise would not make.
+
+    A spot may be too small to weigh in a deviation, but it reaches many times as far.
+    """
+    from pipeline.modalities.image.opencv import cv2
+
+    mean, deviation = cv2.meanStdDev(image)
+    if float(deviation.max()) >= min_contrast:
+        return False
+    farthest = max(np.abs(image.max((0, 1)) - mean[:, 0]).max(), *(mean[:, 0] - image.min((0, 1))))
+    return bool(farthest < SPOT * min_contrast)
 
 
 def bounded(image: Image, side: int) -> Image:

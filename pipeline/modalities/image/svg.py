@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import codecs
+import re
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from pipeline.core.errors import PipelineError, Rejected
 from pipeline.modalities.image import svg_child
 
 MAX_BYTES = 4_000_000
+_PAGE = re.compile(rb"\s*+(?:(?><!--.*?-->)\s*+)*+<(!doctype\s+)?html\b", re.IGNORECASE | re.DOTALL)
 # How people and the memory killer end a process: no document makes it die so.
 _SENT = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
@@ -23,6 +25,12 @@ def looks_like_markup(data: bytes) -> bool:
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return True
     return data[:1024].removeprefix(codecs.BOM_UTF8).lstrip().startswith(b"<")
+
+
+def is_page(data: bytes) -> bool:
+    """Whether markup is an HTML page, such as a server sends in place of what is not there."""
+    start = data[:1024].removeprefix(codecs.BOM_UTF8)
+    return _PAGE.match(start) is not None
 
 
 def render(data: bytes, side: int, seconds: int) -> bytes:

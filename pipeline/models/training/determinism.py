@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
 
+from pipeline.core.machine.device import exact_kernels
 from pipeline.core.randomness import entropy
 
 
@@ -20,12 +20,7 @@ def deterministic(seed: int, purpose: str, device: torch.device | None = None) -
     threads = torch.get_num_threads()
     strict = torch.are_deterministic_algorithms_enabled()
     on_gpu = device is not None and device.type == "cuda"
-    if on_gpu:  # cuBLAS reads it when it starts, and is not deterministic without it
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    with (
-        torch.random.fork_rng([device] if on_gpu else []),
-        torch.backends.cudnn.flags(benchmark=False, deterministic=True, allow_tf32=False),
-    ):
+    with torch.random.fork_rng([device] if on_gpu else []), exact_kernels():
         torch.manual_seed(entropy(seed, purpose) % 2**63)
         torch.set_num_threads(1)
         torch.use_deterministic_algorithms(True)

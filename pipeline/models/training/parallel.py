@@ -90,6 +90,9 @@ SINGLE_PROCESS = World()
 @contextmanager
 def join_world(rank: int, size: int, address: str, device: str) -> Iterator[World]:
     """Be one of `size` processes that meet at `host:port`, on the CPU (gloo) or on GPUs (NCCL)."""
+    if size == 1:
+        yield SINGLE_PROCESS
+        return
     distributed.init_process_group(
         # The figures of an epoch are summed on the CPU wherever training computes.
         "cpu:gloo,cuda:nccl" if device == "cuda" else "gloo",

@@ -33,11 +33,11 @@ def plan(params: Params, modality: str, root: Path = Path(DATA)) -> PartsPlan:
                     yield Row(digest, row_key(digest, view), entry.source, entry.batch, 0, view)
 
     return PartsPlan(
-        root / AUGMENTED / modality,
-        Augment(modality, options, params.seed, identity),
-        rows,
-        lambda: [str(options.views), manifest.manifest_digest(clean)],
-        (params.parts.mean_rows, params.parts.max_bytes),
-        chooser(params.execution),
+        out=root / AUGMENTED / modality,
+        work=Augment(modality, options, params.seed, identity),
+        rows=rows,
+        reads=lambda: [str(options.views), manifest.manifest_digest(clean)],
+        cut=(params.parts.mean_rows, params.parts.max_bytes),
+        executor=chooser(params.execution),
         reject_limit=0.0,
     )

@@ -44,11 +44,11 @@ def plan(params: Params, modality: str, root: Path = Path(DATA)) -> PartsPlan:
                 )
 
     return PartsPlan(
-        root / CLEAN / modality,
-        work,
-        rows,
-        lambda: [manifest.manifest_digest(assets)],
-        (params.parts.mean_rows, params.parts.max_bytes),
-        chooser(params.execution, foreign=True),
-        params.clean[modality].reject_limit,
+        out=root / CLEAN / modality,
+        work=work,
+        rows=rows,
+        reads=lambda: [manifest.manifest_digest(assets)],
+        cut=(params.parts.mean_rows, params.parts.max_bytes),
+        executor=chooser(params.execution, foreign=True),
+        reject_limit=params.clean[modality].reject_limit,
     )

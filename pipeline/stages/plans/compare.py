@@ -34,7 +34,15 @@ def plan(params: Params, item: str = "", root: Path = Path(DATA)) -> ArtifactPla
         raise PipelineError("there is nothing to compare: params.yaml has no section `comparison`")
     modalities = {name: params.features[name].modality for name in _feature_sets(options)}
     media = tuple(name for name in params.modalities if name in modalities.values())
-    inputs = ReportInputs(root, (), media, modalities, params.targets, "", options.confidence)
+    inputs = ReportInputs(
+        root=root,
+        models=(),
+        modalities=media,
+        features=modalities,
+        targets=params.targets,
+        params_digest="",
+        confidence=options.confidence,
+    )
     cleaned = (inputs.stage(f"{CLEAN}/{modality}") for modality in media)
     read = (
         CURATED,
@@ -75,11 +83,11 @@ def plan(params: Params, item: str = "", root: Path = Path(DATA)) -> ArtifactPla
         "seed": params.seed,
     }
     return ArtifactPlan(
-        root / COMPARISON,
-        fingerprint("compare", code, keyed, comparison_templates(), device="cpu"),
-        {name: manifest_digest(root / name) for name in read},
-        make,
-        lambda: Summary(rows=len(options.models)),
+        out=root / COMPARISON,
+        fingerprint=fingerprint("compare", code, keyed, comparison_templates(), device="cpu"),
+        inputs={name: manifest_digest(root / name) for name in read},
+        make=make,
+        count=lambda: Summary(rows=len(options.models)),
     )
 
 

@@ -9,6 +9,7 @@ from pipeline.core.errors import PipelineError
 from pipeline.core.files.digest import digest_json
 from pipeline.core.folders import CROSSVALIDATION, CURATED, DATA, FEATURES
 from pipeline.execution.choose import chooser
+from pipeline.execution.probe import processor_on
 from pipeline.models.comparison.options import FoldOptions
 from pipeline.params import Params
 from pipeline.parts.fingerprint import fingerprint
@@ -46,7 +47,7 @@ def plan(params: Params, name: str, root: Path = Path(DATA)) -> PartsPlan:
             "inner": folds.inner,
             "seed": params.seed,
         },
-        device=options.device,
+        processor=processor_on(options.device, params.execution),
     )
     tables = [root / CURATED, *(root / FEATURES / used for used in sets)]
 
@@ -62,13 +63,13 @@ def plan(params: Params, name: str, root: Path = Path(DATA)) -> PartsPlan:
                 yield Row(digest, key, "folds", f"seed-{seed}", 0, spec=(seed, fold))
 
     return PartsPlan(
-        root / CROSSVALIDATION / name,
-        Crossvalidate(
+        out=root / CROSSVALIDATION / name,
+        work=Crossvalidate(
             name, options, folds, tuple(sets.items()), params.seed, root.resolve(), identity
         ),
-        rows,
-        lambda: [str(folds.seeds), *inputs()],
-        CUT,
-        chooser(params.execution, options.device),
+        rows=rows,
+        reads=lambda: [str(folds.seeds), *inputs()],
+        cut=CUT,
+        executor=chooser(params.execution, options.device),
         reject_limit=0.0,
     )

@@ -87,17 +87,17 @@ class CuratePlan:
             },
         )
         summary = tables.table(
-            root / CURATED,
-            "curate",
-            about,
-            schema,
-            [
+            out=root / CURATED,
+            stage="curate",
+            fingerprint=about,
+            schema=schema,
+            rows=[
                 *(tables.record_row(record, record["sample_id"]) for record in curation.records),
                 *map(tables.reject_row, curation.rejects),
             ],
-            params.parts.mean_rows,
-            params.parts.max_bytes,
-            options.reject_limit,
+            mean_rows=params.parts.mean_rows,
+            max_bytes=params.parts.max_bytes,
+            reject_limit=options.reject_limit,
         ).run()
         with atomic_write(root / CURATE_COUNTS) as temporary:
             text = json.dumps(curation.summary, indent=1, sort_keys=True, ensure_ascii=False)

@@ -49,8 +49,8 @@ def plan(params: Params, name: str, root: Path = Path(DATA)) -> artifact.Artifac
         inference.update(evaluate_model(folder, name, params.evaluate, params.seed, sets, root))
 
     return artifact.ArtifactPlan(
-        out,
-        fingerprint(
+        out=out,
+        fingerprint=fingerprint(
             "evaluate",
             [
                 "pipeline.stages.work.evaluate",
@@ -64,7 +64,7 @@ def plan(params: Params, name: str, root: Path = Path(DATA)) -> artifact.Artifac
             },
             device="cpu",
         ),
-        {
+        inputs={
             **{f"model/{file}": model[file] for file in ("model.json", "model.safetensors")},
             **{
                 table: manifest_digest(root / table)
@@ -75,8 +75,8 @@ def plan(params: Params, name: str, root: Path = Path(DATA)) -> artifact.Artifac
                 )
             },
         },
-        compute,
-        lambda: EvaluateSummary(rows=_rows(out), inference=inference),
+        make=compute,
+        count=lambda: EvaluateSummary(rows=_rows(out), inference=inference),
     )
 
 

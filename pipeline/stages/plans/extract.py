@@ -12,6 +12,7 @@ from pipeline.core.options import Options
 from pipeline.core.registry import locate
 from pipeline.encoders import FOLDER, encoder_of
 from pipeline.execution.choose import chooser
+from pipeline.execution.probe import processor_on
 from pipeline.modalities import part
 from pipeline.params import FeatureSection, Params
 from pipeline.parts import manifest
@@ -34,14 +35,14 @@ def plan(params: Params, name: str, root: Path = Path(DATA)) -> PartsPlan:
         ],
         getattr(encoder, "parameters", _all)(feature.options) | _stored(feature),
         encoder.weights(feature.options),
-        _torch_device(feature.options),
+        processor=processor_on(_torch_device(feature.options), params.execution),
     )
     clean = root / CLEAN / feature.modality
     augmented = root / AUGMENTED / feature.modality
     apply = fingerprint("apply", [part(feature.modality, "augment")], {}).digest
     return PartsPlan(
-        root / FEATURES / name,
-        Extract(
+        out=root / FEATURES / name,
+        work=Extract(
             name,
             feature.encoder,
             feature.options,
@@ -50,11 +51,11 @@ def plan(params: Params, name: str, root: Path = Path(DATA)) -> PartsPlan:
             feature.dtype,
             feature.profile,
         ),
-        lambda: _rows(feature, clean, augmented, apply),
-        lambda: [apply, *map(manifest.manifest_digest, (clean, augmented))],
-        (params.parts.mean_rows, params.parts.max_bytes),
-        chooser(params.execution, getattr(feature.options, "device", "cpu"), foreign=True),
-        feature.reject_limit,
+        rows=lambda: _rows(feature, clean, augmented, apply),
+        reads=lambda: [apply, *map(manifest.manifest_digest, (clean, augmented))],
+        cut=(params.parts.mean_rows, params.parts.max_bytes),
+        executor=chooser(params.execution, getattr(feature.options, "device", "cpu"), foreign=True),
+        reject_limit=feature.reject_limit,
     )
 
 
@@ -84,15 +85,15 @@ def _rows(feature: FeatureSection, clean: Path, augmented: Path, apply: str) -> 
     encodes nothing; an augmented one also by its recipe and `apply`, the code that follows it.
     """
     size = 4 * math.prod(encoder_of(feature.encoder).shape(feature.options))
-    found: dict[str, tuple[str, str]] = {}
+    cleaned: dict[str, tuple[str, str]] = {}
     for entry, table in manifest.read_each(clean, ["digest", "content"]):
         for digest, content in zip(*table.to_pydict().values(), strict=True):
-            found[digest] = (entry.key, content)
+            cleaned[digest] = (entry.key, content)
             key = row_key(content)
             yield Row(digest, key, entry.source, entry.batch, size, 0, Recipe(entry.key, "[]"))
     for entry, table in manifest.read_each(augmented, ["digest", "recipe"]):
         for digest, recipe in zip(*table.to_pydict().values(), strict=True):
-            part, content = found[digest]
+            part, content = cleaned[digest]
             key = row_key(content, recipe, apply)
             yield Row(
                 digest, key, entry.source, entry.batch, size, entry.view, Recipe(part, recipe)

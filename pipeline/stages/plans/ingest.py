@@ -6,10 +6,11 @@ import json
 import os
 import stat
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from pipeline.core.errors import PipelineError
 from pipeline.core.files.atomic import atomic_write, remove
@@ -22,6 +23,7 @@ from pipeline.core.registry import locate
 from pipeline.core.terminal import say
 from pipeline.params import Params
 from pipeline.parts.fingerprint import fingerprint
+from pipeline.parts.part import Row
 from pipeline.parts.plan import PartsPlan, Summary, check_limit
 from pipeline.parts.refusals import keep
 from pipeline.parts.tables import record_row, reject_row, table
@@ -30,6 +32,9 @@ from pipeline.raw.catalogue import STAGE, Batch, alike_names, catalogue, first_o
 from pipeline.raw.roots import Raw
 from pipeline.raw.tracking import untracked
 from pipeline.sources import FOLDER
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 # A row's key is its content, so what found it need not be in the key: only what writes it down.
 WRITERS = ("pipeline.parts.part", "pipeline.core.records")
@@ -94,8 +99,8 @@ class IngestPlan:
         for line in untracked(self.root / "raw", kept_by_dvc, self.params.fetched):
             say(line, error=True)
         summary = self.samples.run()
-        for one in self.assets.values():
-            one.run()
+        for assets in self.assets.values():
+            assets.run()
         _remove_others(self.root / ASSETS, self.assets)
         counts: dict[str, dict[str, object]] = {name: {} for name in sorted(self.params.sources)}
         for batch, alike in zip(self.batches, alike_names(self.batches), strict=True):
@@ -127,37 +132,47 @@ class IngestPlan:
         parameters = {"modalities": sorted(modalities), "targets": targets}
         samples = (sample for batch in self.batches for sample in batch.samples)
         rejects = (reject for batch in self.batches for reject in batch.rejects)
-        return table(
-            self.root / SAMPLES,
+        records = (record_row(sample, sample["sample_id"]) for sample in samples)
+        return self._table(
+            SAMPLES,
             STAGE,
-            fingerprint(STAGE, WRITERS, parameters),
+            parameters,
             samples_schema(modalities, targets),
-            [
-                *(record_row(sample, sample["sample_id"]) for sample in samples),
-                *map(reject_row, rejects),
-            ],
-            *self._cut,
+            [*records, *map(reject_row, rejects)],
         )
 
     @property
     def assets(self) -> dict[str, PartsPlan]:
         """<root>/assets/<modality>"""
         return {
-            modality: table(
-                self.root / ASSETS / modality,
+            modality: self._table(
+                f"{ASSETS}/{modality}",
                 f"{STAGE}/{modality}",
-                fingerprint(f"{STAGE}/{modality}", WRITERS, {}),
+                {},
                 assets_schema(),
                 map(record_row, first_of_each(self.batches, modality)),
-                *self._cut,
             )
             for modality in self.params.modalities
         }
 
-    @property
-    def _cut(self) -> tuple[int, int, float]:
-        parts = self.params.parts
-        return parts.mean_rows, parts.max_bytes, 1.0  # the limit is checked above
+    def _table(
+        self,
+        folder: str,
+        stage: str,
+        parameters: dict[str, Any],
+        schema: pa.Schema,
+        rows: Iterable[Row],
+    ) -> PartsPlan:
+        return table(
+            out=self.root / folder,
+            stage=stage,
+            fingerprint=fingerprint(stage, WRITERS, parameters),
+            schema=schema,
+            rows=rows,
+            mean_rows=self.params.parts.mean_rows,
+            max_bytes=self.params.parts.max_bytes,
+            reject_limit=1.0,  # `batches` has checked it
+        )
 
 
 def plan(params: Params, item: str = "", root: Path = Path(DATA)) -> IngestPlan:
@@ -172,9 +187,9 @@ def _stamps(raw: Path, sources: Sequence[str]) -> Iterator[list[object]]:
             names.sort()
             for name in sorted([*names, *files]):
                 path = os.path.join(folder, name)  # noqa: PTH118, a Path for each costs more
-                found = os.lstat(path)
-                stamp = (found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino)
-                kind = stat.S_IFMT(found.st_mode)
+                status = os.lstat(path)
+                stamp = (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+                kind = stat.S_IFMT(status.st_mode)
                 yield [os.fsencode(path).hex(), kind, *(stamp if name in files else ())]
 
 

@@ -63,9 +63,9 @@ def plan(params: Params, source: str, root: Path = Path(DATA)) -> LookPlan:
 
 def _lines(raw: Raw, source: str, digests: DigestCache) -> Iterator[str]:
     for name, folder in batches(raw, source).items():
-        there = folder.listing
-        facts = folder.facts(there.files, digests)
-        said = {path: digest for path, (digest, _) in facts.items()}
-        said |= {path: reason for path, (reason, _) in there.refused.items()}
-        for path in sorted(said):
-            yield f"{said[path]}  {raw.locator(source, f'{name}/{path}')}"
+        listing = folder.listing
+        facts = folder.facts(listing.files, digests)
+        results = {path: digest for path, (digest, _) in facts.items()}
+        results |= {path: reason for path, (reason, _) in listing.refused.items()}
+        for path in sorted(results):
+            yield f"{results[path]}  {raw.locator(source, f'{name}/{path}')}"

@@ -36,7 +36,7 @@ def plan(params: Params, item: str = "", root: Path = Path(DATA)) -> artifact.Ar
         params_digest=params_digest(params),
         confidence=params.evaluate.confidence,
     )
-    print_ = fingerprint(
+    identity = fingerprint(
         "report",
         [
             "pipeline.reporting.page",
@@ -60,7 +60,11 @@ def plan(params: Params, item: str = "", root: Path = Path(DATA)) -> artifact.Ar
         (folder / PAGE).write_text(render(inputs, params.report), encoding="utf-8")
 
     return artifact.ArtifactPlan(
-        root / REPORTS, print_, inputs.digests(), make, lambda: Summary(rows=1)
+        out=root / REPORTS,
+        fingerprint=identity,
+        inputs=inputs.digests(),
+        make=make,
+        count=lambda: Summary(rows=1),
     )
 
 

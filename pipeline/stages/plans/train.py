@@ -10,6 +10,7 @@ from typing import Any
 from pipeline.core.files.documents import document
 from pipeline.core.files.lock import lock_path
 from pipeline.core.folders import CURATED, DATA, FEATURES, MODELS
+from pipeline.execution.probe import processor_on
 from pipeline.execution.process_group import run_distributed
 from pipeline.params import Params
 from pipeline.parts import artifact
@@ -73,6 +74,7 @@ def plan(params: Params, name: str, root: Path = Path(DATA)) -> TrainPlan:
             inputs=dict(inputs),
             snapshot=planned.snapshot,
             key=planned.key,
+            processor=planned.fingerprint.processor,
         )
         spent = job.run(
             lambda work, size: run_distributed(work, size, params.execution, options.device)
@@ -86,8 +88,8 @@ def plan(params: Params, name: str, root: Path = Path(DATA)) -> TrainPlan:
             )
 
     planned = TrainPlan(
-        out,
-        fingerprint(
+        out=out,
+        fingerprint=fingerprint(
             "train",
             ["pipeline.stages.work.train", *options.modules],
             {
@@ -96,11 +98,11 @@ def plan(params: Params, name: str, root: Path = Path(DATA)) -> TrainPlan:
                 "modalities": sets,
                 "seed": params.seed,
             },
-            device=options.device,
+            processor=processor_on(options.device, params.execution),
         ),
-        inputs,
-        compute,
-        lambda: _count(out, training),
+        inputs=inputs,
+        make=compute,
+        count=lambda: _count(out, training),
     )
     return planned
 

@@ -48,6 +48,9 @@ class Clean(Work):
     def cost_ms(self) -> float:  # type: ignore[override]
         return float(cleaning_of(self.modality).COST_MS)
 
+    def file_of(self, row: Row) -> str:
+        return str(row.spec.locator)
+
     def read(self, rows: Sequence[Row]) -> list[bytes]:
         return [self._bytes(row) for row in rows]
 

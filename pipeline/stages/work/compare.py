@@ -161,15 +161,13 @@ def _summary(
 
 def _metadata_columns(joined: Joined, task: str, rows: np.ndarray) -> dict[str, np.ndarray]:
     """Name → what stands beside some rows (a mask), other than their content and their names."""
-    keys = sorted({key for sample_attributes in joined.attributes for key in sample_attributes})
+    keys = sorted({key for attributes in joined.attributes for key in attributes})
     columns = {
         "source": joined.source,
         "batch": joined.batch,
         **{name: values for name, values in joined.targets.items() if name != task},
         **{
-            key: np.array(
-                [sample_attributes.get(key, "") for sample_attributes in joined.attributes]
-            )
+            key: np.array([attributes.get(key, "") for attributes in joined.attributes])
             for key in keys
         },
         **{f"{name} is there": values for name, values in joined.present.items()},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.core.errors import PipelineError
+from pipeline.core.machine.shortage import Shortage, as_device_failure
 from pipeline.parts.part import Compute, Row, Work
 
 if TYPE_CHECKING:
@@ -64,11 +66,16 @@ class Crossvalidate(Work):
             )
         }
 
+        on_gpu = self.options.device != "cpu"
+
         def compute(rows: Sequence[Row], values: Sequence[Any]) -> list[Any]:
             answers = []
             for row in rows:
                 try:
-                    answers.append(run_fold(data, classes, self.options, fold_of[row.spec]))
+                    with as_device_failure(self.stage) if on_gpu else nullcontext():
+                        answers.append(run_fold(data, classes, self.options, fold_of[row.spec]))
+                except Shortage:
+                    raise
                 except PipelineError as error:
                     seed, fold = row.spec
                     raise PipelineError(

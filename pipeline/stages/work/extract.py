@@ -5,7 +5,8 @@ from __future__ import annotations
 import functools
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipeline.core.errors import Rejected
+from pipeline.core.machine.shortage import as_device_failure
 from pipeline.encoders import EncoderKind, encoder_of, prepared
 from pipeline.modalities import augmentation_of, content_of
 from pipeline.parts.part import Compute, Outcome, Row, Work, apply_bisecting, read_part
@@ -61,9 +63,17 @@ class Extract(Work):
         return float(self._encoder().COST_MS)
 
     @property
+    def batch_rows(self) -> int:  # type: ignore[override]
+        return int(getattr(self.options, "batch_size", 1))
+
+    @property
     def rows_at_once(self) -> int:  # type: ignore[override]
-        size: int = getattr(self.options, "batch_size", 1)
-        return size * math.ceil(Work.rows_at_once / size)
+        return self.batch_rows * math.ceil(Work.rows_at_once / self.batch_rows)
+
+    def batch(self, value: Any) -> tuple[Hashable, int]:
+        """An encoder that has several shapes of batches says which one takes a row."""
+        batch = getattr(self._encoder(), "batch", None)
+        return batch(value, self.options) if batch else (None, self.batch_rows)
 
     def read(self, rows: Sequence[Row]) -> list[tuple[bytes, list[int]]]:
         """Packed contents with their shapes."""
@@ -88,23 +98,35 @@ class Extract(Work):
 
     def open(self) -> Compute:
         """The encoder, fed with as many rows as its options say."""
-        encoder = self._encoder().Encoder(self.options)
-        size = getattr(self.options, "batch_size", 1)
+        on_gpu = getattr(self.options, "device", "cpu") != "cpu"
+        blame = as_device_failure if on_gpu else nullcontext
+        with blame(self.stage):
+            encoder = self._encoder().Encoder(self.options)
 
         def encode(rows: Sequence[Row], contents: Sequence[Any]) -> list[Outcome]:
-            values, lengths = encoder.encode(contents)
+            with blame(self.stage):
+                values, lengths = encoder.encode(contents)
             # As it will be stored: what float16 has no room for is no number there.
             values = values if values.dtype.kind == "i" else values.astype(self.dtype, copy=False)
+            finite = np.isfinite(values).reshape(len(values), -1).all(1).tolist()
             return [
-                (value, int(length)) if np.isfinite(value).all() else NOT_FINITE
-                for value, length in zip(values, lengths, strict=True)
+                outcome if is_finite else NOT_FINITE
+                for outcome, is_finite in zip(
+                    zip(values, lengths.tolist(), strict=True), finite, strict=True
+                )
             ]
 
         def compute(rows: Sequence[Row], contents: Sequence[Any]) -> list[Outcome]:
-            outcomes: list[Outcome] = []
-            for start in range(0, len(rows), size):
-                block = slice(start, start + size)
-                outcomes += apply_bisecting(encode, rows[block], contents[block], self.stage)
+            outcomes: list[Outcome] = [None] * len(rows)
+            for places in _batches([self.batch(content) for content in contents]):
+                batch = apply_bisecting(
+                    encode,
+                    [rows[place] for place in places],
+                    [contents[place] for place in places],
+                    self.stage,
+                )
+                for place, outcome in zip(places, batch, strict=True):
+                    outcomes[place] = outcome
             return outcomes
 
         return compute
@@ -125,6 +147,16 @@ class Extract(Work):
 
     def _encoder(self) -> EncoderKind:
         return encoder_of(self.encoder)
+
+
+def _batches(kinds: Sequence[tuple[Hashable, int]]) -> Iterator[list[int]]:
+    """Places of the rows of each batch: of one kind, at most as many as that kind takes."""
+    same: dict[tuple[Hashable, int], list[int]] = {}
+    for place, kind in enumerate(kinds):
+        same.setdefault(kind, []).append(place)
+    for (_, size), places in same.items():
+        for start in range(0, len(places), size):
+            yield places[start : start + size]
 
 
 @functools.lru_cache(maxsize=1)

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipeline.core.errors import PipelineError
 from pipeline.core.folders import FEATURES
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ class Training:
         Digests of what is read, for the model's description.
     snapshot, key:
         The file that a killed training goes on from, and the key that it must be of.
+    processor:
+        What the model's key says that computes.
     """
 
     folder: Path
@@ -44,6 +47,7 @@ class Training:
     inputs: Mapping[str, str]
     snapshot: Path
     key: str
+    processor: str
 
     def run(self, distribute: RunDistributed) -> dict[str, Any]:
         """Train and save the model.
@@ -51,8 +55,7 @@ class Training:
         Parameters
         ----------
         distribute:
-            Starts the processes where `options.workers` asks for more than one; each reads the
-            features for itself.
+            Starts `options.workers` processes; each reads the features for itself.
 
         Returns
         -------
@@ -60,15 +63,11 @@ class Training:
         """
         # Other processes may work in other folders.
         paths = {name: getattr(self, name).absolute() for name in ("folder", "root", "snapshot")}
-        train = replace(self, **paths)._train
-        if self.options.workers == 1:
-            from pipeline.models.training.parallel import SINGLE_PROCESS
+        job = replace(self, **paths)
+        return distribute(partial(_train_as_one_of, job), self.options.workers)
 
-            return train(SINGLE_PROCESS)
-        work = partial(_train_as_one_of, train, self.options.device)
-        return distribute(work, self.options.workers)
-
-    def _train(self, world: World) -> dict[str, Any]:
+    def train(self, world: World) -> dict[str, Any]:
+        """Train as one process of them all; the first saves the model."""
         from pipeline.core.machine.device import torch_device
         from pipeline.models.examples import build_examples, classes_of
         from pipeline.models.saving import save_model
@@ -105,13 +104,22 @@ class Training:
         }
 
 
-def _train_as_one_of(
-    train: Callable[[World], dict[str, Any]], device: str, rank: int, size: int, address: str
-) -> dict[str, Any]:
+def _train_as_one_of(job: Training, rank: int, size: int, address: str) -> dict[str, Any]:
+    from pipeline.core.machine.processor import processor
     from pipeline.models.training.parallel import join_world
 
-    with join_world(rank, size, address, device) as process:
-        return train(process)
+    if not job.folder.is_dir():
+        raise PipelineError(
+            f"training on a Ray cluster needs the project's files on all nodes, and one does not "
+            f"see {job.folder}: put the project on a shared file system"
+        )
+    if (here := processor(job.options.device)) != job.processor:
+        raise PipelineError(
+            f"a worker would train on another processor ({here}) than the key says "
+            f"({job.processor}): take nodes of one kind"
+        )
+    with join_world(rank, size, address, job.options.device) as world:
+        return job.train(world)
 
 
 def _diverged(trained: Trained) -> dict[str, Any]:

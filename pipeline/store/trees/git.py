@@ -74,9 +74,26 @@ def git(project: Path, *arguments: str, input: bytes | None = None) -> bytes:
     """
     completed = _run(project, *arguments, input=input)
     if completed.returncode:
-        message = completed.stderr.decode(errors="replace").strip().partition("\n")[0]
-        raise PipelineError(f"{project}: git {arguments[0]} says: {message}")
+        message = completed.stderr.decode(errors="replace").strip()
+        if "dubious ownership" in message:
+            at = project.absolute()
+            raise PipelineError(
+                f"{at} belongs to another user, so that git reads no commit of it: if you trust "
+                f"them, `git config --global --add safe.directory {at}`"
+            )
+        raise PipelineError(f"{project}: git {arguments[0]} says: {message.partition(chr(10))[0]}")
     return completed.stdout
+
+
+def check_repository(project: Path) -> None:
+    """PipelineError unless a folder lies in a git repository that this user may read."""
+    try:
+        git(project, "rev-parse", "--git-dir")
+    except PipelineError as error:
+        if "not a git repository" in str(error):
+            message = "this folder is in no git repository, which DVC needs: run `git init`"
+            raise PipelineError(message) from None
+        raise
 
 
 def _run(

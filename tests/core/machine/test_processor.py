@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.core.errors import PipelineError
+from pipeline.core.machine import device
 from pipeline.core.machine import processor as module
 from pipeline.core.machine.environment import (
     COMPILED,
@@ -136,18 +137,13 @@ def test_torch_on_a_cpu_is_known_by_its_maker(monkeypatch: pytest.MonkeyPatch) -
     assert processor("cpu") == "x86_64 avx2 GenuineIntel 6"
 
 
-def test_a_gpu_is_known_by_its_architecture_and_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
-    import torch
-
+def test_a_gpu_is_named_after_the_processor(monkeypatch: pytest.MonkeyPatch) -> None:
     put_under(monkeypatch, "avx2")
     about(monkeypatch, WIDE)
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (9, 0))
-    monkeypatch.setattr(torch.version, "cuda", "12.8")
-    assert processor("cuda") == "x86_64 avx2 sm_90 CUDA 12.8"
+    monkeypatch.setattr(device, "cuda_processor", lambda name: "sm_90 132 SMs")
+    assert processor("cuda") == "x86_64 avx2 sm_90 132 SMs"
     assert fingerprint("f", [], {}, device="cuda").processor == processor("cuda")
-    monkeypatch.setattr(torch.version, "cuda", "13.0")
-    assert processor("cuda") == "x86_64 avx2 sm_90 CUDA 13.0"
+    assert fingerprint("f", [], {}, device="cuda", processor="another").processor == "another"
 
 
 def test_the_key_holds_the_instruction_set(monkeypatch: pytest.MonkeyPatch) -> None:

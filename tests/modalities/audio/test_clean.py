@@ -111,6 +111,117 @@ def test_clipped() -> None:
     assert measured["peak"] == pytest.approx(1)
 
 
+def test_samples_above_one_are_not_clipped_where_numbers_have_no_bound() -> None:
+    content, measured = cleaned(tone() * 10)
+    assert measured["clipped"] < 0.05
+    assert measured["peak"] == pytest.approx(3)
+    np.testing.assert_allclose(content, cleaned(tone())[0], atol=1e-3)
+    assert refusal(np.clip(tone() * 100, -3, 3)) == "clipped"
+
+
+def speech(seconds: float = 3.0, seed: int = 0) -> np.ndarray:
+    """Syllables of a buzzing voice with pauses between, at a peak of about 0.5."""
+    time = np.arange(round(seconds * SAMPLING_RATE)) / SAMPLING_RATE
+    voice = sum(np.sin(2 * np.pi * 130 * k * time + k * k) / k for k in range(1, 25))
+    return 0.15 * voice * np.clip(np.sin(2 * np.pi * (2 * time + seed / 7)), 0, 1) ** 2
+
+
+def noise(seconds: float, dbfs: float, seed: int = 0) -> np.ndarray:
+    samples = np.random.default_rng(seed).standard_normal(round(seconds * SAMPLING_RATE))
+    return samples * 10 ** (dbfs / 20)
+
+
+def likeness(first: np.ndarray, second: np.ndarray) -> float:
+    length = min(len(first), len(second))
+    return float(abs(np.corrcoef(first[:length], second[:length])[0, 1]))
+
+
+@pytest.mark.parametrize("floor", [-90, -60, -40])
+@pytest.mark.parametrize("offset", [0.0, 0.1])
+def test_speech_in_opposite_channels_is_kept(floor: float, offset: float) -> None:
+    voice = speech()
+    left, right = (voice + noise(3, floor), -voice + noise(3, floor, seed=1))
+    content, measured = cleaned(np.stack([left, right], axis=1) + offset)
+    assert measured["cancelled"] > 0.9
+    assert likeness(content, cleaned(left)[0]) > 0.95
+
+
+def test_speech_that_opposes_itself_for_a_while_or_beneath_a_hum_is_kept() -> None:
+    voice = speech(4)
+    turned = np.where(np.arange(len(voice)) < len(voice) * 0.7, voice, -voice)
+    content, _ = cleaned(np.stack([voice, turned], axis=1))
+    assert likeness(np.abs(content), np.abs(cleaned(voice)[0])) > 0.99
+    hum = 0.02 * np.sin(2 * np.pi * 50 * np.arange(len(voice)) / SAMPLING_RATE)
+    content, _ = cleaned(np.stack([voice + hum, hum - voice], axis=1))
+    assert likeness(content, cleaned(voice + hum)[0]) > 0.99
+
+
+def test_the_loudest_of_channels_that_cancel_is_taken() -> None:
+    quiet, loud = -0.3 * speech(), speech()
+    content, measured = cleaned(np.stack([quiet, loud, -0.7 * loud], axis=1))
+    assert measured["cancelled"] > 0.9
+    np.testing.assert_array_equal(content, cleaned(loud)[0])
+
+
+def test_channels_that_do_not_oppose_each_other_are_averaged() -> None:
+    pairs = [
+        (speech(), speech()),
+        (speech(), 0.5 * speech()),
+        (speech(), np.zeros(3 * SAMPLING_RATE)),
+        (speech(seed=0), speech(seed=3)),
+        (noise(3, -20), noise(3, -20, seed=1)),
+    ]
+    for left, right in pairs:
+        content, measured = cleaned(np.stack([left, right], axis=1))
+        assert measured["cancelled"] < 0.05
+        np.testing.assert_allclose(content, cleaned((left + right) / 2)[0], atol=1e-3)
+
+
+def bang(seconds: float = 0.1) -> np.ndarray:
+    return noise(seconds, -3).clip(-0.99, 0.99)
+
+
+def scattered(*pieces: np.ndarray | float) -> np.ndarray:
+    """Sounds one after the other; a number is seconds of silence."""
+    return np.concatenate(
+        [np.zeros(round(p * SAMPLING_RATE)) if isinstance(p, float) else p for p in pieces]
+    )
+
+
+QUIET_SPEECH = 0.01 * speech() / np.abs(speech()).max()
+
+
+@pytest.mark.parametrize(
+    "sounds",
+    [
+        (bang(), 0.9, QUIET_SPEECH),
+        (bang(), 0.2, QUIET_SPEECH, 0.5),
+        (QUIET_SPEECH, 0.3, bang()),
+        (0.5, bang(), QUIET_SPEECH),
+        (QUIET_SPEECH[:24_000], bang(), QUIET_SPEECH[24_000:]),
+        (bang(), 0.2, bang(), 0.2, bang(), 0.4, QUIET_SPEECH),
+        (bang(0.5), 0.5, QUIET_SPEECH),
+        (bang() / 3, 0.3, bang(), 0.3, 0.5 * QUIET_SPEECH),
+    ],
+)
+@pytest.mark.parametrize("floor", [-120, -80])
+def test_speech_beside_a_bang_is_no_silence(
+    sounds: tuple[np.ndarray | float, ...], floor: float
+) -> None:
+    heard = scattered(*sounds)
+    content, measured = cleaned(heard + noise(len(heard) / SAMPLING_RATE, floor))
+    assert len(content) / SAMPLING_RATE > 2.8
+    assert measured["trimmed"] < 1.2
+
+
+def test_noise_beside_a_word_is_silence() -> None:
+    word = 0.5 * speech(0.25) / np.abs(speech(0.25)).max()
+    for floor in (-70, -55, -45):
+        heard = scattered(1.0, word, 2.0)
+        content, _ = cleaned(heard + noise(len(heard) / SAMPLING_RATE, floor))
+        assert len(content) / SAMPLING_RATE < 0.4
+
+
 def test_too_short() -> None:
     assert refusal(np.zeros(0)) == "too_short"
     assert refusal(np.ones(1)) == "too_short"

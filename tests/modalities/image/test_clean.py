@@ -68,6 +68,16 @@ def test_a_few_dark_pixels_are_no_blank() -> None:
     clean(encoded(picture, ".png"), "image/png", OPTIONS)
 
 
+def test_a_dot_on_a_large_plane_is_no_blank() -> None:
+    for at in (1500, 1504):
+        picture = np.full((3000, 3000, 3), 255, np.uint8)
+        picture[at : at + 12, at : at + 12] = (0, 0, 200)
+        content, measured = clean(encoded(picture, ".png"), "image/png", OPTIONS)
+        assert measured["contrast"] < 1
+        assert content.min() < 240
+    clean(svg('<circle cx="50" cy="25" r="0.3"/>'), "", OPTIONS)
+
+
 def test_colours_of_one_grey_are_no_blank() -> None:
     picture = np.full((20, 20, 3), (200, 0, 0), np.uint8)
     picture[:, 10:] = (0, 102, 0)

@@ -101,7 +101,7 @@ def test_embedded_pictures_are_drawn() -> None:
         '<rect fill="url(other.svg#part)"/>',
         "<rect style=\"fill: url( 'http://example.org/#part' )\"/>",
         "<style>@import 'a.css';</style>",
-        "<style>@font-face {src: url(font.ttf)}</style>",
+        "<style>@import url(http://example.org/shapes.css);</style>",
     ],
 )
 def test_references_outside(body: str) -> None:
@@ -111,7 +111,7 @@ def test_references_outside(body: str) -> None:
 @pytest.mark.parametrize(
     "declaration",
     [
-        '<!ENTITY a "aaaa">',
+        f'<!ENTITY a "{"a" * 1000}">',
         '<!ENTITY a SYSTEM "file:///etc/hostname">',
         '<!ENTITY % a SYSTEM "http://example.org/a.dtd"> %a;',
         '<!ENTITY a "aaaa"><!ENTITY b "&a;&a;&a;&a;&a;"><!ENTITY c "&b;&b;&b;&b;&b;">',
@@ -131,8 +131,58 @@ def test_files_are_out_of_reach_even_inside_embedded_documents(tmp_path: Path) -
     assert drawn(outer).std() == 0
 
 
-def test_text_depends_on_no_font_of_this_machine() -> None:
-    assert drawn(document('<text y="40" font-size="40">hello</text>')).std() == 0
+def test_entities_that_name_namespaces() -> None:
+    start = (
+        b'<!DOCTYPE svg PUBLIC "-//W3C//DTD SVG 1.0//EN" "http://www.w3.org/svg10.dtd" ['
+        b'<!ENTITY ns_svg "http://www.w3.org/2000/svg"><!ENTITY ns_ai "http://ns.adobe.com/ai/">]>'
+    )
+    drawing = document(RED).replace(b'"http://www.w3.org/2000/svg"', b'"&ns_svg;"')
+    np.testing.assert_array_equal(drawn(start + drawing), drawn(document(RED)))
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "@import url('https://fonts.googleapis.com/css2?family=Inter:wght@400;700&amp;x');",
+        "@import url(//fonts.example.org/a.css);",
+        "@import 'https://example.org/fonts/a.css' screen;",
+        "@font-face {font-family: A; src: url(font.ttf)}",
+    ],
+)
+def test_fonts_of_the_web_are_done_without(rule: str) -> None:
+    styled = document(f"<style>{rule} rect {{fill: red}}</style>" + RED.replace("red", "blue"))
+    np.testing.assert_array_equal(drawn(styled), drawn(document(RED)))
+
+
+WORD = '<text x="5" y="40" font-size="40"{}>{}</text>'
+
+
+def test_text_is_drawn() -> None:
+    hello = drawn(document(WORD.format("", "hello")))
+    assert 0.05 < (hello < 128).mean() < 0.5
+    assert not np.array_equal(hello, drawn(document(WORD.format("", "world"))))
+    beside = drawn(document('<rect width="9" height="9" fill="red"/>' + WORD.format("", "hello")))
+    np.testing.assert_array_equal(beside[:, 10:], hello[:, 10:])
+    for style in (' font-weight="700"', ' font-style="italic"'):
+        assert not np.array_equal(hello, drawn(document(WORD.format(style, "hello"))))
+
+
+@pytest.mark.parametrize("family", ["Arial", "serif", "monospace", "No Such Font, cursive"])
+def test_text_depends_on_no_font_of_this_machine(family: str) -> None:
+    styled = drawn(document(WORD.format(f' font-family="{family}"', "hello")))
+    np.testing.assert_array_equal(styled, drawn(document(WORD.format("", "hello"))))
+
+
+@pytest.mark.parametrize("word", ["Ünïcödé", "Привет", "γειά", "£€¥¢", "Việt", "नमस्ते"])
+def test_text_of_many_alphabets_is_drawn(word: str) -> None:
+    assert (drawn(document(WORD.format("", word))) < 128).any()
+
+
+@pytest.mark.parametrize("word", ["漢字", "سلام", "a漢", "🙂"])
+def test_text_that_no_font_draws_is_refused_by_its_name(word: str) -> None:
+    drawing = RED + "<g>" + WORD.format("", f"<tspan>{word}</tspan>") + "</g>"
+    assert reason(document(drawing)) == "no_font"
+    drawn(document(RED + f"<title>{word}</title>"))
 
 
 @pytest.mark.parametrize(
@@ -216,3 +266,17 @@ def test_without_the_memory_of_a_drawing_no_document_is_refused() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stderr.splitlines()[-1].startswith("MemoryError: drawing an SVG may take 1024 MB")
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        b"<!DOCTYPE html>\n<html><body>404<svg/></body></html>",
+        b"\n<HTML><head>",
+        b"<!-- a --> <!-- b --><html>",
+    ],
+)
+def test_a_page_is_called_a_page(page: bytes) -> None:
+    with pytest.raises(Rejected, match="an HTML page") as caught:
+        drawn(page)
+    assert caught.value.reason == "undecodable"

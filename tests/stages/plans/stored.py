@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from pipeline.core.files.digest import digest_bytes, digest_json
 from pipeline.core.records import curated_schema
+from pipeline.execution.options import ExecutionOptions
 from pipeline.models.evaluation.options import EvaluationOptions
 from pipeline.models.options import ModelOptions
 from pipeline.parts import tables
@@ -120,5 +121,6 @@ def params(models: dict[str, ModelOptions], **changed: Any) -> Any:
         "features": {name: SimpleNamespace(modality=modality) for name, modality in SETS.items()},
         "targets": KINDS,
         "evaluate": EvaluationOptions(resamples=100, group_by=("language", "voice")),
+        "execution": ExecutionOptions(),
     }
     return SimpleNamespace(**{**given, **changed})

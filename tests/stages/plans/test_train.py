@@ -123,9 +123,9 @@ def test_samples_that_a_model_cannot_see_are_counted(world):
     chosen = {"m": options(features=["pixels"], fusion="none", epochs=1)}
     summary = plan(params(chosen), "m").run()
     lacking = (~world.present["pixels"] & (world.split != "test")).sum()
-    assert summary.rejected == lacking > 0
-    assert summary.rows + summary.rejected == (world.split != "test").sum()
-    assert summary.reasons == {"no_modality": lacking}
+    assert summary.absent == lacking > 0
+    assert summary.rows + summary.absent == (world.split != "test").sum()
+    assert (summary.rejected, summary.reasons) == (0, {})
 
 
 def test_a_target_is_learned_as_its_kind_or_as_the_task_says(world):
@@ -257,17 +257,17 @@ def test_a_killed_worker_costs_its_epoch(world, two, monkeypatch):
     assert files() == unbroken
 
 
-def mortal(learn, device, rank, size, address):
+def mortal(job, rank, size, address):
     """The second worker kills itself in its third epoch, once."""
     from pipeline.models.training import snapshot
     from pipeline.stages.work import train
 
-    died = learn.args[4].parent / "died"
+    died = job.root.parent / "died"
     snapshot.Snapshots.__init__.__defaults__ = (0.0, True)
     if rank == 1 and not died.exists():
         died.write_text("1")
         die_in(2)
-    return train._train_as_one_of(learn, device, rank, size, address)
+    return train._train_as_one_of(job, rank, size, address)
 
 
 @pytest.fixture

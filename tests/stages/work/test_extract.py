@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from pipeline.core.errors import PipelineError, Rejected
 from pipeline.core.files.digest import digest_bytes
+from pipeline.core.machine.shortage import DeviceFailure
 from pipeline.core.options import Options
 from pipeline.core.records import clean_schema
 from pipeline.modalities.text import content
@@ -24,6 +25,7 @@ from tests.toy import function
 
 class Batched(Options):
     batch_size: int = 3
+    device: str = "cpu"
 
 
 class Length:
@@ -52,7 +54,9 @@ def plugins(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(extract, "encoder_of", {"length": encoder}.__getitem__)
 
 
-def run(folder: Path, texts: list[str]) -> tuple[dict[str, float], dict[str, str]]:
+def run(
+    folder: Path, texts: list[str], device: str = "cpu"
+) -> tuple[dict[str, float], dict[str, str]]:
     """Text → feature of those that passed, text → reason of those that did not."""
     folder.mkdir(exist_ok=True)
     digests = {digest_bytes(text.encode()): text for text in texts}
@@ -67,7 +71,7 @@ def run(folder: Path, texts: list[str]) -> tuple[dict[str, float], dict[str, str
     rows = tuple(
         Row(digest, digest, "s", "b", 4, 0, Recipe("part", "[]")) for digest in sorted(digests)
     )
-    work = Extract("set", "length", Batched(), folder, function())
+    work = Extract("set", "length", Batched(device=device), folder, function())
     entry = execute(
         work, work.open(), Job(Part("key", "s", "b", 0, rows)), folder / "out", UsageMeter()
     ).entry
@@ -95,6 +99,21 @@ def test_a_bad_row_costs_itself_and_not_its_neighbours(tmp_path: Path) -> None:
 def test_a_mistake_of_the_user_is_no_reject(tmp_path: Path) -> None:
     with pytest.raises(PipelineError, match="a library is missing"):
         run(tmp_path, ["a", "#"])
+
+
+@pytest.mark.parametrize("text", ["!", "CUBLAS_STATUS_ALLOC_FAILED!"])
+def test_an_error_on_a_gpu_refuses_no_row(tmp_path: Path, text: str) -> None:
+    with pytest.raises(DeviceFailure, match=r"extract/set: the GPU failed \(ValueError: "):
+        run(tmp_path, ["a", text], device="cuda")
+    assert not list(tmp_path.glob("out/*.parquet"))
+
+
+def test_on_a_gpu_refusals_and_mistakes_are_what_they_are(tmp_path: Path) -> None:
+    passed, refused = run(tmp_path, ["a", "what?", "~"], device="cuda")
+    assert (passed, refused) == ({"a": 1}, {"what?": "not_finite", "~": "odd"})
+    with pytest.raises(PipelineError, match="a library is missing") as caught:
+        run(tmp_path / "other", ["#"], device="cuda")
+    assert not isinstance(caught.value, DeviceFailure)
 
 
 def test_all_refused_is_an_empty_part(tmp_path: Path) -> None:

@@ -1,0 +1,145 @@
+"""Whether a row's bytes depend on it alone: every place, other neighbours, load, other processes.
+
+The reference is the row alone at the first place. What is counted is rows whose bytes differ.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from benchmarks.gpu.step import Setting, lite0, run, squares, text_options, texts
+
+ROWS = 64
+CHILD = "GPU_LAW_CHILD"
+
+
+def measure(setting: Setting) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, encode, rows, room in _configurations(setting):
+        alone = [encode([row])[0].tobytes() for row in rows]
+        digest = hashlib.sha256(b"".join(alone)).hexdigest()
+        if os.environ.get(CHILD):
+            found[name] = digest
+            continue
+        tried = _try(setting, encode, rows, room, alone)
+        with _busy(setting):
+            under_load = _try(setting, encode, rows, room, alone)
+        with _full(setting):
+            crowded = _try(setting, encode, rows, room, alone)
+        differing = [a + b + c for a, b, c in zip(tried, under_load, crowded, strict=True)]
+        found[name] = {"rows": differing[0], "differ": differing[1], "digest": digest}
+    if os.environ.get(CHILD):
+        return found
+    command = [sys.executable, "-m", "benchmarks.gpu.law", "--work", str(setting.work)]
+    command += ["--device", setting.device, *(["--quick"] if setting.quick else [])]
+    told = subprocess.run(
+        command, env={**os.environ, CHILD: "1"}, capture_output=True, text=True, check=True
+    )
+    again = json.loads(told.stdout.splitlines()[-1])
+    for name, one in found.items():
+        one["differs in another process"] = int(again[name] != one["digest"])
+    return found
+
+
+def _configurations(
+    setting: Setting,
+) -> Iterator[tuple[str, Callable[[list[np.ndarray]], np.ndarray], list[np.ndarray], int]]:
+    from pipeline.encoders import transformer
+
+    count = 4 if setting.quick else ROWS
+    for precision in setting.precisions:
+        for size in setting.sizes([64, 256], [4]):
+            encoder = lite0(setting, precision, size)
+            yield (
+                f"lite0 {precision} {size}",
+                lambda rows, encoder=encoder: encoder.encode(rows)[0],
+                list(squares(count)),
+                size,
+            )
+        options = text_options(setting, precision, 256 if setting.quick else 32_768)
+        reader = transformer.Encoder(options)
+        rows = transformer.prepare(texts(count, 64), options)
+        yield (
+            f"bert {precision} 64 tokens",
+            lambda rows, reader=reader: reader.encode(rows)[0],
+            rows,
+            transformer.batch(rows[0], options)[1],
+        )
+
+
+def _try(
+    setting: Setting,
+    encode: Callable[[list[np.ndarray]], np.ndarray],
+    rows: list[np.ndarray],
+    room: int,
+    alone: list[bytes],
+) -> tuple[int, int]:
+    """Rows that were computed among others, and how many of them came out differently."""
+    rng = np.random.default_rng(0)
+    extremes = [np.zeros_like(rows[0]), np.full_like(rows[0], rows[0].max())]
+    tried = differ = 0
+    for _ in range(3 if setting.quick else 50):
+        filled = int(rng.integers(1, room + 1))
+        chosen = rng.integers(0, len(rows) + len(extremes), filled)
+        values = encode([(rows + extremes)[i] for i in chosen])
+        for i, value in zip(chosen, values, strict=True):
+            if i < len(rows):
+                tried, differ = tried + 1, differ + (value.tobytes() != alone[i])
+    for place in range(min(room, 4) if setting.quick else room):
+        values = encode([rows[1]] * place + [rows[0]])
+        tried, differ = tried + 1, differ + (values[place].tobytes() != alone[0])
+    return tried, differ
+
+
+@contextmanager
+def _busy(setting: Setting) -> Iterator[None]:
+    """Another stream multiplies meanwhile."""
+    if setting.device == "cpu":
+        yield
+        return
+    import torch
+
+    over = threading.Event()
+
+    def multiply() -> None:
+        with torch.cuda.stream(torch.cuda.Stream()):
+            matrix = torch.ones((4096, 4096), dtype=torch.bfloat16, device="cuda")
+            while not over.is_set():
+                matrix @ matrix
+                torch.cuda.current_stream().synchronize()
+
+    thread = threading.Thread(target=multiply)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+@contextmanager
+def _full(setting: Setting) -> Iterator[None]:
+    """Nine tenths of the free memory are taken."""
+    if setting.device == "cpu":
+        yield
+        return
+    import torch
+
+    held = torch.empty(int(0.9 * torch.cuda.mem_get_info()[0]), dtype=torch.uint8, device="cuda")
+    yield
+    del held
+    torch.cuda.empty_cache()
+
+
+if __name__ == "__main__":
+    run(measure)

@@ -1,0 +1,102 @@
+"""What `dvc repro` would stop at is said before it begins."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.params import parse
+from pipeline.parts.refusals import kept
+from pipeline.stages.check_data import Findings, check_data
+from tests.dataset import params as small
+
+RAW = Path("data", "raw", "shapes")
+MODEL = {"features": ["hashing"], "tasks": {"shape": {}}, "primary": "shape"}
+
+pytestmark = pytest.mark.usefixtures("inside")
+
+
+def checked(text: str, **sections: Any) -> Findings:
+    """What is found of one batch with this table, whose texts are told apart by shape."""
+    batch = RAW / "first"
+    batch.mkdir(parents=True, exist_ok=True)
+    (batch / "metadata.csv").write_text(text)
+    document = {
+        "sources": {"shapes": {"kind": "folder", "targets": {"shape": "shape"}}},
+        "modalities": ["text"],
+        "targets": {"shape": {"kind": "multiclass"}},
+        "features": {"hashing": {"modality": "text", "encoder": "hashing"}},
+        "models": {"text": MODEL},
+        **sections,
+    }
+    return check_data(parse(document))
+
+
+def table(*classes: str, each: int = 20, header: str = "text,shape") -> str:
+    rows = [f"words of {name} {i},{name}" for name in classes for i in range(each)]
+    return "\n".join([header, *rows]) + "\n"
+
+
+def test_good_data_has_no_problem() -> None:
+    findings = checked(table("a", "b"))
+    assert findings.problems == []
+    (line,) = (note for note in findings.notes if note.startswith("samples: "))
+    assert line.startswith("samples: 40 (train ")
+
+
+def test_a_column_that_is_not_there_is_named_with_those_that_are() -> None:
+    (problem,) = checked(table("a", "b", header="text,shap")).problems
+    assert "there is no column shape; there are: text, shap" in problem
+    assert kept("ingest") is None
+
+
+def test_files_that_are_not_there_are_named_with_the_near_ones() -> None:
+    (RAW / "first" / "pics").mkdir(parents=True)
+    (RAW / "first" / "pics" / "0.png").write_bytes(b"")
+    features = {"colour_hog": {"modality": "image", "encoder": "colour_hog"}}
+    findings = checked(
+        "image_file_name,shape\n0.png,a\n",
+        modalities=["image"],
+        features=features,
+        models={"image": {**MODEL, "features": ["colour_hog"]}},
+    )
+    (problem,) = findings.problems
+    assert "there is no file 0.png; there is 'pics/0.png'" in problem
+
+
+def test_classes_of_few_components_are_named_with_the_option() -> None:
+    findings = checked(table("a", "b") + "words of c,c\nother words of c,c\n")
+    (note,) = (note for note in findings.notes if "set aside" in note)
+    assert "targets.shape: 1 of its classes have fewer than 5 components" in note
+    assert "c (2)" in note
+    assert "curate.min_components_per_class" in note
+    findings = checked(table("a") + table("b", "c", "d", each=3).partition("\n")[2])
+    assert any("curate would refuse 9 of 29 samples" in one for one in findings.problems)
+
+
+@pytest.mark.parametrize(
+    ("split", "message"),
+    [
+        ("train", "the validation split will have no sample with 'shape' and one of text"),
+        ("test", "models.text: no sample of the train split with 'shape' and one of text"),
+    ],
+)
+def test_a_split_that_will_be_empty_is_told(split: str, message: str) -> None:
+    rows = [f"words of {name} {i},{name},{split}" for name in "ab" for i in range(9)]
+    findings = checked("\n".join(["text,shape,split", *rows]) + "\n", curate={"reject_limit": 1})
+    assert any(message in problem for problem in findings.problems), findings
+
+
+def test_one_class_is_nothing_to_tell_apart() -> None:
+    (problem,) = checked(table("a")).problems
+    assert "have the same 'shape', a: there is nothing to tell apart" in problem
+
+
+def test_a_source_without_a_batch_is_told_what_to_do() -> None:
+    RAW.mkdir(parents=True)
+    findings = check_data(parse(small()))
+    assert findings.problems == [
+        "sources.shapes: it has no batch; `pipeline add FOLDER --source shapes` brings one"
+    ]
