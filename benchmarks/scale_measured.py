@@ -95,7 +95,7 @@ def read(n: int) -> Any:
         Entry(digest(i)[:32], "stamps", "2026-01", 0, 256, 0, 1310720, digest(-i)) for i in range(n)
     ]
     with tempfile.TemporaryDirectory() as folder:
-        manifest.write_manifest(Path(folder), entries, ABOUT)
+        manifest.write_manifest(Path(folder), "clean", entries, ABOUT)
         print(f"manifest {(Path(folder) / manifest.MANIFEST).stat().st_size / n:.0f} bytes a part")
         start = time.process_time()
         manifest.read_manifest(Path(folder))

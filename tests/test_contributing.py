@@ -19,8 +19,8 @@ import yaml
 
 from pipeline.models.evaluation import measured
 from pipeline.reporting import page as report
-from pipeline.reporting.inputs import Absent, Inputs
-from pipeline.reporting.options import Options
+from pipeline.reporting.inputs import Absent, ReportInputs
+from pipeline.reporting.options import ReportOptions
 from tests.contributing import HERE, PAGE, examples, install
 from tests.reporting.conftest import finished, inputs
 from tests.reporting.reading import read
@@ -128,7 +128,7 @@ def test_a_file_format_is_taken_up_by_the_battery(tmp_path: Path) -> None:
 
 
 def test_a_section_of_the_report_is_drawn(
-    inputs: Inputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    inputs: ReportInputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     templates = tmp_path / "templates"
     shutil.copytree(report.TEMPLATES, templates)
@@ -140,12 +140,12 @@ def test_a_section_of_the_report_is_drawn(
     monkeypatch.setattr(report, "TEMPLATES", templates)
     licences = report.Section("licences", "Licences", section["build"])
     monkeypatch.setattr(report, "SECTIONS", (*report.SECTIONS, licences))
-    root = read(report.render(inputs, Options()))
+    root = read(report.render(inputs, ReportOptions()))
     drawn = next(s for s in root.all("section") if s.attributes.get("id") == "licences")
     lines = [item.text.strip() for item in drawn.all("li")]
     held = {row["licence"] or "none" for row in inputs.curated}
     assert {line.partition(":")[0] for line in lines} == held
-    assert isinstance(section["build"](type("Empty", (), {"curated": []}), Options()), Absent)
+    assert isinstance(section["build"](type("Empty", (), {"curated": []}), ReportOptions()), Absent)
 
 
 def params() -> dict[str, Any]:
@@ -233,7 +233,7 @@ def test_a_modality_from_elsewhere_goes_from_raw_files_to_the_report(
     with (data / "evaluation" / "series" / "groups.csv").open() as file:
         groups = {(row["split"], row["value"]): row for row in csv.DictReader(file)}
     assert float(groups["test", "series"]["accuracy"]) > 0.9
-    figures = measured.read(data / "evaluation" / "series")["label"]["test"]
+    figures = measured.read_figures(data / "evaluation" / "series")["label"]["test"]
     assert 0 <= figures["brier"]["low"] <= figures["brier"]["value"] <= figures["brier"]["high"] < 1
     page = (data / "reports" / "index.html").read_text()
     assert "points" in page

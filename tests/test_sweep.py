@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pipeline.reporting.times import Took, times
+from pipeline.reporting.times import Durations, model_durations
 from tests.dataset import AUTHOR, put_batch, put_project, run
 from tests.test_docs import SWEEP
 
@@ -70,9 +70,9 @@ def test_the_report_has_the_times_of_what_was_trained_here(
     swept: tuple[Path, dict[str, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(swept[0])
-    took = {one.model: one for one in times(Path("data"))}
+    took = {one.model: one for one in model_durations(Path("data"))}
     image = took["image"]
     assert min(image.training or 0, image.evaluation or 0, image.examples_per_second or 0) > 0
     assert image.wait is not None
     # What stands was trained by an experiment; the training before was of other options.
-    assert took["gated"] == Took("gated")
+    assert took["gated"] == Durations("gated")

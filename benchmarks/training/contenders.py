@@ -23,12 +23,12 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from pipeline.core.randomness import generator
-from pipeline.models.examples import Examples, classes_of, examples
+from pipeline.models.examples import Examples, build_examples, classes_of
 from pipeline.models.network import Network
 from pipeline.models.options import ModelOptions
 from pipeline.models.training.batches import (
-    Inputs,
     MicroBatch,
+    NetworkInputs,
     Tensors,
     epoch,
     microbatches,
@@ -37,9 +37,9 @@ from pipeline.models.training.batches import (
 from pipeline.models.training.determinism import deterministic
 from pipeline.models.training.losses import example_weights, loss
 from pipeline.models.training.optimization import Optimization
-from pipeline.models.training.parallel import ALONE
+from pipeline.models.training.parallel import SINGLE_PROCESS
 from pipeline.models.training.throughput import Throughput
-from pipeline.store.join import join
+from pipeline.store.join import join_work_tree
 
 SETS = {"pictures": "image", "words": "text", "voices": "audio"}
 OPTIONS = ModelOptions.model_validate(
@@ -61,7 +61,7 @@ def ours(training: Examples, project: Path) -> Callable[[], Batches]:
     source = Tensors(training, CPU)
     weights = _weights(training)
     rng = generator(7, "batches")
-    return lambda: prefetch(microbatches(rng, training, source, weights, OPTIONS, ALONE))
+    return lambda: prefetch(microbatches(rng, training, source, weights, OPTIONS, SINGLE_PROCESS))
 
 
 class Rows(Dataset[dict[str, Any]]):
@@ -123,7 +123,7 @@ def loader(workers: int) -> Way:
             for batch in DataLoader(
                 rows, batch_sampler=order, num_workers=workers, generator=apart
             ):
-                inputs = Inputs(batch["values"], batch["lengths"], batch["present"])
+                inputs = NetworkInputs(batch["values"], batch["lengths"], batch["present"])
                 own = {"kind": batch["target"]}, {"kind": batch["weight"]}
                 yield len(batch["target"]), [MicroBatch(inputs, *own, torch.ones(1))]
 
@@ -141,8 +141,8 @@ WAYS: dict[str, Way] = {
 
 def measure(way: str, project: Path) -> dict[str, float]:
     """First loss, share of waiting, examples a second of the second epoch."""
-    joined = join(project / "data", SETS)
-    whole = examples([joined], SETS, classes_of(joined, OPTIONS.tasks), OPTIONS.tasks)
+    joined = join_work_tree(project / "data", SETS)
+    whole = build_examples([joined], SETS, classes_of(joined, OPTIONS.tasks), OPTIONS.tasks)
     training = whole.take(joined.split == "train")
     training = training.take(training.seen)
     with deterministic(7, "train"):
@@ -172,7 +172,7 @@ def _epoch(
             stacked = torch.stack(list(each.values())) * piece.portion
             optimization.backward(stacked.sum())
             losses.append(stacked.sum().item())
-        optimization.step(ALONE)
+        optimization.step(SINGLE_PROCESS)
     return losses[0]
 
 

@@ -54,7 +54,7 @@ def search(
     # An id is asked of any processor; of words and files it is said later what is wrong.
     with suppress(PipelineError):
         compute_as(name, rev)
-    from pipeline.search.hits import search
+    from pipeline.search.hits import search_samples
     from pipeline.search.question import question as understood
     from pipeline.store.files.output_path import check_free
 
@@ -62,7 +62,7 @@ def search(
     if sheet:
         check_free(Path(sheet), store.project, force)
     asked = understood(store, name, question)
-    hits = search(store, name, asked.query, k, where or None, not approximate, each or None)
+    hits = search_samples(store, name, asked.query, k, where or None, not approximate, each or None)
     if sheet:
         from pipeline.core.files.atomic import atomic_write
         from pipeline.search.page import sheet as drawn

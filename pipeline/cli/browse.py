@@ -59,9 +59,9 @@ def points_of(
     import pyarrow as pa
 
     from pipeline.store.describe import samples_showing
-    from pipeline.store.pca import mapped
+    from pipeline.store.pca import pca_table
 
-    rows = mapped(features, where, view)
+    rows = pca_table(features, where, view)
     digests = rows["digest"].to_pylist()
     sample_ids = samples_showing(features, digests, where, view)
     samples = store.samples()
@@ -85,13 +85,13 @@ def _pictures(store: Store, modality: str, digests: set[str]) -> dict[str, str]:
     """
     from pipeline.core.media_card import CardOptions
     from pipeline.modalities import showing_of
-    from pipeline.search.contents import contents
+    from pipeline.search.contents import read_contents
 
     showing = showing_of(modality)
     if showing is None:
         return {}
     pictures: dict[str, str] = {}
-    for digest, content in contents(store.tree, modality, digests).items():
+    for digest, content in read_contents(store.tree, modality, digests).items():
         card = showing.show(content, CardOptions.model_validate({}))
         if card.sound or not card.picture:
             break

@@ -31,9 +31,9 @@ def export(
     rev: Rev = "",
 ) -> None:
     """Write a set in another form, block by block."""
-    from pipeline.store.files.export import export
+    from pipeline.store.files.export import export_set
 
-    rows = export(store_of_command(rev)[name], output, form, where or None, view, force)
+    rows = export_set(store_of_command(rev)[name], output, form, where or None, view, force)
     say(f"{output}: {rows} rows", error=True)
 
 

@@ -48,12 +48,12 @@ def leaderboard(json: Json = False) -> None:
     """
     from pipeline.models.tasks import ranked_by
     from pipeline.params import load
-    from pipeline.reporting.choice import ranked, select_by_validation
-    from pipeline.reporting.inputs import Inputs
+    from pipeline.reporting.choice import rank_models, select_by_validation
+    from pipeline.reporting.inputs import ReportInputs
 
     params = load()
     modalities = params.set_modalities
-    inputs = Inputs(
+    inputs = ReportInputs(
         EVALUATED.parent, tuple(params.models), params.modalities, modalities, params.targets, ""
     )
     choice = select_by_validation(inputs)
@@ -62,7 +62,7 @@ def leaderboard(json: Json = False) -> None:
     figure = ranked_by(choice.shown.task(choice.task))
     unknown_figure = {"value": None, "low": None, "high": None}
     rows = []
-    for model in ranked(inputs.evaluated, choice.task, "test"):
+    for model in rank_models(inputs.evaluated, choice.task, "test"):
         test, validation = (
             model.tasks.get(choice.task, {}).get(split, {}).get(figure) or unknown_figure
             for split in ("test", "validation")
@@ -81,9 +81,9 @@ def _rounded(value: float | None) -> str:
 
 
 def _rows(models: Sequence[str]) -> Iterator[dict[str, Any]]:
-    from pipeline.models.evaluation.measured import number, table
+    from pipeline.models.evaluation.measured import parse_number, read_rows
 
     for model in models:
-        for row in table(EVALUATED / model):
-            numbers = {name: number(row[name]) for name in ("value", "low", "high")}
+        for row in read_rows(EVALUATED / model):
+            numbers = {name: parse_number(row[name]) for name in ("value", "low", "high")}
             yield {"model": model, **row, **numbers}

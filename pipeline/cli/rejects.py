@@ -41,7 +41,7 @@ def rejects(
     """
     from pipeline.params import load
     from pipeline.stages.graph import labels
-    from pipeline.store.rejects import absences, collect, tables
+    from pipeline.store.rejects import absences, collect, reject_folders
     from pipeline.store.trees.tree import WorkTree
 
     params = load()
@@ -49,7 +49,7 @@ def rejects(
     if stage and stage not in known:
         raise PipelineError(unknown("stage", stage, known))
     tree = WorkTree(Path("data"))
-    refused = collect(tree, tables(params.modalities, params.features), stage)
+    refused = collect(tree, reject_folders(params.modalities, params.features), stage)
     refused = [reject for reject in refused if reason in ("", reject.reason)]
     most = None if every or (json and limit is None) else EXAMPLES if limit is None else limit
     if json:

@@ -66,7 +66,7 @@ def _sets(difference: StoreDifference) -> Iterator[dict[str, Any]]:
         for name in names:
             yield {"name": name, **dict.fromkeys(COUNTS), "told": f"only {side} has it"}
     for name, changes in difference.sets.items():
-        yield {"name": name, **changes.counts, "told": "; ".join(changes.told)}
+        yield {"name": name, **changes.counts, "told": "; ".join(changes.messages)}
 
 
 def _rows(difference: StoreDifference) -> Iterator[dict[str, Any]]:

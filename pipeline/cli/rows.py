@@ -116,13 +116,13 @@ def sql(
 
 
 def _show_rows(rows: Iterable[Mapping[str, Any]], json: bool) -> None:
-    from pipeline.store.describe import SHOWN
+    from pipeline.store.describe import ROW_COLUMNS
 
     def records() -> Iterator[Mapping[str, Any]]:
         for row in rows:
             yield {
-                **{key: row[key] for key in SHOWN},
+                **{key: row[key] for key in ROW_COLUMNS},
                 "first": numbers(row["vector"].reshape(-1)[:FIRST]),
             }
 
-    show(records(), (*SHOWN, "first"), json)
+    show(records(), (*ROW_COLUMNS, "first"), json)

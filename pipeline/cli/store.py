@@ -20,17 +20,17 @@ app = typer.Typer(
 @command(app)
 def ls(rev: Rev = "", json: Json = False) -> None:
     """List the feature sets: what made them, how many rows of what shape."""
-    from pipeline.store.describe import LISTED, listed
+    from pipeline.store.describe import SUMMARY_COLUMNS, summaries
 
-    show(listed(store_of_command(rev)), LISTED, json)
+    show(summaries(store_of_command(rev)), SUMMARY_COLUMNS, json)
 
 
 @command(app)
 def describe(name: Set, rev: Rev = "", json: Json = False) -> None:
     """Tell a set's columns, what made it, and its parts by batch and view."""
-    from pipeline.store.describe import described
+    from pipeline.store.describe import describe_set
 
-    description = described(store_of_command(rev)[name])
+    description = describe_set(store_of_command(rev)[name])
     if json:
         show([description], (), True)
     else:
@@ -48,9 +48,9 @@ def describe(name: Set, rev: Rev = "", json: Json = False) -> None:
 @command(app)
 def stats(name: Set, where: Where = "", view: View = 0, rev: Rev = "", json: Json = False) -> None:
     """Tell norms, means, deviations, missing values and duplicates."""
-    from pipeline.store.describe import stats
+    from pipeline.store.describe import value_statistics
 
-    statistics = stats(store_of_command(rev)[name], where or None, view)
+    statistics = value_statistics(store_of_command(rev)[name], where or None, view)
     if json:
         show([statistics], (), True)
     else:
@@ -61,10 +61,10 @@ def stats(name: Set, where: Where = "", view: View = 0, rev: Rev = "", json: Jso
 @command(app)
 def validate(name: MaybeSet = "", rev: Rev = "", json: Json = False) -> None:
     """Read every byte and list every problem; exit code 1 if there are any."""
-    from pipeline.store.validate import validate
+    from pipeline.store.validate import validate_set
 
     store = store_of_command(rev)
-    verdicts = [validate(store.tree, each) for each in ([store[name].name] if name else store)]
+    verdicts = [validate_set(store.tree, each) for each in ([store[name].name] if name else store)]
     counts = ("name", "parts", "rows", "mapped", "decoded")
     show(
         (

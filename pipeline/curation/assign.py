@@ -8,25 +8,25 @@ from typing import Any
 
 from pipeline.core.errors import PipelineError
 from pipeline.core.records import Split
-from pipeline.curation.components import bridges, tied_by
+from pipeline.curation.components import describe_links, linking_assets
 from pipeline.curation.duplicate_links import DuplicateLink, group_of
-from pipeline.curation.options import Options
+from pipeline.curation.options import CurationOptions
 from pipeline.curation.splits import first_given
 
 # Component → split → groups to which the data brings it.
-Given = Mapping[str, Mapping[Split, set[str]]]
+GivenSplits = Mapping[str, Mapping[Split, set[str]]]
 
 
-def assign(
+def assign_splits(
     records: Sequence[dict[str, Any]],
-    of: Mapping[str, str],
-    ties: Sequence[DuplicateLink],
-    options: Options,
-    draw: Mapping[str, Split],
+    component_of: Mapping[str, str],
+    links: Sequence[DuplicateLink],
+    options: CurationOptions,
+    drawn: Mapping[str, Split],
 ) -> dict[str, int]:
     """Set each record's `split`; returns how many given splits were kept, changed and followed.
 
-    A component without a given split takes that of `draw`, by its name. One with a given split
+    A component without a given split takes that of `drawn`, by its name. One with a given split
     takes that, samples without any following it.
 
     Raises
@@ -34,16 +34,17 @@ def assign(
     PipelineError
         A component has several given splits, and `on_leak` is `fail`.
     """
-    given = _given(records)
-    torn = {name: splits for name, splits in sorted(given.items()) if len(splits) > 1}
-    if torn and options.on_leak == "fail":
-        raise PipelineError(_torn(torn, of, ties))
-    taken = {
-        name: first_given(given[name]) if name in given else draw[name] for name in set(of.values())
+    given = _given_splits(records)
+    split_apart = {name: splits for name, splits in sorted(given.items()) if len(splits) > 1}
+    if split_apart and options.on_leak == "fail":
+        raise PipelineError(_split_apart_message(split_apart, component_of, links))
+    split_of = {
+        name: first_given(given[name]) if name in given else drawn[name]
+        for name in set(component_of.values())
     }
-    counts = {"kept": 0, "regrouped": 0, "followed": 0, "regrouped_components": len(torn)}
+    counts = {"kept": 0, "regrouped": 0, "followed": 0, "regrouped_components": len(split_apart)}
     for record in records:
-        record["split"] = taken[record["component"]]
+        record["split"] = split_of[record["component"]]
         if record["split_given"] is not None:
             counts["kept" if record["split"] == record["split_given"] else "regrouped"] += 1
         elif record["component"] in given:
@@ -51,7 +52,7 @@ def assign(
     return counts
 
 
-def _given(records: Sequence[Mapping[str, Any]]) -> Given:
+def _given_splits(records: Sequence[Mapping[str, Any]]) -> GivenSplits:
     given: dict[str, dict[Split, set[str]]] = defaultdict(lambda: defaultdict(set))
     for record in records:
         if record["split_given"] is not None:
@@ -59,17 +60,25 @@ def _given(records: Sequence[Mapping[str, Any]]) -> Given:
     return given
 
 
-def _torn(torn: Given, of: Mapping[str, str], ties: Sequence[DuplicateLink], limit: int = 5) -> str:
+def _split_apart_message(
+    components: GivenSplits,
+    component_of: Mapping[str, str],
+    links: Sequence[DuplicateLink],
+    limit: int = 5,
+) -> str:
     lines = []
-    for component, splits in list(torn.items())[:limit]:
+    for component, splits in list(components.items())[:limit]:
         sides = "; ".join(f"{name}: {', '.join(sorted(splits[name])[:3])}" for name in splits)
-        tied = tied_by(bridges(component, of, ties)) or "nothing but being one group"
+        tied = (
+            describe_links(linking_assets(component, component_of, links))
+            or "nothing but being one group"
+        )
         lines.append(f"  {component} ({sides}), tied by {tied}")
     return "\n".join(
         [
-            f"curate: the splits that the data brings tear {len(torn)} components apart:",
+            f"curate: the splits that the data brings tear {len(components)} components apart:",
             *lines,
-            *([f"  and {len(torn) - limit} more"] if len(torn) > limit else []),
+            *([f"  and {len(components) - limit} more"] if len(components) > limit else []),
             "Correct the given splits, or set curate.on_leak to regroup.",
         ]
     )

@@ -24,18 +24,18 @@ from pipeline.core.records import SPLITS, Split
 from pipeline.core.registry import load
 from pipeline.curation.duplicate_links import DuplicateLink, group_of
 from pipeline.curation.options import Ratios
-from pipeline.curation.splits import first_given, rank
+from pipeline.curation.splits import first_given, group_rank
 
 Record = Mapping[str, Any]
 
 
 def landing_ranks(records: Sequence[Record], seed: int) -> dict[str, int]:
-    """Each group's place among all: by the batch that it first landed in, then by `rank`."""
+    """Each group's place among all: by the batch that it first landed in, then by `group_rank`."""
     first: dict[str, int] = {}
     for record, batch in zip(records, _landings(records), strict=True):
         group = group_of(record)
         first[group] = min(batch, first.get(group, batch))
-    return {group: (batch << 128) + rank(seed, group) for group, batch in first.items()}
+    return {group: (batch << 128) + group_rank(seed, group) for group, batch in first.items()}
 
 
 def balanced_splits(

@@ -13,8 +13,8 @@ ClassCounts = dict[str, dict[str, dict[str, set[str]]]]
 
 
 def count_classes(records: Sequence[Mapping[str, Any]], targets: Mapping[str, str]) -> ClassCounts:
-    """Who has which class, for the targets that have one class a sample."""
-    found: ClassCounts = {}
+    """Who has which class, for the targets that have one class per sample."""
+    counts: ClassCounts = {}
     classified = [name for name, kind in targets.items() if load("models/tasks", kind).ONE_CLASS]
     for target in sorted(classified):
         classes: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
@@ -22,8 +22,8 @@ def count_classes(records: Sequence[Mapping[str, Any]], targets: Mapping[str, st
             value = record[f"target.{target}"]
             if value is not None:
                 classes[value][record["split"]].add(record["component"])
-        found[target] = dict(sorted(classes.items()))
-    return found
+        counts[target] = dict(sorted(classes.items()))
+    return counts
 
 
 def drop_rare_classes(
@@ -33,7 +33,7 @@ def drop_rare_classes(
 
     A sample keeps its other targets. Returns target → class → samples and components it had.
     """
-    result: dict[str, dict[str, dict[str, int]]] = {}
+    dropped: dict[str, dict[str, dict[str, int]]] = {}
     for target, classes in count_classes(records, targets).items():
         components = {name: sum(map(len, splits.values())) for name, splits in classes.items()}
         rare = [
@@ -42,10 +42,10 @@ def drop_rare_classes(
             if components[name] < min_components or not splits.get("train")
         ]
         samples = Counter(record[f"target.{target}"] for record in records)
-        result[target] = {
+        dropped[target] = {
             name: {"samples": samples[name], "components": components[name]} for name in rare
         }
         for record in records:
-            if record[f"target.{target}"] in result[target]:
+            if record[f"target.{target}"] in dropped[target]:
                 record[f"target.{target}"] = None
-    return result
+    return dropped

@@ -10,7 +10,7 @@ from pipeline.core.errors import PipelineError
 from pipeline.curation.duplicate_links import DuplicateLink
 
 
-def components(rank: Mapping[str, int], ties: Iterable[DuplicateLink]) -> dict[str, str]:
+def connected_components(rank: Mapping[str, int], links: Iterable[DuplicateLink]) -> dict[str, str]:
     """Each group's component, named by the lowest-ranked group in it (union-find).
 
     Parameters
@@ -25,21 +25,21 @@ def components(rank: Mapping[str, int], ties: Iterable[DuplicateLink]) -> dict[s
             parent[group] = group = parent[parent[group]]
         return group
 
-    for tie in ties:
-        for other in tie.groups[1:]:
-            low, high = sorted((root(tie.groups[0]), root(other)), key=lambda g: (rank[g], g))
+    for link in links:
+        for other in link.groups[1:]:
+            low, high = sorted((root(link.groups[0]), root(other)), key=lambda g: (rank[g], g))
             parent[high] = low
     return {group: root(group) for group in rank}
 
 
 def check_share(
     records: Sequence[Mapping[str, Any]],
-    of: Mapping[str, str],
-    ties: Sequence[DuplicateLink],
+    component_of: Mapping[str, str],
+    links: Sequence[DuplicateLink],
     limit: float,
 ) -> None:
     """PipelineError if several groups make a component of more than `limit` of the samples."""
-    groups = Counter(of.values())
+    groups = Counter(component_of.values())
     samples = Counter(record["component"] for record in records)
     for component, size in sorted(samples.items(), key=lambda item: (-item[1], item[0])):
         if size > limit * len(records) and groups[component] > 1:
@@ -47,33 +47,33 @@ def check_share(
                 f"curate: the component {component} holds {size} of {len(records)} samples "
                 f"({size / len(records):.1%}) in {groups[component]} groups; the limit, "
                 f"curate.max_component_share, is {limit:.1%}.\n"
-                f"It is tied by {tied_by(bridges(component, of, ties))}.\n"
+                f"It is tied by {describe_links(linking_assets(component, component_of, links))}.\n"
                 f"Lower curate.near_bits, set that modality's curate.join_on to equal or none, "
                 f"mend the data, or raise the limit."
             )
 
 
-def bridges(
-    component: str, of: Mapping[str, str], ties: Iterable[DuplicateLink]
+def linking_assets(
+    component: str, component_of: Mapping[str, str], links: Iterable[DuplicateLink]
 ) -> dict[str, list[str]]:
     """The assets that tie a component, as `modality:digest` → groups, most joining first."""
     joined: dict[str, set[str]] = defaultdict(set)
-    for tie in ties:
-        if of[tie.groups[0]] == component:
-            for digest in tie.digests:
-                joined[f"{tie.modality}:{digest}"] |= set(tie.groups)
+    for link in links:
+        if component_of[link.groups[0]] == component:
+            for digest in link.digests:
+                joined[f"{link.modality}:{digest}"] |= set(link.groups)
     ordered = sorted(joined, key=lambda asset: (-len(joined[asset]), asset))
     return {asset: sorted(joined[asset]) for asset in ordered}
 
 
-def tied_by(assets: Mapping[str, list[str]], limit: int = 5) -> str:
+def describe_links(assets: Mapping[str, list[str]], limit: int = 5) -> str:
     """A sentence's end for people: the first few bridges and what they join."""
-    shown = [
+    descriptions = [
         f"{asset} joins {len(groups)} groups ({_few(groups)})"
         for asset, groups in list(assets.items())[:limit]
     ]
     more = len(assets) - limit
-    return "; ".join([*shown, *([f"and {more} more"] if more > 0 else [])])
+    return "; ".join([*descriptions, *([f"and {more} more"] if more > 0 else [])])
 
 
 def _few(names: list[str]) -> str:

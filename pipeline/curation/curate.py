@@ -9,13 +9,13 @@ from typing import Any
 
 from pipeline.core.records import Reject
 from pipeline.curation import summary
-from pipeline.curation.assign import assign
+from pipeline.curation.assign import assign_splits
 from pipeline.curation.balance import balanced_splits, landing_ranks
 from pipeline.curation.classes import count_classes, drop_rare_classes
-from pipeline.curation.components import check_share, components
-from pipeline.curation.duplicate_links import Asset, duplicate_links, group_of
-from pipeline.curation.options import Options
-from pipeline.curation.splits import hash_split, rank
+from pipeline.curation.components import check_share, connected_components
+from pipeline.curation.duplicate_links import Asset, DuplicateLink, duplicate_links, group_of
+from pipeline.curation.options import CurationOptions
+from pipeline.curation.splits import group_rank, hash_split
 
 Record = dict[str, Any]
 
@@ -32,7 +32,7 @@ class Curation:
 def curate(
     samples: Iterable[Mapping[str, Any]],
     assets: Mapping[str, Mapping[str, Asset]],
-    options: Options,
+    options: CurationOptions,
     targets: Mapping[str, str],
     seed: int,
 ) -> Curation:
@@ -50,66 +50,74 @@ def curate(
     PipelineError
         A component is too large to split, or the splits that the data brings tear one apart.
     """
-    everything = [dict(sample) for sample in sorted(samples, key=lambda row: row["sample_id"])]
+    records = [dict(sample) for sample in sorted(samples, key=lambda row: row["sample_id"])]
     labels = [f"target.{name}" for name in sorted(targets)]
-    emptied = _empty_refused(everything, assets)
-    present, bare = _having(
-        everything, sorted(assets), "no_modality_left", "cleaning refused all its assets"
+    emptied = _empty_refused(records, assets)
+    present, without_modality = _keep_with_value(
+        records, sorted(assets), "no_modality_left", "cleaning refused all its assets"
     )
-    labelled, unlabelled = _having(present, labels, "no_target", "it has no target")
-
-    tied = duplicate_links(labelled, assets, options)
-    groups = dict.fromkeys(map(group_of, labelled))
+    labelled, unlabelled = _keep_with_value(present, labels, "no_target", "it has no target")
+    links = duplicate_links(labelled, assets, options)
     balanced = options.assign == "balanced"
-    ranks = landing_ranks(labelled, seed) if balanced else {g: rank(seed, g) for g in groups}
-    of = components(ranks, tied)
-    joining = {(tie.modality, digest) for tie in tied for digest in tie.digests}
-    for record in labelled:
-        record["component"] = of[group_of(record)]
-        record["joined_by"] = [
-            f"{modality}:{record[modality]}"
-            for modality in sorted(assets)
-            if (modality, record[modality]) in joining
-        ]
-    check_share(labelled, of, tied, options.max_component_share)
-    draw = (
-        balanced_splits(labelled, tied, ranks, sorted(assets), targets, options.ratios)
+    ranks = (
+        landing_ranks(labelled, seed)
         if balanced
-        else {name: hash_split(seed, name, options.ratios) for name in set(of.values())}
+        else {group: group_rank(seed, group) for group in map(group_of, labelled)}
     )
-    given = assign(labelled, of, tied, options, draw)
-    aside = drop_rare_classes(labelled, targets, options.min_components_per_class)
-    kept, rare = _having(
+    component_of = _join_components(labelled, sorted(assets), links, ranks)
+    check_share(labelled, component_of, links, options.max_component_share)
+    drawn = (
+        balanced_splits(labelled, links, ranks, sorted(assets), targets, options.ratios)
+        if balanced
+        else {name: hash_split(seed, name, options.ratios) for name in set(component_of.values())}
+    )
+    given = assign_splits(labelled, component_of, links, options, drawn)
+    set_aside = drop_rare_classes(labelled, targets, options.min_components_per_class)
+    kept, rare = _keep_with_value(
         labelled, labels, "rare_class", "its classes have too few components and are set aside"
     )
-    counted = count_classes(kept, targets)
-
-    rejects = sorted([*bare, *unlabelled, *rare])
-    return Curation(
-        records=kept,
-        rejects=rejects,
-        summary={
-            "seed": seed,
-            "options": options.model_dump(
-                mode="json", exclude={"max_component_share", "reject_limit"}
-            ),
-            "samples": {
-                "in": len(everything),
-                "curated": len(kept),
-                "rejected": dict(Counter(reject.reason for reject in rejects)),
-            },
-            "emptied": emptied,
-            "groups": len(set(map(group_of, kept))),
-            "components": len({record["component"] for record in kept}),
-            "splits": summary.by_split(kept),
-            "warnings": summary.warnings(kept, sorted(assets), counted, options),
-            "classes": summary.by_class(kept, counted),
-            "set_aside": aside,
-            "given": given,
-            "ties": summary.by_tie(tied),
-            "largest": summary.largest(kept, of, tied),
+    class_counts = count_classes(kept, targets)
+    rejects = sorted([*without_modality, *unlabelled, *rare])
+    keyed = options.model_dump(mode="json", exclude={"max_component_share", "reject_limit"})
+    counts = {
+        "seed": seed,
+        "options": keyed,
+        "samples": {
+            "in": len(records),
+            "curated": len(kept),
+            "rejected": dict(Counter(reject.reason for reject in rejects)),
         },
-    )
+        "emptied": emptied,
+        "groups": len(set(map(group_of, kept))),
+        "components": len({record["component"] for record in kept}),
+        "splits": summary.count_by_split(kept),
+        "warnings": summary.warnings(kept, sorted(assets), class_counts, options),
+        "classes": summary.count_by_class(kept, class_counts),
+        "set_aside": set_aside,
+        "given": given,
+        "ties": summary.count_links(links),
+        "largest": summary.largest_components(kept, component_of, links),
+    }
+    return Curation(kept, rejects, counts)
+
+
+def _join_components(
+    records: Sequence[Record],
+    modalities: Sequence[str],
+    links: Sequence[DuplicateLink],
+    ranks: Mapping[str, int],
+) -> dict[str, str]:
+    """Set each record's `component` and the assets that it is `joined_by`; group → component."""
+    component_of = connected_components(ranks, links)
+    joining = {(link.modality, digest) for link in links for digest in link.digests}
+    for record in records:
+        record["component"] = component_of[group_of(record)]
+        record["joined_by"] = [
+            f"{modality}:{record[modality]}"
+            for modality in modalities
+            if (modality, record[modality]) in joining
+        ]
+    return component_of
 
 
 def _empty_refused(
@@ -125,7 +133,7 @@ def _empty_refused(
     return emptied
 
 
-def _having(
+def _keep_with_value(
     records: Sequence[Record], columns: Sequence[str], reason: str, message: str
 ) -> tuple[list[Record], list[Reject]]:
     """The records with a value in one of the columns, and the others, refused.

@@ -12,7 +12,7 @@ import numpy as np
 from pipeline.curation.hamming import BITS, near_pairs
 
 if TYPE_CHECKING:
-    from pipeline.curation.options import Join, Options
+    from pipeline.curation.options import CurationOptions, Join
 
 
 class Asset(NamedTuple):
@@ -40,7 +40,7 @@ def group_of(record: Mapping[str, Any]) -> str:
 def duplicate_links(
     records: Sequence[Mapping[str, Any]],
     assets: Mapping[str, Mapping[str, Asset]],
-    options: Options,
+    options: CurationOptions,
 ) -> list[DuplicateLink]:
     """Every tie between the groups of these samples, sorted.
 
@@ -49,15 +49,15 @@ def duplicate_links(
     assets:
         Modality → digest → cleaned asset; has every digest that the records hold.
     """
-    found: list[DuplicateLink] = []
+    links: list[DuplicateLink] = []
     groups = [group_of(record) for record in records]
     for modality in sorted(assets):
         holders: dict[str, set[str]] = defaultdict(set)
         for record, group in zip(records, groups, strict=True):
             if record[modality] is not None:
                 holders[record[modality]].add(group)
-        found += _of_modality(modality, holders, assets[modality], options)
-    return sorted(found)
+        links += _of_modality(modality, holders, assets[modality], options)
+    return sorted(links)
 
 
 def is_informative(phash: int, min_set_bits: int) -> bool:
@@ -69,16 +69,16 @@ def _of_modality(
     modality: str,
     holders: Mapping[str, set[str]],
     assets: Mapping[str, Asset],
-    options: Options,
+    options: CurationOptions,
 ) -> Iterator[DuplicateLink]:
     how = options.join(modality)
     if how == "none":
         return
     for digests in _equal(holders, assets):
-        yield from _tie(modality, "equal", digests, holders)
+        yield from _link(modality, "equal", digests, holders)
     if how == "near":
         for digests in _near(holders, assets, options):
-            yield from _tie(modality, "near", digests, holders)
+            yield from _link(modality, "near", digests, holders)
 
 
 def _equal(holders: Iterable[str], assets: Mapping[str, Asset]) -> Iterable[list[str]]:
@@ -90,7 +90,7 @@ def _equal(holders: Iterable[str], assets: Mapping[str, Asset]) -> Iterable[list
 
 
 def _near(
-    holders: Iterable[str], assets: Mapping[str, Asset], options: Options
+    holders: Iterable[str], assets: Mapping[str, Asset], options: CurationOptions
 ) -> Iterator[list[str]]:
     """The digests of different content under one hash, and under each two that are near."""
     by_hash = defaultdict(list)
@@ -106,7 +106,7 @@ def _near(
         yield by_hash[first] + by_hash[second]
 
 
-def _tie(
+def _link(
     modality: str, how: Join, digests: list[str], holders: Mapping[str, set[str]]
 ) -> Iterator[DuplicateLink]:
     """The tie that these assets make, unless one group holds them all."""

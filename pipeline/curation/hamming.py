@@ -36,11 +36,11 @@ def near_pairs(hashes: NDArray[np.uint64], distance: int) -> NDArray[np.int64]:
     int64 (pairs, 2)
     """
     count = len(hashes)
-    found = [np.empty(0, np.int64)]
+    codes_by_mask = [np.empty(0, np.int64)]
     for mask in _masks(distance):
         first, second = _near_under(hashes, mask, distance)
-        found.append(np.minimum(first, second) * count + np.maximum(first, second))
-    codes = np.unique(np.concatenate(found))
+        codes_by_mask.append(np.minimum(first, second) * count + np.maximum(first, second))
+    codes = np.unique(np.concatenate(codes_by_mask))
     return np.stack(np.divmod(codes, max(count, 1)), axis=1)
 
 

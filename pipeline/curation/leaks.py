@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
 
-    from pipeline.curation.options import Options
+    from pipeline.curation.options import CurationOptions
 
 ROWS, COLUMNS = 16, 4096  # a block of pairs that stays in the cache
 
@@ -56,7 +56,9 @@ class Leak:
         )
 
 
-def leaks(curated: pa.Table, cleaned: Mapping[str, pa.Table], options: Options) -> list[Leak]:
+def find_leaks(
+    curated: pa.Table, cleaned: Mapping[str, pa.Table], options: CurationOptions
+) -> list[Leak]:
     """Every group, component, asset and near pair of pictures that stands in two splits.
 
     Parameters
@@ -71,44 +73,48 @@ def leaks(curated: pa.Table, cleaned: Mapping[str, pa.Table], options: Options) 
 
     with duckdb.connect(config={"threads": 1}) as database:
         database.register("curated", curated)
-        found = [
+        leaks_found = [
             *_straddling(database, "group", "source || '/' || \"group\"", "curated"),
             *_straddling(database, "component", "component", "curated"),
         ]
         if options.on_leak == "fail":
-            given = "SELECT sample_id, split_given, split FROM curated WHERE split <> split_given"
-            for sample, expected, split in database.sql(given).fetchall():
-                found.append(Leak("given", sample, expected, sample, split, sample))
+            reassigned = (
+                "SELECT sample_id, split_given, split FROM curated WHERE split <> split_given"
+            )
+            for sample, expected, split in database.sql(reassigned).fetchall():
+                leaks_found.append(Leak("given", sample, expected, sample, split, sample))
         for modality, table in cleaned.items():
             how = options.join(modality)
             if how == "none":
                 continue
-            found += _straddling(database, f"same {modality}", f'"{modality}"', "curated")
+            leaks_found += _straddling(database, f"same {modality}", f'"{modality}"', "curated")
             if table.num_rows == 0:
                 continue
             database.register("cleaned", table)
             joined = f'(FROM curated JOIN cleaned ON curated."{modality}" = cleaned.digest)'
-            found += _straddling(database, f"equal {modality}", "content", joined)
+            leaks_found += _straddling(database, f"equal {modality}", "content", joined)
             if how == "near":
-                found += _near(database, f"near {modality}", joined, options)
+                leaks_found += _near(database, f"near {modality}", joined, options)
             database.unregister("cleaned")
-    return sorted(set(found))
+    return sorted(set(leaks_found))
 
 
-def check(curated: pa.Table, cleaned: Mapping[str, pa.Table], options: Options) -> None:
+def check_leaks(
+    curated: pa.Table, cleaned: Mapping[str, pa.Table], options: CurationOptions
+) -> None:
     """PipelineError naming the leaks, if there are any."""
-    found = leaks(curated, cleaned, options)
-    if found:
-        raise PipelineError(_message(found))
+    leaks_found = find_leaks(curated, cleaned, options)
+    if leaks_found:
+        raise PipelineError(_message(leaks_found))
 
 
 def _straddling(database: duckdb.DuckDBPyConnection, kind: str, key: str, rows: str) -> list[Leak]:
-    found = database.sql(STRADDLING.format(key=key, rows=rows)).fetchall()
-    return [Leak(kind, *row) for row in found]
+    rows_found = database.sql(STRADDLING.format(key=key, rows=rows)).fetchall()
+    return [Leak(kind, *row) for row in rows_found]
 
 
 def _near(
-    database: duckdb.DuckDBPyConnection, kind: str, joined: str, options: Options
+    database: duckdb.DuckDBPyConnection, kind: str, joined: str, options: CurationOptions
 ) -> Iterator[Leak]:
     query = f"""
         SELECT split, phash, min(sample_id) FROM {joined}
@@ -122,10 +128,15 @@ def _near(
         split: np.array([int(phash, 16) for phash, _ in rows], np.uint64)
         for split, rows in by_split.items()
     }
-    for one, other in combinations(sorted(by_split), 2):
-        for i, j in _close(hashes[one], hashes[other], options.near_bits):
-            (phash, sample), (other_phash, other_sample) = by_split[one][i], by_split[other][j]
-            yield Leak(kind, f"{phash}~{other_phash}", one, sample, other, other_sample)
+    for first_split, second_split in combinations(sorted(by_split), 2):
+        for i, j in _close(hashes[first_split], hashes[second_split], options.near_bits):
+            (phash, sample), (other_phash, other_sample) = (
+                by_split[first_split][i],
+                by_split[second_split][j],
+            )
+            yield Leak(
+                kind, f"{phash}~{other_phash}", first_split, sample, second_split, other_sample
+            )
 
 
 def _close(
@@ -141,13 +152,15 @@ def _close(
                     yield row + i, column + j
 
 
-def _message(found: Sequence[Leak], limit: int = 10) -> str:
-    kinds = ", ".join(f"{n} {kind}" for kind, n in Counter(leak.kind for leak in found).items())
-    lines = [f"  {leak}" for leak in found[:limit]]
-    more = [f"  and {len(found) - limit} more"] if len(found) > limit else []
+def _message(leaks_found: Sequence[Leak], limit: int = 10) -> str:
+    kinds = ", ".join(
+        f"{n} {kind}" for kind, n in Counter(leak.kind for leak in leaks_found).items()
+    )
+    lines = [f"  {leak}" for leak in leaks_found[:limit]]
+    more = [f"  and {len(leaks_found) - limit} more"] if len(leaks_found) > limit else []
     return "\n".join(
         [
-            f"curate: the leak gate found {len(found)} leaks between splits ({kinds}):",
+            f"curate: the leak gate found {len(leaks_found)} leaks between splits ({kinds}):",
             *lines,
             *more,
             "Nothing was written. This is a mistake in the pipeline itself: please report it.",

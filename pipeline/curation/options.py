@@ -28,7 +28,7 @@ class Ratios(Base):
         return self
 
 
-class Options(Base):
+class CurationOptions(Base):
     """What joins groups, how components are split, and what is set aside."""
 
     join_on: dict[str, Join] = Field(

@@ -13,7 +13,7 @@ from pipeline.curation.options import Ratios
 PRECEDENCE: tuple[Split, ...] = ("test", "validation", "train")
 
 
-def rank(seed: int, group: str) -> int:
+def group_rank(seed: int, group: str) -> int:
     """A group's place among all groups, 128 bits. The lowest of a component speaks for it."""
     return entropy(seed, "rank", group)
 
@@ -21,8 +21,8 @@ def rank(seed: int, group: str) -> int:
 def hash_split(seed: int, group: str, ratios: Ratios) -> Split:
     """The split that a group hashes to.
 
-    It is drawn from another stream than `rank`: the lowest of k ranks is low, so that a split by
-    the rank itself would put large components into the first split more often than its ratio.
+    It is drawn from another stream than `group_rank`: the lowest of k ranks is low, so that a split
+    by the rank itself would put large components into the first split more often than its ratio.
     """
     share = (entropy(seed, "split", group) >> 75) / 2**53
     if share < ratios.train:
@@ -30,6 +30,6 @@ def hash_split(seed: int, group: str, ratios: Ratios) -> Split:
     return "validation" if share < ratios.train + ratios.validation else "test"
 
 
-def first_given(given: Iterable[Split]) -> Split:
+def first_given(given_splits: Iterable[Split]) -> Split:
     """The split that a component takes of those that the data brings to it."""
-    return min(given, key=PRECEDENCE.index)
+    return min(given_splits, key=PRECEDENCE.index)

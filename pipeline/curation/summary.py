@@ -8,17 +8,17 @@ from typing import Any
 
 from pipeline.core.records import MIN_COMPONENTS, SPLITS
 from pipeline.curation.classes import ClassCounts
-from pipeline.curation.components import bridges
+from pipeline.curation.components import linking_assets
 from pipeline.curation.duplicate_links import DuplicateLink, group_of
-from pipeline.curation.options import Options
+from pipeline.curation.options import CurationOptions
 
 # How many of the largest components are shown, and how many members and ties of each.
-SHOWN = 5
+MOST_LISTED = 5
 
 Records = Sequence[Mapping[str, Any]]
 
 
-def by_split(records: Records) -> dict[str, dict[str, int | float]]:
+def count_by_split(records: Records) -> dict[str, dict[str, int | float]]:
     """Split → samples, groups, components, and its share of the samples."""
     result: dict[str, dict[str, int | float]] = {}
     for split in SPLITS:
@@ -33,46 +33,47 @@ def by_split(records: Records) -> dict[str, dict[str, int | float]]:
 
 
 def warnings(
-    records: Records, modalities: Iterable[str], counted: ClassCounts, options: Options
+    records: Records, modalities: Iterable[str], counted: ClassCounts, options: CurationOptions
 ) -> list[str]:
     """What the splits are too small or too unlike to tell, a sentence each."""
-    found = []
+    sentences = []
     total = len(records)
-    having = {name: _splits_with(records, name) for name in modalities}
-    for split, about in by_split(records).items():
+    splits_by_modality = {name: _splits_with(records, name) for name in modalities}
+    for split, counts in count_by_split(records).items():
         ratio = getattr(options.ratios, split)
         if not ratio or not total:
             continue
-        if about["components"] < MIN_COMPONENTS:
-            found.append(
-                f"{split} has {about['components']} components, and figures of fewer than "
+        if counts["components"] < MIN_COMPONENTS:
+            sentences.append(
+                f"{split} has {counts['components']} components, and figures of fewer than "
                 f"{MIN_COMPONENTS} have no interval"
             )
-        if not ratio / 2 <= about["share"] <= 2 * ratio:
-            found.append(
-                f"{split} has {about['share']:.1%} of the samples, where ratios say {ratio:.0%}"
+        if not ratio / 2 <= counts["share"] <= 2 * ratio:
+            sentences.append(
+                f"{split} has {counts['share']:.1%} of the samples, where ratios say {ratio:.0%}"
             )
-        found += [
+        sentences += [
             f"{split} has no sample with {name}: models that read {name} alone have no figures"
-            for name, splits in having.items()
+            for name, splits in splits_by_modality.items()
             if splits and split not in splits
         ]
         for target, classes in counted.items():
             absent = [name for name, splits in classes.items() if not splits.get(split)]
             if absent:
-                named = ", ".join([*absent[:SHOWN], *(["…"] if len(absent) > SHOWN else [])])
+                more = ["…"] if len(absent) > MOST_LISTED else []
+                listed = ", ".join([*absent[:MOST_LISTED], *more])
                 lacked = f"{len(absent)} of the {len(classes)} classes of {target}"
-                found.append(f"{split} lacks {lacked}: {named}")
-    if found and options.assign == "hashed":
-        found.append("curate.assign: balanced evens out what few components leave to chance")
-    return found
+                sentences.append(f"{split} lacks {lacked}: {listed}")
+    if sentences and options.assign == "hashed":
+        sentences.append("curate.assign: balanced evens out what few components leave to chance")
+    return sentences
 
 
 def _splits_with(records: Records, modality: str) -> set[str]:
     return {record["split"] for record in records if record[modality] is not None}
 
 
-def by_class(records: Records, counted: ClassCounts) -> dict[str, Any]:
+def count_by_class(records: Records, counted: ClassCounts) -> dict[str, Any]:
     """Target → class → split → samples and components."""
     result: dict[str, Any] = {}
     for target, classes in counted.items():
@@ -90,14 +91,14 @@ def by_class(records: Records, counted: ClassCounts) -> dict[str, Any]:
     return result
 
 
-def largest(
-    records: Records, of: Mapping[str, str], ties: Sequence[DuplicateLink]
+def largest_components(
+    records: Records, component_of: Mapping[str, str], links: Sequence[DuplicateLink]
 ) -> list[dict[str, Any]]:
     """The components of most samples, and the assets that join most groups of each."""
     samples = Counter(record["component"] for record in records)
     members = defaultdict(list)
-    for group in sorted(of):
-        members[of[group]].append(group)
+    for group in sorted(component_of):
+        members[component_of[group]].append(group)
     ordered = sorted(samples, key=lambda name: (-samples[name], name))
     return [
         {
@@ -105,19 +106,21 @@ def largest(
             "samples": samples[name],
             "share": round(samples[name] / len(records), 4),
             "groups": len(members[name]),
-            "members": members[name][:SHOWN],
+            "members": members[name][:MOST_LISTED],
             "tied_by": [
                 {"asset": asset, "groups": len(groups)}
-                for asset, groups in list(bridges(name, of, ties).items())[:SHOWN]
+                for asset, groups in list(linking_assets(name, component_of, links).items())[
+                    :MOST_LISTED
+                ]
             ],
         }
-        for name in ordered[:SHOWN]
+        for name in ordered[:MOST_LISTED]
     ]
 
 
-def by_tie(ties: Sequence[DuplicateLink]) -> dict[str, dict[str, int]]:
+def count_links(links: Sequence[DuplicateLink]) -> dict[str, dict[str, int]]:
     """Modality → number of ties that are equal and near."""
     counted: dict[str, Counter[str]] = defaultdict(Counter)
-    for tie in ties:
-        counted[tie.modality][tie.how] += 1
+    for link in links:
+        counted[link.modality][link.how] += 1
     return {name: dict(sorted(kinds.items())) for name, kinds in sorted(counted.items())}

@@ -14,8 +14,8 @@ from pathlib import Path
 from pipeline.core.errors import PipelineError
 from pipeline.core.files.atomic import atomic_write
 from pipeline.core.files.dvc_cache import cache_folder, dvc_folder, place
-from pipeline.store.trees.remote import DIRECTORY, DvcObject, Unanswered, fetch
-from pipeline.store.trees.tracked import problem
+from pipeline.store.trees.remote import DIRECTORY, DvcObject, RemoteUnavailable, fetch_object
+from pipeline.store.trees.tracked import md5_problem
 
 CACHE = "DVC's cache"
 
@@ -27,7 +27,7 @@ class Copies:
     dvc: Path | None
 
     @classmethod
-    def here(cls) -> Copies:
+    def of_project(cls) -> Copies:
         """Of the project that this is called in."""
         return cls(dvc_folder(Path()))
 
@@ -35,24 +35,24 @@ class Copies:
         """Where DVC's cache has, or would have, a file."""
         return cache_folder(self.dvc).joinpath(*place(md5)) if self.dvc else Path()
 
-    def held(self, md5: str) -> tuple[Path, str] | None:
+    def find(self, md5: str) -> tuple[Path, str] | None:
         """A file's object in DVC's cache, whole, and whence: the cache itself, or a remote.
 
         What a remote gives takes the place of a damaged object.
 
         Raises
         ------
-        Unanswered
+        RemoteUnavailable
             A remote could not be asked.
         """
         path = self.object(md5)
-        if is_whole(path, md5):
+        if has_md5(path, md5):
             return path, CACHE
         if self.dvc is None:
             return None
         try:
-            return fetch(self.dvc, DvcObject(md5), md5, check=True), "a remote of DVC's"
-        except Unanswered:
+            return fetch_object(self.dvc, DvcObject(md5), md5, check=True), "a remote of DVC's"
+        except RemoteUnavailable:
             raise
         except PipelineError:
             return None
@@ -60,7 +60,7 @@ class Copies:
     def bring_back(self, path: Path, md5s: Iterable[str]) -> str:
         """Put a file of the project back; says whence, or nothing if there is no good copy."""
         for md5 in md5s:
-            copy = self.held(md5)
+            copy = self.find(md5)
             if copy is not None:
                 put(copy[0], path)
                 return f"brought back from {copy[1]}"
@@ -80,16 +80,16 @@ class Copies:
     def mend_object(self, path: Path, md5: str, copies: Sequence[Path]) -> str:
         """Put a good copy in place of a damaged object of DVC's cache; says whence, if any."""
         for copy in copies:
-            if is_whole(copy, md5):
+            if has_md5(copy, md5):
                 put(copy, path, 0o444)
                 return f"replaced by {copy}"
-        path_and_source = self.held(md5)
+        path_and_source = self.find(md5)
         return f"replaced by that of {path_and_source[1]}" if path_and_source else ""
 
 
-def is_whole(path: Path, md5: str) -> bool:
+def has_md5(path: Path, md5: str) -> bool:
     """Whether a file has an MD5, every byte being read; `md5` may be that of a listing."""
-    return not problem(path, [md5.removesuffix(DIRECTORY)])
+    return not md5_problem(path, [md5.removesuffix(DIRECTORY)])
 
 
 def put(source: Path, path: Path, mode: int = 0o644) -> None:

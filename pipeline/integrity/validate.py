@@ -15,10 +15,10 @@ from pipeline.core.files.atomic import atomic_write
 from pipeline.core.files.documents import document
 from pipeline.core.terminal import json_line
 from pipeline.integrity.copies import Copies
-from pipeline.integrity.places import WorkTree, cache, remote, sidecars
+from pipeline.integrity.places import ProjectFiles, cache_units, remote_units, sidecar_units
 from pipeline.integrity.unit import Unit
 from pipeline.parts.progress import reading_bytes
-from pipeline.store.trees.tracked import tracked
+from pipeline.store.trees.tracked import read_tracked
 
 # Where the last share ended: the name of the last unit that was read.
 CURSOR = Path(".pipeline", "scrubbed.json")
@@ -46,7 +46,7 @@ class Place:
 
 
 @dataclass
-class Scrubbed:
+class ScrubResult:
     """What was read, place by place.
 
     `absent` outputs are not here at all; of `unknown` files nothing says what they held.
@@ -58,7 +58,7 @@ class Scrubbed:
 
     @property
     def problems(self) -> list[Problem]:
-        return [one for place in self.places.values() for one in place.problems]
+        return [problem for place in self.places.values() for problem in place.problems]
 
     def add(self, unit: Unit, what: str, mend: bool) -> bool:
         """Count a unit, and mend it if that is asked and needed; whether it stays damaged."""
@@ -67,13 +67,13 @@ class Scrubbed:
         place.bytes += unit.bytes
         if not what:
             return False
-        done = ""
+        mended = ""
         try:
-            done = unit.mend() if mend else ""
+            mended = unit.mend() if mend else ""
         except PipelineError as error:  # it is being written, or a remote did not answer
             what += f"; not mended: {error}"
-        place.problems.append(Problem(unit.name, what, done))
-        return not done
+        place.problems.append(Problem(unit.name, what, mended))
+        return not mended
 
 
 def scrub(
@@ -81,7 +81,7 @@ def scrub(
     share: Fraction = Fraction(1),
     with_cache: bool = False,
     with_remote: str = "",
-) -> Scrubbed:
+) -> ScrubResult:
     """Read every byte of the project that this is called in.
 
     Parameters
@@ -97,31 +97,31 @@ def scrub(
     PipelineError
         What says how the files should be is damaged, or there is no such remote.
     """
-    found, copies = Scrubbed(), Copies.here()
-    tree = WorkTree(tracked(), copies)
+    result, copies = ScrubResult(), Copies.of_project()
+    tree = ProjectFiles(read_tracked(), copies)
     for unit in tree.manifests():
         what = unit.check()
-        if found.add(unit, what, repair):
+        if result.add(unit, what, repair):
             tree.damaged.add(Path(unit.name).parent)
-    known = tree.copies_of()
+    copies_by_md5 = tree.copies_of()
     units = [
         *tree.units(),
-        *sidecars(),
-        *(cache(copies, known) if with_cache else ()),
-        *(remote(copies, with_remote) if with_remote else ()),
+        *sidecar_units(),
+        *(cache_units(copies, copies_by_md5) if with_cache else ()),
+        *(remote_units(copies, with_remote) if with_remote else ()),
     ]
-    chosen = next_share(units, share, _cursor())
+    chosen = next_share(units, share, _read_cursor())
     last = ""
     try:
         for unit, what in reading_bytes("validate", _checked(chosen), sum(u.bytes for u in chosen)):
-            found.add(unit, what, repair)
+            result.add(unit, what, repair)
             last = unit.name
     finally:
         if last:
-            _remember(last)
-    found.absent, found.unknown = sorted(tree.absent), tree.unknown
-    found.places = dict(sorted(found.places.items()))
-    return found
+            _write_cursor(last)
+    result.absent, result.unknown = sorted(tree.absent), tree.unknown
+    result.places = dict(sorted(result.places.items()))
+    return result
 
 
 def next_share(units: Iterable[Unit], share: Fraction, after: str) -> list[Unit]:
@@ -131,11 +131,11 @@ def next_share(units: Iterable[Unit], share: Fraction, after: str) -> list[Unit]
     """
     ordered = sorted(units, key=lambda unit: unit.name)
     first = bisect_right(ordered, after, key=lambda unit: unit.name)
-    wanted = share * sum(unit.bytes + 1 for unit in ordered)
+    budget = share * sum(unit.bytes + 1 for unit in ordered)
     chosen: list[Unit] = []
     taken = 0
     for unit in (*ordered[first:], *ordered[:first]):
-        if taken >= wanted:
+        if taken >= budget:
             break
         chosen.append(unit)
         taken += unit.bytes + 1
@@ -157,14 +157,14 @@ class _Cursor:
     after: str
 
 
-def _cursor() -> str:
+def _read_cursor() -> str:
     try:
         return document(CURSOR, _Cursor).after
     except (PipelineError, OSError):
         return ""
 
 
-def _remember(after: str) -> None:
+def _write_cursor(after: str) -> None:
     CURSOR.parent.mkdir(parents=True, exist_ok=True)
     with atomic_write(CURSOR) as temporary:
         temporary.write_text(json_line({"after": after}))

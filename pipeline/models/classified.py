@@ -1,4 +1,4 @@
-"""What the tasks of one class a sample share; each takes what it wants of this."""
+"""What the tasks of one class per sample share; each takes what it wants of this."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from pipeline.models.targets import indices
+from pipeline.models.targets import class_indices
 from pipeline.models.tasks import Figure
 
 FIGURES = {
@@ -23,17 +23,17 @@ FIGURES = {
 
 
 def encode(values: Iterable[object], classes: Sequence[str]) -> np.ndarray:
-    return indices(values, classes)
+    return class_indices(values, classes)
 
 
-def say(decision: int, classes: Sequence[str]) -> str:
+def format_class(decision: int, classes: Sequence[str]) -> str:
     return classes[decision]
 
 
 def confidence(answer: np.ndarray, decision: np.ndarray) -> np.ndarray:
     """(n,)"""
-    found: np.ndarray = np.take_along_axis(answer, decision[:, None], 1)[:, 0]
-    return found
+    probabilities: np.ndarray = np.take_along_axis(answer, decision[:, None], 1)[:, 0]
+    return probabilities
 
 
 def correct(truth: np.ndarray, decision: np.ndarray) -> np.ndarray:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipeline.core import registry
-from pipeline.models.targets import known
+from pipeline.models.targets import has_target
 from pipeline.models.tasks import FOLDER, Task, Thresholded, task_of
 
 if TYPE_CHECKING:
@@ -42,8 +42,8 @@ class Decoding:
     def probabilities(self, logits: Tensor) -> np.ndarray:
         """Probabilities float32 (n, classes), or values (n, 1) in the target's unit."""
         scaled = logits / self.temperature * self.deviation + self.mean
-        found: np.ndarray = self.task.answer(scaled).cpu().numpy()
-        return found
+        decoded: np.ndarray = self.task.answer(scaled).cpu().numpy()
+        return decoded
 
     def predict(self, answer: np.ndarray) -> np.ndarray:
         """Indices (n,), labels 0 or 1 (n, labels), or values (n,)."""
@@ -66,7 +66,9 @@ class Decoding:
         return cls(**fields)
 
 
-def fit(reading: Decoding, logits: Tensor, targets: np.ndarray, weights: np.ndarray) -> Decoding:
+def fit_decoding(
+    decoding: Decoding, logits: Tensor, targets: np.ndarray, weights: np.ndarray
+) -> Decoding:
     """The temperature, then the thresholds, that suit a split that was not learned from.
 
     weights: how much an example counts for the temperature, float32 (n,) or (n, labels). Where the
@@ -74,14 +76,16 @@ def fit(reading: Decoding, logits: Tensor, targets: np.ndarray, weights: np.ndar
     """
     import torch
 
-    there = known(targets)
-    if "temperature" not in reading.task.FITTED or not there.any():
-        return reading
-    shown, truth = logits[torch.from_numpy(there).to(logits.device)], targets[there]
-    fitted = replace(reading, temperature=_temperature(reading, shown, truth, weights[there]))
-    if "thresholds" in reading.task.FITTED:
-        task = registry.load(FOLDER, reading.kind, Thresholded)
-        thresholds = task.fit_thresholds(fitted.probabilities(shown), truth)
+    labelled = has_target(targets)
+    if "temperature" not in decoding.task.FITTED or not labelled.any():
+        return decoding
+    known_logits, truth = logits[torch.from_numpy(labelled).to(logits.device)], targets[labelled]
+    fitted = replace(
+        decoding, temperature=_temperature(decoding, known_logits, truth, weights[labelled])
+    )
+    if "thresholds" in decoding.task.FITTED:
+        task = registry.load(FOLDER, decoding.kind, Thresholded)
+        thresholds = task.fit_thresholds(fitted.probabilities(known_logits), truth)
         fitted = replace(fitted, thresholds=tuple(thresholds))
     return fitted
 
@@ -93,12 +97,12 @@ def negative_log_likelihood(answer: np.ndarray, truth: np.ndarray, weights: np.n
     else:
         likely = np.where(truth > 0, answer, 1 - answer)
     cost = -np.log(likely.astype(np.float64).clip(1e-12))
-    each = np.broadcast_to(weights.reshape(len(weights), -1), cost.shape)
-    return float(np.average(cost, weights=each))
+    example_weights = np.broadcast_to(weights.reshape(len(weights), -1), cost.shape)
+    return float(np.average(cost, weights=example_weights))
 
 
 def _temperature(
-    reading: Decoding, logits: Tensor, truth: np.ndarray, weights: np.ndarray
+    decoding: Decoding, logits: Tensor, truth: np.ndarray, weights: np.ndarray
 ) -> float:
     """Of the greatest likelihood; 1 if no other is better."""
     import math
@@ -108,9 +112,9 @@ def _temperature(
     wide = logits.double()
 
     def cost(log: float) -> float:
-        answer = replace(reading, temperature=math.exp(log)).probabilities(wide)
+        answer = replace(decoding, temperature=math.exp(log)).probabilities(wide)
         return negative_log_likelihood(answer, truth, weights)
 
     bounds = (math.log(COLDEST), math.log(HOTTEST))
-    found = minimize_scalar(cost, bounds=bounds, method="bounded", options={"xatol": 1e-4})
-    return math.exp(found.x) if found.fun < cost(0.0) else 1.0
+    optimum = minimize_scalar(cost, bounds=bounds, method="bounded", options={"xatol": 1e-4})
+    return math.exp(optimum.x) if optimum.fun < cost(0.0) else 1.0

@@ -13,7 +13,7 @@ from pipeline.models.options import TaskOptions
 from pipeline.models.targets import is_known
 
 
-class Joined(Protocol):
+class JoinedSamples(Protocol):
     """Samples with their features at one view, as the store joins them."""
 
     @property
@@ -34,7 +34,7 @@ class Joined(Protocol):
 
 @dataclass(frozen=True)
 class FeatureSpec:
-    """One input of a model: (D,) for a vector a row, (frames, bands) for a sequence."""
+    """One input of a model: (D,) for one vector per row, (frames, bands) for a sequence."""
 
     name: str
     modality: str
@@ -75,7 +75,7 @@ class Examples:
     @property
     def modalities(self) -> tuple[str, ...]:
         """Modalities of the sets, sorted."""
-        return tuple(sorted({one.modality for one in self.sets}))
+        return tuple(sorted({spec.modality for spec in self.sets}))
 
     @property
     def seen(self) -> np.ndarray:
@@ -85,7 +85,7 @@ class Examples:
     @property
     def has(self) -> np.ndarray:
         """bool (n, modalities): which modalities an example has, in the order of `modalities`."""
-        owner = np.array([one.modality for one in self.sets])
+        owner = np.array([spec.modality for spec in self.sets])
         return np.stack([self.present[:, owner == m].any(1) for m in self.modalities], 1)
 
     def take(self, rows: np.ndarray, views: int | None = None) -> Examples:
@@ -101,7 +101,7 @@ class Examples:
         )
 
 
-def classes_of(joined: Joined, tasks: Mapping[str, TaskOptions]) -> dict[str, list[str]]:
+def classes_of(joined: JoinedSamples, tasks: Mapping[str, TaskOptions]) -> dict[str, list[str]]:
     """By task, its classes in order: all that occur, in whatever split; none of a number.
 
     A class that the train split lacks is thereby a class that the model gets wrong, rather than
@@ -112,21 +112,21 @@ def classes_of(joined: Joined, tasks: Mapping[str, TaskOptions]) -> dict[str, li
     PipelineError
         No sample has the target, or its classes are none for its kind.
     """
-    found = {}
+    classes_by_task = {}
     for task, options in tasks.items():
         if not any(is_known(value) for value in joined.targets[task]):
             raise PipelineError(
                 f"no sample has the target '{task}': name another one in tasks, or mend the data"
             )
         try:
-            found[task] = options.task.classes(joined.targets[task], options.order)
+            classes_by_task[task] = options.task.classes(joined.targets[task], options.order)
         except PipelineError as error:
             raise PipelineError(f"tasks.{task}: {error}") from None
-    return found
+    return classes_by_task
 
 
-def examples(
-    views: Sequence[Joined],
+def build_examples(
+    views: Sequence[JoinedSamples],
     sets: Mapping[str, str],
     classes: Mapping[str, Sequence[str]],
     tasks: Mapping[str, TaskOptions],

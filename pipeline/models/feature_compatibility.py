@@ -12,7 +12,7 @@ Function = Mapping[str, Any]
 
 
 def check_features(
-    model: str, trained_on: Mapping[str, Function], given: Mapping[str, Function]
+    model: str, trained_on: Mapping[str, Function], functions: Mapping[str, Function]
 ) -> None:
     """Compare what made a model's features with what made those that it is given.
 
@@ -22,7 +22,7 @@ def check_features(
         Its name, for the message.
     trained_on:
         Feature set → fingerprint of the function that made it, as model.json has it (`made_by`).
-    given:
+    functions:
         The same of the features at hand: `manifest.read_function`, or a store's `provenance`.
 
     Raises
@@ -32,10 +32,12 @@ def check_features(
     """
     wrong = []
     for name, before in trained_on.items():
-        if name not in given:
+        if name not in functions:
             wrong.append(f"{name}: it is not there")
         else:
-            wrong += [f"{name}: {one}" for one in differences(before, given[name])]
+            wrong += [
+                f"{name}: {difference}" for difference in differences(before, functions[name])
+            ]
     if wrong:
         listed = "\n  ".join(wrong)
         raise PipelineError(

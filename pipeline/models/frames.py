@@ -8,20 +8,20 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 
-def valid(count: int, lengths: Tensor) -> Tensor:
+def frame_mask(count: int, lengths: Tensor) -> Tensor:
     """bool (n, count, 1): whether a frame lies within its row's length, (n,)."""
     import torch
 
     return (torch.arange(count, device=lengths.device) < lengths[:, None])[..., None]
 
 
-def mean(frames: Tensor, lengths: Tensor) -> Tensor:
+def frame_mean(frames: Tensor, lengths: Tensor) -> Tensor:
     """(n, frames, bands) to (n, bands), over the frames within the lengths; 0 if there is none."""
-    within = valid(frames.shape[1], lengths)
+    within = frame_mask(frames.shape[1], lengths)
     return frames.where(within, 0.0).sum(1) / within.sum(1).clamp(min=1)
 
 
-def backwards(frames: Tensor, lengths: Tensor) -> Tensor:
+def reverse_frames(frames: Tensor, lengths: Tensor) -> Tensor:
     """(n, frames, bands) with those within the lengths in reverse order, the others in place."""
     import torch
 
@@ -31,7 +31,7 @@ def backwards(frames: Tensor, lengths: Tensor) -> Tensor:
     return frames.gather(1, source[..., None].expand_as(frames))
 
 
-def head(inputs: int, hidden: int, width: int, dropout: float) -> nn.Sequential:
+def token_head(inputs: int, hidden: int, width: int, dropout: float) -> nn.Sequential:
     """Two layers and a norm: (n, inputs) to a token (n, width)."""
     from torch import nn
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 
 class FeatureLevel(nn.Module):
-    """The fusion makes one row of all tokens, which a head a task reads."""
+    """The fusion makes one row of all tokens, which one head per task reads."""
 
     def __init__(self, fusion: Any, heads: Sequence[nn.Module]) -> None:
         super().__init__()
@@ -24,18 +24,18 @@ class FeatureLevel(nn.Module):
         row = self.fusion(tokens, present)
         return [head(row) for head in self.heads]
 
-    def lessons(self, tokens: Any, present: Tensor) -> list[list[Tensor]]:
+    def training_outputs(self, tokens: Any, present: Tensor) -> list[list[Tensor]]:
         return [self(tokens, present)]
 
-    def shares(self, tokens: Any, present: Tensor) -> list[Tensor] | None:
+    def set_weights(self, tokens: Any, present: Tensor) -> list[Tensor] | None:
         """How much each set counts, (n, sets), the same for all tasks."""
-        if not hasattr(self.fusion, "shares"):
+        if not hasattr(self.fusion, "set_weights"):
             return None
-        return [self.fusion.shares(tokens, present)] * len(self.heads)
+        return [self.fusion.set_weights(tokens, present)] * len(self.heads)
 
 
-class EachSet(nn.ModuleList):
-    """A head a feature set: tokens (n, sets, width) to logits (n, sets, outputs)."""
+class HeadPerSet(nn.ModuleList):
+    """One head per feature set: tokens (n, sets, width) to logits (n, sets, outputs)."""
 
     def __init__(self, sets: int, width: int, outputs: int) -> None:
         super().__init__(nn.Linear(width, outputs) for _ in range(sets))
@@ -45,39 +45,39 @@ class EachSet(nn.ModuleList):
 
 
 class DecisionLevel(nn.Module):
-    """Each set has a head a task of its own, and the fusion makes one answer of theirs."""
+    """Each set has one head per task of its own, and the fusion makes one answer of theirs."""
 
     def __init__(self, fusion: Any, sets: int, width: int, outputs: Sequence[int]) -> None:
         super().__init__()
         self.fusion = fusion
-        self.heads = nn.ModuleList(EachSet(sets, width, n) for n in outputs)
+        self.heads = nn.ModuleList(HeadPerSet(sets, width, n) for n in outputs)
 
     def forward(self, tokens: Tensor, present: Tensor) -> list[Tensor]:
-        return self._joined(self._said(tokens), present)
+        return self._fuse(self._logits(tokens), present)
 
-    def lessons(self, tokens: Tensor, present: Tensor) -> list[list[Tensor]]:
+    def training_outputs(self, tokens: Tensor, present: Tensor) -> list[list[Tensor]]:
         """Each set's answers by themselves, then, if what joins them learns, the joint ones.
 
         The joint ones leave the heads alone: what joins has to do so by the answers as they are. An
         absent set's logits are zeros, so that it learns nothing.
         """
-        said = self._said(tokens)
-        found = [
-            [each[:, i].where(present[:, i : i + 1], 0.0) for each in said]
+        logits = self._logits(tokens)
+        outputs = [
+            [each[:, i].where(present[:, i : i + 1], 0.0) for each in logits]
             for i in range(present.shape[1])
         ]
         if any(True for _ in self.fusion.parameters()):
-            found.append(self._joined([each.detach() for each in said], present))
-        return found
+            outputs.append(self._fuse([each.detach() for each in logits], present))
+        return outputs
 
-    def shares(self, tokens: Tensor, present: Tensor) -> list[Tensor] | None:
+    def set_weights(self, tokens: Tensor, present: Tensor) -> list[Tensor] | None:
         """How much each set counts, (n, sets), by task."""
-        if not hasattr(self.fusion, "shares"):
+        if not hasattr(self.fusion, "set_weights"):
             return None
-        return [self.fusion.shares(task, present) for task in range(len(self.heads))]
+        return [self.fusion.set_weights(task, present) for task in range(len(self.heads))]
 
-    def _said(self, tokens: Tensor) -> list[Tensor]:
+    def _logits(self, tokens: Tensor) -> list[Tensor]:
         return [head(tokens) for head in self.heads]
 
-    def _joined(self, said: Sequence[Tensor], present: Tensor) -> list[Tensor]:
-        return [self.fusion(task, each, present) for task, each in enumerate(said)]
+    def _fuse(self, logits: Sequence[Tensor], present: Tensor) -> list[Tensor]:
+        return [self.fusion(task, each, present) for task, each in enumerate(logits)]

@@ -59,8 +59,8 @@ def from_tally(counts: np.ndarray) -> dict[str, np.ndarray]:
 
 def class_scores(truth: np.ndarray, prediction: np.ndarray, classes: int) -> dict[str, float]:
     """SCORES from a tally, which is quick; all 0 where there is nothing to measure."""
-    found = from_tally(tally(truth, prediction, classes))
-    return {name: float(value) for name, value in found.items()}
+    figures = from_tally(tally(truth, prediction, classes))
+    return {name: float(value) for name, value in figures.items()}
 
 
 def scores(truth: np.ndarray, prediction: np.ndarray) -> dict[str, float]:
@@ -68,17 +68,17 @@ def scores(truth: np.ndarray, prediction: np.ndarray) -> dict[str, float]:
     from sklearn.metrics import accuracy_score, precision_recall_fscore_support
 
     labels = np.unique(truth)
-    found = {"accuracy": float(accuracy_score(truth, prediction))}
+    figures = {"accuracy": float(accuracy_score(truth, prediction))}
     for average in ("macro", "weighted"):
         precision, recall, f1, _ = precision_recall_fscore_support(
             truth, prediction, labels=labels, average=average, zero_division=0
         )
-        found[f"{average}_precision"] = float(precision)
-        found[f"{average}_recall"] = float(recall)
-        found[f"{average}_f1"] = float(f1)
+        figures[f"{average}_precision"] = float(precision)
+        figures[f"{average}_recall"] = float(recall)
+        figures[f"{average}_f1"] = float(f1)
     # scikit-learn's balanced_accuracy_score is this, with a warning for classes never true.
-    found["balanced_accuracy"] = found["macro_recall"]
-    return {name: found[name] for name in SCORES}
+    figures["balanced_accuracy"] = figures["macro_recall"]
+    return {name: figures[name] for name in SCORES}
 
 
 def per_class(
@@ -103,7 +103,7 @@ def bin_of(confidence: np.ndarray, bins: int) -> np.ndarray:
 
 
 def calibration_error(sums: np.ndarray) -> np.ndarray:
-    """Expected calibration error from sums a bin: (…, bins, 3) of count, confidence, correct → (…).
+    """Expected calibration error (…) from sums per bin, (…, bins, 3): count, confidence, correct.
 
     Σ count/n · |accuracy - confidence| (Naeini et al. 2015; Guo et al. 2017, arXiv:1706.04599).
     """

@@ -1,4 +1,4 @@
-"""A model: a tower a feature set, their fusion, a head a task."""
+"""A model: one tower per feature set, their fusion, one head per task."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Network(nn.Module):
     classes:
         Task → number of its classes, 0 of a number.
 
-    `readings` say by task how its logits are to be read; training fits them at its end.
+    `decodings` say by task how its logits are to be read; training fits them at its end.
 
     Raises
     ------
@@ -39,21 +39,21 @@ class Network(nn.Module):
         self, sets: Sequence[FeatureSpec], classes: Mapping[str, int], options: ModelOptions
     ) -> None:
         super().__init__()
-        self.names = [one.name for one in sets]
+        self.names = [spec.name for spec in sets]
         self.tasks = list(classes)
-        wrong = options.check_shapes({one.name: one.shape for one in sets})
+        wrong = options.check_shapes({spec.name: spec.shape for spec in sets})
         if wrong:
-            listed = "; ".join(f"{name}: {said}" for name, said in wrong.items())
+            listed = "; ".join(f"{name}: {message}" for name, message in wrong.items())
             raise PipelineError(f"a tower cannot read its feature set: {listed}")
-        chosen = [options.tower_of(one.name, one.shape) for one in sets]
-        towers = [Tower(one.shape, kind) for one, kind in zip(sets, chosen, strict=True)]
+        chosen = [options.tower_of(spec.name, spec.shape) for spec in sets]
+        towers = [Tower(spec.shape, kind) for spec, kind in zip(sets, chosen, strict=True)]
         self.by_name = dict(zip(self.names, towers, strict=True))
         self.towers = nn.ModuleList(towers)
         self.early = options.early
         self.absent = None
         if options.absent == "learned":
             self.absent = nn.Parameter(torch.randn(len(sets), options.tower.width) * 0.02)
-        self.readings = {task: Decoding(options.tasks[task].kind) for task in classes}
+        self.decodings = {task: Decoding(options.tasks[task].kind) for task in classes}
         self.level = _level([tower.width for tower in chosen], classes, options)
 
     def forward(
@@ -66,22 +66,22 @@ class Network(nn.Module):
         """
         return self._by_task(self.level(*self.tokens(values, lengths, present)))
 
-    def lessons(
+    def training_outputs(
         self, values: Mapping[str, Tensor], lengths: Mapping[str, Tensor], present: Tensor
     ) -> list[dict[str, Tensor]]:
         """What training compares with the targets: logits by task, once or often.
 
         Where the fusion is of decisions, each set has to answer by itself.
         """
-        found = self.level.lessons(*self.tokens(values, lengths, present))
-        return [self._by_task(each) for each in found]
+        outputs = self.level.training_outputs(*self.tokens(values, lengths, present))
+        return [self._by_task(each) for each in outputs]
 
-    def shares(
+    def set_weights(
         self, values: Mapping[str, Tensor], lengths: Mapping[str, Tensor], present: Tensor
     ) -> dict[str, Tensor]:
         """By task, how much each set counts, (n, sets), where the fusion has such weights."""
-        found = self.level.shares(*self.tokens(values, lengths, present))
-        return {} if found is None else self._by_task(found)
+        weights = self.level.set_weights(*self.tokens(values, lengths, present))
+        return {} if weights is None else self._by_task(weights)
 
     def tokens(
         self, values: Mapping[str, Tensor], lengths: Mapping[str, Tensor], present: Tensor
@@ -94,8 +94,8 @@ class Network(nn.Module):
         tokens = []
         for i, (name, tower) in enumerate(self.by_name.items()):
             array = values[name]
-            shown = present[:, i].view(-1, *[1] * (array.ndim - 1))
-            tokens.append(tower(array.where(shown, 0.0), lengths[name]))
+            mask = present[:, i].view(-1, *[1] * (array.ndim - 1))
+            tokens.append(tower(array.where(mask, 0.0), lengths[name]))
         if self.early:
             return tokens, present
         stacked = torch.stack(tokens, 1)
@@ -123,7 +123,7 @@ def _level(
     module = fusion_of(options.fusion)
     fusion_options = module.Options(**options.fusion_options)
     sets, width = len(widths), options.tower.width
-    if options.decides:
+    if options.joins_decisions:
         outputs = list(classes.values())
         return DecisionLevel(module.build(sets, outputs, fusion_options), sets, width, outputs)
     fusion: Any = (

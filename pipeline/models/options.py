@@ -13,7 +13,7 @@ from pipeline.core.options import Options
 from pipeline.models import fusion, tasks, towers
 from pipeline.models.fusion import fusion_of
 from pipeline.models.tasks import Kind, Task, task_of
-from pipeline.models.tower_options import Chosen, TowerOptions, check, of_kind
+from pipeline.models.tower_options import TowerOfKind, TowerOptions, check_shape, of_kind
 from pipeline.models.towers import identity
 
 
@@ -56,10 +56,10 @@ class ModelOptions(Options):
     fusion_options: dict[str, Any] = Field(
         default_factory=dict, description="the fusion's own options"
     )
-    tower: Chosen = Field(
+    tower: TowerOfKind = Field(
         default_factory=lambda: of_kind({}), description="the network of each feature set"
     )
-    towers: dict[str, Chosen] = Field(
+    towers: dict[str, TowerOfKind] = Field(
         default_factory=dict, description="by feature set, another network; its width is tower's"
     )
     absent: Literal["masked", "learned"] = Field(
@@ -92,7 +92,7 @@ class ModelOptions(Options):
         description="what on the validation split must get better, the tasks' mean by weight: "
         "macro-F1 (R² of a number), or the loss",
     )
-    batch_size: int = Field(default=256, ge=1, le=65_536, description="examples a step")
+    batch_size: int = Field(default=256, ge=1, le=65_536, description="examples per step")
     learning_rate: float = Field(
         default=2e-3, gt=0, le=1, description="AdamW's step size at its peak"
     )
@@ -142,10 +142,10 @@ class ModelOptions(Options):
         """Check the fusion's own options, and fill in their defaults, which are keyed too."""
         if not isinstance(data, dict):
             return data
-        given = data.get("fusion_options", {})
+        options = data.get("fusion_options", {})
         try:
             module = fusion_of(str(data.get("fusion", "none")))
-            complete = module.Options.model_validate(given).model_dump(mode="json")
+            complete = module.Options.model_validate(options).model_dump(mode="json")
         except PipelineError as error:
             raise ValueError(f"fusion: {error}") from None
         except ValidationError as error:
@@ -162,11 +162,15 @@ class ModelOptions(Options):
         if not isinstance(data, dict) or not isinstance(data.get("towers"), dict):
             return data
         tower = data.get("tower")
-        given = tower.get("width") if isinstance(tower, dict) else getattr(tower, "width", None)
-        width = TowerOptions().width if given is None else given
+        declared_width = (
+            tower.get("width") if isinstance(tower, dict) else getattr(tower, "width", None)
+        )
+        width = TowerOptions().width if declared_width is None else declared_width
         towers = {
-            name: {"width": width, **one} if isinstance(one, dict) else one
-            for name, one in data["towers"].items()
+            name: {"width": width, **tower_options}
+            if isinstance(tower_options, dict)
+            else tower_options
+            for name, tower_options in data["towers"].items()
         }
         return {**data, "towers": towers}
 
@@ -179,15 +183,15 @@ class ModelOptions(Options):
             raise ValueError(f"primary: '{self.primary}' is not one of tasks: {list(self.tasks)}")
         if len(set(self.features)) < len(self.features):
             raise ValueError(f"features: one is named twice in {list(self.features)}")
-        for name, one in self.towers.items():
+        for name, tower_options in self.towers.items():
             if name not in self.features:
                 raise ValueError(f"towers: '{name}' is not one of features: {list(self.features)}")
-            if one.width != self.tower.width:
+            if tower_options.width != self.tower.width:
                 raise ValueError(f"towers.{name}.width: it is not tower.width, {self.tower.width}")
         module = fusion_of(self.fusion)
         options = module.Options(**self.fusion_options)
         module.check(len(self.features), self.tower.width, options)
-        if self.decides and self.absent == "learned":
+        if self.joins_decisions and self.absent == "learned":
             raise ValueError(
                 f"fusion '{self.fusion}' joins the decisions of those that are there: it takes no "
                 f"`absent: learned`"
@@ -223,7 +227,7 @@ class ModelOptions(Options):
         return fusion_of(self.fusion).LEVEL == "features"
 
     @property
-    def decides(self) -> bool:
+    def joins_decisions(self) -> bool:
         """Whether the sets decide by themselves, and the fusion joins their decisions."""
         return fusion_of(self.fusion).LEVEL == "decisions"
 
@@ -233,7 +237,7 @@ class ModelOptions(Options):
         towers = [self.tower, *self.towers.values()]
         if self.early:
             towers.append(identity.Options(kind="identity"))
-        return tuple(sorted({kind for one in towers for kind in one.kinds}))
+        return tuple(sorted({kind for tower_options in towers for kind in tower_options.kinds}))
 
     @property
     def modules(self) -> list[str]:
@@ -268,13 +272,13 @@ class ModelOptions(Options):
         wrong = {}
         for name, shape in shapes.items():
             try:
-                check(shape, self.tower_of(name, shape), (ids or {}).get(name))
+                check_shape(shape, self.tower_of(name, shape), (ids or {}).get(name))
             except ValueError as error:
                 wrong[f"towers.{name}"] = str(error)
         if self.early:
             width = sum(shape[-1] for shape in shapes.values()) + len(shapes)
             try:
-                check((width,), self.tower, ids=False)
+                check_shape((width,), self.tower, ids=False)
             except ValueError as error:
                 wrong["fusion"] = str(error)
         return wrong

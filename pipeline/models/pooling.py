@@ -26,9 +26,9 @@ def linear(logits: Tensor, present: Tensor, weights: Tensor) -> Tensor:
     present: bool (n, sets); weights: (n, sets). A row with no set is uniform. The sum is taken of
     logarithms, so that no probability is rounded to 0.
     """
-    shown = present[..., None]
-    each = logits.where(shown, 0.0).log_softmax(2)
-    pooled = _masked(each + weights.clamp(min=1e-30).log()[..., None], shown)
+    mask = present[..., None]
+    each = logits.where(mask, 0.0).log_softmax(2)
+    pooled = _masked(each + weights.clamp(min=1e-30).log()[..., None], mask)
     joined = pooled.logsumexp(1).where(present.any(1, keepdim=True), 0.0)
     return joined.log_softmax(1)
 
@@ -39,11 +39,11 @@ def logarithmic(logits: Tensor, present: Tensor, weights: Tensor) -> Tensor:
     The logarithmic opinion pool (Genest & Zidek 1986, doi:10.1214/ss/1177013825), with arguments as
     those of `linear`. A row with no set is uniform.
     """
-    shown = present[..., None]
-    each = logits.where(shown, 0.0).log_softmax(2) * shown
+    mask = present[..., None]
+    each = logits.where(mask, 0.0).log_softmax(2) * mask
     return (each * weights[..., None]).sum(1).log_softmax(1)
 
 
-def _masked(scores: Tensor, shown: Tensor) -> Tensor:
+def _masked(scores: Tensor, mask: Tensor) -> Tensor:
     """The least number there is where nothing is shown: a softmax of nothing but -inf is NaN."""
-    return scores.masked_fill(~shown, torch.finfo(scores.dtype).min)
+    return scores.masked_fill(~mask, torch.finfo(scores.dtype).min)

@@ -28,25 +28,29 @@ def predict(
     """
     if not len(examples):
         return {task: np.empty((0, len(priors[task])), np.float32) for task in network.tasks}
-    shown = examples.present
+    visible = examples.present
     if modalities is not None:
-        shown = shown & np.array([one.modality in modalities for one in examples.sets])
-    outputs = logits(network, Tensors(examples, _device(network)), shown)
-    found = {task: network.readings[task].probabilities(each) for task, each in outputs.items()}
-    blind = ~np.any(shown, axis=1)
-    for task, probabilities in found.items():
+        visible = visible & np.array([spec.modality in modalities for spec in examples.sets])
+    outputs = predict_logits(network, Tensors(examples, _device(network)), visible)
+    probabilities_by_task = {
+        task: network.decodings[task].probabilities(each) for task, each in outputs.items()
+    }
+    blind = ~np.any(visible, axis=1)
+    for task, probabilities in probabilities_by_task.items():
         probabilities[blind] = priors[task]
-    return found
+    return probabilities_by_task
 
 
-def logits(network: Network, tensors: Tensors, shown: np.ndarray) -> dict[str, torch.Tensor]:
-    """Logits (n, outputs) by task, without dropout; `shown`: bool (n, sets)."""
+def predict_logits(
+    network: Network, tensors: Tensors, visible: np.ndarray
+) -> dict[str, torch.Tensor]:
+    """Logits (n, outputs) by task, without dropout; `visible`: bool (n, sets)."""
     network.eval()
     batches = []
     with torch.inference_mode():
-        for start in range(0, len(shown), ROWS):
-            rows = np.arange(start, min(start + ROWS, len(shown)))
-            inputs = tensors.gather(rows, shown=shown[rows])
+        for start in range(0, len(visible), ROWS):
+            rows = np.arange(start, min(start + ROWS, len(visible)))
+            inputs = tensors.gather(rows, kept=visible[rows])
             batches.append(network(inputs.values, inputs.lengths, inputs.present))
     return {task: torch.cat([batch[task] for batch in batches]) for task in network.tasks}
 

@@ -27,11 +27,11 @@ _REMEDY = "take both from one training, or remove the folder and run `dvc repro`
 
 
 @dataclass(frozen=True)
-class Model:
+class TrainedModel:
     """A trained network, ready to predict on the CPU.
 
     `classes` and `priors` are by task, as training had them; `made_by` says by feature set what
-    function made it (see `contract`).
+    function made it (see `feature_compatibility`).
     """
 
     network: Network
@@ -42,7 +42,7 @@ class Model:
     made_by: dict[str, Any]
 
 
-def save(
+def save_model(
     folder: Path,
     trained: Trained,
     sets: Sequence[FeatureSpec],
@@ -60,7 +60,7 @@ def save(
         "tasks": {
             task: {
                 "classes": list(names),
-                **trained.network.readings[task].card(),
+                **trained.network.decodings[task].card(),
                 "prior": [float(share) for share in trained.priors[task]],
             }
             for task, names in classes.items()
@@ -98,7 +98,7 @@ def _described(sets: Sequence[FeatureSpec], options: ModelOptions) -> dict[str, 
     return {
         "options": options.model_dump(mode="json"),
         "features": {
-            one.name: {"modality": one.modality, "shape": list(one.shape)} for one in sets
+            spec.name: {"modality": spec.modality, "shape": list(spec.shape)} for spec in sets
         },
         "primary_task": options.primary,
     }
@@ -109,7 +109,7 @@ def _write_card(folder: Path, card: Mapping[str, Any]) -> None:
     (folder / "model.json").write_text(text, encoding="utf-8")
 
 
-def load(folder: Path) -> Model:
+def load_model(folder: Path) -> TrainedModel:
     """Read a model back.
 
     Raises
@@ -122,12 +122,12 @@ def load(folder: Path) -> Model:
         card = document(path, dict[str, Any])
         options = ModelOptions.model_validate(card["options"])
         sets = [
-            FeatureSpec(name, one["modality"], tuple(one["shape"]))
-            for name, one in card["features"].items()
+            FeatureSpec(name, entry["modality"], tuple(entry["shape"]))
+            for name, entry in card["features"].items()
         ]
         tasks, made_by = card["tasks"], card["made_by"]
         classes = {task: list(about["classes"]) for task, about in tasks.items()}
-        readings = {task: Decoding.from_card(about) for task, about in tasks.items()}
+        decodings = {task: Decoding.from_card(about) for task, about in tasks.items()}
         priors = {task: np.array(about["prior"], np.float32) for task, about in tasks.items()}
         try:
             network = Network(sets, {task: len(names) for task, names in classes.items()}, options)
@@ -145,5 +145,5 @@ def load(folder: Path) -> Model:
             f"{weights} does not hold the weights that {path} describes: take "
             "both from one training, or remove the folder and run `dvc repro`"
         ) from None
-    network.readings = readings
-    return Model(network.eval(), sets, options, classes, priors, made_by)
+    network.decodings = decodings
+    return TrainedModel(network.eval(), sets, options, classes, priors, made_by)

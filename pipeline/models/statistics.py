@@ -10,8 +10,8 @@ import numpy as np
 from pipeline.models.examples import Examples
 
 
-def statistics(train: Examples, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation a column, float64 (bands,), over view 0 where it is present.
+def feature_moments(train: Examples, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation per column, float64 (bands,), over view 0 where it is present.
 
     Of a sequence's frames, those within its length count. Zeros and ones if nothing is present.
     """
@@ -22,7 +22,7 @@ def statistics(train: Examples, name: str) -> tuple[np.ndarray, np.ndarray]:
     return values.mean(0, dtype=np.float64), values.std(0, dtype=np.float64)
 
 
-def counts(train: Examples, name: str) -> tuple[np.ndarray, np.ndarray]:
+def id_counts(train: Examples, name: str) -> tuple[np.ndarray, np.ndarray]:
     """Distinct ids in order and how often each occurs, int64 (k,) each, over the same frames."""
     ids, count = np.unique(_seen(train, name), return_counts=True)
     return ids.astype(np.int64), count.astype(np.int64)
@@ -30,7 +30,7 @@ def counts(train: Examples, name: str) -> tuple[np.ndarray, np.ndarray]:
 
 def _seen(train: Examples, name: str) -> np.ndarray:
     """Present rows at view 0, (k, D), or the frames within their lengths, (k, bands)."""
-    column = [one.name for one in train.sets].index(name)
+    column = [spec.name for spec in train.sets].index(name)
     rows = train.present[:, column]
     values: np.ndarray = train.values[name][0, rows]
     if values.ndim == 3:
@@ -51,14 +51,14 @@ def target_scales(train: Examples) -> dict[str, tuple[float, float]]:
     }
 
 
-def standardise_targets(some: Examples, scales: Mapping[str, tuple[float, float]]) -> Examples:
+def standardise_targets(examples: Examples, scales: Mapping[str, tuple[float, float]]) -> Examples:
     """The same examples with those targets in deviations from the mean."""
     return replace(
-        some,
+        examples,
         targets={
             task: ((array - scales[task][0]) / scales[task][1]).astype(array.dtype)
             if task in scales
             else array
-            for task, array in some.targets.items()
+            for task, array in examples.targets.items()
         },
     )

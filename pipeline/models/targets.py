@@ -25,19 +25,19 @@ def is_known(value: object) -> bool:
     return value is not None and value == value  # a missing number is not equal to itself
 
 
-def known(targets: np.ndarray) -> np.ndarray:
+def has_target(targets: np.ndarray) -> np.ndarray:
     """bool (n,): which examples have a target."""
     if targets.dtype.kind == "i":
         return np.asarray(targets >= 0)
     return np.asarray(~np.isnan(targets.reshape(len(targets), -1)).any(1))
 
 
-def occurring(values: Iterable[object]) -> set[str]:
+def occurring_classes(values: Iterable[object]) -> set[str]:
     """The classes that occur, as text."""
     return {str(value) for value in values if is_known(value)}
 
 
-def ordered(found: set[str], order: Sequence[str]) -> list[str]:
+def order_classes(occurring_classes: set[str], order: Sequence[str]) -> list[str]:
     """Classes by `order`; if that is empty, numbers by value, and anything else as text.
 
     Raises
@@ -46,16 +46,16 @@ def ordered(found: set[str], order: Sequence[str]) -> list[str]:
         A class occurs that `order` lacks.
     """
     if order:
-        if unnamed := sorted(found.difference(order)):
+        if unnamed := sorted(occurring_classes.difference(order)):
             raise PipelineError(f"`order` lacks what occurs: {', '.join(unnamed)}")
         return list(order)
     try:
-        return sorted(found, key=lambda name: (float(name), name))
+        return sorted(occurring_classes, key=lambda name: (float(name), name))
     except ValueError:
-        return sorted(found)
+        return sorted(occurring_classes)
 
 
-def indices(values: Iterable[object], classes: Sequence[str]) -> np.ndarray:
+def class_indices(values: Iterable[object], classes: Sequence[str]) -> np.ndarray:
     """int64 (n,): the place of each value among the classes, -1 where it is missing."""
     position = {name: i for i, name in enumerate(classes)}
     return np.array([position[str(v)] if is_known(v) else -1 for v in values], dtype=np.int64)
@@ -80,14 +80,14 @@ def prior(targets: np.ndarray, classes: int) -> np.ndarray:
 
     (classes,), or (1,) of a number. All classes the same if there are no targets.
     """
-    there = targets[known(targets)]
+    labelled = targets[has_target(targets)]
     if targets.dtype.kind == "i":
-        count = np.bincount(there, minlength=classes).astype(np.float64)
+        count = np.bincount(labelled, minlength=classes).astype(np.float64)
         count = count if count.any() else np.ones(classes)
         return np.asarray(count / count.sum(), dtype=np.float32)
-    if not len(there):
+    if not len(labelled):
         return np.zeros(classes if targets.ndim == 2 else 1, np.float32)
-    return np.atleast_1d(there.mean(0, dtype=np.float64)).astype(np.float32)
+    return np.atleast_1d(labelled.mean(0, dtype=np.float64)).astype(np.float32)
 
 
 class Unlearnable(PipelineError):
@@ -97,13 +97,13 @@ class Unlearnable(PipelineError):
 def check_learnable(targets: Mapping[str, np.ndarray], features: Sequence[str]) -> None:
     """Raise Unlearnable if a task has nothing to learn from among the training examples."""
     for task, array in targets.items():
-        there = array[known(array)]
-        if not len(there):
+        labelled = array[has_target(array)]
+        if not len(labelled):
             raise Unlearnable(
                 f"the train split has no sample with '{task}' and one of the features "
                 f"{list(features)}: mend the data, or the model's features or tasks"
             )
-        if not np.any(there != there[0]):
+        if not np.any(labelled != labelled[0]):
             raise Unlearnable(
                 f"all samples of the train split that the model sees have the same '{task}': "
                 "there is nothing to tell apart; mend the data, or drop the task"

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from pipeline.models.frames import valid
-from pipeline.models.statistics import counts, statistics
-from pipeline.models.tower_options import TowerOptions, check, tower_of
+from pipeline.models.frames import frame_mask
+from pipeline.models.statistics import feature_moments, id_counts
+from pipeline.models.tower_options import TowerOptions, check_shape, tower_of
 
 if TYPE_CHECKING:
     from pipeline.models.examples import Examples
@@ -35,7 +35,7 @@ class Tower(nn.Module):
 
     def __init__(self, shape: Sequence[int], options: TowerOptions) -> None:
         super().__init__()
-        check(shape, options)
+        check_shape(shape, options)
         self.ids = tower_of(options.kind).IDS
         if not self.ids:
             self.register_buffer("mean", torch.zeros(shape[-1]))
@@ -45,9 +45,9 @@ class Tower(nn.Module):
     def fit(self, train: Examples, name: str) -> None:
         """Learn what the feature set looks like in training: its statistics, or its words."""
         if self.ids:
-            self.kind.fit(*map(torch.from_numpy, counts(train, name)))
+            self.kind.fit(*map(torch.from_numpy, id_counts(train, name)))
         else:
-            self.standardise(*map(torch.from_numpy, statistics(train, name)))
+            self.standardise(*map(torch.from_numpy, feature_moments(train, name)))
 
     def standardise(self, mean: Tensor, deviation: Tensor) -> None:
         """Set the statistics, (bands,) each; a feature that never varies is only centred."""
@@ -63,6 +63,6 @@ class Tower(nn.Module):
             values = (values.clamp(-largest, largest) - self.mean) * self.scale
             values = values.clamp(-LARGEST, LARGEST)
         if values.ndim == 3:
-            values = values.where(valid(values.shape[1], lengths), 0.0)
+            values = values.where(frame_mask(values.shape[1], lengths), 0.0)
         token: Tensor = self.kind(values, lengths)
         return token

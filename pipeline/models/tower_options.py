@@ -21,7 +21,7 @@ class TowerOptions(Options):
 
     kind: str = Field(default="mlp", description="file name in pipeline/models/towers")
     width: int = Field(
-        default=128, ge=1, le=4096, description="numbers of the token that comes out"
+        default=128, ge=1, le=4096, description="dimensions of the token that comes out"
     )
 
     @property
@@ -39,12 +39,12 @@ def tower_of(kind: str) -> TowerKind:
     return registry.load(FOLDER, kind, TowerKind)
 
 
-def of_kind(given: Any) -> Any:
+def of_kind(options: Any) -> Any:
     """The options of the kind that is named; ValueError saying what is wrong with them."""
-    if not isinstance(given, Mapping):
-        return given
+    if not isinstance(options, Mapping):
+        return options
     try:
-        return tower_of(str(given.get("kind", "mlp"))).Options.model_validate(given)
+        return tower_of(str(options.get("kind", "mlp"))).Options.model_validate(options)
     except PipelineError as error:
         raise ValueError(str(error)) from None
     except ValidationError as error:
@@ -52,10 +52,10 @@ def of_kind(given: Any) -> Any:
         raise ValueError("; ".join(wrong)) from None
 
 
-Chosen = Annotated[SerializeAsAny[TowerOptions], BeforeValidator(of_kind)]
+TowerOfKind = Annotated[SerializeAsAny[TowerOptions], BeforeValidator(of_kind)]
 
 
-def check(shape: Sequence[int], options: TowerOptions, ids: bool | None = None) -> None:
+def check_shape(shape: Sequence[int], options: TowerOptions, ids: bool | None = None) -> None:
     """See whether a tower can read a feature set.
 
     Parameters

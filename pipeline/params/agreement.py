@@ -158,7 +158,11 @@ def _tasks(
         kind = values["targets"].get(task)
         if task not in named["targets"]:
             yield path, unknown("target", task, named["targets"])
-        elif kind is not None and model.decides and not task_of(_learned(options, kind)).SOFTMAX:
+        elif (
+            kind is not None
+            and model.joins_decisions
+            and not task_of(_learned(options, kind)).SOFTMAX
+        ):
             able = [name for name in kinds() if task_of(name).SOFTMAX]
             yield (
                 path,

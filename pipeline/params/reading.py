@@ -12,11 +12,11 @@ from pydantic import ValidationError
 from pipeline.core.errors import PipelineError, unknown
 from pipeline.core.machine.processor import HELD, INSTRUCTIONS
 from pipeline.core.options import Options
-from pipeline.curation.options import Options as CurateOptions
+from pipeline.curation.options import CurationOptions
 from pipeline.encoders import encoder_of
 from pipeline.execution.options import ExecutionOptions
 from pipeline.modalities import augmentation_of, cleaning_of, modalities, modality_of
-from pipeline.models.comparison.options import Options as ComparisonOptions
+from pipeline.models.comparison.options import ComparisonOptions
 from pipeline.models.evaluation.options import EvaluationOptions
 from pipeline.models.options import ModelOptions
 from pipeline.params.agreement import cross_check
@@ -34,7 +34,7 @@ from pipeline.params.sections import (
     TargetOptions,
 )
 from pipeline.raw.media_types import inline_types
-from pipeline.reporting.options import Options as ReportOptions
+from pipeline.reporting.options import ReportOptions
 from pipeline.sources import fetchable, source_of
 
 Model = TypeVar("Model", bound=Options)
@@ -111,7 +111,7 @@ class _Reading:
         single: dict[str, type[Options]] = {
             "parts": PartsOptions,
             "ingest": IngestOptions,
-            "curate": CurateOptions,
+            "curate": CurationOptions,
             "evaluate": EvaluationOptions,
             "report": ReportOptions,
             "execution": ExecutionOptions,

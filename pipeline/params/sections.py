@@ -10,13 +10,13 @@ from urllib.parse import urlsplit
 from pydantic import Field, field_validator
 
 from pipeline.core.options import Options
-from pipeline.curation.options import Options as CurateOptions
+from pipeline.curation.options import CurationOptions
 from pipeline.execution.options import ExecutionOptions
-from pipeline.models.comparison.options import Options as ComparisonOptions
+from pipeline.models.comparison.options import ComparisonOptions as ComparisonOptions
 from pipeline.models.evaluation.options import EvaluationOptions
 from pipeline.models.options import ModelOptions
 from pipeline.models.tasks import Kind
-from pipeline.reporting.options import Options as ReportOptions
+from pipeline.reporting.options import ReportOptions as ReportOptions
 from pipeline.store.format.layout import Dtype, Profile
 
 # Keys of a query that hold one, such as client_secret of Azure.
@@ -123,7 +123,7 @@ class Params:
     clean: dict[str, CleanSection]
     augment: dict[str, Any]
     features: dict[str, FeatureSection]
-    curate: CurateOptions
+    curate: CurationOptions
     models: dict[str, ModelOptions]
     evaluate: EvaluationOptions
     comparison: ComparisonOptions | None

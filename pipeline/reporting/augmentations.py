@@ -9,21 +9,21 @@ from typing import Any
 from pipeline.core.folders import AUGMENTED
 from pipeline.modalities import augmentation_of
 from pipeline.parts import manifest
-from pipeline.reporting.content import contents, show
-from pipeline.reporting.format import spoken
-from pipeline.reporting.inputs import Absent, Inputs
-from pipeline.reporting.options import Options
+from pipeline.reporting.content import make_card, unpack_contents
+from pipeline.reporting.format import humanize
+from pipeline.reporting.inputs import Absent, ReportInputs
+from pipeline.reporting.options import ReportOptions
 from pipeline.reporting.sampling import by_digest, pick_diverse
 
 
-def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
+def build(inputs: ReportInputs, options: ReportOptions) -> dict[str, Any] | Absent:
     strips = [strip for name in inputs.modalities if (strip := _strip(inputs, name, options))]
     if not strips:
         return Absent("No modality has augmented views.")
     return {"strips": strips}
 
 
-def _strip(inputs: Inputs, modality: str, options: Options) -> dict[str, Any] | None:
+def _strip(inputs: ReportInputs, modality: str, options: ReportOptions) -> dict[str, Any] | None:
     """A few of a modality's assets with their first views."""
     stage = inputs.stage(f"{AUGMENTED}/{modality}")
     if stage is None or stage.rows == 0:
@@ -34,16 +34,16 @@ def _strip(inputs: Inputs, modality: str, options: Options) -> dict[str, Any] | 
     digests = _choose(inputs, modality, recipes, options.sheet)
     apply = augmentation_of(modality).apply
     rows = []
-    originals = contents(inputs, modality, digests)
+    originals = unpack_contents(inputs, modality, digests)
     for digest in digests:
-        original = show(modality, originals[digest], options) if digest in originals else None
+        original = make_card(modality, originals[digest], options) if digest in originals else None
         if original is None:
             continue
         views = []
         for view, text in sorted(recipes[digest].items())[: options.views]:
             recipe = json.loads(text)
-            made = show(modality, apply(originals[digest], recipe), options)
-            views.append({"view": view, "shown": made, "steps": [_step(op) for op in recipe]})
+            augmented = make_card(modality, apply(originals[digest], recipe), options)
+            views.append({"view": view, "shown": augmented, "steps": [_step(op) for op in recipe]})
         rows.append({"digest": digest, "original": original, "views": views})
     if not rows:
         return None
@@ -51,26 +51,26 @@ def _strip(inputs: Inputs, modality: str, options: Options) -> dict[str, Any] | 
     return {"modality": modality, "rows": rows, "assets": len(recipes), "views": most}
 
 
-def _choose(inputs: Inputs, modality: str, digests: Iterable[str], most: int) -> list[str]:
+def _choose(inputs: ReportInputs, modality: str, digests: Iterable[str], most: int) -> list[str]:
     """Assets of training samples, of different components and kinds, in digest order."""
-    first: dict[str, dict[str, Any]] = {}
+    first_row: dict[str, dict[str, Any]] = {}
     for row in inputs.curated:
         if row["split"] == "train" and row.get(modality):
-            first.setdefault(row[modality], row)
-    known = sorted((d for d in digests if d in first), key=by_digest)
-    owner = {digest: first[digest]["component"] for digest in known}
-    kinds = {digest: first[digest]["kinds"] for digest in known}
-    return pick_diverse(known, owner, kinds, most)
+            first_row.setdefault(row[modality], row)
+    candidates = sorted((d for d in digests if d in first_row), key=by_digest)
+    owner = {digest: first_row[digest]["component"] for digest in candidates}
+    kinds = {digest: first_row[digest]["kinds"] for digest in candidates}
+    return pick_diverse(candidates, owner, kinds, most)
 
 
 def _step(operation: dict[str, Any]) -> tuple[str, str]:
     """One operation of a recipe in words: ("rotate", "degrees 7.25")."""
     settings = [
-        f"{spoken(key)} {_short(value)}"
+        f"{humanize(key)} {_short(value)}"
         for key, value in operation.items()
         if key not in {"op", "seed"}
     ]
-    return spoken(str(operation["op"])), ", ".join(settings)
+    return humanize(str(operation["op"])), ", ".join(settings)
 
 
 def _short(value: Any) -> str:

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.reporting.choice import best_single, select_by_validation
+from pipeline.reporting.choice import Choice, best_single, of_evaluated_models
 from pipeline.reporting.format import percent
-from pipeline.reporting.inputs import Absent, Inputs, Model
-from pipeline.reporting.options import Options
+from pipeline.reporting.inputs import Absent, EvaluatedModel, ReportInputs
+from pipeline.reporting.options import ReportOptions
 from pipeline.reporting.plots.rows import axis, dumbbell
 from pipeline.reporting.plots.scale import UNIT
 
@@ -18,7 +18,7 @@ COMPONENTS = 10
 
 
 @dataclass(frozen=True)
-class Row:
+class FigureRow:
     """A figure of n test samples; `other` is the other model's, None where it has none."""
 
     name: str
@@ -27,10 +27,8 @@ class Row:
     n: int
 
 
-def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
-    choice = select_by_validation(inputs)
-    if choice is None:
-        return Absent("No model has been evaluated yet.")
+@of_evaluated_models
+def build(inputs: ReportInputs, options: ReportOptions, choice: Choice) -> dict[str, Any] | Absent:
     panels = []
     for model in inputs.evaluated:
         for task in model.tasks:
@@ -52,7 +50,7 @@ def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
                 title = f"Accuracy of {task} by {attribute}"
                 about = {**about, "attribute": attribute, "unit": "accuracy"}
                 panels.append({**about, "title": title, "rows": rows})
-    drawn = [_drawn(panel, options.classes) for panel in panels if panel["rows"]]
+    drawn = [_draw(panel, options.classes) for panel in panels if panel["rows"]]
     if not drawn:
         return Absent("No evaluation wrote per_class.csv or groups.csv.")
     weakest = [
@@ -64,7 +62,7 @@ def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
     return {"choice": choice, "panels": drawn, "axis": axis(UNIT), "weakest": weakest}
 
 
-def _weakest(model: Model, task: str) -> dict[str, Any] | None:
+def _weakest(model: EvaluatedModel, task: str) -> dict[str, Any] | None:
     """The slice of the test with the lowest accuracy, of those that are not all luck.
 
     None of a number, which has no accuracy.
@@ -87,52 +85,52 @@ def _weakest(model: Model, task: str) -> dict[str, Any] | None:
 
 
 def _rows(
-    model: Model,
-    other: Model | None,
+    model: EvaluatedModel,
+    other: EvaluatedModel | None,
     task: str,
     table: str,
     name: str,
     figure: str,
     count: str,
     attribute: str | None = None,
-) -> list[Row]:
+) -> list[FigureRow]:
     """The rows of one table with test samples and that figure, by the names of its columns."""
-    beside = {
+    other_values = {
         row[name]: float(row[figure])
         for row in _select(other, table, task)
         if row.get("attribute") == attribute and row[figure]
     }
     return [
-        Row(row[name], float(row[figure]), beside.get(row[name]), int(row[count]))
+        FigureRow(row[name], float(row[figure]), other_values.get(row[name]), int(row[count]))
         for row in _select(model, table, task)
         if row.get("attribute") == attribute and int(row[count]) > 0 and row[figure]
     ]
 
 
-def _attributes(model: Model, task: str) -> list[str]:
+def _attributes(model: EvaluatedModel, task: str) -> list[str]:
     """What the test split was cut by; by the task itself, accuracy is but the classes' recall."""
     return sorted({row["attribute"] for row in _select(model, "groups", task)} - {task})
 
 
-def _drawn(panel: dict[str, Any], most: int) -> dict[str, Any]:
-    rows: Sequence[Row] = panel["rows"]
+def _draw(panel: dict[str, Any], most: int) -> dict[str, Any]:
+    rows: Sequence[FigureRow] = panel["rows"]
     return {
         **panel,
         "rows": [
-            (row, dumbbell(row.value, row.other, _said(row, panel["unit"], panel["other"]), UNIT))
+            (row, dumbbell(row.value, row.other, _label(row, panel["unit"], panel["other"]), UNIT))
             for row in rows[:most]
         ],
         "more": len(rows[most:]),
     }
 
 
-def _said(row: Row, unit: str, other: str | None) -> str:
-    own = f"{unit} {percent(row.value)} %"
+def _label(row: FigureRow, unit: str, other: str | None) -> str:
+    sentence = f"{unit} {percent(row.value)} %"
     if row.other is None or other is None:
-        return own
-    return f"{own}; {other}: {percent(row.other)} %"
+        return sentence
+    return f"{sentence}; {other}: {percent(row.other)} %"
 
 
-def _select(model: Model | None, table: str, task: str) -> list[dict[str, str]]:
+def _select(model: EvaluatedModel | None, table: str, task: str) -> list[dict[str, str]]:
     rows = model.table(table) if model is not None else []
     return [row for row in rows if row["task"] == task and row["split"] == "test"]

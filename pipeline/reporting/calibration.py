@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline.reporting.choice import select_by_validation
+from pipeline.reporting.choice import Choice, of_evaluated_models
 from pipeline.reporting.format import percent
-from pipeline.reporting.inputs import Absent, Inputs, Model
-from pipeline.reporting.options import Options
-from pipeline.reporting.plots.panels import reliability
+from pipeline.reporting.inputs import Absent, EvaluatedModel, ReportInputs
+from pipeline.reporting.options import ReportOptions
+from pipeline.reporting.plots.panels import CalibrationBin, reliability
 
 
-def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
-    choice = select_by_validation(inputs)
-    if choice is None:
-        return Absent("No model has been evaluated yet.")
+@of_evaluated_models
+def build(inputs: ReportInputs, options: ReportOptions, choice: Choice) -> dict[str, Any] | Absent:
     panels = [
         panel
         for model in inputs.evaluated
@@ -26,23 +24,23 @@ def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
     return {"choice": choice, "panels": panels}
 
 
-def _panel(model: Model, task: str) -> dict[str, Any] | None:
+def _panel(model: EvaluatedModel, task: str) -> dict[str, Any] | None:
     bins = [
-        (
-            float(row["low"]),
-            float(row["high"]),
-            float(row["confidence"]),
-            float(row["accuracy"]),
-            int(float(row["n"])),
+        CalibrationBin(
+            low=float(row["low"]),
+            high=float(row["high"]),
+            confidence=float(row["confidence"]),
+            accuracy=float(row["accuracy"]),
+            n=int(float(row["n"])),
         )
         for row in model.table("calibration")
         if row["task"] == task and row["split"] == "test" and float(row["n"] or 0) > 0
     ]
     if not bins:
         return None
-    total = sum(n for *_, n in bins)
-    sure = sum(confidence * n for _, _, confidence, _, n in bins) / total
-    right = sum(accuracy * n for _, _, _, accuracy, n in bins) / total
+    total = sum(bin_.n for bin_ in bins)
+    sure = sum(bin_.confidence * bin_.n for bin_ in bins) / total
+    right = sum(bin_.accuracy * bin_.n for bin_ in bins) / total
     ece = model.tasks[task]["test"].get("ece")
     return {
         "model": model.name,

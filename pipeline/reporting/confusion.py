@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from pipeline.reporting.choice import select_by_validation
-from pipeline.reporting.inputs import Absent, Inputs, Model
-from pipeline.reporting.options import Options
+from pipeline.reporting.choice import Choice, of_evaluated_models
+from pipeline.reporting.inputs import Absent, EvaluatedModel, ReportInputs
+from pipeline.reporting.options import ReportOptions
 
 LEVELS = 10
 REST = "(other classes)"
 
 
-def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
-    choice = select_by_validation(inputs)
-    if choice is None:
-        return Absent("No model has been evaluated yet.")
+@of_evaluated_models
+def build(inputs: ReportInputs, options: ReportOptions, choice: Choice) -> dict[str, Any] | Absent:
     matrices = [
         matrix
         for model in inputs.evaluated
@@ -28,7 +26,7 @@ def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
     return {"choice": choice, "matrices": matrices}
 
 
-def _matrix(model: Model, task: str, most: int) -> dict[str, Any] | None:
+def _matrix(model: EvaluatedModel, task: str, most: int) -> dict[str, Any] | None:
     """Rows of cells: truth down, prediction across, shaded by the share of the truth's samples."""
     pairs = Counter(
         (row["truth"], row["prediction"])
@@ -60,16 +58,19 @@ def _matrix(model: Model, task: str, most: int) -> dict[str, Any] | None:
                 "truth": truth,
                 "total": totals[truth],
                 "cells": [
-                    {"n": pairs[truth, said], "level": _level(pairs[truth, said], totals[truth])}
-                    for said in classes
+                    {
+                        "n": pairs[truth, predicted],
+                        "level": _level(pairs[truth, predicted], totals[truth]),
+                    }
+                    for predicted in classes
                 ],
             }
             for truth in classes
         ],
         "mixed": [
-            {"truth": truth, "said": said, "n": n, "total": totals[truth]}
-            for (truth, said), n in sorted(pairs.items(), key=lambda item: (-item[1], item[0]))
-            if truth != said
+            {"truth": truth, "said": predicted, "n": n, "total": totals[truth]}
+            for (truth, predicted), n in sorted(pairs.items(), key=lambda item: (-item[1], item[0]))
+            if truth != predicted
         ][:5],
     }
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from pipeline.core.media_card import CardOptions, MediaCard
 from pipeline.modalities import content_of, has_part, part, showing_of
-from pipeline.reporting.inputs import Inputs
+from pipeline.reporting.inputs import ReportInputs
 
 
 def modules(modalities: Iterable[str]) -> list[str]:
@@ -20,13 +20,13 @@ def modules(modalities: Iterable[str]) -> list[str]:
     ]
 
 
-def show(modality: str, content: Any, options: CardOptions) -> MediaCard | None:
+def make_card(modality: str, content: Any, options: CardOptions) -> MediaCard | None:
     """Content of a modality, or None if there is no way to show it."""
     showing = showing_of(modality)
     return showing.show(content, options) if showing else None
 
 
-def contents(inputs: Inputs, modality: str, digests: Iterable[str]) -> dict[str, Any]:
+def unpack_contents(inputs: ReportInputs, modality: str, digests: Iterable[str]) -> dict[str, Any]:
     """Digest → cleaned content, for those assets that cleaning passed."""
     unpack = content_of(modality).unpack
     packed = inputs.assets(modality, set(digests))

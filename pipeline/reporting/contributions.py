@@ -7,12 +7,12 @@ from typing import Any
 
 from markupsafe import Markup
 
-from pipeline.reporting.choice import select_by_validation
+from pipeline.reporting.choice import Choice, of_evaluated_models
 from pipeline.reporting.format import percent, points
-from pipeline.reporting.inputs import Absent, Inputs, Model
-from pipeline.reporting.options import Options
+from pipeline.reporting.inputs import Absent, EvaluatedModel, ReportInputs
+from pipeline.reporting.options import ReportOptions
 from pipeline.reporting.plots.rows import axis, whisker
-from pipeline.reporting.plots.scale import Scale, nice
+from pipeline.reporting.plots.scale import Scale, nice_scale
 
 MEASURES = {
     "shapley": "Shapley",
@@ -23,10 +23,8 @@ MEASURES = {
 SHARES = ("weight", "gradients")
 
 
-def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
-    choice = select_by_validation(inputs)
-    if choice is None:
-        return Absent("No model has been evaluated yet.")
+@of_evaluated_models
+def build(inputs: ReportInputs, options: ReportOptions, choice: Choice) -> dict[str, Any] | Absent:
     panels = [
         panel
         for model in inputs.evaluated
@@ -39,7 +37,9 @@ def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
     return {"choice": choice, "panels": panels, "modalities": inputs.modalities}
 
 
-def _panel(model: Model, task: str, order: Sequence[str], most: int) -> dict[str, Any] | None:
+def _panel(
+    model: EvaluatedModel, task: str, order: Sequence[str], most: int
+) -> dict[str, Any] | None:
     rows = [row for row in model.table("contributions") if row["task"] == task]
     overall = [row for row in rows if row["level"] == "overall"]
     if not overall:
@@ -48,7 +48,7 @@ def _panel(model: Model, task: str, order: Sequence[str], most: int) -> dict[str
     names = [name for name in order if name in shapley]
     cells = [shapley[name][column] for name in names for column in ("value", "low", "high")]
     ends = [float(cell) for cell in cells if cell]
-    scale = nice([0.0, *ends])
+    scale = nice_scale([0.0, *ends])
     return {
         "model": model.name,
         "task": task,
@@ -86,22 +86,17 @@ def _interval(row: dict[str, str], scale: Scale) -> Markup:
 
 def _classes(rows: Sequence[dict[str, str]], names: Sequence[str], most: int) -> dict[str, Any]:
     """By class, commonest first, each modality's value in nats, and which is the greatest."""
-    found: dict[str, dict[str, float]] = {}
+    values_by_class: dict[str, dict[str, float]] = {}
     sizes: dict[str, int] = {}
     for row in rows:
         if row["level"] == "class":
-            found.setdefault(row["name"], {})[row["modality"]] = float(row["value"])
+            values_by_class.setdefault(row["name"], {})[row["modality"]] = float(row["value"])
             sizes[row["name"]] = int(row["n"])
-    ordered = sorted(found, key=lambda name: (-sizes[name], name))
-    return {
-        "classes": [
-            {
-                "name": name,
-                "n": sizes[name],
-                "values": [(found[name][m], found[name][m] == max(found[name].values()))
-                           for m in names],
-            }
-            for name in ordered[:most]
-        ],
-        "more": len(ordered[most:]),
-    }  # fmt: skip
+    ordered = sorted(values_by_class, key=lambda name: (-sizes[name], name))
+    classes = []
+    for name in ordered[:most]:
+        values = values_by_class[name]
+        greatest = max(values.values())
+        marked = [(values[modality], values[modality] == greatest) for modality in names]
+        classes.append({"name": name, "n": sizes[name], "values": marked})
+    return {"classes": classes, "more": len(ordered[most:])}

@@ -4,26 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline.reporting.choice import select_by_validation
-from pipeline.reporting.format import spoken
-from pipeline.reporting.inputs import Absent, Inputs, Model
-from pipeline.reporting.options import Options
+from pipeline.reporting.choice import Choice, of_evaluated_models
+from pipeline.reporting.format import humanize
+from pipeline.reporting.inputs import Absent, EvaluatedModel, ReportInputs
+from pipeline.reporting.options import ReportOptions
 from pipeline.reporting.plots.panels import Points, lines
 
 SPLITS = ("train", "validation")
 
 
-def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
-    choice = select_by_validation(inputs)
-    if choice is None:
-        return Absent("No model has been evaluated yet.")
+@of_evaluated_models
+def build(inputs: ReportInputs, options: ReportOptions, choice: Choice) -> dict[str, Any] | Absent:
     panels = [panel for model in inputs.evaluated for panel in _panels(model)]
     if not panels:
         return Absent("No model left learning curves.")
     return {"choice": choice, "panels": panels}
 
 
-def _panels(model: Model) -> list[dict[str, Any]]:
+def _panels(model: EvaluatedModel) -> list[dict[str, Any]]:
     best = model.card.get("best_epoch")
     charts: dict[str, dict[str, Points]] = {}
     for name, points in model.curves.items():
@@ -34,10 +32,10 @@ def _panels(model: Model) -> list[dict[str, Any]]:
     return [
         {
             "model": model.name,
-            "metric": spoken(metric),
+            "metric": humanize(metric),
             "splits": sorted(series),
             "best": best,
-            "plot": lines(series, f"{spoken(metric)} of {model.name} over the epochs", best),
+            "plot": lines(series, f"{humanize(metric)} of {model.name} over the epochs", best),
         }
         for metric, series in sorted(charts.items())
     ]

@@ -8,14 +8,14 @@ from typing import Any
 from pipeline.core.folders import CURATE_COUNTS, INGEST_COUNTS
 from pipeline.core.records import SPLITS
 from pipeline.models.tasks import task_of
-from pipeline.reporting.inputs import Absent, Inputs
-from pipeline.reporting.options import Options
+from pipeline.reporting.inputs import Absent, ReportInputs
+from pipeline.reporting.options import ReportOptions
 from pipeline.reporting.plots.rows import stack
 
 RARE = 30
 
 
-def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
+def build(inputs: ReportInputs, options: ReportOptions) -> dict[str, Any] | Absent:
     if not inputs.stages:
         return Absent("No stage has finished yet.")
     rows = inputs.curated
@@ -24,12 +24,12 @@ def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
         "splits": [
             {
                 "name": split,
-                "samples": len(own),
-                "groups": len({row["group"] for row in own}),
-                "components": len({row["component"] for row in own}),
+                "samples": len(in_split),
+                "groups": len({row["group"] for row in in_split}),
+                "components": len({row["component"] for row in in_split}),
             }
             for split in (*SPLITS, *sorted({row["split"] for row in rows} - {*SPLITS}))
-            if (own := [row for row in rows if row["split"] == split])
+            if (in_split := [row for row in rows if row["split"] == split])
         ],
         "warnings": inputs.counts("curated").get("warnings", []),
         "total": {
@@ -38,8 +38,8 @@ def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
             "components": len({row["component"] for row in rows}),
         },
         "presence": _presence(inputs),
-        "licences": _counted(row["licence"] or "not stated" for row in rows),
-        "origins": _counted(f"{row['source']} / {row['batch']}" for row in rows),
+        "licences": _count_values(row["licence"] or "not stated" for row in rows),
+        "origins": _count_values(f"{row['source']} / {row['batch']}" for row in rows),
         "spreads": _spreads(inputs),
         "batches": [
             (f"{source} / {batch}", counts)
@@ -61,14 +61,14 @@ def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
     }
 
 
-def _alike(inputs: Inputs) -> list[tuple[str, list[str]]]:
+def _alike(inputs: ReportInputs) -> list[tuple[str, list[str]]]:
     """(what, names as Python spells them) of what may be one: see pipeline/core/identity.py."""
     told = {
         (
             f"groups of {source}" if column == "group" else column.removeprefix("target."),
             tuple(names),
         )
-        for source, batches in inputs.counts("ingest").items()
+        for source, batches in inputs.counts(INGEST_COUNTS).items()
         for counts in batches.values()
         for column, several in counts.get("alike", {}).items()
         for names in several
@@ -76,7 +76,7 @@ def _alike(inputs: Inputs) -> list[tuple[str, list[str]]]:
     return [(what, [repr(name) for name in names]) for what, names in sorted(told)]
 
 
-def _presence(inputs: Inputs) -> list[tuple[list[str], int, float]]:
+def _presence(inputs: ReportInputs) -> list[tuple[list[str], int, float]]:
     """(modalities, samples, share) for each combination that occurs, commonest first."""
     combinations = Counter(
         tuple(modality for modality in inputs.modalities if row.get(modality))
@@ -87,7 +87,7 @@ def _presence(inputs: Inputs) -> list[tuple[list[str], int, float]]:
     return [(list(present), n, n / total) for present, n in ordered]
 
 
-def _spreads(inputs: Inputs) -> list[dict[str, Any]]:
+def _spreads(inputs: ReportInputs) -> list[dict[str, Any]]:
     """For each target of classes, and the attribute language: samples by value and split."""
     columns = {
         name: [row.get(f"target.{name}") for row in inputs.curated]
@@ -128,5 +128,5 @@ def _spreads(inputs: Inputs) -> list[dict[str, Any]]:
     return spreads
 
 
-def _counted(values: Any) -> list[tuple[str, int]]:
+def _count_values(values: Any) -> list[tuple[str, int]]:
     return sorted(Counter(values).items(), key=lambda item: (-item[1], item[0]))

@@ -14,9 +14,9 @@ import numpy as np
 
 from pipeline.core.randomness import generator
 from pipeline.core.records import MIN_COMPONENTS
-from pipeline.models.comparison.paired_bootstrap import differences
+from pipeline.models.comparison.paired_bootstrap import paired_differences
 from pipeline.models.evaluation.scorer import Scorer
-from pipeline.reporting.inputs import Model
+from pipeline.reporting.inputs import EvaluatedModel
 
 
 @dataclass(frozen=True)
@@ -30,9 +30,9 @@ class ModelDifference:
     components: int
 
 
-def difference(
-    model: Model,
-    other: Model,
+def model_difference(
+    model: EvaluatedModel,
+    other: EvaluatedModel,
     task: str,
     components: Mapping[str, str],
     draws: int,
@@ -41,7 +41,7 @@ def difference(
     """Macro-F1 of `model` less that of `other` on the test split.
 
     None without common samples, where fewer than MIN_COMPONENTS bring them, and of labels and
-    numbers, which have no one class a sample.
+    numbers, which have no one class per sample.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def difference(
     confidence:
         Mass of the interval, 0 to 1.
     """
-    if not all(one.task(task).ONE_CLASS for one in (model, other)):
+    if not all(compared.task(task).ONE_CLASS for compared in (model, other)):
         return None
     first, second = _answers(model, task), _answers(other, task)
     common = sorted(first.keys() & second.keys() & components.keys())
@@ -60,19 +60,21 @@ def difference(
         return None
     rows = np.array([(*first[sample], second[sample][1]) for sample in common])
     classes, places = np.unique(rows, return_inverse=True)
-    truth, own, others = places.reshape(rows.shape).T
+    truth, predicted, other_predicted = places.reshape(rows.shape).T
     component = np.array([components[sample] for sample in common])
     groups = len(np.unique(component))
     if groups < MIN_COMPONENTS:
         return None
     rng = generator(0, "report", "difference", task)
     scorer = Scorer(truth, component, len(classes), draws, rng)
-    scores = dict(zip(("own", "other"), scorer.scores([[own], [others]]), strict=True))
-    (found,) = differences(scores, [("own", "other")], confidence)
-    return ModelDifference(found.value, found.low, found.high, len(common), groups)
+    scores = dict(
+        zip(("own", "other"), scorer.scores([[predicted], [other_predicted]]), strict=True)
+    )
+    (paired,) = paired_differences(scores, [("own", "other")], confidence)
+    return ModelDifference(paired.value, paired.low, paired.high, len(common), groups)
 
 
-def _answers(model: Model, task: str) -> dict[str, tuple[str, str]]:
+def _answers(model: EvaluatedModel, task: str) -> dict[str, tuple[str, str]]:
     """Sample id → (truth, prediction)."""
     return {
         row["sample_id"]: (row["truth"], row["prediction"])

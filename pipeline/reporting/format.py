@@ -42,7 +42,7 @@ def listed(names: Sequence[str], last: str = "and") -> str:
     return f"{', '.join(names[:-1])} {last} {names[-1]}"
 
 
-def spoken(name: str) -> str:
+def humanize(name: str) -> str:
     """A name from the params as words: "early_fusion" → "early fusion"."""
     return name.replace("_", " ")
 

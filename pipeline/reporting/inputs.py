@@ -39,7 +39,7 @@ class Absent:
 
 
 @dataclass(frozen=True)
-class Model:
+class EvaluatedModel:
     """A trained model and its evaluation; what was not written is empty.
 
     `order` lists all modalities as the params do.
@@ -57,7 +57,7 @@ class Model:
     @cached_property
     def tasks(self) -> dict[str, Any]:
         """Task → split → metric → {value, low, high}, the counts being plain numbers."""
-        return measured.read(self.evaluated)
+        return measured.read_figures(self.evaluated)
 
     @cached_property
     def primary_task(self) -> str | None:
@@ -92,15 +92,15 @@ class Model:
     def curves(self) -> dict[str, list[tuple[float, float]]]:
         """Figure, as training names it ("train/loss"), → (epoch, value) pairs, epochs from 0."""
         folder = self.trained / "curves" / "plots" / "metrics"
-        found = {}
+        points_by_figure = {}
         for path in sorted(folder.rglob("*.tsv")):
             with path.open(newline="") as file:
                 rows = list(csv.reader(file, delimiter="\t"))
             if len(rows) > 1 and "step" in rows[0]:
                 step = rows[0].index("step")
                 name = path.relative_to(folder).with_suffix("").as_posix()
-                found[name] = [(float(row[step]), float(row[-1])) for row in rows[1:]]
-        return found
+                points_by_figure[name] = [(float(row[step]), float(row[-1])) for row in rows[1:]]
+        return points_by_figure
 
     def table(self, name: str) -> Rows:
         """The rows of one of the evaluation's CSV files."""
@@ -146,7 +146,7 @@ class Stage:
 
 
 @dataclass(frozen=True)
-class Inputs:
+class ReportInputs:
     """Everything the page is made of.
 
     Parameters
@@ -174,10 +174,10 @@ class Inputs:
     confidence: float = 0.95
 
     @cached_property
-    def evaluated(self) -> list[Model]:
+    def evaluated(self) -> list[EvaluatedModel]:
         """The models that were evaluated."""
-        found = [
-            Model(
+        models = [
+            EvaluatedModel(
                 name,
                 self.root / MODELS / name,
                 self.root / EVALUATION / name,
@@ -185,14 +185,14 @@ class Inputs:
             )
             for name in self.models
         ]
-        return [model for model in found if model.tasks]
+        return [model for model in models if model.tasks]
 
     @cached_property
     def stages(self) -> list[Stage]:
         """The finished stages of parts, in the order of the flow."""
-        names = rejects.tables(self.modalities, self.features).values()
-        found = [Stage(name, self.root / name) for name in names]
-        return [stage for stage in found if (stage.out / manifest.MANIFEST).is_file()]
+        names = rejects.reject_folders(self.modalities, self.features).values()
+        finished = [Stage(name, self.root / name) for name in names]
+        return [stage for stage in finished if (stage.out / manifest.MANIFEST).is_file()]
 
     def stage(self, name: str) -> Stage | None:
         return next((stage for stage in self.stages if stage.name == name), None)
@@ -223,17 +223,17 @@ class Inputs:
 
     def digests(self) -> dict[str, str]:
         """Name → digest of all that is read here: what the page's key is made of."""
-        found = {stage.name: manifest.manifest_digest(stage.out) for stage in self.stages}
+        digest_by_name = {stage.name: manifest.manifest_digest(stage.out) for stage in self.stages}
         for model in self.models:
             for folder in (MODELS, EVALUATION):
                 out = self.root / folder / model
                 if (out / artifact.MANIFEST).is_file():
-                    found[f"{folder}/{model}"] = artifact.digest(out)
+                    digest_by_name[f"{folder}/{model}"] = artifact.digest(out)
         for name in (INGEST_COUNTS, CURATE_COUNTS):
             path = self.root / name
             if path.is_file():
-                found[path.name] = digest_file(path)
-        return found
+                digest_by_name[path.name] = digest_file(path)
+        return digest_by_name
 
     def assets(self, modality: str, digests: set[str]) -> dict[str, tuple[bytes, list[int]]]:
         """Digest → (packed content, shape) of cleaned assets, for those that are there."""
@@ -241,7 +241,7 @@ class Inputs:
         if stage is None or not digests:
             return {}
 
-        found = {}
+        packed_by_digest = {}
         for entry in stage.entries:
             path = stage.out / f"{entry.key}.parquet"
             with reading(path):
@@ -252,8 +252,8 @@ class Inputs:
                     partitioning=None,
                 )
             for row in table.to_pylist():
-                found[row["digest"]] = (row["data"], row["shape"])
-        return found
+                packed_by_digest[row["digest"]] = (row["data"], row["shape"])
+        return packed_by_digest
 
 
 def _json(path: Path) -> dict[str, Any]:

@@ -7,18 +7,16 @@ from typing import Any
 
 from pipeline.core.records import MIN_COMPONENTS
 from pipeline.models.tasks import ranked_by
-from pipeline.reporting.choice import Choice, ranked, select_by_validation
+from pipeline.reporting.choice import Choice, of_evaluated_models, rank_models
 from pipeline.reporting.format import amount
-from pipeline.reporting.inputs import Absent, Inputs, Model
-from pipeline.reporting.options import Options
+from pipeline.reporting.inputs import Absent, EvaluatedModel, ReportInputs
+from pipeline.reporting.options import ReportOptions
 from pipeline.reporting.plots.rows import axis, whisker
-from pipeline.reporting.plots.scale import nice
+from pipeline.reporting.plots.scale import nice_scale
 
 
-def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
-    choice = select_by_validation(inputs)
-    if choice is None:
-        return Absent("No model has been evaluated yet.")
+@of_evaluated_models
+def build(inputs: ReportInputs, options: ReportOptions, choice: Choice) -> dict[str, Any] | Absent:
     boards = (_board(inputs, task, choice) for task in _tasks(inputs, choice.task))
     return {
         "choice": choice,
@@ -27,12 +25,12 @@ def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
     }
 
 
-def _board(inputs: Inputs, task: str, choice: Choice) -> dict[str, Any] | None:
+def _board(inputs: ReportInputs, task: str, choice: Choice) -> dict[str, Any] | None:
     """The models that learned a task, the best first, and the titles of their figures in order.
 
     Where they learned it as different kinds, the best one's says by what they are ranked.
     """
-    models = [model for model in ranked(inputs.evaluated, task, "test") if task in model.tasks]
+    models = [model for model in rank_models(inputs.evaluated, task, "test") if task in model.tasks]
     learned = models[0].task(task)
     first = ranked_by(learned)
     unmeasured = [
@@ -54,9 +52,13 @@ def _board(inputs: Inputs, task: str, choice: Choice) -> dict[str, Any] | None:
             else None
         )
     tests = [model.tasks[task]["test"] for model in models]
-    known = {name: one for model in models for name, one in model.task(task).FIGURES.items()}
+    figures = {
+        name: figure_spec
+        for model in models
+        for name, figure_spec in model.task(task).FIGURES.items()
+    }
     is_share = learned.FIGURES[first].share
-    scale = nice(
+    scale = nice_scale(
         (
             end
             for test in tests
@@ -76,7 +78,7 @@ def _board(inputs: Inputs, task: str, choice: Choice) -> dict[str, Any] | None:
         "unmeasured": unmeasured,
         "trivial": (tests[0].get(learned.TRIVIAL) or {}).get(first),
         "figures": {
-            name: figure for name, figure in known.items() if any(name in test for test in tests)
+            name: figure for name, figure in figures.items() if any(name in test for test in tests)
         },
         "rows": [
             {
@@ -98,7 +100,7 @@ def _board(inputs: Inputs, task: str, choice: Choice) -> dict[str, Any] | None:
     }
 
 
-def reason_unmeasured(model: Model, task: str) -> str:
+def reason_unmeasured(model: EvaluatedModel, task: str) -> str:
     """Why a model has no figure of a task on the test split."""
     if reason := model.card.get("untrained"):
         return f"it is not trained: {reason}"
@@ -108,7 +110,7 @@ def reason_unmeasured(model: Model, task: str) -> str:
     return "no test sample with the target has any of the modalities that it reads"
 
 
-def _tasks(inputs: Inputs, primary: str) -> list[str]:
+def _tasks(inputs: ReportInputs, primary: str) -> list[str]:
     """Every task that some model was evaluated on, the primary one first."""
     named = {task for model in inputs.evaluated for task in model.tasks}
     return [primary, *sorted(named - {primary})]

@@ -7,11 +7,11 @@ from typing import Any
 from pipeline.core.files.digest import digest_json
 from pipeline.core.folders import EVALUATION, MODELS
 from pipeline.parts import artifact
-from pipeline.reporting.inputs import Absent, Inputs
-from pipeline.reporting.options import Options
+from pipeline.reporting.inputs import Absent, ReportInputs
+from pipeline.reporting.options import ReportOptions
 
 
-def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
+def build(inputs: ReportInputs, options: ReportOptions) -> dict[str, Any] | Absent:
     functions = {stage.name: stage.function for stage in inputs.stages}
     digests = inputs.digests()
     for name in digests:

@@ -6,15 +6,13 @@ from typing import Any
 
 from pipeline.core.nested import flatten
 from pipeline.models.tasks import ranked_by
-from pipeline.reporting.choice import ranked, score, select_by_validation
-from pipeline.reporting.inputs import Absent, Inputs
-from pipeline.reporting.options import Options
+from pipeline.reporting.choice import Choice, of_evaluated_models, rank_models, score
+from pipeline.reporting.inputs import Absent, ReportInputs
+from pipeline.reporting.options import ReportOptions
 
 
-def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
-    choice = select_by_validation(inputs)
-    if choice is None:
-        return Absent("No model has been evaluated yet.")
+@of_evaluated_models
+def build(inputs: ReportInputs, options: ReportOptions, choice: Choice) -> dict[str, Any] | Absent:
     return {
         "choice": choice,
         "cards": [
@@ -27,7 +25,7 @@ def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
                 ],
                 "tasks": [(task, len(names)) for task, names in model.classes.items()],
                 "options": [
-                    (name, _shown(value)) for name, value in flatten(model.card.get("options", {}))
+                    (name, _text(value)) for name, value in flatten(model.card.get("options", {}))
                 ],
                 "parameters": model.card.get("parameters"),
                 "epochs": model.card.get("epochs"),
@@ -37,10 +35,10 @@ def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
                 "figure": model.task(choice.task).FIGURES[ranked_by(model.task(choice.task))],
                 "inputs": sorted(model.card.get("inputs", {}).items()),
             }
-            for model in ranked(inputs.evaluated, choice.task, "test")
+            for model in rank_models(inputs.evaluated, choice.task, "test")
         ],
     }
 
 
-def _shown(value: Any) -> str:
+def _text(value: Any) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

@@ -7,7 +7,7 @@ from pydantic import Field
 from pipeline.core.media_card import CardOptions
 
 
-class Options(CardOptions):
+class ReportOptions(CardOptions):
     """Bounds on what the page shows, so that it stays a few megabytes whatever the data."""
 
     gallery: int = Field(

@@ -24,9 +24,9 @@ from pipeline.reporting import (
     subsets,
     summary,
 )
-from pipeline.reporting.inputs import Absent, Inputs
-from pipeline.reporting.options import Options
-from pipeline.reporting.page_assets import TEMPLATES, environment, style_and_script
+from pipeline.reporting.inputs import Absent, ReportInputs
+from pipeline.reporting.options import ReportOptions
+from pipeline.reporting.page_assets import TEMPLATES, jinja_environment, style_and_script
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Section:
 
     anchor: str
     title: str
-    build: Callable[[Inputs, Options], dict[str, Any] | Absent]
+    build: Callable[[ReportInputs, ReportOptions], dict[str, Any] | Absent]
 
 
 SECTIONS = (
@@ -61,11 +61,11 @@ def templates() -> list[Path]:
     return sorted(path for path in TEMPLATES.iterdir() if path.is_file())
 
 
-def render(inputs: Inputs, options: Options) -> str:
+def render(inputs: ReportInputs, options: ReportOptions) -> str:
     """The whole page as HTML: a pure function of what it reads."""
     built = [(section, section.build(inputs, options)) for section in SECTIONS]
     return (
-        environment(TEMPLATES)
+        jinja_environment(TEMPLATES)
         .get_template("page.html")
         .render(
             opening=_data(summary.build(inputs, options)),

@@ -14,12 +14,12 @@ from pipeline.reporting import format
 TEMPLATES = Path(__file__).with_name("templates")
 
 
-def environment(*folders: Path) -> Environment:
+def jinja_environment(*folders: Path) -> Environment:
     """Jinja for the templates of these folders, the first that has one; what they write is escaped.
 
     A name that a template is not given is an error.
     """
-    found = Environment(
+    jinja = Environment(
         loader=FileSystemLoader(folders),
         autoescape=True,
         undefined=StrictUndefined,
@@ -27,17 +27,17 @@ def environment(*folders: Path) -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    found.filters.update(
+    jinja.filters.update(
         percent=format.percent,
         amount=format.amount,
         points=format.points,
         count=format.count,
         size=format.size,
         listed=format.listed,
-        spoken=format.spoken,
+        humanize=format.humanize,
         tag=format.language_tag,
     )
-    return found
+    return jinja
 
 
 def style_and_script(*styles: Path) -> dict[str, Markup | str]:

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
-from pipeline.reporting.choice import Choice, select_by_validation
-from pipeline.reporting.format import spoken
-from pipeline.reporting.inputs import Absent, Inputs, Model
-from pipeline.reporting.options import Options
+from pipeline.reporting.choice import Choice, of_evaluated_models
+from pipeline.reporting.format import humanize
+from pipeline.reporting.inputs import Absent, EvaluatedModel, ReportInputs
+from pipeline.reporting.options import ReportOptions
 from pipeline.reporting.plots.panels import Points, lines
 
 KINDS = {
@@ -21,10 +21,8 @@ KINDS = {
 }
 
 
-def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
-    choice = select_by_validation(inputs)
-    if choice is None:
-        return Absent("No model has been evaluated yet.")
+@of_evaluated_models
+def build(inputs: ReportInputs, options: ReportOptions, choice: Choice) -> dict[str, Any] | Absent:
     curves = {model.name: _curves(model) for model in inputs.evaluated}
     if not any(curves.values()):
         return Absent("No evaluation drew robustness curves (evaluate.draws).")
@@ -32,33 +30,37 @@ def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
         (kind, modality)
         for kind in KINDS
         for modality in (*inputs.modalities, "all")
-        if any((kind, modality) in found for found in curves.values())
+        if any((kind, modality) in model_curves for model_curves in curves.values())
     ]
     return {
         "choice": choice,
         "charts": [
             {
-                "title": f"{spoken(modality).capitalize()} {KINDS[kind][0]}",
+                "title": f"{humanize(modality).capitalize()} {KINDS[kind][0]}",
                 "plot": _chart(inputs, choice, curves, kind, modality),
             }
             for kind, modality in worsened
         ],
         "worsened": worsened,
         "rows": [
-            (model, choice.mark(model), [_area(curves[model.name].get(one)) for one in worsened])
+            (
+                model,
+                choice.mark(model),
+                [_area(curves[model.name].get(condition)) for condition in worsened],
+            )
             for model in inputs.evaluated
             if curves[model.name]
         ],
     }
 
 
-def _curves(model: Model) -> dict[tuple[str, str], list[tuple[float, float]]]:
+def _curves(model: EvaluatedModel) -> dict[tuple[str, str], list[tuple[float, float]]]:
     """(kind, modality) → (rate, macro-F1) pairs by rate."""
-    found: dict[tuple[str, str], list[tuple[float, float]]] = {}
+    points_by_condition: dict[tuple[str, str], list[tuple[float, float]]] = {}
     for row in model.table("robustness"):
         point = (float(row["rate"]), float(row["macro_f1"]))
-        found.setdefault((row["kind"], row["modality"]), []).append(point)
-    return {key: sorted(points) for key, points in found.items()}
+        points_by_condition.setdefault((row["kind"], row["modality"]), []).append(point)
+    return {key: sorted(points) for key, points in points_by_condition.items()}
 
 
 def _area(points: Points | None) -> float | None:
@@ -70,15 +72,15 @@ def _area(points: Points | None) -> float | None:
 
 
 def _chart(
-    inputs: Inputs,
+    inputs: ReportInputs,
     choice: Choice,
     curves: dict[str, dict[tuple[str, str], list[tuple[float, float]]]],
     kind: str,
     modality: str,
 ) -> Markup:
     """All models that have the modality; the two chosen ones last, so that they lie on top."""
-    models: Sequence[Model] = sorted(
-        (one for one in inputs.evaluated if (kind, modality) in curves[one.name]),
+    models: Sequence[EvaluatedModel] = sorted(
+        (model for model in inputs.evaluated if (kind, modality) in curves[model.name]),
         key=lambda model: choice.mark(model) != "",
     )
     series = {

@@ -60,7 +60,7 @@ def strata(
     middle = median(answer.confidence for answer in answers) if answers else 0.0
     component = {answer.sample_id: samples[answer.sample_id]["component"] for answer in answers}
     kinds = {a.sample_id: (a.truth, *samples[a.sample_id]["kinds"]) for a in answers}
-    found: list[Stratum] = []
+    result: list[Stratum] = []
     taken: set[str] = set()
     for verdict, sure, title in STRATA:
         pool = {
@@ -73,8 +73,8 @@ def strata(
         taken |= {component[key] for key in chosen}
         if chosen:
             picked = tuple(pool[key] for key in chosen)
-            found.append(Stratum(verdict, title, len(pool), picked))
-    return found
+            result.append(Stratum(verdict, title, len(pool), picked))
+    return result
 
 
 def pick_diverse(

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from pipeline.execution import run_record
 from pipeline.reporting.overlay import overlay
-from pipeline.reporting.times import table, times
+from pipeline.reporting.times import durations_table, model_durations
 
 COPY = Path(".pipeline", "report.html")
-SHOWN = {"started": "Made", "revision": "Revision", "host": "Host", "seconds": "Seconds"}
+RECORD_TITLES = {"started": "Made", "revision": "Revision", "host": "Host", "seconds": "Seconds"}
 
 
 def dated_copy(page: Path) -> Path:
@@ -21,8 +21,12 @@ def dated_copy(page: Path) -> Path:
         `page` is no page of this report.
     """
     record = run_record.last_made("report")
-    shown = {title: str(record[key]) for key, title in SHOWN.items() if key in record}
+    record_by_title = {
+        title: str(record[key]) for key, title in RECORD_TITLES.items() if key in record
+    }
     COPY.parent.mkdir(parents=True, exist_ok=True)
-    took = table(times(page.parents[1]))
-    COPY.write_text(overlay(page.read_text(encoding="utf-8"), shown, took), encoding="utf-8")
+    took = durations_table(model_durations(page.parents[1]))
+    COPY.write_text(
+        overlay(page.read_text(encoding="utf-8"), record_by_title, took), encoding="utf-8"
+    )
     return COPY

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from pipeline.reporting.choice import select_by_validation
+from pipeline.reporting.choice import Choice, of_evaluated_models
 from pipeline.reporting.format import percent
-from pipeline.reporting.inputs import Absent, Inputs, Model
-from pipeline.reporting.options import Options
+from pipeline.reporting.inputs import Absent, EvaluatedModel, ReportInputs
+from pipeline.reporting.options import ReportOptions
 from pipeline.reporting.plots.rows import bar
 
 KINDS = {
@@ -17,10 +17,8 @@ KINDS = {
 }
 
 
-def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
-    choice = select_by_validation(inputs)
-    if choice is None:
-        return Absent("No model has been evaluated yet.")
+@of_evaluated_models
+def build(inputs: ReportInputs, options: ReportOptions, choice: Choice) -> dict[str, Any] | Absent:
     panels = [
         panel
         for model in inputs.evaluated
@@ -33,7 +31,9 @@ def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
     return {"choice": choice, "panels": panels, "modalities": inputs.modalities}
 
 
-def _panel(model: Model, task: str, kind: str, modalities: Sequence[str]) -> dict[str, Any] | None:
+def _panel(
+    model: EvaluatedModel, task: str, kind: str, modalities: Sequence[str]
+) -> dict[str, Any] | None:
     """Fullest subset first, then best first."""
     rows: list[dict[str, Any]] = [
         {

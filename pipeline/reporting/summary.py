@@ -5,20 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline.models.tasks import ranked_by
-from pipeline.reporting.choice import select_by_validation
-from pipeline.reporting.difference import difference
-from pipeline.reporting.inputs import Absent, Inputs
-from pipeline.reporting.options import Options
+from pipeline.reporting.choice import Choice, of_evaluated_models
+from pipeline.reporting.difference import model_difference
+from pipeline.reporting.inputs import Absent, ReportInputs
+from pipeline.reporting.options import ReportOptions
 
 
-def build(inputs: Inputs, options: Options) -> dict[str, Any] | Absent:
-    choice = select_by_validation(inputs)
-    if choice is None:
-        return Absent("No model has been evaluated yet.")
+@of_evaluated_models
+def build(inputs: ReportInputs, options: ReportOptions, choice: Choice) -> dict[str, Any] | Absent:
     gain = None
     if choice.fusion and choice.single:
         components = {row["sample_id"]: row["component"] for row in inputs.curated}
-        gain = difference(
+        gain = model_difference(
             choice.fusion, choice.single, choice.task, components, options.draws, inputs.confidence
         )
     learned = choice.shown.task(choice.task)

@@ -13,7 +13,7 @@ from pipeline.core.errors import PipelineError
 from pipeline.core.folders import EVALUATION, MODELS
 from pipeline.execution import run_record
 from pipeline.parts import artifact
-from pipeline.reporting.format import count, spoken
+from pipeline.reporting.format import count, humanize
 
 HEADS = (
     "model",
@@ -42,7 +42,7 @@ TABLE = Markup(
 
 
 @dataclass(frozen=True)
-class Took:
+class Durations:
     """What one model took; None where no run of this machine made it.
 
     `training` and `evaluation` are the stages' seconds, `inference` milliseconds a sample. `wait`
@@ -59,62 +59,65 @@ class Took:
     resumed: int = 0
 
 
-def times(root: Path) -> list[Took]:
+def model_durations(root: Path) -> list[Durations]:
     """Of each evaluated model under a data directory, by name; empty if nothing is known."""
     models = sorted(path.parent.name for path in root.glob(f"{EVALUATION}/*/manifest.json"))
-    found = [_took(root, name) for name in models]
-    known = any(one.training is not None or one.evaluation is not None for one in found)
-    return found if known else []
+    durations = [_durations(root, name) for name in models]
+    measured = any(
+        duration.training is not None or duration.evaluation is not None for duration in durations
+    )
+    return durations if measured else []
 
 
-def table(found: Sequence[Took]) -> Markup:
+def durations_table(durations: Sequence[Durations]) -> Markup:
     """The table for the leaderboard; nothing where there is nothing to show."""
-    if not found:
+    if not durations:
         return Markup()
     rows = (
-        ROW.format(spoken(one.model), Markup().join(map(CELL.format, _cells(one)))) for one in found
+        ROW.format(humanize(duration.model), Markup().join(map(CELL.format, _cells(duration))))
+        for duration in durations
     )
     return TABLE.format(Markup().join(map(HEAD.format, HEADS)), Markup().join(rows), NOTE)
 
 
-def _took(root: Path, model: str) -> Took:
-    trained = _made("train", root / MODELS / model)
-    evaluated = _made("evaluate", root / EVALUATION / model)
-    spent, asked = trained.get("training") or {}, evaluated.get("inference") or {}
-    return Took(
+def _durations(root: Path, model: str) -> Durations:
+    trained = _run_record("train", root / MODELS / model)
+    evaluated = _run_record("evaluate", root / EVALUATION / model)
+    training, inference = trained.get("training") or {}, evaluated.get("inference") or {}
+    return Durations(
         model,
         trained.get("seconds"),
         evaluated.get("seconds"),
-        1000 * asked["seconds"] / asked["samples"] if asked.get("samples") else None,
-        spent.get("examples_per_second"),
-        spent.get("data_wait"),
-        int(spent.get("resumed", 0)),
+        1000 * inference["seconds"] / inference["samples"] if inference.get("samples") else None,
+        training.get("examples_per_second"),
+        training.get("data_wait"),
+        int(training.get("resumed", 0)),
     )
 
 
-def _made(stage: str, out: Path) -> dict[str, Any]:
+def _run_record(stage: str, out: Path) -> dict[str, Any]:
     """The record of the run that computed this output; of another output's run none."""
     try:
         key = artifact.read_manifest(out)["key"]
     except PipelineError:
         return {}
-    made = (
+    matching = (
         record
         for record in reversed(run_record.records(f"{stage}/{out.name}"))
         if record.get("key") == key
         and record.get("outcome") == "done"
         and record.get("computed", 0)
     )
-    return next(made, {})
+    return next(matching, {})
 
 
-def _cells(one: Took) -> Iterator[str]:
-    training = _figure(one.training)
-    yield f"{training} (from epoch {one.resumed})" if one.resumed else training
-    yield DASH if one.examples_per_second is None else count(one.examples_per_second)
-    yield _figure(None if one.wait is None else 100 * one.wait)
-    yield _figure(one.evaluation)
-    yield DASH if one.inference is None else f"{one.inference:.3f}"
+def _cells(duration: Durations) -> Iterator[str]:
+    training = _figure(duration.training)
+    yield f"{training} (from epoch {duration.resumed})" if duration.resumed else training
+    yield DASH if duration.examples_per_second is None else count(duration.examples_per_second)
+    yield _figure(None if duration.wait is None else 100 * duration.wait)
+    yield _figure(duration.evaluation)
+    yield DASH if duration.inference is None else f"{duration.inference:.3f}"
 
 
 def _figure(value: float | None) -> str:

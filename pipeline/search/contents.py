@@ -19,22 +19,24 @@ if TYPE_CHECKING:
     from pipeline.store.trees.tree import Tree
 
 
-def contents(tree: Tree, modality: str, digests: Set[str]) -> dict[str, Any]:
+def read_contents(tree: Tree, modality: str, digests: Set[str]) -> dict[str, Any]:
     """Digest → content of a modality's assets, for those that cleaning passed."""
 
     folder = f"{CLEAN}/{modality}"
     if not digests or MANIFEST not in tree.names(folder):
         return {}
     unpack = content_of(modality).unpack
-    wanted = pa.array(sorted(digests), pa.string())
-    found: dict[str, Any] = {}
+    digest_array = pa.array(sorted(digests), pa.string())
+    content_by_digest: dict[str, Any] = {}
     for entry in load_manifest(tree.file(f"{folder}/{MANIFEST}")):
-        if len(found) == len(digests):
+        if len(content_by_digest) == len(digests):
             break
         path = tree.file(f"{folder}/{entry.key}.parquet")
         with reading(path), pq.ParquetFile(path) as file:
-            here = pc.is_in(file.read(columns=["digest"])["digest"], wanted)
-            if pc.any(here).as_py():
-                rows = file.read(columns=["digest", "shape", "data"]).filter(here).to_pylist()
-                found |= {row["digest"]: unpack(row["data"], row["shape"]) for row in rows}
-    return found
+            matches = pc.is_in(file.read(columns=["digest"])["digest"], digest_array)
+            if pc.any(matches).as_py():
+                rows = file.read(columns=["digest", "shape", "data"]).filter(matches).to_pylist()
+                content_by_digest |= {
+                    row["digest"]: unpack(row["data"], row["shape"]) for row in rows
+                }
+    return content_by_digest

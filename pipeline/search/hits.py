@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.core.errors import PipelineError, unknown
-from pipeline.store.sql.samples import TARGET, meeting
-from pipeline.store.trees.consistent_read import again
+from pipeline.store.sql.samples import TARGET, samples_where
+from pipeline.store.trees.consistent_read import consistent_read
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,8 +32,8 @@ class Hit:
     targets: dict[str, Any]
 
 
-@again
-def search(
+@consistent_read
+def search_samples(
     store: Store,
     name: str,
     query: np.ndarray | str,
@@ -62,23 +62,27 @@ def search(
         What `FeatureSet.nearest` raises; `each` is no modality of the store.
     """
     features, samples = store[name], store.samples()
-    modalities = [one for one in store.tree.params["modalities"] if one in samples.column_names]
+    modalities = [
+        candidate_name
+        for candidate_name in store.tree.params["modalities"]
+        if candidate_name in samples.column_names
+    ]
     if each is not None and each not in modalities:
         raise PipelineError(unknown("modality", each, modalities))
     if where is not None:
-        samples = meeting(features, where, 0)
-    asked = k
+        samples = samples_where(features, where, 0)
+    count = k
     while True:
-        near = features.nearest(query, asked, where, exact)
+        near = features.nearest(query, count, where, exact)
         scores = dict(zip(near.digests, near.scores.tolist(), strict=True))
-        shown = _shown(samples, features.modality, scores, modalities)
-        hits = list(_first(shown, each) if each else shown)
-        if len(hits) >= k or len(near.digests) < asked:
+        matching = _hits_of(samples, features.modality, scores, modalities)
+        hits = list(_best_of_each(matching, each) if each else matching)
+        if len(hits) >= k or len(near.digests) < count:
             return hits[:k]
-        asked *= 4
+        count *= 4
 
 
-def _shown(
+def _hits_of(
     samples: pa.Table, modality: str, scores: dict[str, float], modalities: list[str]
 ) -> list[Hit]:
     """Every sample that shows one of these assets."""
@@ -89,7 +93,7 @@ def _shown(
         Hit(
             row["sample_id"],
             scores[row[modality]],
-            {one: row[one] for one in modalities if row[one] is not None},
+            {name: row[name] for name in modalities if row[name] is not None},
             {
                 column.removeprefix(TARGET): value
                 for column, value in row.items()
@@ -101,7 +105,7 @@ def _shown(
     return sorted(hits, key=lambda hit: (-hit.score, hit.sample_id))
 
 
-def _first(hits: list[Hit], modality: str) -> Iterator[Hit]:
+def _best_of_each(hits: list[Hit], modality: str) -> Iterator[Hit]:
     seen = set()
     for hit in hits:
         asset = hit.digests.get(modality)

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.core.media_card import MediaCard
-from pipeline.reporting.content import show
-from pipeline.reporting.options import Options
-from pipeline.reporting.page_assets import TEMPLATES, environment, style_and_script
-from pipeline.search.contents import contents
-from pipeline.store.trees.consistent_read import again
+from pipeline.reporting.content import make_card
+from pipeline.reporting.options import ReportOptions
+from pipeline.reporting.page_assets import TEMPLATES, jinja_environment, style_and_script
+from pipeline.search.contents import read_contents
+from pipeline.store.trees.consistent_read import consistent_read
 
 if TYPE_CHECKING:
     from pipeline.search.hits import Hit
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from pipeline.store import Store
 
 HERE = Path(__file__).parent
-SHOW = Options.model_validate({"picture": 320, "clip": 6.0})
+SHOW = ReportOptions.model_validate({"picture": 320, "clip": 6.0})
 
 
-@again
+@consistent_read
 def sheet(
-    store: Store, name: str, asked: Question, hits: Sequence[Hit], where: str | None = None
+    store: Store, name: str, put: Question, hits: Sequence[Hit], where: str | None = None
 ) -> str:
     """HTML that needs no other file and asks no host: pictures, words, sounds, scores.
 
@@ -34,19 +34,26 @@ def sheet(
         The feature set that was asked.
     """
     modalities = list(dict.fromkeys(modality for hit in hits for modality in hit.digests))
-    shown = {modality: _shown(store, modality, hits) for modality in modalities}
+    cards_by_modality = {modality: _cards(store, modality, hits) for modality in modalities}
     return (
-        environment(HERE, TEMPLATES)
+        jinja_environment(HERE, TEMPLATES)
         .get_template("page.html")
         .render(
-            asked=asked,
-            question=None if asked.content is None else show(asked.modality, asked.content, SHOW),
+            asked=put,
+            question=None if put.content is None else make_card(put.modality, put.content, SHOW),
             name=name,
             rows=len(store[name]),
             tree=store.tree.name,
             where=where,
             cards=[
-                (hit, [shown[m][d] for m, d in hit.digests.items() if d in shown[m]])
+                (
+                    hit,
+                    [
+                        cards_by_modality[m][d]
+                        for m, d in hit.digests.items()
+                        if d in cards_by_modality[m]
+                    ],
+                )
                 for hit in hits
             ],
             **style_and_script(HERE / "page.css"),
@@ -54,11 +61,11 @@ def sheet(
     )
 
 
-def _shown(store: Store, modality: str, hits: Iterable[Hit]) -> dict[str, MediaCard]:
+def _cards(store: Store, modality: str, hits: Iterable[Hit]) -> dict[str, MediaCard]:
     """Digest → how a modality's assets are shown, of those for which there is a way."""
     digests = {hit.digests[modality] for hit in hits if modality in hit.digests}
-    found = {
-        digest: show(modality, content, SHOW)
-        for digest, content in contents(store.tree, modality, digests).items()
+    cards = {
+        digest: make_card(modality, content, SHOW)
+        for digest, content in read_contents(store.tree, modality, digests).items()
     }
-    return {digest: one for digest, one in found.items() if one is not None}
+    return {digest: card for digest, card in cards.items() if card is not None}

@@ -21,8 +21,8 @@ from pipeline.encoders import encoder_of, prepared
 from pipeline.modalities import cleaning_of, content_of, modality_of
 from pipeline.params.sections import FeatureNames, RejectLimit
 from pipeline.raw.media_types import HEAD_BYTES, by_content
-from pipeline.search.contents import contents
-from pipeline.store.trees.consistent_read import again
+from pipeline.search.contents import read_contents
+from pipeline.store.trees.consistent_read import consistent_read
 
 if TYPE_CHECKING:
     import numpy as np
@@ -50,7 +50,7 @@ class Question:
     query: np.ndarray | str
 
 
-@again
+@consistent_read
 def question(store: Store, name: str, text: str) -> Question:
     """Understand what a person asks of a feature set.
 
@@ -67,8 +67,8 @@ def question(store: Store, name: str, text: str) -> Question:
     place = int(features.find([text])[0])
     if place >= 0:
         asset = features.to_arrow(["digest"])["digest"][place].as_py()
-        shown = contents(store.tree, features.modality, {asset})
-        return Question(text, features.modality, shown.get(asset), text)
+        content_by_digest = read_contents(store.tree, features.modality, {asset})
+        return Question(text, features.modality, content_by_digest.get(asset), text)
     if pc.index(store.samples()["sample_id"], text).as_py() >= 0:
         raise PipelineError(f"the sample {text} has no row in {name}: ask by another sample or set")
     if modality_of(features.modality).INLINE:
@@ -80,11 +80,11 @@ def question(store: Store, name: str, text: str) -> Question:
             f"'{text}' is no file, and no sample or asset with a row in {name}, which describes "
             f"{features.modality}: give the path of one, or an id; words are asked of sets of texts"
         )
-    content = cleaned(store, features.modality, data, text)
-    return Question(text, features.modality, content, encoded(store, name, content))
+    content = clean_content(store, features.modality, data, text)
+    return Question(text, features.modality, content, encode_content(store, name, content))
 
 
-def cleaned(store: Store, modality: str, data: bytes, source: str) -> Any:
+def clean_content(store: Store, modality: str, data: bytes, source: str) -> Any:
     """Bytes as this store's cleaning leaves them.
 
     Raises
@@ -103,7 +103,7 @@ def cleaned(store: Store, modality: str, data: bytes, source: str) -> Any:
     return packing.unpack(*packing.pack(content))
 
 
-def encoded(store: Store, name: str, content: Any) -> np.ndarray:
+def encode_content(store: Store, name: str, content: Any) -> np.ndarray:
     """The vector of one cleaned content by the encoder of a feature set, of the set's shape.
 
     Raises
@@ -121,10 +121,12 @@ def encoded(store: Store, name: str, content: Any) -> np.ndarray:
 
 
 def _options(
-    kind: type[Options], section: Mapping[str, Any], own: type[Options], where: str
+    kind: type[Options], section: Mapping[str, Any], section_names: type[Options], where: str
 ) -> Any:
     """A plug-in's options: what stands in a section beside the section's own names."""
-    options = {key: value for key, value in section.items() if key not in own.model_fields}
+    options = {
+        key: value for key, value in section.items() if key not in section_names.model_fields
+    }
     try:
         return kind(**options)
     except ValidationError as error:

@@ -26,11 +26,11 @@ def landed_by(as_of: str, samples: pa.Table) -> Callable[[str, str], bool]:
     PipelineError
         There is no such batch.
     """
-    known = sorted(_batches(samples))
+    batches = sorted(_batches(samples))
     source, _, batch = as_of.rpartition("/")
-    last = {s: b for s, b in known if b == batch and source in ("", s)}
+    last = {s: b for s, b in batches if b == batch and source in ("", s)}
     if not last:
-        raise PipelineError(unknown("batch", as_of, (f"{s}/{b}" for s, b in known)))
+        raise PipelineError(unknown("batch", as_of, (f"{s}/{b}" for s, b in batches)))
     return lambda s, b: s not in last or in_order(b) <= in_order(last[s])
 
 

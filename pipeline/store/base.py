@@ -18,7 +18,7 @@ from pipeline.store.feature_set import FeatureSet
 from pipeline.store.join import Joined, align
 from pipeline.store.sql.query import matching
 from pipeline.store.sql.samples import samples_of, spread_targets
-from pipeline.store.trees.consistent_read import again
+from pipeline.store.trees.consistent_read import consistent_read
 from pipeline.store.trees.tree import Tree
 
 
@@ -54,7 +54,7 @@ class BaseStore:
         """The same, that has read nothing yet."""
         return type(self)(self.tree.renewed(), self.project)
 
-    @again
+    @consistent_read
     def samples(self) -> pa.Table:
         """The curated samples."""
         return self._samples
@@ -63,7 +63,7 @@ class BaseStore:
     def _samples(self) -> pa.Table:
         return samples_of(self.tree)
 
-    @again
+    @consistent_read
     def join(
         self,
         sets: Sequence[str],
@@ -88,17 +88,19 @@ class BaseStore:
             `pipeline.store.as_of`.
         """
         chosen = {name: (self[name], self[name].modality) for name in sets}
-        return align(self._chosen(where, split, as_of), chosen, view)
+        return align(self._selected_samples(where, split, as_of), chosen, view)
 
-    def _chosen(self, where: str | None, split: str | None, as_of: str | None) -> pa.Table:
+    def _selected_samples(
+        self, where: str | None, split: str | None, as_of: str | None
+    ) -> pa.Table:
         samples = self.samples()
         if as_of is not None:
             samples = samples_as_of(samples, as_of)
         if where is not None:
             samples = samples.take(matching(spread_targets(samples), where))
         if split is not None:
-            known = self.samples()["split"].unique().to_pylist()
-            if split not in known:
-                raise PipelineError(unknown("split", split, known))
+            splits = self.samples()["split"].unique().to_pylist()
+            if split not in splits:
+                raise PipelineError(unknown("split", split, splits))
             samples = samples.filter(pc.equal(samples["split"], split))
         return samples

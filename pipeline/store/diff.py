@@ -46,13 +46,13 @@ class SetDifference:
         changed is among them, whatever its `by`.
     """
 
-    told: list[str]
+    messages: list[str]
     added: pa.Table
     removed: pa.Table
     changed: pa.Table
 
     def __bool__(self) -> bool:
-        return bool(self.told or len(self.added) or len(self.removed) or len(self.changed))
+        return bool(self.messages or len(self.added) or len(self.removed) or len(self.changed))
 
     @property
     def counts(self) -> dict[str, int]:
@@ -82,7 +82,9 @@ class StoreDifference:
         return bool(self.added or self.removed or self.sets)
 
 
-def difference(before: BaseStore, after: BaseStore, tolerance: float = 0.0) -> StoreDifference:
+def store_difference(
+    before: BaseStore, after: BaseStore, tolerance: float = 0.0
+) -> StoreDifference:
     """Rows added, removed and changed by more than `tolerance`, by feature set.
 
     Memory holds the ids of the rows in parts that differ, and some of their vectors at a time.
@@ -90,13 +92,17 @@ def difference(before: BaseStore, after: BaseStore, tolerance: float = 0.0) -> S
     if not tolerance >= 0:
         raise PipelineError(f"a tolerance is a number from 0 on, and not {tolerance}")
     common = [name for name in before if name in after]
-    found = {name: _of_set(before, after, name, tolerance) for name in common}
+    differences_by_set = {name: _of_set(before, after, name, tolerance) for name in common}
     return StoreDifference(
         before.tree.name,
         after.tree.name,
         added=[name for name in after if name not in before],
         removed=[name for name in before if name not in after],
-        sets={name: one for name, one in found.items() if one},
+        sets={
+            name: set_difference
+            for name, set_difference in differences_by_set.items()
+            if set_difference
+        },
     )
 
 
@@ -118,14 +124,14 @@ def files_between(before: Revision, after: Revision) -> dict[str, list[str]]:
 
 
 @dataclass(frozen=True)
-class _Some(StoredFeatures):
+class _PartsOfSet(StoredFeatures):
     """Some parts of a feature set."""
 
-    some: tuple[Entry, ...] = field(repr=False)
+    chosen: tuple[Entry, ...] = field(repr=False)
 
     @cached_property
     def entries(self) -> tuple[Entry, ...]:
-        return self.some
+        return self.chosen
 
 
 def _of_set(
@@ -135,22 +141,24 @@ def _of_set(
     if manifests[0].read_bytes() == manifests[1].read_bytes():
         return None
     old, new = (document(path, Manifest) for path in manifests)
-    told = _told(old.schema, new.schema, "schema")
-    told += differences(old.function, new.function)
-    ours, theirs = _alone(before, after, name), _alone(after, before, name)
-    if ours.some and theirs.some:
-        told += _told(ours.shape, theirs.shape, "shape") + _told(ours.dtype, theirs.dtype, "dtype")
-    views = sorted({entry.view for entry in (*ours.some, *theirs.some)} or {0})
-    found = [_of_view(ours, theirs, view, tolerance) for view in views]
-    one = SetDifference(told, *map(pa.concat_tables, zip(*found, strict=True)))
-    return one if one else None
+    messages = _describe_change(old.schema, new.schema, "schema")
+    messages += differences(old.function, new.function)
+    ours, theirs = _unshared_parts(before, after, name), _unshared_parts(after, before, name)
+    if ours.chosen and theirs.chosen:
+        messages += _describe_change(ours.shape, theirs.shape, "shape") + _describe_change(
+            ours.dtype, theirs.dtype, "dtype"
+        )
+    views = sorted({entry.view for entry in (*ours.chosen, *theirs.chosen)} or {0})
+    per_view = [_of_view(ours, theirs, view, tolerance) for view in views]
+    set_difference = SetDifference(messages, *map(pa.concat_tables, zip(*per_view, strict=True)))
+    return set_difference if set_difference else None
 
 
-def _alone(store: BaseStore, other: BaseStore, name: str) -> _Some:
+def _unshared_parts(store: BaseStore, other: BaseStore, name: str) -> _PartsOfSet:
     """The parts of a set that the other store lacks."""
     same = {entry.md5 for entry in StoredFeatures(other.tree, name).entries}
     entries = StoredFeatures(store.tree, name).entries
-    return _Some(store.tree, name, tuple(entry for entry in entries if entry.md5 not in same))
+    return _PartsOfSet(store.tree, name, tuple(entry for entry in entries if entry.md5 not in same))
 
 
 def _of_view(
@@ -158,15 +166,17 @@ def _of_view(
 ) -> tuple[pa.Table, pa.Table, pa.Table]:
     """Added, removed and changed rows of one view."""
 
-    old, new = (one.columns(["digest", "view", "length"], view) for one in (ours, theirs))
-    found = pc.index_in(old["digest"], value_set=new["digest"].combine_chunks())
-    place = found.fill_null(-1).to_numpy().astype(np.int64)
+    old, new = (rows.columns(["digest", "view", "length"], view) for rows in (ours, theirs))
+    positions = pc.index_in(old["digest"], value_set=new["digest"].combine_chunks())
+    place = positions.fill_null(-1).to_numpy().astype(np.int64)
     kept = np.flatnonzero(place >= 0)
     place = place[kept]
     by = _max_abs_difference(ours, theirs, kept, place, view)
     longer = old["length"].to_numpy()[kept] != new["length"].to_numpy()[place]
     changed = (by > tolerance) | longer
-    before, after = (pa.table({key: one[key] for key in ("digest", "view")}) for one in (old, new))
+    before, after = (
+        pa.table({key: rows[key] for key in ("digest", "view")}) for rows in (old, new)
+    )
     return (
         after.filter(pa.array(_mask_without(len(new), place))),
         before.filter(pa.array(_mask_without(len(old), kept))),
@@ -185,33 +195,35 @@ def _max_abs_difference(
     ours: StoredFeatures, theirs: StoredFeatures, rows: np.ndarray, others: np.ndarray, view: int
 ) -> np.ndarray:
     """The largest difference of each of some rows to those of another set, float64."""
-    by = np.full(len(rows), np.inf)
+    largest_differences = np.full(len(rows), np.inf)
     if not len(rows) or ours.shape != theirs.shape:
-        return by
+        return largest_differences
     step = ours.rows_in(BLOCK)
     for start in range(0, len(rows), step):
-        some = slice(start, start + step)
-        by[some] = largest(ours.matrix(rows[some], view), theirs.matrix(others[some], view))
-    return by
+        block = slice(start, start + step)
+        largest_differences[block] = max_difference_by_row(
+            ours.matrix(rows[block], view), theirs.matrix(others[block], view)
+        )
+    return largest_differences
 
 
-def largest(before: np.ndarray, after: np.ndarray) -> np.ndarray:
+def max_difference_by_row(before: np.ndarray, after: np.ndarray) -> np.ndarray:
     """The largest absolute difference of each row's values, (n, …) twice → float64 (n,).
 
     Two that are no numbers are equal; one alone is infinitely far from a number.
     """
     before, after = (values.reshape(len(values), -1) for values in (before, after))
-    by = np.zeros(len(before))
+    maxima = np.zeros(len(before))
     rows = np.flatnonzero((before != after).any(axis=1))
     old, new = before[rows].astype(np.float64), after[rows].astype(np.float64)
     with np.errstate(invalid="ignore"):
-        apart = np.abs(new - old)
-    apart[(old == new) | (np.isnan(old) & np.isnan(new))] = 0.0
-    apart[np.isnan(apart)] = np.inf
-    by[rows] = apart.max(axis=1, initial=0.0)
-    return by
+        absolute = np.abs(new - old)
+    absolute[(old == new) | (np.isnan(old) & np.isnan(new))] = 0.0
+    absolute[np.isnan(absolute)] = np.inf
+    maxima[rows] = absolute.max(axis=1, initial=0.0)
+    return maxima
 
 
-def _told(old: Any, new: Any, what: str) -> list[str]:
+def _describe_change(old: Any, new: Any, what: str) -> list[str]:
     """A sentence if a value differs, and else none."""
     return [] if old == new else [f"{what}: {old} → {new}"]

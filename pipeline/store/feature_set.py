@@ -15,10 +15,10 @@ from pipeline.core.files.digest import digest_json
 from pipeline.core.files.documents import document
 from pipeline.parts.manifest import MANIFEST, Manifest
 from pipeline.store.format.layout import VECTOR
-from pipeline.store.format.reader import OWN, PLACED
+from pipeline.store.format.reader import MANIFEST_COLUMNS, PART_COLUMNS
 from pipeline.store.sql.query import columns_of, matching
-from pipeline.store.sql.samples import SampledFeatures, samples_of, shown
-from pipeline.store.trees.consistent_read import again
+from pipeline.store.sql.samples import SampledFeatures, row_sample_pairs, samples_of
+from pipeline.store.trees.consistent_read import consistent_read
 
 if TYPE_CHECKING:
     import pandas
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pipeline.store.nearest.index import Index
     from pipeline.store.nearest.neighbours import Neighbours
 
-COLUMNS = (*OWN, *PLACED, VECTOR)
+COLUMNS = (*PART_COLUMNS, *MANIFEST_COLUMNS, VECTOR)
 # Letters of a SHA-256 in hexadecimal, by which an asset's digest is told from a sample's id.
 DIGEST = 64
 
@@ -52,7 +52,7 @@ class FeatureSet(SampledFeatures):
     """
 
     def __len__(self) -> int:
-        """Rows of view 0, one an asset."""
+        """Rows of view 0, one per asset."""
         return self.rows(0)
 
     def renewed(self) -> FeatureSet:
@@ -92,9 +92,9 @@ class FeatureSet(SampledFeatures):
         self, where: str | None = None, view: int | None = 0, as_of: str | None = None
     ) -> np.ndarray | None:
         """Places of the rows that are asked for, ascending; None for all."""
-        found = None
+        chosen = None
         if where is not None:
-            found = self._where(where, view)
+            chosen = self._where(where, view)
         if as_of is not None:
             from pipeline.store.as_of import landed_by
 
@@ -104,10 +104,10 @@ class FeatureSet(SampledFeatures):
                 for entry in self.parts(view)
             ]
             kept = np.concatenate([np.empty(0, np.bool_), *early])
-            found = np.flatnonzero(kept) if found is None else found[kept[found]]
-        return found
+            chosen = np.flatnonzero(kept) if chosen is None else chosen[kept[chosen]]
+        return chosen
 
-    @again
+    @consistent_read
     def to_numpy(
         self,
         columns: Sequence[str] | None = None,
@@ -115,11 +115,11 @@ class FeatureSet(SampledFeatures):
         view: int | None = 0,
         as_of: str | None = None,
     ) -> Any:
-        """The vectors, (n, *shape); with `columns`, a dict of one array a column."""
+        """The vectors, (n, *shape); with `columns`, a dict of one array per column."""
         rows = self.places(where, view, as_of)
         if columns is None:
             return self.matrix(rows, view)
-        self._known(columns)
+        self._check_columns(columns)
         plain = self._plain(columns, rows, view)
         return {
             name: self.matrix(rows, view) if name == VECTOR else plain[name].to_numpy()
@@ -136,15 +136,15 @@ class FeatureSet(SampledFeatures):
         """As `to_numpy`, in tensors; columns of strings are lists."""
         import torch
 
-        found = self.to_numpy(columns, where, view, as_of)
+        arrays = self.to_numpy(columns, where, view, as_of)
         if columns is None:
-            return torch.from_numpy(found)
+            return torch.from_numpy(arrays)
         return {
             name: array.tolist() if array.dtype == object else torch.from_numpy(array.copy())
-            for name, array in found.items()
+            for name, array in arrays.items()
         }
 
-    @again
+    @consistent_read
     def to_arrow(
         self,
         columns: Sequence[str] | None = None,
@@ -154,7 +154,7 @@ class FeatureSet(SampledFeatures):
     ) -> pa.Table:
         """A table of the columns, of all by default."""
         columns = COLUMNS if columns is None else columns
-        self._known(columns)
+        self._check_columns(columns)
         return self._table(columns, self.places(where, view, as_of), view)
 
     def to_pandas(
@@ -171,7 +171,7 @@ class FeatureSet(SampledFeatures):
             raise PipelineError("to_pandas() needs pandas: `pip install pandas`") from None
         return self.to_arrow(columns, where, view, as_of).to_pandas()
 
-    @again
+    @consistent_read
     def get(self, ids: Sequence[str] | str, view: int = 0) -> np.ndarray:
         """Vectors by sample id or asset digest, in the order asked for, (n, *shape).
 
@@ -181,14 +181,14 @@ class FeatureSet(SampledFeatures):
             There is no such view, or some are unknown, or have no row in this set.
         """
         self.check_view(view)
-        wanted = [ids] if isinstance(ids, str) else list(ids)
-        rows = self.find(wanted, view)
-        missing = [one for one, row in zip(wanted, rows, strict=True) if row < 0]
+        identifiers = [ids] if isinstance(ids, str) else list(ids)
+        rows = self.find(identifiers, view)
+        missing = [identifier for identifier, row in zip(identifiers, rows, strict=True) if row < 0]
         if missing:
-            shown = ", ".join(missing[:3])
+            examples = ", ".join(missing[:3])
             more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
             raise PipelineError(
-                f"{self.name} ({self.tree.name}) has no row in view {view} for {shown}{more}"
+                f"{self.name} ({self.tree.name}) has no row in view {view} for {examples}{more}"
             )
         return self.matrix(np.asarray(rows), view)
 
@@ -196,16 +196,16 @@ class FeatureSet(SampledFeatures):
         """Places of samples or assets in a view, int64, -1 where there is none."""
         from pipeline.store.nearest.index import id_index
 
-        digests = np.array([_is_digest(one) for one in ids], np.bool_)
-        found = np.full(len(digests), -1, np.int64)
+        digests = np.array([_is_digest(identifier) for identifier in ids], np.bool_)
+        places = np.full(len(digests), -1, np.int64)
         for kind in (True, False):
-            here = np.flatnonzero(digests == kind)
-            if len(here):
-                known = view, "digest" if kind else "sample_id"
-                if known not in self._indexes:
-                    self._indexes[known] = id_index(self, *known)
-                found[here] = self._indexes[known].find([ids[i] for i in here.tolist()])
-        return found
+            positions = np.flatnonzero(digests == kind)
+            if len(positions):
+                key = view, "digest" if kind else "sample_id"
+                if key not in self._indexes:
+                    self._indexes[key] = id_index(self, *key)
+                places[positions] = self._indexes[key].find([ids[i] for i in positions.tolist()])
+        return places
 
     @cached_property
     def _indexes(self) -> dict[tuple[int, str], Index]:
@@ -222,10 +222,10 @@ class FeatureSet(SampledFeatures):
         rows = self.places(where, view, as_of)
         count = self.rows(view) if rows is None else len(rows)
         for start in range(0, count, size):
-            some = np.arange(start, min(start + size, count))
-            yield self.matrix(some if rows is None else rows[some], view)
+            block = np.arange(start, min(start + size, count))
+            yield self.matrix(block if rows is None else rows[block], view)
 
-    @again
+    @consistent_read
     def nearest(
         self,
         query: np.ndarray | str,
@@ -249,21 +249,21 @@ class FeatureSet(SampledFeatures):
             The query is unknown, of another shape or without direction; k is less than 1; the
             view is empty; the set holds tensors, whose places in time do not correspond.
         """
-        from pipeline.store.nearest.neighbours import check_set, nearest
+        from pipeline.store.nearest.neighbours import check_set, nearest_rows
 
         check_set(self, view, k)
         rows = self.places(where, view)
         if isinstance(query, str):
-            vector, own = self.get(query, view)[0], int(self.find([query], view)[0])
-            return nearest(self, vector, k, rows, exact, view, without=own)
-        return nearest(self, np.asarray(query), k, rows, exact, view)
+            vector, place = self.get(query, view)[0], int(self.find([query], view)[0])
+            return nearest_rows(self, vector, k, rows, exact, view, without=place)
+        return nearest_rows(self, np.asarray(query), k, rows, exact, view)
 
     def _where(self, where: str, view: int | None) -> np.ndarray:
         mentioned = columns_of(where)
-        if mentioned <= {*OWN, *PLACED}:
+        if mentioned <= {*PART_COLUMNS, *MANIFEST_COLUMNS}:
             # A table without columns has no rows; that of the view costs nothing.
             return matching(self.columns(sorted({*mentioned, "view"}), view), where)
-        places, _ = shown(self, where, view)
+        places, _ = row_sample_pairs(self, where, view)
         return np.unique(places)
 
     def _table(self, columns: Sequence[str], rows: np.ndarray | None, view: int | None) -> pa.Table:
@@ -281,11 +281,11 @@ class FeatureSet(SampledFeatures):
             return pa.table({"": pa.nulls(count)}).select([])
         return table if rows is None else table.take(rows)
 
-    def _known(self, columns: Sequence[str]) -> None:
+    def _check_columns(self, columns: Sequence[str]) -> None:
         for name in columns:
             if name not in COLUMNS:
                 raise PipelineError(unknown("column", name, COLUMNS))
 
 
-def _is_digest(one: str) -> bool:
-    return len(one) == DIGEST and set(one) <= set("0123456789abcdef")
+def _is_digest(identifier: str) -> bool:
+    return len(identifier) == DIGEST and set(identifier) <= set("0123456789abcdef")

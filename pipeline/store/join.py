@@ -44,7 +44,7 @@ class Joined:
     present: dict[str, np.ndarray]
 
 
-def join(root: Path, sets: Mapping[str, str], view: int = 0) -> Joined:
+def join_work_tree(root: Path, sets: Mapping[str, str], view: int = 0) -> Joined:
     """Join all curated samples of a work tree with feature sets.
 
     Parameters
@@ -72,15 +72,15 @@ def align(
     lengths: dict[str, np.ndarray] = {}
     present: dict[str, np.ndarray] = {}
     for name, (stored, modality) in sets.items():
-        own = stored.columns(["digest", "length"], view)
-        rows = _places(samples[modality], own["digest"])
+        identity = stored.columns(["digest", "length"], view)
+        rows = _places(samples[modality], identity["digest"])
         present[name] = rows >= 0
         # Not zeros throughout: their pages would come one by one, those of `empty` come huge.
         values[name] = np.empty((len(rows), *stored.shape), stored.dtype)
         values[name][~present[name]] = 0
         stored.fill(values[name], rows, view)
         lengths[name] = np.zeros(len(rows), np.int32)
-        lengths[name][present[name]] = own["length"].to_numpy()[rows[present[name]]]
+        lengths[name][present[name]] = identity["length"].to_numpy()[rows[present[name]]]
     prefix = "target."
     return Joined(
         sample_ids=samples["sample_id"].to_pylist(),
@@ -101,25 +101,25 @@ def align(
     )
 
 
-def _places(wanted: pa.ChunkedArray, digests: pa.ChunkedArray) -> np.ndarray:
+def _places(asset_digests: pa.ChunkedArray, digests: pa.ChunkedArray) -> np.ndarray:
     """Where each wanted digest stands, int64 (n,), -1 where it is null or not there.
 
     The samples are looked up by, as a rule the fewer: a table of what is stored would not fit into
     the processor's cache.
     """
 
-    encoded = wanted.combine_chunks().dictionary_encode()
-    asked = pc.index_in(digests, value_set=encoded.dictionary).fill_null(-1).to_numpy()
-    there = np.flatnonzero(asked >= 0)
+    encoded = asset_digests.combine_chunks().dictionary_encode()
+    positions = pc.index_in(digests, value_set=encoded.dictionary).fill_null(-1).to_numpy()
+    rows = np.flatnonzero(positions >= 0)
     # One place more than there are digests, for null.
-    found = np.full(len(encoded.dictionary) + 1, -1, np.int64)
-    found[asked[there]] = there
-    places: np.ndarray = found[encoded.indices.fill_null(len(encoded.dictionary)).to_numpy()]
+    row_by_code = np.full(len(encoded.dictionary) + 1, -1, np.int64)
+    row_by_code[positions[rows]] = rows
+    places: np.ndarray = row_by_code[encoded.indices.fill_null(len(encoded.dictionary)).to_numpy()]
     return places
 
 
 def _strings(samples: pa.Table, column: str) -> np.ndarray:
     encoded = samples[column].combine_chunks().dictionary_encode()
     strings = np.array(encoded.dictionary.to_pylist(), str)
-    each: np.ndarray = strings[encoded.indices.to_numpy()]
-    return each
+    column_strings: np.ndarray = strings[encoded.indices.to_numpy()]
+    return column_strings

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.core.errors import PipelineError
-from pipeline.store.trees.consistent_read import again
+from pipeline.store.trees.consistent_read import consistent_read
 
 if TYPE_CHECKING:
     from pipeline.store.feature_set import FeatureSet
@@ -20,7 +20,9 @@ WIDEST = 8192
 BLOCK = 2**24
 
 
-def flatten(features: FeatureSet, where: str | None = None, view: int | None = 0) -> np.ndarray:
+def principal_components(
+    features: FeatureSet, where: str | None = None, view: int | None = 0
+) -> np.ndarray:
     """Rows in two dimensions, float64 (n, 2), from the covariances of all rows chosen.
 
     Signs are such that each axis' largest weight is positive, so that equal rows give one map.
@@ -35,7 +37,7 @@ def flatten(features: FeatureSet, where: str | None = None, view: int | None = 0
     width = math.prod(features.shape)
     if width > WIDEST:
         raise PipelineError(
-            f"{features.name} has {width} values a row; a map has room for {WIDEST}"
+            f"{features.name} has {width} values per row; a map has room for {WIDEST}"
         )
     size = max(1, BLOCK // (8 * width))
     count, total, products = 0, np.zeros(width), np.zeros((width, width))
@@ -57,9 +59,9 @@ def flatten(features: FeatureSet, where: str | None = None, view: int | None = 0
     )
 
 
-@again
-def mapped(features: FeatureSet, where: str | None = None, view: int | None = 0) -> pa.Table:
-    """A row a point: digest, source, batch, and x and y by `flatten`."""
+@consistent_read
+def pca_table(features: FeatureSet, where: str | None = None, view: int | None = 0) -> pa.Table:
+    """One row per point: digest, source, batch, and x and y by `principal_components`."""
     rows = features.to_arrow(["digest", "source", "batch"], where, view)
-    axes = flatten(features, where, view)
+    axes = principal_components(features, where, view)
     return rows.append_column("x", pa.array(axes[:, 0])).append_column("y", pa.array(axes[:, 1]))

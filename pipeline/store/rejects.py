@@ -43,7 +43,7 @@ class Absence:
     absent: int
 
 
-def tables(modalities: Iterable[str], sets: Iterable[str]) -> dict[str, str]:
+def reject_folders(modalities: Iterable[str], sets: Iterable[str]) -> dict[str, str]:
     """Stage → the folder below the data root of its rows and rejects, in the order of the flow."""
     modalities = tuple(modalities)
     return {
@@ -74,7 +74,7 @@ def collect(tree: Tree, tables: Mapping[str, str], stage: str = "") -> list[Name
     Parameters
     ----------
     tables:
-        Stage → folder, as `tables` lists them.
+        Stage → folder, as `reject_folders` lists them.
     stage:
         The one stage to look at. A stage that keeps no rejects has none.
 
@@ -119,12 +119,12 @@ def asset_files(tree: Tree, digests: Iterable[str]) -> dict[str, str]:
             continue
         rows = table_of(tree, folder, ["digest", "locator"]).to_pylist()
         shared = Counter(row["locator"] for row in rows)
-        found = {row["digest"]: row["locator"] for row in rows if row["digest"] in wanted}
-        inline = {digest for digest, locator in found.items() if shared[locator] > 1}
+        locators = {row["digest"]: row["locator"] for row in rows if row["digest"] in wanted}
+        inline = {digest for digest, locator in locators.items() if shared[locator] > 1}
         samples = _first_samples(tree, modality, inline)
         files |= {
             digest: f"{locator} (sample {samples[digest]})" if digest in samples else locator
-            for digest, locator in found.items()
+            for digest, locator in locators.items()
         }
     return files
 

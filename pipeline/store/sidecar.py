@@ -30,32 +30,32 @@ KEPT = 3
 DIGEST_BYTES = 32
 
 
-def sidecar(tree: Tree, kind: str, made_from: object, suffix: str) -> Path:
+def sidecar_path(tree: Tree, kind: str, made_from: object, suffix: str) -> Path:
     """Where a sidecar of a project lies."""
     return tree.project.absolute() / FOLDER / f"{kind}@{digest_json(made_from)[:32]}{suffix}"
 
 
-def opened(
+def load_or_make(
     path: Path,
     load: Callable[[Path], T | None],
     make: Callable[[], T],
     write: Callable[[T, Path], None],
 ) -> T:
     """What a sidecar holds, which is made where `load` finds none that is whole."""
-    found = load(path)
-    if found is not None:
+    loaded = load(path)
+    if loaded is not None:
         with suppress(OSError):
             os.utime(path)
-        return found
-    made = make()
+        return loaded
+    content = make()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_write(path) as temporary:
-            write(made, temporary)
+            write(content, temporary)
         _remove_older(path)
     except OSError:
-        return made
-    return load(path) or made
+        return content
+    return load(path) or content
 
 
 def seal(path: Path) -> None:
@@ -71,20 +71,20 @@ def is_sealed(path: Path) -> bool:
         return False
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         content = memoryview(data)
-        whole = hashlib.sha256(content[:-DIGEST_BYTES]).digest() == content[-DIGEST_BYTES:]
+        intact = hashlib.sha256(content[:-DIGEST_BYTES]).digest() == content[-DIGEST_BYTES:]
         content.release()
-    return whole
+    return intact
 
 
 def _remove_older(path: Path) -> None:
     kind, _, _ = path.name.rpartition("@")
-    alike = (one for one in path.parent.iterdir() if one.suffix == path.suffix)
-    kin = [one for one in alike if one.name.rpartition("@")[0] == kind]
-    for one in sorted(kin, key=_opened_at, reverse=True)[KEPT:]:
-        one.unlink(missing_ok=True)
+    same_suffix = (file for file in path.parent.iterdir() if file.suffix == path.suffix)
+    same_kind = [file for file in same_suffix if file.name.rpartition("@")[0] == kind]
+    for file in sorted(same_kind, key=_last_opened, reverse=True)[KEPT:]:
+        file.unlink(missing_ok=True)
 
 
-def _opened_at(path: Path) -> float:
+def _last_opened(path: Path) -> float:
     """When it was opened last; long ago where another process has just removed it."""
     try:
         return path.stat().st_mtime

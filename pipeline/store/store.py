@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from pipeline.store.base import BaseStore
-from pipeline.store.trees.consistent_read import again
+from pipeline.store.trees.consistent_read import consistent_read
 from pipeline.store.trees.opening import open_tree
 
 if TYPE_CHECKING:
@@ -41,9 +41,9 @@ def open_store(path: str | Path = ".", rev: str | None = None) -> Store:
 class Store(BaseStore):
     """A store that is asked in SQL, compared with another, and traced back to its sources."""
 
-    @again
+    @consistent_read
     def sql(self, query: str, limits: Limits | None = None) -> pa.Table:
-        """The result of one SELECT over views: one a feature set, and see `pipeline.store.views`.
+        """The result of one SELECT over views: one per feature set, and see `pipeline.store.views`.
 
         `limits` bound time, memory and rows, by default as `pipeline.store.sql.query.Limits` says.
         For a result that is larger than memory, see `stream`.
@@ -53,20 +53,20 @@ class Store(BaseStore):
         with stream(self, query, limits) as reader:
             return reader.read_all()
 
-    @again
+    @consistent_read
     def diff(self, rev_a: str, rev_b: str | None = None, tolerance: float = 0.0) -> StoreDifference:
         """Rows added, removed and changed from one revision to another, or to this store."""
-        from pipeline.store.diff import difference
+        from pipeline.store.diff import store_difference
 
         after = self if rev_b is None else open_store(self.project, rev_b)
-        return difference(open_store(self.project, rev_a), after, tolerance)
+        return store_difference(open_store(self.project, rev_a), after, tolerance)
 
-    @again
+    @consistent_read
     def trace(self, sample_id: str) -> dict[str, Any]:
         """Where a sample's numbers come from: predictions, feature rows, assets, source files."""
-        from pipeline.store.trace import trace
+        from pipeline.store.trace import trace_sample
 
-        return trace(self, sample_id)
+        return trace_sample(self, sample_id)
 
     def dataset(
         self, sets: Sequence[str], targets: Sequence[str] = (), **chosen: Any

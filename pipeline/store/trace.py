@@ -14,7 +14,7 @@ from pipeline.core.files.documents import document, reading
 from pipeline.core.folders import ASSETS, CLEAN, EVALUATION, MODELS
 from pipeline.parts.manifest import MANIFEST, load_manifest
 from pipeline.store.model_card import CARD, Card
-from pipeline.store.trees.git import described
+from pipeline.store.trees.git import describe_head
 from pipeline.store.trees.revision import Revision
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pipeline.store.trees.tree import Tree
 
 
-def trace(store: BaseStore, sample_id: str) -> dict[str, Any]:
+def trace_sample(store: BaseStore, sample_id: str) -> dict[str, Any]:
     """A sample, its assets, what was made of them, and what the models made of that.
 
     Returns
@@ -30,7 +30,7 @@ def trace(store: BaseStore, sample_id: str) -> dict[str, Any]:
     dict
         `sample`: its row. `revision`, `commit`: whence it is read. `modalities`: by modality the
         `asset` (source file, digest), the `clean` row (part, content, measurements) and by feature
-        set the `features` (part, row, encoder, provenance). `predictions`: one a model and task,
+        set the `features` (part, row, encoder, provenance). `predictions`: one per model and task,
         each with what its model was trained on.
 
     Raises
@@ -53,7 +53,7 @@ def trace(store: BaseStore, sample_id: str) -> dict[str, Any]:
         }
     return {
         "revision": tree.name,
-        "commit": tree.commit if isinstance(tree, Revision) else described(tree.project),
+        "commit": tree.commit if isinstance(tree, Revision) else describe_head(tree.project),
         "sample": {name: value for name, value in sample.items() if value is not None},
         "modalities": modalities,
         "predictions": list(_predictions(tree, sample_id)),
@@ -62,12 +62,12 @@ def trace(store: BaseStore, sample_id: str) -> dict[str, Any]:
 
 def _sample(store: BaseStore, sample_id: str) -> dict[str, Any]:
     samples = store.samples()
-    found = samples.filter(pc.equal(samples["sample_id"], sample_id)).to_pylist()
-    if not found:
+    matches = samples.filter(pc.equal(samples["sample_id"], sample_id)).to_pylist()
+    if not matches:
         near = samples.filter(pc.match_substring(samples["sample_id"], sample_id))["sample_id"]
         hint = f"; like it: {', '.join(near.to_pylist()[:5])}" if near else ""
         raise PipelineError(f"{store.tree.name} has no sample '{sample_id}'{hint}")
-    return dict(found[0])
+    return dict(matches[0])
 
 
 def _row(tree: Tree, folder: str, digest: str) -> dict[str, Any] | None:
@@ -96,22 +96,22 @@ def _feature(store: BaseStore, name: str, digest: str) -> dict[str, Any] | None:
     place = int(features.find([digest])[0])
     if place < 0:
         return None
-    said = features.provenance
+    made_by = features.provenance
     for entry in features.parts(0):
         if place < entry.rows:
             return {
                 "part": entry.key,
                 "row": place,
-                "function": said["function"],
-                "provenance": said["digest"],
-                "parameters": said["parameters"],
-                "weights": said["weights"],
+                "function": made_by["function"],
+                "provenance": made_by["digest"],
+                "parameters": made_by["parameters"],
+                "weights": made_by["weights"],
             }
         place -= entry.rows
     raise AssertionError("a place lies in a part")
 
 
-def _right(row: Mapping[str, Any]) -> bool:
+def _is_right(row: Mapping[str, Any]) -> bool:
     """A number, which has no probabilities, is neither right nor wrong: it passes for right."""
     return not row["probabilities"] or row["truth"] in (None, row["prediction"])
 
@@ -133,7 +133,7 @@ def _predictions(tree: Tree, sample_id: str) -> Iterator[dict[str, Any]]:
                 "prediction": row["prediction"],
                 "probability": max(row["probabilities"], default=None),
                 "truth": row["truth"],
-                "right": _right(row),
+                "right": _is_right(row),
                 "present": row["present"],
                 "trained_on": card.inputs,
             }

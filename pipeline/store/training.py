@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 class SampleDataset(Dataset[dict[str, Any]]):
-    """One item a sample: `sample_id`; by feature set its vector and whether it is `present`;
+    """One item per sample: `sample_id`; by feature set its vector and whether it is `present`;
     by name its targets, as they stand in the table.
 
-    A whole batch is one lookup a set (`__getitems__`); a DataLoader takes it as it comes.
+    A whole batch is one lookup per set (`__getitems__`); a DataLoader takes it as it comes.
     """
 
     def __init__(self, joined: Joined, targets: Sequence[str] = ()) -> None:
@@ -37,7 +37,7 @@ class SampleDataset(Dataset[dict[str, Any]]):
         return {
             "sample_id": self.joined.sample_ids[row],
             "features": {name: values[row] for name, values in self._values.items()},
-            "present": {name: there[row] for name, there in self._present.items()},
+            "present": {name: mask[row] for name, mask in self._present.items()},
             "targets": {name: self.joined.targets[name][row] for name in self.targets},
         }
 
@@ -47,7 +47,7 @@ class SampleDataset(Dataset[dict[str, Any]]):
         batch = Batch(
             sample_id=[self.joined.sample_ids[row] for row in rows],
             features={name: values[places] for name, values in self._values.items()},
-            present={name: there[places] for name, there in self._present.items()},
+            present={name: mask[places] for name, mask in self._present.items()},
             targets={name: self.joined.targets[name][list(rows)] for name in self.targets},
         )
         return [batch]

@@ -16,9 +16,9 @@ from pipeline.core.files.documents import reading
 from pipeline.core.folders import FEATURES
 from pipeline.parts.manifest import MANIFEST, load_manifest
 from pipeline.parts.part import Entry, read_footer
-from pipeline.store.format.reader import OWN
+from pipeline.store.format.reader import PART_COLUMNS
 from pipeline.store.format.vectors import Vectors, vectors_of
-from pipeline.store.trees.tracked import problem
+from pipeline.store.trees.tracked import md5_problem
 
 if TYPE_CHECKING:
     from pipeline.store.trees.tree import Tree
@@ -28,7 +28,7 @@ BLOCK = 2**24
 
 
 @dataclass
-class Verdict:
+class SetValidation:
     """What was looked at, and every problem as (part or file, what is wrong).
 
     `mapped` parts are read where they lie, `decoded` ones through pyarrow: slower, and no problem.
@@ -50,9 +50,9 @@ class _Seen:
     form: str = ""
 
 
-def validate(tree: Tree, name: str) -> Verdict:
+def validate_set(tree: Tree, name: str) -> SetValidation:
     """Read every byte of a feature set and compare it with its manifest."""
-    verdict, folder = Verdict(name), f"{FEATURES}/{name}"
+    verdict, folder = SetValidation(name), f"{FEATURES}/{name}"
     try:
         entries = load_manifest(tree.file(f"{folder}/{MANIFEST}"))
     except PipelineError as error:
@@ -73,11 +73,11 @@ def validate(tree: Tree, name: str) -> Verdict:
         except (PipelineError, OSError) as error:
             verdict.problems.append((file, str(error)))
     # What a stage has replaced meanwhile is no problem of what stands now.
-    return validate(tree.renewed(), name) if verdict.problems and tree.moved() else verdict
+    return validate_set(tree.renewed(), name) if verdict.problems and tree.moved() else verdict
 
 
-def _part(path: Path, entry: Entry, verdict: Verdict, seen: _Seen) -> Iterator[str]:
-    if wrong := problem(path, [entry.md5]):
+def _part(path: Path, entry: Entry, verdict: SetValidation, seen: _Seen) -> Iterator[str]:
+    if wrong := md5_problem(path, [entry.md5]):
         yield wrong
     vectors = vectors_of(path)
     if vectors.extents is None:
@@ -97,17 +97,17 @@ def _part(path: Path, entry: Entry, verdict: Verdict, seen: _Seen) -> Iterator[s
 def _columns(path: Path, entry: Entry, vectors: Vectors, seen: _Seen) -> Iterator[str]:
     footer = read_footer(path)
     with reading(path), pq.ParquetFile(path) as file:
-        missing = [name for name in OWN if name not in file.schema_arrow.names]
-        rows = {} if missing else file.read(columns=list(OWN)).to_pydict()
+        missing = [name for name in PART_COLUMNS if name not in file.schema_arrow.names]
+        rows = {} if missing else file.read(columns=list(PART_COLUMNS)).to_pydict()
     if missing:
         yield f"it lacks the column {missing[0]!r}"
         return
-    digests, keys, views, lengths = (rows[name] for name in OWN)
+    digests, keys, views, lengths = (rows[name] for name in PART_COLUMNS)
     if footer["key"] != entry.key:
         yield f"its footer says key {footer['key']}"
     if len(footer["rejects"]) != entry.rejected:
         yield f"its footer has {len(footer['rejects'])} rejects, the manifest says {entry.rejected}"
-    if any(one >= other for one, other in pairwise(digests)):
+    if any(digest >= other for digest, other in pairwise(digests)):
         yield "its digests are not in ascending order, each once"
     for digest in digests:
         other = seen.digests.setdefault((entry.view, digest), entry.key)
@@ -124,12 +124,12 @@ def _columns(path: Path, entry: Entry, vectors: Vectors, seen: _Seen) -> Iterato
 
 
 def _values(vectors: Vectors) -> Iterator[str]:
-    broken = sum(int((~np.isfinite(some)).sum()) for some in _pieces(vectors))
+    broken = sum(int((~np.isfinite(values)).sum()) for values in _chunks(vectors))
     if broken:
         yield f"{broken} values are not finite"
 
 
-def _pieces(vectors: Vectors) -> Iterator[np.ndarray]:
+def _chunks(vectors: Vectors) -> Iterator[np.ndarray]:
     for block in vectors.blocks():
         size = max(1, BLOCK // max(block.nbytes // max(len(block), 1), 1))
         for start in range(0, len(block), size):

@@ -1,4 +1,4 @@
-"""What SQL sees of a store: one view a feature set, and the tables that they come from.
+"""What SQL sees of a store: one view per feature set, and the tables that they come from.
 
 | view | rows |
 |---|---|
@@ -24,8 +24,15 @@ import pyarrow as pa
 from pipeline.core.errors import PipelineError, unknown
 from pipeline.core.folders import ASSETS, AUGMENTED, CLEAN, CURATED, EVALUATION, FEATURES
 from pipeline.parts.manifest import MANIFEST, load_manifest
-from pipeline.store.rejects import NamedReject, collect, tables
-from pipeline.store.sql.query import Database, Limits, database, quoted, tables_of, text
+from pipeline.store.rejects import NamedReject, collect, reject_folders
+from pipeline.store.sql.query import (
+    Database,
+    Limits,
+    database,
+    sql_identifier,
+    sql_string,
+    tables_of,
+)
 from pipeline.store.sql.samples import spread_targets
 from pipeline.store.trees.tree import Tree
 
@@ -41,7 +48,7 @@ PARTS = " parts"
 # Tables that are no feature sets; what cleaning measured is named by its modality.
 TABLES = ("assets", "predictions", "rejects", "samples")
 CLEANED = "clean_"
-# Folders of a modality each.
+# Folders with one folder per modality.
 BY_MODALITY = (ASSETS, CLEAN, AUGMENTED)
 
 
@@ -54,15 +61,15 @@ class _View:
     tables: dict[str, pa.Table] = field(default_factory=dict)
 
 
-def names(store: BaseStore) -> list[str]:
+def view_names(store: BaseStore) -> list[str]:
     """Every view of a store."""
-    found = [*(name for name in store if not is_table(name)), "rejects"]
+    view_names = [*(name for name in store if not is_table(name)), "rejects"]
     tree = store.tree
-    found += ["samples"] if tree.names(CURATED) else []
-    found += ["assets"] if tree.names(ASSETS) else []
-    found += [CLEANED + modality for modality in tree.names(CLEAN)]
-    found += ["predictions"] if tree.names(EVALUATION) else []
-    return sorted(found)
+    view_names += ["samples"] if tree.names(CURATED) else []
+    view_names += ["assets"] if tree.names(ASSETS) else []
+    view_names += [CLEANED + modality for modality in tree.names(CLEAN)]
+    view_names += ["predictions"] if tree.names(EVALUATION) else []
+    return sorted(view_names)
 
 
 def is_table(name: str) -> bool:
@@ -85,21 +92,22 @@ def stream(
         than its limits. Of a result with too many rows the first are given.
     """
     if SHOW_TABLES.fullmatch(query):
-        listed = pa.table({"name": names(store)})
-        yield listed.to_reader()
+        yield pa.table({"name": view_names(store)}).to_reader()
         return
-    views = {name: _view(store, name) for name in _known(tables_of(query), names(store))}
+    views = {
+        name: _view(store, name) for name in _resolve_names(tables_of(query), view_names(store))
+    }
     files = [path for view in views.values() for path in view.files]
     tables = {name: table for view in views.values() for name, table in view.tables.items()}
     with database(files, tables, limits) as opened:
         for name, view in views.items():
             if view.sql:
-                opened.connection.execute(f"CREATE TEMP VIEW {quoted(name)} AS {view.sql}")
+                opened.connection.execute(f"CREATE TEMP VIEW {sql_identifier(name)} AS {view.sql}")
         reader = opened.run(lambda c: c.sql(query).to_arrow_reader(ROWS))
-        yield pa.RecordBatchReader.from_batches(reader.schema, _within(opened, reader))
+        yield pa.RecordBatchReader.from_batches(reader.schema, _limited(opened, reader))
 
 
-def _within(opened: Database, reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+def _limited(opened: Database, reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
     """The batches of a result, up to the rows that it may have."""
     room = opened.limits.rows
     while (batch := opened.run(lambda _: next(reader, None))) is not None:
@@ -112,12 +120,12 @@ def _within(opened: Database, reader: pa.RecordBatchReader) -> Iterator[pa.Recor
             )
 
 
-def _known(mentioned: Iterable[str], known: Sequence[str]) -> list[str]:
+def _resolve_names(mentioned: Iterable[str], available: Sequence[str]) -> list[str]:
     """The views that a query reads, as they are spelt here."""
-    spelt = {name.lower(): name for name in known}
+    spelt = {name.lower(): name for name in available}
     for name in sorted(mentioned):
         if name.lower() not in spelt:
-            raise PipelineError(unknown("table", name, known))
+            raise PipelineError(unknown("table", name, available))
     return sorted({spelt[name.lower()] for name in mentioned})
 
 
@@ -126,15 +134,15 @@ def _view(store: BaseStore, name: str) -> _View:
     if name == "samples":
         return _View(tables={name: spread_targets(store.samples())})
     if name == "assets":
-        return _united({m: _files(tree, f"{ASSETS}/{m}") for m in tree.names(ASSETS)}, "modality")
+        return _union({m: _files(tree, f"{ASSETS}/{m}") for m in tree.names(ASSETS)}, "modality")
     if name == "predictions":
         models = [m for m in tree.names(EVALUATION) if PREDICTIONS in _in(tree, m)]
-        return _united({m: [tree.file(f"{EVALUATION}/{m}/{PREDICTIONS}")] for m in models}, "")
+        return _union({m: [tree.file(f"{EVALUATION}/{m}/{PREDICTIONS}")] for m in models}, "")
     if name == "rejects":
         return _View(tables={name: _rejects(tree)})
     if name.startswith(CLEANED):
         files = _files(tree, f"{CLEAN}/{name.removeprefix(CLEANED)}")
-        return _View(f"SELECT * EXCLUDE (data) FROM {_read(files)}", files)
+        return _View(f"SELECT * EXCLUDE (data) FROM {_read_parquet_sql(files)}", files)
     return _features(store, name)
 
 
@@ -154,28 +162,28 @@ def _features(store: BaseStore, name: str) -> _View:
     )
     sql = (
         f"SELECT rows.* EXCLUDE (filename), parts.source, parts.batch "
-        f"FROM {_read(files, 'filename = true')} AS rows "
-        f"JOIN {quoted(name + PARTS)} AS parts USING (filename)"
+        f"FROM {_read_parquet_sql(files, 'filename = true')} AS rows "
+        f"JOIN {sql_identifier(name + PARTS)} AS parts USING (filename)"
     )
     return _View(sql, files, {name + PARTS: parts})
 
 
-def _united(groups: dict[str, list[Path]], column: str) -> _View:
+def _union(groups: dict[str, list[Path]], column: str) -> _View:
     """Files of several folders under one name, with the folder's name in a column."""
     selects = []
     for folder, files in groups.items():
         if files:
-            named = f", {text(folder)} AS {quoted(column)}" if column else ""
+            named = f", {sql_string(folder)} AS {sql_identifier(column)}" if column else ""
             hidden = " EXCLUDE (data)" if column else ""
-            selects.append(f"SELECT *{hidden}{named} FROM {_read(files)}")
+            selects.append(f"SELECT *{hidden}{named} FROM {_read_parquet_sql(files)}")
     if not selects:
         raise PipelineError("there are no rows of this kind yet: `dvc repro` makes them")
     files = [path for group in groups.values() for path in group]
     return _View(" UNION ALL BY NAME ".join(selects), files)
 
 
-def _read(files: Sequence[Path], *options: str) -> str:
-    listed = ", ".join(text(str(path)) for path in files)
+def _read_parquet_sql(files: Sequence[Path], *options: str) -> str:
+    listed = ", ".join(sql_string(str(path)) for path in files)
     return f"read_parquet({', '.join([f'[{listed}]', *options])})"
 
 
@@ -187,8 +195,8 @@ def _files(tree: Tree, folder: str) -> list[Path]:
 def _rejects(tree: Tree) -> pa.Table:
     """Every reject of a tree."""
     modalities = {name for group in BY_MODALITY for name in tree.names(group)}
-    flow = tables(sorted(modalities), tree.names(FEATURES))
-    rows = [asdict(one) for one in collect(tree, flow)]
+    flow = reject_folders(sorted(modalities), tree.names(FEATURES))
+    rows = [asdict(reject) for reject in collect(tree, flow)]
     return pa.Table.from_pylist(
-        rows, schema=pa.schema([(one.name, pa.string()) for one in fields(NamedReject)])
+        rows, schema=pa.schema([(field.name, pa.string()) for field in fields(NamedReject)])
     )

@@ -14,7 +14,7 @@ from pipeline.cli.main import app
 from pipeline.core.nested import flatten
 from pipeline.models.evaluation import measured
 from pipeline.models.evaluation.evaluate import Evaluation
-from pipeline.models.evaluation.results import write
+from pipeline.models.evaluation.results import write_evaluation
 
 SPLITS = ("validation", "test")
 FIGURE = {"value": 0.5, "low": 0.25, "high": 0.75}
@@ -32,7 +32,7 @@ def project(inside: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         both = {"sort": {"macro_f1": 0.5}, "size": {"macro_f1": 0.5}}
         headlines = {"test": both, "validation": both}
         figures = {"sort": {"test": TEST}, "size": {"test": TEST}}
-        write(folder, "sort", Evaluation(metrics=figures, headlines=headlines))
+        write_evaluation(folder, "sort", Evaluation(metrics=figures, headlines=headlines))
 
 
 def run(*arguments: str, code: int = 0) -> str:
@@ -67,7 +67,7 @@ def test_what_dvc_compares_is_few_and_the_table_has_all(project: None) -> None:
     named = dict(flatten(json.loads((folder / "metrics.json").read_text())))
     expected = {"test.sort.macro_f1", "test.size.macro_f1", "validation.sort.macro_f1"}
     assert {*named} == expected
-    assert measured.read(folder) == {"sort": {"test": TEST}, "size": {"test": TEST}}
+    assert measured.read_figures(folder) == {"sort": {"test": TEST}, "size": {"test": TEST}}
 
 
 def test_the_leaderboard_ranks_and_marks_what_is_not_known(
@@ -86,7 +86,9 @@ def test_the_leaderboard_ranks_and_marks_what_is_not_known(
         folder.mkdir(parents=True)
         trained.mkdir(parents=True)
         figures = {"n": 8} if score is None else {"n": 8, "macro_f1": {**FIGURE, "value": score}}
-        write(folder, "sort", Evaluation(metrics={"sort": dict.fromkeys(SPLITS, figures)}))
+        write_evaluation(
+            folder, "sort", Evaluation(metrics={"sort": dict.fromkeys(SPLITS, figures)})
+        )
         sets = ("image", "text") if model == "gated" else ("image",)
         card = {
             "primary_task": "sort",
@@ -110,7 +112,7 @@ def test_the_leaderboard_ranks_and_marks_what_is_not_known(
 def test_dvc_compares_a_column_a_task(project: None) -> None:
     folder = Path("data", "evaluation", "gated")
     both = {"sort": {"macro_f1": 0.5, "accuracy": 0.7}, "size": {"rank_mae": 0.5, "kappa": 0.1}}
-    write(folder, "sort", Evaluation(headlines={"test": both, "validation": both}))
+    write_evaluation(folder, "sort", Evaluation(headlines={"test": both, "validation": both}))
     assert json.loads((folder / "metrics.json").read_text()) == {
         "test": {"sort": {"macro_f1": 0.5}, "size": {"rank_mae": 0.5}},
         "validation": {"sort": {"macro_f1": 0.5}},

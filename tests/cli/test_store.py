@@ -186,7 +186,7 @@ def test_an_interruption_ends_quietly(stamps: Path, monkeypatch: pytest.MonkeyPa
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("pipeline.store.describe.listed", interrupted)
+    monkeypatch.setattr("pipeline.store.describe.summaries", interrupted)
     assert call("ls", code=130) == ""
 
 

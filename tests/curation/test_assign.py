@@ -4,7 +4,7 @@ import pytest
 
 from pipeline.core.errors import PipelineError
 from pipeline.curation.curate import Curation, curate
-from pipeline.curation.options import Options
+from pipeline.curation.options import CurationOptions
 from tests.curation.builders import TARGETS, assets_of, sample
 
 LOOSE = {"max_component_share": 1.0, "min_components_per_class": 1}
@@ -12,7 +12,9 @@ LOOSE = {"max_component_share": 1.0, "min_components_per_class": 1}
 
 def run(samples: list[dict[str, object]], **options: object) -> Curation:
     everything = [*samples, *(sample(f"filler {n}", audio=f"f{n}") for n in range(20))]
-    return curate(everything, assets_of(everything), Options(**{**LOOSE, **options}), TARGETS, 0)
+    return curate(
+        everything, assets_of(everything), CurationOptions(**{**LOOSE, **options}), TARGETS, 0
+    )
 
 
 def splits(curation: Curation) -> dict[str, str]:
@@ -51,12 +53,12 @@ TORN = [
 def test_given_splits_that_tear_a_component_fail_naming_groups_and_assets() -> None:
     with pytest.raises(PipelineError) as caught:
         run(TORN)
-    told = str(caught.value)
-    assert "tear 1 components apart" in told
-    assert "train: s/a, s/c" in told
-    assert "test: s/b" in told
-    assert "audio:x joins 3 groups" in told
-    assert "curate.on_leak" in told
+    message = str(caught.value)
+    assert "tear 1 components apart" in message
+    assert "train: s/a, s/c" in message
+    assert "test: s/b" in message
+    assert "audio:x joins 3 groups" in message
+    assert "curate.on_leak" in message
 
 
 def test_given_splits_that_tear_one_group_fail() -> None:

@@ -5,7 +5,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.core.errors import PipelineError
-from pipeline.curation.components import bridges, check_share, components, tied_by
+from pipeline.curation.components import (
+    check_share,
+    connected_components,
+    describe_links,
+    linking_assets,
+)
 from pipeline.curation.duplicate_links import DuplicateLink
 
 names = st.sampled_from("abcdefghij")
@@ -37,15 +42,17 @@ def reachable(start: str, pairs: list[tuple[str, str]]) -> set[str]:
 def test_a_component_is_what_can_be_reached_named_by_its_lowest(
     pairs: list[tuple[str, str]],
 ) -> None:
-    found = components(RANK, as_ties(pairs))
-    assert found == {name: min(reachable(name, pairs), key=RANK.__getitem__) for name in RANK}
+    result = connected_components(RANK, as_ties(pairs))
+    assert result == {name: min(reachable(name, pairs), key=RANK.__getitem__) for name in RANK}
 
 
 @given(edges, st.randoms())
 def test_the_order_of_ties_does_not_matter(pairs: list[tuple[str, str]], random: object) -> None:
     shuffled = list(pairs)
     random.shuffle(shuffled)  # type: ignore[attr-defined]
-    assert components(RANK, as_ties(pairs)) == components(RANK, as_ties(shuffled))
+    assert connected_components(RANK, as_ties(pairs)) == connected_components(
+        RANK, as_ties(shuffled)
+    )
 
 
 def test_bridges_come_most_joining_first() -> None:
@@ -54,16 +61,16 @@ def test_bridges_come_most_joining_first() -> None:
         DuplicateLink("audio", "equal", ("u",), ("b", "c", "d")),
         DuplicateLink("image", "near", ("p", "q"), ("e", "f")),
     ]
-    of = components(RANK, ties)
-    assert bridges(of["a"], of, ties) == {"audio:u": ["b", "c", "d"], "text:t": ["a", "b"]}
-    assert list(bridges(of["e"], of, ties)) == ["image:p", "image:q"]
+    of = connected_components(RANK, ties)
+    assert linking_assets(of["a"], of, ties) == {"audio:u": ["b", "c", "d"], "text:t": ["a", "b"]}
+    assert list(linking_assets(of["e"], of, ties)) == ["image:p", "image:q"]
 
 
 def test_the_first_bridges_are_told() -> None:
     ties = {f"text:{n}": ["a", "b", "c", "d"] for n in range(7)}
-    told = tied_by(ties)
-    assert told.startswith("text:0 joins 4 groups (a, b, c, …); text:1")
-    assert told.endswith("and 2 more")
+    message = describe_links(ties)
+    assert message.startswith("text:0 joins 4 groups (a, b, c, …); text:1")
+    assert message.endswith("and 2 more")
 
 
 def records(sizes: dict[str, int], of: dict[str, str]) -> list[dict[str, str]]:
@@ -75,7 +82,7 @@ def test_a_component_over_the_limit_fails_naming_its_bridges() -> None:
         DuplicateLink("text", "equal", ("hello",), ("a", "b")),
         DuplicateLink("audio", "equal", ("hum",), ("b", "c", "d")),
     ]
-    of = components(RANK, ties)
+    of = connected_components(RANK, ties)
     rows = records({"a": 1, "b": 1, "c": 1, "d": 1, "e": 6}, of)
     check_share(rows, of, ties, 0.4)
     with pytest.raises(PipelineError, match=r"4 of 10 samples.*\n.*audio:hum joins 3.*text:hello"):
@@ -83,5 +90,5 @@ def test_a_component_over_the_limit_fails_naming_its_bridges() -> None:
 
 
 def test_one_group_alone_may_be_of_any_size() -> None:
-    of = components(RANK, [])
+    of = connected_components(RANK, [])
     check_share(records({"a": 9, "b": 1}, of), of, [], 0.1)

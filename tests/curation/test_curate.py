@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.curation.curate import Curation, curate
-from pipeline.curation.leaks import leaks
-from pipeline.curation.options import Options
-from pipeline.curation.splits import rank
+from pipeline.curation.leaks import find_leaks
+from pipeline.curation.options import CurationOptions
+from pipeline.curation.splits import group_rank
 from tests.curation.builders import (
     TARGETS,
     assets_of,
@@ -18,11 +18,13 @@ from tests.curation.builders import (
     sample,
 )
 
-ANY_SIZE = Options(max_component_share=1.0, min_components_per_class=1)
+ANY_SIZE = CurationOptions(max_component_share=1.0, min_components_per_class=1)
 PICTURE = 0x5A5A_0F0F_3C3C_9999
 
 
-def run(samples: list[dict[str, Any]], options: Options = ANY_SIZE, seed: int = 0) -> Curation:
+def run(
+    samples: list[dict[str, Any]], options: CurationOptions = ANY_SIZE, seed: int = 0
+) -> Curation:
     return curate(samples, assets_of(samples), options, TARGETS, seed)
 
 
@@ -64,7 +66,7 @@ def test_more_samples_move_only_what_a_lower_ranked_group_joins(
         if now == component:
             assert split_now == split
         else:
-            assert rank(0, now) < rank(0, component)
+            assert group_rank(0, now) < group_rank(0, component)
 
 
 @given(drawn_samples)
@@ -73,12 +75,12 @@ def test_groups_that_share_an_asset_share_a_split(samples: list[dict[str, Any]])
     for record in curate(samples, assets_of(samples), ANY_SIZE, {}, 0).records:
         splits.setdefault(record["audio"], set()).add(record["split"])
         splits.setdefault(record["group"], set()).add(record["split"])
-    assert all(len(found) == 1 for found in splits.values())
+    assert all(len(result) == 1 for result in splits.values())
 
 
 @given(drawn_samples)
 def test_samples_in_are_samples_out_and_rejected(samples: list[dict[str, Any]]) -> None:
-    strict = Options(max_component_share=1.0, min_components_per_class=4)
+    strict = CurationOptions(max_component_share=1.0, min_components_per_class=4)
     curation = run(samples, strict)
     assert len(curation.records) + len(curation.rejects) == len(samples)
     counted = curation.summary["samples"]
@@ -130,7 +132,7 @@ def test_a_rare_class_costs_its_target_and_only_the_last_target_its_sample() -> 
         sample("x", audio="x", category="unicorn"),
         sample("y", audio="y", category="unicorn", language=None),
     ]
-    curation = run(samples, Options(max_component_share=1.0, min_components_per_class=3))
+    curation = run(samples, CurationOptions(max_component_share=1.0, min_components_per_class=3))
     assert by_id(curation, "target.category")["x"] is None
     assert by_id(curation, "target.language")["x"] == "en"
     assert [(r.subject, r.reason) for r in curation.rejects] == [("y", "rare_class")]
@@ -164,7 +166,7 @@ def test_joined_by_names_a_samples_own_assets_that_tie_it() -> None:
 
 def test_a_component_is_named_by_its_lowest_ranked_group() -> None:
     samples = [sample(name, audio="x") for name in "abcdef"]
-    lowest = min((f"s/{name}" for name in "abcdef"), key=lambda group: rank(0, group))
+    lowest = min((f"s/{name}" for name in "abcdef"), key=lambda group: group_rank(0, group))
     curation = curate(samples, assets_of(samples), ANY_SIZE, {}, 0)
     assert {record["component"] for record in curation.records} == {lowest}
 
@@ -189,7 +191,7 @@ def test_a_random_split_of_samples_leaks_and_ours_does_not() -> None:
     assets = assets_of(samples)
     curation = run(samples)
     ours = curated_table(curation.records)
-    assert leaks(ours, cleaned_tables(assets), ANY_SIZE) == []
+    assert find_leaks(ours, cleaned_tables(assets), ANY_SIZE) == []
     assert len(set(ours["split"].to_pylist())) == 3
 
     draw = random.Random(0)
@@ -197,7 +199,9 @@ def test_a_random_split_of_samples_leaks_and_ours_does_not() -> None:
         {**record, "split": draw.choices(["train", "validation", "test"], [70, 15, 15])[0]}
         for record in curation.records
     ]
-    kinds = {leak.kind for leak in leaks(curated_table(naive), cleaned_tables(assets), ANY_SIZE)}
+    kinds = {
+        leak.kind for leak in find_leaks(curated_table(naive), cleaned_tables(assets), ANY_SIZE)
+    }
     assert kinds == {
         "group",
         "component",
@@ -216,6 +220,6 @@ def test_a_random_by_group_leaks_too() -> None:
     naive = [{**record, "split": side[record["group"]]} for record in curation.records]
     kinds = {
         leak.kind
-        for leak in leaks(curated_table(naive), cleaned_tables(assets_of(samples)), ANY_SIZE)
+        for leak in find_leaks(curated_table(naive), cleaned_tables(assets_of(samples)), ANY_SIZE)
     }
     assert kinds == {"component", "same audio", "equal audio"}

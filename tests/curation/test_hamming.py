@@ -28,8 +28,8 @@ def test_it_finds_the_pairs_that_comparing_all_with_all_finds(
         centres[i] ^ sum(1 << bit for bit in set(bits)) for i, bits in around if i < len(centres)
     ]
     hashes = sorted({*centres, *near})
-    found = near_pairs(np.array(hashes, np.uint64), distance)
-    assert [tuple(pair) for pair in found.tolist()] == brute(hashes, distance)
+    result = near_pairs(np.array(hashes, np.uint64), distance)
+    assert [tuple(pair) for pair in result.tolist()] == brute(hashes, distance)
 
 
 def test_every_bit_counts_whichever_block_it_falls_in() -> None:

@@ -6,12 +6,12 @@ import pytest
 
 from pipeline.core.errors import PipelineError
 from pipeline.curation.duplicate_links import Asset
-from pipeline.curation.leaks import Leak, check, leaks
-from pipeline.curation.options import Options
+from pipeline.curation.leaks import Leak, check_leaks, find_leaks
+from pipeline.curation.options import CurationOptions
 from tests.curation.builders import Assets, assets_of, cleaned_tables, curated_table, sample
 
 PICTURE = 0x5A5A_0F0F_3C3C_9999
-NEAR = Options(join_on={"image": "near", "text": "none"}, near_bits=4)
+NEAR = CurationOptions(join_on={"image": "near", "text": "none"}, near_bits=4)
 
 
 def placed(sample_id: str, split: str, component: str = "", **columns: Any) -> dict[str, Any]:
@@ -20,10 +20,10 @@ def placed(sample_id: str, split: str, component: str = "", **columns: Any) -> d
 
 
 def found(
-    rows: list[dict[str, Any]], assets: Assets | None = None, options: Options = NEAR
+    rows: list[dict[str, Any]], assets: Assets | None = None, options: CurationOptions = NEAR
 ) -> list[Leak]:
     tables = cleaned_tables(assets_of(rows) if assets is None else assets)
-    return leaks(curated_table(rows), tables, options)
+    return find_leaks(curated_table(rows), tables, options)
 
 
 def test_a_clean_split_has_no_leak() -> None:
@@ -92,25 +92,25 @@ def test_flat_pictures_are_not_compared() -> None:
 def test_what_does_not_join_does_not_leak() -> None:
     rows = [placed("a", "train", text="x"), placed("b", "test", text="x")]
     assert found(rows) == []
-    assert found(rows, options=Options()) != []
+    assert found(rows, options=CurationOptions()) != []
 
 
 def test_a_given_split_that_was_not_kept() -> None:
     rows = [placed("a", "test", split_given="train"), placed("b", "test", split_given="test")]
     assert found(rows) == [Leak("given", "a", "train", "a", "test", "a")]
-    assert found(rows, options=Options(on_leak="regroup")) == []
+    assert found(rows, options=CurationOptions(on_leak="regroup")) == []
 
 
 def test_the_check_fails_naming_the_pairs() -> None:
     rows = [placed(f"a{n}", "train", f"c{n}") for n in range(12)]
     rows += [placed(f"b{n}", "test", f"c{n}") for n in range(12)]
     with pytest.raises(PipelineError) as caught:
-        check(curated_table(rows), {}, NEAR)
-    told = str(caught.value)
-    assert "found 12 leaks between splits (12 component)" in told
-    assert "component c0: b0 in test, a0 in train" in told
-    assert "and 2 more" in told
+        check_leaks(curated_table(rows), {}, NEAR)
+    message = str(caught.value)
+    assert "found 12 leaks between splits (12 component)" in message
+    assert "component c0: b0 in test, a0 in train" in message
+    assert "and 2 more" in message
 
 
 def test_the_check_passes_what_has_no_leak() -> None:
-    check(curated_table([placed("a", "train"), placed("b", "test")]), {}, NEAR)
+    check_leaks(curated_table([placed("a", "train"), placed("b", "test")]), {}, NEAR)

@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from pipeline.curation.options import Ratios
-from pipeline.curation.splits import first_given, hash_split, rank
+from pipeline.curation.splits import first_given, group_rank, hash_split
 
 RATIOS = Ratios(train=0.7, validation=0.15, test=0.15)
 GROUPS = [f"s/{n}" for n in range(6000)]
@@ -15,7 +15,7 @@ GROUPS = [f"s/{n}" for n in range(6000)]
 @pytest.mark.parametrize("size", [1, 6])
 def test_components_of_any_size_split_by_the_ratios(size: int) -> None:
     clusters = [GROUPS[at : at + size] for at in range(0, len(GROUPS), size)]
-    speakers = [min(cluster, key=lambda group: rank(0, group)) for cluster in clusters]
+    speakers = [min(cluster, key=lambda group: group_rank(0, group)) for cluster in clusters]
     shares = Counter(hash_split(0, speaker, RATIOS) for speaker in speakers)
     # Four standard deviations of a share of 1000 draws are 0.058.
     for split, ratio in RATIOS.model_dump().items():
@@ -24,7 +24,7 @@ def test_components_of_any_size_split_by_the_ratios(size: int) -> None:
 
 def test_another_seed_is_another_split() -> None:
     assert [hash_split(0, g, RATIOS) for g in GROUPS] != [hash_split(1, g, RATIOS) for g in GROUPS]
-    assert rank(0, "s/a") != rank(1, "s/a")
+    assert group_rank(0, "s/a") != group_rank(1, "s/a")
 
 
 def test_a_split_is_the_same_everywhere_and_always() -> None:

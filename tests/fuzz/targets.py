@@ -191,7 +191,7 @@ def _read_vectors(data: bytes, folder: Path) -> None:
     path = folder / "part.parquet"
     path.write_bytes(data)
     vectors = vectors_of(path)
-    vectors.into(np.empty((vectors.rows, *vectors.shape), vectors.dtype))
+    vectors.read_into(np.empty((vectors.rows, *vectors.shape), vectors.dtype))
     sum(float(block.sum()) for block in vectors.blocks())
     rows = np.arange(0, vectors.rows, 7)
     vectors.take(rows, np.empty((len(rows), *vectors.shape), vectors.dtype), np.arange(len(rows)))
@@ -225,10 +225,10 @@ def _model(name: str) -> Callable[[Path], list[bytes]]:
 
 def _load_model(name: str) -> Callable[[bytes, Path], object]:
     def load_model(data: bytes, folder: Path) -> object:
-        from pipeline.models.saving import load
+        from pipeline.models.saving import load_model
 
         (folder / name).write_bytes(data)
-        return load(folder)
+        return load_model(folder)
 
     return load_model
 

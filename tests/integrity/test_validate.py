@@ -45,13 +45,13 @@ def test_a_whole_project_has_no_problem(whole: Path) -> None:
     output = call()
     assert "0 problem(s)" in output
     assert "nothing says" not in output
-    found = scrub()
+    result = scrub()
     read = {
         path for path in Path("data").rglob("[!.]*") if path.is_file() and ".dvc" not in path.name
     }
     read |= set(Path(".pipeline/store").iterdir())
-    assert sum(place.files for place in found.places.values()) == len(read)
-    assert sum(p.bytes for p in found.places.values()) == sum(f.stat().st_size for f in read)
+    assert sum(place.files for place in result.places.values()) == len(read)
+    assert sum(p.bytes for p in result.places.values()) == sum(f.stat().st_size for f in read)
 
 
 def test_a_bit_that_turned_over_is_named_and_mended(whole: Path) -> None:
@@ -192,12 +192,12 @@ def test_shares_of_all_bytes_cover_everything(whole: Path) -> None:
     for path in damaged:
         flip(path)
     total = sum(place.bytes for place in scrub().places.values())
-    found, read = set(), []
+    result, read = set(), []
     for _ in range(4):
         done = scrub(share=Fraction(1, 4))
         read.append(sum(place.bytes for place in done.places.values()))
-        found |= {one.file for one in done.problems}
-    assert found == set(map(str, damaged))
+        result |= {one.file for one in done.problems}
+    assert result == set(map(str, damaged))
     assert max(read) < total
 
 

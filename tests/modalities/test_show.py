@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from pipeline.core.media_card import CardOptions as Options
+from pipeline.core.media_card import CardOptions
 from pipeline.modalities.audio import show as audio
 from pipeline.modalities.audio.content import SAMPLING_RATE
 from pipeline.modalities.image import show as image
@@ -31,7 +31,7 @@ def test_a_picture_is_made_small_but_never_large(
     shape: tuple[int, int], size: tuple[int, int]
 ) -> None:
     content = np.full((*shape, 3), (200, 30, 60), np.uint8)
-    shown = image.show(content, Options(picture=176))
+    shown = image.show(content, CardOptions(picture=176))
     assert (shown.width, shown.height) == size
     back = cv2.imdecode(np.frombuffer(decoded(shown.picture), np.uint8), cv2.IMREAD_COLOR)
     assert back.shape[1::-1] == size
@@ -39,7 +39,7 @@ def test_a_picture_is_made_small_but_never_large(
 
 
 def test_a_sound_is_heard_as_it_was() -> None:
-    shown = audio.show(TONE, Options())
+    shown = audio.show(TONE, CardOptions())
     samples, rate = soundfile.read(BytesIO(decoded(shown.sound)))
     assert rate == SAMPLING_RATE
     assert len(samples) >= len(TONE)
@@ -49,7 +49,7 @@ def test_a_sound_is_heard_as_it_was() -> None:
 
 
 def test_a_long_sound_is_cut_and_says_so() -> None:
-    shown = audio.show(np.tile(TONE, 3), Options(clip=0.5))
+    shown = audio.show(np.tile(TONE, 3), CardOptions(clip=0.5))
     samples, _ = soundfile.read(BytesIO(decoded(shown.sound)))
     assert len(samples) < SAMPLING_RATE
     assert shown.caption == "3.0 s, first 0.5 s"
@@ -80,13 +80,13 @@ def test_the_outline_follows_the_loudness() -> None:
 
 
 def test_media_are_the_same_each_time() -> None:
-    assert audio.show(TONE, Options()) == audio.show(TONE.copy(), Options())
+    assert audio.show(TONE, CardOptions()) == audio.show(TONE.copy(), CardOptions())
     picture = np.arange(30_000, dtype=np.uint8).reshape(100, 100, 3)
-    assert image.show(picture, Options()) == image.show(picture.copy(), Options())
+    assert image.show(picture, CardOptions()) == image.show(picture.copy(), CardOptions())
 
 
 def test_words_are_kept_unless_very_long() -> None:
-    assert text.show("शेर", Options()).words == "शेर"
-    shown = text.show("word " * 100, Options())
+    assert text.show("शेर", CardOptions()).words == "शेर"
+    shown = text.show("word " * 100, CardOptions())
     assert len(shown.words or "") <= text.LONGEST
     assert (shown.words or "").endswith("…")

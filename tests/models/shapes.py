@@ -33,8 +33,8 @@ def hold(one: T) -> T:
 
 def methods(kind: type) -> dict[str, Callable[..., Any]]:
     """The public methods that a class defines itself."""
-    found = ((name, one) for name, one in vars(kind).items() if inspect.isfunction(one))
-    return {name: method for name, method in found if not name.startswith("_")}
+    result = ((name, one) for name, one in vars(kind).items() if inspect.isfunction(one))
+    return {name: method for name, method in result if not name.startswith("_")}
 
 
 def hints(function: Callable[..., Any]) -> dict[str, Any]:

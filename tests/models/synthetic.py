@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.models.examples import Examples, classes_of, examples
+from pipeline.models.examples import Examples, build_examples, classes_of
 from pipeline.models.options import ModelOptions, TaskOptions
 from pipeline.store.join import Joined
 
@@ -64,7 +64,7 @@ def joined(
 
 def split_of(world: Joined, name: str, sets: dict[str, str] | None = None) -> Examples:
     classes = classes_of(world, TASK_OPTIONS)
-    return examples([world], sets or SETS, classes, TASK_OPTIONS).take(world.split == name)
+    return build_examples([world], sets or SETS, classes, TASK_OPTIONS).take(world.split == name)
 
 
 def options(**changed: Any) -> ModelOptions:

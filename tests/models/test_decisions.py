@@ -11,7 +11,7 @@ from pipeline.models.examples import FeatureSpec
 from pipeline.models.fusion import fusion_of
 from pipeline.models.network import Network
 from pipeline.models.prediction import predict
-from pipeline.models.saving import load, save
+from pipeline.models.saving import load_model, save_model
 from tests.models.shapes import hold
 from tests.models.synthetic import SETS, WIDTHS, options, split_of
 from tests.models.test_fusion import EVERY, NAMES, draw, masks
@@ -52,11 +52,11 @@ def test_absent_logits_do_not_count_and_any_subset_is_finite(name, sets, seed, s
         logits = draw(len(present), sets, k, seed=seed) * scale
         broken = logits.where(present[..., None], torch.nan)
         with torch.no_grad():
-            said = decision(task, logits, present)
-            assert torch.equal(decision(task, broken, present), said)
-        assert said.shape == (len(present), k)
-        assert said.isfinite().all()
-        torch.testing.assert_close(said.exp().sum(1), torch.ones(len(present)))
+            message = decision(task, logits, present)
+            assert torch.equal(decision(task, broken, present), message)
+        assert message.shape == (len(present), k)
+        assert message.isfinite().all()
+        torch.testing.assert_close(message.exp().sum(1), torch.ones(len(present)))
 
 
 @pytest.mark.parametrize("name", DECISIONS)
@@ -64,9 +64,9 @@ def test_half_precision_says_nearly_the_same(name):
     decision, present = make(name), masks(3)
     logits = draw(8, 3, 5)
     with torch.autocast("cpu", dtype=torch.float16):
-        said = decision(0, logits.half(), present)
+        message = decision(0, logits.half(), present)
     wanted = decision(0, logits.half().float(), present)
-    torch.testing.assert_close(said.float(), wanted, rtol=0.02, atol=0.02)
+    torch.testing.assert_close(message.float(), wanted, rtol=0.02, atol=0.02)
 
 
 @pytest.mark.parametrize("name", DECISIONS)
@@ -103,7 +103,7 @@ def test_a_tiny_batch_is_learned_by_heart(name):
         torch.stack(
             [
                 torch.nn.functional.cross_entropy(one["category"][1:], classes[1:])
-                for one in model.lessons(*inputs)
+                for one in model.training_outputs(*inputs)
             ]
         ).mean().backward()
         optimizer.step()
@@ -114,7 +114,7 @@ def test_a_tiny_batch_is_learned_by_heart(name):
 @pytest.mark.parametrize("name", DECISIONS)
 def test_each_set_learns_by_its_own_loss(name):
     model, inputs = network(name).eval(), batch()
-    lessons = model.lessons(*inputs)
+    lessons = model.training_outputs(*inputs)
     learns = name in ("learned_average", "stacking")
     assert len(lessons) == 3 + learns
     for i, lesson in enumerate(lessons[:3]):
@@ -136,19 +136,19 @@ def test_each_set_learns_by_its_own_loss(name):
 def test_a_geometric_mean_is_of_logarithms_over_those_that_are_there():
     logits = draw(5, 3, 4)
     present = masks(3)[[7, 3, 1, 0, 6]]
-    said = make("geometric")(0, logits, present).exp()
+    message = make("geometric")(0, logits, present).exp()
     each = logits.softmax(2)
     for row, shown in enumerate(present):
         wanted = each[row, shown].prod(0) ** (1 / max(int(shown.sum()), 1))
-        assert torch.allclose(said[row], wanted / wanted.sum(), atol=1e-6)
+        assert torch.allclose(message[row], wanted / wanted.sum(), atol=1e-6)
 
 
 def test_an_average_is_of_probabilities():
     logits, present = draw(8, 3, 5), masks(3)
-    said = make("average")(0, logits, present).exp()
-    torch.testing.assert_close(said[7], logits[7].softmax(1).mean(0))
-    torch.testing.assert_close(said[5], logits[5, [0, 2]].softmax(1).mean(0))
-    torch.testing.assert_close(said[0], torch.full((5,), 0.2))
+    message = make("average")(0, logits, present).exp()
+    torch.testing.assert_close(message[7], logits[7].softmax(1).mean(0))
+    torch.testing.assert_close(message[5], logits[5, [0, 2]].softmax(1).mean(0))
+    torch.testing.assert_close(message[0], torch.full((5,), 0.2))
 
 
 def test_the_majority_wins_however_sure_the_others_are():
@@ -168,31 +168,31 @@ def test_the_mean_probability_breaks_a_tie():
 
 def test_learned_weights_are_shared_out_over_what_is_present():
     decision, present = make("learned_average"), masks(3)
-    weights = decision.shares(0, present)
+    weights = decision.set_weights(0, present)
     assert not weights[~present].any()
     torch.testing.assert_close(weights.sum(1), present.any(1).float())
     logits = draw(8, 3, 5)
-    said = decision(0, logits, present)[7].exp()
-    torch.testing.assert_close(said, weights[7] @ logits[7].softmax(1))
+    message = decision(0, logits, present)[7].exp()
+    torch.testing.assert_close(message, weights[7] @ logits[7].softmax(1))
 
 
 def test_a_stack_starts_as_the_mean_of_the_logarithms():
     module = fusion_of("stacking")
     logits, present = draw(8, 3, 5), masks(3)
-    said = module.build(3, CLASSES, module.Options())(0, logits, present)
+    message = module.build(3, CLASSES, module.Options())(0, logits, present)
     mean = logits[7].log_softmax(1).mean(0).log_softmax(0)
-    torch.testing.assert_close(said[7], mean)
+    torch.testing.assert_close(message[7], mean)
 
 
 def test_a_model_of_decisions_is_trained_saved_and_read_back(tmp_path):
     trained = fit(list(SETS), fusion="stacking", epochs=15)
     test = split_of(WORLD, "test")
-    said = predict(trained.network, test, trained.priors)
+    message = predict(trained.network, test, trained.priors)
     chosen = options(fusion="stacking")
     about = {"made_by": {}, "samples": {}}
-    save(tmp_path, trained, test.sets, TRAINED_CLASSES, chosen, about)
-    again = load(tmp_path)
+    save_model(tmp_path, trained, test.sets, TRAINED_CLASSES, chosen, about)
+    again = load_model(tmp_path)
     for task, each in predict(again.network, test, again.priors).items():
-        assert (each == said[task]).all()
-    right = (said["language"].argmax(1) == test.targets["language"]).mean()
+        assert (each == message[task]).all()
+    right = (message["language"].argmax(1) == test.targets["language"]).mean()
     assert right > 0.6

@@ -30,14 +30,14 @@ def test_every_difference_is_named() -> None:
     trained = {"voice": asdict(MADE), "look": asdict(MADE)}
     with pytest.raises(PipelineError) as error:
         check_features("m", trained, {"voice": asdict(changed)})
-    for said in ("voice: parameter bands: 64 → 80", "weights w.onnx new", "library numpy",
+    for message in ("voice: parameter bands: 64 → 80", "weights w.onnx new", "library numpy",
                  "processor", "look: it is not there", "dvc repro train@m"):  # fmt: skip
-        assert said in str(error.value)
+        assert message in str(error.value)
 
 
 def test_provenance_of_a_store_may_be_given() -> None:
-    said = {"feature_set": "voice", "modality": "audio", "digest": "0", **asdict(MADE)}
-    check_features("m", {"voice": asdict(MADE)}, {"voice": said})
+    message = {"feature_set": "voice", "modality": "audio", "digest": "0", **asdict(MADE)}
+    check_features("m", {"voice": asdict(MADE)}, {"voice": message})
 
 
 def test_evaluation_refuses_a_model_of_other_features(inside: Path) -> None:

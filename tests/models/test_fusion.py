@@ -100,8 +100,10 @@ def test_not_even_a_nan_counts_where_it_is_absent(name):
         fused = fusion(tokens, present)
         nans = tokens.where(present[..., None], torch.nan)
         assert torch.equal(fusion(nans, present), fused)
-        if hasattr(fusion, "shares"):
-            assert torch.equal(fusion.shares(nans, present), fusion.shares(tokens, present))
+        if hasattr(fusion, "set_weights"):
+            assert torch.equal(
+                fusion.set_weights(nans, present), fusion.set_weights(tokens, present)
+            )
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -303,7 +305,7 @@ def test_the_manual_lists_every_fusion_with_its_parameters():
 def test_shares_sum_to_one_over_what_is_present(name):
     fusion, present = make(name, 3), masks(3)
     with torch.no_grad():
-        gates = fusion.shares(draw(8, 3, WIDTH), present)
+        gates = fusion.set_weights(draw(8, 3, WIDTH), present)
     assert not gates[~present].any()
     torch.testing.assert_close(gates.sum(1), present.any(1).float())
 

@@ -80,7 +80,7 @@ def accuracy(kind: str, fusion: str, names: str = "xy", epochs: int = 12) -> flo
         for rows in torch.randperm(TRAIN).split(32):
             optimizer.zero_grad()
             seen = {name: array[rows] for name, array in values.items()}
-            lessons = network.lessons(*asked(network, seen))
+            lessons = network.training_outputs(*asked(network, seen))
             losses = [
                 torch.nn.functional.cross_entropy(one["bit"], target[rows]) for one in lessons
             ]
@@ -88,8 +88,8 @@ def accuracy(kind: str, fusion: str, names: str = "xy", epochs: int = 12) -> flo
             optimizer.step()
     values, target = world(kind, TEST, seed=2)
     with torch.no_grad():
-        said = network.eval()(*asked(network, values))["bit"].argmax(1)
-        return float((said == target).double().mean())
+        message = network.eval()(*asked(network, values))["bit"].argmax(1)
+        return float((message == target).double().mean())
 
 
 def normal(x: float) -> float:
@@ -127,10 +127,10 @@ def test_synergy_is_in_neither_alone(name):
 @pytest.mark.parametrize("fusion", ["average", "late", "stacking", "sum", "vote", "weighted_sum"])
 def test_redundancy_is_used_by_adding(fusion):
     """Best of one set: Φ(1) = 0.841; of both, whose sum has √2 of the signal: Φ(√2) = 0.921."""
-    found, joined = accuracy("redundancy", fusion), accuracy("redundancy", "product")
-    assert found > normal(math.sqrt(2)) - 0.03
-    assert found > max(accuracy("redundancy", "none", name) for name in "xy") + 0.03
-    assert found > joined - 0.02
+    result, joined = accuracy("redundancy", fusion), accuracy("redundancy", "product")
+    assert result > normal(math.sqrt(2)) - 0.03
+    assert result > max(accuracy("redundancy", "none", name) for name in "xy") + 0.03
+    assert result > joined - 0.02
 
 
 @pytest.mark.parametrize("fusion", FUSIONS)

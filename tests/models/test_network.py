@@ -103,9 +103,9 @@ def test_an_example_that_cannot_be_seen_is_answered_by_the_prior():
     world.present["pixels"][:] = False
     test = split_of(world, "test")
     priors = {"category": np.full(8, 1 / 8, np.float32), "language": np.eye(3, dtype=np.float32)[1]}
-    found = predict(network("gated"), test, priors, modalities=["image"])
-    assert (found["language"] == [0, 1, 0]).all()
-    assert (found["category"] == np.float32(1 / 8)).all()
+    result = predict(network("gated"), test, priors, modalities=["image"])
+    assert (result["language"] == [0, 1, 0]).all()
+    assert (result["category"] == np.float32(1 / 8)).all()
 
 
 @settings(max_examples=20)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.core.errors import PipelineError
-from pipeline.models.saving import load
+from pipeline.models.saving import load_model
 from tests.models.training.test_loop import fit, save_to
 
 
@@ -17,9 +17,11 @@ def saved(tmp_path: Path) -> Path:
 
 
 def refused(folder: Path) -> None:
-    said = "safetensors does not hold the weights that .*model.json describes: .* run `dvc repro`"
-    with pytest.raises(PipelineError, match=said):
-        load(folder)
+    message = (
+        "safetensors does not hold the weights that .*model.json describes: .* run `dvc repro`"
+    )
+    with pytest.raises(PipelineError, match=message):
+        load_model(folder)
 
 
 @pytest.mark.parametrize("changed", [{"fusion": "gated", "fusion_options": {}}, {"width": 4}])
@@ -46,4 +48,4 @@ def test_weights_that_are_cut_off_are_refused(saved, kept):
 def test_a_card_that_describes_no_model_is_refused(saved, card):
     (saved / "model.json").write_text(card)
     with pytest.raises(PipelineError, match=r"model.json is damaged: .*dvc repro"):
-        load(saved)
+        load_model(saved)

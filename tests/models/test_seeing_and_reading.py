@@ -11,10 +11,10 @@ import torch
 
 from pipeline.core.errors import PipelineError
 from pipeline.encoders import pixels, tokens
-from pipeline.models.examples import Examples, FeatureSpec, examples
+from pipeline.models.examples import Examples, FeatureSpec, build_examples
 from pipeline.models.prediction import predict
-from pipeline.models.saving import load, save
-from pipeline.models.statistics import counts, statistics
+from pipeline.models.saving import load_model, save_model
+from pipeline.models.statistics import feature_moments, id_counts
 from pipeline.models.training.loop import Trained, train
 from tests.models.synthetic import SETS, joined, options
 
@@ -89,8 +89,8 @@ def test_it_learns_what_no_pixel_and_no_bag_of_words_knows():
 
 def test_what_it_learned_of_words_and_colours_comes_back_from_disk(tmp_path):
     test = world(20, 3)
-    save(tmp_path, trained(), test.sets, CLASSES, CHOSEN, {"made_by": {}})
-    model = load(tmp_path)
+    save_model(tmp_path, trained(), test.sets, CLASSES, CHOSEN, {"made_by": {}})
+    model = load_model(tmp_path)
     assert model.options == CHOSEN
     before = predict(trained().network, test, trained().priors)["category"]
     assert np.array_equal(predict(model.network, test, model.priors)["category"], before)
@@ -105,12 +105,12 @@ def test_statistics_and_words_are_of_what_is_there_alone():
     absent = ~some.present[:, 1]
     some.values["tokens"][0, absent] = 7
     some.values["pixels"][0, ~some.present[:, 0]] = np.nan
-    ids, often = counts(some, "tokens")
+    ids, often = id_counts(some, "tokens")
     assert 7 not in ids
     assert 0 not in ids
     assert (np.diff(ids) > 0).all()
     assert often.sum() == 6 * (~absent).sum()
-    assert np.isfinite(statistics(some, "pixels")).all()
+    assert np.isfinite(feature_moments(some, "pixels")).all()
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
@@ -119,9 +119,9 @@ def test_features_that_are_no_numbers_are_refused_where_they_are_present(bad):
     absent = ~one.present["words"]
     one.values["words"][absent] = bad
     other.values["words"][absent] = bad
-    assert len(examples([one, other], SETS, {}, {})) == len(absent)
+    assert len(build_examples([one, other], SETS, {}, {})) == len(absent)
     shown = np.flatnonzero(~absent)
     one.values["words"][shown[:3], 1] = bad
     other.values["words"][shown[2:5], 0] = bad
     with pytest.raises(PipelineError, match=f"'words': 5 of {len(shown)} samples .*not finite"):
-        examples([one, other], SETS, {}, {})
+        build_examples([one, other], SETS, {}, {})

@@ -34,11 +34,11 @@ def built(name: str) -> torch.nn.Module:
     "name", [f"{folder}/{one}" for folder in (FUSIONS, FOLDER) for one in registry.names(folder)]
 )
 def test_every_tensor_has_its_shape_stated(name):
-    found = methods(type(built(name)))
-    assert "forward" in found
+    result = methods(type(built(name)))
+    assert "forward" in result
     bare = [
         f"{method}: {where}"
-        for method, function in found.items()
+        for method, function in result.items()
         for where, hint in hints(function).items()
         if {Tensor, Any} & set(parts(hint))
     ]

@@ -13,20 +13,20 @@ from sklearn import metrics as sk
 
 from pipeline.core import registry
 from pipeline.core.errors import PipelineError
-from pipeline.models.decoding import Decoding, fit, negative_log_likelihood
-from pipeline.models.evaluation.answers import answers
+from pipeline.models.decoding import Decoding, fit_decoding, negative_log_likelihood
+from pipeline.models.evaluation.answers import known_answers
 from pipeline.models.evaluation.evaluate import Split, evaluate
 from pipeline.models.evaluation.options import EvaluationOptions
-from pipeline.models.evaluation.results import write
+from pipeline.models.evaluation.results import write_evaluation
 from pipeline.models.examples import classes_of
 from pipeline.models.options import TaskOptions
-from pipeline.models.prediction import logits, predict
-from pipeline.models.saving import Model, load, save
-from pipeline.models.targets import known
+from pipeline.models.prediction import predict, predict_logits
+from pipeline.models.saving import TrainedModel, load_model, save_model
+from pipeline.models.targets import has_target
 from pipeline.models.tasks import FOLDER, _cross_entropy, task_of
 from pipeline.models.tasks._thresholds import best_threshold
 from pipeline.models.training.batches import Tensors
-from pipeline.models.training.losses import Combination, loss, weights
+from pipeline.models.training.losses import Combination, balanced_weights, loss
 from tests.models import world as worlds
 from tests.models.world import TASKS, chosen
 
@@ -95,21 +95,23 @@ def test_the_loss_falls_and_a_missing_target_teaches_nothing(kind, focal, smooth
     task = TaskOptions.model_validate({"kind": kind, "focal": focal})
     head = registry.load(FOLDER, kind).layer(3, KINDS[kind])
     target = truth(kind, 64)
-    weight = torch.from_numpy(weights(target.numpy(), np.arange(64).astype(str), KINDS[kind], task))
+    weight = torch.from_numpy(
+        balanced_weights(target.numpy(), np.arange(64).astype(str), KINDS[kind], task)
+    )
     optimizer = torch.optim.Adam(head.parameters(), 0.05)
     course = []
     for _ in range(60):
         out = head(seen(64))
         out.retain_grad()
-        found = loss({"t": out}, {"t": target}, {"t": weight}, {"t": task}, smoothing)["t"]
+        result = loss({"t": out}, {"t": target}, {"t": weight}, {"t": task}, smoothing)["t"]
         optimizer.zero_grad()
-        found.backward()
+        result.backward()
         assert out.grad is not None
         assert out.grad[:-1].any()
         assert not out.grad[-1].any()
         assert out.grad.isfinite().all()
         optimizer.step()
-        course.append(found.item())
+        course.append(result.item())
     assert course[-1] < 0.8 * course[0]
 
 
@@ -131,10 +133,10 @@ def test_a_batch_without_targets_has_no_loss(kind) -> None:
     target = truth(kind, 4)
     target[:] = target[-1].clone()
     out = registry.load(FOLDER, kind).layer(3, KINDS[kind])(seen(4))
-    given = weights(target.numpy(), np.array(list("abcd")), KINDS[kind], TaskOptions())
-    found = loss({"t": out}, {"t": target}, {"t": torch.from_numpy(given)},
+    given = balanced_weights(target.numpy(), np.array(list("abcd")), KINDS[kind], TaskOptions())
+    result = loss({"t": out}, {"t": target}, {"t": torch.from_numpy(given)},
                  {"t": TaskOptions.model_validate({"kind": kind})}, 0.1)  # fmt: skip
-    assert found["t"].item() == 0
+    assert result["t"].item() == 0
 
 
 def test_cross_entropies_by_their_formulas() -> None:
@@ -175,25 +177,25 @@ def test_ordinal_cut_points_are_ordered_and_the_answer_is_the_median() -> None:
 
 
 def test_kappa_counts_ranks_that_do_not_occur() -> None:
-    truth, said = np.array([0, 0, 3, 3, 1]), np.array([0, 1, 3, 1, 1])
-    found = registry.load(FOLDER, "ordinal").figures(truth, np.zeros((5, 4)), said)
-    observed = ((truth - said) ** 2).mean()
-    chance = ((truth[:, None] - said) ** 2).mean()
-    assert found["kappa"] == pytest.approx(1 - observed / chance)
-    assert found["rank_mae"] == pytest.approx(3 / 5)
+    truth, message = np.array([0, 0, 3, 3, 1]), np.array([0, 1, 3, 1, 1])
+    result = registry.load(FOLDER, "ordinal").figures(truth, np.zeros((5, 4)), message)
+    observed = ((truth - message) ** 2).mean()
+    chance = ((truth[:, None] - message) ** 2).mean()
+    assert result["kappa"] == pytest.approx(1 - observed / chance)
+    assert result["rank_mae"] == pytest.approx(3 / 5)
 
 
 def test_a_number_has_hubers_loss() -> None:
-    found = registry.load(FOLDER, "regression").loss(
+    result = registry.load(FOLDER, "regression").loss(
         torch.tensor([[0.5], [3.0]]), torch.tensor([0.0, 0.0]), 0.0, 0.0
     )
-    assert found.tolist() == pytest.approx([0.125, 2.5])
+    assert result.tolist() == pytest.approx([0.125, 2.5])
 
 
 def test_labels_weigh_the_same_present_and_absent() -> None:
     targets = np.array([[1, 0], [0, 0], [0, 0], [np.nan, np.nan]], np.float32)
-    found = weights(targets, np.array(list("abcd")), 2, TaskOptions(kind="multilabel"))
-    np.testing.assert_allclose(found, [[1.5, 1], [0.75, 1], [0.75, 1], [0, 0]])
+    result = balanced_weights(targets, np.array(list("abcd")), 2, TaskOptions(kind="multilabel"))
+    np.testing.assert_allclose(result, [[1.5, 1], [0.75, 1], [0.75, 1], [0, 0]])
 
 
 @pytest.mark.parametrize(
@@ -215,10 +217,10 @@ def test_classes_and_their_order(kind, order, values, expected) -> None:
 
 def test_cells_become_arrays() -> None:
     labels = registry.load(FOLDER, "multilabel")
-    found = labels.encode(["b|a", "|", None, '["b"]', "[]"], ["a", "b"])
-    np.testing.assert_array_equal(found, [[1, 1], [0, 0], [np.nan, np.nan], [0, 1], [0, 0]])
-    assert labels.say(found[0], ["a", "b"]) == "a|b"
-    assert labels.say(found[1], ["a", "b"]) == "|"
+    result = labels.encode(["b|a", "|", None, '["b"]', "[]"], ["a", "b"])
+    np.testing.assert_array_equal(result, [[1, 1], [0, 0], [np.nan, np.nan], [0, 1], [0, 0]])
+    assert labels.say(result[0], ["a", "b"]) == "a|b"
+    assert labels.say(result[1], ["a", "b"]) == "|"
     numbers = registry.load(FOLDER, "regression").encode([1, None, np.nan, np.inf, 1e300, 2.5], [])
     np.testing.assert_array_equal(numbers, [1, *[np.nan] * 4, 2.5])
 
@@ -258,11 +260,12 @@ def test_a_target_that_never_varies_in_train_is_named(task) -> None:
 
 
 def test_every_kind_at_once_beats_the_trivial_answer(fitted) -> None:
-    trained, found, classes = fitted
-    test = found["test"]
+    trained, result, classes = fitted
+    test = result["test"]
     predicted = predict(trained.network, test, trained.priors)
     given = {
-        task: answers(test, task, predicted[task], trained.network.readings[task]) for task in TASKS
+        task: known_answers(test, task, predicted[task], trained.network.decodings[task])
+        for task in TASKS
     }
     for task in ("sort", "alive", "traits", "size"):
         majority = trained.priors[task] >= 0.5 if task == "traits" else None
@@ -279,14 +282,14 @@ def test_every_kind_at_once_beats_the_trivial_answer(fitted) -> None:
 
 
 def test_a_temperature_lowers_the_likelihood_cost_on_validation(fitted) -> None:
-    trained, found, _ = fitted
-    validation = found["validation"]
+    trained, result, _ = fitted
+    validation = result["validation"]
     tensors = Tensors(validation, torch.device("cpu"))
-    out = logits(trained.network, tensors, validation.present)
+    out = predict_logits(trained.network, tensors, validation.present)
     for task in ("sort", "alive", "traits", "size"):
-        reading = trained.network.readings[task]
+        reading = trained.network.decodings[task]
         targets = validation.targets[task]
-        there = known(targets)
+        there = has_target(targets)
 
         def cost(temperature: float, task=task, targets=targets, there=there) -> float:
             answer = Decoding(TASKS[task]["kind"], temperature).probabilities(out[task])[there]
@@ -295,7 +298,7 @@ def test_a_temperature_lowers_the_likelihood_cost_on_validation(fitted) -> None:
         best = reading.temperature
         assert best != 1.0
         assert cost(best) < min(cost(1.0), cost(0.9 * best), cost(1.1 * best)) + 1e-6
-    assert trained.network.readings["weight"].temperature == 1.0
+    assert trained.network.decodings["weight"].temperature == 1.0
 
 
 def test_a_temperature_that_was_planted_is_found() -> None:
@@ -303,20 +306,23 @@ def test_a_temperature_that_was_planted_is_found() -> None:
     true = rng.normal(size=(4000, 3))
     p = np.exp(true) / np.exp(true).sum(1, keepdims=True)
     truth = np.array([rng.choice(3, p=row) for row in p])
-    found = fit(Decoding(), torch.from_numpy(3 * true), truth, np.ones(4000))
-    assert found.temperature == pytest.approx(3, rel=0.1)
-    assert fit(Decoding(), torch.from_numpy(true), np.full(4000, -1), np.ones(4000)) == Decoding()
+    result = fit_decoding(Decoding(), torch.from_numpy(3 * true), truth, np.ones(4000))
+    assert result.temperature == pytest.approx(3, rel=0.1)
+    assert (
+        fit_decoding(Decoding(), torch.from_numpy(true), np.full(4000, -1), np.ones(4000))
+        == Decoding()
+    )
     mixed = np.concatenate([3 * true[:2000], true[2000:]])
     half = np.repeat([0.01, 1.0], 2000)
-    assert fit(Decoding(), torch.from_numpy(mixed), truth, half).temperature < 1.15
+    assert fit_decoding(Decoding(), torch.from_numpy(mixed), truth, half).temperature < 1.15
 
 
 def test_a_threshold_is_of_the_greatest_f1() -> None:
     rng = np.random.default_rng(0)
     truth = (rng.random(300) < 0.2).astype(int)
     probability = (0.1 + 0.2 * truth + 0.15 * rng.random(300)).astype(np.float32)
-    found = best_threshold(probability, truth)
-    best = sk.f1_score(truth, probability >= found)
+    result = best_threshold(probability, truth)
+    best = sk.f1_score(truth, probability >= result)
     assert best > 0.95 > sk.f1_score(truth, probability >= 0.5, zero_division=0)
     tried = [sk.f1_score(truth, probability >= t, zero_division=0) for t in np.unique(probability)]
     assert best == pytest.approx(max(tried))
@@ -350,27 +356,27 @@ def test_uncertainty_by_its_formula() -> None:
 
 
 def test_what_was_fitted_is_kept_and_measured(fitted, tmp_path) -> None:
-    trained, found, classes = fitted
-    sets = list(found["test"].sets)
-    save(tmp_path, trained, sets, classes, chosen(), {"made_by": {}})
+    trained, result, classes = fitted
+    sets = list(result["test"].sets)
+    save_model(tmp_path, trained, sets, classes, chosen(), {"made_by": {}})
     card = json.loads((tmp_path / "model.json").read_text())["tasks"]
     assert len(card["traits"]["thresholds"]) == 3
     assert len(card["alive"]["thresholds"]) == 1
     assert "temperature" in card["size"]
     assert card["weight"]["mean"] == pytest.approx(300, abs=20)
-    model = load(tmp_path)
-    assert model.network.readings == trained.network.readings
-    before = predict(trained.network, found["test"], trained.priors)
-    after = predict(model.network, found["test"], model.priors)
+    model = load_model(tmp_path)
+    assert model.network.decodings == trained.network.decodings
+    before = predict(trained.network, result["test"], trained.priors)
+    after = predict(model.network, result["test"], model.priors)
     for task in TASKS:
         np.testing.assert_array_equal(before[task], after[task])
-    measured = evaluate("m", model, [Split("test", found["test"], {})],
+    measured = evaluate("m", model, [Split("test", result["test"], {})],
                         EvaluationOptions(resamples=100), 7)  # fmt: skip
-    write(tmp_path, "sort", measured)
-    check_figures(measured, model, found["test"])
+    write_evaluation(tmp_path, "sort", measured)
+    check_figures(measured, model, result["test"])
 
 
-def check_figures(measured, model: Model, test) -> None:
+def check_figures(measured, model: TrainedModel, test) -> None:
     """Headline figures of each kind are scikit-learn's, from the predictions that were written."""
     figures = {task: measured.metrics[task]["test"] for task in TASKS}
     for task, named in {
@@ -385,19 +391,21 @@ def check_figures(measured, model: Model, test) -> None:
         json.dumps(figures[task], allow_nan=False)
     assert figures["weight"]["mean"]["r2"] < 0.05 < figures["weight"]["r2"]["value"]
     rows = {t: [r for r in measured.predictions if r["task"] == t and r["truth"]] for t in TASKS}
-    said = {t: ([r["truth"] for r in rs], [r["prediction"] for r in rs]) for t, rs in rows.items()}
-    numbers = np.array(said["weight"], float)
+    message = {
+        t: ([r["truth"] for r in rs], [r["prediction"] for r in rs]) for t, rs in rows.items()
+    }
+    numbers = np.array(message["weight"], float)
     assert figures["weight"]["r2"]["value"] == pytest.approx(sk.r2_score(*numbers))
-    ranks = [[worlds.SIZES.index(name) for name in each] for each in said["size"]]
+    ranks = [[worlds.SIZES.index(name) for name in each] for each in message["size"]]
     kappa = sk.cohen_kappa_score(*ranks, weights="quadratic")
     assert figures["size"]["kappa"]["value"] == pytest.approx(kappa)
     bits = [[[t in one.split("|") for t in model.classes["traits"]] for one in each]
-            for each in said["traits"]]  # fmt: skip
+            for each in message["traits"]]  # fmt: skip
     micro = sk.f1_score(*bits, average="micro")
     assert figures["traits"]["micro_f1"]["value"] == pytest.approx(micro)
-    positive = sk.f1_score(*said["alive"], pos_label="yes")
+    positive = sk.f1_score(*message["alive"], pos_label="yes")
     assert figures["alive"]["f1"]["value"] == pytest.approx(positive)
-    auc = sk.roc_auc_score([t == "yes" for t in said["alive"][0]],
+    auc = sk.roc_auc_score([t == "yes" for t in message["alive"][0]],
                            [r["probabilities"][1] for r in rows["alive"]])  # fmt: skip
     assert figures["alive"]["roc_auc"]["value"] == pytest.approx(auc)
     assert {r["task"] for r in measured.confusion} == {"sort", "alive", "size"}
@@ -405,11 +413,11 @@ def check_figures(measured, model: Model, test) -> None:
 
 
 def test_a_class_that_a_split_lacks_is_measured_over_what_occurs(fitted) -> None:
-    trained, found, classes = fitted
-    test = found["test"]
+    trained, result, classes = fitted
+    test = result["test"]
     kept = ~(test.targets["alive"] == 1) & ~(test.targets["size"] == 0)
     kept &= ~(test.targets["traits"][:, 0] == 1)
-    model = Model(trained.network, list(test.sets), chosen(), classes, trained.priors, {})
+    model = TrainedModel(trained.network, list(test.sets), chosen(), classes, trained.priors, {})
     measured = evaluate("m", model, [Split("test", test.take(kept), {})],
                         EvaluationOptions(resamples=100), 7)  # fmt: skip
     alive = measured.metrics["alive"]["test"]

@@ -145,8 +145,8 @@ def test_half_precision_says_nearly_the_same(kind, shape):
     torch.testing.assert_close(token.float(), wanted, rtol=0.02, atol=0.02)
     if token.requires_grad:
         token.float().square().sum().backward()
-        found = [p.grad for p in tower.parameters() if p.grad is not None]
-        assert all(gradient.isfinite().all() for gradient in found)
+        result = [p.grad for p in tower.parameters() if p.grad is not None]
+        assert all(gradient.isfinite().all() for gradient in result)
 
 
 @pytest.mark.parametrize(("kind", "shape"), CASES)
@@ -271,11 +271,11 @@ def test_a_picture_is_standardised_by_channel_and_a_spectrum_by_band():
 
 
 def test_positions_are_those_of_the_paper():
-    found = positions(3, 4)
+    result = positions(3, 4)
     expected = [[0, 1, 0, 1]] + [
         [f(p / r) for r in (1, 100) for f in (torch.sin, torch.cos)] for p in torch.arange(1, 3)
     ]
-    torch.testing.assert_close(found, torch.tensor(expected))
+    torch.testing.assert_close(result, torch.tensor(expected))
 
 
 @pytest.mark.parametrize(
@@ -284,8 +284,8 @@ def test_positions_are_those_of_the_paper():
         ("cnn", (4,), r"takes sequences of frames, and .* \(4,\); what fits: linear, mlp"),
         ("gru", (4,), "takes sequences of frames"),
         ("mlp", (9, 4), "takes vectors, .* what fits: cnn, convolution, gru, linear, lstm, trans"),
-        ("identity", (4,), "takes 128 numbers, the width of the tokens"),
-        ("embedding", (9, 4), "takes ids of words, one a frame"),
+        ("identity", (4,), "takes 128 dimensions, the width of the tokens"),
+        ("embedding", (9, 4), "takes ids of words, one per frame"),
     ],
 )
 def test_what_does_not_fit_is_named_with_what_does(kind, shape, said):
@@ -343,10 +343,10 @@ def test_knobs_are_described(name):
 
 def test_checking_towers_loads_nothing_heavy():
     code = (
-        "import sys; from pipeline.models.tower_options import of_kind, check\n"
+        "import sys; from pipeline.models.tower_options import of_kind, check_shape\n"
         f"for kind in {registry.names(FOLDER)}:\n"
         "    for shape in ((128,), (9, 128), (9, 1)):\n"
-        "        try: check(shape, of_kind({'kind': kind}))\n"
+        "        try: check_shape(shape, of_kind({'kind': kind}))\n"
         "        except ValueError: pass\n"
         "sys.exit('torch' in sys.modules)"
     )

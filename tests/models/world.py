@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.models.examples import classes_of, examples
+from pipeline.models.examples import build_examples, classes_of
 from pipeline.models.options import ModelOptions
 from pipeline.models.training.loop import Trained, train
 from tests.models.synthetic import joined, options
@@ -62,7 +62,7 @@ def chosen(tasks: dict[str, dict[str, Any]] | None = None, **changed: Any) -> Mo
 def parts(some, selected: ModelOptions):
     """Examples of each split, and the classes."""
     classes = classes_of(some, selected.tasks)
-    whole = examples([some], SETS, classes, selected.tasks)
+    whole = build_examples([some], SETS, classes, selected.tasks)
     splits = ("train", "validation", "test")
     return {name: whole.take(some.split == name) for name in splits}, classes
 
@@ -70,7 +70,7 @@ def parts(some, selected: ModelOptions):
 def fit(some, selected: ModelOptions) -> tuple[Trained, dict, dict]:
     import torch
 
-    found, classes = parts(some, selected)
+    result, classes = parts(some, selected)
     cpu = torch.device("cpu")
-    trained = train(found["train"], found["validation"], classes, selected, 7, cpu)
-    return trained, found, classes
+    trained = train(result["train"], result["validation"], classes, selected, 7, cpu)
+    return trained, result, classes

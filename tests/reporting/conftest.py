@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.reporting.inputs import Inputs
-from pipeline.reporting.options import Options
+from pipeline.reporting.inputs import ReportInputs
+from pipeline.reporting.options import ReportOptions
 from pipeline.reporting.page import render
 from tests.reporting import synthetic
 
@@ -19,9 +19,9 @@ def inputs_of(
     root: Path,
     modalities: tuple[str, ...] = MODALITIES,
     models: tuple[str, ...] = tuple(synthetic.MODELS),
-) -> Inputs:
+) -> ReportInputs:
     features = {name: m for name, m in synthetic.FEATURES.items() if m in modalities}
-    return Inputs(root, models, modalities, features, synthetic.TARGETS, "ab" * 32)
+    return ReportInputs(root, models, modalities, features, synthetic.TARGETS, "ab" * 32)
 
 
 @pytest.fixture(scope="session")
@@ -36,24 +36,24 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def inputs(finished: Path) -> Inputs:
+def inputs(finished: Path) -> ReportInputs:
     return inputs_of(finished)
 
 
 @pytest.fixture(scope="session")
-def page(inputs: Inputs) -> str:
-    return render(inputs, Options())
+def page(inputs: ReportInputs) -> str:
+    return render(inputs, ReportOptions())
 
 
 @pytest.fixture
-def partial(inside: Path) -> Callable[..., Inputs]:
+def partial(inside: Path) -> Callable[..., ReportInputs]:
     """Builds a run that lacks something, in a scratch folder."""
 
     def build(
         modalities: tuple[str, ...] = MODALITIES,
         models: tuple[str, ...] = tuple(synthetic.MODELS),
         augmented: bool = True,
-    ) -> Inputs:
+    ) -> ReportInputs:
         root = inside / "data"
         root.mkdir()
         synthetic.build(root, modalities, models, augmented, subjects=15)

@@ -20,13 +20,13 @@ class Element:
 
     def all(self, tag: str | None = None, **attributes: str) -> list[Element]:
         """All elements below, by tag and attributes; `class_` matches one of the classes."""
-        found = []
+        result = []
         for child in self.children:
             if isinstance(child, Element):
                 if (tag is None or child.tag == tag) and child._has(attributes):
-                    found.append(child)
-                found += child.all(tag, **attributes)
-        return found
+                    result.append(child)
+                result += child.all(tag, **attributes)
+        return result
 
     def _has(self, attributes: dict[str, str]) -> bool:
         for name, value in attributes.items():

@@ -78,13 +78,13 @@ def build(
     rows, assets = _samples(modalities, subjects)
     _store(root / "samples", "ingest", samples_schema(modalities, TARGETS), rows, [_file_reject()])
     for modality in modalities:
-        found = assets[modality]
-        _store(root / "assets" / modality, "ingest", assets_schema(), map(_asset, found.values()))
+        result = assets[modality]
+        _store(root / "assets" / modality, "ingest", assets_schema(), map(_asset, result.values()))
         records = [
             {"source": "toy", "batch": "2024", "digest": one.digest, "key": "-",
              "content": one.digest,
              "shape": list(one.shape), "data": one.data}
-            for one in found.values()
+            for one in result.values()
         ]  # fmt: skip
         _store(
             root / "clean" / modality,
@@ -94,7 +94,7 @@ def build(
             _clean_rejects(modality),
         )
         if augmented:
-            _store_views(root / "augmented" / modality, modality, sorted(found))
+            _store_views(root / "augmented" / modality, modality, sorted(result))
     _store(root / "curated", "curate", curated_schema(modalities, TARGETS), rows)
     write_json(root / "ingest.json", _ingested(len(rows)))
     write_json(root / "curated.json", _counted(rows))
@@ -328,11 +328,11 @@ def _evaluated(
             logits = rng.normal(0, 1, (len(own), len(names)))
             logits[np.arange(len(own)), aim] += rng.uniform(1, 4, len(own))
             probabilities = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
-            said = probabilities.argmax(1)
-            found = scores(truth, said)
+            message = probabilities.argmax(1)
+            result = scores(truth, message)
             interval = {
                 key: {"value": value, "low": max(0.0, value - 0.07), "high": min(1.0, value + 0.06)}
-                for key, value in {**found, "ece": 0.08}.items()
+                for key, value in {**result, "ece": 0.08}.items()
             }
             metrics[task][split] = {
                 "n": len(own),
@@ -345,23 +345,23 @@ def _evaluated(
                 {"sample_id": row["sample_id"], "model": name, "split": split, "task": task,
                  "present": [m for m in seen if row.get(m)], "probabilities": each.tolist(),
                  "prediction": names[s], "truth": names[t]}
-                for row, each, s, t in zip(own, probabilities, said, truth, strict=True)
+                for row, each, s, t in zip(own, probabilities, message, truth, strict=True)
             ]  # fmt: skip
             where = {"task": task, "split": split}
             csvs["confusion"] += [
                 {"task": task, "truth": names[t], "prediction": names[s]}
-                for t, s in zip(truth, said, strict=True)
+                for t, s in zip(truth, message, strict=True)
                 if split == "test"
             ]
             columns = ("class", "precision", "recall", "f1", "support")
             csvs["per_class"] += [
                 {**where, **dict(zip(columns, row, strict=True))}
-                for row in per_class(truth, said, names)
+                for row in per_class(truth, message, names)
             ]
             spoken = np.array([row["target.language"] for row in own])
             for value in sorted(set(spoken)):
                 at = spoken == value
-                figures = scores(truth[at], said[at])
+                figures = scores(truth[at], message[at])
                 csvs["groups"].append(
                     {**where, "attribute": "language", "value": value, "n": int(at.sum()),
                      "components": len({row["component"] for row in np.array(own)[at]}),
@@ -381,7 +381,7 @@ def _evaluated(
                 csvs["calibration"].append(
                     {**where, "bin": m, "low": m / 15, "high": (m + 1) / 15,
                      "confidence": confidence[at].mean() if at.any() else "",
-                     "accuracy": (said == truth)[at].mean() if at.any() else "",
+                     "accuracy": (message == truth)[at].mean() if at.any() else "",
                      "n": int(at.sum())}
                 )  # fmt: skip
     csvs["robustness"] = [
@@ -402,7 +402,7 @@ def _evaluated(
         for measure, level, name_ in about
         for i, modality in enumerate(seen, start=1)
     ]  # fmt: skip
-    csvs["figures"] = [*measured.rows(metrics)]
+    csvs["figures"] = [*measured.figure_rows(metrics)]
     measured.write_headlines(folder, "category", {"test": {"category": {"macro_f1": 0.5}}})
     table = pa.Table.from_pylist(predictions, schema=predictions_schema())
     pq.write_table(table, folder / "predictions.parquet")

@@ -6,9 +6,9 @@ import csv
 import json
 from pathlib import Path
 
-from pipeline.models.evaluation.measured import COLUMNS, TABLE, rows
-from pipeline.reporting.choice import ranked, select_by_validation
-from pipeline.reporting.inputs import Inputs
+from pipeline.models.evaluation.measured import COLUMNS, TABLE, figure_rows
+from pipeline.reporting.choice import rank_models, select_by_validation
+from pipeline.reporting.inputs import ReportInputs
 
 
 def write(root: Path, name: str, modalities: list[str], validation: float, test: float) -> None:
@@ -24,11 +24,11 @@ def write(root: Path, name: str, modalities: list[str], validation: float, test:
     with (evaluated / TABLE).open("w") as file:
         writer = csv.DictWriter(file, COLUMNS)
         writer.writeheader()
-        writer.writerows(rows({"t": splits}))
+        writer.writerows(figure_rows({"t": splits}))
 
 
-def inputs(root: Path, *names: str) -> Inputs:
-    return Inputs(root, names, ("a", "b"), {}, {}, "")
+def inputs(root: Path, *names: str) -> ReportInputs:
+    return ReportInputs(root, names, ("a", "b"), {}, {}, "")
 
 
 def test_validation_chooses_among_each_kind(tmp_path: Path) -> None:
@@ -70,5 +70,5 @@ def test_the_leaderboard_ranks_by_test(tmp_path: Path) -> None:
     write(tmp_path, "a", ["a"], 0.9, 0.1)
     write(tmp_path, "b", ["b"], 0.1, 0.9)
     models = inputs(tmp_path, "a", "b").evaluated
-    assert [model.name for model in ranked(models, "t", "test")] == ["b", "a"]
-    assert [model.name for model in ranked(models, "t", "validation")] == ["a", "b"]
+    assert [model.name for model in rank_models(models, "t", "test")] == ["b", "a"]
+    assert [model.name for model in rank_models(models, "t", "validation")] == ["a", "b"]

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from pipeline.models.comparison.candidate import CHOSEN, TOGETHER
+from pipeline.models.comparison.candidate import CHOSEN, SEED_ENSEMBLE
 from pipeline.reporting.comparison.data import ComparisonData
-from pipeline.reporting.comparison.page import SECTIONS, render
+from pipeline.reporting.comparison.page import SECTIONS, render_comparison
 from pipeline.reporting.comparison.sections import differences, labels, missing, probe, summary
-from pipeline.reporting.inputs import Absent, Inputs
-from pipeline.reporting.options import Options
+from pipeline.reporting.inputs import Absent, ReportInputs
+from pipeline.reporting.options import ReportOptions
 from tests.reporting.reading import read
 
 
@@ -35,12 +35,12 @@ def lost(model: str, shown: str, value: float) -> dict[str, Any]:
 
 
 @pytest.fixture
-def found(inputs: Inputs) -> ComparisonData:
+def found(inputs: ReportInputs) -> ComparisonData:
     sample = inputs.curated[0]
     tables: dict[str, list[dict[str, Any]]] = {
         "leaderboard": [
             board(CHOSEN, "chosen", 0.9),
-            board(TOGETHER, "chosen", 0.91),
+            board(SEED_ENSEMBLE, "chosen", 0.91),
             board("early", "fusion", 0.88) | {"diverged": 3},
             board("logistic:a", "baseline", 0.7),
             board("image", "single", 0.6),
@@ -49,7 +49,7 @@ def found(inputs: Inputs) -> ComparisonData:
         ],
         "paired": [pair(CHOSEN, "image", 0.28, 0.01), pair(CHOSEN, "early", -0.02, 0.8),
                    pair(CHOSEN, "logistic:a", 0.18, 0.06),
-                   pair(TOGETHER, "logistic:a", 0.21, 0.04)],
+                   pair(SEED_ENSEMBLE, "logistic:a", 0.21, 0.04)],
         "missing": [
             lost(CHOSEN, "image", -0.06),
             {"model": CHOSEN, "shown": "audio", "macro_f1": 0.2},
@@ -72,22 +72,22 @@ def found(inputs: Inputs) -> ComparisonData:
     about = {"task": "category", "n": 90, "components": 30, "classes": 2,
              "probe": {"macro_f1": 0.081, "plausible": 0.105, "p": 0.4,
                        "false_alarms": 0.001}}  # fmt: skip
-    return ComparisonData(about, tables, inputs, 2, 3, 0.95, Options())
+    return ComparisonData(about, tables, inputs, 2, 3, 0.95, ReportOptions())
 
 
 def without(found: ComparisonData, *names: str) -> ComparisonData:
     tables = {name: [] if name in names else rows for name, rows in found.tables.items()}
-    return ComparisonData(found.summary, tables, found.inputs, 2, 3, 0.95, Options())
+    return ComparisonData(found.summary, tables, found.inputs, 2, 3, 0.95, ReportOptions())
 
 
 def test_every_section_is_drawn_and_names_are_escaped(found: ComparisonData) -> None:
-    page = render(found)
+    page = render_comparison(found)
     root = read(page)
     assert [one.attributes["id"] for one in root.all("section")] == [s.anchor for s in SECTIONS]
     assert "&lt;bird&gt;" in page
     assert "<bird>" not in page
     assert " style=" not in page
-    assert render(found) == page
+    assert render_comparison(found) == page
 
 
 def test_the_best_of_a_kind_is_never_the_choice(found: ComparisonData) -> None:
@@ -107,11 +107,11 @@ def test_the_opening_names_the_gain_over_each_rival_and_whether_it_is_sure(
         "single": {**found.tables["paired"][0], "sure": "gain"},
         "baseline": {**found.tables["paired"][2], "sure": ""},
     }
-    page = render(found)
+    page = render_comparison(found)
     assert "a gain that stands" in page
     assert "too little to tell" in page
     assert {kind: row["model"] for kind, row in summary(found)["best"].items()} == {
-        "fusion": CHOSEN, "together": TOGETHER, "single": "image",
+        "fusion": CHOSEN, "together": SEED_ENSEMBLE, "single": "image",
         "baseline": "logistic:a",
     }  # fmt: skip
     assert "Its 3 seeds used as one" in page
@@ -145,20 +145,20 @@ def test_more_than_five_points_lost_are_a_cost(found: ComparisonData) -> None:
 def test_what_gives_the_target_away_is_marked(found: ComparisonData) -> None:
     data = probe(found)
     assert data["columns"] == [("<batch>", 0.95, True), ("source", 0.2, False)]
-    page = render(found)
+    page = render_comparison(found)
     assert page.count("gives it away") == 1
     assert "Find out why before trusting any figure." in page
     assert "Fold 1 has no sample of" in page
     none = {"shortcuts": [{"column": "source", "macro_f1": 0.2}], "gaps": []}
-    page = render(replace(found, tables={**found.tables, **none}))
+    page = render_comparison(replace(found, tables={**found.tables, **none}))
     assert "None tells it as well as the best baseline does" in page
     assert "Fold 1 has no sample of" not in page
 
 
 def test_a_probe_that_finds_something_is_marked_with_its_p(found: ComparisonData) -> None:
-    assert "p&nbsp;0.4). Nothing hints at answers" in render(found)
+    assert "p&nbsp;0.4). Nothing hints at answers" in render_comparison(found)
     guilty = {"macro_f1": 0.2, "plausible": 0.105, "p": 0.000999, "false_alarms": 0.001}
-    page = render(replace(found, summary={**found.summary, "probe": guilty}))
+    page = render_comparison(replace(found, summary={**found.summary, "probe": guilty}))
     assert "p&nbsp;0.000999). <strong>Of runs without a leak 0.1&nbsp;% look so" in page
     assert "Nothing hints" not in page
 
@@ -173,7 +173,7 @@ def test_a_doubted_label_is_shown_with_what_the_sample_is(found: ComparisonData)
 
 
 def test_what_is_not_there_is_left_out_with_its_reason(found: ComparisonData) -> None:
-    page = render(without(found, "paired", "missing", "choices", "label_errors"))
+    page = render_comparison(without(found, "paired", "missing", "choices", "label_errors"))
     root = read(page)
     shown = [one.attributes["id"] for one in root.all("section")]
     assert shown == ["leaderboard", "classes", "probe", "words"]

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from pipeline.reporting.confusion import REST, _matrix
-from pipeline.reporting.inputs import Model
+from pipeline.reporting.inputs import EvaluatedModel
 
 
-def model(folder: Path, pairs: list[tuple[str, str]]) -> Model:
-    lines = [f"t,{truth},{said}" for truth, said in pairs]
+def model(folder: Path, pairs: list[tuple[str, str]]) -> EvaluatedModel:
+    lines = [f"t,{truth},{message}" for truth, message in pairs]
     (folder / "confusion.csv").write_text("\n".join(["task,truth,prediction", *lines]) + "\n")
-    return Model("m", folder, folder, ())
+    return EvaluatedModel("m", folder, folder, ())
 
 
 def test_cells_count_and_shade_by_row(tmp_path: Path) -> None:

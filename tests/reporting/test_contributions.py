@@ -3,13 +3,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from pipeline.reporting import contributions, gallery
-from pipeline.reporting.inputs import Absent, Inputs, Model
-from pipeline.reporting.options import Options
+from pipeline.reporting.inputs import Absent, EvaluatedModel, ReportInputs
+from pipeline.reporting.options import ReportOptions
 from tests.reporting.synthetic import CATEGORIES
 
 
-def test_fusions_alone_are_shared_out(inputs: Inputs) -> None:
-    built = contributions.build(inputs, Options(classes=3))
+def test_fusions_alone_are_shared_out(inputs: ReportInputs) -> None:
+    built = contributions.build(inputs, ReportOptions(classes=3))
     assert not isinstance(built, Absent)
     assert [panel["model"] for panel in built["panels"]] == ["concatenation", "attention"]
     panel = built["panels"][0]
@@ -26,7 +26,7 @@ def test_shares_are_told_in_per_cent_and_gains_in_points(tmp_path: Path) -> None
     for measure, value in (("shapley", 0.1), ("permutation", -0.2), ("weight", 1 / 3)):
         rows.append(f"category,{measure},overall,,image,{value},0.0,0.2,10")
     (tmp_path / "contributions.csv").write_text("\n".join([*rows, ""]))
-    model = Model("m", tmp_path, tmp_path, ["image"])
+    model = EvaluatedModel("m", tmp_path, tmp_path, ["image"])
     panel = contributions._panel(model, "category", ["image"], 3)
     assert panel is not None
     assert panel["rows"][0]["figures"] == {
@@ -37,8 +37,8 @@ def test_shares_are_told_in_per_cent_and_gains_in_points(tmp_path: Path) -> None
     assert panel["measures"]["weight"] == "weight, %"
 
 
-def test_a_card_says_what_each_modality_gave_to_its_answer(inputs: Inputs) -> None:
-    built = gallery.build(inputs, Options(gallery=8))
+def test_a_card_says_what_each_modality_gave_to_its_answer(inputs: ReportInputs) -> None:
+    built = gallery.build(inputs, ReportOptions(gallery=8))
     assert not isinstance(built, Absent)
     cards = [card for part in built["strata"] for card in part["cards"]]
     assert cards
@@ -47,4 +47,4 @@ def test_a_card_says_what_each_modality_gave_to_its_answer(inputs: Inputs) -> No
 
 
 def test_single_modalities_are_left_out(partial) -> None:
-    assert isinstance(contributions.build(partial(models=("image",)), Options()), Absent)
+    assert isinstance(contributions.build(partial(models=("image",)), ReportOptions()), Absent)

@@ -13,7 +13,7 @@ from pipeline.core.randomness import generator
 from pipeline.models.evaluation.bootstrap import interval, resample
 from pipeline.models.metrics import from_tally
 from pipeline.models.tasks import Task, task_of
-from pipeline.reporting.difference import difference
+from pipeline.reporting.difference import model_difference
 
 
 @dataclass
@@ -47,22 +47,22 @@ def macro_f1(said: list[str]) -> float:
 
 
 def test_it_is_the_difference_of_the_scores() -> None:
-    found = difference(told(TRUTH, GOOD), told(TRUTH, POOR), "t", COMPONENTS, 500, 0.95)  # type: ignore[arg-type]
-    assert found is not None
-    assert found.value == pytest.approx(macro_f1(GOOD) - macro_f1(POOR), abs=1e-12)
-    assert 0 < found.low < found.value < found.high
-    assert (found.samples, found.components) == (300, 60)
+    result = model_difference(told(TRUTH, GOOD), told(TRUTH, POOR), "t", COMPONENTS, 500, 0.95)  # type: ignore[arg-type]
+    assert result is not None
+    assert result.value == pytest.approx(macro_f1(GOOD) - macro_f1(POOR), abs=1e-12)
+    assert 0 < result.low < result.value < result.high
+    assert (result.samples, result.components) == (300, 60)
 
 
 def test_a_model_does_not_differ_from_itself() -> None:
-    found = difference(told(TRUTH, GOOD), told(TRUTH, GOOD), "t", COMPONENTS, 200, 0.95)  # type: ignore[arg-type]
-    assert found is not None
-    assert (found.low, found.value, found.high) == (0.0, 0.0, 0.0)
+    result = model_difference(told(TRUTH, GOOD), told(TRUTH, GOOD), "t", COMPONENTS, 200, 0.95)  # type: ignore[arg-type]
+    assert result is not None
+    assert (result.low, result.value, result.high) == (0.0, 0.0, 0.0)
 
 
 def test_more_mass_is_a_wider_interval() -> None:
     narrow, wide = (
-        difference(told(TRUTH, GOOD), told(TRUTH, POOR), "t", COMPONENTS, 500, mass)  # type: ignore[arg-type]
+        model_difference(told(TRUTH, GOOD), told(TRUTH, POOR), "t", COMPONENTS, 500, mass)  # type: ignore[arg-type]
         for mass in (0.5, 0.99)
     )
     assert narrow is not None
@@ -72,24 +72,24 @@ def test_more_mass_is_a_wider_interval() -> None:
 
 def test_without_common_test_samples_there_is_none() -> None:
     training = told(TRUTH, GOOD, split="validation")
-    assert difference(told(TRUTH, GOOD), training, "t", COMPONENTS, 200, 0.95) is None  # type: ignore[arg-type]
-    assert difference(told(TRUTH, GOOD), told(TRUTH, POOR), "t", {}, 200, 0.95) is None  # type: ignore[arg-type]
+    assert model_difference(told(TRUTH, GOOD), training, "t", COMPONENTS, 200, 0.95) is None  # type: ignore[arg-type]
+    assert model_difference(told(TRUTH, GOOD), told(TRUTH, POOR), "t", {}, 200, 0.95) is None  # type: ignore[arg-type]
 
 
 def test_its_interval_is_that_of_confusion_matrices() -> None:
     """Of all truths and predictions at once, as one may also count them."""
-    found = difference(told(TRUTH, GOOD), told(TRUTH, POOR), "t", COMPONENTS, 500, 0.95)  # type: ignore[arg-type]
-    assert found is not None
+    result = model_difference(told(TRUTH, GOOD), told(TRUTH, POOR), "t", COMPONENTS, 500, 0.95)  # type: ignore[arg-type]
+    assert result is not None
     place = np.arange(300) // 5
     groups = np.unique([f"c{i}" for i in place], return_inverse=True)[1]
     counts = resample(generator(0, "report", "difference", "t"), 60, 500)
     drawn = []
-    for said in (GOOD, POOR):
+    for message in (GOOD, POOR):
         cells = np.zeros((60, 3, 3))
-        indices = (["abc".index(name) for name in names] for names in (TRUTH, said))
+        indices = (["abc".index(name) for name in names] for names in (TRUTH, message))
         np.add.at(cells, (groups, *indices), 1)
         matrices = (counts @ cells.reshape(60, -1)).reshape(-1, 3, 3)
         hits = np.diagonal(matrices, axis1=1, axis2=2)
         tallies = np.stack([hits, matrices.sum(2), matrices.sum(1)], 1)
         drawn.append(from_tally(tallies)["macro_f1"])
-    assert (found.low, found.high) == interval(drawn[0] - drawn[1], 0.95)
+    assert (result.low, result.high) == interval(drawn[0] - drawn[1], 0.95)

@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from pipeline.models.evaluation.evaluate import Split, evaluate
-from pipeline.models.evaluation.measured import read
+from pipeline.models.evaluation.measured import read_figures
 from pipeline.models.evaluation.options import EvaluationOptions
-from pipeline.models.evaluation.results import write
-from pipeline.models.saving import load, save
+from pipeline.models.evaluation.results import write_evaluation
+from pipeline.models.saving import load_model, save_model
 from pipeline.models.tasks import ranked_by
 from pipeline.reporting import (
     breakdown,
@@ -24,10 +24,10 @@ from pipeline.reporting import (
     subsets,
 )
 from pipeline.reporting.choice import select_by_validation
-from pipeline.reporting.difference import difference
+from pipeline.reporting.difference import model_difference
 from pipeline.reporting.format import amount
-from pipeline.reporting.inputs import Absent, Inputs, Model
-from pipeline.reporting.options import Options
+from pipeline.reporting.inputs import Absent, EvaluatedModel, ReportInputs
+from pipeline.reporting.options import ReportOptions
 from pipeline.reporting.page import render
 from pipeline.reporting.sampling import Answer
 from tests.models import world as worlds
@@ -42,41 +42,41 @@ def root(request, tmp_path_factory) -> Path:
         {request.param: worlds.TASKS[request.param], **worlds.TASKS},
     )
     selected = worlds.chosen(tasks, epochs=4)
-    trained, found, classes = worlds.fit(some, selected)
+    trained, result, classes = worlds.fit(some, selected)
     folder, out = root / "models" / "m", root / "evaluation" / "m"
     folder.mkdir(parents=True)
     out.mkdir(parents=True)
-    save(folder, trained, list(found["test"].sets), classes, selected, {"made_by": {}})
+    save_model(folder, trained, list(result["test"].sets), classes, selected, {"made_by": {}})
     groups = {
         "sort": some.targets["sort"],
         "voice": np.array([a["voice"] for a in some.attributes]),
     }
     splits = [
         Split(
-            name, found[name], {key: values[some.split == name] for key, values in groups.items()}
+            name, result[name], {key: values[some.split == name] for key, values in groups.items()}
         )
         for name in ("validation", "test")
     ]
     with torch.inference_mode():
-        measured = evaluate("m", load(folder), splits, EvaluationOptions(resamples=100), 7)
-    write(out, selected.primary, measured)
+        measured = evaluate("m", load_model(folder), splits, EvaluationOptions(resamples=100), 7)
+    write_evaluation(out, selected.primary, measured)
     return root
 
 
 def test_every_section_is_made(root: Path) -> None:
-    inputs = Inputs(root, ["m"], ["image", "audio"], worlds.SETS, {}, "")
+    inputs = ReportInputs(root, ["m"], ["image", "audio"], worlds.SETS, {}, "")
     choice = select_by_validation(inputs)
     assert choice is not None
     assert choice.shown.name == "m"
     for section in (breakdown, calibration, confusion, leaderboard, modelcards, subsets):
-        made = section.build(inputs, Options())
+        made = section.build(inputs, ReportOptions())
         assert not isinstance(made, Absent), section.__name__
-    made = leaderboard.build(inputs, Options())
+    made = leaderboard.build(inputs, ReportOptions())
     assert isinstance(made, dict)
     boards = {board["task"]: board for board in made["boards"]}
     assert boards.keys() == worlds.TASKS.keys()
-    measured = read(root / "evaluation/m")
-    text = render(inputs, Options())
+    measured = read_figures(root / "evaluation/m")
+    text = render(inputs, ReportOptions())
     assert "R² of weight, a number" in text
     for task, board in boards.items():
         learned, test = inputs.evaluated[0].task(task), measured[task]["test"]
@@ -88,30 +88,32 @@ def test_every_section_is_made(root: Path) -> None:
                 amount(test[name][k], figure.share) for k in ("value", "low", "high")
             )
             way = "\N{EN DASH}" if figure.share else " to "
-            told = f'<span class="num">{value}</span> <span class="between">{low}{way}{high}</span>'
-            assert told in text
+            message = (
+                f'<span class="num">{value}</span> <span class="between">{low}{way}{high}</span>'
+            )
+            assert message in text
     assert {"rank_mae", "kappa"} < boards["size"]["figures"].keys()
     for task in ("weight", "traits"):
         model = choice.shown
-        assert difference(model, model, task, {"x": "c"}, 100, 0.95) is None
+        assert model_difference(model, model, task, {"x": "c"}, 100, 0.95) is None
 
 
 def test_a_card_shows_options_by_their_dotted_names(root: Path) -> None:
-    inputs = Inputs(root, ["m"], ["image", "audio"], worlds.SETS, {}, "")
+    inputs = ReportInputs(root, ["m"], ["image", "audio"], worlds.SETS, {}, "")
     (model,) = inputs.evaluated
     model.card["options"] = {"tower": {"hidden": 64}, "features": ["a", "b"], "fusion": None}
-    built = modelcards.build(inputs, Options())
+    built = modelcards.build(inputs, ReportOptions())
     assert isinstance(built, dict)
     (card,) = built["cards"]
     assert card["options"] == [("tower.hidden", "64"), ("features", "a, b"), ("fusion", "None")]
 
 
 def test_a_number_has_no_weakest_slice(root: Path) -> None:
-    inputs = Inputs(root, ["m"], ["image", "audio"], worlds.SETS, {}, "")
+    inputs = ReportInputs(root, ["m"], ["image", "audio"], worlds.SETS, {}, "")
     (model,) = inputs.evaluated
     enough = {row["task"] for row in model.table("groups") if int(row["components"]) >= 10}
     assert "weight" in enough
-    built = breakdown.build(inputs, Options())
+    built = breakdown.build(inputs, ReportOptions())
     assert isinstance(built, dict)
     assert {one["task"] for one in built["weakest"]} == set(worlds.TASKS) - {"weight"}
 
@@ -119,11 +121,11 @@ def test_a_number_has_no_weakest_slice(root: Path) -> None:
 def answers_of(kind: str, classes: list[str], said: str, *probabilities: float) -> list[Answer]:
     """What the gallery makes of one prediction."""
     sample = {"sample_id": "s", "component": "c", "kinds": []}
-    model = Model("m", Path("none"), Path("none"), ())
+    model = EvaluatedModel("m", Path("none"), Path("none"), ())
     model.__dict__["card"] = {"tasks": {"t": {"kind": kind, "classes": classes}}}
     row = {"sample_id": "s", "split": "test", "task": "t", "truth": said, "prediction": said}
     model.__dict__["predictions"] = [{**row, "probabilities": list(probabilities)}]
-    inputs = Inputs(Path("none"), [], [], {}, {}, "")
+    inputs = ReportInputs(Path("none"), [], [], {}, {}, "")
     inputs.__dict__["by_id"] = {"s": sample}
     return gallery._answers(inputs, model, "t")
 

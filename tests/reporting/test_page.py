@@ -19,8 +19,8 @@ import soundfile
 
 from pipeline.models.evaluation import measured
 from pipeline.reporting.format import percent
-from pipeline.reporting.inputs import Inputs
-from pipeline.reporting.options import Options
+from pipeline.reporting.inputs import ReportInputs
+from pipeline.reporting.options import ReportOptions
 from pipeline.reporting.page import SECTIONS, render
 from tests.reporting import synthetic
 from tests.reporting.reading import Element, read
@@ -96,8 +96,8 @@ def test_the_page_is_the_same_in_another_process(page: str, finished: Path) -> N
     code = (
         "import sys; from pathlib import Path; from tests.reporting.conftest import inputs_of;"
         "from pipeline.reporting.page import render;"
-        "from pipeline.reporting.options import Options;"
-        "sys.stdout.write(render(inputs_of(Path(sys.argv[1])), Options()))"
+        "from pipeline.reporting.options import ReportOptions;"
+        "sys.stdout.write(render(inputs_of(Path(sys.argv[1])), ReportOptions()))"
     )
     environment = {**os.environ, "PYTHONHASHSEED": "12345", "PYTHONIOENCODING": "utf-8"}
     other = subprocess.run(
@@ -123,7 +123,7 @@ def test_figures_are_those_of_the_metrics(root: Element, finished: Path) -> None
                 table.all("tbody")[0].all("tr")}  # fmt: skip
         assert set(rows) == set(synthetic.MODELS)
         for name, cells in rows.items():
-            written = measured.read(finished / "evaluation" / name)
+            written = measured.read_figures(finished / "evaluation" / name)
             test = written[task]["test"]
             by_title = dict(zip(titles[1:], cells, strict=True))
             for title, key in (
@@ -139,7 +139,9 @@ def test_figures_are_those_of_the_metrics(root: Element, finished: Path) -> None
 
 
 def test_the_opening_says_the_chosen_ones_by_validation(root: Element, finished: Path) -> None:
-    metrics = {name: measured.read(finished / "evaluation" / name) for name in synthetic.MODELS}
+    metrics = {
+        name: measured.read_figures(finished / "evaluation" / name) for name in synthetic.MODELS
+    }
 
     def best(names: list[str]) -> str:
         return max(names, key=lambda n: metrics[n]["category"]["validation"]["macro_f1"]["value"])
@@ -157,7 +159,10 @@ def test_the_opening_says_the_chosen_ones_by_validation(root: Element, finished:
 def test_confusion_counts_add_up(root: Element, finished: Path) -> None:
     tables = root.all("table", class_="matrix")
     assert len(tables) == len(synthetic.MODELS) * len(synthetic.TARGETS)
-    test = {measured.read(path)["category"]["test"]["n"] for path in finished.glob("evaluation/*")}
+    test = {
+        measured.read_figures(path)["category"]["test"]["n"]
+        for path in finished.glob("evaluation/*")
+    }
     for table in tables:
         cells = [
             td
@@ -222,15 +227,15 @@ def test_the_page_is_small(page: str) -> None:
     assert len(page.encode()) < MEGABYTES * 10**6
 
 
-def test_a_larger_gallery_shows_more(inputs: Inputs, page: str) -> None:
-    few = read(render(inputs, Options(gallery=4, sheet=0)))
+def test_a_larger_gallery_shows_more(inputs: ReportInputs, page: str) -> None:
+    few = read(render(inputs, ReportOptions(gallery=4, sheet=0)))
     assert len(few.all("article")) <= 4
     assert "sheet" not in anchors(few)
     assert len(read(page).all("article")) > 8
 
 
-def test_text_alone_leaves_no_pictures_and_no_players(partial: Callable[..., Inputs]) -> None:
-    root = read(render(partial(modalities=("text",), models=("text",)), Options()))
+def test_text_alone_leaves_no_pictures_and_no_players(partial: Callable[..., ReportInputs]) -> None:
+    root = read(render(partial(modalities=("text",), models=("text",)), ReportOptions()))
     assert not root.all("img")
     assert not root.all("audio")
     assert {"gallery", "sheet"} <= set(anchors(root))
@@ -238,23 +243,23 @@ def test_text_alone_leaves_no_pictures_and_no_players(partial: Callable[..., Inp
     assert not root.all("span", class_="fusion")
 
 
-def test_what_is_missing_is_left_out_with_a_note(partial: Callable[..., Inputs]) -> None:
+def test_what_is_missing_is_left_out_with_a_note(partial: Callable[..., ReportInputs]) -> None:
     inputs = partial(augmented=False, models=("image",))
     for name in ("calibration", "subsets"):
         (inputs.root / "evaluation/image" / f"{name}.csv").unlink()
-    root = read(render(inputs, Options()))
+    root = read(render(inputs, ReportOptions()))
     assert not {"sheet", "calibration", "subsets"} & set(anchors(root))
     notes = root.all("footer")[0].text
     for note in ("Augmentation. No modality", "calibration.csv", "subsets.csv"):
         assert note in notes
 
 
-def test_a_run_without_models_still_has_a_page(partial: Callable[..., Inputs]) -> None:
-    root = read(render(partial(models=()), Options()))
+def test_a_run_without_models_still_has_a_page(partial: Callable[..., ReportInputs]) -> None:
+    root = read(render(partial(models=()), ReportOptions()))
     assert root.all("h1")[0].text == "No model yet"
     assert {"refused", "datacard", "lineage"} <= set(anchors(root))
 
 
 def test_nothing_at_all_is_a_page_too(inside: Path) -> None:
-    root = read(render(Inputs(inside, (), ("text",), {}, {}, "00"), Options()))
+    root = read(render(ReportInputs(inside, (), ("text",), {}, {}, "00"), ReportOptions()))
     assert anchors(root) == ["lineage"]

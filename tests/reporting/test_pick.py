@@ -20,19 +20,19 @@ ANSWERS = [answer(f"s{i}", (i * 37 % 60) / 60, right=i % 3 > 0) for i in range(6
 
 
 def test_strata_are_what_they_are_called() -> None:
-    found = strata(ANSWERS, SAMPLES, 16)
-    assert [stratum.verdict for stratum in found] == ["wrong", "wrong", "right", "right"]
-    for stratum in found:
+    result = strata(ANSWERS, SAMPLES, 16)
+    assert [stratum.verdict for stratum in result] == ["wrong", "wrong", "right", "right"]
+    for stratum in result:
         assert len(stratum.answers) == 4
         assert {one.verdict for one in stratum.answers} == {stratum.verdict}
-    surest, least, *_ = (sorted(a.confidence for a in stratum.answers) for stratum in found)
+    surest, least, *_ = (sorted(a.confidence for a in stratum.answers) for stratum in result)
     assert least[-1] < surest[0]
 
 
 def test_the_surest_mistake_comes_first() -> None:
-    found = strata(ANSWERS, SAMPLES, 16)
+    result = strata(ANSWERS, SAMPLES, 16)
     wrong = [one.confidence for one in ANSWERS if one.verdict == "wrong"]
-    assert found[0].answers[0].confidence >= max(wrong) - 0.05
+    assert result[0].answers[0].confidence >= max(wrong) - 0.05
 
 
 def test_no_component_is_shown_twice() -> None:
@@ -48,8 +48,8 @@ def test_the_order_of_answers_does_not_matter() -> None:
 
 
 def test_an_empty_stratum_is_left_out() -> None:
-    found = strata([answer("s0", 0.9, right=True)], SAMPLES, 16)
-    assert [stratum.title for stratum in found] == ["Right, and sure of it"]
+    result = strata([answer("s0", 0.9, right=True)], SAMPLES, 16)
+    assert [stratum.title for stratum in result] == ["Right, and sure of it"]
     assert strata([], SAMPLES, 16) == []
 
 

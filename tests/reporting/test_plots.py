@@ -8,16 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.reporting.plots.panels import lines, reliability
+from pipeline.reporting.plots.panels import CalibrationBin, lines, reliability
 from pipeline.reporting.plots.rows import bar, dumbbell, stack, whisker
-from pipeline.reporting.plots.scale import UNIT, nice
+from pipeline.reporting.plots.scale import UNIT, nice_scale
 from pipeline.reporting.plots.svg import number, share, tag
 from tests.reporting.reading import read
 
 
 @given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=20))
 def test_a_scale_covers_its_values_with_a_few_round_ticks(values: list[float]) -> None:
-    scale = nice(values)
+    scale = nice_scale(values)
     slack = 1e-6 * max(1.0, scale.high - scale.low)
     assert scale.low - slack <= min(values)
     assert max(values) <= scale.high + slack
@@ -27,8 +27,8 @@ def test_a_scale_covers_its_values_with_a_few_round_ticks(values: list[float]) -
 
 
 def test_a_scale_stays_within() -> None:
-    assert nice([0.02, 0.999], within=(0.0, 1.0)).ticks == (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
-    assert nice([]).ticks[0] == 0
+    assert nice_scale([0.02, 0.999], within=(0.0, 1.0)).ticks == (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+    assert nice_scale([]).ticks[0] == 0
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_one_epoch_is_a_chart_too() -> None:
 
 
 def test_dots_of_the_calibration_diagram_lie_above_or_below() -> None:
-    bins = [(0.0, 0.5, 0.4, 0.6, 5), (0.5, 1.0, 0.9, 0.7, 10)]
+    bins = [CalibrationBin(0.0, 0.5, 0.4, 0.6, 5), CalibrationBin(0.5, 1.0, 0.9, 0.7, 10)]
     drawn = read(reliability(bins, "calibration"))
     modest, bold = drawn.all("circle")
     assert "under" in str(modest.attributes["class"])

@@ -3,13 +3,13 @@ from __future__ import annotations
 import pytest
 
 from pipeline.reporting import robustness
-from pipeline.reporting.inputs import Absent, Inputs
-from pipeline.reporting.options import Options
+from pipeline.reporting.inputs import Absent, ReportInputs
+from pipeline.reporting.options import ReportOptions
 from tests.reporting.synthetic import SKILL
 
 
-def test_every_worsening_has_a_chart_with_all_models_that_it_hits(inputs: Inputs) -> None:
-    built = robustness.build(inputs, Options())
+def test_every_worsening_has_a_chart_with_all_models_that_it_hits(inputs: ReportInputs) -> None:
+    built = robustness.build(inputs, ReportOptions())
     assert not isinstance(built, Absent)
     assert len(built["charts"]) == 9
     for chart, (_, modality) in zip(built["charts"], built["worsened"], strict=True):
@@ -21,6 +21,6 @@ def test_every_worsening_has_a_chart_with_all_models_that_it_hits(inputs: Inputs
     assert [area is None for area in areas["image"]] == [False, True, True] * 3
 
 
-def test_without_curves_the_section_is_left_out(inputs: Inputs, monkeypatch) -> None:
+def test_without_curves_the_section_is_left_out(inputs: ReportInputs, monkeypatch) -> None:
     monkeypatch.setattr(robustness, "_curves", lambda model: {})
-    assert isinstance(robustness.build(inputs, Options()), Absent)
+    assert isinstance(robustness.build(inputs, ReportOptions()), Absent)

@@ -11,9 +11,9 @@ from pipeline.modalities.image import show as image
 from pipeline.modalities.image.augment import apply
 from pipeline.parts import manifest
 from pipeline.reporting import augmentations, breakdown, datacard, gallery, lineage, rejects
-from pipeline.reporting.content import contents
-from pipeline.reporting.inputs import Absent, Inputs
-from pipeline.reporting.options import Options
+from pipeline.reporting.content import unpack_contents
+from pipeline.reporting.inputs import Absent, ReportInputs
+from pipeline.reporting.options import ReportOptions
 from tests.reporting import synthetic
 
 
@@ -22,8 +22,8 @@ def shown(built: dict[str, Any] | Absent) -> dict[str, Any]:
     return built
 
 
-def test_views_are_what_their_recipes_make_of_training_assets(inputs: Inputs) -> None:
-    options = Options(sheet=3, views=2)
+def test_views_are_what_their_recipes_make_of_training_assets(inputs: ReportInputs) -> None:
+    options = ReportOptions(sheet=3, views=2)
     strip = shown(augmentations.build(inputs, options))["strips"][0]
     assert strip["modality"] == "image"
     assert len(strip["rows"]) == 3
@@ -34,7 +34,7 @@ def test_views_are_what_their_recipes_make_of_training_assets(inputs: Inputs) ->
     }
     for row in strip["rows"]:
         assert row["digest"] in trained
-        original = contents(inputs, "image", [row["digest"]])[row["digest"]]
+        original = unpack_contents(inputs, "image", [row["digest"]])[row["digest"]]
         for view in row["views"]:
             made = apply(original, recipes[row["digest"], view["view"]])
             assert view["shown"] == image.show(made, options)
@@ -52,8 +52,8 @@ def test_a_recipe_is_told_in_words(operation: dict[str, Any], words: tuple[str, 
     assert augmentations._step(operation) == words
 
 
-def test_every_reject_is_counted_and_few_are_told(inputs: Inputs) -> None:
-    built = shown(rejects.build(inputs, Options(rejects=2)))
+def test_every_reject_is_counted_and_few_are_told(inputs: ReportInputs) -> None:
+    built = shown(rejects.build(inputs, ReportOptions(rejects=2)))
     written = sum(entry.rejected for stage in inputs.stages for entry in stage.entries)
     assert built["total"] == written == 22
     images = next(stage for stage in built["stages"] if stage["stage"] == "clean/image")
@@ -63,8 +63,8 @@ def test_every_reject_is_counted_and_few_are_told(inputs: Inputs) -> None:
     ]
 
 
-def test_splits_add_up_to_the_whole(inputs: Inputs) -> None:
-    built = shown(datacard.build(inputs, Options()))
+def test_splits_add_up_to_the_whole(inputs: ReportInputs) -> None:
+    built = shown(datacard.build(inputs, ReportOptions()))
     for figure in ("samples", "groups", "components"):
         assert sum(split[figure] for split in built["splits"]) == built["total"][figure]
     assert built["total"]["samples"] == len(inputs.curated)
@@ -83,8 +83,8 @@ def test_splits_add_up_to_the_whole(inputs: Inputs) -> None:
     ]
 
 
-def test_a_figure_stands_beside_the_best_single_one_of_its_task(inputs: Inputs) -> None:
-    panels = shown(breakdown.build(inputs, Options()))["panels"]
+def test_a_figure_stands_beside_the_best_single_one_of_its_task(inputs: ReportInputs) -> None:
+    panels = shown(breakdown.build(inputs, ReportOptions()))["panels"]
     best = {
         task: max(
             ("image", "audio", "text"),
@@ -108,8 +108,8 @@ def test_a_figure_stands_beside_the_best_single_one_of_its_task(inputs: Inputs) 
     }
 
 
-def test_the_gallery_shows_test_samples_with_what_others_said(inputs: Inputs) -> None:
-    built = shown(gallery.build(inputs, Options(gallery=24)))
+def test_the_gallery_shows_test_samples_with_what_others_said(inputs: ReportInputs) -> None:
+    built = shown(gallery.build(inputs, ReportOptions(gallery=24)))
     cards = [card for part in built["strata"] for card in part["cards"]]
     assert {card["sample"]["split"] for card in cards} == {"test"}
     single = built["choice"].single.name
@@ -120,20 +120,20 @@ def test_the_gallery_shows_test_samples_with_what_others_said(inputs: Inputs) ->
         assert set(card["absent"]) == set(inputs.modalities) - present
 
 
-def test_the_lineage_names_every_output(inputs: Inputs) -> None:
-    built = shown(lineage.build(inputs, Options()))
+def test_the_lineage_names_every_output(inputs: ReportInputs) -> None:
+    built = shown(lineage.build(inputs, ReportOptions()))
     names = {name for name, *_ in built["outputs"]}
     assert {"samples", "curated", "clean/image", "models/image", "evaluation/image"} <= names
     assert names == set(inputs.digests())
     assert built["libraries"] == [("numpy", "2.4.6")]
 
 
-def test_the_weakest_slice_is_of_enough_components(inputs: Inputs) -> None:
-    found = shown(breakdown.build(inputs, Options()))["weakest"]
-    assert {(one["model"], one["task"]) for one in found} == {
+def test_the_weakest_slice_is_of_enough_components(inputs: ReportInputs) -> None:
+    result = shown(breakdown.build(inputs, ReportOptions()))["weakest"]
+    assert {(one["model"], one["task"]) for one in result} == {
         (model.name, task) for model in inputs.evaluated for task in model.tasks
     }
-    for one in found:
+    for one in result:
         model = next(m for m in inputs.evaluated if m.name == one["model"])
         rows = [row for row in model.table("groups")
                 if (row["task"], row["split"]) == (one["task"], "test")]  # fmt: skip

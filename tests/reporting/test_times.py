@@ -12,7 +12,7 @@ from pipeline.parts.artifact import read_manifest
 from pipeline.reporting.format import count
 from pipeline.reporting.overlay import TIMES
 from pipeline.reporting.show import dated_copy
-from pipeline.reporting.times import DASH, Took, table, times
+from pipeline.reporting.times import DASH, Durations, durations_table, model_durations
 from tests.reporting import synthetic
 from tests.reporting.reading import read
 
@@ -44,10 +44,10 @@ def model(inside: Path, finished: Path) -> str:
 
 
 def test_times_are_of_the_run_that_computed_what_stands(model: str, finished: Path) -> None:
-    found = {one.model: one for one in times(finished)}
-    assert found.keys() == synthetic.MODELS.keys()
-    assert found.pop(model) == Took(model, 61.25, None, None, 1234.5, 0.0215, 0)
-    assert set(found.values()) == {Took(name) for name in found}
+    result = {one.model: one for one in model_durations(finished)}
+    assert result.keys() == synthetic.MODELS.keys()
+    assert result.pop(model) == Durations(model, 61.25, None, None, 1234.5, 0.0215, 0)
+    assert set(result.values()) == {Durations(name) for name in result}
 
 
 def test_inference_is_the_test_split_alone_and_a_sample(inside: Path, finished: Path) -> None:
@@ -57,18 +57,18 @@ def test_inference_is_the_test_split_alone_and_a_sample(inside: Path, finished: 
     put(f"evaluate/{some}", {**MADE, "key": keys[some], "seconds": 5.0, "inference": TOOK})
     empty = {"samples": 0, "seconds": 0.001}
     put(f"evaluate/{none}", {**MADE, "key": keys[none], "seconds": 5.0, "inference": empty})
-    found = {one.model: one for one in times(finished)}
-    assert (found[some].evaluation, found[some].inference) == (5.0, 0.125)
-    assert (found[none].evaluation, found[none].inference) == (5.0, None)
+    result = {one.model: one for one in model_durations(finished)}
+    assert (result[some].evaluation, result[some].inference) == (5.0, 0.125)
+    assert (result[none].evaluation, result[none].inference) == (5.0, None)
 
 
 def test_without_records_nothing_is_shown(inside: Path, finished: Path) -> None:
-    assert times(finished) == []
-    assert table([]) == ""
+    assert model_durations(finished) == []
+    assert durations_table([]) == ""
 
 
 def test_a_training_that_went_on_says_from_where() -> None:
-    shown = read(table([Took("<b>", 3.0, 1.0, 0.125, 10.0, 0.5, 4)]))
+    shown = read(durations_table([Durations("<b>", 3.0, 1.0, 0.125, 10.0, 0.5, 4)]))
     cells = [cell.text for cell in shown.all("td")]
     assert cells == ["3.0 (from epoch 4)", "10", "50.0", "1.0", "0.125"]
     assert shown.all("th")[-1].text == "<b>"

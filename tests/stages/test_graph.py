@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.params import Params, parse
 from pipeline.stages.graph import STAGES, items, labels, upstream
-from pipeline.store.rejects import tables
+from pipeline.store.rejects import reject_folders
 from tests import dataset
 
 
@@ -23,7 +23,7 @@ def test_a_stage_reads_what_stands_above_it(params: Params) -> None:
 
 
 def test_rejects_are_looked_for_where_stages_write(params: Params) -> None:
-    for stage, folder in tables(params.modalities, params.features).items():
+    for stage, folder in reject_folders(params.modalities, params.features).items():
         assert folder.split("/")[0] in STAGES[stage.split("/")[0]].writes
 
 

@@ -28,8 +28,8 @@ SAMPLES = pa.table({"source": [s for s, _ in PAIRS], "batch": [b for _, b in PAI
     ],
 )
 def test_each_source_is_cut_in_its_own_order(as_of: str, left: list[tuple[str, str]]) -> None:
-    found = samples_as_of(SAMPLES, as_of).to_pylist()
-    assert [(one["source"], one["batch"]) for one in found] == left
+    result = samples_as_of(SAMPLES, as_of).to_pylist()
+    assert [(one["source"], one["batch"]) for one in result] == left
 
 
 @pytest.mark.parametrize("as_of", ["8", "c/9", "a", "", "/9/"])

@@ -17,7 +17,7 @@ from hypothesis.extra import numpy as hn
 from pipeline.core.errors import PipelineError
 from pipeline.parts.part import Row
 from pipeline.store import Store, diff, open_store
-from pipeline.store.diff import difference, files_between, largest
+from pipeline.store.diff import files_between, max_difference_by_row, store_difference
 from pipeline.store.format import reader
 from pipeline.store.trees.revision import Revision
 from tests.stages.plans.stored import Stored, asset
@@ -37,11 +37,11 @@ def image(i: int) -> str:
 
 
 def test_rows_added_removed_and_changed_are_told(revised: Path) -> None:
-    found = open_store(revised).diff("v1", "v2")
-    assert (found.before, found.after) == ("v1", "v2")
-    assert (found.added, found.removed) == (["words"], ["sound"])
-    assert list(found.sets) == ["look"]
-    look = found.sets["look"]
+    result = open_store(revised).diff("v1", "v2")
+    assert (result.before, result.after) == ("v1", "v2")
+    assert (result.added, result.removed) == (["words"], ["sound"])
+    assert list(result.sets) == ["look"]
+    look = result.sets["look"]
     assert look.counts == {"added": 3, "removed": 3, "changed": 2}
     assert ids(look.added) == {(image(100), view) for view in range(3)}
     assert ids(look.removed) == {(image(2), view) for view in range(3)}
@@ -55,9 +55,9 @@ def test_rows_added_removed_and_changed_are_told(revised: Path) -> None:
 
 
 def test_little_changes_are_left_out_by_a_tolerance(revised: Path) -> None:
-    found = open_store(revised, "v2").diff("v1", tolerance=0.01).sets["look"]
-    assert ids(found.changed) == {(image(5), 0)}
-    assert found.counts["added"] == 3
+    result = open_store(revised, "v2").diff("v1", tolerance=0.01).sets["look"]
+    assert ids(result.changed) == {(image(5), 0)}
+    assert result.counts["added"] == 3
     for wrong in (-1.0, float("nan")):
         with pytest.raises(PipelineError, match="a number from 0 on"):
             open_store(revised).diff("v1", tolerance=wrong)
@@ -92,7 +92,7 @@ def test_parts_that_both_have_are_not_read(revised: Path, monkeypatch: pytest.Mo
     entries = [before["look"].entries, after["look"].entries]
     read.clear()
 
-    difference(before, after)
+    store_difference(before, after)
 
     same = {e.md5 for e in entries[0]} & {e.md5 for e in entries[1]}
     assert len(same) > 10
@@ -119,13 +119,13 @@ def changed_set(project: Path, values: dict[int, Any], verb: str = "extract/look
 def test_another_shape_or_dtype_is_told(revised: Path) -> None:
     longer = {i: np.zeros(6, np.float32) for i in range(3, 9)}
     look = changed_set(revised, longer).diff("v2").sets["look"]
-    assert "shape: (5,) → (6,)" in look.told
+    assert "shape: (5,) → (6,)" in look.messages
     assert set(look.changed["by"].to_pylist()) == {np.inf}
     assert len(look.changed) == 6
 
     halves = {i: picture(i).astype(np.float16) for i in range(8, 12)}
     look = changed_set(revised, halves).diff("v2", tolerance=0.01).sets["look"]
-    assert "dtype: float32 → float16" in look.told
+    assert "dtype: float32 → float16" in look.messages
     assert not len(look.changed)
     assert len(look.removed)
 
@@ -141,7 +141,7 @@ def test_another_function_is_told_though_no_row_changed(revised: Path) -> None:
     path.write_text(json.dumps(manifest))
     look = open_store(revised).diff("v2").sets["look"]
     version = json.loads(text)["function"]["python"]
-    assert look.told == [
+    assert look.messages == [
         "parameter bands.low: absent → 3",
         "module pipeline.parts.part changed",
         f"Python version: {version} → 9",
@@ -183,16 +183,18 @@ def test_how_far_apart_rows_are(before: np.ndarray, after: np.ndarray) -> None:
         )
         for x, y in zip(before.tolist(), after.tolist(), strict=True)
     ]
-    assert largest(before, after).tolist() == expected
-    assert largest(before.reshape(7, 3, 1), after.reshape(7, 3, 1)).tolist() == expected
+    assert max_difference_by_row(before, after).tolist() == expected
+    assert (
+        max_difference_by_row(before.reshape(7, 3, 1), after.reshape(7, 3, 1)).tolist() == expected
+    )
 
 
 def test_files_between_revisions(revised: Path) -> None:
     before, after = Revision.at(revised, "v1"), Revision.at(revised, "v2")
-    found = files_between(before, after)
-    assert "features/sound/_manifest.json" in found["removed"]
-    assert "features/words/_manifest.json" in found["added"]
-    assert found["changed"] == ["features/look/_manifest.json"]
-    every = {path for paths in found.values() for path in paths}
+    result = files_between(before, after)
+    assert "features/sound/_manifest.json" in result["removed"]
+    assert "features/words/_manifest.json" in result["added"]
+    assert result["changed"] == ["features/look/_manifest.json"]
+    every = {path for paths in result.values() for path in paths}
     assert all(path.startswith("features/") for path in every)
     assert files_between(after, after) == {"added": [], "removed": [], "changed": []}

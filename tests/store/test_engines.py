@@ -65,8 +65,8 @@ def test_an_engine_reads_equal_values(
     ones = np.ones(len(values), np.int32)
     table = features_table(digests, ["k"] * len(values), [0] * len(values), ones, values)
     write_features(table, tmp_path / "f.parquet", {b"pipeline": b"{}"}, profile)
-    found = np.array(engine(tmp_path / "f.parquet"), dtype)
-    assert np.array_equal(found.reshape(values.shape), values)
+    result = np.array(engine(tmp_path / "f.parquet"), dtype)
+    assert np.array_equal(result.reshape(values.shape), values)
 
 
 def test_writing_again_gives_the_same_bytes(tmp_path: Path) -> None:

@@ -78,9 +78,9 @@ def test_a_schema_is_told_without_reading_columns(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     look = store["look"]
-    told = look.to_arrow().schema
+    message = look.to_arrow().schema
     monkeypatch.setattr("pyarrow.parquet.ParquetFile", None)
-    assert look.schema == told
+    assert look.schema == message
 
 
 def test_bytes_hold_so_many_rows_and_at_least_one(store: Store) -> None:
@@ -98,10 +98,10 @@ def test_pandas_is_asked_for_by_name_where_it_is_missing(
 
 def test_where_asks_the_set_s_own_columns(store: Store) -> None:
     look = store["look"]
-    found = look.to_arrow(["digest", "batch"], where=f"batch = '{BATCHES[1]}'")
-    assert set(found["batch"].to_pylist()) == {BATCHES[1]}
-    assert 0 < found.num_rows < len(look)
-    one = found["digest"][0].as_py()
+    result = look.to_arrow(["digest", "batch"], where=f"batch = '{BATCHES[1]}'")
+    assert set(result["batch"].to_pylist()) == {BATCHES[1]}
+    assert 0 < result.num_rows < len(look)
+    one = result["digest"][0].as_py()
     assert np.array_equal(look.to_numpy(where=f"digest = '{one}'"), pictures([one]))
     assert look.to_numpy(where="view > 7").shape == (0, 5)
 
@@ -154,8 +154,8 @@ def test_as_of_leaves_later_batches_out(store: Store) -> None:
 
 def test_rows_are_had_by_sample_or_by_digest(store: Store) -> None:
     look, ids = store["look"], ["s/07", asset("image", "20"), "s/00", "s/01"]
-    found = look.get(ids)
-    assert np.array_equal(found, np.stack([picture(i) for i in (7, 20, 1, 1)]))
+    result = look.get(ids)
+    assert np.array_equal(result, np.stack([picture(i) for i in (7, 20, 1, 1)]))
     assert np.array_equal(look.get("s/07", view=1), picture(7, 1)[None])
     assert np.array_equal(store["sound"].get("s/04"), sound(4)[None])
     with pytest.raises(PipelineError, match="no row in view 0 for s/03, nobody"):
@@ -175,22 +175,22 @@ def test_a_handle_is_shared_by_threads_and_forks(store: Store) -> None:
     look = store["look"]
     wanted = look.to_numpy()
     with ThreadPoolExecutor(8) as pool:
-        for found in pool.map(lambda _: look.to_numpy(where="view = 0"), range(16)):
-            assert np.array_equal(found, wanted)
+        for result in pool.map(lambda _: look.to_numpy(where="view = 0"), range(16)):
+            assert np.array_equal(result, wanted)
     with get_context("spawn").Pool(1) as processes:
         assert np.array_equal(processes.apply(_read, (str(store.project),)), wanted)
 
 
 def _read(path: str) -> np.ndarray:
-    found: np.ndarray = open_store(path)["look"].to_numpy()
-    return found
+    result: np.ndarray = open_store(path)["look"].to_numpy()
+    return result
 
 
 def test_provenance_says_what_made_a_set(store: Store) -> None:
-    said = store["look"].provenance
-    assert said["feature_set"] == "look"
-    assert said["modality"] == "image"
-    assert {"digest", "code", "weights", "libraries", "parameters", "schema"} <= said.keys()
+    message = store["look"].provenance
+    assert message["feature_set"] == "look"
+    assert message["modality"] == "image"
+    assert {"digest", "code", "weights", "libraries", "parameters", "schema"} <= message.keys()
 
 
 @pytest.mark.parametrize(
@@ -223,10 +223,10 @@ def test_opening_loads_nothing_heavy(small: Path) -> None:
         "import sys; from pipeline.store import open_store; list(open_store('.'));"
         "print([m for m in ('torch', 'duckdb', 'dvc') if m in sys.modules])"
     )
-    found = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
-    assert found.stdout.strip() == "[]"
+    assert result.stdout.strip() == "[]"
 
 
 def test_a_table_is_arrow_s_own(store: Store) -> None:

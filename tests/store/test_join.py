@@ -9,7 +9,7 @@ from pipeline.core.files.digest import digest_bytes
 from pipeline.core.records import curated_schema
 from pipeline.parts import tables
 from pipeline.parts.part import Row
-from pipeline.store.join import join
+from pipeline.store.join import join_work_tree
 from tests.stages.plans.stored import Stored
 from tests.toy import function, put
 
@@ -70,7 +70,7 @@ SETS = {"look": "image", "sound": "audio"}
 
 
 def test_rows_are_aligned_and_what_is_absent_is_masked_and_zero(root: Path) -> None:
-    joined = join(root, SETS)
+    joined = join_work_tree(root, SETS)
     by_name = {name: i for i, name in enumerate(joined.sample_ids)}
     order = [by_name[name] for name in ("one", "two", "three")]
     assert joined.present["look"][order].tolist() == [True, True, False]
@@ -85,7 +85,7 @@ def test_rows_are_aligned_and_what_is_absent_is_masked_and_zero(root: Path) -> N
 
 
 def test_a_view_that_an_asset_lacks_is_absent(root: Path) -> None:
-    joined = join(root, SETS, view=1)
+    joined = join_work_tree(root, SETS, view=1)
     one = joined.sample_ids.index("one")
     assert joined.values["look"][one].tolist() == [5, 6]
     assert joined.present["look"].sum() == 1

@@ -27,10 +27,10 @@ def words(tmp_path_factory: pytest.TempPathFactory) -> FeatureSet:
 def peak(job: Callable[[], np.ndarray]) -> tuple[float, int]:
     """Megabytes of Python's and NumPy's at most, and bytes of the result."""
     tracemalloc.start()
-    found = job()
+    result = job()
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    return most, found.nbytes
+    return most, result.nbytes
 
 
 def test_a_load_takes_its_result_and_a_tenth(words: FeatureSet) -> None:
@@ -48,8 +48,8 @@ def test_a_filtered_load_takes_its_result_and_the_metadata(words: FeatureSet) ->
 
 def test_no_vector_passes_through_arrow(words: FeatureSet) -> None:
     before = pa.default_memory_pool().bytes_allocated()
-    found = words.to_numpy(view=0)
-    assert pa.default_memory_pool().bytes_allocated() - before < 0.01 * found.nbytes
+    result = words.to_numpy(view=0)
+    assert pa.default_memory_pool().bytes_allocated() - before < 0.01 * result.nbytes
 
 
 def test_batches_hold_one_at_a_time(words: FeatureSet) -> None:

@@ -69,9 +69,9 @@ def test_what_does_not_exist_is_told_with_what_does(store: Store) -> None:
 
 
 def test_sql_sees_a_view_a_set_and_the_samples(store: Store) -> None:
-    found = store.sql("SELECT batch, view, count(*) AS n FROM look GROUP BY ALL ORDER BY ALL")
-    assert sum(found["n"].to_pylist()) == 3 * (COUNT - 1)
-    assert set(found["batch"].to_pylist()) == set(BATCHES)
+    result = store.sql("SELECT batch, view, count(*) AS n FROM look GROUP BY ALL ORDER BY ALL")
+    assert sum(result["n"].to_pylist()) == 3 * (COUNT - 1)
+    assert set(result["batch"].to_pylist()) == set(BATCHES)
     joined = store.sql(
         "SELECT s.sample_id, s.target.category AS c, l.vector FROM samples s "
         "JOIN look l ON l.digest = s.image WHERE l.view = 0 AND s.sample_id = 's/05'"
@@ -175,19 +175,19 @@ def test_a_set_of_a_table_s_name_does_not_hide_it(store: Store, name: str) -> No
     params.write_text(params.read_text().replace("sound", name))
     again = open_store(store.project)
     assert name in again
-    found = again.sql(f"FROM {name}")
-    assert "vector" not in found.column_names
+    result = again.sql(f"FROM {name}")
+    assert "vector" not in result.column_names
 
 
 def test_threads_may_query_at_once(store: Store) -> None:
-    found: list[int] = []
+    result: list[int] = []
 
     def ask() -> None:
-        found.append(store.sql("SELECT count(*) AS n FROM look")["n"][0].as_py())
+        result.append(store.sql("SELECT count(*) AS n FROM look")["n"][0].as_py())
 
     threads = [threading.Thread(target=ask) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert found == [3 * (COUNT - 1)] * 8
+    assert result == [3 * (COUNT - 1)] * 8

@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.core.errors import PipelineError
 from pipeline.store import Store, open_store
-from pipeline.store.trees.git import described
+from pipeline.store.trees.git import describe_head
 
 
 @pytest.fixture
@@ -18,29 +18,29 @@ def store(project: Path) -> Store:
 
 
 def ids(store: Store, where: str) -> list[str]:
-    found: list[Any] = store.sql(f"SELECT sample_id FROM samples WHERE {where} ORDER BY sample_id")[
-        "sample_id"
-    ].to_pylist()
-    return found
+    result: list[Any] = store.sql(
+        f"SELECT sample_id FROM samples WHERE {where} ORDER BY sample_id"
+    )["sample_id"].to_pylist()
+    return result
 
 
 def test_a_prediction_leads_to_its_source_files(store: Store) -> None:
     asked = store.sql("SELECT sample_id, model FROM predictions WHERE split = 'test'").to_pylist()
     one = asked[0]["sample_id"]
-    found = store.trace(one)
-    assert found["sample"]["sample_id"] == one
-    assert found["commit"] == described(store.project)
-    assert {(p["model"], p["split"]) for p in found["predictions"]} == {
+    result = store.trace(one)
+    assert result["sample"]["sample_id"] == one
+    assert result["commit"] == describe_head(store.project)
+    assert {(p["model"], p["split"]) for p in result["predictions"]} == {
         (row["model"], "test") for row in asked if row["sample_id"] == one
     }
-    for prediction in found["predictions"]:
+    for prediction in result["predictions"]:
         assert 0 <= prediction["probability"] <= 1
         assert prediction["right"] == (prediction["prediction"] == prediction["truth"])
         assert "curated" in prediction["trained_on"]
-    assert found["modalities"]
-    for modality, about in found["modalities"].items():
+    assert result["modalities"]
+    for modality, about in result["modalities"].items():
         raw = store.project / "data" / "raw" / about["asset"]["locator"]
-        digest = found["sample"][modality]
+        digest = result["sample"][modality]
         assert digest == about["asset"]["digest"] == about["clean"]["digest"]
         if raw.name != "metadata.csv":  # a text stands within it
             assert hashlib.sha256(raw.read_bytes()).hexdigest() == digest

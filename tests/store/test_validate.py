@@ -13,14 +13,14 @@ import pytest
 from pipeline.core.files.digest import digest_file
 from pipeline.store import open_store
 from pipeline.store.format.layout import write_features
-from pipeline.store.validate import Verdict, validate
+from pipeline.store.validate import SetValidation, validate_set
 from tests.store.small import small
 
 __all__ = ["small"]
 
 
-def look(project: Path) -> Verdict:
-    return validate(open_store(project).tree, "look")
+def look(project: Path) -> SetValidation:
+    return validate_set(open_store(project).tree, "look")
 
 
 def first(project: Path) -> Path:
@@ -34,11 +34,11 @@ def rewrite(path: Path, change: Callable[[pa.Table], pa.Table], **profile: str) 
     metadata = dict(table.schema.metadata)
     write_features(change(table), path, metadata, **profile)  # type: ignore[arg-type]
     manifest = path.with_name("_manifest.json")
-    said = json.loads(manifest.read_text())
-    for part in said["parts"]:
+    message = json.loads(manifest.read_text())
+    for part in message["parts"]:
         if part["key"] == path.stem:
             part["bytes"], part["md5"] = path.stat().st_size, digest_file(path, "md5")
-    manifest.write_text(json.dumps(said))
+    manifest.write_text(json.dumps(message))
 
 
 def column(name: str, change: Callable[[list[object]], list[object]]) -> Callable[..., pa.Table]:
@@ -52,16 +52,16 @@ def column(name: str, change: Callable[[list[object]], list[object]]) -> Callabl
 
 
 def test_a_whole_set_has_no_problem(small: Path) -> None:
-    found = asdict(look(small))
-    assert found["problems"] == []
-    assert found["mapped"] == found["parts"] == len(open_store(small)["look"].entries)
-    assert found["rows"] == open_store(small)["look"].rows(None)
+    result = asdict(look(small))
+    assert result["problems"] == []
+    assert result["mapped"] == result["parts"] == len(open_store(small)["look"].entries)
+    assert result["rows"] == open_store(small)["look"].rows(None)
 
 
 def test_an_archived_part_is_decoded_and_no_problem(small: Path) -> None:
     rewrite(first(small), lambda table: table, profile="archive")
-    found = look(small)
-    assert (found.decoded, found.problems) == (1, [])
+    result = look(small)
+    assert (result.decoded, result.problems) == (1, [])
 
 
 @pytest.mark.parametrize(

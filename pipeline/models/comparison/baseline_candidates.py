@@ -17,40 +17,44 @@ if TYPE_CHECKING:
     from pipeline.models.examples import Examples
 
 
-def references(
-    whole: Examples, task: str, classes: int, folds: Mapping[int, Fold],
+def baseline_candidates(
+    data: Examples, task: str, classes: int, folds: Mapping[int, Fold],
     options: BaselineOptions, seed: int,
 ) -> list[Candidate]:  # fmt: skip
     """`logistic:<name>` of each named feature set, of all joined and of their mean; then chance."""
-    targets = whole.targets[task]
-    modality = {one.name: one.modality for one in whole.sets}
+    targets = data.targets[task]
+    modality = {spec.name: spec.modality for spec in data.sets}
     named = {f"logistic:{name}": used for name, used in options.features.items()}
-    values = {name: first_view(whole, used) for name, used in named.items()}
-    every = tuple(sorted({modality[used] for used in options.features.values()}))
-    seen: dict[str, tuple[str, ...]] = {name: (modality[used],) for name, used in named.items()}
-    seen |= {JOINED: every, MEAN: every}
+    values = {name: first_view(data, used) for name, used in named.items()}
+    all_modalities = tuple(sorted({modality[used] for used in options.features.values()}))
+    modalities_of: dict[str, tuple[str, ...]] = {
+        name: (modality[used],) for name, used in named.items()
+    }
+    modalities_of |= {JOINED: all_modalities, MEAN: all_modalities}
     return [
         *(
             Candidate(
                 name,
                 "baseline",
-                seen[name],
-                [found],
-                {"+".join(seen[name]): [found.argmax(1)]},
+                modalities_of[name],
+                [probabilities],
+                {"+".join(modalities_of[name]): [probabilities.argmax(1)]},
                 {},
             )
-            for name, found in logistic(values, targets, folds, classes, options.C).items()
+            for name, probabilities in logistic(values, targets, folds, classes, options.C).items()
         ),
         *(
-            Candidate(name, "chance", (), (), {"": [answers]}, {})
-            for name, answers in chance(targets, folds, classes, generator(seed, "chance")).items()
+            Candidate(name, "chance", (), (), {"": [predictions]}, {})
+            for name, predictions in chance(
+                targets, folds, classes, generator(seed, "chance")
+            ).items()
         ),
     ]
 
 
-def first_view(whole: Examples, name: str) -> np.ndarray:
+def first_view(data: Examples, name: str) -> np.ndarray:
     """A feature set at view 0, float32 (n, d), zeros where absent."""
-    column = [one.name for one in whole.sets].index(name)
-    values = whole.values[name][0].reshape(len(whole), -1)
-    found: np.ndarray = values * whole.present[:, [column]]
-    return found
+    column = [spec.name for spec in data.sets].index(name)
+    values = data.values[name][0].reshape(len(data), -1)
+    masked: np.ndarray = values * data.present[:, [column]]
+    return masked

@@ -32,19 +32,23 @@ def logistic(
         Name → (n, d), zeros where absent.
     """
     inputs = {**values, JOINED: np.concatenate(list(values.values()), 1)}
-    found = {name: np.full((len(targets), classes), np.nan, np.float32) for name in [*inputs, MEAN]}
+    probabilities = {
+        name: np.full((len(targets), classes), np.nan, np.float32) for name in [*inputs, MEAN]
+    }
     for fold in folds.values():
-        learnt = np.concatenate([fold.training, fold.inner])
+        training_rows = np.concatenate([fold.training, fold.inner])
         for name, matrix in inputs.items():
-            found[name][fold.outer] = _fitted(
-                matrix[learnt], targets[learnt], matrix[fold.outer], classes, C
+            probabilities[name][fold.outer] = _fit_and_predict(
+                matrix[training_rows], targets[training_rows], matrix[fold.outer], classes, C
             )
-        found[MEAN][fold.outer] = np.mean([found[name][fold.outer] for name in values], 0)
-    return found
+        probabilities[MEAN][fold.outer] = np.mean(
+            [probabilities[name][fold.outer] for name in values], 0
+        )
+    return probabilities
 
 
-def _fitted(
-    inputs: np.ndarray, targets: np.ndarray, asked: np.ndarray, classes: int, C: float
+def _fit_and_predict(
+    inputs: np.ndarray, targets: np.ndarray, outer_inputs: np.ndarray, classes: int, C: float
 ) -> np.ndarray:
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
@@ -53,9 +57,9 @@ def _fitted(
     model = make_pipeline(
         StandardScaler(), LogisticRegression(C=C, class_weight="balanced", max_iter=1000)
     ).fit(inputs, targets)
-    found = np.zeros((len(asked), classes), np.float32)
-    found[:, model.classes_] = model.predict_proba(asked)
-    return found
+    probabilities = np.zeros((len(outer_inputs), classes), np.float32)
+    probabilities[:, model.classes_] = model.predict_proba(outer_inputs)
+    return probabilities
 
 
 def chance(
@@ -65,10 +69,10 @@ def chance(
 
     MAJORITY says the commonest class, RANDOM draws by the shares.
     """
-    found = {name: np.full(len(targets), -1) for name in (MAJORITY, RANDOM)}
+    predictions = {name: np.full(len(targets), -1) for name in (MAJORITY, RANDOM)}
     for fold in folds.values():
-        learnt = np.concatenate([fold.training, fold.inner])
-        shares = np.bincount(targets[learnt], minlength=classes) / len(learnt)
-        found[MAJORITY][fold.outer] = shares.argmax()
-        found[RANDOM][fold.outer] = rng.choice(classes, len(fold.outer), p=shares)
-    return found
+        training_rows = np.concatenate([fold.training, fold.inner])
+        shares = np.bincount(targets[training_rows], minlength=classes) / len(training_rows)
+        predictions[MAJORITY][fold.outer] = shares.argmax()
+        predictions[RANDOM][fold.outer] = rng.choice(classes, len(fold.outer), p=shares)
+    return predictions

@@ -9,7 +9,7 @@ import numpy as np
 
 # What is no model of params.yaml has a colon in its name, which no model there can have.
 CHOSEN = "chosen:fusion"
-TOGETHER = "chosen:together"
+SEED_ENSEMBLE = "chosen:together"
 # Their kind.
 CHOICE = "chosen"
 
@@ -44,58 +44,66 @@ class Candidate:
     diverged: Mapping[int, int] = field(default_factory=dict)
 
     @property
-    def whole(self) -> str:
+    def full_subset(self) -> str:
         return "+".join(self.modalities)
 
     @property
     def answers(self) -> Sequence[np.ndarray]:
         """By seed, what it says with everything shown, int (n,)."""
-        return self.predictions[self.whole]
+        return self.predictions[self.full_subset]
 
 
-def chosen(candidates: Sequence[Candidate], fold: np.ndarray) -> tuple[Candidate, dict[int, str]]:
+def choose_by_inner_score(
+    candidates: Sequence[Candidate], fold: np.ndarray
+) -> tuple[Candidate, dict[int, str]]:
     """What comes of choosing the fusion in each fold by its inner score, and what was chosen.
 
     The choice sees nothing of the fold that it is judged on, so the score is that of the whole
     procedure, choice included. fold: int (n,).
     """
-    fusions = [one for one in candidates if one.kind == "fusion"]
+    fusions = [candidate for candidate in candidates if candidate.kind == "fusion"]
     picked = {
-        number: max(fusions, key=lambda one: (one.inner[number], one.name))
+        number: max(fusions, key=lambda candidate: (candidate.inner[number], candidate.name))
         for number in np.unique(fold).tolist()
     }
 
     def assembled(parts: Mapping[int, Sequence[np.ndarray]]) -> list[np.ndarray]:
         """By seed, the rows of each fold from its part."""
-        found = [np.empty_like(one) for one in next(iter(parts.values()))]
+        assembled_seeds = [np.empty_like(values) for values in next(iter(parts.values()))]
         for number, part in parts.items():
-            for whole, one in zip(found, part, strict=True):
-                whole[fold == number] = one[fold == number]
-        return found
+            for target, values in zip(assembled_seeds, part, strict=True):
+                target[fold == number] = values[fold == number]
+        return assembled_seeds
 
     return (
         Candidate(
             name=CHOSEN,
             kind=CHOICE,
             modalities=fusions[0].modalities,
-            probabilities=assembled({k: one.probabilities for k, one in picked.items()}),
+            probabilities=assembled(
+                {k: candidate.probabilities for k, candidate in picked.items()}
+            ),
             predictions={
-                shown: assembled({k: one.predictions[shown] for k, one in picked.items()})
-                for shown in fusions[0].predictions
+                subset: assembled(
+                    {k: candidate.predictions[subset] for k, candidate in picked.items()}
+                )
+                for subset in fusions[0].predictions
             },
-            inner={number: one.inner[number] for number, one in picked.items()},
-            diverged={number: one.diverged.get(number, 0) for number, one in picked.items()},
+            inner={number: candidate.inner[number] for number, candidate in picked.items()},
+            diverged={
+                number: candidate.diverged.get(number, 0) for number, candidate in picked.items()
+            },
         ),
-        {number: one.name for number, one in picked.items()},
+        {number: candidate.name for number, candidate in picked.items()},
     )
 
 
-def seed_ensemble(one: Candidate) -> Candidate:
+def seed_ensemble(candidate: Candidate) -> Candidate:
     """A model's seeds used as one, which answers once: the likeliest class by their mean."""
-    mean = np.mean(one.probabilities, 0)
+    mean = np.mean(candidate.probabilities, 0)
     return replace(
-        one,
-        name=TOGETHER,
+        candidate,
+        name=SEED_ENSEMBLE,
         probabilities=[mean],
-        predictions={one.whole: [mean.argmax(1)]},
+        predictions={candidate.full_subset: [mean.argmax(1)]},
     )

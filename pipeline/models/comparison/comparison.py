@@ -9,29 +9,35 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipeline.core.randomness import generator
-from pipeline.models.comparison.candidate import CHOICE, TOGETHER, Candidate, chosen, seed_ensemble
+from pipeline.models.comparison.candidate import (
+    CHOICE,
+    SEED_ENSEMBLE,
+    Candidate,
+    choose_by_inner_score,
+    seed_ensemble,
+)
 from pipeline.models.comparison.label_errors import label_errors
-from pipeline.models.comparison.paired_bootstrap import differences
+from pipeline.models.comparison.paired_bootstrap import paired_differences
 from pipeline.models.evaluation.bootstrap import interval
 from pipeline.models.evaluation.scorer import BootstrapScore, Scorer
 from pipeline.models.metrics import calibration, calibration_error
 
 if TYPE_CHECKING:
-    from pipeline.models.comparison.options import Options
+    from pipeline.models.comparison.options import ComparisonOptions
 
 Table = list[dict[str, Any]]
-SUSPECTS = 20
+MAX_LABEL_ERRORS = 20
 FUSED = ("fusion", CHOICE)
 
 
-def compare(
+def comparison_tables(
     candidates: Sequence[Candidate],
     fold: np.ndarray,
     truth: np.ndarray,
     component: np.ndarray,
     sample_ids: np.ndarray,
     classes: Sequence[str],
-    options: Options,
+    options: ComparisonOptions,
     seed: int,
 ) -> dict[str, Table]:
     """Every table of the comparison by name.
@@ -45,89 +51,99 @@ def compare(
         truth, component, len(classes), options.resamples, generator(seed, "comparison")
     )
     picked: dict[int, str] = {}
-    doubted: Table = []
-    if any(one.kind == "fusion" for one in candidates):
-        choice, picked = chosen(candidates, fold)
+    suspects: Table = []
+    if any(candidate.kind == "fusion" for candidate in candidates):
+        choice, picked = choose_by_inner_score(candidates, fold)
         candidates = [*candidates, choice, seed_ensemble(choice)]
-        doubted = [
+        suspects = [
             {
-                "sample_id": str(sample_ids[one.row]),
-                "component": str(component[one.row]),
-                **asdict(one),
-                "given": classes[one.given],
-                "suggested": classes[one.suggested],
+                "sample_id": str(sample_ids[error.row]),
+                "component": str(component[error.row]),
+                **asdict(error),
+                "given": classes[error.given],
+                "suggested": classes[error.suggested],
             }
-            for one in label_errors(np.mean(choice.probabilities, 0), truth, component, SUSPECTS)
+            for error in label_errors(
+                np.mean(choice.probabilities, 0), truth, component, MAX_LABEL_ERRORS
+            )
         ]
-    partly = {
-        (one.name, shown): answers
-        for one in candidates
-        if one.kind in FUSED
-        for shown, answers in one.predictions.items()
-        if shown != one.whole
+    masked = {
+        (candidate.name, subset): answers
+        for candidate in candidates
+        if candidate.kind in FUSED
+        for subset, answers in candidate.predictions.items()
+        if subset != candidate.full_subset
     }
-    sampled = scorer.scores([*(one.answers for one in candidates), *partly.values()])
-    scores = {one.name: score for one, score in zip(candidates, sampled, strict=False)}
-    lacking = dict(zip(partly, sampled[len(candidates) :], strict=True))
-    inner = {one.name: one.inner for one in candidates}
+    all_scores = scorer.scores([*(candidate.answers for candidate in candidates), *masked.values()])
+    scores = {
+        candidate.name: score for candidate, score in zip(candidates, all_scores, strict=False)
+    }
+    masked_scores = dict(zip(masked, all_scores[len(candidates) :], strict=True))
+    inner = {candidate.name: candidate.inner for candidate in candidates}
     return {
-        "leaderboard": leaderboard(candidates, scores, scorer, truth, options),
-        "paired": paired(candidates, scores, options.confidence),
+        "leaderboard": leaderboard_rows(candidates, scores, scorer, truth, options),
+        "paired": paired_rows(candidates, scores, options.confidence),
         "missing": [
             row
-            for one in candidates
-            if one.kind in FUSED
-            for row in missing(one, candidates, scores, lacking, options.confidence)
+            for candidate in candidates
+            if candidate.kind in FUSED
+            for row in missing_rows(
+                candidate, candidates, scores, masked_scores, options.confidence
+            )
         ],
         "choices": [
             {"fold": number, "model": name, "inner_macro_f1": inner[name][number]}
             for number, name in picked.items()
         ],
-        "classes": by_class(candidates, truth, component, classes),
-        "label_errors": doubted,
+        "classes": class_rows(candidates, truth, component, classes),
+        "label_errors": suspects,
     }
 
 
-def leaderboard(
+def leaderboard_rows(
     candidates: Sequence[Candidate],
     scores: Mapping[str, BootstrapScore],
     scorer: Scorer,
     truth: np.ndarray,
-    options: Options,
+    options: ComparisonOptions,
 ) -> Table:
-    """A row a candidate, the best first.
+    """One row per candidate, the best first.
 
     `macro_f1` is the mean over seeds with the interval over components; `deviation` that over
     seeds; `together` what the mean of the seeds' probabilities scores; `ece` the mean over seeds.
     """
     rows = []
-    for one in candidates:
-        score = scores[one.name]
+    for candidate in candidates:
+        score = scores[candidate.name]
         low, high = interval(score.drawn, options.confidence)
         row = {
-            "model": one.name,
-            "kind": one.kind,
-            "modalities": one.whole,
-            "parameters": one.parameters,
+            "model": candidate.name,
+            "kind": candidate.kind,
+            "modalities": candidate.full_subset,
+            "parameters": candidate.parameters,
             "macro_f1": score.value,
             "low": low,
             "high": high,
             "deviation": float(np.std(score.seeds)),
             "together": None,
-            "accuracy": float(np.mean([(answer == truth).mean() for answer in one.answers])),
+            "accuracy": float(np.mean([(answer == truth).mean() for answer in candidate.answers])),
             "ece": None,
-            "inner_macro_f1": float(np.mean(list(one.inner.values()))) if one.inner else None,
-            "diverged": sum(one.diverged.values()),
+            "inner_macro_f1": float(np.mean(list(candidate.inner.values())))
+            if candidate.inner
+            else None,
+            "diverged": sum(candidate.diverged.values()),
         }
-        if one.probabilities:
-            together = np.mean(one.probabilities, 0)
-            row["together"] = scorer.value(together.argmax(1))
-            row["ece"] = float(np.mean([_ece(p, truth, options.bins) for p in one.probabilities]))
+        if candidate.probabilities:
+            mean_probabilities = np.mean(candidate.probabilities, 0)
+            row["together"] = scorer.value(mean_probabilities.argmax(1))
+            row["ece"] = float(
+                np.mean([_ece(p, truth, options.bins) for p in candidate.probabilities])
+            )
         rows.append(row)
     return sorted(rows, key=lambda row: (-row["macro_f1"], row["model"]))
 
 
-def paired(
+def paired_rows(
     candidates: Sequence[Candidate], scores: Mapping[str, BootstrapScore], confidence: float
 ) -> Table:
     """Every fusion against the best single modality, the best baseline and the best fusion.
@@ -137,50 +153,50 @@ def paired(
     """
 
     def best(kind: str) -> str | None:
-        named = [one.name for one in candidates if one.kind == kind]
+        named = [candidate.name for candidate in candidates if candidate.kind == kind]
         return min(named, key=lambda name: (-scores[name].value, name), default=None)
 
-    fusions = [one.name for one in candidates if one.kind in FUSED]
+    fusions = [candidate.name for candidate in candidates if candidate.kind in FUSED]
     pairs = [
         (name, other)
         for kind in ("single", "baseline", "fusion")
         for other in [best(kind)]
         for name in fusions
-        if other is not None and name != other and (name != TOGETHER or kind == "baseline")
+        if other is not None and name != other and (name != SEED_ENSEMBLE or kind == "baseline")
     ]
-    return [asdict(one) for one in differences(scores, pairs, confidence)]
+    return [asdict(difference) for difference in paired_differences(scores, pairs, confidence)]
 
 
-def missing(
-    one: Candidate,
+def missing_rows(
+    candidate: Candidate,
     candidates: Sequence[Candidate],
     scores: Mapping[str, BootstrapScore],
-    lacking: Mapping[tuple[str, str], BootstrapScore],
+    masked_scores: Mapping[tuple[str, str], BootstrapScore],
     confidence: float,
 ) -> Table:
     """What a fusion loses where modalities are missing, against the model trained for what is left.
 
-    A row a proper subset: its score there, and the best of the models that have just that subset.
-    lacking: the scores of fusions by name and what is shown.
+    One row per proper subset: its score there, and the best of the models that have just that
+    subset. masked_scores: the scores of fusions by name and what is shown.
     """
     rows = []
-    for shown in one.predictions:
-        if shown == one.whole:
+    for subset in candidate.predictions:
+        if subset == candidate.full_subset:
             continue
-        own = lacking[one.name, shown]
-        row: dict[str, Any] = {"model": one.name, "shown": shown, "macro_f1": own.value}
+        score = masked_scores[candidate.name, subset]
+        row: dict[str, Any] = {"model": candidate.name, "shown": subset, "macro_f1": score.value}
         rivals = [
             other.name
             for other in candidates
-            if other.whole == shown and other.kind in ("single", "partial")
+            if other.full_subset == subset and other.kind in ("single", "partial")
         ]
         if rivals:
             name = min(rivals, key=lambda rival: (-scores[rival].value, rival))
-            low, high = interval(own.drawn - scores[name].drawn, confidence)
+            low, high = interval(score.drawn - scores[name].drawn, confidence)
             row |= {
                 "other": name,
                 "other_macro_f1": scores[name].value,
-                "value": own.value - scores[name].value,
+                "value": score.value - scores[name].value,
                 "low": low,
                 "high": high,
             }
@@ -188,13 +204,13 @@ def missing(
     return rows
 
 
-def by_class(
+def class_rows(
     candidates: Sequence[Candidate],
     truth: np.ndarray,
     component: np.ndarray,
     classes: Sequence[str],
 ) -> Table:
-    """A row a candidate and class that occurs: its F1, the mean over seeds."""
+    """One row per candidate and class that occurs: its F1, the mean over seeds."""
     from sklearn.metrics import f1_score
 
     present = np.unique(truth)
@@ -203,18 +219,18 @@ def by_class(
         for k in present.tolist()
     }
     return [
-        {"model": one.name, "class": classes[k], **counts[k], "f1": float(f1)}
-        for one in candidates
-        for found in [
+        {"model": candidate.name, "class": classes[k], **counts[k], "f1": float(f1)}
+        for candidate in candidates
+        for f1_by_class in [
             np.mean(
                 [
                     f1_score(truth, answer, labels=present, average=None, zero_division=0.0)
-                    for answer in one.answers
+                    for answer in candidate.answers
                 ],
                 0,
             )
         ]
-        for k, f1 in zip(present.tolist(), found, strict=True)
+        for k, f1 in zip(present.tolist(), f1_by_class, strict=True)
     ]
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Answer:
+class FoldPredictions:
     """What one trained model answers to the n rows of its outer fold.
 
     Attributes
@@ -43,24 +43,24 @@ class Answer:
     """
 
     sample_ids: np.ndarray
-    shown: Mapping[str, np.ndarray]
-    said: Mapping[str, np.ndarray]
-    held_ids: np.ndarray
+    probabilities: Mapping[str, np.ndarray]
+    predictions: Mapping[str, np.ndarray]
+    inner_sample_ids: np.ndarray
     inner_predictions: np.ndarray
     classes: Sequence[str]
     parameters: int
     diverged: bool
 
 
-def answer(
-    whole: Examples, classes: Mapping[str, Sequence[str]], options: ModelOptions, fold: Fold
-) -> Answer:
+def run_fold(
+    data: Examples, classes: Mapping[str, Sequence[str]], options: ModelOptions, fold: Fold
+) -> FoldPredictions:
     """Train on a fold's training rows, ask and scale by its inner ones, then once more on both.
 
     The second training answers the outer rows: it learns from as many components as a baseline
     does that holds none out, which is worth two points of macro-F1 where components are few. Both
     pass over all of the schedule's epochs, since one that is stopped before its steps have become
-    small is worse than the figures it was stopped by say. `whole` holds all samples, at all views
+    small is worse than the figures it was stopped by say. `data` holds all samples, at all views
     that the model trains on.
     """
     from pipeline.core.machine.device import torch_device
@@ -70,33 +70,36 @@ def answer(
     from pipeline.models.training.loop import train
 
     task = options.primary
-    inner, outer = (whole.take(rows, views=1) for rows in (fold.inner, fold.outer))
+    inner, outer = (data.take(rows, views=1) for rows in (fold.inner, fold.outer))
     seed = entropy(fold.seed, "fold", fold.number) % 2**63
     device = torch_device(options.device)
 
     def fitted(rows: np.ndarray) -> Trained:
-        return train(whole.take(rows), inner, classes, options, seed, device, epochs=options.epochs)
+        return train(data.take(rows), inner, classes, options, seed, device, epochs=options.epochs)
 
     first = fitted(fold.training)
     trained = fitted(np.sort(np.concatenate([fold.training, fold.inner])))
     with deterministic(seed, "crossvalidate"):
-        held = predict(first.network.to("cpu"), inner, first.priors)[task]
+        inner_probabilities = predict(first.network.to("cpu"), inner, first.priors)[task]
         network = trained.network.to("cpu")
-        network.readings = first.network.readings  # fitted to what was not learnt from
-        reading = network.readings[task]
-        shown = {
+        network.decodings = first.network.decodings  # fitted to what was not learnt from
+        decoding = network.decodings[task]
+        probabilities = {
             "+".join(subset): predict(network, outer, trained.priors, subset)[task]
-            for subset in subsets(whole.modalities)
+            for subset in subsets(data.modalities)
         }
-    return Answer(
+    return FoldPredictions(
         sample_ids=outer.sample_ids,
-        shown=shown,
-        said={subset: reading.predict(each) for subset, each in shown.items()},
-        held_ids=inner.sample_ids,
-        inner_predictions=reading.predict(held),
+        probabilities=probabilities,
+        predictions={
+            subset: decoding.predict(answer_probabilities)
+            for subset, answer_probabilities in probabilities.items()
+        },
+        inner_sample_ids=inner.sample_ids,
+        inner_predictions=decoding.predict(inner_probabilities),
         classes=classes[task],
         parameters=network.size(),
-        diverged=any(one.diverged is not None for one in (first, trained)),
+        diverged=any(trained_model.diverged is not None for trained_model in (first, trained)),
     )
 
 

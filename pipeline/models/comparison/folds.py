@@ -24,7 +24,7 @@ class Fold:
     outer: np.ndarray
 
 
-def folds(
+def make_folds(
     targets: np.ndarray, component: np.ndarray, options: FoldOptions, seed: int
 ) -> Iterator[Fold]:
     """Every training of a model, seed by seed and fold by fold.
@@ -45,29 +45,33 @@ def folds(
     PipelineError
         There are fewer components with a target than folds.
     """
-    known = np.flatnonzero(targets >= 0)
-    outer = _assign_folds(targets[known], component[known], options.folds, entropy(seed, "outer"))
+    labelled = np.flatnonzero(targets >= 0)
+    outer = _assign_folds(
+        targets[labelled], component[labelled], options.folds, entropy(seed, "outer")
+    )
     for number in range(options.seeds):
         for fold in range(options.folds):
-            rest = known[outer != fold]
-            held = _assign_folds(
+            rest = labelled[outer != fold]
+            inner_fold = _assign_folds(
                 targets[rest], component[rest], options.inner, entropy(seed, "inner", number, fold)
             )
-            yield Fold(number, fold, rest[held != 0], rest[held == 0], known[outer == fold])
+            yield Fold(
+                number, fold, rest[inner_fold != 0], rest[inner_fold == 0], labelled[outer == fold]
+            )
 
 
-def gaps(
+def missing_classes(
     targets: np.ndarray, folds: Mapping[int, Fold], classes: Sequence[str]
 ) -> list[dict[str, Any]]:
     """Classes that occur, but not where a fold learns, or not where it is judged."""
     return [
-        {"fold": number, "class": classes[one], "lacking": part}
+        {"fold": number, "class": classes[label], "lacking": part}
         for number, fold in folds.items()
         for part, rows in {
             "learnt": np.concatenate([fold.training, fold.inner]),
             "judged": fold.outer,
         }.items()
-        for one in np.setdiff1d(targets[targets >= 0], targets[rows]).tolist()
+        for label in np.setdiff1d(targets[targets >= 0], targets[rows]).tolist()
     ]
 
 
@@ -87,10 +91,10 @@ def _assign_folds(targets: np.ndarray, component: np.ndarray, count: int, seed: 
             f"{components} components cannot be dealt out to {count} folds: gather more data, or "
             f"lower comparison.folds or comparison.inner"
         )
-    dealt = np.empty(len(targets), np.int64)
+    fold_of_row = np.empty(len(targets), np.int64)
     splitter = StratifiedGroupKFold(count, shuffle=True, random_state=seed % 2**32)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="The least populated class")
         for fold, (_, rows) in enumerate(splitter.split(targets, targets, component)):
-            dealt[rows] = fold
-    return dealt
+            fold_of_row[rows] = fold
+    return fold_of_row

@@ -42,7 +42,7 @@ class LabelError:
 
 
 def label_errors(
-    probabilities: np.ndarray, given: np.ndarray, component: np.ndarray, most: int
+    probabilities: np.ndarray, labels: np.ndarray, component: np.ndarray, most: int
 ) -> list[LabelError]:
     """Up to `most` labels, the most suspicious first, one of each component.
 
@@ -50,48 +50,48 @@ def label_errors(
     ----------
     probabilities:
         float (n, classes), of models that did not learn from the row.
-    given:
+    labels:
         int (n,), the label.
     component:
         (n,).
     """
     place = np.unique(component, return_inverse=True)[1]
     _, first, group = np.unique(
-        place * probabilities.shape[1] + given, return_index=True, return_inverse=True
+        place * probabilities.shape[1] + labels, return_index=True, return_inverse=True
     )
     counts = np.bincount(group)
     means = np.zeros((len(counts), probabilities.shape[1]))
     np.add.at(means, group, probabilities)
     means /= counts[:, None]
-    label = given[first]
-    own = means[np.arange(len(means)), label]
-    believed = _believed(means, label)
+    label = labels[first]
+    label_probability = means[np.arange(len(means)), label]
+    believed = _confident_class(means, label)
     doubted = (believed >= 0) & (believed != label) & (means.argmax(1) != label)
     order = np.flatnonzero(doubted)
-    order = order[np.argsort(own[order], kind="stable")]
+    order = order[np.argsort(label_probability[order], kind="stable")]
     _, worst = np.unique(place[first][order], return_index=True)
-    found = []
-    for one in order[np.sort(worst)[:most]].tolist():
-        rows = np.flatnonzero(group == one)
-        found.append(
+    errors = []
+    for example in order[np.sort(worst)[:most]].tolist():
+        rows = np.flatnonzero(group == example)
+        errors.append(
             LabelError(
-                row=int(rows[probabilities[rows, label[one]].argmin()]),
-                given=int(label[one]),
-                suggested=int(believed[one]),
-                self_confidence=float(own[one]),
-                margin=float(means[one, believed[one]] - own[one]),
-                disagreeing=int((probabilities[rows].argmax(1) != label[one]).sum()),
+                row=int(rows[probabilities[rows, label[example]].argmin()]),
+                given=int(label[example]),
+                suggested=int(believed[example]),
+                self_confidence=float(label_probability[example]),
+                margin=float(means[example, believed[example]] - label_probability[example]),
+                disagreeing=int((probabilities[rows].argmax(1) != label[example]).sum()),
                 same_label=len(rows),
             )
         )
-    return found
+    return errors
 
 
-def _believed(probabilities: np.ndarray, given: np.ndarray) -> np.ndarray:
+def _confident_class(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """The likeliest of the classes that reach their threshold, int (n,); -1 where none does."""
     thresholds = np.full(probabilities.shape[1], np.inf)
-    for one in np.unique(given):
-        thresholds[one] = probabilities[given == one, one].mean()
+    for label in np.unique(labels):
+        thresholds[label] = probabilities[labels == label, label].mean()
     reached = np.where(probabilities >= thresholds, probabilities, -1.0)
-    found: np.ndarray = np.where(reached.max(1) >= 0, reached.argmax(1), -1)
-    return found
+    likeliest: np.ndarray = np.where(reached.max(1) >= 0, reached.argmax(1), -1)
+    return likeliest

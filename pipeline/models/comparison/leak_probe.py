@@ -21,23 +21,25 @@ from pipeline.models.comparison.folds import Fold
 FALSE_ALARMS = 0.001
 
 
-def shuffled(targets: np.ndarray, component: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def shuffle_labels(
+    targets: np.ndarray, component: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
     """Targets int (n,) with the labels dealt out anew among the components; -1 stays.
 
     A component gives away the label of its first sample that has one.
     """
-    known = np.flatnonzero(targets >= 0)
-    _, first, place = np.unique(component[known], return_index=True, return_inverse=True)
-    found = targets.copy()
-    found[known] = rng.permutation(targets[known][first])[place]
-    return found
+    labelled = np.flatnonzero(targets >= 0)
+    _, first, place = np.unique(component[labelled], return_index=True, return_inverse=True)
+    shuffled_targets = targets.copy()
+    shuffled_targets[labelled] = rng.permutation(targets[labelled][first])[place]
+    return shuffled_targets
 
 
 def check_apart(component: np.ndarray, folds: Mapping[int, Fold]) -> None:
     """PipelineError if a component, (n,) of any type, stands on both sides of a fold."""
     for number, fold in folds.items():
-        learnt = component[np.concatenate([fold.training, fold.inner])]
-        both = np.intersect1d(learnt, component[fold.outer])
+        trained_on = component[np.concatenate([fold.training, fold.inner])]
+        both = np.intersect1d(trained_on, component[fold.outer])
         if len(both):
             raise PipelineError(
                 f"the folds leak: {len(both)} component(s) stand on both sides of fold {number}, "
@@ -45,7 +47,7 @@ def check_apart(component: np.ndarray, folds: Mapping[int, Fold]) -> None:
             )
 
 
-def probe(
+def probe_leaks(
     inputs: np.ndarray,
     targets: np.ndarray,
     component: np.ndarray,
@@ -71,25 +73,25 @@ def probe(
     from sklearn.neighbors import KNeighborsClassifier
     from sklearn.preprocessing import StandardScaler
 
-    labels = shuffled(targets, component, rng)
+    labels = shuffle_labels(targets, component, rng)
     answers = np.full(len(targets), -1)
     for fold in folds.values():
-        learnt = np.concatenate([fold.training, fold.inner])
-        scale = StandardScaler().fit(inputs[learnt])
+        training_rows = np.concatenate([fold.training, fold.inner])
+        scale = StandardScaler().fit(inputs[training_rows])
         neighbour = KNeighborsClassifier(1, algorithm="brute").fit(
-            scale.transform(inputs[learnt]), labels[learnt]
+            scale.transform(inputs[training_rows]), labels[training_rows]
         )
         answers[fold.outer] = neighbour.predict(scale.transform(inputs[fold.outer]))
-    asked = np.flatnonzero(answers >= 0)
+    judged = np.flatnonzero(answers >= 0)
 
     def score(truth: np.ndarray) -> float:
-        return float(f1_score(truth[asked], answers[asked], average="macro", zero_division=0.0))
+        return float(f1_score(truth[judged], answers[judged], average="macro", zero_division=0.0))
 
-    found = score(labels)
-    others = np.array([score(shuffled(targets, component, rng)) for _ in range(shuffles)])
+    observed = score(labels)
+    others = np.array([score(shuffle_labels(targets, component, rng)) for _ in range(shuffles)])
     return {
-        "macro_f1": found,
+        "macro_f1": observed,
         "plausible": float(np.quantile(others, 1 - FALSE_ALARMS)),
-        "p": float((1 + (others >= found).sum()) / (1 + shuffles)),
+        "p": float((1 + (others >= observed).sum()) / (1 + shuffles)),
         "false_alarms": max(FALSE_ALARMS, 1 / (1 + shuffles)),
     }

@@ -35,7 +35,7 @@ class BaselineOptions(Base):
     )
 
 
-class Options(FoldOptions):
+class ComparisonOptions(FoldOptions):
     """Which models are compared, and how."""
 
     models: dict[str, ModelOptions] = Field(min_length=1, description="name → model, as in models")

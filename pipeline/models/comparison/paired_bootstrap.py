@@ -30,10 +30,10 @@ class PairedDifference:
     corrected: float
 
 
-def differences(
+def paired_differences(
     scores: Mapping[str, BootstrapScore], pairs: Sequence[tuple[str, str]], confidence: float
 ) -> list[PairedDifference]:
-    """One row a pair, in their order."""
+    """One row per pair, in their order."""
     drawn = [scores[model].drawn - scores[other].drawn for model, other in pairs]
     tails = [min((d <= 0).sum(), (d >= 0).sum()) for d in drawn]
     raw = [min(1.0, 2 * (tail + 1) / (len(d) + 1)) for tail, d in zip(tails, drawn, strict=True)]
@@ -53,8 +53,8 @@ def differences(
 def holm(values: Sequence[float]) -> list[float]:
     """p-values corrected by Holm's step-down, in the order given."""
     order = sorted(range(len(values)), key=values.__getitem__)
-    found, worst = [0.0] * len(values), 0.0
+    corrected, worst = [0.0] * len(values), 0.0
     for rank, i in enumerate(order):
         worst = max(worst, min(1.0, (len(values) - rank) * values[i]))
-        found[i] = worst
-    return found
+        corrected[i] = worst
+    return corrected

@@ -32,25 +32,25 @@ def find_shortcuts(
     """
     from sklearn.metrics import f1_score
 
-    found = {}
+    scores = {}
     for name, values in columns.items():
         codes = _codes(values)
         if codes.max() > 0:
             answers = _answers(codes, targets, folds)
-            found[name] = float(f1_score(targets, answers, average="macro", zero_division=0.0))
-    return dict(sorted(found.items(), key=lambda pair: (-pair[1], pair[0])))
+            scores[name] = float(f1_score(targets, answers, average="macro", zero_division=0.0))
+    return dict(sorted(scores.items(), key=lambda pair: (-pair[1], pair[0])))
 
 
 def _answers(codes: np.ndarray, targets: np.ndarray, folds: Mapping[int, Fold]) -> np.ndarray:
     from sklearn.naive_bayes import CategoricalNB
 
-    found = np.full(len(targets), -1)
+    predictions = np.full(len(targets), -1)
     for fold in folds.values():
-        learnt = np.concatenate([fold.training, fold.inner])
+        training_rows = np.concatenate([fold.training, fold.inner])
         model = CategoricalNB(fit_prior=False, min_categories=int(codes.max()) + 1)
-        model.fit(codes[learnt, None], targets[learnt])
-        found[fold.outer] = model.predict(codes[fold.outer, None])
-    return found
+        model.fit(codes[training_rows, None], targets[training_rows])
+        predictions[fold.outer] = model.predict(codes[fold.outer, None])
+    return predictions
 
 
 def _codes(values: np.ndarray) -> np.ndarray:

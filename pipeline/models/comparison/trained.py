@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,15 +15,15 @@ from pipeline.core.folders import CROSSVALIDATION
 from pipeline.models.comparison.candidate import Candidate
 
 if TYPE_CHECKING:
-    from pipeline.models.comparison.options import Options
+    from pipeline.models.comparison.options import ComparisonOptions
     from pipeline.models.examples import Examples
 
 
-def trained(
+def trained_candidate(
     name: str,
     root: Path,
-    whole: Examples,
-    options: Options,
+    data: Examples,
+    options: ComparisonOptions,
     modalities: Mapping[str, str],
     classes: Sequence[str],
 ) -> Candidate:
@@ -31,8 +32,8 @@ def trained(
     Parameters
     ----------
     root:
-        The data directory, where `crossvalidation/<name>` holds a row a training.
-    whole:
+        The data directory, where `crossvalidation/<name>` holds one row per training.
+    data:
         All samples of known truth.
     modalities:
         Feature set → modality, of all sets that any model reads.
@@ -46,58 +47,94 @@ def trained(
     from pipeline.models.metrics import scores
     from pipeline.parts import manifest
 
-    used = tuple(sorted({modalities[one] for one in options.models[name].features}))
-    every = len({*modalities.values()})
-    truth = whole.targets[options.task]
-    place = {sample: i for i, sample in enumerate(whole.sample_ids.tolist())}
-    shown = ["+".join(subset) for subset in subsets(used)]
-    probabilities = np.full(
-        (len(shown), options.seeds, len(whole), len(classes)), np.nan, np.float32
-    )
-    said = np.zeros(probabilities.shape[:3], np.int64)
-    inner: dict[int, list[np.ndarray]] = {}
-    parameters, diverged = 0, Counter[int]()
+    used = tuple(sorted({modalities[feature_set] for feature_set in options.models[name].features}))
+    subset_names = ["+".join(subset) for subset in subsets(used)]
+    truth = data.targets[options.task]
+    position = {sample: i for i, sample in enumerate(data.sample_ids.tolist())}
+    shape = (len(subset_names), options.seeds, len(data), len(classes))
+    answers = _Answers(np.full(shape, np.nan, np.float32), np.zeros(shape[:3], np.int64))
     for row in manifest.read(root / CROSSVALIDATION / name).to_pylist():
-        samples, held = (
-            [place.get(sample, -1) for sample in row[column]]
+        samples, inner_samples = (
+            [position.get(sample, -1) for sample in row[column]]
             for column in ("sample_id", "inner_sample_id")
         )
-        if row["shown"] != shown or row["seed"] >= options.seeds or -1 in samples + held:
-            continue
-        order = _order(name, row["classes"], classes)
-        own = np.reshape(row["probabilities"], (len(shown), len(samples), len(classes)))
-        probabilities[:, row["seed"], samples] = own[..., np.argsort(order)]
-        said[:, row["seed"], samples] = order[np.reshape(row["predictions"], (len(shown), -1))]
-        inner.setdefault(row["fold"], []).append(
-            np.stack([truth[held], order[row["inner_predictions"]]])
-        )
-        parameters = row["parameters"]
-        diverged[row["fold"]] += row["diverged"]
-    if np.isnan(probabilities).any():
+        is_known = -1 not in samples + inner_samples
+        if row["shown"] == subset_names and row["seed"] < options.seeds and is_known:
+            order = _class_order(name, row["classes"], classes)
+            answers.add(row, samples, truth[inner_samples], order)
+    if np.isnan(answers.probabilities).any():
         raise PipelineError(
             f"data/crossvalidation/{name} is of other samples, folds or seeds: run "
             f"`dvc repro comparison/dvc.yaml` for it again"
         )
     return Candidate(
         name=name,
-        kind="single" if len(used) == 1 else "fusion" if len(used) == every else "partial",
+        kind=_kind(len(used), len({*modalities.values()})),
         modalities=used,
-        probabilities=list(probabilities[-1]),
-        predictions={subset: list(each) for subset, each in zip(shown, said, strict=True)},
-        inner={
-            fold: scores(*np.concatenate(each, 1))["macro_f1"]
-            for fold, each in sorted(inner.items())
+        probabilities=list(answers.probabilities[-1]),
+        predictions={
+            subset: list(by_seed)
+            for subset, by_seed in zip(subset_names, answers.predictions, strict=True)
         },
-        parameters=parameters,
-        diverged=diverged,
+        inner={
+            fold: scores(*np.concatenate(pairs, 1))["macro_f1"]
+            for fold, pairs in sorted(answers.inner.items())
+        },
+        parameters=answers.parameters,
+        diverged=answers.diverged,
     )
 
 
-def _order(name: str, own: Sequence[str], classes: Sequence[str]) -> np.ndarray:
+@dataclass
+class _Answers:
+    """What the trainings of a model answered, put together training by training.
+
+    Attributes
+    ----------
+    probabilities, predictions:
+        float32 (subsets, seeds, n, classes), NaN where none answered yet; int64 without classes.
+    inner:
+        Fold → truth and prediction of its inner rows, int (2, m) by training.
+    """
+
+    probabilities: np.ndarray
+    predictions: np.ndarray
+    inner: dict[int, list[np.ndarray]] = field(default_factory=dict)
+    parameters: int = 0
+    diverged: Counter[int] = field(default_factory=Counter)
+
+    def add(
+        self,
+        row: Mapping[str, Any],
+        samples: Sequence[int],
+        inner_truth: np.ndarray,
+        order: np.ndarray,
+    ) -> None:
+        """Put in a training's row, whose samples are these, and whose classes stand at `order`."""
+        seed, fold, subset_count = row["seed"], row["fold"], len(row["shown"])
+        shape = (subset_count, len(samples), len(order))
+        probabilities = np.reshape(row["probabilities"], shape)
+        self.probabilities[:, seed, samples] = probabilities[..., np.argsort(order)]
+        predictions = np.reshape(row["predictions"], (subset_count, -1))
+        self.predictions[:, seed, samples] = order[predictions]
+        inner_pairs = np.stack([inner_truth, order[row["inner_predictions"]]])
+        self.inner.setdefault(fold, []).append(inner_pairs)
+        self.parameters = row["parameters"]
+        self.diverged[fold] += row["diverged"]
+
+
+def _kind(modalities: int, of: int) -> str:
+    """What a model of so many modalities is among models of `of`; see `Candidate`."""
+    if modalities == 1:
+        return "single"
+    return "fusion" if modalities == of else "partial"
+
+
+def _class_order(name: str, model_classes: Sequence[str], classes: Sequence[str]) -> np.ndarray:
     """Where each of a model's classes stands among the named ones, int (classes,)."""
-    if {*own} != {*classes}:
+    if {*model_classes} != {*classes}:
         raise PipelineError(
-            f"comparison.models.{name} tells the classes {', '.join(own)}, and others tell "
-            f"{', '.join(classes)}: name the same ones in the task's `order`, or none"
+            f"comparison.models.{name} tells the classes {', '.join(model_classes)}, and others "
+            f"tell {', '.join(classes)}: name the same ones in the task's `order`, or none"
         )
-    return np.array([classes.index(one) for one in own])
+    return np.array([classes.index(label) for label in model_classes])

@@ -8,7 +8,7 @@ import numpy as np
 
 from pipeline.models.decoding import Decoding
 from pipeline.models.examples import Examples
-from pipeline.models.targets import known
+from pipeline.models.targets import has_target
 from pipeline.models.tasks import Task, task_of
 
 
@@ -56,24 +56,24 @@ class Answers:
         return self.task.correct(self.truth, self.prediction)
 
 
-def answers(
-    examples: Examples, task: str, answer: np.ndarray, reading: Decoding | None = None
+def known_answers(
+    examples: Examples, task: str, answer: np.ndarray, decoding: Decoding | None = None
 ) -> Answers:
     """Answers of the examples whose truth is known, in their order.
 
     answer: (n, classes) or (n, 1), as `predict` gives it. reading: the network's for the task;
     without it the likeliest class is the answer, of equally probable ones the first.
     """
-    reading = reading or Decoding()
-    there = known(examples.targets[task])
-    shown = answer[there]
-    decision = reading.predict(shown)
+    decoding = decoding or Decoding()
+    labelled = has_target(examples.targets[task])
+    probabilities = answer[labelled]
+    decision = decoding.predict(probabilities)
     return Answers(
-        truth=examples.targets[task][there],
+        truth=examples.targets[task][labelled],
         prediction=decision,
-        confidence=reading.task.confidence(shown, decision),
-        component=np.unique(examples.component[there], return_inverse=True)[1],
+        confidence=decoding.task.confidence(probabilities, decision),
+        component=np.unique(examples.component[labelled], return_inverse=True)[1],
         classes=answer.shape[1],
-        answer=shown,
-        kind=reading.kind,
+        answer=probabilities,
+        kind=decoding.kind,
     )

@@ -67,12 +67,12 @@ def replicates(
         for column in (None, confidence.astype(np.float64), correct.astype(np.float64))
     ]
     return {
-        **from_tally(tallies(counts, component, truth, prediction, classes)),
+        **from_tally(resampled_tallies(counts, component, truth, prediction, classes)),
         "ece": calibration_error(np.stack(binned, -1)),
     }
 
 
-def tallies(
+def resampled_tallies(
     counts: np.ndarray,
     component: np.ndarray,
     truth: np.ndarray,
@@ -87,15 +87,19 @@ def tallies(
     """
     correct = truth == prediction
     if support is None:
-        support = tally(counts, component, truth, classes)
-    hits = tally(counts, component[correct], truth[correct], classes)
-    return np.stack([hits, support, tally(counts, component, prediction, classes)], 1)
+        support = resampled_counts(counts, component, truth, classes)
+    hits = resampled_counts(counts, component[correct], truth[correct], classes)
+    return np.stack([hits, support, resampled_counts(counts, component, prediction, classes)], 1)
 
 
-def tally(counts: np.ndarray, component: np.ndarray, of: np.ndarray, classes: int) -> np.ndarray:
+def resampled_counts(
+    counts: np.ndarray, component: np.ndarray, classes_of_rows: np.ndarray, classes: int
+) -> np.ndarray:
     """How many samples of each resample are of each class, (resamples, classes)."""
-    found: np.ndarray = counts @ _sums(component, of, None, counts.shape[1], classes)
-    return found
+    counts_by_class: np.ndarray = counts @ _sums(
+        component, classes_of_rows, None, counts.shape[1], classes
+    )
+    return counts_by_class
 
 
 def replicates_of_rows(
@@ -109,13 +113,13 @@ def replicates_of_rows(
     have is NaN there.
     """
     rows = np.arange(len(component))
-    found = [
+    measured = [
         measure(np.repeat(rows, drawn[component]))
         for counts in resamples
         for drawn in counts.astype(np.int64)
     ]
-    names = sorted({name for one in found for name in one})
-    return {name: np.array([one.get(name, np.nan) for one in found]) for name in names}
+    names = sorted({name for figures in measured for name in figures})
+    return {name: np.array([figures.get(name, np.nan) for figures in measured]) for name in names}
 
 
 def interval(values: np.ndarray, confidence: float) -> tuple[float, float]:

@@ -11,15 +11,15 @@ import numpy as np
 
 from pipeline.core.randomness import generator
 from pipeline.models.decoding import Decoding
-from pipeline.models.evaluation.answers import Answers, answers
+from pipeline.models.evaluation.answers import Answers, known_answers
 from pipeline.models.evaluation.figures import all_metrics, baseline, metrics_without_intervals
 from pipeline.models.evaluation.options import EvaluationOptions
 from pipeline.models.evaluation.subsets import all_subsets
-from pipeline.models.examples import Examples, Joined
+from pipeline.models.examples import Examples, JoinedSamples
 from pipeline.models.metrics import calibration, per_class
 from pipeline.models.prediction import predict
-from pipeline.models.saving import Model
-from pipeline.models.targets import is_known, known
+from pipeline.models.saving import TrainedModel
+from pipeline.models.targets import has_target, is_known
 from pipeline.models.tasks import headline
 
 Table = list[dict[str, Any]]
@@ -60,7 +60,7 @@ class Evaluation:
 
 
 def evaluate(
-    name: str, model: Model, splits: Collection[Split], options: EvaluationOptions, seed: int
+    name: str, model: TrainedModel, splits: Collection[Split], options: EvaluationOptions, seed: int
 ) -> Evaluation:
     """Measure a model on some splits.
 
@@ -68,51 +68,74 @@ def evaluate(
     models of different modalities are compared on the same examples; `unseen` says how many. A
     split of which it sees none has no figures, and one of fewer than MIN_COMPONENTS no intervals.
     """
-    found = Evaluation({task: {} for task in model.classes})
+    evaluation = Evaluation({task: {} for task in model.classes})
     for split in splits:
         began = time.perf_counter()
         predicted = predict(model.network, split.examples, model.priors)
-        found.seconds[split.name] = time.perf_counter() - began
+        evaluation.seconds[split.name] = time.perf_counter() - began
         masked = {
             subset: predict(model.network, split.examples, model.priors, subset)
             for subset in all_subsets(split.examples.modalities)[1:]
         }
-        for task, classes in model.classes.items():
-            reading = model.network.readings[task]
-            found.predictions += _predictions(name, split, task, classes, predicted[task], reading)
-            given = answers(split.examples, task, predicted[task], reading)
-            found.metrics[task][split.name] = {
-                "n": len(given),
-                "components": given.components,
-                "unseen": int((~split.examples.seen).sum()),
-            }
-            # Where it sees nothing at all, every answer is the prior: that is no figure of its own.
-            if not split.examples.seen[known(split.examples.targets[task])].any():
-                continue
-            rng = generator(seed, "bootstrap", task, split.name)
-            measured = all_metrics(given, options, rng)
-            found.metrics[task][split.name] |= {
-                **measured,
-                **baseline(given, model.priors[task], reading),
-            }
-            found.headlines.setdefault(split.name, {})[task] = {
-                name: figure["value"] for name, figure in headline(given.task, measured).items()
-            }
-            if split.name == "test" and given.task.ONE_CLASS:
-                found.confusion += _confusion(task, given, classes)
-            shown = {subset: each[task] for subset, each in masked.items()}
-            for table, rows in (
-                (found.per_class, _classes(given, classes)),
-                (found.groups, _groups(split, task, given)),
-                (found.subsets, _natural(split.examples, task, given)),
-                (found.subsets, _masked(split.examples, task, shown, reading)),
-                (found.calibration, _calibration(given, options.bins)),
-            ):
-                table.extend({"task": task, "split": split.name, **row} for row in rows)
-    return found
+        for task in model.classes:
+            by_subset = {subset: by_task[task] for subset, by_task in masked.items()}
+            _add_task(
+                evaluation,
+                split,
+                task,
+                name=name,
+                model=model,
+                predicted=predicted[task],
+                masked=by_subset,
+                options=options,
+                seed=seed,
+            )
+    return evaluation
 
 
-def unmeasured(joined: Joined, tasks: Iterable[str], splits: Iterable[str]) -> Evaluation:
+def _add_task(
+    evaluation: Evaluation,
+    split: Split,
+    task: str,
+    *,
+    name: str,
+    model: TrainedModel,
+    predicted: np.ndarray,
+    masked: Mapping[tuple[str, ...], np.ndarray],
+    options: EvaluationOptions,
+    seed: int,
+) -> None:
+    """Add what is measured of one task on one split; `masked` is `predicted` seeing a subset."""
+    classes, decoding = model.classes[task], model.network.decodings[task]
+    evaluation.predictions += _predictions(name, split, task, classes, predicted, decoding)
+    answers = known_answers(split.examples, task, predicted, decoding)
+    figures: dict[str, Any] = {
+        "n": len(answers),
+        "components": answers.components,
+        "unseen": int((~split.examples.seen).sum()),
+    }
+    evaluation.metrics[task][split.name] = figures
+    # Where it sees nothing at all, every answer is the prior: that is no figure of its own.
+    if not split.examples.seen[has_target(split.examples.targets[task])].any():
+        return
+    measured = all_metrics(answers, options, generator(seed, "bootstrap", task, split.name))
+    figures |= {**measured, **baseline(answers, model.priors[task], decoding)}
+    evaluation.headlines.setdefault(split.name, {})[task] = {
+        name: figure["value"] for name, figure in headline(answers.task, measured).items()
+    }
+    if split.name == "test" and answers.task.ONE_CLASS:
+        evaluation.confusion += _confusion(task, answers, classes)
+    for table, rows in (
+        (evaluation.per_class, _classes(answers, classes)),
+        (evaluation.groups, _groups(split, task, answers)),
+        (evaluation.subsets, _natural(split.examples, task, answers)),
+        (evaluation.subsets, _masked(split.examples, task, masked, decoding)),
+        (evaluation.calibration, _calibration(answers, options.bins)),
+    ):
+        table.extend({"task": task, "split": split.name, **row} for row in rows)
+
+
+def unmeasured(joined: JoinedSamples, tasks: Iterable[str], splits: Iterable[str]) -> Evaluation:
     """That of a model which answers nothing: how many samples of each split it could have."""
     counts: dict[str, dict[str, dict[str, Any]]] = {}
     for task in tasks:
@@ -128,61 +151,67 @@ def unmeasured(joined: Joined, tasks: Iterable[str], splits: Iterable[str]) -> E
     return Evaluation(counts)
 
 
-def _confusion(task: str, given: Answers, classes: list[str]) -> Iterator[dict[str, Any]]:
-    for truth, prediction in zip(given.truth, given.prediction, strict=True):
+def _confusion(task: str, answers: Answers, classes: list[str]) -> Iterator[dict[str, Any]]:
+    for truth, prediction in zip(answers.truth, answers.prediction, strict=True):
         yield {"task": task, "truth": classes[truth], "prediction": classes[prediction]}
 
 
-def _classes(given: Answers, classes: list[str]) -> Iterator[dict[str, Any]]:
+def _classes(answers: Answers, classes: list[str]) -> Iterator[dict[str, Any]]:
     if not classes:
         return
     columns = ("class", "precision", "recall", "f1", "support")
-    for row in per_class(given.truth, given.prediction, classes):
+    for row in per_class(answers.truth, answers.prediction, classes):
         yield dict(zip(columns, row, strict=True))
 
 
-def _brief(given: Answers) -> dict[str, Any]:
-    found = metrics_without_intervals(given)
-    return {"n": len(given), **{name: found[name] for name in BRIEF if name in found}}
+def _brief_figures(answers: Answers) -> dict[str, Any]:
+    figures = metrics_without_intervals(answers)
+    return {"n": len(answers), **{name: figures[name] for name in BRIEF if name in figures}}
 
 
-def _groups(split: Split, task: str, given: Answers) -> Iterator[dict[str, Any]]:
-    there = known(split.examples.targets[task])
+def _groups(split: Split, task: str, answers: Answers) -> Iterator[dict[str, Any]]:
+    labelled = has_target(split.examples.targets[task])
     for attribute, values in split.groups.items():
-        shown = values[there]
-        for value in sorted({str(v) for v in shown if v is not None}):
-            some = given.take(np.array([v is not None and str(v) == value for v in shown]))
-            of = {"attribute": attribute, "value": value, "components": some.components}
-            yield {**of, **_brief(some)}
+        labelled_values = values[labelled]
+        for value in sorted({str(v) for v in labelled_values if v is not None}):
+            group = answers.take(
+                np.array([v is not None and str(v) == value for v in labelled_values])
+            )
+            of = {"attribute": attribute, "value": value, "components": group.components}
+            yield {**of, **_brief_figures(group)}
 
 
-def _natural(examples: Examples, task: str, given: Answers) -> Iterator[dict[str, Any]]:
+def _natural(examples: Examples, task: str, answers: Answers) -> Iterator[dict[str, Any]]:
     """Examples that have exactly a subset of the modalities, as they are."""
-    has = examples.has[known(examples.targets[task])]
+    has = examples.has[has_target(examples.targets[task])]
     for subset in all_subsets(examples.modalities):
         exactly = np.all(has == [m in subset for m in examples.modalities], axis=1)
         if exactly.any():
-            yield {"kind": "natural", "subset": _name(subset), **_brief(given.take(exactly))}
+            yield {
+                "kind": "natural",
+                "subset": _name(subset),
+                **_brief_figures(answers.take(exactly)),
+            }
 
 
 def _masked(
     examples: Examples,
     task: str,
     predicted: Mapping[tuple[str, ...], np.ndarray],
-    reading: Decoding,
+    decoding: Decoding,
 ) -> Iterator[dict[str, Any]]:
     """Examples that have all modalities, with only a subset shown."""
-    full = np.all(examples.has, axis=1)[known(examples.targets[task])]
+    full = np.all(examples.has, axis=1)[has_target(examples.targets[task])]
     if full.any():
-        for subset, each in predicted.items():
-            some = answers(examples, task, each, reading).take(full)
-            yield {"kind": "masked", "subset": _name(subset), **_brief(some)}
+        for subset, probabilities in predicted.items():
+            masked = known_answers(examples, task, probabilities, decoding).take(full)
+            yield {"kind": "masked", "subset": _name(subset), **_brief_figures(masked)}
 
 
-def _calibration(given: Answers, bins: int) -> Iterator[dict[str, Any]]:
-    if "ece" not in given.task.FIGURES:
+def _calibration(answers: Answers, bins: int) -> Iterator[dict[str, Any]]:
+    if "ece" not in answers.task.FIGURES:
         return
-    sums = calibration(given.confidence.ravel(), given.correct.ravel(), bins)
+    sums = calibration(answers.confidence.ravel(), answers.correct.ravel(), bins)
     for m, (count, confidence, correct) in enumerate(sums):
         yield {
             "bin": m,
@@ -200,17 +229,17 @@ def _predictions(
     task: str,
     classes: list[str],
     predicted: np.ndarray,
-    reading: Decoding,
+    decoding: Decoding,
 ) -> Iterator[dict[str, Any]]:
     examples = split.examples
     targets = examples.targets[task]
-    for sample, has, each, decision, truth, there in zip(
+    for sample, has, probabilities, decision, truth, is_labelled in zip(
         examples.sample_ids,
         examples.has,
         predicted,
-        reading.predict(predicted),
+        decoding.predict(predicted),
         targets,
-        known(targets),
+        has_target(targets),
         strict=True,
     ):
         yield {
@@ -219,9 +248,9 @@ def _predictions(
             "split": split.name,
             "task": task,
             "present": [m for m, seen in zip(examples.modalities, has, strict=True) if seen],
-            "probabilities": each if classes else [],
-            "prediction": reading.format(decision, classes),
-            "truth": reading.format(truth, classes) if there else None,
+            "probabilities": probabilities if classes else [],
+            "prediction": decoding.format(decision, classes),
+            "truth": decoding.format(truth, classes) if is_labelled else None,
         }
 
 

@@ -17,80 +17,87 @@ from pipeline.models.tasks import headline
 
 
 def all_metrics(
-    given: Answers, options: EvaluationOptions, rng: np.random.Generator
+    answers: Answers, options: EvaluationOptions, rng: np.random.Generator
 ) -> dict[str, dict[str, float]]:
     """Each figure of the task, in its order: value, low, high; the value alone of few components.
 
     What all classes have is resampled by sums, which is quick, and the rest row by row.
     """
-    resamples = Resamples(rng, given.components, options.resamples)
+    resamples = Resamples(rng, answers.components, options.resamples)
     values: dict[str, float] = {}
     drawn: dict[str, np.ndarray] = {}
-    if given.task.ONE_CLASS:
-        values = {**scores(given.truth, given.prediction), "ece": _error(given, options.bins)}
+    if answers.task.ONE_CLASS:
+        values = {**scores(answers.truth, answers.prediction), "ece": _error(answers, options.bins)}
         blocks = [
             replicates(
                 counts,
-                given.component,
-                given.truth,
-                given.prediction,
-                bin_of(given.confidence, options.bins),
-                given.confidence,
-                given.classes,
+                answers.component,
+                answers.truth,
+                answers.prediction,
+                bin_of(answers.confidence, options.bins),
+                answers.confidence,
+                answers.classes,
                 options.bins,
             )
             for counts in resamples
         ]
         drawn = {name: np.concatenate([block[name] for block in blocks]) for name in values}
-    own = _own(given, options.bins)
-    if own:
-        values |= own
+    own_figures = _task_figures(answers, options.bins)
+    if own_figures:
+        values |= own_figures
         drawn |= replicates_of_rows(
-            resamples, given.component, lambda rows: _own(given.take(rows), options.bins)
+            resamples,
+            answers.component,
+            lambda rows: _task_figures(answers.take(rows), options.bins),
         )
-    if unnamed := values.keys() - given.task.FIGURES.keys():
+    if unnamed := values.keys() - answers.task.FIGURES.keys():
         raise PipelineError(
-            f"task '{given.kind}' measures {', '.join(sorted(unnamed))}: name them in its FIGURES"
+            f"task '{answers.kind}' measures {', '.join(sorted(unnamed))}: name them in its FIGURES"
         )
-    found = {}
-    for name in given.task.FIGURES:
+    metrics = {}
+    for name in answers.task.FIGURES:
         if name in values:
-            found[name] = {"value": values[name]}
-            if given.components >= MIN_COMPONENTS:
+            metrics[name] = {"value": values[name]}
+            if answers.components >= MIN_COMPONENTS:
                 low, high = interval(drawn[name], options.confidence)
-                found[name] |= {"low": low, "high": high}
-    return found
+                metrics[name] |= {"low": low, "high": high}
+    return metrics
 
 
-def metrics_without_intervals(given: Answers) -> dict[str, float]:
+def metrics_without_intervals(answers: Answers) -> dict[str, float]:
     """The figures without intervals."""
-    own = given.task.figures(given.truth, given.answer, given.prediction)
-    return {**(scores(given.truth, given.prediction) if given.task.ONE_CLASS else {}), **own}
+    own_figures = answers.task.figures(answers.truth, answers.answer, answers.prediction)
+    return {
+        **(scores(answers.truth, answers.prediction) if answers.task.ONE_CLASS else {}),
+        **own_figures,
+    }
 
 
-def baseline(given: Answers, prior: np.ndarray, reading: Decoding) -> dict[str, dict[str, float]]:
+def baseline(
+    answers: Answers, prior: np.ndarray, decoding: Decoding
+) -> dict[str, dict[str, float]]:
     """What an answer that looks at nothing would score in the task's headlines, by its name.
 
     It is the commonest class of the train split, the labels that most there have, or the mean.
     """
-    answer = np.broadcast_to(prior, given.answer.shape)
-    if given.task.ONE_CLASS:
-        prediction = np.full(len(given), int(prior.argmax()))
+    answer = np.broadcast_to(prior, answers.answer.shape)
+    if answers.task.ONE_CLASS:
+        prediction = np.full(len(answers), int(prior.argmax()))
     else:
-        prediction = replace(reading, thresholds=(0.5,)).predict(answer)
-    found = metrics_without_intervals(replace(given, prediction=prediction, answer=answer))
-    return {given.task.TRIVIAL: headline(given.task, found)}
+        prediction = replace(decoding, thresholds=(0.5,)).predict(answer)
+    metrics = metrics_without_intervals(replace(answers, prediction=prediction, answer=answer))
+    return {answers.task.TRIVIAL: headline(answers.task, metrics)}
 
 
-def _own(given: Answers, bins: int) -> dict[str, float]:
+def _task_figures(answers: Answers, bins: int) -> dict[str, float]:
     """Figures of the task alone, with its calibration error where no sums give it."""
-    found = given.task.figures(given.truth, given.answer, given.prediction)
-    if "ece" in given.task.FIGURES and not given.task.ONE_CLASS:
-        found["ece"] = _error(given, bins)
-    return dict(found)
+    own_figures = answers.task.figures(answers.truth, answers.answer, answers.prediction)
+    if "ece" in answers.task.FIGURES and not answers.task.ONE_CLASS:
+        own_figures["ece"] = _error(answers, bins)
+    return dict(own_figures)
 
 
-def _error(given: Answers, bins: int) -> float:
+def _error(answers: Answers, bins: int) -> float:
     return float(
-        calibration_error(calibration(given.confidence.ravel(), given.correct.ravel(), bins))
+        calibration_error(calibration(answers.confidence.ravel(), answers.correct.ravel(), bins))
     )

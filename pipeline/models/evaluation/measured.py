@@ -19,7 +19,7 @@ COUNTS = ("n", "components", "unseen")
 Measured = Mapping[str, Mapping[str, Mapping[str, Any]]]
 
 
-def rows(measured: Measured) -> Iterator[dict[str, Any]]:
+def figure_rows(measured: Measured) -> Iterator[dict[str, Any]]:
     """The rows of figures.csv."""
     for task, splits in measured.items():
         for split, figures in splits.items():
@@ -55,7 +55,7 @@ def write_headlines(
     (folder / METRICS).write_text(text, encoding="utf-8")
 
 
-def table(folder: Path) -> list[dict[str, str]]:
+def read_rows(folder: Path) -> list[dict[str, str]]:
     """The rows of figures.csv; none where it isn't there."""
     path = folder / TABLE
     if not path.is_file():
@@ -64,24 +64,24 @@ def table(folder: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def read(folder: Path) -> dict[str, Any]:
-    """What `rows` were made of."""
-    found: dict[str, Any] = {}
-    for row in table(folder):
-        figures = found.setdefault(row["task"], {}).setdefault(row["split"], {})
-        value = number(row["value"])
+def read_figures(folder: Path) -> dict[str, Any]:
+    """What `figure_rows` were made of."""
+    splits_by_task: dict[str, Any] = {}
+    for row in read_rows(folder):
+        figures = splits_by_task.setdefault(row["task"], {}).setdefault(row["split"], {})
+        value = parse_number(row["value"])
         answer, _, of = row["figure"].partition("/")
         if of:
             figures.setdefault(answer, {})[of] = value
         elif answer in COUNTS:
             figures[answer] = value
         else:
-            low, high = number(row["low"]), number(row["high"])
+            low, high = parse_number(row["low"]), parse_number(row["high"])
             figures[answer] = {"value": value, "low": low, "high": high}
-    return found
+    return splits_by_task
 
 
-def number(text: str) -> float | int | None:
+def parse_number(text: str) -> float | int | None:
     """A cell; None of an empty one."""
     if text.isdigit():
         return int(text)

@@ -20,29 +20,29 @@ def feature_noise(
 
     Sets without a deviation, such as ids of words, get none.
     """
-    found = {}
-    for i in _owned(examples, modality):
+    noise_by_set = {}
+    for i in _columns_of(examples, modality):
         name = examples.sets[i].name
         if name not in deviations:
             continue
         noise = rng.standard_normal(examples.values[name].shape, dtype=np.float32)
-        found[name] = noise * deviations[name].astype(np.float32)
-    return found
+        noise_by_set[name] = noise * deviations[name].astype(np.float32)
+    return noise_by_set
 
 
 def add_noise(examples: Examples, noise: Mapping[str, np.ndarray], amount: float) -> Examples:
     """With so many times the noise added to the sets that have some."""
     loud = np.float32(amount)
-    added = {name: examples.values[name] + loud * each for name, each in noise.items()}
+    added = {name: examples.values[name] + loud * set_noise for name, set_noise in noise.items()}
     return replace(examples, values={**examples.values, **added})
 
 
-def misaligned(examples: Examples, modality: str, donors: np.ndarray) -> Examples:
+def misalign(examples: Examples, modality: str, donors: np.ndarray) -> Examples:
     """With a modality of other samples, row by row `donors`: int64 (n,).
 
     Rows without the modality stay so.
     """
-    owned = _owned(examples, modality)
+    owned = _columns_of(examples, modality)
     has = examples.present[:, owned].any(1)
     source = np.where(has, donors, np.arange(len(examples)))
     names = [examples.sets[i].name for i in owned]
@@ -62,14 +62,14 @@ def donors(examples: Examples, modality: str, rng: np.random.Generator) -> np.nd
     Where there is none, the row itself.
     """
     n = len(examples)
-    pool = np.flatnonzero(examples.present[:, _owned(examples, modality)].any(1))
+    pool = np.flatnonzero(examples.present[:, _columns_of(examples, modality)].any(1))
     if len(np.unique(examples.component[pool])) < 2:
         return np.arange(n)
-    found = rng.choice(pool, n)
-    while (same := examples.component[found] == examples.component).any():
-        found[same] = rng.choice(pool, int(same.sum()))
-    return found
+    chosen = rng.choice(pool, n)
+    while (same := examples.component[chosen] == examples.component).any():
+        chosen[same] = rng.choice(pool, int(same.sum()))
+    return chosen
 
 
-def _owned(examples: Examples, modality: str) -> list[int]:
-    return [i for i, one in enumerate(examples.sets) if one.modality == modality]
+def _columns_of(examples: Examples, modality: str) -> list[int]:
+    return [i for i, spec in enumerate(examples.sets) if spec.modality == modality]

@@ -1,4 +1,4 @@
-"""An evaluation on disk: its figures, predictions.parquet and a CSV file a table."""
+"""An evaluation on disk: its figures, predictions.parquet and one CSV file per table."""
 
 from __future__ import annotations
 
@@ -24,16 +24,18 @@ COLUMNS = {
 }
 
 
-def write(folder: Path, primary: str, found: Evaluation) -> None:
+def write_evaluation(folder: Path, primary: str, evaluation: Evaluation) -> None:
     """Write the files of an evaluation; the same bytes for the same evaluation."""
 
-    measured.write_headlines(folder, primary, found.headlines)
-    predictions = pa.Table.from_pylist(found.predictions, schema=predictions_schema())
+    measured.write_headlines(folder, primary, evaluation.headlines)
+    predictions = pa.Table.from_pylist(evaluation.predictions, schema=predictions_schema())
     pq.write_table(predictions, folder / "predictions.parquet", compression="zstd")
     for table, columns in COLUMNS.items():
         with (folder / f"{table}.csv").open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, columns, lineterminator="\n")
             writer.writeheader()
             writer.writerows(
-                measured.rows(found.metrics) if table == "figures" else getattr(found, table)
+                measured.figure_rows(evaluation.metrics)
+                if table == "figures"
+                else getattr(evaluation, table)
             )

@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 
 from pipeline.core.randomness import generator
-from pipeline.models.evaluation.perturbations import add_noise, donors, feature_noise, misaligned
+from pipeline.models.evaluation.perturbations import add_noise, donors, feature_noise, misalign
 from pipeline.models.evaluation.subsets import all_subsets
 from pipeline.models.examples import Examples
 from pipeline.models.metrics import from_tally, tally
 from pipeline.models.prediction import predict
-from pipeline.models.saving import Model
+from pipeline.models.saving import TrainedModel
 
 # Of absence and misalignment, shares of the samples; of noise, train deviations.
 RATES = {
@@ -31,7 +31,7 @@ ALL = "all"
 
 
 def robustness(
-    model: Model,
+    model: TrainedModel,
     examples: Examples,
     deviations: Mapping[str, np.ndarray],
     draws: int,
@@ -42,19 +42,19 @@ def robustness(
     deviations: by set, float (bands,), those of the train split. Figures are means over `draws`;
     low and high are the macro-F1 of the worst and of the best draw. Of modality `all` each is
     absent by itself at the rate. Nothing without examples or draws, nor of a
-    task that has not one class a sample.
+    task that has not one class per sample.
     """
     task = model.options.primary
     if not model.options.tasks[task].task.ONE_CLASS:
         return []
-    known = examples.take(examples.targets[task] >= 0)
-    if not draws or not len(known):
+    labelled = examples.take(examples.targets[task] >= 0)
+    if not draws or not len(labelled):
         return []
-    curves = Curves(model, known, deviations)
-    several = len(known.modalities) > 1
+    curves = Curves(model, labelled, deviations)
+    several = len(labelled.modalities) > 1
     rows = []
     for kind, rates in RATES.items():
-        for modality in (*known.modalities, *([ALL] if kind == "absence" and several else [])):
+        for modality in (*labelled.modalities, *([ALL] if kind == "absence" and several else [])):
             rngs = [generator(seed, "robustness", kind, modality, d) for d in range(draws)]
             drawn = [[curves.score(p) for p in curves.draw(kind, modality, r)] for r in rngs]
             rows += [
@@ -77,7 +77,7 @@ class Curves:
     """Answers, int64 (n,), of a model to its examples at each rate."""
 
     def __init__(
-        self, model: Model, examples: Examples, deviations: Mapping[str, np.ndarray]
+        self, model: TrainedModel, examples: Examples, deviations: Mapping[str, np.ndarray]
     ) -> None:
         self.model = model
         self.examples = examples
@@ -96,24 +96,26 @@ class Curves:
             return
         names = self.examples.modalities
         rows = np.arange(len(self.examples))
-        luck = rng.random((len(rows), len(names)))
+        uniform = rng.random((len(rows), len(names)))
         if kind == "misalignment":
             others = donors(self.examples, modality, rng)
-            swapped = self._ask(misaligned(self.examples, modality, others))
+            swapped = self._ask(misalign(self.examples, modality, others))
             for rate in RATES[kind]:
-                yield np.where(luck[:, 0] < rate, swapped, self.answers[-1])
+                yield np.where(uniform[:, 0] < rate, swapped, self.answers[-1])
             return
         at_risk = np.array([modality in (name, ALL) for name in names])
         for rate in RATES[kind]:
-            kept = ~((luck < rate) & at_risk)
+            kept = ~((uniform < rate) & at_risk)
             yield self.answers[kept @ (1 << np.arange(len(names))), rows]
 
     def score(self, prediction: np.ndarray) -> dict[str, float]:
         """Macro-F1 and accuracy, by the figures' own definition."""
         truth = self.examples.targets[self.task]
-        found = from_tally(tally(truth, prediction, len(self.model.classes[self.task])))
-        return {name: float(found[name]) for name in ("macro_f1", "accuracy")}
+        figures = from_tally(tally(truth, prediction, len(self.model.classes[self.task])))
+        return {name: float(figures[name]) for name in ("macro_f1", "accuracy")}
 
-    def _ask(self, examples: Examples, shown: tuple[str, ...] | None = None) -> np.ndarray:
-        found = predict(self.model.network, examples, self.model.priors, shown)[self.task]
-        return self.model.network.readings[self.task].predict(found)
+    def _ask(self, examples: Examples, modalities: tuple[str, ...] | None = None) -> np.ndarray:
+        probabilities = predict(self.model.network, examples, self.model.priors, modalities)[
+            self.task
+        ]
+        return self.model.network.decodings[self.task].predict(probabilities)

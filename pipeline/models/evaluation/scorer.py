@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.core.records import MIN_COMPONENTS
-from pipeline.models.evaluation.bootstrap import Resamples, tallies, tally
+from pipeline.models.evaluation.bootstrap import Resamples, resampled_counts, resampled_tallies
 from pipeline.models.metrics import class_scores, from_tally
 
 
@@ -58,24 +58,30 @@ class Scorer:
 
     def score(self, predictions: Sequence[np.ndarray]) -> BootstrapScore:
         """Mean macro-F1 of several sets of answers, int (n,) each: those of a model's seeds."""
-        (found,) = self.scores([predictions])
-        return found
+        (scored,) = self.scores([predictions])
+        return scored
 
-    def scores(self, each: Sequence[Sequence[np.ndarray]]) -> list[BootstrapScore]:
+    def scores(self, models: Sequence[Sequence[np.ndarray]]) -> list[BootstrapScore]:
         """The same of each of several models, in one pass over the resamples."""
-        drawn = [np.empty((len(said), self._resamples.resamples)) for said in each]
+        drawn = [
+            np.empty((len(seed_predictions), self._resamples.resamples))
+            for seed_predictions in models
+        ]
         done = 0
         for counts in self._resamples:
-            support = tally(counts, self._place, self._truth, self._classes)
+            support = resampled_counts(counts, self._place, self._truth, self._classes)
             rows = slice(done, done + len(counts))
             done = rows.stop
-            for model, predictions in zip(drawn, each, strict=True):
+            for model, predictions in zip(drawn, models, strict=True):
                 for seed, prediction in zip(model, predictions, strict=True):
-                    found = tallies(
+                    counts_by_class = resampled_tallies(
                         counts, self._place, self._truth, prediction, self._classes, support
                     )
-                    seed[rows] = from_tally(found)["macro_f1"]
-        values = [tuple(self.value(prediction) for prediction in said) for said in each]
+                    seed[rows] = from_tally(counts_by_class)["macro_f1"]
+        values = [
+            tuple(self.value(prediction) for prediction in seed_predictions)
+            for seed_predictions in models
+        ]
         return [
             BootstrapScore(float(np.mean(seeds)), model.mean(0), seeds)
             for seeds, model in zip(values, drawn, strict=True)

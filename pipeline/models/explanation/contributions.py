@@ -15,14 +15,14 @@ from pipeline.core.randomness import generator
 from pipeline.models.decoding import Decoding
 from pipeline.models.evaluation.bootstrap import interval
 from pipeline.models.evaluation.options import EvaluationOptions
-from pipeline.models.evaluation.perturbations import donors, misaligned
+from pipeline.models.evaluation.perturbations import donors, misalign
 from pipeline.models.evaluation.scorer import Scorer
 from pipeline.models.evaluation.subsets import all_subsets
 from pipeline.models.examples import Examples
 from pipeline.models.explanation.shapley import shapley
-from pipeline.models.explanation.weights import weights
+from pipeline.models.explanation.weights import modality_weights
 from pipeline.models.prediction import predict
-from pipeline.models.saving import Model
+from pipeline.models.saving import TrainedModel
 
 Row = dict[str, Any]
 # A probability that was rounded to 0 counts as this.
@@ -30,90 +30,94 @@ SMALLEST = 1e-7
 
 
 def contributions(
-    model: Model, examples: Examples, options: EvaluationOptions, seed: int
+    model: TrainedModel, examples: Examples, options: EvaluationOptions, seed: int
 ) -> list[Row]:
-    """What each modality gives to the answers on some examples, for tasks of one class a sample.
+    """What each modality gives to the answers on some examples, for tasks of one class per sample.
 
     `measure`: shapley, of the score (level overall), of the true class's log-probability (level
     class) and, for the primary task, of the answer's (level sample); permutation, the loss of
     score when the modality is another component's; weight, its mean share where the fusion says.
     """
-    rows: list[Row] = []
     modalities = examples.modalities
-    asked = [predict(model.network, examples, model.priors, s) for s in all_subsets(modalities)]
-    shares = weights(model, examples)
+    by_subset = [predict(model.network, examples, model.priors, s) for s in all_subsets(modalities)]
+    weights = modality_weights(model, examples)
     swapped = {
-        modality: [_swapped(model, examples, modality, seed, draw) for draw in range(options.draws)]
+        modality: [
+            _predict_swapped(model, examples, modality, seed, draw) for draw in range(options.draws)
+        ]
         for modality in modalities
         if options.draws
     }
+    rows: list[Row] = []
     for task, classes in model.classes.items():
-        if not model.options.tasks[task].task.ONE_CLASS:
+        labelled = examples.targets[task] >= 0
+        if not model.options.tasks[task].task.ONE_CLASS or not labelled.any():
             continue
-        known = examples.targets[task] >= 0
-        if not known.any():
-            continue
-        reading = model.network.readings[task]
-        some = examples.take(known)
-        worth = np.stack([each[task][known] for each in asked])
-        rng = generator(seed, "contributions", task)
-        scorer = Scorer(some.targets[task], some.component, len(classes), options.resamples, rng)
-        answered = np.stack([reading.predict(each) for each in worth])
-        found = list(_overall(scorer, answered, modalities, options.confidence))
-        found += _classes(some.targets[task], worth, classes, modalities)
-        if task == model.options.primary:
-            found += _samples(examples, np.stack([each[task] for each in asked]), reading)
-        said = {
-            m: [reading.predict(each[task][known]) for each in drawn]
-            for m, drawn in swapped.items()
+        decoding = model.network.decodings[task]
+        worth = np.stack([probabilities[task] for probabilities in by_subset])
+        of_labelled = worth[:, labelled]
+        answered = np.stack([decoding.predict(probabilities) for probabilities in of_labelled])
+        swapped_answers = {
+            modality: [decoding.predict(drawn[task][labelled]) for drawn in draws]
+            for modality, draws in swapped.items()
         }
-        found += _permuted(scorer, answered[-1], said, options.confidence)
-        if task in shares:
-            mean = shares[task][known].mean(0)
-            found += [
-                _row("weight", "overall", "", modality, mean[i], len(some))
-                for i, modality in enumerate(modalities)
-            ]
-        rows += [{"task": task, **row} for row in found]
+        judged = examples.take(labelled)
+        truth, rng = judged.targets[task], generator(seed, "contributions", task)
+        scorer = Scorer(truth, judged.component, len(classes), options.resamples, rng)
+        groups = (
+            _overall(scorer, answered, modalities, options.confidence),
+            _classes(truth, of_labelled, classes, modalities),
+            _samples(examples, worth, decoding) if task == model.options.primary else (),
+            _permuted(scorer, answered[-1], swapped_answers, options.confidence),
+            _weights(weights[task][labelled], modalities) if task in weights else (),
+        )
+        rows += [{"task": task, **row} for group in groups for row in group]
     return rows
 
 
 def _overall(
-    scorer: Scorer, said: np.ndarray, modalities: tuple[str, ...], confidence: float
+    scorer: Scorer, predictions: np.ndarray, modalities: tuple[str, ...], confidence: float
 ) -> Iterator[Row]:
-    scores = scorer.scores([[each] for each in said])
+    scores = scorer.scores([[subset_predictions] for subset_predictions in predictions])
     values = shapley(np.array([score.value for score in scores]))
     drawn = shapley(np.stack([score.drawn for score in scores]))
     for i, modality in enumerate(modalities):
         between = interval(drawn[i], confidence) if scorer.has_intervals else None
-        yield _row("shapley", "overall", "", modality, values[i], said.shape[1], between)
+        yield _row("shapley", "overall", "", modality, values[i], predictions.shape[1], between)
 
 
 def _classes(
     truth: np.ndarray, worth: np.ndarray, classes: list[str], modalities: tuple[str, ...]
 ) -> Iterator[Row]:
-    each = shapley(_nats(worth, truth))
+    log_contributions = shapley(_nats(worth, truth))
     for k, name in enumerate(classes):
         rows = truth == k
         if rows.any():
             for i, modality in enumerate(modalities):
-                yield _row("shapley", "class", name, modality, each[i, rows].mean(), rows.sum())
+                yield _row(
+                    "shapley",
+                    "class",
+                    name,
+                    modality,
+                    log_contributions[i, rows].mean(),
+                    rows.sum(),
+                )
 
 
-def _samples(examples: Examples, worth: np.ndarray, reading: Decoding) -> Iterator[Row]:
-    each = shapley(_nats(worth, reading.predict(worth[-1])))
+def _samples(examples: Examples, worth: np.ndarray, decoding: Decoding) -> Iterator[Row]:
+    log_contributions = shapley(_nats(worth, decoding.predict(worth[-1])))
     for n, sample in enumerate(examples.sample_ids):
         for i, modality in enumerate(examples.modalities):
             if examples.has[n, i]:
-                yield _row("shapley", "sample", str(sample), modality, each[i, n], 1)
+                yield _row("shapley", "sample", str(sample), modality, log_contributions[i, n], 1)
 
 
-def _swapped(
-    model: Model, examples: Examples, modality: str, seed: int, draw: int
+def _predict_swapped(
+    model: TrainedModel, examples: Examples, modality: str, seed: int, draw: int
 ) -> dict[str, np.ndarray]:
     """Probabilities by task when the modality is another component's."""
     rng = generator(seed, "permutation", modality, draw)
-    worse = misaligned(examples, modality, donors(examples, modality, rng))
+    worse = misalign(examples, modality, donors(examples, modality, rng))
     return predict(model.network, worse, model.priors)
 
 
@@ -124,8 +128,8 @@ def _permuted(
     confidence: float,
 ) -> Iterator[Row]:
     """Permutation importance (Breiman 2001, doi:10.1023/A:1010933404324), over components."""
-    sets = [answers, *(said for drawn in swapped.values() for said in drawn)]
-    start, *rest = scorer.scores([[said] for said in sets])
+    sets = [answers, *(predictions for drawn in swapped.values() for predictions in drawn)]
+    start, *rest = scorer.scores([[predictions] for predictions in sets])
     for modality, drawn in swapped.items():
         scores, rest = rest[: len(drawn)], rest[len(drawn) :]
         value = float(np.mean([start.value - score.value for score in scores]))
@@ -134,8 +138,15 @@ def _permuted(
         yield _row("permutation", "overall", "", modality, value, len(answers), between)
 
 
+def _weights(weights: np.ndarray, modalities: tuple[str, ...]) -> Iterator[Row]:
+    """The mean of (n, modalities), by modality."""
+    mean = weights.mean(0)
+    for i, modality in enumerate(modalities):
+        yield _row("weight", "overall", "", modality, mean[i], len(weights))
+
+
 def _nats(worth: np.ndarray, classes: np.ndarray) -> np.ndarray:
-    """Log-probability of one class an example: (subsets, n, classes), (n,) to (subsets, n)."""
+    """Log-probability of one class per example: (subsets, n, classes), (n,) to (subsets, n)."""
     chosen = worth[:, np.arange(len(classes)), classes].astype(np.float64)
     return np.asarray(np.log(chosen.clip(min=SMALLEST)))
 

@@ -16,7 +16,7 @@ import numpy as np
 from pipeline.core.errors import PipelineError
 from pipeline.core.randomness import generator
 from pipeline.models.examples import Examples
-from pipeline.models.saving import Model
+from pipeline.models.saving import TrainedModel
 from pipeline.models.training.batches import Tensors
 
 if TYPE_CHECKING:
@@ -29,13 +29,17 @@ BATCH = 1024
 TOP = 10
 
 
-def attributed(
-    model: Model, examples: Examples, means: Mapping[str, np.ndarray], samples: int, seed: int
+def attribution_rows(
+    model: TrainedModel,
+    examples: Examples,
+    means: Mapping[str, np.ndarray],
+    samples: int,
+    seed: int,
 ) -> list[dict[str, Any]]:
     """Rows of contributions.csv, of the primary task: each modality's share, and top features.
 
     At most `samples` of the examples that have something present, drawn at random, are asked. None
-    are where the primary task has not a logit a class, or a set holds ids of words: no rows.
+    are where the primary task has not one logit per class, or a set holds ids of words: no rows.
     A share is of the summed absolute attributions; they add up to 1 over the modalities.
     means: by set, float (bands,), those of the train split.
     """
@@ -45,24 +49,24 @@ def attributed(
     several = model.options.tasks[model.options.primary].task.SOFTMAX
     if not samples or not len(seen) or ids or not several:
         return []
-    some = examples.take(np.sort(rng.permutation(seen)[:samples]))
+    sampled = examples.take(np.sort(rng.permutation(seen)[:samples]))
     task = model.options.primary
-    found = attributions(model, some, means, task)
+    attributions_by_set = attributions(model, sampled, means, task)
     # Over samples, and of a sequence over its frames.
     sums = {
         name: abs(each).sum(tuple(range(each.ndim - 1)), dtype=np.float64)
-        for name, each in found.items()
+        for name, each in attributions_by_set.items()
     }
-    whole = sum(float(each.sum()) for each in sums.values()) or 1.0
+    total = sum(float(each.sum()) for each in sums.values()) or 1.0
     return [
-        {"task": task, "measure": "gradients", "low": "", "high": "", "n": len(some), **row}
+        {"task": task, "measure": "gradients", "low": "", "high": "", "n": len(sampled), **row}
         for modality in examples.modalities
-        for row in _shares(examples, modality, sums, whole)
+        for row in _shares(examples, modality, sums, total)
     ]
 
 
 def attributions(
-    model: Model, examples: Examples, means: Mapping[str, np.ndarray], task: str
+    model: TrainedModel, examples: Examples, means: Mapping[str, np.ndarray], task: str
 ) -> dict[str, np.ndarray]:
     """By set, float32 (n, *shape): each feature's part of the answer's log-probability, in nats.
 
@@ -84,18 +88,18 @@ def attributions(
     rows = np.arange(len(examples))
     inputs = Tensors(examples, torch.device("cpu")).gather(rows)
     names = network.names
-    temperature = network.readings[task].temperature
+    temperature = network.decodings[task].temperature
 
-    def log_probability(*given: Tensor) -> Tensor:
-        *values, present, answer = given[: len(names) + 2]
-        lengths = dict(zip(names, given[len(names) + 2 :], strict=True))
-        said = network(dict(zip(names, values, strict=True)), lengths, present)[task]
-        chosen: Tensor = (said / temperature).log_softmax(1).gather(1, answer[:, None])[:, 0]
+    def log_probability(*arguments: Tensor) -> Tensor:
+        *values, present, answer = arguments[: len(names) + 2]
+        lengths = dict(zip(names, arguments[len(names) + 2 :], strict=True))
+        logits = network(dict(zip(names, values, strict=True)), lengths, present)[task]
+        chosen: Tensor = (logits / temperature).log_softmax(1).gather(1, answer[:, None])[:, 0]
         return chosen
 
     with torch.no_grad():
         answer = network(inputs.values, inputs.lengths, inputs.present)[task].argmax(1)
-    found = IntegratedGradients(log_probability, multiply_by_inputs=True).attribute(
+    attributed_tensors = IntegratedGradients(log_probability, multiply_by_inputs=True).attribute(
         tuple(inputs.values[name] for name in names),
         tuple(_mean(means[name], inputs.values[name]) for name in names),
         additional_forward_args=(
@@ -106,7 +110,7 @@ def attributions(
         n_steps=STEPS,
         internal_batch_size=max(BATCH, len(rows)),
     )
-    return {name: each.numpy() for name, each in zip(names, found, strict=True)}
+    return {name: each.numpy() for name, each in zip(names, attributed_tensors, strict=True)}
 
 
 def _mean(mean: np.ndarray, values: Tensor) -> Tensor:
@@ -116,16 +120,16 @@ def _mean(mean: np.ndarray, values: Tensor) -> Tensor:
 
 
 def _shares(
-    examples: Examples, modality: str, sums: Mapping[str, np.ndarray], whole: float
+    examples: Examples, modality: str, sums: Mapping[str, np.ndarray], overall: float
 ) -> Iterator[dict[str, Any]]:
-    names = [one.name for one in examples.sets if one.modality == modality]
+    names = [spec.name for spec in examples.sets if spec.modality == modality]
     total = sum(float(sums[name].sum()) for name in names)
-    yield {"level": "overall", "name": "", "modality": modality, "value": total / whole}
+    yield {"level": "overall", "name": "", "modality": modality, "value": total / overall}
     parts = [(float(v), name, i) for name in names for i, v in enumerate(sums[name])]
     for value, name, i in sorted(parts, key=lambda part: (-part[0], part[1:]))[:TOP]:
         yield {
             "level": "feature",
             "name": f"{name}[{i}]",
             "modality": modality,
-            "value": value / whole,
+            "value": value / overall,
         }

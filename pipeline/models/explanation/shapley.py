@@ -10,10 +10,11 @@ import numpy as np
 def shapley(values: np.ndarray) -> np.ndarray:
     """Each modality's part of the whole: float (2^m, …) to float (m, …).
 
-    values: what each subset of the m modalities is worth, in the order of `subsets.every` (bit i of
-    the place says whether modality i is in it). φᵢ is the mean gain by i over all orders in which
-    modalities may come: Σ |S|! (m - |S| - 1)! / m! (v(S + i) - v(S)) over the S without i (Shapley
-    1953, doi:10.1515/9781400881970-018). They add up to v(all) - v(none).
+    values: what each subset of the m modalities is worth, in the order of
+    `subsets.all_subsets` (bit i of the place says whether modality i is in it). φᵢ is the mean
+    gain by i over all orders in which modalities may come: Σ |S|! (m - |S| - 1)! / m! (v(S + i) -
+    v(S)) over the S without i (Shapley 1953, doi:10.1515/9781400881970-018).
+    They add up to v(all) - v(none).
     """
     m = len(values).bit_length() - 1
     parts = []

@@ -7,11 +7,11 @@ import torch
 
 from pipeline.models.examples import Examples
 from pipeline.models.prediction import ROWS
-from pipeline.models.saving import Model
+from pipeline.models.saving import TrainedModel
 from pipeline.models.training.batches import Tensors
 
 
-def weights(model: Model, examples: Examples) -> dict[str, np.ndarray]:
+def modality_weights(model: TrainedModel, examples: Examples) -> dict[str, np.ndarray]:
     """By task, float32 (n, modalities), a row's weights adding up to 1, or to 0 with no set.
 
     Nothing where the fusion has no such weights. A weight says how much of a token goes on, not how
@@ -19,16 +19,16 @@ def weights(model: Model, examples: Examples) -> dict[str, np.ndarray]:
     """
     network = model.network.eval()
     tensors = Tensors(examples, torch.device("cpu"))
-    found: dict[str, list[np.ndarray]] = {}
+    shares_by_task: dict[str, list[np.ndarray]] = {}
     with torch.inference_mode():
         for start in range(0, len(examples), ROWS):
             rows = np.arange(start, min(start + ROWS, len(examples)))
             inputs = tensors.gather(rows)
-            shares = network.shares(inputs.values, inputs.lengths, inputs.present)
+            shares = network.set_weights(inputs.values, inputs.lengths, inputs.present)
             for task, each in shares.items():
-                found.setdefault(task, []).append(each.numpy())
-    owner = np.array([one.modality for one in examples.sets])
+                shares_by_task.setdefault(task, []).append(each.numpy())
+    owner = np.array([spec.modality for spec in examples.sets])
     return {
         task: np.stack([np.concatenate(each)[:, owner == m].sum(1) for m in examples.modalities], 1)
-        for task, each in found.items()
+        for task, each in shares_by_task.items()
     }

@@ -21,8 +21,8 @@ class FusionKind(Protocol):
     Attributes
     ----------
     LEVEL:
-        What it joins: `tokens` of towers; `decisions`, with a head a set and task that learns by
-        its own loss; or `features`, before any tower.
+        What it joins: `tokens` of towers; `decisions`, with one head per set and task that learns
+        by its own loss; or `features`, before any tower.
     Options:
         A `pipeline.core.options.Options`.
     """
@@ -38,12 +38,12 @@ class FusionKind(Protocol):
 
         Of tokens it is built with how many `sets` there are and with their `width`. Called with
         tokens, float (n, sets, width), and present, bool (n, sets), it gives float (n, its `width`)
-        to the heads. If it has weights, `shares(tokens, present)` says how much each set counts,
-        float (n, sets).
+        to the heads. If it has weights, `set_weights(tokens, present)` says how much each set
+        counts, float (n, sets).
 
         Of decisions it is built with the number of sets and a list with the number of classes of
         each task. Called with a task's number, logits, float (n, sets, classes), as they are, and
-        present it gives log-probabilities (n, classes); `shares(task, present)` likewise.
+        present it gives log-probabilities (n, classes); `set_weights(task, present)` likewise.
 
         Of features it is built with the width of each set and the options of the tower to put on
         top; called with a list of features (n, its set's width) and present it gives (n, `width`).

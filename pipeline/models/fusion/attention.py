@@ -8,9 +8,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pydantic import Field
-
 import pipeline.core.options
+from pipeline.models.encoder_layer import (
+    Dropout,
+    Expansion,
+    Heads,
+    Layers,
+    check_heads,
+    encoder_layer,
+)
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float
@@ -20,15 +26,14 @@ LEVEL = "tokens"
 
 
 class Options(pipeline.core.options.Options):
-    layers: int = Field(1, ge=1, le=12, description="transformer layers")
-    heads: int = Field(4, ge=1, le=64, description="attention heads; divides the towers' width")
-    expansion: int = Field(2, ge=1, le=8, description="inner layer's width over the tokens' width")
-    dropout: float = Field(0.1, ge=0, lt=1, description="share dropped in training")
+    layers: Layers = 1
+    heads: Heads = 4
+    expansion: Expansion = 2
+    dropout: Dropout = 0.1
 
 
 def check(sets: int, width: int, options: Options) -> None:
-    if width % options.heads:
-        raise ValueError(f"tower.width {width} is not divisible by the {options.heads} heads")
+    check_heads(width, options.heads)
 
 
 def build(sets: int, width: int, options: Options) -> nn.Module:
@@ -41,15 +46,7 @@ def build(sets: int, width: int, options: Options) -> nn.Module:
             self.width = width
             self.names = nn.Parameter(torch.randn(sets, width) * 0.02)
             self.reader = nn.Parameter(torch.randn(1, 1, width) * 0.02)
-            layer = nn.TransformerEncoderLayer(
-                width,
-                options.heads,
-                options.expansion * width,
-                options.dropout,
-                activation="gelu",
-                batch_first=True,
-                norm_first=True,
-            )
+            layer = encoder_layer(width, options.heads, options.expansion, options.dropout)
             self.encoder = nn.TransformerEncoder(
                 layer, options.layers, nn.LayerNorm(width), enable_nested_tensor=False
             )
@@ -61,7 +58,7 @@ def build(sets: int, width: int, options: Options) -> nn.Module:
             read: Tensor = self.encoder(sequence, src_key_padding_mask=absent)[:, 0]
             return read
 
-        def shares(
+        def set_weights(
             self, tokens: Float[Tensor, "n sets width"], present: Bool[Tensor, "n sets"]
         ) -> Float[Tensor, "n sets"]:
             """What the reader attends to in the last layer, over the sets alone."""

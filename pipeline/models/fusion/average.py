@@ -9,21 +9,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import pipeline.core.options
+from pipeline.models.fusion._plain import NoOptions, any_sets
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float
     from torch import Tensor, nn
 
 LEVEL = "decisions"
-
-
-class Options(pipeline.core.options.Options):
-    """There is nothing to choose."""
-
-
-def check(sets: int, width: int, options: Options) -> None:
-    """It takes any."""
+Options = NoOptions
+check = any_sets
 
 
 def build(sets: int, classes: Sequence[int], options: Options) -> nn.Module:

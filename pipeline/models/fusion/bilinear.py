@@ -23,8 +23,8 @@ LEVEL = "tokens"
 
 
 class Options(pipeline.core.options.Options):
-    hidden: int = Field(128, ge=1, le=4096, description="numbers that go on to the heads")
-    rank: int = Field(32, ge=1, le=1024, description="numbers in which two sets are multiplied")
+    hidden: int = Field(128, ge=1, le=4096, description="dimensions that go on to the heads")
+    rank: int = Field(32, ge=1, le=1024, description="dimensions in which two sets are multiplied")
 
 
 def check(sets: int, width: int, options: Options) -> None:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field
 
 import pipeline.core.options
+from pipeline.models.encoder_layer import Dropout, Expansion, Heads, check_heads, encoder_layer
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float
@@ -28,14 +29,13 @@ LEVEL = "tokens"
 class Options(pipeline.core.options.Options):
     shared: int = Field(4, ge=1, le=64, description="tokens through which the sets exchange")
     layers: int = Field(2, ge=2, le=12, description="rounds of exchange; one alone would be none")
-    heads: int = Field(4, ge=1, le=64, description="attention heads; divides the towers' width")
-    expansion: int = Field(2, ge=1, le=8, description="inner layer's width over the tokens' width")
-    dropout: float = Field(0.1, ge=0, lt=1, description="share dropped in training")
+    heads: Heads = 4
+    expansion: Expansion = 2
+    dropout: Dropout = 0.1
 
 
 def check(sets: int, width: int, options: Options) -> None:
-    if width % options.heads:
-        raise ValueError(f"tower.width {width} is not divisible by the {options.heads} heads")
+    check_heads(width, options.heads)
 
 
 def build(sets: int, width: int, options: Options) -> nn.Module:
@@ -47,15 +47,7 @@ def build(sets: int, width: int, options: Options) -> nn.Module:
             super().__init__()
 
             def encoder() -> nn.Module:
-                return nn.TransformerEncoderLayer(
-                    width,
-                    options.heads,
-                    options.expansion * width,
-                    options.dropout,
-                    activation="gelu",
-                    batch_first=True,
-                    norm_first=True,
-                )
+                return encoder_layer(width, options.heads, options.expansion, options.dropout)
 
             self.width = width
             self.shared = nn.ParameterList([torch.randn(1, options.shared, width) * 0.02])

@@ -11,21 +11,19 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 import pipeline.core.options
+from pipeline.models.fusion._plain import any_sets
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float
     from torch import Tensor, nn
 
 LEVEL = "tokens"
+check = any_sets
 
 
 class Options(pipeline.core.options.Options):
-    hidden: int = Field(128, ge=1, le=4096, description="numbers of the layer above the tokens")
+    hidden: int = Field(128, ge=1, le=4096, description="units of the layer above the tokens")
     dropout: float = Field(0.2, ge=0, lt=1, description="share of that layer dropped in training")
-
-
-def check(sets: int, width: int, options: Options) -> None:
-    """It takes any."""
 
 
 def build(sets: int, width: int, options: Options) -> nn.Module:

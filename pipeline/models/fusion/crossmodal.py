@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field
 
 import pipeline.core.options
+from pipeline.models.encoder_layer import Dropout, Expansion, Heads, check_heads
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float
@@ -26,18 +27,17 @@ LEVEL = "tokens"
 
 
 class Options(pipeline.core.options.Options):
-    hidden: int = Field(128, ge=1, le=4096, description="numbers that go on to the heads")
+    hidden: int = Field(128, ge=1, le=4096, description="dimensions that go on to the heads")
     layers: int = Field(1, ge=1, le=12, description="layers of each ordered pair of sets")
-    heads: int = Field(4, ge=1, le=64, description="attention heads; divides the towers' width")
-    expansion: int = Field(2, ge=1, le=8, description="inner layer's width over the tokens' width")
-    dropout: float = Field(0.1, ge=0, lt=1, description="share dropped in training")
+    heads: Heads = 4
+    expansion: Expansion = 2
+    dropout: Dropout = 0.1
 
 
 def check(sets: int, width: int, options: Options) -> None:
     if sets < 2:
         raise ValueError("fusion 'crossmodal' takes two feature sets or more: name fusion 'none'")
-    if width % options.heads:
-        raise ValueError(f"tower.width {width} is not divisible by the {options.heads} heads")
+    check_heads(width, options.heads)
 
 
 def build(sets: int, width: int, options: Options) -> nn.Module:

@@ -1,8 +1,9 @@
 """Features are joined before any tower: standardised, side by side, then one tower over them all.
 
 Early fusion as Snoek, Worring & Smeulders 2005 tell it from late (doi:10.1145/1101149.1101236).
-Where a set is absent, zeros stand, the mean of what training saw; a flag a set says which are
-there. A set of frames enters by the mean of its frames, since frames of unlike sets don't align.
+Where a set is absent, zeros stand, the mean of what training saw; one flag per set says which
+are there. A set of frames enters by the mean of its frames, since frames of unlike sets don't
+align.
 """
 
 from __future__ import annotations
@@ -10,21 +11,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import pipeline.core.options
+from pipeline.models.fusion._plain import NoOptions, any_sets
 from pipeline.models.tower_options import TowerOptions
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float
     from torch import Tensor, nn
+
 LEVEL = "features"
-
-
-class Options(pipeline.core.options.Options):
-    """There is nothing to choose: the tower is the model's."""
-
-
-def check(sets: int, width: int, options: Options) -> None:
-    """It takes any."""
+Options = NoOptions  # the tower is the model's
+check = any_sets
 
 
 def build(widths: Sequence[int], tower: TowerOptions, options: Options) -> nn.Module:
@@ -42,8 +38,10 @@ def build(widths: Sequence[int], tower: TowerOptions, options: Options) -> nn.Mo
             self, tokens: Sequence[Float[Tensor, "n _"]], present: Bool[Tensor, "n sets"]
         ) -> Float[Tensor, "n width={self.width}"]:
             """Each set comes in its own width."""
-            shown = [one.where(present[:, i : i + 1], 0.0) for i, one in enumerate(tokens)]
-            joined = torch.cat([*shown, present.to(shown[0].dtype)], 1)
+            filled = [
+                features.where(present[:, i : i + 1], 0.0) for i, features in enumerate(tokens)
+            ]
+            joined = torch.cat([*filled, present.to(filled[0].dtype)], 1)
             row: Tensor = self.tower(joined, present.sum(1))
             return row
 

@@ -1,30 +1,24 @@
 """A weighted sum of tokens, each of which says how much it counts.
 
 h = Σ softmax(gᵢ·xᵢ + bᵢ) xᵢ over the present sets: attention pooling (Ilse et al. 2018,
-arXiv:1802.04712), whose scores are one linear layer a set here, not two layers that all share.
+arXiv:1802.04712), whose scores are one linear layer per set here, not two layers that all share.
 Weights add up to one for any subset, a score sees its own token alone, and tokens are summed as
-they are. In `gmu` each number has a gate, which sees all tokens.
+they are. In `gmu` each dimension has a gate, which sees all tokens.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pipeline.core.options
+from pipeline.models.fusion._plain import NoOptions, any_sets
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float
     from torch import Tensor, nn
 
 LEVEL = "tokens"
-
-
-class Options(pipeline.core.options.Options):
-    """There is nothing to choose."""
-
-
-def check(sets: int, width: int, options: Options) -> None:
-    """It takes any."""
+Options = NoOptions
+check = any_sets
 
 
 def build(sets: int, width: int, options: Options) -> nn.Module:
@@ -40,10 +34,10 @@ def build(sets: int, width: int, options: Options) -> nn.Module:
         def forward(
             self, tokens: Float[Tensor, "n sets width"], present: Bool[Tensor, "n sets"]
         ) -> Float[Tensor, "n width"]:
-            shown = tokens.where(present[..., None], 0.0)
-            return (self.shares(shown, present)[..., None] * shown).sum(1)
+            filled = tokens.where(present[..., None], 0.0)
+            return (self.set_weights(filled, present)[..., None] * filled).sum(1)
 
-        def shares(
+        def set_weights(
             self, tokens: Float[Tensor, "n sets width"], present: Bool[Tensor, "n sets"]
         ) -> Float[Tensor, "n sets"]:
             """Weights that sum to 1 over the present sets, to 0 if there are none."""

@@ -1,4 +1,4 @@
-"""A gated multimodal unit: each number of each set has a gate, which sees all sets.
+"""A gated multimodal unit: each dimension of each set has a gate, which sees all sets.
 
 h = Σ zᵢ ∘ tanh(Wᵢ·xᵢ) with zᵢ = sigmoid(Uᵢ·[x₁ … xₛ]): Arevalo et al. 2017 (arXiv:1702.01992), in
 their form for any number of sets, without biases as there. Gates do not sum to one.
@@ -15,20 +15,18 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 import pipeline.core.options
+from pipeline.models.fusion._plain import any_sets
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float
     from torch import Tensor, nn
 
 LEVEL = "tokens"
+check = any_sets
 
 
 class Options(pipeline.core.options.Options):
-    hidden: int = Field(128, ge=1, le=4096, description="numbers that go on to the heads")
-
-
-def check(sets: int, width: int, options: Options) -> None:
-    """It takes any."""
+    hidden: int = Field(128, ge=1, le=4096, description="dimensions that go on to the heads")
 
 
 def build(sets: int, width: int, options: Options) -> nn.Module:
@@ -48,10 +46,12 @@ def build(sets: int, width: int, options: Options) -> nn.Module:
             self, tokens: Float[Tensor, "n sets width"], present: Bool[Tensor, "n sets"]
         ) -> Float[Tensor, "n hidden={self.width}"]:
             """0 if nothing is there."""
-            own = torch.stack([layer(tokens[:, i]).tanh() for i, layer in enumerate(self.own)], 1)
-            return (self.gates(tokens, present) * own.where(present[..., None], 0.0)).sum(1)
+            projected = torch.stack(
+                [layer(tokens[:, i]).tanh() for i, layer in enumerate(self.own)], 1
+            )
+            return (self.gates(tokens, present) * projected.where(present[..., None], 0.0)).sum(1)
 
-        def shares(
+        def set_weights(
             self, tokens: Float[Tensor, "n sets width"], present: Bool[Tensor, "n sets"]
         ) -> Float[Tensor, "n sets"]:
             """Mean gates, scaled to sum to 1 over the present sets, to 0 if there are none."""
@@ -62,8 +62,8 @@ def build(sets: int, width: int, options: Options) -> nn.Module:
             self, tokens: Float[Tensor, "n sets width"], present: Bool[Tensor, "n sets"]
         ) -> Float[Tensor, "n sets hidden={self.width}"]:
             """Between 0 and 1, those of absent sets too."""
-            shown = tokens.where(present[..., None], 0.0)
-            gates: Tensor = self.gate(shown.flatten(1)).sigmoid().view(*present.shape, self.width)
+            filled = tokens.where(present[..., None], 0.0)
+            gates: Tensor = self.gate(filled.flatten(1)).sigmoid().view(*present.shape, self.width)
             return gates
 
     return Fusion()

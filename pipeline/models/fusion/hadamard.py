@@ -1,4 +1,4 @@
-"""The projected tokens multiplied, number by number.
+"""The projected tokens multiplied, dimension by dimension.
 
 h = ∘ᵢ tanh(Wᵢ·xᵢ + bᵢ), as image and question are joined by Antol et al. 2015 (VQA,
 arXiv:1505.00468). An absent set contributes the factor 1, that is, nothing. It is `product` at
@@ -12,20 +12,18 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 import pipeline.core.options
+from pipeline.models.fusion._plain import any_sets
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float
     from torch import Tensor, nn
 
 LEVEL = "tokens"
+check = any_sets
 
 
 class Options(pipeline.core.options.Options):
-    hidden: int = Field(128, ge=1, le=4096, description="numbers of each factor and of the product")
-
-
-def check(sets: int, width: int, options: Options) -> None:
-    """It takes any."""
+    hidden: int = Field(128, ge=1, le=4096, description="dimensions of the factors and the product")
 
 
 def build(sets: int, width: int, options: Options) -> nn.Module:

@@ -1,4 +1,4 @@
-"""Decision-level averaging by learned weights: one a set and task, the same for every example.
+"""Decision-level averaging by learned weights: one per set and task, the same for every example.
 
 p = Σ wᵢpᵢ / Σ wᵢ over the present sets: the linear opinion pool (Stone 1961,
 doi:10.1214/aoms/1177704873). Each set's head learns by its own loss, the weights by the pool's.
@@ -10,21 +10,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import pipeline.core.options
+from pipeline.models.fusion._plain import NoOptions, any_sets
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float
     from torch import Tensor, nn
 
 LEVEL = "decisions"
-
-
-class Options(pipeline.core.options.Options):
-    """There is nothing to choose."""
-
-
-def check(sets: int, width: int, options: Options) -> None:
-    """It takes any."""
+Options = NoOptions
+check = any_sets
 
 
 def build(sets: int, classes: Sequence[int], options: Options) -> nn.Module:
@@ -44,9 +38,11 @@ def build(sets: int, classes: Sequence[int], options: Options) -> nn.Module:
         ) -> Float[Tensor, "n classes"]:
             from pipeline.models.pooling import linear
 
-            return linear(logits, present, self.shares(task, present))
+            return linear(logits, present, self.set_weights(task, present))
 
-        def shares(self, task: int, present: Bool[Tensor, "n sets"]) -> Float[Tensor, "n sets"]:
+        def set_weights(
+            self, task: int, present: Bool[Tensor, "n sets"]
+        ) -> Float[Tensor, "n sets"]:
             """Weights that sum to 1 over the present sets, to 0 if there are none."""
             from pipeline.models.pooling import softmax
 

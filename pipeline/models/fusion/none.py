@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pipeline.core.options
+from pipeline.models.fusion._plain import NoOptions
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float
     from torch import Tensor, nn
 
 LEVEL = "tokens"
-
-
-class Options(pipeline.core.options.Options):
-    """There is nothing to choose."""
+Options = NoOptions
 
 
 def check(sets: int, width: int, options: Options) -> None:

@@ -12,21 +12,19 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 import pipeline.core.options
+from pipeline.models.fusion._plain import any_sets
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float
     from torch import Tensor, nn
 
 LEVEL = "tokens"
+check = any_sets
 
 
 class Options(pipeline.core.options.Options):
-    hidden: int = Field(128, ge=1, le=4096, description="numbers that go on to the heads")
+    hidden: int = Field(128, ge=1, le=4096, description="dimensions that go on to the heads")
     rank: int = Field(4, ge=1, le=64, description="rank of the weight tensor")
-
-
-def check(sets: int, width: int, options: Options) -> None:
-    """It takes any."""
 
 
 def build(sets: int, width: int, options: Options) -> nn.Module:

@@ -15,21 +15,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-import pipeline.core.options
+from pipeline.models.fusion._plain import NoOptions, any_sets
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float
     from torch import Tensor, nn
 
 LEVEL = "decisions"
-
-
-class Options(pipeline.core.options.Options):
-    """There is nothing to choose."""
-
-
-def check(sets: int, width: int, options: Options) -> None:
-    """It takes any."""
+Options = NoOptions
+check = any_sets
 
 
 def build(sets: int, classes: Sequence[int], options: Options) -> nn.Module:
@@ -53,9 +47,11 @@ def build(sets: int, classes: Sequence[int], options: Options) -> nn.Module:
             logits: Float[Tensor, "n sets classes"],
             present: Bool[Tensor, "n sets"],
         ) -> Float[Tensor, "n classes"]:
-            shown = present[..., None]
-            said = logits.where(shown, 0.0).log_softmax(2).where(shown, 0.0)
-            answer: Tensor = self.layers[task](torch.cat([said.flatten(1), present.to(said)], 1))
+            mask = present[..., None]
+            log_probabilities = logits.where(mask, 0.0).log_softmax(2).where(mask, 0.0)
+            answer: Tensor = self.layers[task](
+                torch.cat([log_probabilities.flatten(1), present.to(log_probabilities)], 1)
+            )
             return answer.log_softmax(1)
 
     return Decision()

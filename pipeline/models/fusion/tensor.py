@@ -24,8 +24,8 @@ LEVEL = "tokens"
 
 
 class Options(pipeline.core.options.Options):
-    hidden: int = Field(128, ge=1, le=4096, description="numbers of the layer above the product")
-    part: int = Field(8, ge=1, le=255, description="numbers of a set that enter the product")
+    hidden: int = Field(128, ge=1, le=4096, description="units of the layer above the product")
+    part: int = Field(8, ge=1, le=255, description="dimensions of a set that enter the product")
     dropout: float = Field(0.2, ge=0, lt=1, description="share of the product dropped in training")
 
 
@@ -56,11 +56,11 @@ def build(sets: int, width: int, options: Options) -> nn.Module:
         def forward(
             self, tokens: Float[Tensor, "n sets width"], present: Bool[Tensor, "n sets"]
         ) -> Float[Tensor, "n hidden={self.width}"]:
-            one = torch.ones_like(tokens[:, 0, :1])
-            outer = one
+            ones = torch.ones_like(tokens[:, 0, :1])
+            outer = ones
             for i, layer in enumerate(self.parts):
                 part = layer(tokens[:, i]).where(present[:, i : i + 1], 0.0)
-                outer = (outer[:, :, None] * torch.cat([part, one], 1)[:, None, :]).flatten(1)
+                outer = (outer[:, :, None] * torch.cat([part, ones], 1)[:, None, :]).flatten(1)
             mixed: Tensor = self.mix(outer)
             return mixed
 

@@ -1,6 +1,6 @@
 """Tokens added up by weights that are the same for every example.
 
-h = Σ wᵢ xᵢ / Σ wᵢ over the present sets, with weights given or learned (as softmax of a number a
+h = Σ wᵢ xᵢ / Σ wᵢ over the present sets, with weights given or learned (as softmax of one score per
 set). The heads are linear, so this weighs the sets' logits: the logarithmic opinion pool (Genest &
 Zidek 1986, Statistical Science 1(1):114-135), trained with its experts. In `gated` each example
 has weights of its own.
@@ -23,7 +23,8 @@ LEVEL = "tokens"
 
 class Options(pipeline.core.options.Options):
     weights: tuple[Annotated[float, Field(ge=1e-6, le=1e6)], ...] | None = Field(
-        None, description="a weight a feature set, in their order; null: learned, at first equal"
+        None,
+        description="one weight per feature set, in their order; null: learned, at first equal",
     )
 
 
@@ -31,7 +32,7 @@ def check(sets: int, width: int, options: Options) -> None:
     if options.weights is not None and len(options.weights) != sets:
         raise ValueError(
             f"fusion_options.weights: {len(options.weights)} weights for {sets} feature sets: "
-            "give one a set"
+            "give one per set"
         )
 
 
@@ -51,8 +52,8 @@ def build(sets: int, width: int, options: Options) -> nn.Module:
             self, tokens: Float[Tensor, "n sets width"], present: Bool[Tensor, "n sets"]
         ) -> Float[Tensor, "n width"]:
             """0 if nothing is there."""
-            shown = present[..., None]
-            return (self.weights(present)[..., None] * tokens.where(shown, 0.0)).sum(1)
+            mask = present[..., None]
+            return (self.weights(present)[..., None] * tokens.where(mask, 0.0)).sum(1)
 
         def weights(self, present: Bool[Tensor, "n sets"]) -> Float[Tensor, "n sets"]:
             """Weights that sum to 1 over the present sets, to 0 if there are none."""
@@ -60,7 +61,7 @@ def build(sets: int, width: int, options: Options) -> nn.Module:
 
             return softmax(self.layers[0], present)
 
-        def shares(
+        def set_weights(
             self, tokens: Float[Tensor, "n sets width"], present: Bool[Tensor, "n sets"]
         ) -> Float[Tensor, "n sets"]:
             """The same, whatever the tokens."""

@@ -42,7 +42,7 @@ class Task(Protocol):
     NUMBER:
         A cell is a number, and stands as float64 in tables; of any other kind it is text.
     SOFTMAX:
-        There is a logit a class, and their softmax is the answer.
+        There is one logit per class, and their softmax is the answer.
     FIGURES:
         Every figure that is measured of it, in the order of reports. By the first models are
         chosen and ranked, and early stopping wants it best; the first HEADLINES are DVC's metrics.
@@ -51,7 +51,7 @@ class Task(Protocol):
     TRIVIAL:
         What the answer that looks at nothing is called.
     FITTED:
-        The fields of `Reading` that it has; with `thresholds` it is a `Thresholded`.
+        The fields of `Decoding` that it has; with `thresholds` it is a `Thresholded`.
     """
 
     ONE_CLASS: bool
@@ -104,7 +104,7 @@ class Thresholded(Task, Protocol):
     """A kind that answers from a probability on that is fitted."""
 
     def fit_thresholds(self, answer: np.ndarray, truth: np.ndarray) -> list[float]:
-        """On validation: one, or one a label."""
+        """On validation: one, or one per label."""
 
 
 def kinds() -> list[str]:
@@ -112,13 +112,13 @@ def kinds() -> list[str]:
     return registry.names(FOLDER)
 
 
-def _known(kind: str) -> str:
+def _check_kind(kind: str) -> str:
     if kind not in kinds():
         raise ValueError(unknown("kind", kind, kinds()))
     return kind
 
 
-Kind = Annotated[str, AfterValidator(_known)]
+Kind = Annotated[str, AfterValidator(_check_kind)]
 
 
 def task_of(kind: str) -> Task:

@@ -9,7 +9,7 @@ import numpy as np
 
 from pipeline.core.errors import PipelineError
 from pipeline.models import classified
-from pipeline.models.targets import occurring, ordered
+from pipeline.models.targets import occurring_classes, order_classes
 from pipeline.models.tasks import Figure, _cross_entropy
 from pipeline.models.tasks._thresholds import best_threshold
 
@@ -29,17 +29,17 @@ FIGURES: Mapping[str, Figure] = {
 }
 TRIVIAL = "majority"
 FITTED: tuple[str, ...] = ("temperature", "thresholds")
-encode, say = classified.encode, classified.say
+encode, say = classified.encode, classified.format_class
 confidence = certainty = classified.confidence
 correct = classified.correct
 
 
 def classes(values: Iterable[object], order: Sequence[str]) -> list[str]:
     """As declared, else by value or as text: no before yes, 0 before 1."""
-    found = ordered(occurring(values), order)
-    if len(found) > 2:
-        raise PipelineError(f"a binary target has two classes, not {len(found)}: {found}")
-    return found
+    names = order_classes(occurring_classes(values), order)
+    if len(names) > 2:
+        raise PipelineError(f"a binary target has two classes, not {len(names)}: {names}")
+    return names
 
 
 def layer(width: int, classes: int) -> nn.Module:
@@ -73,8 +73,8 @@ def figures(truth: np.ndarray, answer: np.ndarray, decision: np.ndarray) -> dict
     """ROC AUC and average precision, where both classes occur; the positive class's F1."""
     from sklearn.metrics import average_precision_score, f1_score, roc_auc_score
 
-    found = {"f1": float(f1_score(truth, decision, zero_division=0))}
+    scores = {"f1": float(f1_score(truth, decision, zero_division=0))}
     if 0 < truth.sum() < len(truth):
-        found["roc_auc"] = float(roc_auc_score(truth, answer[:, 1]))
-        found["average_precision"] = float(average_precision_score(truth, answer[:, 1]))
-    return found
+        scores["roc_auc"] = float(roc_auc_score(truth, answer[:, 1]))
+        scores["average_precision"] = float(average_precision_score(truth, answer[:, 1]))
+    return scores

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pipeline.models import classified
-from pipeline.models.targets import occurring, ordered
+from pipeline.models.targets import occurring_classes, order_classes
 from pipeline.models.tasks import _cross_entropy
 
 if TYPE_CHECKING:
@@ -22,15 +22,15 @@ SOFTMAX = True
 FIGURES: Mapping[str, Figure] = classified.FIGURES
 TRIVIAL = "majority"
 FITTED: tuple[str, ...] = ("temperature",)
-encode, say = classified.encode, classified.say
+encode, say = classified.encode, classified.format_class
 confidence = certainty = classified.confidence
 correct = classified.correct
 
 
 def classes(values: Iterable[object], order: Sequence[str]) -> list[str]:
     """As declared, else sorted as text."""
-    found = occurring(values)
-    return ordered(found, order) if order else sorted(found)
+    names = occurring_classes(values)
+    return order_classes(names, order) if order else sorted(names)
 
 
 def layer(width: int, classes: int) -> nn.Module:

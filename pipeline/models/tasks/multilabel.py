@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipeline.models.targets import SEPARATOR, is_known, ordered, split_labels
+from pipeline.models.targets import SEPARATOR, is_known, order_classes, split_labels
 from pipeline.models.tasks import Figure, _cross_entropy
 from pipeline.models.tasks._thresholds import best_threshold
 
@@ -32,19 +32,19 @@ FITTED: tuple[str, ...] = ("temperature", "thresholds")
 
 def classes(values: Iterable[object], order: Sequence[str]) -> list[str]:
     """All labels that occur, as declared, else by value or as text."""
-    found = {label for value in values if is_known(value) for label in split_labels(value)}
-    return ordered(found, order)
+    names = {label for value in values if is_known(value) for label in split_labels(value)}
+    return order_classes(names, order)
 
 
 def encode(values: Iterable[object], classes: Sequence[str]) -> np.ndarray:
     cells = list(values)
-    found = np.full((len(cells), len(classes)), np.nan, np.float32)
+    encoded = np.full((len(cells), len(classes)), np.nan, np.float32)
     position = {name: i for i, name in enumerate(classes)}
     for row, value in enumerate(cells):
         if is_known(value):
-            found[row] = 0
-            found[row, [position[label] for label in split_labels(value)]] = 1
-    return found
+            encoded[row] = 0
+            encoded[row, [position[label] for label in split_labels(value)]] = 1
+    return encoded
 
 
 def layer(width: int, classes: int) -> nn.Module:
@@ -69,8 +69,8 @@ def decide(answer: np.ndarray, thresholds: Sequence[float]) -> np.ndarray:
 
 def say(decision: np.ndarray, classes: Sequence[str]) -> str:
     """The labels with `|` between them; `|` alone if there are none."""
-    given = [name for name, there in zip(classes, decision, strict=True) if there]
-    return SEPARATOR.join(given) or SEPARATOR
+    labels = [name for name, has_label in zip(classes, decision, strict=True) if has_label]
+    return SEPARATOR.join(labels) or SEPARATOR
 
 
 def confidence(answer: np.ndarray, decision: np.ndarray) -> np.ndarray:
@@ -105,20 +105,20 @@ def figures(truth: np.ndarray, answer: np.ndarray, decision: np.ndarray) -> dict
     )
 
     truth = truth.astype(np.int64)
-    found = {"accuracy": float(accuracy_score(truth, decision))}
-    there = np.flatnonzero(truth.any(0))
-    if not len(there):
-        return found
+    scores = {"accuracy": float(accuracy_score(truth, decision))}
+    occurring = np.flatnonzero(truth.any(0))
+    if not len(occurring):
+        return scores
     precision, recall, f1, _ = precision_recall_fscore_support(
-        truth[:, there], decision[:, there], average="macro", zero_division=0
+        truth[:, occurring], decision[:, occurring], average="macro", zero_division=0
     )
     return {
-        **found,
+        **scores,
         "macro_f1": float(f1),
         "micro_f1": float(f1_score(truth, decision, average="micro", zero_division=0)),
         "macro_precision": float(precision),
         "macro_recall": float(recall),
         "mean_average_precision": float(
-            average_precision_score(truth[:, there], answer[:, there], average="macro")
+            average_precision_score(truth[:, occurring], answer[:, occurring], average="macro")
         ),
     }

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pipeline.models import classified
-from pipeline.models.targets import occurring, ordered
+from pipeline.models.targets import occurring_classes, order_classes
 from pipeline.models.tasks import Figure, _cross_entropy
 
 if TYPE_CHECKING:
@@ -30,14 +30,14 @@ FIGURES: Mapping[str, Figure] = {
 }
 TRIVIAL = "majority"
 FITTED: tuple[str, ...] = ("temperature",)
-encode, say = classified.encode, classified.say
+encode, say = classified.encode, classified.format_class
 confidence = certainty = classified.confidence
 correct = classified.correct
 
 
 def classes(values: Iterable[object], order: Sequence[str]) -> list[str]:
     """As declared; else numbers by value, and anything else as text."""
-    return ordered(occurring(values), order)
+    return order_classes(occurring_classes(values), order)
 
 
 def layer(width: int, classes: int) -> nn.Module:
@@ -61,8 +61,8 @@ def answer(logits: Tensor) -> Tensor:
     import torch
 
     above = logits.sigmoid()
-    one, zero = torch.ones_like(above[:, :1]), torch.zeros_like(above[:, :1])
-    return torch.cat([one, above], 1) - torch.cat([above, zero], 1)
+    ones, zeros = torch.ones_like(above[:, :1]), torch.zeros_like(above[:, :1])
+    return torch.cat([ones, above], 1) - torch.cat([above, zeros], 1)
 
 
 def decide(answer: np.ndarray, thresholds: Sequence[float]) -> np.ndarray:
@@ -75,10 +75,10 @@ def figures(truth: np.ndarray, answer: np.ndarray, decision: np.ndarray) -> dict
     """Mean absolute error in ranks; quadratic weighted kappa (Cohen 1968), where ranks vary."""
     from sklearn.metrics import cohen_kappa_score, mean_absolute_error
 
-    found = {"rank_mae": float(mean_absolute_error(truth, decision))}
+    scores = {"rank_mae": float(mean_absolute_error(truth, decision))}
     if len(np.union1d(truth, decision)) > 1:
         # All ranks are named, since those that are given are the ones that distances are between.
         ranks = np.arange(answer.shape[1])
         kappa = cohen_kappa_score(truth, decision, labels=ranks, weights="quadratic")
-        found["kappa"] = float(kappa)
-    return found
+        scores["kappa"] = float(kappa)
+    return scores

@@ -84,12 +84,12 @@ def figures(truth: np.ndarray, answer: np.ndarray, decision: np.ndarray) -> dict
     from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_error
 
     truth, decision = truth.astype(np.float64), decision.astype(np.float64)
-    found = {
+    scores = {
         "mae": float(mean_absolute_error(truth, decision)),
         "rmse": float(root_mean_squared_error(truth, decision)),
     }
     if np.ptp(truth) > 0:
-        found["r2"] = float(r2_score(truth, decision))
+        scores["r2"] = float(r2_score(truth, decision))
         if np.ptp(decision) > 0:
-            found["spearman"] = float(spearmanr(truth, decision).statistic)
-    return found
+            scores["spearman"] = float(spearmanr(truth, decision).statistic)
+    return scores

@@ -1,4 +1,4 @@
-"""Networks that read one feature set, one file a kind: `TowerKind` is what a file has.
+"""Networks that read one feature set, one file per kind: `TowerKind` is what a file has.
 
 Its options are checked where torch is not loaded, so a file imports torch where it builds.
 """

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from pipeline.models.frames import backwards, head, mean
+from pipeline.models.frames import frame_mean, reverse_frames, token_head
 from pipeline.models.tower_options import TowerOptions
 
 if TYPE_CHECKING:
@@ -15,9 +15,7 @@ if TYPE_CHECKING:
 
 
 class RecurrentOptions(TowerOptions):
-    hidden: int = Field(
-        256, ge=1, le=8192, description="numbers of a state, and of the layer above"
-    )
+    hidden: int = Field(256, ge=1, le=8192, description="units of a state, and of the layer above")
     dropout: float = Field(0.3, ge=0, lt=1, description="share of the hidden layer dropped")
 
 
@@ -37,14 +35,14 @@ def recurrent(
             super().__init__()
             hidden = options.hidden
             self.units = nn.ModuleList(unit(shape[1], hidden, batch_first=True) for _ in range(2))
-            self.head = head(2 * hidden, hidden, options.width, options.dropout)
+            self.head = token_head(2 * hidden, hidden, options.width, options.dropout)
 
         def forward(
             self, values: Float[Tensor, "n frames bands"], lengths: Int[Tensor, " n"]
         ) -> Float[Tensor, "n width"]:
             forward, backward = self.units
-            states = [forward(values)[0], backward(backwards(values, lengths))[0]]
-            token: Tensor = self.head(torch.cat([mean(each, lengths) for each in states], 1))
+            states = [forward(values)[0], backward(reverse_frames(values, lengths))[0]]
+            token: Tensor = self.head(torch.cat([frame_mean(each, lengths) for each in states], 1))
             return token
 
     return Tower()

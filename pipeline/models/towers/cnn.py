@@ -2,7 +2,7 @@
 
 Layers of 3 by 3 filters at stride 2 (LeCun et al. 1998, doi:10.1109/5.726791, strides for its
 subsampling), each with twice the filters of the one before; then the mean and the maximum over the
-plane. A picture of height h and width w is a sequence of h rows with w * channels numbers, channels
+plane. A picture of height h and width w is a sequence of h rows of w * channels values, channels
 together, as `pixels` makes it; a log-mel spectrogram has one channel.
 """
 
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from pipeline.models.frames import check_frames, head, valid
+from pipeline.models.frames import check_frames, frame_mask, token_head
 from pipeline.models.tower_options import TowerOptions
 
 if TYPE_CHECKING:
@@ -24,17 +24,17 @@ IDS = False
 
 
 class Options(TowerOptions):
-    channels: int = Field(1, ge=1, le=64, description="numbers of a pixel; of a spectrogram 1")
+    channels: int = Field(1, ge=1, le=64, description="channels of a pixel; of a spectrogram 1")
     filters: int = Field(32, ge=1, le=1024, description="filters of the first layer")
     layers: int = Field(3, ge=1, le=6, description="layers, each half as high and wide")
-    hidden: int = Field(256, ge=1, le=8192, description="numbers of the hidden layer")
+    hidden: int = Field(256, ge=1, le=8192, description="units of the hidden layer")
     dropout: float = Field(0.3, ge=0, lt=1, description="share of the hidden layer dropped")
 
 
 def check(shape: tuple[int, ...], options: Options) -> None:
     check_frames(shape)
     if shape[1] % options.channels:
-        raise ValueError(f"takes frames of a multiple of {options.channels} (channels) numbers")
+        raise ValueError(f"takes frames whose width is a multiple of {options.channels} (channels)")
 
 
 def build(shape: tuple[int, ...], options: Options) -> nn.Module:
@@ -50,7 +50,7 @@ def build(shape: tuple[int, ...], options: Options) -> nn.Module:
                 nn.Conv2d(before, after, kernel_size=3, stride=2, padding=1)
                 for before, after in pairwise(sizes)
             )
-            self.head = head(2 * sizes[-1], options.hidden, options.width, options.dropout)
+            self.head = token_head(2 * sizes[-1], options.hidden, options.width, options.dropout)
 
         def pool(
             self, mean: Float[Tensor, " bands"], deviation: Float[Tensor, " bands"]
@@ -69,15 +69,17 @@ def build(shape: tuple[int, ...], options: Options) -> nn.Module:
         def forward(
             self, values: Float[Tensor, "n frames bands"], lengths: Int[Tensor, " n"]
         ) -> Float[Tensor, "n width"]:
-            found = values.view(*values.shape[:2], -1, self.channels).permute(0, 3, 1, 2)
+            features = values.view(*values.shape[:2], -1, self.channels).permute(0, 3, 1, 2)
             for step in self.steps:
                 lengths = (lengths + 1) // 2
-                found = torch.nn.functional.gelu(step(found))
-                within = valid(found.shape[2], lengths)[:, None]
-                found = found.where(within, 0.0)
-            mean = found.sum((2, 3)) / (lengths.clamp(min=1) * found.shape[3])[:, None]
-            least = torch.finfo(found.dtype).min
-            peak = found.masked_fill(~within, least).amax((2, 3)).where(lengths[:, None] > 0, 0.0)
+                features = torch.nn.functional.gelu(step(features))
+                within = frame_mask(features.shape[2], lengths)[:, None]
+                features = features.where(within, 0.0)
+            mean = features.sum((2, 3)) / (lengths.clamp(min=1) * features.shape[3])[:, None]
+            least = torch.finfo(features.dtype).min
+            peak = (
+                features.masked_fill(~within, least).amax((2, 3)).where(lengths[:, None] > 0, 0.0)
+            )
             token: Tensor = self.head(torch.cat([mean, peak], 1))
             return token
 

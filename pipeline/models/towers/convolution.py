@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from pipeline.models.frames import check_frames, head, mean, valid
+from pipeline.models.frames import check_frames, frame_mask, frame_mean, token_head
 from pipeline.models.tower_options import TowerOptions
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ IDS = False
 
 
 class Options(TowerOptions):
-    hidden: int = Field(256, ge=1, le=8192, description="numbers of a frame, and of each layer")
+    hidden: int = Field(256, ge=1, le=8192, description="units of a frame, and of each layer")
     dropout: float = Field(0.3, ge=0, lt=1, description="share of the hidden layer dropped")
 
 
@@ -38,20 +38,22 @@ def build(shape: tuple[int, ...], options: Options) -> nn.Module:
                 for bands in (shape[1], hidden)
             )
             self.join = nn.Linear(2 * hidden, hidden)
-            self.head = head(hidden, hidden, options.width, options.dropout)
+            self.head = token_head(hidden, hidden, options.width, options.dropout)
 
         def forward(
             self, values: Float[Tensor, "n frames bands"], lengths: Int[Tensor, " n"]
         ) -> Float[Tensor, "n width"]:
-            found = values
+            features = values
             for step in self.steps:
                 lengths = (lengths + 1) // 2
-                found = torch.nn.functional.gelu(step(found.transpose(1, 2))).transpose(1, 2)
-                within = valid(found.shape[1], lengths)
-                found = found.where(within, 0.0)
-            least = torch.finfo(found.dtype).min
-            peak = found.masked_fill(~within, least).amax(1).where(lengths[:, None] > 0, 0.0)
-            token: Tensor = self.head(self.join(torch.cat([mean(found, lengths), peak], 1)))
+                features = torch.nn.functional.gelu(step(features.transpose(1, 2))).transpose(1, 2)
+                within = frame_mask(features.shape[1], lengths)
+                features = features.where(within, 0.0)
+            least = torch.finfo(features.dtype).min
+            peak = features.masked_fill(~within, least).amax(1).where(lengths[:, None] > 0, 0.0)
+            token: Tensor = self.head(
+                self.join(torch.cat([frame_mean(features, lengths), peak], 1))
+            )
             return token
 
     return Tower()

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, model_validator
 
-from pipeline.models.frames import valid
-from pipeline.models.tower_options import Chosen, TowerOptions, of_kind
-from pipeline.models.tower_options import check as check_tower
+from pipeline.models.frames import frame_mask
+from pipeline.models.tower_options import TowerOfKind, TowerOptions, of_kind
+from pipeline.models.tower_options import check_shape as check_tower
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Int
@@ -32,8 +32,8 @@ class Options(TowerOptions):
     at_least: int = Field(
         2, ge=1, le=10_000, description="times that such a word occurs in the train split"
     )
-    numbers: int = Field(64, ge=1, le=4096, description="numbers of a word's vector")
-    reader: Chosen = Field(
+    numbers: int = Field(64, ge=1, le=4096, description="dimensions of a word's vector")
+    reader: TowerOfKind = Field(
         default_factory=lambda: of_kind({"kind": "gru"}),
         description="the tower that reads the vectors; its width is this one's",
     )
@@ -56,7 +56,7 @@ class Options(TowerOptions):
 
 def check(shape: tuple[int, ...], options: Options) -> None:
     if len(shape) != 2 or shape[1] != 1:
-        raise ValueError("takes ids of words, one a frame")
+        raise ValueError("takes ids of words, one per frame")
     check_tower((shape[0], options.numbers), options.reader, ids=False)
 
 
@@ -89,8 +89,8 @@ def build(shape: tuple[int, ...], options: Options) -> nn.Module:
             ids = values[..., 0].nan_to_num().clamp(0, NONE - 1).long()
             place = torch.searchsorted(words, ids).clamp(max=len(words) - 1)
             vectors = self.vectors((place + 1).where(words[place] == ids, 0))
-            found = vectors.where(valid(vectors.shape[1], lengths), 0.0)
-            token: Tensor = self.reader(found, lengths)
+            features = vectors.where(frame_mask(vectors.shape[1], lengths), 0.0)
+            token: Tensor = self.reader(features, lengths)
             return token
 
     return Tower()

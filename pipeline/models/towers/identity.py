@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from pipeline.models.frames import mean
+from pipeline.models.frames import frame_mean
 from pipeline.models.tower_options import TowerOptions
 
 if TYPE_CHECKING:
@@ -23,12 +23,12 @@ IDS = False
 class Options(TowerOptions):
     """There is nothing to choose; the width is the set's own, however large."""
 
-    width: int = Field(default=128, ge=1, description="numbers of the set, and of the token")
+    width: int = Field(default=128, ge=1, description="dimensions of the set, and of the token")
 
 
 def check(shape: tuple[int, ...], options: Options) -> None:
     if shape[-1] != options.width:
-        raise ValueError(f"takes {options.width} numbers, the width of the tokens")
+        raise ValueError(f"takes {options.width} dimensions, the width of the tokens")
 
 
 def build(shape: tuple[int, ...], options: Options) -> nn.Module:
@@ -38,6 +38,6 @@ def build(shape: tuple[int, ...], options: Options) -> nn.Module:
         def forward(
             self, values: Float[Tensor, "n *frames width"], lengths: Int[Tensor, " n"]
         ) -> Float[Tensor, "n width"]:
-            return values if values.ndim == 2 else mean(values, lengths)
+            return values if values.ndim == 2 else frame_mean(values, lengths)
 
     return Tower()

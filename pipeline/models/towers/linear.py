@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from pipeline.models.frames import mean
+from pipeline.models.frames import frame_mean
 from pipeline.models.tower_options import TowerOptions
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ IDS = False
 
 
 class Options(TowerOptions):
-    dropout: float = Field(0.0, ge=0, lt=1, description="share of the set's numbers dropped")
+    dropout: float = Field(0.0, ge=0, lt=1, description="share of the set's dimensions dropped")
 
 
 def check(shape: tuple[int, ...], options: Options) -> None:
@@ -37,7 +37,7 @@ def build(shape: tuple[int, ...], options: Options) -> nn.Module:
         def forward(
             self, values: Float[Tensor, "n *frames bands"], lengths: Int[Tensor, " n"]
         ) -> Float[Tensor, "n width"]:
-            token: Tensor = self.layers(values if values.ndim == 2 else mean(values, lengths))
+            token: Tensor = self.layers(values if values.ndim == 2 else frame_mean(values, lengths))
             return token
 
     return Tower()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from pipeline.models.frames import check_vector, head
+from pipeline.models.frames import check_vector, token_head
 from pipeline.models.tower_options import TowerOptions
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ IDS = False
 
 
 class Options(TowerOptions):
-    hidden: int = Field(256, ge=1, le=8192, description="numbers of the hidden layer")
+    hidden: int = Field(256, ge=1, le=8192, description="units of the hidden layer")
     dropout: float = Field(0.3, ge=0, lt=1, description="share of the hidden layer dropped")
 
 
@@ -31,7 +31,7 @@ def build(shape: tuple[int, ...], options: Options) -> nn.Module:
     class Tower(nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.layers = head(shape[0], options.hidden, options.width, options.dropout)
+            self.layers = token_head(shape[0], options.hidden, options.width, options.dropout)
 
         def forward(
             self, values: Float[Tensor, "n numbers"], lengths: Int[Tensor, " n"]

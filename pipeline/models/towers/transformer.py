@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from pipeline.models.frames import check_frames, valid
+from pipeline.models.encoder_layer import Dropout, Layers, encoder_layer
+from pipeline.models.frames import check_frames, frame_mask
 from pipeline.models.tower_options import TowerOptions
 
 if TYPE_CHECKING:
@@ -21,11 +22,13 @@ IDS = False
 
 
 class Options(TowerOptions):
-    hidden: int = Field(128, ge=2, le=4096, multiple_of=2, description="numbers of a frame inside")
-    layers: int = Field(2, ge=1, le=12, description="transformer layers")
+    hidden: int = Field(
+        128, ge=2, le=4096, multiple_of=2, description="dimensions of a frame inside"
+    )
+    layers: Layers = 2
     heads: int = Field(4, ge=1, le=64, description="attention heads; divides `hidden`")
     expansion: int = Field(2, ge=1, le=8, description="inner layer's width over `hidden`")
-    dropout: float = Field(0.1, ge=0, lt=1, description="share dropped in training")
+    dropout: Dropout = 0.1
 
 
 def check(shape: tuple[int, ...], options: Options) -> None:
@@ -46,15 +49,7 @@ def build(shape: tuple[int, ...], options: Options) -> nn.Module:
             hidden = options.hidden
             self.enter = nn.Linear(shape[1], hidden)
             self.reader = nn.ParameterList([torch.randn(1, 1, hidden) * 0.02])
-            layer = nn.TransformerEncoderLayer(
-                hidden,
-                options.heads,
-                options.expansion * hidden,
-                options.dropout,
-                activation="gelu",
-                batch_first=True,
-                norm_first=True,
-            )
+            layer = encoder_layer(hidden, options.heads, options.expansion, options.dropout)
             self.encoder = nn.TransformerEncoder(
                 layer, options.layers, nn.LayerNorm(hidden), enable_nested_tensor=False
             )
@@ -67,7 +62,7 @@ def build(shape: tuple[int, ...], options: Options) -> nn.Module:
             places = self.get_buffer("places")[: values.shape[1]]
             reader = self.reader[0].expand(values.shape[0], -1, -1)
             sequence = torch.cat([reader, self.enter(values) + places], 1)
-            padding = ~valid(sequence.shape[1], lengths + 1)[..., 0]
+            padding = ~frame_mask(sequence.shape[1], lengths + 1)[..., 0]
             token: Tensor = self.leave(self.encoder(sequence, src_key_padding_mask=padding)[:, 0])
             return token
 

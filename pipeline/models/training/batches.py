@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Inputs:
+class NetworkInputs:
     """What a network takes: see Network.forward."""
 
     values: Mapping[str, Tensor]
@@ -42,7 +42,7 @@ class MicroBatch:
     times its portion, sum up to the batch's.
     """
 
-    inputs: Inputs
+    inputs: NetworkInputs
     targets: dict[str, Tensor]
     weights: dict[str, Tensor]
     portion: Tensor
@@ -62,17 +62,23 @@ class Tensors:
         self,
         rows: np.ndarray,
         views: Mapping[str, np.ndarray] | None = None,
-        shown: np.ndarray | None = None,
-    ) -> Inputs:
-        """Some rows: at view 0 or, by modality, at `views`; with all sets, or those `shown`."""
+        kept: np.ndarray | None = None,
+    ) -> NetworkInputs:
+        """Some rows: at view 0 or, by modality, at `views`; with all sets, or those `kept`."""
         device = self.present.device
         place = _tensor(rows, device)
         view = {name: _tensor(v, device) for name, v in (views or {}).items()}
         present = self.present[place]
-        return Inputs(
-            {s.name: _at(self.values[s.name], view.get(s.modality, 0), place) for s in self.sets},
-            {s.name: _at(self.lengths[s.name], view.get(s.modality, 0), place) for s in self.sets},
-            present if shown is None else present & _tensor(shown, device),
+        return NetworkInputs(
+            {
+                s.name: _rows_at_view(self.values[s.name], view.get(s.modality, 0), place)
+                for s in self.sets
+            },
+            {
+                s.name: _rows_at_view(self.lengths[s.name], view.get(s.modality, 0), place)
+                for s in self.sets
+            },
+            present if kept is None else present & _tensor(kept, device),
         )
 
 
@@ -88,18 +94,20 @@ def microbatches(
 
     A weight of 0 says that an example lacks the task's target.
     """
-    for rows, views, shown in epoch(rng, examples, options.batch_size, options.modality_dropout):
-        everywhere = _known(weights, rows)
-        found = []
+    for rows, views, kept in epoch(rng, examples, options.batch_size, options.modality_dropout):
+        batch_counts = _count_targets(weights, rows)
+        batch = []
         for part in world.share(len(rows), options.accumulate):
-            mine = rows[part]
-            place = _tensor(mine, everywhere.device)
-            inputs = source.gather(mine, {m: view[part] for m, view in views.items()}, shown[part])
+            part_rows = rows[part]
+            place = _tensor(part_rows, batch_counts.device)
+            inputs = source.gather(
+                part_rows, {m: view[part] for m, view in views.items()}, kept[part]
+            )
             targets = {task: values[place] for task, values in source.targets.items()}
-            own = {task: values[place] for task, values in weights.items()}
-            portion = _known(weights, mine) / everywhere.clamp(min=1)
-            found.append(MicroBatch(inputs, targets, own, portion))
-        yield len(rows), found
+            batch_weights = {task: values[place] for task, values in weights.items()}
+            portion = _count_targets(weights, part_rows) / batch_counts.clamp(min=1)
+            batch.append(MicroBatch(inputs, targets, batch_weights, portion))
+        yield len(rows), batch
 
 
 def prefetch(items: Iterable[T]) -> Iterator[T]:
@@ -118,7 +126,7 @@ def prefetch(items: Iterable[T]) -> Iterator[T]:
 def epoch(
     rng: np.random.Generator, examples: Examples, batch_size: int, modality_dropout: float
 ) -> Iterator[tuple[np.ndarray, dict[str, np.ndarray], np.ndarray]]:
-    """Every example once, in random order: (rows, views by modality, shown sets) a batch.
+    """Every example once, in random order: (rows, views by modality, shown sets) per batch.
 
     Each modality of each example comes at a view drawn for it alone.
     """
@@ -126,10 +134,10 @@ def epoch(
     count = next(iter(examples.values.values())).shape[0]
     order = rng.permutation(n)
     views = {m: rng.integers(0, count, n) for m in examples.modalities}
-    shown = drop_modalities(rng, examples, modality_dropout)
+    kept = drop_modalities(rng, examples, modality_dropout)
     for start in range(0, n, batch_size):
         rows = order[start : start + batch_size]
-        yield rows, {m: drawn[rows] for m, drawn in views.items()}, shown[rows]
+        yield rows, {m: drawn[rows] for m, drawn in views.items()}, kept[rows]
 
 
 def drop_modalities(rng: np.random.Generator, examples: Examples, chance: float) -> np.ndarray:
@@ -138,21 +146,21 @@ def drop_modalities(rng: np.random.Generator, examples: Examples, chance: float)
     An example keeps at least one of those it has: the one that came closest to being kept.
     """
     modalities = examples.modalities
-    owner = np.array([modalities.index(one.modality) for one in examples.sets])
-    luck = rng.random((len(examples), len(modalities)))
-    best = np.where(examples.has, luck, -1).argmax(1)
-    kept = luck >= chance
+    owner = np.array([modalities.index(spec.modality) for spec in examples.sets])
+    uniform = rng.random((len(examples), len(modalities)))
+    best = np.where(examples.has, uniform, -1).argmax(1)
+    kept = uniform >= chance
     kept[np.arange(len(examples)), best] = True
     return examples.present & kept[:, owner]
 
 
-def _known(weights: Mapping[str, Tensor], rows: np.ndarray) -> Tensor:
+def _count_targets(weights: Mapping[str, Tensor], rows: np.ndarray) -> Tensor:
     """float32 (tasks,): how many of the rows have each target."""
-    own = [values[_tensor(rows, values.device)] for values in weights.values()]
-    return torch.stack([(one > 0).sum() for one in own]).float()
+    row_weights = [values[_tensor(rows, values.device)] for values in weights.values()]
+    return torch.stack([(weights_of_task > 0).sum() for weights_of_task in row_weights]).float()
 
 
-def _at(array: Tensor, view: Tensor | int, place: Tensor) -> Tensor:
+def _rows_at_view(array: Tensor, view: Tensor | int, place: Tensor) -> Tensor:
     """Rows of (views, n, …). Rows copied whole took a third of the time that indexing took."""
     return array.flatten(0, 1).index_select(0, view * array.shape[1] + place)
 

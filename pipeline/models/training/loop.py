@@ -17,15 +17,12 @@ from pipeline.models.examples import Examples
 from pipeline.models.network import Network
 from pipeline.models.options import ModelOptions
 from pipeline.models.statistics import standardise_targets, target_scales
-from pipeline.models.targets import Unlearnable, check_learnable, known, prior
-from pipeline.models.training.batches import Tensors, microbatches, prefetch
+from pipeline.models.targets import Unlearnable, check_learnable, has_target, prior
 from pipeline.models.training.determinism import deterministic
-from pipeline.models.training.losses import Combination, example_weights, loss
-from pipeline.models.training.optimization import Optimization, averaged
-from pipeline.models.training.parallel import ALONE, World
+from pipeline.models.training.parallel import SINGLE_PROCESS, World
 from pipeline.models.training.snapshot import Snapshots
-from pipeline.models.training.throughput import Throughput
-from pipeline.models.training.train_state import History, State
+from pipeline.models.training.train_state import History, TrainState
+from pipeline.models.training.trainer import Trainer
 from pipeline.models.training.validation import Validation
 
 LOG = logging.getLogger(__name__)
@@ -60,7 +57,7 @@ def train(
     seed: int,
     device: torch.device,
     snapshots: Snapshots | None = None,
-    world: World = ALONE,
+    world: World = SINGLE_PROCESS,
     epochs: int | None = None,
 ) -> Trained:
     """Train a network on one split and stop by the other.
@@ -88,111 +85,68 @@ def train(
     seen = training.take(training.seen)
     judged = validation.take(validation.seen)
     check_learnable(seen.targets, options.features)
-    if not known(judged.targets[options.primary]).any():
+    if not has_target(judged.targets[options.primary]).any():
         raise Unlearnable(
             f"the validation split has no sample with '{options.primary}' and one of the features "
             f"{list(options.features)}: mend the data, or the model's features or primary"
         )
     scales = target_scales(seen)
     priors = {task: prior(seen.targets[task], len(names)) for task, names in classes.items()}
-    seen, judged = (standardise_targets(some, scales) for some in (seen, judged))
+    seen, judged = (standardise_targets(split, scales) for split in (seen, judged))
     counts = {task: len(names) for task, names in classes.items()}
     with deterministic(seed, "train", device):
         network = Network(seen.sets, counts, options)
         network.fit(seen)
         network.to(device)
-        judge = Validation(judged, counts, options, device)
-        course, spent = _fit(network, seen, judge, options, seed, device, snapshots, world, epochs)
-        judge.calibrate(network, scales)
-    return Trained(network, course.best_epoch, course.curves, priors, course.diverged, spent)
+        validator = Validation(judged, counts, options, device)
+        trainer = Trainer(network, seen, validator, options, device)
+        history, spent = _fit(trainer, seed, device, snapshots, world, epochs)
+        validator.calibrate(network, scales)
+    return Trained(network, history.best_epoch, history.curves, priors, history.diverged, spent)
 
 
 def _fit(
-    network: Network,
-    training: Examples,
-    judge: Validation,
-    options: ModelOptions,
+    trainer: Trainer,
     seed: int,
     device: torch.device,
     snapshots: Snapshots | None,
     world: World,
     epochs: int | None,
 ) -> tuple[History, dict[str, float]]:
-    """Fit the network in place; its course, and what was spent here."""
+    """Train until enough epochs bring nothing better, and leave the best weights in the network.
+
+    Returns the history, and what was spent here.
+    """
+    options, history = trainer.options, History()
     rng = generator(seed, "batches")
-    source = Tensors(training, device)
-    weights = example_weights(training, judge.classes, options.tasks, device)
-    combination = Combination(options).to(device)
-    steps = options.epochs * -(-len(training) // options.batch_size)
-    optimization = Optimization(
-        network.parameters(), combination.parameters(), options, steps, device
-    )
-    average = averaged(network, options.average)
-    judged: Network = network if average is None else average.module  # type: ignore[assignment]
-    course, clock, progress = History(), Throughput(), _Progress(options, world)
-    averages = {} if average is None else {"average": average}
-    stateful = {
-        "network": network, "combination": combination, **optimization.parts, **averages,
-    }  # fmt: skip
-    state = State(stateful, course, rng, device)
+    progress = _Progress(options, world)
+    state = TrainState(trainer.parts, history, rng, device)
     if snapshots is not None:
         state.restore(snapshots.read())
-    began = len(course.curves)
-    world.check_agreed(began)
-    for number in range(began, options.epochs if epochs is None else epochs):
-        if number - 1 - course.best_epoch >= options.patience:
+    resumed = len(history.curves)
+    world.check_agreed(resumed)
+    for epoch in range(resumed, options.epochs if epochs is None else epochs):
+        if epoch - 1 - history.best_epoch >= options.patience:
             break
-        world.reseed(seed, number)
-        network.train()
-        total = torch.zeros(len(judge.classes), dtype=torch.float64)
-        batches = prefetch(microbatches(rng, training, source, weights, options, world))
-        for rows, parts in clock.timed(batches):
-            for piece in parts:
-                inputs = piece.inputs
-                with optimization.training_loss():
-                    lessons = [
-                        loss(
-                            lesson,
-                            piece.targets,
-                            piece.weights,
-                            options.tasks,
-                            options.label_smoothing,
-                        )
-                        for lesson in network.lessons(inputs.values, inputs.lengths, inputs.present)
-                    ]
-                losses = {
-                    task: torch.stack([lesson[task] for lesson in lessons]).mean()
-                    for task in judge.classes
-                }
-                optimization.backward(combination(losses, piece.portion))
-                stacked = torch.stack(list(losses.values())) * piece.portion
-                total += stacked.detach().cpu().double() * rows
-            optimization.step(world)
-            if average is not None:
-                average.update_parameters(network)
-            clock.examples += rows
-        world.sum(total)
-        means = dict(zip(judge.classes, (total / len(training)).tolist(), strict=True))
-        figures = {f"train/{task}/loss": mean for task, mean in means.items()}
-        figures |= combination.factors()
-        if total.isfinite().all():
-            figures |= judge(judged)
-        wrong = [name for name, value in figures.items() if not math.isfinite(value)]
-        if wrong:
-            if not course.curves:
-                raise _divergence(wrong[0], figures[wrong[0]], options)
-            course.diverged = number
+        world.reseed(seed, epoch)
+        figures = trainer.run_epoch(rng, world)
+        diverged = [name for name, value in figures.items() if not math.isfinite(value)]
+        if diverged:
+            if not history.curves:
+                raise _divergence_error(diverged[0], figures[diverged[0]], options)
+            history.diverged = epoch
             break
-        course.curves.append(figures)
+        history.curves.append(figures)
         score = figures["validation/score"]
-        if score > course.best or epochs is not None:
-            course.best, course.best_epoch, course.best_weights = score, number, _copy(judged)
+        if score > history.best or epochs is not None:
+            history.best, history.best_epoch = score, epoch
+            history.best_weights = _copy_weights(trainer.validated)
         if snapshots is not None:
             snapshots.write(state.dump)
-        progress.tell(course)
-    progress.tell(course, ended=True)
-    network.load_state_dict(course.best_weights)
-    return course, {**clock.figures, "resumed": began}
+        progress.tell(history)
+    progress.tell(history, ended=True)
+    trainer.network.load_state_dict(history.best_weights)
+    return history, {**trainer.throughput.figures, "resumed": resumed}
 
 
 class _Progress:
@@ -202,28 +156,28 @@ class _Progress:
         self._options, self._told = options, time.monotonic()
         self._speaks = world.rank == 0
 
-    def tell(self, course: History, ended: bool = False) -> None:
+    def tell(self, history: History, ended: bool = False) -> None:
         """`epoch 12 of 24: train loss 0.412, validation score 0.731, the best in epoch 10`."""
         now = time.monotonic()
-        if not (self._speaks and course.curves and (ended or now - self._told >= LINE_SECONDS)):
+        if not (self._speaks and history.curves and (ended or now - self._told >= LINE_SECONDS)):
             return
-        self._told, last = now, course.curves[-1]
+        self._told, last = now, history.curves[-1]
         losses = (f"{task} {last[f'train/{task}/loss']:.4g}" for task in self._options.tasks)
         LOG.info(
             "epoch %d of %d: train loss %s, validation score %.4g, the best in epoch %d",
-            len(course.curves),
+            len(history.curves),
             self._options.epochs,
             ", ".join(losses),
             last["validation/score"],
-            course.best_epoch + 1,
+            history.best_epoch + 1,
         )
 
 
-def _copy(network: Network) -> dict[str, torch.Tensor]:
+def _copy_weights(network: Network) -> dict[str, torch.Tensor]:
     return {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
 
 
-def _divergence(figure: str, value: float, options: ModelOptions) -> PipelineError:
+def _divergence_error(figure: str, value: float, options: ModelOptions) -> PipelineError:
     full = "" if options.precision == "float32" else ", or precision: float32"
     return PipelineError(
         f"training diverged in its first epoch, {figure} is {value}: lower the model's "

@@ -10,13 +10,13 @@ from torch import Tensor, nn
 
 from pipeline.models.examples import Examples
 from pipeline.models.options import ModelOptions, TaskOptions
-from pipeline.models.targets import known
+from pipeline.models.targets import has_target
 
 
-def weights(
+def balanced_weights(
     targets: np.ndarray, component: np.ndarray, classes: int, options: TaskOptions
 ) -> np.ndarray:
-    """A weight an example, float32 (n,), with mean 1 over those that have a target, 0 elsewhere.
+    """One weight per example, float32 (n,), with mean 1 over those that have a target, 0 elsewhere.
 
     With `examples: component` the samples of a component share one example's weight; with
     `classes: balanced` each class that occurs then weighs the same. Of labels (n, labels), each
@@ -25,18 +25,18 @@ def weights(
     """
     if targets.ndim == 2:
         bits = np.where(np.isnan(targets), -1, targets).astype(np.int64)
-        columns = [weights(column, component, 2, options) for column in bits.T]
+        columns = [balanced_weights(column, component, 2, options) for column in bits.T]
         return np.stack(columns, 1)
-    there = known(targets)
-    weight = there.astype(np.float64)
+    labelled = has_target(targets)
+    weight = labelled.astype(np.float64)
     if options.examples == "component":
-        _, member, size = np.unique(component[there], return_inverse=True, return_counts=True)
-        weight[there] = 1 / size[member]
+        _, member, size = np.unique(component[labelled], return_inverse=True, return_counts=True)
+        weight[labelled] = 1 / size[member]
     if options.classes == "balanced" and targets.dtype.kind == "i":
-        mass = np.bincount(targets[there], weight[there], minlength=classes)
-        weight[there] /= mass[targets[there]]
-    if there.any():
-        weight *= there.sum() / weight.sum()
+        mass = np.bincount(targets[labelled], weight[labelled], minlength=classes)
+        weight[labelled] /= mass[targets[labelled]]
+    if labelled.any():
+        weight *= labelled.sum() / weight.sum()
     return weight.astype(np.float32)
 
 
@@ -46,10 +46,10 @@ def example_weights(
     tasks: Mapping[str, TaskOptions],
     device: torch.device,
 ) -> dict[str, Tensor]:
-    """By task, `weights` of the examples, on a device."""
+    """By task, `balanced_weights` of the examples, on a device."""
     return {
         task: torch.from_numpy(
-            weights(examples.targets[task], examples.component, k, tasks[task])
+            balanced_weights(examples.targets[task], examples.component, k, tasks[task])
         ).to(device)
         for task, k in classes.items()
     }
@@ -64,15 +64,15 @@ def loss(
 ) -> dict[str, Tensor]:
     """By task, the mean of weight times loss over the rows that have a target, scaled by the
     task's weight. A batch without any target has loss 0."""
-    found = {}
+    losses = {}
     for task, options in tasks.items():
         truth = targets[task]
-        each = options.task.loss(logits[task], truth, label_smoothing, options.focal)
+        example_losses = options.task.loss(logits[task], truth, label_smoothing, options.focal)
         # Weights are 0 where the target is missing, of which the loss may then say anything.
-        there = truth.isfinite() if truth.is_floating_point() else truth >= 0
-        count = there.sum().clamp(min=1)
-        found[task] = options.weight * (each * weights[task]).sum() / count
-    return found
+        has_truth = truth.isfinite() if truth.is_floating_point() else truth >= 0
+        count = has_truth.sum().clamp(min=1)
+        losses[task] = options.weight * (example_losses * weights[task]).sum() / count
+    return losses
 
 
 class Combination(nn.Module):

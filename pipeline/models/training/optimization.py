@@ -56,7 +56,7 @@ class Optimization:
         """What has a state, by name."""
         return {"optimizer": self.optimizer, "schedule": self.schedule, "scaler": self.scaler}
 
-    def training_loss(self) -> torch.autocast:
+    def autocast(self) -> torch.autocast:
         """Inside, operations that bear it run in the options' precision."""
         enabled = self._type != torch.float32
         return torch.autocast(self._device.type, self._type if enabled else None, enabled)
@@ -77,7 +77,7 @@ class Optimization:
         self.optimizer.zero_grad()
 
 
-def averaged(network: nn.Module, decay: float) -> AveragedModel | None:
+def averaged_model(network: nn.Module, decay: float) -> AveragedModel | None:
     """A copy whose weights are told to follow: decay · before + (1 - decay) · now; None for 0."""
     if not decay:
         return None

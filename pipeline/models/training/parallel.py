@@ -59,14 +59,21 @@ class World:
         """
         if self.size == 1:
             return
-        own = list(parameters)
-        has = torch.tensor([float(one.grad is not None) for one in own], device=own[0].device)
-        grads = [torch.zeros_like(one) if one.grad is None else one.grad for one in own]
+        trained = list(parameters)
+        has = torch.tensor(
+            [float(parameter.grad is not None) for parameter in trained], device=trained[0].device
+        )
+        grads = [
+            torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
+            for parameter in trained
+        ]
         flat = torch.cat([*(grad.flatten() for grad in grads), has])
         distributed.all_reduce(flat)
-        *summed, counts = torch.split(flat, [*(one.numel() for one in own), len(own)])
-        for one, grad, count in zip(own, summed, counts.tolist(), strict=True):
-            one.grad = grad.view_as(one).clone() if count else None
+        *summed, counts = torch.split(
+            flat, [*(parameter.numel() for parameter in trained), len(trained)]
+        )
+        for parameter, grad, count in zip(trained, summed, counts.tolist(), strict=True):
+            parameter.grad = grad.view_as(parameter).clone() if count else None
 
     def reseed(self, seed: int, epoch: int) -> None:
         """Have each process draw its own dropout, anew each epoch.
@@ -77,14 +84,14 @@ class World:
             torch.manual_seed(entropy(seed, "dropout", self.rank, epoch) % 2**63)
 
 
-ALONE = World()
+SINGLE_PROCESS = World()
 
 
 @contextmanager
-def world(rank: int, size: int, address: str, device: str) -> Iterator[World]:
+def join_world(rank: int, size: int, address: str, device: str) -> Iterator[World]:
     """Be one of `size` processes that meet at `host:port`, on the CPU (gloo) or on GPUs (NCCL)."""
     if size == 1:
-        yield ALONE
+        yield SINGLE_PROCESS
         return
     distributed.init_process_group(
         # The figures of an epoch are summed on the CPU wherever training computes.

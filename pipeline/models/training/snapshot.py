@@ -50,17 +50,17 @@ class Snapshots:
         except FileNotFoundError:
             return None
         except OSError as error:
-            _tell(self._useless(f"cannot be read ({error.strerror})"))
+            _print_message(self._unusable(f"cannot be read ({error.strerror})"))
             return None
         digest, rest = data[:DIGEST_BYTES], data[DIGEST_BYTES:]
         if hashlib.sha256(rest).hexdigest().encode() != digest:
-            _tell(self._useless("is damaged"))
+            _print_message(self._unusable("is damaged"))
             return None
-        found = torch.load(io.BytesIO(rest), map_location="cpu", weights_only=True)
-        if found["key"] != self.key:
-            _tell(self._useless("is of another configuration, other data or other code"))
+        content = torch.load(io.BytesIO(rest), map_location="cpu", weights_only=True)
+        if content["key"] != self.key:
+            _print_message(self._unusable("is of another configuration, other data or other code"))
             return None
-        state: dict[str, Any] = found["state"]
+        state: dict[str, Any] = content["state"]
         return state
 
     def write(self, state: Callable[[], dict[str, Any]]) -> None:
@@ -81,13 +81,15 @@ class Snapshots:
             self._failed = False
         except OSError as error:
             if not self._failed:
-                _tell(f"{self.path} cannot be written ({error.strerror}); training goes on without")
+                _print_message(
+                    f"{self.path} cannot be written ({error.strerror}); training goes on without"
+                )
             self._failed = True
         self._written = time.monotonic()
 
-    def _useless(self, why: str) -> str:
+    def _unusable(self, why: str) -> str:
         return f"the snapshot {self.path} {why}: training starts anew"
 
 
-def _tell(message: str) -> None:
+def _print_message(message: str) -> None:
     print(message, file=sys.stderr, flush=True)

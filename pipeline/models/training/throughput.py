@@ -24,7 +24,7 @@ class Throughput:
 
     @property
     def figures(self) -> dict[str, float]:
-        """For the run record: share of the time that was waited, examples a second."""
+        """For the run record: share of the time that was waited, examples per second."""
         seconds = self.waited + self.computed
         return {
             "step_seconds": round(seconds, 3),

@@ -15,8 +15,8 @@ import torch
 class History:
     """What the epochs brought so far.
 
-    `kept` are the weights of the best epoch by name; `diverged` is the epoch of which a figure was
-    no number.
+    `best_weights` are those of the best epoch by name; `diverged` is the epoch of which a figure
+    was no number.
     """
 
     curves: list[dict[str, float]] = field(default_factory=list)
@@ -27,19 +27,19 @@ class History:
 
 
 @dataclass(frozen=True)
-class State:
+class TrainState:
     """Everything that changes while a training runs.
 
     Parameters
     ----------
     parts:
         Networks, optimizer, schedule: what has a `state_dict`, by name.
-    course, rng:
+    history, rng:
         Its figures, and the generator of its batches.
     """
 
     parts: Mapping[str, Any]
-    course: History
+    history: History
     rng: np.random.Generator
     device: torch.device
 
@@ -47,7 +47,7 @@ class State:
         """Tensors and plain values that `restore` takes."""
         return {
             "parts": {name: part.state_dict() for name, part in self.parts.items()},
-            "course": dict(vars(self.course)),
+            "course": dict(vars(self.history)),
             "batches": json.dumps(self.rng.bit_generator.state),
             "random": torch.get_rng_state(),
             "device_random": self._device_random(),
@@ -60,7 +60,7 @@ class State:
         for name, part in self.parts.items():
             part.load_state_dict(state["parts"][name])
         for name, value in state["course"].items():
-            setattr(self.course, name, value)
+            setattr(self.history, name, value)
         self.rng.bit_generator.state = json.loads(state["batches"])
         torch.set_rng_state(state["random"])
         if state["device_random"] is not None:

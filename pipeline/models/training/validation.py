@@ -8,16 +8,16 @@ from dataclasses import replace
 
 import torch
 
-from pipeline.models.decoding import Decoding, fit
+from pipeline.models.decoding import Decoding, fit_decoding
 from pipeline.models.examples import Examples
 from pipeline.models.metrics import class_scores
 from pipeline.models.network import Network
 from pipeline.models.options import ModelOptions
-from pipeline.models.prediction import logits
-from pipeline.models.targets import known
+from pipeline.models.prediction import predict_logits
+from pipeline.models.targets import has_target
 from pipeline.models.tasks import ranked_by
 from pipeline.models.training.batches import Tensors
-from pipeline.models.training.losses import example_weights, loss, weights
+from pipeline.models.training.losses import balanced_weights, example_weights, loss
 
 
 class Validation:
@@ -46,7 +46,7 @@ class Validation:
         would leave the others half learnt. If a loss is no finite number there are the losses and
         a score that is NaN.
         """
-        outputs = logits(network, self.tensors, self.examples.present)
+        outputs = predict_logits(network, self.tensors, self.examples.present)
         losses = loss(
             outputs,
             self.tensors.targets,
@@ -69,29 +69,32 @@ class Validation:
         Classes count as often as they occur, since that is how they will be met; samples of a
         component share a weight if the task's do.
         """
-        outputs = logits(network, self.tensors, self.examples.present)
-        for task, reading in network.readings.items():
+        outputs = predict_logits(network, self.tensors, self.examples.present)
+        for task, decoding in network.decodings.items():
             if task in scales:
                 mean, deviation = scales[task]
-                reading = replace(reading, mean=mean, deviation=deviation)
+                decoding = replace(decoding, mean=mean, deviation=deviation)
             as_is = self.options.tasks[task].model_copy(update={"classes": "as_is"})
             targets = self.examples.targets[task]
-            counted = weights(targets, self.examples.component, self.classes[task], as_is)
-            network.readings[task] = fit(reading, outputs[task], targets, counted)
+            counted = balanced_weights(targets, self.examples.component, self.classes[task], as_is)
+            network.decodings[task] = fit_decoding(decoding, outputs[task], targets, counted)
 
     def _figures(self, task: str, classes: int, outputs: torch.Tensor) -> dict[str, float]:
         """Of numbers as they were learned, standardised, to which R² is all the same."""
         learned = self.options.tasks[task].task
-        reading = Decoding(self.options.tasks[task].kind)
-        there = known(self.examples.targets[task])
-        truth, answer = self.examples.targets[task][there], reading.probabilities(outputs)[there]
-        decision = reading.predict(answer)
+        decoding = Decoding(self.options.tasks[task].kind)
+        labelled = has_target(self.examples.targets[task])
+        truth, answer = (
+            self.examples.targets[task][labelled],
+            decoding.probabilities(outputs)[labelled],
+        )
+        decision = decoding.predict(answer)
         if truth.dtype.kind == "i":
-            found = class_scores(truth, decision, classes)
+            measured = class_scores(truth, decision, classes)
         else:
-            found = learned.figures(truth, answer, decision) if len(truth) else {}
+            measured = learned.figures(truth, answer, decision) if len(truth) else {}
         names = ("accuracy", ranked_by(learned)) if classes else (ranked_by(learned),)
-        return {name: found.get(name, 0.0) for name in names}
+        return {name: measured.get(name, 0.0) for name in names}
 
     def _score(self, figures: Mapping[str, float]) -> float:
         tasks = self.options.tasks

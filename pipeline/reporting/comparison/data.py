@@ -8,8 +8,8 @@ from functools import cached_property
 from typing import Any
 
 from pipeline.models.comparison.candidate import CHOICE
-from pipeline.reporting.inputs import Inputs
-from pipeline.reporting.options import Options
+from pipeline.reporting.inputs import ReportInputs
+from pipeline.reporting.options import ReportOptions
 
 Row = Mapping[str, Any]
 
@@ -30,11 +30,11 @@ class ComparisonData:
 
     summary: Mapping[str, Any]
     tables: Mapping[str, Sequence[Row]]
-    inputs: Inputs
+    inputs: ReportInputs
     folds: int
     seeds: int
     confidence: float
-    options: Options
+    options: ReportOptions
 
     @cached_property
     def kinds(self) -> dict[str, str]:
@@ -48,7 +48,7 @@ class ComparisonData:
 
     def best(self, kind: str) -> str | None:
         """The model of a kind that scores best."""
-        return next((name for name, one in self.kinds.items() if one == kind), None)
+        return next((name for name, model_kind in self.kinds.items() if model_kind == kind), None)
 
     def mark(self, model: str) -> str:
         """The CSS class of the fusion that is chosen and of the best single modality."""

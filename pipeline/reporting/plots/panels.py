@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from markupsafe import Markup
 
 from pipeline.reporting.format import percent
-from pipeline.reporting.plots.scale import FIFTHS, Scale, nice
+from pipeline.reporting.plots.scale import FIFTHS, Scale, nice_scale
 from pipeline.reporting.plots.svg import drawing, number, tag
 
 WIDTH, HEIGHT = 300, 190
@@ -21,7 +22,7 @@ def lines(
     """Lines over epochs (or another unit), one CSS class a name, with the best epoch marked."""
     steps = [x for points in series.values() for x, _ in points]
     across = Scale(min(steps), max(max(steps), min(steps) + 1), ())
-    up = nice([y for points in series.values() for _, y in points], ticks=4)
+    up = nice_scale([y for points in series.values() for _, y in points], ticks=4)
 
     def x(step: float) -> float:
         return LEFT + across.place(step) * (WIDTH - LEFT - RIGHT)
@@ -52,18 +53,22 @@ def lines(
     return drawing(label, *shapes, viewBox=f"0 0 {WIDTH} {HEIGHT}", class_="panel")
 
 
-def reliability(bins: Sequence[tuple[float, float, float, float, int]], label: str) -> Markup:
-    """Accuracy against confidence.
+@dataclass(frozen=True)
+class CalibrationBin:
+    """The `n` answers whose confidence lies above `low` and up to `high`; shares from 0 to 1."""
 
-    Parameters
-    ----------
-    bins:
-        (lower edge, upper edge, mean confidence, accuracy, samples) of each bin that has samples.
-        A dot's area is proportional to its samples.
-    """
+    low: float
+    high: float
+    confidence: float
+    accuracy: float
+    n: int
+
+
+def reliability(bins: Sequence[CalibrationBin], label: str) -> Markup:
+    """Accuracy against mean confidence of each bin that has samples, as a dot of their area."""
     side, left, low = 280, 34, 26
     span = side - left - 10
-    most = max((n for *_, n in bins), default=1)
+    most = max((bin_.n for bin_ in bins), default=1)
 
     def x(value: float) -> float:
         return left + value * span
@@ -81,16 +86,16 @@ def reliability(bins: Sequence[tuple[float, float, float, float, int]], label: s
         )
     ]
     shapes.append(tag("line", x1=x(0), y1=y(0), x2=x(1), y2=y(1), class_="ideal"))
-    for low_edge, high_edge, confidence, accuracy, n in bins:
-        said = (
-            f"Confidence {percent(low_edge)} to {percent(high_edge)} %: {n} samples, "
-            f"{percent(accuracy)} % right, {percent(confidence)} % sure"
+    for bin_ in bins:
+        sentence = (
+            f"Confidence {percent(bin_.low)} to {percent(bin_.high)} %: {bin_.n} samples, "
+            f"{percent(bin_.accuracy)} % right, {percent(bin_.confidence)} % sure"
         )
-        kind = "over" if confidence > accuracy else "under"
+        kind = "over" if bin_.confidence > bin_.accuracy else "under"
+        across, ideal, actual = x(bin_.confidence), y(bin_.confidence), y(bin_.accuracy)
         shapes += [
-            tag("line", x1=x(confidence), x2=x(confidence), y1=y(confidence), y2=y(accuracy),
-                class_=f"gap {kind}"),
-            tag("circle", tag("title", said), cx=x(confidence), cy=y(accuracy),
-                r=3 + 7 * (n / most) ** 0.5, class_=f"bin {kind}"),
+            tag("line", x1=across, x2=across, y1=ideal, y2=actual, class_=f"gap {kind}"),
+            tag("circle", tag("title", sentence), cx=across, cy=actual,
+                r=3 + 7 * (bin_.n / most) ** 0.5, class_=f"bin {kind}"),
         ]  # fmt: skip
     return drawing(label, *shapes, viewBox=f"0 0 {side} {side}", class_="panel square")

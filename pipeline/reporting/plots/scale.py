@@ -19,7 +19,7 @@ class Scale:
         return (value - self.low) / (self.high - self.low)
 
 
-def nice(
+def nice_scale(
     values: Iterable[float], ticks: int = 5, within: tuple[float, float] | None = None
 ) -> Scale:
     """A scale over all values with about `ticks` round steps, clipped to `within`."""

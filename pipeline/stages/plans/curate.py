@@ -78,7 +78,7 @@ class CuratePlan:
         schema = curated_schema(params.modalities, params.targets)
         for warning in curation.summary["warnings"]:
             LOG.warning("curate: %s", warning)
-        leaks.check(pa.Table.from_pylist(curation.records, schema=schema), cleaned, options)
+        leaks.check_leaks(pa.Table.from_pylist(curation.records, schema=schema), cleaned, options)
 
         moved = _moved(root / CURATED, {r["sample_id"]: r["split"] for r in curation.records})
         # A row's key is its content: a change of options or of code that leaves the rows as they

@@ -16,7 +16,7 @@ from pipeline.parts import artifact
 from pipeline.parts.fingerprint import fingerprint
 from pipeline.parts.manifest import manifest_digest
 from pipeline.parts.plan import Summary
-from pipeline.stages.work.evaluate import make
+from pipeline.stages.work.evaluate import evaluate_model
 from pipeline.stages.work.slices import extra_inputs
 
 
@@ -46,7 +46,7 @@ def plan(params: Params, name: str, root: Path = Path(DATA)) -> artifact.Artifac
     inference: dict[str, float] = {}
 
     def compute(folder: Path) -> None:
-        inference.update(make(folder, name, params.evaluate, params.seed, sets, root))
+        inference.update(evaluate_model(folder, name, params.evaluate, params.seed, sets, root))
 
     return artifact.ArtifactPlan(
         out=out,

@@ -15,7 +15,7 @@ from pipeline.parts import artifact
 from pipeline.parts.fingerprint import fingerprint
 from pipeline.parts.plan import Summary
 from pipeline.reporting.content import modules
-from pipeline.reporting.inputs import Inputs
+from pipeline.reporting.inputs import ReportInputs
 
 PAGE = "index.html"
 # What changes nothing that the page shows: where data is fetched from, and the
@@ -27,7 +27,7 @@ def plan(params: Params, item: str = "", root: Path = Path(DATA)) -> artifact.Ar
     """Bring root/reports to the page of what is there now; stages that did not run are left out."""
     from pipeline.reporting.page import render, templates
 
-    inputs = Inputs(
+    inputs = ReportInputs(
         root=root,
         models=tuple(params.models),
         modalities=params.modalities,

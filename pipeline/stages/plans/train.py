@@ -18,7 +18,7 @@ from pipeline.parts import artifact
 from pipeline.parts.fingerprint import fingerprint
 from pipeline.parts.manifest import manifest_digest
 from pipeline.parts.plan import Summary
-from pipeline.stages.work.train import make
+from pipeline.stages.work.train import Training
 from pipeline.store.model_card import CARD, Card
 
 LOG = logging.getLogger(__name__)
@@ -68,27 +68,28 @@ def plan(params: Params, name: str, root: Path = Path(DATA)) -> TrainPlan:
     training: dict[str, Any] = {}
 
     def compute(folder: Path) -> None:
-        progress = make(
+        job = Training(
             folder=folder,
             options=options,
-            sets=sets,
+            sets=dict(sets),
             seed=params.seed,
             root=root,
-            inputs=inputs,
-            snapshot=(planned.snapshot, planned.key),
+            inputs=dict(inputs),
+            snapshot=planned.snapshot,
+            key=planned.key,
             processor=planned.fingerprint.processor,
-            together=lambda work, size: run_distributed(
-                work, size, params.execution, options.device
-            ),
         )
-        training.update(progress)
-        if "untrained" in progress:
+        spent = job.run(
+            lambda work, size: run_distributed(work, size, params.execution, options.device)
+        )
+        training.update(spent)
+        if "untrained" in spent:
             LOG.warning(
-                "train/%s: it stays untrained and has no figures: %s", name, progress["untrained"]
+                "train/%s: it stays untrained and has no figures: %s", name, spent["untrained"]
             )
-        if "diverged" in progress:
+        if "diverged" in spent:
             print(
-                f"train/{name}: training diverged in epoch {progress['diverged']['epoch']}; "
+                f"train/{name}: training diverged in epoch {spent['diverged']['epoch']}; "
                 f"the best weights before are kept. A lower learning_rate, or clip, may help",
                 file=sys.stderr,
             )

@@ -14,7 +14,9 @@ import numpy as np
 
 if TYPE_CHECKING:
     from pipeline.models.comparison.comparison import Table
-    from pipeline.models.comparison.options import Options
+    from pipeline.models.comparison.folds import Fold
+    from pipeline.models.comparison.options import ComparisonOptions
+    from pipeline.models.examples import Examples
     from pipeline.store.join import Joined
 
 COLUMNS = {
@@ -38,7 +40,7 @@ COLUMNS = {
 
 
 @dataclass(frozen=True)
-class Compared:
+class Comparison:
     """What was found.
 
     Attributes
@@ -53,13 +55,13 @@ class Compared:
     tables: Mapping[str, Table]
 
 
-def compare(
-    options: Options,
+def compare_models(
+    options: ComparisonOptions,
     modalities: Mapping[str, str],
     kinds: Mapping[str, str],
     seed: int,
     root: Path,
-) -> Compared:
+) -> Comparison:
     """Compare all cross-validated models with each other, the baseline and chance.
 
     Parameters
@@ -77,63 +79,87 @@ def compare(
         A model's answers are not of the same samples as the others', or a component stands on both
         sides of a fold.
     """
-    from pipeline.core.randomness import generator
-    from pipeline.models.comparison import comparison
-    from pipeline.models.comparison.baseline_candidates import first_view, references
-    from pipeline.models.comparison.folds import folds, gaps
-    from pipeline.models.comparison.leak_probe import check_apart, probe
+    from pipeline.models.comparison.baseline_candidates import baseline_candidates
+    from pipeline.models.comparison.comparison import comparison_tables
+    from pipeline.models.comparison.folds import make_folds, missing_classes
+    from pipeline.models.comparison.leak_probe import check_apart
     from pipeline.models.comparison.shortcuts import find_shortcuts
-    from pipeline.models.comparison.trained import trained
-    from pipeline.models.examples import classes_of, examples
-    from pipeline.store.join import join
+    from pipeline.models.comparison.trained import trained_candidate
+    from pipeline.store.join import join_work_tree
 
-    joined = join(root, modalities)
+    joined = join_work_tree(root, modalities)
     task = options.task
-    tasks = next(iter(options.models.values())).as_kinds(kinds).tasks
-    tasks = {task: tasks[task]}
-    classes = classes_of(joined, tasks)[task]
-    whole = examples([joined], modalities, {task: classes}, tasks)
-    known = whole.targets[task] >= 0
-    whole = whole.take(known)
-    truth = whole.targets[task]
+    data, classes, labelled = _labelled_examples(joined, options, modalities, kinds)
+    truth = data.targets[task]
     # Every seed has the same outer folds.
-    dealt = {
+    outer_folds = {
         fold.number: fold
-        for fold in islice(folds(truth, whole.component, options, seed), options.folds)
+        for fold in islice(make_folds(truth, data.component, options, seed), options.folds)
     }
-    check_apart(whole.component, dealt)
-    number = np.empty(len(whole), np.int64)
-    for fold in dealt.values():
-        number[fold.outer] = fold.number
+    check_apart(data.component, outer_folds)
+    fold_of = np.empty(len(data), np.int64)
+    for fold in outer_folds.values():
+        fold_of[fold.outer] = fold.number
     candidates = [
-        *(trained(name, root, whole, options, modalities, classes) for name in options.models),
-        *references(whole, task, len(classes), dealt, options.baseline, seed),
+        *(
+            trained_candidate(name, root, data, options, modalities, classes)
+            for name in options.models
+        ),
+        *baseline_candidates(data, task, len(classes), outer_folds, options.baseline, seed),
     ]
-    tables = comparison.compare(
-        candidates, number, truth, whole.component, whole.sample_ids, classes, options, seed
+    tables = comparison_tables(
+        candidates, fold_of, truth, data.component, data.sample_ids, classes, options, seed
     )
-    inputs = [first_view(whole, name) for name in options.baseline.features.values()]
-    summary = {
-        "task": task,
-        "n": len(whole),
-        "components": len(np.unique(whole.component)),
+    shortcuts = find_shortcuts(_metadata_columns(joined, task, labelled), truth, outer_folds)
+    tables["shortcuts"] = [{"column": name, "macro_f1": score} for name, score in shortcuts.items()]
+    tables["gaps"] = missing_classes(truth, outer_folds, classes)
+    return Comparison(_summary(data, outer_folds, options, seed), tables)
+
+
+def _labelled_examples(
+    joined: Joined,
+    options: ComparisonOptions,
+    modalities: Mapping[str, str],
+    kinds: Mapping[str, str],
+) -> tuple[Examples, list[str], np.ndarray]:
+    """The samples of known truth, the classes of the task, and which samples those are (a mask)."""
+    from pipeline.models.examples import build_examples, classes_of
+
+    task = options.task
+    tasks = {task: next(iter(options.models.values())).as_kinds(kinds).tasks[task]}
+    classes = classes_of(joined, tasks)
+    data = build_examples([joined], modalities, classes, tasks)
+    labelled = data.targets[task] >= 0
+    return data.take(labelled), classes[task], labelled
+
+
+def _summary(
+    data: Examples, folds: Mapping[int, Fold], options: ComparisonOptions, seed: int
+) -> dict[str, Any]:
+    """How many samples, components and classes there are, and what the leak probe says of them."""
+    from pipeline.core.randomness import generator
+    from pipeline.models.comparison.baseline_candidates import first_view
+    from pipeline.models.comparison.leak_probe import probe_leaks
+
+    truth = data.targets[options.task]
+    inputs = [first_view(data, name) for name in options.baseline.features.values()]
+    return {
+        "task": options.task,
+        "n": len(data),
+        "components": len(np.unique(data.component)),
         "classes": len(np.unique(truth)),
-        "probe": probe(
+        "probe": probe_leaks(
             np.concatenate(inputs, 1),
             truth,
-            whole.component,
-            dealt,
+            data.component,
+            folds,
             options.shuffles,
             generator(seed, "probe"),
         ),
     }
-    telling = find_shortcuts(_beside(joined, task, known), truth, dealt)
-    tables["shortcuts"] = [{"column": name, "macro_f1": score} for name, score in telling.items()]
-    tables["gaps"] = gaps(truth, dealt, classes)
-    return Compared(summary, tables)
 
 
-def _beside(joined: Joined, task: str, rows: np.ndarray) -> dict[str, np.ndarray]:
+def _metadata_columns(joined: Joined, task: str, rows: np.ndarray) -> dict[str, np.ndarray]:
     """Name → what stands beside some rows (a mask), other than their content and their names."""
     keys = sorted({key for attributes in joined.attributes for key in attributes})
     columns = {
@@ -150,15 +176,15 @@ def _beside(joined: Joined, task: str, rows: np.ndarray) -> dict[str, np.ndarray
     return {name: values[rows] for name, values in columns.items()}
 
 
-def write(folder: Path, compared: Compared) -> None:
-    """A CSV file a table, and metrics.json with the summary and the best of each kind."""
+def write_comparison(folder: Path, result: Comparison) -> None:
+    """One CSV file per table, and metrics.json with the summary and the best of each kind."""
     for name, columns in COLUMNS.items():
         with (folder / f"{name}.csv").open("w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, columns, extrasaction="ignore", lineterminator="\n")
             writer.writeheader()
-            writer.writerows(compared.tables[name])
+            writer.writerows(result.tables[name])
     best: dict[str, float] = {}
-    for row in compared.tables["leaderboard"]:  # the best first
+    for row in result.tables["leaderboard"]:  # the best first
         best.setdefault(row["kind"], row["macro_f1"])
-    text = json.dumps({**compared.summary, "macro_f1": best}, indent=1) + "\n"
+    text = json.dumps({**result.summary, "macro_f1": best}, indent=1) + "\n"
     (folder / "metrics.json").write_text(text, encoding="utf-8")

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Crossvalidate(Work):
-    """Trains one model for one fold and seed a row, `spec` being (seed, fold).
+    """Trains one model for one fold and seed per row, `spec` being (seed, fold).
 
     Parameters
     ----------
@@ -49,20 +49,20 @@ class Crossvalidate(Work):
         return f"crossvalidate/{self.model}"
 
     def open(self) -> Compute:
-        from pipeline.models.comparison.crossvalidation import answer
-        from pipeline.models.comparison.folds import folds
-        from pipeline.models.examples import classes_of, examples
-        from pipeline.store.join import join
+        from pipeline.models.comparison.crossvalidation import run_fold
+        from pipeline.models.comparison.folds import make_folds
+        from pipeline.models.examples import build_examples, classes_of
+        from pipeline.store.join import join_work_tree
 
         sets = dict(self.sets)
-        views = [join(self.root, sets, view) for view in range(self.options.views + 1)]
+        views = [join_work_tree(self.root, sets, view) for view in range(self.options.views + 1)]
         tasks = self.options.tasks
         classes = classes_of(views[0], tasks)
-        whole = examples(views, sets, classes, tasks)
-        dealt = {
+        data = build_examples(views, sets, classes, tasks)
+        fold_of = {
             (fold.seed, fold.number): fold
-            for fold in folds(
-                whole.targets[self.options.primary], whole.component, self.folds, self.seed
+            for fold in make_folds(
+                data.targets[self.options.primary], data.component, self.folds, self.seed
             )
         }
 
@@ -73,7 +73,7 @@ class Crossvalidate(Work):
             for row in rows:
                 try:
                     with as_device_failure(self.stage) if on_gpu else nullcontext():
-                        answers.append(answer(whole, classes, self.options, dealt[row.spec]))
+                        answers.append(run_fold(data, classes, self.options, fold_of[row.spec]))
                 except Shortage:
                     raise
                 except PipelineError as error:
@@ -86,7 +86,7 @@ class Crossvalidate(Work):
         return compute
 
     def table(self, rows: Sequence[Row], outcomes: Sequence[Any]) -> pa.Table:
-        """A row a training; `shown` names the subsets; what is theirs is flattened."""
+        """One row per training; `shown` names the subsets; what is theirs is flattened."""
 
         records = [
             {
@@ -98,10 +98,12 @@ class Crossvalidate(Work):
                 "diverged": outcome.diverged,
                 "classes": list(outcome.classes),
                 "sample_id": outcome.sample_ids.tolist(),
-                "shown": list(outcome.shown),
-                "probabilities": np.concatenate([p.ravel() for p in outcome.shown.values()]),
-                "predictions": np.concatenate(list(outcome.said.values())),
-                "inner_sample_id": outcome.held_ids.tolist(),
+                "shown": list(outcome.probabilities),
+                "probabilities": np.concatenate(
+                    [p.ravel() for p in outcome.probabilities.values()]
+                ),
+                "predictions": np.concatenate(list(outcome.predictions.values())),
+                "inner_sample_id": outcome.inner_sample_ids.tolist(),
                 "inner_predictions": outcome.inner_predictions,
             }
             for row, outcome in zip(rows, outcomes, strict=True)

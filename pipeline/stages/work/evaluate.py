@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING
 from pipeline.core.folders import FEATURES, MODELS
 
 if TYPE_CHECKING:
+    from pipeline.models.evaluation.evaluate import Evaluation
     from pipeline.models.evaluation.options import EvaluationOptions
+    from pipeline.models.examples import Examples
+    from pipeline.models.saving import TrainedModel
 
 SPLITS = ("validation", "test")
 
 
-def make(
+def evaluate_model(
     folder: Path,
     name: str,
     options: EvaluationOptions,
@@ -41,54 +44,76 @@ def make(
     What the run record tells of inference: the `seconds` that it took for the `samples` of the
     test split, from their features and with nothing hidden.
     """
-    from pipeline.core import registry
     from pipeline.core.files.documents import document
     from pipeline.models.evaluation.evaluate import Split, evaluate, unmeasured
-    from pipeline.models.evaluation.results import write
-    from pipeline.models.evaluation.robustness import robustness
-    from pipeline.models.examples import examples
-    from pipeline.models.explanation.contributions import contributions
+    from pipeline.models.evaluation.results import write_evaluation
+    from pipeline.models.examples import build_examples
     from pipeline.models.feature_compatibility import check_features
-    from pipeline.models.saving import load as load_model
-    from pipeline.models.statistics import statistics
+    from pipeline.models.saving import load_model
     from pipeline.models.training.determinism import deterministic
     from pipeline.parts.manifest import read_function
-    from pipeline.stages.work.slices import slices
-    from pipeline.store.join import join
+    from pipeline.stages.work.slices import slice_values
+    from pipeline.store.join import join_work_tree
     from pipeline.store.model_card import CARD, Card
 
     card = document(root / MODELS / name / CARD, Card)
     if card.untrained:
-        write(folder, card.primary_task, unmeasured(join(root, sets), card.tasks, SPLITS))
+        evaluation = unmeasured(join_work_tree(root, sets), card.tasks, SPLITS)
+        write_evaluation(folder, card.primary_task, evaluation)
         return {}
     model = load_model(root / MODELS / name)
-    functions = {one: read_function(root / FEATURES / one) for one in sets}
+    functions = {feature_set: read_function(root / FEATURES / feature_set) for feature_set in sets}
     check_features(name, model.made_by, functions)
-    joined = join(root, sets)
-    whole = examples([joined], sets, model.classes, model.options.tasks)
-    groups = slices(joined, options.group_by, sets, root)
+    joined = join_work_tree(root, sets)
+    data = build_examples([joined], sets, model.classes, model.options.tasks)
+    by_split = {split: data.take(joined.split == split) for split in ("train", *SPLITS)}
+    groups = slice_values(joined, options.group_by, sets, root)
     splits = [
-        Split(split, whole.take(rows), {a: values[rows] for a, values in groups.items()})
+        Split(
+            split,
+            by_split[split],
+            {name: values[joined.split == split] for name, values in groups.items()},
+        )
         for split in SPLITS
-        for rows in [joined.split == split]
     ]
+    test = by_split["test"]
     with deterministic(seed, "evaluate"):
-        results = evaluate(name, model, splits, options, seed)
-        train, test = (whole.take(joined.split == split) for split in ("train", "test"))
-        towers = model.network.by_name
-        measured = {
-            one.name: statistics(train, one.name) for one in whole.sets if not towers[one.name].ids
-        }
-        deviations = {name: deviation for name, (_, deviation) in measured.items()}
-        if not test.seen.any():  # the answers are the prior's, whatever happens to the modalities
-            write(folder, model.options.primary, results)
-            return {}
-        results.robustness = robustness(model, test, deviations, options.draws, seed)
-        results.contributions = contributions(model, test, options, seed)
-        if options.attributed:
-            # Named rather than imported, so that no key knows an extra that is not used.
-            module = registry.load("models/explanation", "gradients")
-            means = {name: mean for name, (mean, _) in measured.items()}
-            results.contributions += module.attributed(model, test, means, options.attributed, seed)
-    write(folder, model.options.primary, results)
-    return {"samples": len(test), "seconds": round(results.seconds["test"], 6)}
+        evaluation = evaluate(name, model, splits, options, seed)
+        if test.seen.any():  # else the answers are the prior's, whatever happens to the modalities
+            _explain(evaluation, model, by_split["train"], test, options, seed)
+    write_evaluation(folder, model.options.primary, evaluation)
+    if not test.seen.any():
+        return {}
+    return {"samples": len(test), "seconds": round(evaluation.seconds["test"], 6)}
+
+
+def _explain(
+    evaluation: Evaluation,
+    model: TrainedModel,
+    train: Examples,
+    test: Examples,
+    options: EvaluationOptions,
+    seed: int,
+) -> None:
+    """Add how the score falls as inputs get worse, and what each modality gives to the answers."""
+    from pipeline.core import registry
+    from pipeline.models.evaluation.robustness import robustness
+    from pipeline.models.explanation.contributions import contributions
+    from pipeline.models.statistics import feature_moments
+
+    towers = model.network.by_name
+    moments = {
+        spec.name: feature_moments(train, spec.name)
+        for spec in test.sets
+        if not towers[spec.name].ids
+    }
+    deviations = {name: deviation for name, (_, deviation) in moments.items()}
+    evaluation.robustness = robustness(model, test, deviations, options.draws, seed)
+    evaluation.contributions = contributions(model, test, options, seed)
+    if options.attributed:
+        # Named rather than imported, so that no key knows an extra that is not used.
+        module = registry.load("models/explanation", "gradients")
+        means = {name: mean for name, (mean, _) in moments.items()}
+        evaluation.contributions += module.attribution_rows(
+            model, test, means, options.attributed, seed
+        )

@@ -77,14 +77,14 @@ class Extract(Work):
 
     def read(self, rows: Sequence[Row]) -> list[tuple[bytes, list[int]]]:
         """Packed contents with their shapes."""
-        contents: dict[str, tuple[bytes, list[int]]] = {}
+        packed_by_digest: dict[str, tuple[bytes, list[int]]] = {}
         for name in dict.fromkeys(row.spec.clean_part for row in rows):
             digests = [row.digest for row in rows if row.spec.clean_part == name]
             table, place = _contents(self.clean / f"{name}.parquet")
-            rows_read = table.take([place[digest] for digest in digests])
-            packed = zip(rows_read["data"].to_pylist(), rows_read["shape"].to_pylist(), strict=True)
-            contents |= dict(zip(digests, packed, strict=True))
-        return [contents[row.digest] for row in rows]
+            contents = table.take([place[digest] for digest in digests])
+            packed = zip(contents["data"].to_pylist(), contents["shape"].to_pylist(), strict=True)
+            packed_by_digest |= dict(zip(digests, packed, strict=True))
+        return [packed_by_digest[row.digest] for row in rows]
 
     def prepare(self, rows: Sequence[Row], read: Sequence[Any]) -> list[Any]:
         """Contents after their recipes, as the encoder takes them."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 QUANTILES = 4
 
 
-def slices(
+def slice_values(
     joined: Joined, names: Sequence[str], sets: Mapping[str, str], root: Path
 ) -> dict[str, np.ndarray]:
     """By name, the value of each sample, (n,) of str, None where it has none.
@@ -32,21 +32,25 @@ def slices(
     PipelineError
         A name is neither a target nor an attribute nor one of these.
     """
-    found = {}
-    attributes = {name for one in joined.attributes for name in one}
+    values_by_name = {}
+    attributes = {name for sample in joined.attributes for name in sample}
     for name in names:
         if name in joined.targets:
-            found[name] = joined.targets[name]
+            values_by_name[name] = joined.targets[name]
         elif name in attributes:
-            found[name] = np.array([one.get(name) for one in joined.attributes], dtype=object)
+            values_by_name[name] = np.array(
+                [sample.get(name) for sample in joined.attributes], dtype=object
+            )
         elif name == PRESENCE:
-            found[name] = _presence(joined, sets)
+            values_by_name[name] = _presence(joined, sets)
         elif name == DURATION:
-            found[name] = _quarters(_durations(joined, root))
+            values_by_name[name] = _quarters(_durations(joined, root))
         else:
-            known = {*joined.targets, *attributes, PRESENCE, DURATION}
-            raise PipelineError(f"evaluate.group_by: {unknown('target or attribute', name, known)}")
-    return found
+            choices = {*joined.targets, *attributes, PRESENCE, DURATION}
+            raise PipelineError(
+                f"evaluate.group_by: {unknown('target or attribute', name, choices)}"
+            )
+    return values_by_name
 
 
 def extra_inputs(names: Collection[str], root: Path) -> list[str]:
@@ -61,11 +65,11 @@ def _presence(joined: Joined, sets: Mapping[str, str]) -> np.ndarray:
         np.any([joined.present[name] for name, owner in sets.items() if owner == m], axis=0)
         for m in modalities
     ]
-    names = [
-        "+".join(m for m, is_there in zip(modalities, row, strict=True) if is_there) or "none"
+    labels = [
+        "+".join(m for m, is_present in zip(modalities, row, strict=True) if is_present) or "none"
         for row in np.stack(has, 1)
     ]
-    return np.array(names, dtype=object)
+    return np.array(labels, dtype=object)
 
 
 def _durations(joined: Joined, root: Path) -> np.ndarray:
@@ -90,10 +94,10 @@ def _timed(root: Path) -> str | None:
 
 def _quarters(seconds: np.ndarray) -> np.ndarray:
     """The quantile in which each falls, numbered and named by its range; None for NaN."""
-    known = ~np.isnan(seconds)
-    names = np.full(len(seconds), None, dtype=object)
-    if known.any():
-        edges = np.quantile(seconds[known], np.linspace(0, 1, QUANTILES + 1))
-        quantile = np.searchsorted(edges[1:-1], seconds[known], side="left")
-        names[known] = [f"{i + 1}: {edges[i]:.2f} to {edges[i + 1]:.2f} s" for i in quantile]
-    return names
+    finite = ~np.isnan(seconds)
+    quarters = np.full(len(seconds), None, dtype=object)
+    if finite.any():
+        edges = np.quantile(seconds[finite], np.linspace(0, 1, QUANTILES + 1))
+        place = np.searchsorted(edges[1:-1], seconds[finite], side="left")
+        quarters[finite] = [f"{i + 1}: {edges[i]:.2f} to {edges[i + 1]:.2f} s" for i in place]
+    return quarters

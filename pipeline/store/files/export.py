@@ -6,8 +6,8 @@
 | arrow | .arrow | Arrow's IPC file |
 | npy | .npy | (n, *shape); the other columns beside, in `<name>.rows.tsv` |
 | safetensors | .safetensors | `vector`, `length`, `view`, and `digest` as (n, 32) bytes |
-| csv | .csv | a column a value: `v0`, `v1`, … |
-| jsonl | .jsonl | an object a row |
+| csv | .csv | one column per value: `v0`, `v1`, … |
+| jsonl | .jsonl | one object per row |
 | lance | .lance | a Lance data set, a folder |
 | huggingface | | a folder that `datasets.load_from_disk` reads |
 
@@ -31,9 +31,9 @@ import pyarrow.parquet as pq
 from pipeline.core.errors import PipelineError, unknown
 from pipeline.core.files.atomic import atomic_write, half
 from pipeline.store.feature_set import COLUMNS
-from pipeline.store.files.output_path import check_free, missing, replacing_folder
+from pipeline.store.files.output_path import check_free, missing_library, replacing_folder
 from pipeline.store.format.layout import VECTOR, vector_column
-from pipeline.store.trees.consistent_read import again
+from pipeline.store.trees.consistent_read import consistent_read
 
 if TYPE_CHECKING:
     from pipeline.store.feature_set import FeatureSet
@@ -94,8 +94,8 @@ def form_of(path: Path, form: str = "") -> str:
     return SUFFIXES[path.suffix]
 
 
-@again
-def export(
+@consistent_read
+def export_set(
     features: FeatureSet,
     path: Path,
     form: str = "",
@@ -111,8 +111,8 @@ def export(
         The form is unknown or its library missing, or the path is taken or lies below data/.
     """
     form = form_of(path, form)
-    for one in (path, path.with_suffix(ROWS)) if form == "npy" else (path,):
-        check_free(one, features.tree.project, force)
+    for target in (path, path.with_suffix(ROWS)) if form == "npy" else (path,):
+        check_free(target, features.tree.project, force)
     chosen = Chosen(features, where, view)
     WRITERS[form](chosen, path)
     return int(chosen.plain.num_rows)
@@ -190,7 +190,7 @@ def _lance(chosen: Chosen, path: Path) -> None:
     try:
         import lance
     except ModuleNotFoundError:
-        raise missing("lance", "pylance") from None
+        raise missing_library("lance", "pylance") from None
     with replacing_folder(path, "_versions") as temporary:
         reader = pa.RecordBatchReader.from_batches(chosen.schema, chosen.batches())
         lance.write_dataset(reader, str(temporary))
@@ -200,7 +200,7 @@ def _huggingface(chosen: Chosen, path: Path) -> None:
     try:
         import datasets
     except ModuleNotFoundError:
-        raise missing("huggingface", "datasets") from None
+        raise missing_library("huggingface", "datasets") from None
     datasets.disable_progress_bars()
     # It reads Arrow's stream by mapping it, so the rows pass through a file and not through memory.
     with replacing_folder(path, "dataset_info.json") as temporary:

@@ -4,7 +4,7 @@
 |---|---|
 | .npz | arrays: `<set>`, `<set>.length`, `<set>.present`, `sample_ids`, `split`, `target.<name>` |
 | .safetensors | the same numbers; ids, split and targets as JSON lists in the file's metadata |
-| .parquet | a row a sample; a set's vector is null where the sample lacks it |
+| .parquet | one row per sample; a set's vector is null where the sample lacks it |
 """
 
 from __future__ import annotations
@@ -47,18 +47,20 @@ def write_joined(joined: Joined, path: Path) -> None:
 
 
 def _tensors(joined: Joined) -> dict[str, np.ndarray]:
-    found = {}
+    tensors = {}
     for name, values in joined.values.items():
-        found[name] = values
-        found[f"{name}.length"] = joined.lengths[name]
-        found[f"{name}.present"] = joined.present[name]
-    return found
+        tensors[name] = values
+        tensors[f"{name}.length"] = joined.lengths[name]
+        tensors[f"{name}.present"] = joined.present[name]
+    return tensors
 
 
 def _npz(joined: Joined, path: Path) -> None:
     # Text of a fixed width, "" for none, so that the file opens without pickle.
     arrays: dict[str, Any] = {
-        f"target.{name}": np.array([one or "" for one in values]) if values.dtype == "O" else values
+        f"target.{name}": np.array([label or "" for label in values])
+        if values.dtype == "O"
+        else values
         for name, values in joined.targets.items()
     }
     arrays |= _tensors(joined)
@@ -75,8 +77,8 @@ def _safetensors(joined: Joined, path: Path) -> None:
         "split": joined.split.tolist(),
         **{f"target.{name}": values.tolist() for name, values in joined.targets.items()},
     }
-    said = {name: json.dumps(values, ensure_ascii=False) for name, values in lists.items()}
-    save_file(_tensors(joined), path, said)
+    metadata = {name: json.dumps(values, ensure_ascii=False) for name, values in lists.items()}
+    save_file(_tensors(joined), path, metadata)
 
 
 def _parquet(joined: Joined, path: Path) -> None:

@@ -20,17 +20,19 @@ def check_free(path: Path, project: Path, force: bool) -> None:
         It lies below the project's data/, its folder does not exist, or something stands there
         and `force` is not given.
     """
-    whole = path.absolute().resolve()
+    resolved = path.absolute().resolve()
     data = (project.absolute() / DATA).resolve()
-    if whole == data or data in whole.parents:
+    if resolved == data or data in resolved.parents:
         raise PipelineError(f"{path} lies below {data}, where stages alone write: choose another")
-    if not whole.parent.is_dir():
-        raise PipelineError(f"there is no folder {whole.parent} to write {path.name} in: make it")
+    if not resolved.parent.is_dir():
+        raise PipelineError(
+            f"there is no folder {resolved.parent} to write {path.name} in: make it"
+        )
     if path.exists() and not force:
         raise PipelineError(f"{path} is there already: --force replaces it")
 
 
-def missing(form: str, package: str) -> PipelineError:
+def missing_library(form: str, package: str) -> PipelineError:
     """What to raise where a form's library is not installed."""
     return PipelineError(f"the form {form} needs {package}: `pip install {package}`")
 

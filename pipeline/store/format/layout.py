@@ -1,7 +1,7 @@
 """How feature parts are laid out in Parquet, so that a reader need not decode them.
 
 One vector column, `FixedSizeList<float32 not null, D> not null` (or float16, or int32), PLAIN,
-uncompressed, without dictionary or statistics, one data page a row group: the values are then the
+uncompressed, without dictionary or statistics, one data page per row group: the values are then the
 last n·D·itemsize bytes of the column chunk and can be mapped straight from the file. The other
 columns stay compressed. Every Parquet engine opens these files as they are.
 
@@ -42,7 +42,7 @@ def features_table(
     lengths:
         int32 (n,): valid steps of a sequence, 1 for a vector.
     values:
-        float32, float16 or int32 (n, …): one feature a row.
+        float32, float16 or int32 (n, …): one feature per row.
     """
     text = pa.string()
     field, vectors = vector_column(values)
@@ -72,8 +72,8 @@ def vector_column(values: np.ndarray) -> tuple[pa.Field, pa.Array]:
     shape = values.shape[1:]
     flat = pa.array(np.ascontiguousarray(values).reshape(-1))
     kind = pa.list_(pa.field("item", flat.type, nullable=False), math.prod(shape))
-    said = {b"shape": ",".join(map(str, shape)).encode()}
-    field = pa.field(VECTOR, kind, nullable=False, metadata=said)
+    field_metadata = {b"shape": ",".join(map(str, shape)).encode()}
+    field = pa.field(VECTOR, kind, nullable=False, metadata=field_metadata)
     return field, pa.FixedSizeListArray.from_arrays(flat, type=kind)
 
 

@@ -57,18 +57,18 @@ def extents(path: Path, metadata: pq.FileMetaData, field: pa.Field) -> tuple[Ext
     paths = [metadata.schema.column(i).path for i in range(metadata.num_columns)]
     column = paths.index(f"{VECTOR}.list.element")
     row_bytes = kind.list_size * kind.value_type.bit_width // 8
-    found = []
+    found_extents = []
     with path.open("rb", buffering=0) as file:
         _check_codecs(file.fileno(), metadata.serialized_size)
         for number in range(metadata.num_row_groups):
             group = metadata.row_group(number)
             if not group.num_rows:
                 continue
-            offset = _values(file.fileno(), group.column(column), group.num_rows, row_bytes)
+            offset = _values_offset(file.fileno(), group.column(column), group.num_rows, row_bytes)
             if offset is None or group.column(column).num_values != group.num_rows * kind.list_size:
                 return None
-            found.append(Extent(offset, group.num_rows))
-    return tuple(found)
+            found_extents.append(Extent(offset, group.num_rows))
+    return tuple(found_extents)
 
 
 def _check_codecs(file: int, size: int) -> None:
@@ -81,7 +81,7 @@ def _check_codecs(file: int, size: int) -> None:
                 raise ValueError(f"there is no codec {chunk[META_DATA][CODEC]}")
 
 
-def _values(file: int, chunk: Any, rows: int, row_bytes: int) -> int | None:
+def _values_offset(file: int, chunk: Any, rows: int, row_bytes: int) -> int | None:
     """Where the values of a chunk begin, if it is one plain page without a null."""
     if chunk.compression != "UNCOMPRESSED" or chunk.has_dictionary_page:
         return None

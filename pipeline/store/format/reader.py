@@ -22,8 +22,8 @@ from pipeline.parts.part import Entry
 from pipeline.store.format.vectors import Vectors, vectors_of
 from pipeline.store.trees.tree import Tree
 
-OWN = ("digest", "key", "view", "length")
-PLACED = ("source", "batch")
+PART_COLUMNS = ("digest", "key", "view", "length")
+MANIFEST_COLUMNS = ("source", "batch")
 
 
 def table_of(tree: Tree, folder: str, columns: Sequence[str] | None = None) -> pa.Table:
@@ -68,10 +68,10 @@ class StoredFeatures:
 
     @cached_property
     def _manifest(self) -> Mapping[str, Any]:
-        found: Mapping[str, Any] = json.loads(
+        manifest: Mapping[str, Any] = json.loads(
             self.tree.file(f"{self.folder}/{MANIFEST}").read_text(encoding="utf-8")
         )
-        return found
+        return manifest
 
     @property
     def processor(self) -> str:
@@ -109,10 +109,10 @@ class StoredFeatures:
         """Columns of a view's rows without their vectors: `digest`, `key`, `view`, `length`,
         and `source` and `batch`, those that the asset belongs to."""
 
-        read = [name for name in names if name in OWN and name != "view"]
+        read = [name for name in names if name in PART_COLUMNS and name != "view"]
         tables = []
         for entry in self.parts(view):
-            placed = {"source": entry.source, "batch": entry.batch, "view": entry.view}
+            constants = {"source": entry.source, "batch": entry.batch, "view": entry.view}
             if read:
                 path = self.path(entry)
                 with reading(path), pq.ParquetFile(path) as file:
@@ -122,7 +122,7 @@ class StoredFeatures:
             for name in names:
                 if name not in read:
                     kind = pa.int32() if name == "view" else pa.string()
-                    value = pa.repeat(pa.scalar(placed[name], kind), entry.rows)
+                    value = pa.repeat(pa.scalar(constants[name], kind), entry.rows)
                     table = table.append_column(name, value)
             tables.append(table.select(list(names)))
         if tables:
@@ -140,7 +140,7 @@ class StoredFeatures:
         if rows is None:
             at = 0
             for entry in self.parts(view):
-                self._checked(entry).into(out[at : at + entry.rows])
+                self._checked(entry).read_into(out[at : at + entry.rows])
                 at += entry.rows
         else:
             self.fill(out, np.asarray(rows), view)

@@ -33,13 +33,13 @@ class Vectors:
     dtype: str
     extents: tuple[Extent, ...] | None
 
-    def into(self, out: np.ndarray) -> None:
+    def read_into(self, out: np.ndarray) -> None:
         """Read all into a C-contiguous array of their shape.
 
-        By read(2) and not by a mapping: the kernel copies in one go, without a fault a page.
+        By read(2) and not by a mapping: the kernel copies in one go, without one fault per page.
         """
         if self.extents is None:
-            out[...] = decoded(self.path, self.shape)
+            out[...] = decode(self.path, self.shape)
             return
         flat = out.reshape(-1).view("u1").data
         at, row_bytes = 0, self._row_bytes
@@ -56,38 +56,38 @@ class Vectors:
     def take(self, rows: np.ndarray, out: np.ndarray, places: np.ndarray) -> None:
         """Read some rows, in any order, into the given places of (n, *shape)."""
         if self.extents is None:
-            out[places] = decoded(self.path, self.shape)[rows]
+            out[places] = decode(self.path, self.shape)[rows]
             return
         first, step = 0, max(BLOCK // self._row_bytes, 1)
         for extent in self.extents:
-            here = (rows >= first) & (rows < first + extent.rows)
-            wanted, where = rows[here] - first, places[here]
-            if len(wanted) * SPARSE < extent.rows:
-                out[where] = self._some(extent, wanted)
+            in_extent = (rows >= first) & (rows < first + extent.rows)
+            extent_rows, targets = rows[in_extent] - first, places[in_extent]
+            if len(extent_rows) * SPARSE < extent.rows:
+                out[targets] = self._read_rows(extent, extent_rows)
             else:
                 mapped = self._map(extent)
-                for start in range(0, len(wanted), step):
+                for start in range(0, len(extent_rows), step):
                     block = slice(start, start + step)
-                    out[where[block]] = mapped[wanted[block]]
+                    out[targets[block]] = mapped[extent_rows[block]]
             first += extent.rows
 
     def blocks(self) -> list[np.ndarray]:
         """All rows in order, read-only, in arrays that hold no memory of their own."""
         if self.extents is None:
-            return [decoded(self.path, self.shape)]
+            return [decode(self.path, self.shape)]
         return [self._map(extent) for extent in self.extents]
 
-    def _some(self, extent: Extent, rows: np.ndarray) -> np.ndarray:
+    def _read_rows(self, extent: Extent, rows: np.ndarray) -> np.ndarray:
         """A few rows of an extent, each by a read(2) of its own."""
-        some = np.empty((len(rows), *self.shape), self.dtype)
+        values = np.empty((len(rows), *self.shape), self.dtype)
         if len(rows):
-            flat, size = some.reshape(-1).view("u1").data, self._row_bytes
+            flat, size = values.reshape(-1).view("u1").data, self._row_bytes
             with self.path.open("rb", buffering=0) as file:
                 for number, row in enumerate(rows.tolist()):
                     into = [flat[number * size : (number + 1) * size]]
                     if os.preadv(file.fileno(), into, extent.offset + row * size) != size:
                         raise damaged(self.path)
-        return some
+        return values
 
     def _map(self, extent: Extent) -> np.ndarray:
         shape = (extent.rows, *self.shape)
@@ -113,19 +113,19 @@ def vectors_of(path: Path) -> Vectors:
         if VECTOR not in schema.names:
             raise PipelineError(f"{path} has no column '{VECTOR}', so it is no feature set")
         field = schema.field(VECTOR)
-        found = extents(path, metadata, field)
-        if found is None:
-            values = decoded(path, shape_of(field))
+        mapped = extents(path, metadata, field)
+        if mapped is None:
+            values = decode(path, shape_of(field))
             shape, dtype = values.shape[1:], values.dtype.name
         else:
             item = field.type.value_type.to_pandas_dtype()
             shape, dtype = shape_of(field), np.dtype(item).name
-            told = math.prod(shape), sum(extent.rows for extent in found)
-            if told != (field.type.list_size, metadata.num_rows):
+            layout = math.prod(shape), sum(extent.rows for extent in mapped)
+            if layout != (field.type.list_size, metadata.num_rows):
                 raise damaged(path)
         if np.dtype(dtype).kind not in "fiu":
             raise PipelineError(f"{path}: its vectors are no numbers")
-    return Vectors(path, metadata.num_rows, shape, dtype, found)
+    return Vectors(path, metadata.num_rows, shape, dtype, mapped)
 
 
 def shape_of(field: pa.Field) -> tuple[int, ...]:
@@ -133,16 +133,16 @@ def shape_of(field: pa.Field) -> tuple[int, ...]:
 
     ValueError if the metadata hold none.
     """
-    said = (field.metadata or {}).get(b"shape")
-    if said is not None:
-        shape = tuple(int(n) for n in said.split(b","))
+    recorded = (field.metadata or {}).get(b"shape")
+    if recorded is not None:
+        shape = tuple(int(n) for n in recorded.split(b","))
         if min(shape) < 1:
             raise ValueError(f"no vectors are of shape {shape}")
         return shape
     return (field.type.list_size,) if hasattr(field.type, "list_size") else (-1,)
 
 
-def decoded(path: Path, shape: tuple[int, ...]) -> np.ndarray:
+def decode(path: Path, shape: tuple[int, ...]) -> np.ndarray:
     """The vector column through pyarrow, (rows, *shape); NaN where there is none.
 
     A length of -1, of a list whose schema says none, is that of the first row.
@@ -158,17 +158,17 @@ def decoded(path: Path, shape: tuple[int, ...]) -> np.ndarray:
         if len(column) != file.metadata.num_rows:
             raise damaged(path)
     lists: Any = pa.concat_arrays(column.chunks) if isinstance(column, pa.ChunkedArray) else column
-    there = np.asarray(lists.is_valid())
+    valid = np.asarray(lists.is_valid())
     flat = lists.flatten().to_numpy(zero_copy_only=False)
     width = math.prod(shape)
     if width < 0:
-        width = len(flat) // max(int(there.sum()), 1)
+        width = len(flat) // max(int(valid.sum()), 1)
         shape = (width,)
-    if len(flat) != width * there.sum():
+    if len(flat) != width * valid.sum():
         raise PipelineError(f"{path}: its vectors are not all of one length")
     rows = flat.reshape(-1, *shape)
-    if there.all():
+    if valid.all():
         return np.ascontiguousarray(rows)
-    out = np.full((len(there), *shape), np.nan, np.result_type(flat.dtype, np.float16))
-    out[there] = rows
+    out = np.full((len(valid), *shape), np.nan, np.result_type(flat.dtype, np.float16))
+    out[valid] = rows
     return out

@@ -1,10 +1,10 @@
 """An index that proposes near rows without looking at all of them: inverted lists of faiss.
 
 k-means cuts the directions of a set into cells; a query looks into the few cells nearest to it.
-Rows stand there in 8 bits a number, a quarter of the set's size; what is proposed is scored by the
-set's own vectors (`pipeline.store.nearest.neighbours`), so the index shapes which rows are found
-and never their scores. Jégou, Douze and Schmid, "Product Quantization for Nearest Neighbor Search"
-(2011).
+Rows stand there in 8 bits per dimension, a quarter of the set's size; what is proposed is scored by
+the set's own vectors (`pipeline.store.nearest.neighbours`), so the index shapes which rows are
+found and never their scores. Jégou, Douze and Schmid, "Product Quantization for Nearest Neighbor
+Search" (2011).
 
 The index is a sidecar (`pipeline.store.sidecar`). It ends in the digest of what stands before, so
 that one that is damaged is built again.
@@ -28,12 +28,12 @@ from pipeline.store.sidecar import is_sealed, seal
 from pipeline.store.sql.samples import SampledFeatures
 
 VERSION = 1
-# Cells a set: this times the root of its rows. Rows by which k-means places each of them.
+# Cells per set: this times the root of its rows. Rows by which k-means places each of them.
 CELLS, SAMPLE = 2, 64
 # Share of the cells that a query looks into, and how many at least.
-LOOKED_INTO, MIN_PROBES = 1 / 32, 16
+PROBED_SHARE, MIN_PROBES = 1 / 32, 16
 # Candidates for each row that is asked for; 8 bits tell neighbours apart less well than the set.
-OVERFETCH, FEWEST = 4, 64
+OVERFETCH, MIN_CANDIDATES = 4, 64
 
 
 def propose(
@@ -53,35 +53,40 @@ def propose(
     """
     faiss, index = _faiss(), approximate_index(features, view)
     count = features.rows(view)
-    cells, share, selector = index.nlist, LOOKED_INTO, None
+    cells, share, selector = index.nlist, PROBED_SHARE, None
     if rows is not None:
         chosen = np.zeros(count, np.bool_)
         chosen[rows] = True
         selector = faiss.IDSelectorBitmap(np.packbits(chosen, bitorder="little"))
         # As many rows that meet the condition as there would be rows without one.
         share *= count / len(rows)
-    query, wanted = unit.astype(np.float32)[None], min(max(OVERFETCH * k, FEWEST), count)
-    looked = min(cells, max(MIN_PROBES, math.ceil(cells * share)))
+    query, candidate_count = (
+        unit.astype(np.float32)[None],
+        min(max(OVERFETCH * k, MIN_CANDIDATES), count),
+    )
+    probes = min(cells, max(MIN_PROBES, math.ceil(cells * share)))
     while True:
-        asked = faiss.SearchParametersIVF(nprobe=looked, sel=selector)
-        _, (places,) = index.search(query, wanted, params=asked)
+        parameters = faiss.SearchParametersIVF(nprobe=probes, sel=selector)
+        _, (places,) = index.search(query, candidate_count, params=parameters)
         # What is missing is -1.
-        found: np.ndarray = places[(places >= 0) & (places < count)]
+        candidates: np.ndarray = places[(places >= 0) & (places < count)]
         # What meets the condition may stand in other cells.
-        if len(found) >= k or looked == cells:
-            return found
-        looked = min(cells, 4 * looked)
+        if len(candidates) >= k or probes == cells:
+            return candidates
+        probes = min(cells, 4 * probes)
 
 
 def approximate_index(features: SampledFeatures, view: int) -> Any:
     """The index of a view, built where it is missing or damaged; mapped where it has a file."""
     manifest = digest_file(features.tree.file(f"{features.folder}/{MANIFEST}"))
-    made = [VERSION, _faiss().__version__, CELLS, SAMPLE, manifest, features.name, view]
-    path = sidecar.sidecar(features.tree, f"{features.name}@{view}@near", made, ".near")
+    made_from = [VERSION, _faiss().__version__, CELLS, SAMPLE, manifest, features.name, view]
+    path = sidecar.sidecar_path(features.tree, f"{features.name}@{view}@near", made_from, ".near")
     if path not in _OPENED:
         with _BUILDING:
             if path not in _OPENED:
-                _OPENED[path] = sidecar.opened(path, _mapped, lambda: build(features, view), _write)
+                _OPENED[path] = sidecar.load_or_make(
+                    path, _mapped, lambda: build_index(features, view), _write
+                )
     return _OPENED[path]
 
 
@@ -91,24 +96,24 @@ _OPENED: dict[Path, Any] = {}
 _BUILDING = threading.Lock()
 
 
-def build(features: SampledFeatures, view: int) -> Any:
+def build_index(features: SampledFeatures, view: int) -> Any:
     """Cells by k-means on rows spread evenly over the view, then every row with a direction."""
-    faiss, known = _faiss(), view_cache(features, view)
-    places = np.flatnonzero(known.scale)
+    faiss, cache = _faiss(), view_cache(features, view)
+    places = np.flatnonzero(cache.scale)
     cells = max(1, min(len(places), round(CELLS * math.sqrt(len(places)))))
     index = faiss.index_factory(features.shape[0], f"IVF{cells},SQ8", faiss.METRIC_INNER_PRODUCT)
     index.cp.min_points_per_centroid = 1
-    spread = np.linspace(0, len(places) - 1, min(SAMPLE * cells, len(places))).astype(np.int64)
-    sample = places[spread]
-    directions = known.vectors(sample).astype(np.float32) * known.scale[sample, None]
+    positions = np.linspace(0, len(places) - 1, min(SAMPLE * cells, len(places))).astype(np.int64)
+    sample = places[positions]
+    directions = cache.vectors(sample).astype(np.float32) * cache.scale[sample, None]
     # k-means wants a row, also of a set that has none with a direction.
     index.train(directions if len(sample) else np.eye(1, *features.shape, dtype=np.float32))
     at = 0
-    for block in known.pieces():
-        scale = known.scale[at : at + len(block)]
-        there = np.flatnonzero(scale)
-        rows = block[there].astype(np.float32, copy=False) * scale[there, None]
-        index.add_with_ids(rows, there + at)
+    for block in cache.chunks():
+        scale = cache.scale[at : at + len(block)]
+        directed = np.flatnonzero(scale)
+        rows = block[directed].astype(np.float32, copy=False) * scale[directed, None]
+        index.add_with_ids(rows, directed + at)
         at += len(block)
     return index
 

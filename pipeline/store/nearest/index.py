@@ -35,32 +35,34 @@ class Index:
 
     def find(self, ids: Sequence[str]) -> np.ndarray:
         """Places of ids, int64, -1 where there is none."""
-        wanted = hashes_of(ids)
-        found = np.full(len(wanted), -1, np.int64)
-        at = np.searchsorted(self.hashes, wanted)
-        open_ = np.flatnonzero(at < len(self.hashes))
+        wanted_hashes = hashes_of(ids)
+        found_places = np.full(len(wanted_hashes), -1, np.int64)
+        at = np.searchsorted(self.hashes, wanted_hashes)
+        pending = np.flatnonzero(at < len(self.hashes))
         # Two ids of one hash stand side by side; who asks for the second looks one further.
-        while len(open_):
-            open_ = open_[self.hashes[at[open_]] == wanted[open_]]
-            same = np.array([self.ids[int(at[i])].as_py() == ids[i] for i in open_], dtype=np.bool_)
-            found[open_[same]] = self.places[at[open_[same]]]
-            open_ = open_[~same]
-            at[open_] += 1
-            open_ = open_[at[open_] < len(self.hashes)]
-        return found
+        while len(pending):
+            pending = pending[self.hashes[at[pending]] == wanted_hashes[pending]]
+            same = np.array(
+                [self.ids[int(at[i])].as_py() == ids[i] for i in pending], dtype=np.bool_
+            )
+            found_places[pending[same]] = self.places[at[pending[same]]]
+            pending = pending[~same]
+            at[pending] += 1
+            pending = pending[at[pending] < len(self.hashes)]
+        return found_places
 
 
 def id_index(features: SampledFeatures, view: int, kind: str) -> Index:
     """Where the rows of one view stand: by `digest`, or by the `sample_id` that shows them."""
     tree = features.tree
-    made_from = [f"{features.folder}/{MANIFEST}"]
+    manifests = [f"{features.folder}/{MANIFEST}"]
     if kind == "sample_id":
-        made_from.append(f"{CURATED}/{MANIFEST}")
-    digests = [digest_file(tree.file(path)) for path in made_from]
-    made = [VERSION, digests, features.modality, view, kind]
-    path = sidecar.sidecar(tree, f"{features.name}@{view}@{kind}", made, ".ids")
+        manifests.append(f"{CURATED}/{MANIFEST}")
+    digests = [digest_file(tree.file(path)) for path in manifests]
+    made_from = [VERSION, digests, features.modality, view, kind]
+    path = sidecar.sidecar_path(tree, f"{features.name}@{view}@{kind}", made_from, ".ids")
     if path not in _OPENED:
-        _OPENED[path] = opened(path, lambda: _pairs(features, view, kind))
+        _OPENED[path] = open_index(path, lambda: _pairs(features, view, kind))
     return _OPENED[path]
 
 
@@ -68,14 +70,16 @@ def id_index(features: SampledFeatures, view: int, kind: str) -> Index:
 _OPENED: dict[Path, Index] = {}
 
 
-def opened(path: Path, pairs: Callable[[], tuple[pa.Array, np.ndarray]]) -> Index:
+def open_index(path: Path, pairs: Callable[[], tuple[pa.Array, np.ndarray]]) -> Index:
     """The index in a file, which is built where it is missing or damaged."""
-    return sidecar.opened(path, _mapped, lambda: _sorted(*pairs()), _write)
+    return sidecar.load_or_make(path, _mapped, lambda: _sorted(*pairs()), _write)
 
 
 def hashes_of(ids: Iterable[str]) -> np.ndarray:
     """The first 64 bits of each id's BLAKE2b."""
-    hashed = b"".join(hashlib.blake2b(one.encode(), digest_size=8).digest() for one in ids)
+    hashed = b"".join(
+        hashlib.blake2b(identifier.encode(), digest_size=8).digest() for identifier in ids
+    )
     return np.frombuffer(hashed, np.uint64)
 
 
@@ -87,8 +91,8 @@ def _pairs(features: SampledFeatures, view: int, kind: str) -> tuple[pa.Array, n
         return digests, np.arange(len(digests))
     samples = features.samples()
     rows = pc.index_in(samples[features.modality], value_set=digests)
-    there = rows.is_valid()
-    return samples["sample_id"].filter(there), rows.filter(there).to_numpy().astype(np.int64)
+    shown = rows.is_valid()
+    return samples["sample_id"].filter(shown), rows.filter(shown).to_numpy().astype(np.int64)
 
 
 def _sorted(ids: pa.Array, places: np.ndarray) -> Index:
@@ -109,8 +113,8 @@ def _write(index: Index, path: Path) -> None:
 def _mapped(path: Path) -> Index | None:
     """An index as it lies in its file; None where there is none that can be read."""
     try:
-        whole = pa.memory_map(str(path)).read_buffer()
-        return _of(pa.ipc.open_file(whole.slice(0, len(whole) - DIGEST_BYTES)).read_all())
+        content = pa.memory_map(str(path)).read_buffer()
+        return _of(pa.ipc.open_file(content.slice(0, len(content) - DIGEST_BYTES)).read_all())
     except (OSError, ValueError, LookupError):
         return None
 

@@ -31,7 +31,7 @@ class Neighbours:
     places: np.ndarray
 
 
-def nearest(
+def nearest_rows(
     features: SampledFeatures,
     vector: np.ndarray,
     k: int,
@@ -64,12 +64,12 @@ def nearest(
     unit = _unit(vector, features)
     few = rows is not None and RESCORE_COST * len(rows) <= features.rows(view)
     if rows is not None and few:
-        found = rows
+        candidates = rows
     elif exact:
-        found = _candidates(features, unit, view, k + (without >= 0), rows)
+        candidates = _candidates(features, unit, view, k + (without >= 0), rows)
     else:
-        found = propose(features, unit, view, k + (without >= 0), rows)
-    return _best(features, unit, view, found[found != without], k)
+        candidates = propose(features, unit, view, k + (without >= 0), rows)
+    return _best(features, unit, view, candidates[candidates != without], k)
 
 
 def check_set(features: SampledFeatures, view: int, k: int) -> None:
@@ -80,7 +80,7 @@ def check_set(features: SampledFeatures, view: int, k: int) -> None:
     if len(features.shape) != 1 or not features.dtype.startswith("float"):
         raise PipelineError(
             f"{features.name} holds sequences ({features.dtype} {features.shape}), padded to one "
-            f"length; neighbours are found between vectors: take a set of one vector a row"
+            f"length; neighbours are found between vectors: take a set of one vector per row"
         )
 
 
@@ -111,44 +111,44 @@ def _candidates(
     Stability of Numerical Algorithms", 2002, section 3.1), the scale by half of that; either row
     of a pair may be moved. So whatever lies within 4·D·2⁻²⁴ of the k-th is taken.
     """
-    known = view_cache(features, view)
-    scores = np.empty(len(known.scale), np.float32)
+    cache = view_cache(features, view)
+    scores = np.empty(len(cache.scale), np.float32)
     query = unit.astype(np.float32)
     at = 0
     with np.errstate(invalid="ignore", over="ignore"):
-        for piece in known.pieces():
+        for piece in cache.chunks():
             np.dot(float32(piece), query, out=scores[at : at + len(piece)])
             at += len(piece)
-        scores *= known.scale
-    scores[known.lost] = -np.inf
+        scores *= cache.scale
+    scores[cache.without_direction] = -np.inf
     if rows is not None:
         scores = scores[rows]
-    least = -2.0
+    threshold = -2.0
     if k < len(scores):
         margin = 4 * len(unit) * 2.0**-24
-        least = max(np.partition(scores, len(scores) - k)[len(scores) - k] - margin, least)
-    found = np.flatnonzero(scores >= least)
-    return found if rows is None else rows[found]
+        threshold = max(np.partition(scores, len(scores) - k)[len(scores) - k] - margin, threshold)
+    candidates = np.flatnonzero(scores >= threshold)
+    return candidates if rows is None else rows[candidates]
 
 
 def _best(
     features: SampledFeatures, unit: np.ndarray, view: int, places: np.ndarray, k: int
 ) -> Neighbours:
     """The best k of the candidates, by their scores in float64."""
-    known = view_cache(features, view)
+    cache = view_cache(features, view)
     scores = np.empty(len(places), np.float64)
     for start in range(0, len(places), ROWS):
-        some = slice(start, start + ROWS)
-        values = known.vectors(places[some]).astype(np.float64)
+        block = slice(start, start + ROWS)
+        values = cache.vectors(places[block]).astype(np.float64)
         with np.errstate(invalid="ignore", over="ignore"):
             lengths = np.sqrt((values * values).sum(axis=1))
             good = (lengths > SHORTEST) & (lengths < LONGEST)
-            scores[some] = (values * unit).sum(axis=1) / np.where(good, lengths, np.nan)
-    there = ~np.isnan(scores)
-    places, rounded = places[there], np.clip(scores[there], -1, 1).astype(np.float32)
+            scores[block] = (values * unit).sum(axis=1) / np.where(good, lengths, np.nan)
+    directed = ~np.isnan(scores)
+    places, rounded = places[directed], np.clip(scores[directed], -1, 1).astype(np.float32)
     if k < len(places):
         likely = rounded >= np.partition(rounded, len(rounded) - k)[len(rounded) - k]
         places, rounded = places[likely], rounded[likely]
-    digests = np.array(known.digests(places), dtype=str)
+    digests = np.array(cache.digests(places), dtype=str)
     order = np.lexsort((digests, -rounded))[:k]
     return Neighbours(digests[order].tolist(), rounded[order], places[order])

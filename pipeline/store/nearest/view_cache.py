@@ -28,14 +28,14 @@ class ViewCache:
     @cached_property
     def scale(self) -> np.ndarray:
         """`scale_of` every row, float32 (n,)."""
-        return np.concatenate([scale_of(piece) for piece in self.pieces()])
+        return np.concatenate([scale_of(piece) for piece in self.chunks()])
 
     @cached_property
-    def lost(self) -> np.ndarray:
+    def without_direction(self) -> np.ndarray:
         """Places of the rows without direction."""
         return np.flatnonzero(self.scale == 0)
 
-    def pieces(self) -> Iterator[np.ndarray]:
+    def chunks(self) -> Iterator[np.ndarray]:
         """All rows in order, a few at a time."""
         rows = max(1, PIECE // (4 * self._features.shape[0]))
         for block in self._mapped or self._features.blocks(self._view):
@@ -63,9 +63,9 @@ class ViewCache:
             return self._features.matrix(places, self._view)
         out = np.empty((len(places), *self._features.shape), self._features.dtype)
         holder = np.searchsorted(self._ends, places, "right")
-        for one in np.unique(holder).tolist():
-            here, block = holder == one, self._mapped[one]
-            out[here] = block[places[here] - (self._ends[one] - len(block))]
+        for number in np.unique(holder).tolist():
+            in_block, block = holder == number, self._mapped[number]
+            out[in_block] = block[places[in_block] - (self._ends[number] - len(block))]
         return out
 
     def digests(self, places: np.ndarray) -> list[str]:
@@ -85,19 +85,19 @@ class ViewCache:
         return rows
 
 
-_KNOWN: dict[object, ViewCache] = {}
+_CACHES: dict[object, ViewCache] = {}
 
 
 def view_cache(features: SampledFeatures, view: int) -> ViewCache:
     """What is known of a view; the parts' names say what they hold."""
     parts = tuple(entry.key for entry in features.parts(view))
     key = (features.tree.project.absolute(), features.name, view, parts)
-    found = _KNOWN.get(key)
-    if found is None:
-        if len(_KNOWN) >= VIEWS:
-            _KNOWN.clear()
-        found = _KNOWN[key] = ViewCache(features, view)
-    return found
+    cache = _CACHES.get(key)
+    if cache is None:
+        if len(_CACHES) >= VIEWS:
+            _CACHES.clear()
+        cache = _CACHES[key] = ViewCache(features, view)
+    return cache
 
 
 def scale_of(block: np.ndarray) -> np.ndarray:

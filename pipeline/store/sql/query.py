@@ -88,7 +88,7 @@ class Database:
             The time is up.
         """
         outcome: Future[T] = Future()
-        Thread(target=_settle, args=(outcome, call, self.connection), daemon=True).start()
+        Thread(target=_run_into, args=(outcome, call, self.connection), daemon=True).start()
         started = time.monotonic()
         try:
             done, _ = wait([outcome], self._left)
@@ -110,7 +110,7 @@ class Database:
         self.stuck = not outcome.done()
 
 
-def _settle(
+def _run_into(
     outcome: Future[T], call: Callable[[DuckDBPyConnection], T], connection: DuckDBPyConnection
 ) -> None:
     try:
@@ -135,11 +135,11 @@ def database(
     connection = duckdb.connect()
     locked = Database(connection, limits)
     try:
-        allowed = ", ".join(text(str(path)) for path in files)
+        allowed = ", ".join(sql_string(str(path)) for path in files)
         connection.execute(f"SET allowed_paths = [{allowed}]")
         # DuckDB makes the folder when it needs it, and removes it at the end.
         spilt = Path(tempfile.gettempdir(), f"pipeline-sql-{uuid4().hex}")
-        connection.execute(f"SET temp_directory = {text(str(spilt))}")
+        connection.execute(f"SET temp_directory = {sql_string(str(spilt))}")
         connection.execute(f"SET max_temp_directory_size = '{4 * limits.memory_gb}GB'")
         connection.execute(f"SET memory_limit = '{limits.memory_gb}GB'")
         for name, table in (tables or {}).items():
@@ -169,7 +169,7 @@ def tables_of(query: str) -> set[str]:
         It is no SQL, more than one statement, would change something, or reads by a function that
         is none of `TABLE_FUNCTIONS`.
     """
-    _parsed(query)
+    _parse(query)
     with database() as opened:
         return opened.run(lambda c: c.get_table_names(query))
 
@@ -193,20 +193,20 @@ def columns_of(where: str) -> frozenset[str]:
     PipelineError
         It is no condition, or asks for columns otherwise than by name.
     """
-    node = _parsed(f"SELECT 1 WHERE ({where}\n)")
-    if node["type"] != "SELECT_NODE" or node["from_table"]["type"] != "EMPTY":
+    select = _parse(f"SELECT 1 WHERE ({where}\n)")
+    if select["type"] != "SELECT_NODE" or select["from_table"]["type"] != "EMPTY":
         raise PipelineError(f"this is more than a condition in SQL: {where}")
-    condition = list(_nodes(node["where_clause"]))
-    if any(one.get("class") in ("STAR", "POSITIONAL_REFERENCE") for one in condition):
+    condition = list(_nodes(select["where_clause"]))
+    if any(child.get("class") in ("STAR", "POSITIONAL_REFERENCE") for child in condition):
         raise PipelineError(
             f"a condition calls columns by their names, which this does not: {where}"
         )
-    named = (one for one in condition if one.get("class") == "COLUMN_REF")
-    return frozenset(one["column_names"][0] for one in named)
+    named = (child for child in condition if child.get("class") == "COLUMN_REF")
+    return frozenset(child["column_names"][0] for child in named)
 
 
 @functools.lru_cache(maxsize=256)
-def _parsed(query: str) -> Mapping[str, Any]:
+def _parse(query: str) -> Mapping[str, Any]:
     """The syntax tree of one SELECT, as DuckDB writes it.
 
     Remembered, because a connection takes 12 ms and may not be kept over a fork.
@@ -216,15 +216,19 @@ def _parsed(query: str) -> Mapping[str, Any]:
     with database() as opened:
         try:
             query.encode()
-            kinds = [one.type.name for one in opened.connection.extract_statements(query)]
+            kinds = [
+                statement.type.name for statement in opened.connection.extract_statements(query)
+            ]
         except (duckdb.Error, UnicodeEncodeError) as error:
             raise PipelineError(f"this is no SQL: {_first_line(error)}") from None
         if kinds != ["SELECT"]:
-            said = ", ".join(kinds) or "empty"
-            raise PipelineError(f"a store answers one SELECT and changes nothing; this is {said}")
-        told = opened.connection.execute("SELECT json_serialize_sql(?)", [query]).fetchall()
+            found_kinds = ", ".join(kinds) or "empty"
+            raise PipelineError(
+                f"a store answers one SELECT and changes nothing; this is {found_kinds}"
+            )
+        serialized = opened.connection.execute("SELECT json_serialize_sql(?)", [query]).fetchall()
         try:
-            document = json.loads(told[0][0])
+            document = json.loads(serialized[0][0])
         except RecursionError:
             raise PipelineError("this SQL cannot be answered: it is nested too deep") from None
         if document["error"]:
@@ -239,9 +243,9 @@ def _parsed(query: str) -> Mapping[str, Any]:
 
 def _check_function(name: str) -> None:
     if name.lower() not in TABLE_FUNCTIONS:
-        known = ", ".join(sorted(TABLE_FUNCTIONS))
+        allowed = ", ".join(sorted(TABLE_FUNCTIONS))
         raise PipelineError(
-            f"this SQL cannot be answered: FROM takes tables and {known}, not {name}()"
+            f"this SQL cannot be answered: FROM takes tables and {allowed}, not {name}()"
         )
 
 
@@ -255,12 +259,12 @@ def _nodes(tree: Any) -> Iterator[Mapping[str, Any]]:
             yield from _nodes(child)
 
 
-def text(value: str) -> str:
+def sql_string(value: str) -> str:
     """A string in SQL."""
     return "'" + value.replace("'", "''") + "'"
 
 
-def quoted(name: str) -> str:
+def sql_identifier(name: str) -> str:
     """A name in SQL."""
     return '"' + name.replace('"', '""') + '"'
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 from pipeline.core.errors import PipelineError, unknown
 from pipeline.core.folders import CURATED
 from pipeline.parts.manifest import MANIFEST
-from pipeline.store.format.reader import OWN, PLACED, StoredFeatures, table_of
+from pipeline.store.format.reader import MANIFEST_COLUMNS, PART_COLUMNS, StoredFeatures, table_of
 from pipeline.store.sql.query import ROW, columns_of, database
 
 if TYPE_CHECKING:
@@ -36,8 +36,8 @@ class SampledFeatures(StoredFeatures):
     def modality(self) -> str:
         """The modality that the set describes."""
         if not self.section:
-            said = unknown("feature set", self.name, self.tree.params.get("features") or {})
-            raise PipelineError(f"params.yaml of {self.tree.name}: {said}")
+            message = unknown("feature set", self.name, self.tree.params.get("features") or {})
+            raise PipelineError(f"params.yaml of {self.tree.name}: {message}")
         return str(self.section["modality"])
 
 
@@ -59,13 +59,15 @@ def spread_targets(samples: pa.Table) -> pa.Table:
     return samples.append_column("target", struct)
 
 
-def meeting(features: SampledFeatures, where: str, view: int | None) -> pa.Table:
+def samples_where(features: SampledFeatures, where: str, view: int | None) -> pa.Table:
     """The samples that meet a condition, with the row of a view that each of them shows."""
-    _, samples = shown(features, where, view)
+    _, samples = row_sample_pairs(features, where, view)
     return features.samples().take(np.unique(samples))
 
 
-def shown(features: SampledFeatures, where: str, view: int | None) -> tuple[np.ndarray, np.ndarray]:
+def row_sample_pairs(
+    features: SampledFeatures, where: str, view: int | None
+) -> tuple[np.ndarray, np.ndarray]:
     """Pairs of a row and a sample that shows it, for which a condition holds.
 
     Where samples have columns of the same name, the set's go first.
@@ -76,12 +78,12 @@ def shown(features: SampledFeatures, where: str, view: int | None) -> tuple[np.n
         int64 (n,): where the row stands in the view, and where the sample in its table.
     """
 
-    own = columns_of(where) & {*OWN, *PLACED}
-    rows = features.columns(sorted({*own, "digest"}), view)
+    own_columns = columns_of(where) & {*PART_COLUMNS, *MANIFEST_COLUMNS}
+    rows = features.columns(sorted({*own_columns, "digest"}), view)
     rows = rows.append_column(ROW, pa.array(np.arange(rows.num_rows)))
     samples = spread_targets(features.samples())
     asset = samples[features.modality]
-    hidden = [name for name in (*OWN, *PLACED) if name in samples.column_names]
+    hidden = [name for name in (*PART_COLUMNS, *MANIFEST_COLUMNS) if name in samples.column_names]
     samples = samples.drop_columns(hidden).append_column(f"asset {ROW}", asset)
     samples = samples.append_column(f"sample {ROW}", pa.array(np.arange(samples.num_rows)))
     query = (

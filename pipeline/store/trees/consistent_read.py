@@ -43,7 +43,7 @@ class _Reading(threading.local):
 _READING = _Reading()
 
 
-def again(read: Callable[Concatenate[R, P], T]) -> Callable[Concatenate[R, P], T]:
+def consistent_read(read: Callable[Concatenate[R, P], T]) -> Callable[Concatenate[R, P], T]:
     """A read that is done anew where it fails and a manifest that it has read has moved on.
 
     It neither takes nor returns places of rows that outlast it: another manifest has others.

@@ -20,7 +20,7 @@ class Blob:
     data: bytes
 
 
-def resolve(project: Path, rev: str) -> str:
+def resolve_commit(project: Path, rev: str) -> str:
     """The commit that a branch, tag, hash or expression such as `HEAD~1` stands for.
 
     Raises
@@ -28,40 +28,40 @@ def resolve(project: Path, rev: str) -> str:
     PipelineError
         There is no such revision, no repository, or no git.
     """
-    asked = _run(
+    completed = _run(
         project, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{rev}^{{commit}}"
     )
-    if asked.returncode == 0:
-        return asked.stdout.decode().strip()
+    if completed.returncode == 0:
+        return completed.stdout.decode().strip()
     listed = git(project, "for-each-ref", "--format=%(refname:short)", *REFS).decode().split()
     raise PipelineError(unknown("revision", rev, listed))
 
 
-def described(project: Path) -> str:
+def describe_head(project: Path) -> str:
     """The commit that is checked out, `-dirty` where files differ from it; empty outside git."""
-    told = _run(project, "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
-    return told.stdout.decode().strip() if told.returncode == 0 else ""
+    completed = _run(project, "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
+    return completed.stdout.decode().strip() if completed.returncode == 0 else ""
 
 
-def blobs(project: Path, names: Sequence[str]) -> list[Blob | None]:
+def read_blobs(project: Path, names: Sequence[str]) -> list[Blob | None]:
     """Files by git's names for them (`<commit>:./dvc.lock`, from the project's folder on).
 
     None for what does not exist.
     """
     out = git(project, "cat-file", "--batch", input="\n".join([*names, ""]).encode())
-    found: list[Blob | None] = []
+    contents: list[Blob | None] = []
     at = 0
     for _ in names:
         end = out.index(b"\n", at)
         head = out[at:end].decode().rsplit(" ", 2)
         at = end + 1
         if head[-1] == "missing":
-            found.append(None)
+            contents.append(None)
             continue
         size = int(head[-1])
-        found.append(Blob(head[0], out[at : at + size]))
+        contents.append(Blob(head[0], out[at : at + size]))
         at += size + 1
-    return found
+    return contents
 
 
 def git(project: Path, *arguments: str, input: bytes | None = None) -> bytes:
@@ -72,9 +72,9 @@ def git(project: Path, *arguments: str, input: bytes | None = None) -> bytes:
     PipelineError
         It failed: in git's words.
     """
-    done = _run(project, *arguments, input=input)
-    if done.returncode:
-        message = done.stderr.decode(errors="replace").strip()
+    completed = _run(project, *arguments, input=input)
+    if completed.returncode:
+        message = completed.stderr.decode(errors="replace").strip()
         if "dubious ownership" in message:
             at = project.absolute()
             raise PipelineError(
@@ -82,7 +82,7 @@ def git(project: Path, *arguments: str, input: bytes | None = None) -> bytes:
                 f"them, `git config --global --add safe.directory {at}`"
             )
         raise PipelineError(f"{project}: git {arguments[0]} says: {message.partition(chr(10))[0]}")
-    return done.stdout
+    return completed.stdout
 
 
 def check_repository(project: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Literal
 
 from pipeline.core.errors import PipelineError
 from pipeline.core.folders import FEATURES
-from pipeline.store.trees.git import blobs, git, resolve
+from pipeline.store.trees.git import git, read_blobs, resolve_commit
 from pipeline.store.trees.named import is_named
 from pipeline.store.trees.remote import DvcObject
 from pipeline.store.trees.revision import lock_outs
@@ -40,27 +40,27 @@ def history(project: Path, rev: str = "HEAD") -> list[Commit]:
         There is no such revision, or no git repository.
     """
     project = project.resolve()
-    asked = ["rev-list", "--format=%cI %s", resolve(project, rev), "--", "dvc.lock"]
-    lines = git(project, *asked).decode(errors="replace").split("\n")[:-1]
+    arguments = ["rev-list", "--format=%cI %s", resolve_commit(project, rev), "--", "dvc.lock"]
+    lines = git(project, *arguments).decode(errors="replace").split("\n")[:-1]
     commits = [line.removeprefix("commit ") for line in lines[::2]]
     versions = [f"{commit}{up}" for commit in commits for up in ("", "^")]
-    locks = blobs(project, [f"{version}:./dvc.lock" for version in versions])
-    params = blobs(project, [f"{version}:./params.yaml" for version in versions])
+    locks = read_blobs(project, [f"{version}:./dvc.lock" for version in versions])
+    params = read_blobs(project, [f"{version}:./params.yaml" for version in versions])
     # Most commits' parent holds the lock of another commit of the list.
     read = {lock.name: lock.data for lock in locks if lock}
-    known = {name: _features(data, name) for name, data in read.items()}
+    features_by_lock = {name: _features(data, name) for name, data in read.items()}
     sets = [
-        _named(known[lock.name], about.data if about else b"") if lock else {}
-        for lock, about in zip(locks, params, strict=True)
+        _named(features_by_lock[lock.name], text.data if text else b"") if lock else {}
+        for lock, text in zip(locks, params, strict=True)
     ]
-    found = []
-    for number, (commit, said) in enumerate(zip(commits, lines[1::2], strict=True)):
+    changed = []
+    for number, (commit, headline) in enumerate(zip(commits, lines[1::2], strict=True)):
         new, old = sets[2 * number : 2 * number + 2]
-        date, _, subject = said.partition(" ")
+        date, _, subject = headline.partition(" ")
         changes = _changes(old, new)
         if changes:
-            found.append(Commit(commit, datetime.fromisoformat(date), subject, changes))
-    return found
+            changed.append(Commit(commit, datetime.fromisoformat(date), subject, changes))
+    return changed
 
 
 def _features(lock: bytes, name: str) -> dict[str, DvcObject]:
@@ -78,7 +78,7 @@ def _named(sets: Mapping[str, DvcObject], params: bytes) -> dict[str, DvcObject]
         named = parse_params(params.decode(errors="replace"), "params.yaml")
     except PipelineError:
         named = {}
-    return {name: out for name, out in sets.items() if is_named(named, FEATURES + name)}
+    return {name: out for name, out in sets.items() if is_named(named, f"{FEATURES}/{name}")}
 
 
 def _changes(old: Mapping[str, DvcObject], new: Mapping[str, DvcObject]) -> dict[str, Change]:

@@ -21,13 +21,13 @@ from pipeline.core.files.dvc_cache import cache_folder, dvc_folder, place, stamp
 
 DIRECTORY = ".dir"
 # What a remote says that has no good copy, so that it need not be asked again.
-LACKS, HOLDS_DAMAGED = "it has no such file", "what it has is damaged"
-ELSEWHERE = "it keeps files under their own names, which are not looked for"
+NO_SUCH_FILE, DAMAGED = "it has no such file", "what it has is damaged"
+NOT_BY_HASH = "it keeps files under their own names, which are not looked for"
 BLOCK = 2**20
 EMPTY = "d41d8cd98f00b204e9800998ecf8427e"
 
 
-class Unanswered(PipelineError):
+class RemoteUnavailable(PipelineError):
     """A remote could not be asked, so a good copy may be there."""
 
 
@@ -57,7 +57,7 @@ class DvcObject:
         return not check or digest_file(path, "md5") == self.md5.removesuffix(DIRECTORY)
 
 
-def object_path(project: Path, known: DvcObject, what: str, check: bool = False) -> Path:
+def object_path(project: Path, dvc_object: DvcObject, what: str, check: bool = False) -> Path:
     """The file of an object, in DVC's cache; brought there from a remote if need be.
 
     Parameters
@@ -75,11 +75,11 @@ def object_path(project: Path, known: DvcObject, what: str, check: bool = False)
     dvc = dvc_folder(project)
     if dvc is None:
         raise PipelineError(f"{project} belongs to no DVC repository: `dvc init` makes one")
-    path = cache_folder(dvc).joinpath(*known.parts)
-    return path if known.is_whole(path, check) else fetch(dvc, known, what, check)
+    path = cache_folder(dvc).joinpath(*dvc_object.parts)
+    return path if dvc_object.is_whole(path, check) else fetch_object(dvc, dvc_object, what, check)
 
 
-def fetch(dvc: Path, known: DvcObject, what: str, check: bool = False) -> Path:
+def fetch_object(dvc: Path, dvc_object: DvcObject, what: str, check: bool = False) -> Path:
     """Bring one object from the first remote that has it to DVC's cache, by rename.
 
     Its bytes are checked before they are put in place. The default remote is asked first.
@@ -87,14 +87,14 @@ def fetch(dvc: Path, known: DvcObject, what: str, check: bool = False) -> Path:
     Raises
     ------
     PipelineError
-        No remote gives it whole; `Unanswered` where one did not answer.
+        No remote gives it whole; `RemoteUnavailable` where one did not answer.
     """
     config = _config(dvc, stamps(dvc))
-    path = cache_folder(dvc).joinpath(*known.parts)
+    path = cache_folder(dvc).joinpath(*dvc_object.parts)
     default = config["core"].get("remote")
     refused = []
     for name in sorted(config["remote"], key=lambda name: (name != default, name)):
-        why = _get(config, name, known, path)
+        why = _download(config, name, dvc_object, path)
         if why is None:
             return path
         refused.append(f"{name}: {why}")
@@ -105,14 +105,14 @@ def fetch(dvc: Path, known: DvcObject, what: str, check: bool = False) -> Path:
             f"{missing}, and DVC knows no remote: `dvc remote add --default <name> <url>` names "
             f"the one that `dvc push` filled from that revision, where the data were made"
         )
-    answered = all(why.endswith((LACKS, HOLDS_DAMAGED, ELSEWHERE)) for why in refused)
-    raise (PipelineError if answered else Unanswered)(
+    answered = all(why.endswith((NO_SUCH_FILE, DAMAGED, NOT_BY_HASH)) for why in refused)
+    raise (PipelineError if answered else RemoteUnavailable)(
         f"{missing}, and no remote gives it ({'; '.join(refused)}): `dvc push` puts it there from "
         f"a checkout of that revision, where the data were made; `dvc fetch` then brings it"
     )
 
 
-def _get(config: Any, name: str, known: DvcObject, path: Path) -> str | None:
+def _download(config: Any, name: str, dvc_object: DvcObject, path: Path) -> str | None:
     """Bring an object from one remote to `path`; why not, if not."""
     from dvc.fs import get_cloud_fs  # type: ignore[import-untyped]
 
@@ -123,17 +123,17 @@ def _get(config: Any, name: str, known: DvcObject, path: Path) -> str | None:
     try:
         kind, options, root = get_cloud_fs(config, name=name)
         if options.pop("worktree", False) or options.get("version_aware"):
-            return ELSEWHERE
+            return NOT_BY_HASH
         system = kind(**options)
-        system.get_file(system.join(root, *known.parts), str(temporary))
-        if not known.is_whole(temporary, check=True):
-            return HOLDS_DAMAGED
+        system.get_file(system.join(root, *dvc_object.parts), str(temporary))
+        if not dvc_object.is_whole(temporary, check=True):
+            return DAMAGED
         temporary.chmod(0o444)
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
         temporary.replace(path)
     except FileNotFoundError:
-        return LACKS
+        return NO_SUCH_FILE
     except Exception as error:  # each remote's library has its own
         return f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
     finally:
@@ -172,10 +172,10 @@ class Remote:
         from dvc.fs import get_cloud_fs
 
         config = _config(dvc, stamps(dvc))
-        known = config["remote"]
-        chosen = config["core"].get("remote") if name == "default" and name not in known else name
-        if chosen not in known:
-            raise PipelineError(unknown("remote of DVC", str(chosen or name), known))
+        remotes = config["remote"]
+        chosen = config["core"].get("remote") if name == "default" and name not in remotes else name
+        if chosen not in remotes:
+            raise PipelineError(unknown("remote of DVC", str(chosen or name), remotes))
         kind, options, root = get_cloud_fs(config, name=chosen)
         if options.pop("worktree", False) or options.get("version_aware"):
             raise PipelineError(f"the remote {chosen} keeps files under their own names")
@@ -184,28 +184,30 @@ class Remote:
     def objects(self) -> dict[str, int]:
         """Path → bytes of every object that it has."""
         start = self.system.join(self.root, "files", "md5")
-        with self._answering():
-            found = sorted(self.system.find(start))
-            return {path: self.system.size(path) or 0 for path in found}
+        with self._reporting_errors():
+            paths = sorted(self.system.find(start))
+            return {path: self.system.size(path) or 0 for path in paths}
 
     def md5(self, path: str) -> str:
         """The MD5 of an object's bytes, all of which are read."""
         digest = hashlib.md5(usedforsecurity=False)
-        with self._answering(), self.system.open(path, "rb") as file:
+        with self._reporting_errors(), self.system.open(path, "rb") as file:
             while block := file.read(BLOCK):
                 digest.update(block)
         return digest.hexdigest()
 
-    def put(self, whole: Path, path: str) -> None:
+    def put(self, source: Path, path: str) -> None:
         """Replace an object by a file of this machine."""
-        with self._answering():
+        with self._reporting_errors():
             self.system.remove(path)
-            self.system.put_file(str(whole), path)
+            self.system.put_file(str(source), path)
 
     @contextmanager
-    def _answering(self) -> Iterator[None]:
+    def _reporting_errors(self) -> Iterator[None]:
         try:
             yield
         except Exception as error:  # each remote's library has its own
-            said = str(error).strip().partition("\n")[0]
-            raise Unanswered(f"the remote {self.name}: {type(error).__name__}: {said}") from error
+            message = str(error).strip().partition("\n")[0]
+            raise RemoteUnavailable(
+                f"the remote {self.name}: {type(error).__name__}: {message}"
+            ) from error

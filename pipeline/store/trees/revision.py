@@ -12,7 +12,7 @@ from pipeline.core.errors import PipelineError
 from pipeline.core.folders import DATA, FEATURES, RAW
 from pipeline.core.parsing import parse_json, yaml_loader
 from pipeline.parts.manifest import MANIFEST, load_manifest
-from pipeline.store.trees.git import blobs, git, resolve
+from pipeline.store.trees.git import git, read_blobs, resolve_commit
 from pipeline.store.trees.named import is_named
 from pipeline.store.trees.remote import DIRECTORY, DvcObject, object_path
 from pipeline.store.trees.tree import parse_params
@@ -53,28 +53,28 @@ class Revision:
         project = project.resolve()
         if not project.is_dir():
             raise PipelineError(f"there is no folder {project}")
-        commit = resolve(project, rev)
+        commit = resolve_commit(project, rev)
         listed = git(project, "ls-tree", "-r", "-z", "--name-only", commit, f"{DATA}/")
         tracked = [name for name in listed.decode().split("\0") if name.endswith(".dvc")]
         names = ["params.yaml", "dvc.lock", *tracked]
-        params, lock, *dvc = blobs(project, [f"{commit}:./{name}" for name in names])
+        params, lock, *dvc = read_blobs(project, [f"{commit}:./{name}" for name in names])
         if params is None:
             raise PipelineError(f"revision {rev} has no params.yaml in {project}")
         outs = {} if lock is None else lock_outs(lock.data, f"dvc.lock of {rev}")
         for name, blob in zip(tracked, dvc, strict=True):
-            listed = blob.data if blob else b""
-            outs |= tracked_outs(listed, PurePosixPath(name).parent, f"{name} of {rev}")
+            entries = blob.data if blob else b""
+            outs |= tracked_outs(entries, PurePosixPath(name).parent, f"{name} of {rev}")
         text = params.data.decode()
         named = parse_params(text, f"params.yaml of revision {rev}")
         outs = {path: out for path, out in outs.items() if is_named(named, path)}
-        found = cls(project, rev, commit, text, outs)
-        if not found.names(FEATURES):
+        revision = cls(project, rev, commit, text, outs)
+        if not revision.names(FEATURES):
             why = "it has no dvc.lock" if lock is None else "its dvc.lock names none of its params"
             raise PipelineError(
                 f"revision {rev} has no features: {why}. `dvc repro` makes them and `git commit` "
                 f"keeps dvc.lock; `pipeline store log` lists the commits that have some"
             )
-        return found
+        return revision
 
     @cached_property
     def params(self) -> Mapping[str, Any]:
@@ -83,28 +83,32 @@ class Revision:
 
     def file(self, path: str) -> Path:
         """The object of a file, in DVC's cache; see `Tree.file`."""
-        known = self._object(path)
-        if known is None:
+        dvc_object = self._object(path)
+        if dvc_object is None:
             raise PipelineError(f"revision {self.name} has no {DATA}/{path}")
         # A manifest says what to read and how long it is; all else is held against that.
-        check = path.endswith(MANIFEST) and known.md5 not in self._checked
-        found = object_path(self.project, known, self._called(path), check)
+        check = path.endswith(MANIFEST) and dvc_object.md5 not in self._checked
+        local = object_path(self.project, dvc_object, self._describe(path), check)
         if check:
-            _refuse_foreign(found, self._called(path))
-            self._checked.add(known.md5)
-        return found
+            _check_readable(local, self._describe(path))
+            self._checked.add(dvc_object.md5)
+        return local
 
     def names(self, folder: str) -> list[str]:
         """Names in a folder, sorted; see `Tree.names`."""
         start = folder.rstrip("/") + "/"
-        found = {path[len(start) :].split("/")[0] for path in self.outs if path.startswith(start)}
+        found_names = {
+            path[len(start) :].split("/")[0] for path in self.outs if path.startswith(start)
+        }
         out = self._out(folder)
         if out is not None:
             inside = PurePosixPath(folder).relative_to(out).as_posix()
             start = "" if inside == "." else inside + "/"
             listed = self._listing(out)
-            found |= {name[len(start) :].split("/")[0] for name in listed if name.startswith(start)}
-        return sorted(found)
+            found_names |= {
+                name[len(start) :].split("/")[0] for name in listed if name.startswith(start)
+            }
+        return sorted(found_names)
 
     def moved(self) -> bool:
         """Never; see `Tree.moved`."""
@@ -116,19 +120,19 @@ class Revision:
 
     def files(self, outs: Iterable[str]) -> dict[str, str]:
         """Path → MD5 of the files of some of `outs`; a folder's listing alone is read."""
-        found: dict[str, str] = {}
+        md5s: dict[str, str] = {}
         for out in outs:
-            known = self.outs.get(out)
-            if known is not None and known.md5.endswith(DIRECTORY):
-                found |= {f"{out}/{path}": md5 for path, md5 in self._listing(out).items()}
-            elif known is not None:
-                found[out] = known.md5
-        return found
+            dvc_object = self.outs.get(out)
+            if dvc_object is not None and dvc_object.md5.endswith(DIRECTORY):
+                md5s |= {f"{out}/{path}": md5 for path, md5 in self._listing(out).items()}
+            elif dvc_object is not None:
+                md5s[out] = dvc_object.md5
+        return md5s
 
     def _object(self, path: str) -> DvcObject | None:
-        known = self.outs.get(path)
-        if known is not None:
-            return None if known.md5.endswith(DIRECTORY) else known
+        dvc_object = self.outs.get(path)
+        if dvc_object is not None:
+            return None if dvc_object.md5.endswith(DIRECTORY) else dvc_object
         out = self._out(path)
         if out is None:
             return None
@@ -138,15 +142,15 @@ class Revision:
     def _out(self, path: str) -> str | None:
         """The tracked folder that a path lies in, or is."""
         for folder in (PurePosixPath(path), *PurePosixPath(path).parents):
-            known = self.outs.get(folder.as_posix())
-            if known is not None and known.md5.endswith(DIRECTORY):
+            dvc_object = self.outs.get(folder.as_posix())
+            if dvc_object is not None and dvc_object.md5.endswith(DIRECTORY):
                 return folder.as_posix()
         return None
 
     def _listing(self, out: str) -> Mapping[str, str]:
         """Path → MD5 of the files of a tracked folder."""
         if out not in self._listings:
-            path = object_path(self.project, self.outs[out], self._called(out), check=True)
+            path = object_path(self.project, self.outs[out], self._describe(out), check=True)
             entries = parse_json(path.read_bytes())
             self._listings[out] = {entry["relpath"]: entry["md5"] for entry in entries}
         return self._listings[out]
@@ -163,7 +167,7 @@ class Revision:
             self._sizes[folder] = {f"{entry.key}.parquet": entry.bytes for entry in entries}
         return self._sizes[folder].get(name)
 
-    def _called(self, path: str) -> str:
+    def _describe(self, path: str) -> str:
         return f"{DATA}/{path} of revision {self.name}"
 
     @cached_property
@@ -179,7 +183,7 @@ class Revision:
         return set()
 
 
-def _refuse_foreign(manifest: Path, what: str) -> None:
+def _check_readable(manifest: Path, what: str) -> None:
     """Stop at a manifest whose bytes are as they were made, but in a form of another time."""
     document = parse_json(manifest.read_bytes())
     if "parts" in document:
@@ -198,15 +202,15 @@ def lock_outs(lock: bytes, where: str) -> dict[str, DvcObject]:
     Values are made of its outs alone, for most of its length is dependencies and parameters.
     """
     with yaml_loader(lock, where) as loader:
-        found: dict[str, DvcObject] = {}
+        objects: dict[str, DvcObject] = {}
         for name, stages in _items(loader.get_single_node()):
             for _, stage in _items(stages) if name == "stages" else ():
                 for key, outs in _items(stage):
                     if key == "outs":
-                        found |= dict(
+                        objects |= dict(
                             _below_data(loader.construct_document(outs) or (), PurePosixPath())
                         )
-        return found
+        return objects
 
 
 def tracked_outs(text: bytes, folder: PurePath, where: str) -> dict[str, DvcObject]:

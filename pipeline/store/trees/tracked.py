@@ -50,17 +50,17 @@ class Tracked:
         return next((out for out in (path, *path.parents) if out in self.outs), None)
 
     def _add(self, path: Path, md5: str) -> None:
-        known = self.md5s.setdefault(path, [])
-        if md5 not in known:
-            known.append(md5)
+        known_md5s = self.md5s.setdefault(path, [])
+        if md5 not in known_md5s:
+            known_md5s.append(md5)
 
     def _add_listing(self, out: Path, listing: Path) -> None:
-        for one in parsed(listing.read_bytes(), list[Listed]):
-            self._add(out / one.relpath, one.md5)
-            self.listed.add(out / one.relpath)
+        for file in parsed(listing.read_bytes(), list[Listed]):
+            self._add(out / file.relpath, file.md5)
+            self.listed.add(out / file.relpath)
 
 
-def tracked() -> Tracked:
+def read_tracked() -> Tracked:
     """What is said of the project that this is called in.
 
     Raises
@@ -68,28 +68,28 @@ def tracked() -> Tracked:
     PipelineError
         A dvc.lock or a .dvc file is damaged.
     """
-    found = Tracked()
+    result = Tracked()
     for name, md5 in recorded_outs().items():
-        found._add(Path(name), md5)
+        result._add(Path(name), md5)
     for lock in [*Path().glob("dvc.lock"), *Path().glob("[!.]*/dvc.lock")]:
         with reading(lock):
             outs = lock_outs(lock.read_bytes(), str(lock))
-        found.outs |= {Path(DATA, name): known for name, known in outs.items()}
+        result.outs |= {Path(DATA, name): dvc_object for name, dvc_object in outs.items()}
     for path in sorted(Path(DATA).rglob("*.dvc")):
         if path.is_file():
             with reading(path):
                 outs = tracked_outs(path.read_bytes(), path.parent, str(path))
-            found.outs |= {Path(DATA, name): known for name, known in outs.items()}
-            found.imported |= {Path(DATA, name) for name in outs}
+            result.outs |= {Path(DATA, name): dvc_object for name, dvc_object in outs.items()}
+            result.imported |= {Path(DATA, name) for name in outs}
     dvc = dvc_folder(Path())
     cache = cache_folder(dvc) if dvc else Path()
-    for out, known in found.outs.items():
-        listing = cache.joinpath(*known.parts)
-        if not known.md5.endswith(DIRECTORY):
-            found._add(out, known.md5)
-        elif known.is_whole(listing, check=True):
-            found._add_listing(out, listing)
-    return found
+    for out, dvc_object in result.outs.items():
+        listing = cache.joinpath(*dvc_object.parts)
+        if not dvc_object.md5.endswith(DIRECTORY):
+            result._add(out, dvc_object.md5)
+        elif dvc_object.is_whole(listing, check=True):
+            result._add_listing(out, listing)
+    return result
 
 
 def files_of(folder: Path) -> Mapping[Path, str]:
@@ -101,13 +101,13 @@ def files_of(folder: Path) -> Mapping[Path, str]:
         The manifest is damaged.
     """
     if not (folder / MANIFEST).is_file():
-        made = document(folder / artifact.MANIFEST, artifact.Manifest)
-        return {folder / name: md5 for name, md5 in made.files.items()}
+        artifact_manifest = document(folder / artifact.MANIFEST, artifact.Manifest)
+        return {folder / name: md5 for name, md5 in artifact_manifest.files.items()}
     parts = manifest.load_manifest(folder / MANIFEST)
     return {folder / f"{entry.key}.parquet": entry.md5 for entry in parts}
 
 
-def problem(path: Path, md5s: list[str]) -> str:
+def md5_problem(path: Path, md5s: list[str]) -> str:
     """What is wrong with a file whose MD5 should be one of some; empty if it is.
 
     Every byte is read: no memory of sizes and times is asked. An OSError that says nothing of the

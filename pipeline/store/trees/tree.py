@@ -66,16 +66,16 @@ class WorkTree:
         return _params((self.project / "params.yaml").absolute())
 
     def file(self, path: str) -> Path:
-        found = self.data / path
-        if not found.is_file():
+        local = self.data / path
+        if not local.is_file():
             raise PipelineError(
-                f"there is no {found}: `dvc repro` makes it, `dvc checkout` brings it back from "
+                f"there is no {local}: `dvc repro` makes it, `dvc checkout` brings it back from "
                 f"the cache"
             )
-        if found.name == MANIFEST:
+        if local.name == MANIFEST:
             # The first that was given stands for what readers hold on to.
-            self._manifests.setdefault(found, _stamp(found))
-        return found
+            self._manifests.setdefault(local, _stamp(local))
+        return local
 
     def moved(self) -> bool:
         return any(_stamp(path) != stamp for path, stamp in list(self._manifests.items()))
@@ -91,7 +91,7 @@ class WorkTree:
         path = self.data / folder
         if not path.is_dir():
             return []
-        names = (one.name for one in path.iterdir() if not one.name.startswith("."))
+        names = (entry.name for entry in path.iterdir() if not entry.name.startswith("."))
         return sorted(name for name in names if is_named(self.params, f"{folder}/{name}"))
 
 
@@ -100,19 +100,19 @@ def parse_params(text: str, where: str) -> Mapping[str, Any]:
     from pipeline.core.parsing import yaml_loader
 
     with yaml_loader(text, where) as loader:
-        found = loader.get_single_data()
-    if not isinstance(found, dict):
+        params = loader.get_single_data()
+    if not isinstance(params, dict):
         raise PipelineError(f"{where} holds no sections")
-    return found
+    return params
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:
     """By which a file that was replaced is told; None where there is none."""
     try:
-        found = path.stat()
+        status = path.stat()
     except OSError:
         return None
-    return found.st_ino, found.st_mtime_ns
+    return status.st_ino, status.st_mtime_ns
 
 
 @functools.lru_cache(maxsize=8)

@@ -7,7 +7,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from pipeline.models.comparison.baselines import JOINED, MAJORITY, MEAN, RANDOM, chance, logistic
-from pipeline.models.comparison.folds import folds
+from pipeline.models.comparison.folds import make_folds
 from pipeline.models.comparison.options import FoldOptions
 
 
@@ -16,14 +16,16 @@ def world():
     targets = np.arange(120) % 3
     first = np.eye(3)[targets] + rng.normal(size=(120, 3))
     second = np.eye(3)[targets] + rng.normal(size=(120, 3))
-    dealt = {f.number: f for f in folds(targets, np.arange(120), FoldOptions(folds=3, seeds=1), 0)}
+    dealt = {
+        f.number: f for f in make_folds(targets, np.arange(120), FoldOptions(folds=3, seeds=1), 0)
+    }
     return {"first": first, "second": second}, targets, dealt
 
 
 def test_it_is_a_notebooks_logistic_regression_judged_out_of_fold():
     values, targets, dealt = world()
-    found = logistic(values, targets, dealt, 3, C=0.01)
-    assert list(found) == ["first", "second", JOINED, MEAN]
+    result = logistic(values, targets, dealt, 3, C=0.01)
+    assert list(result) == ["first", "second", JOINED, MEAN]
     fold = dealt[1]
     learnt = np.concatenate([fold.training, fold.inner])
     matrix = np.concatenate([values["first"], values["second"]], 1)
@@ -32,9 +34,9 @@ def test_it_is_a_notebooks_logistic_regression_judged_out_of_fold():
         scale.transform(matrix[learnt]), targets[learnt]
     )
     asked = again.predict_proba(scale.transform(matrix[fold.outer]))
-    np.testing.assert_allclose(found[JOINED][fold.outer], asked, atol=1e-6)
-    np.testing.assert_allclose(found[MEAN], (found["first"] + found["second"]) / 2, atol=1e-6)
-    accuracy = {name: (p.argmax(1) == targets).mean() for name, p in found.items()}
+    np.testing.assert_allclose(result[JOINED][fold.outer], asked, atol=1e-6)
+    np.testing.assert_allclose(result[MEAN], (result["first"] + result["second"]) / 2, atol=1e-6)
+    accuracy = {name: (p.argmax(1) == targets).mean() for name, p in result.items()}
     assert accuracy[MEAN] > max(accuracy["first"], accuracy["second"]) > 0.4
 
 
@@ -44,13 +46,13 @@ def test_a_class_that_a_fold_lacks_has_no_probability_there():
     learnt = np.concatenate([fold.training, fold.inner])
     changed = targets.copy()
     changed[learnt] = targets[learnt] % 2
-    found = logistic(values, changed, {0: fold}, 3, C=0.01)
-    assert (found[JOINED][fold.outer][:, 2] == 0).all()
+    result = logistic(values, changed, {0: fold}, 3, C=0.01)
+    assert (result[JOINED][fold.outer][:, 2] == 0).all()
 
 
 def test_chance_says_the_commonest_or_draws_by_the_shares():
     _, targets, dealt = world()
     skewed = np.where(targets == 2, 0, targets)
-    found = chance(skewed, dealt, 3, np.random.default_rng(1))
-    assert (found[MAJORITY] == 0).all()
-    assert 0.5 < (found[RANDOM] == 0).mean() < 0.85
+    result = chance(skewed, dealt, 3, np.random.default_rng(1))
+    assert (result[MAJORITY] == 0).all()
+    assert 0.5 < (result[RANDOM] == 0).mean() < 0.85

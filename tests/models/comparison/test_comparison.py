@@ -14,18 +14,18 @@ from pipeline.models.comparison import comparison
 from pipeline.models.comparison.candidate import (
     CHOICE,
     CHOSEN,
-    TOGETHER,
+    SEED_ENSEMBLE,
     Candidate,
-    chosen,
+    choose_by_inner_score,
     seed_ensemble,
 )
-from pipeline.models.comparison.options import Options
+from pipeline.models.comparison.options import ComparisonOptions
 from pipeline.models.comparison.paired_bootstrap import holm
 from pipeline.models.evaluation.scorer import Scorer
 from tests.models.synthetic import options as model
 
 N, K, FOLDS, SEEDS = 240, 4, 3, 2
-OPTIONS = Options.model_validate(
+OPTIONS = ComparisonOptions.model_validate(
     {"models": {"m": model()}, "baseline": {"features": {"p": "pixels"}}, "resamples": 300,
      "bins": 5}
 )  # fmt: skip
@@ -83,11 +83,11 @@ def macro_f1(answers: np.ndarray) -> float:
 
 @pytest.fixture(scope="module")
 def tables() -> dict[str, comparison.Table]:
-    return comparison.compare(ALL, FOLD, TRUTH, COMPONENT, IDS, CLASSES, OPTIONS, 7)
+    return comparison.comparison_tables(ALL, FOLD, TRUTH, COMPONENT, IDS, CLASSES, OPTIONS, 7)
 
 
 def test_the_choice_is_by_inner_scores_and_put_together_fold_by_fold() -> None:
-    one, picked = chosen(ALL, FOLD)
+    one, picked = choose_by_inner_score(ALL, FOLD)
     assert picked == {0: "early", 1: "late", 2: "early"}
     assert one.inner == {0: 0.6, 1: 0.8, 2: 0.2}
     for seed in range(SEEDS):
@@ -104,12 +104,12 @@ def test_what_is_judged_has_no_say_in_the_choice() -> None:
     worse = [replace(one, probabilities=[1 - p for p in one.probabilities],
                      predictions={k: [(p + 1) % K for p in v] for k, v in one.predictions.items()})
              if one is LATE else one for one in ALL]  # fmt: skip
-    assert chosen(worse, FOLD)[1] == chosen(ALL, FOLD)[1]
+    assert choose_by_inner_score(worse, FOLD)[1] == choose_by_inner_score(ALL, FOLD)[1]
 
 
 def test_the_choice_leaves_its_sources_as_they_are() -> None:
     before = EARLY.probabilities[0].copy()
-    chosen(ALL, FOLD)
+    choose_by_inner_score(ALL, FOLD)
     assert (EARLY.probabilities[0] == before).all()
 
 
@@ -117,16 +117,20 @@ def test_seeds_together_answer_once_by_their_mean() -> None:
     one = seed_ensemble(LATE)
     (own,) = one.probabilities
     assert own == pytest.approx((LATE.probabilities[0] + LATE.probabilities[1]) / 2)
-    assert [*one.predictions] == [LATE.whole]
+    assert [*one.predictions] == [LATE.full_subset]
     assert (one.answers[0] == own.argmax(1)).all()
     assert (one.inner, one.kind) == (LATE.inner, LATE.kind)
 
 
 def test_the_leaderboard_is_what_scikit_learn_says(tables: dict[str, comparison.Table]) -> None:
     rows = {row["model"]: row for row in tables["leaderboard"]}
-    assert {*rows} == {*(one.name for one in ALL), CHOSEN, TOGETHER}
-    assert rows[TOGETHER]["macro_f1"] == rows[TOGETHER]["together"] == rows[CHOSEN]["together"]
-    assert rows[TOGETHER]["kind"] == rows[CHOSEN]["kind"] == CHOICE
+    assert {*rows} == {*(one.name for one in ALL), CHOSEN, SEED_ENSEMBLE}
+    assert (
+        rows[SEED_ENSEMBLE]["macro_f1"]
+        == rows[SEED_ENSEMBLE]["together"]
+        == rows[CHOSEN]["together"]
+    )
+    assert rows[SEED_ENSEMBLE]["kind"] == rows[CHOSEN]["kind"] == CHOICE
     for one in ALL:
         row = rows[one.name]
         single = [macro_f1(answer) for answer in one.answers]
@@ -153,12 +157,12 @@ def test_the_leaderboard_is_what_scikit_learn_says(tables: dict[str, comparison.
 def ece(probabilities: np.ndarray) -> float:
     """Expected calibration error over five equal bins, said as a loop."""
     top, right = probabilities.max(1), probabilities.argmax(1) == TRUTH
-    found = 0.0
+    result = 0.0
     for low in np.arange(0, 1, 0.2):
         rows = (top > low) & (top <= low + 0.2)
         if rows.any():
-            found += rows.mean() * abs(right[rows].mean() - top[rows].mean())
-    return found
+            result += rows.mean() * abs(right[rows].mean() - top[rows].mean())
+    return result
 
 
 def test_a_resample_is_scored_as_if_its_rows_were_the_samples() -> None:
@@ -167,14 +171,14 @@ def test_a_resample_is_scored_as_if_its_rows_were_the_samples() -> None:
 
     names, place = np.unique(COMPONENT, return_inverse=True)
     counts = resample(generator(7, "comparison"), len(names), 300).astype(int)
-    found = scorer().score(EARLY.answers)
+    result = scorer().score(EARLY.answers)
     for draw in range(10):
         rows = np.repeat(np.arange(N), counts[draw][place])
         expected = [
             f1_score(TRUTH[rows], answer[rows], labels=np.unique(TRUTH[rows]), average="macro")
             for answer in EARLY.answers
         ]
-        assert found.drawn[draw] == pytest.approx(np.mean(expected))
+        assert result.drawn[draw] == pytest.approx(np.mean(expected))
 
 
 def test_every_fusion_is_held_against_the_best_of_each_kind(
@@ -183,11 +187,11 @@ def test_every_fusion_is_held_against_the_best_of_each_kind(
     rows = tables["paired"]
     assert [(row["model"], row["other"]) for row in rows] == [
         ("early", "image"), ("late", "image"), (CHOSEN, "image"),
-        ("early", "base"), ("late", "base"), (CHOSEN, "base"), (TOGETHER, "base"),
+        ("early", "base"), ("late", "base"), (CHOSEN, "base"), (SEED_ENSEMBLE, "base"),
         ("early", "late"), (CHOSEN, "late"),
     ]  # fmt: skip
     one = scorer()
-    choice = chosen(ALL, FOLD)[0]
+    choice = choose_by_inner_score(ALL, FOLD)[0]
     every = [*ALL, choice, seed_ensemble(choice)]
     scores = {each.name: one.score(each.answers) for each in every}
     for row in rows:
@@ -210,10 +214,10 @@ def test_nothing_is_held_against_the_choice() -> None:
 
     both = [half(EARLY, (0, 2)), half(LATE, (1,))]
     one = scorer()
-    every = [IMAGE, *both, chosen(both, FOLD)[0]]
+    every = [IMAGE, *both, choose_by_inner_score(both, FOLD)[0]]
     scores = {each.name: one.score(each.answers) for each in every}
     assert scores[CHOSEN].value == 1.0
-    rows = comparison.paired(every, scores, 0.95)
+    rows = comparison.paired_rows(every, scores, 0.95)
     assert {row["other"] for row in rows} == {"image", "early"}
 
 
@@ -246,28 +250,30 @@ def test_classes_are_what_scikit_learn_says(tables: dict[str, comparison.Table])
 def test_a_planted_label_is_named_by_sample_and_class() -> None:
     """Every sample its own component, and the truth of one swapped for another."""
     planted = TRUTH.copy()
-    sure = int(np.mean(chosen(ALL, FOLD)[0].probabilities, 0).max(1).argmax())
+    sure = int(np.mean(choose_by_inner_score(ALL, FOLD)[0].probabilities, 0).max(1).argmax())
     planted[sure] = (TRUTH[sure] + 1) % K
-    rows = comparison.compare(ALL, FOLD, planted, IDS, IDS, CLASSES, OPTIONS, 7)["label_errors"]
+    rows = comparison.comparison_tables(ALL, FOLD, planted, IDS, IDS, CLASSES, OPTIONS, 7)[
+        "label_errors"
+    ]
     assert rows[0]["sample_id"] == rows[0]["component"] == IDS[sure]
     assert (rows[0]["given"], rows[0]["suggested"]) == (
         CLASSES[planted[sure]],
         CLASSES[TRUTH[sure]],
     )
-    assert len(rows) <= comparison.SUSPECTS
+    assert len(rows) <= comparison.MAX_LABEL_ERRORS
     assert [row["self_confidence"] for row in rows] == sorted(
         row["self_confidence"] for row in rows
     )
 
 
 def test_without_a_fusion_nothing_is_chosen() -> None:
-    found = comparison.compare(
+    result = comparison.comparison_tables(
         [IMAGE, BASE, LUCK], FOLD, TRUTH, COMPONENT, IDS, CLASSES, OPTIONS, 7
     )
-    assert [len(found[name]) for name in ("paired", "missing", "choices", "label_errors")] == [
+    assert [len(result[name]) for name in ("paired", "missing", "choices", "label_errors")] == [
         0
     ] * 4
-    assert [row["model"] for row in found["leaderboard"]][-1] == "luck"
+    assert [row["model"] for row in result["leaderboard"]][-1] == "luck"
 
 
 def test_a_sure_difference_can_be_told_with_as_many_resamples_as_are_asked() -> None:
@@ -284,7 +290,9 @@ def test_a_sure_difference_can_be_told_with_as_many_resamples_as_are_asked() -> 
         answering(IMAGE, wrong),
         answering(BASE, wrong),
     ]
-    rows = comparison.compare(three, FOLD, TRUTH, COMPONENT, IDS, CLASSES, options, 7)["paired"]
+    rows = comparison.comparison_tables(three, FOLD, TRUTH, COMPONENT, IDS, CLASSES, options, 7)[
+        "paired"
+    ]
     sure = {(row["model"], row["other"]): row["corrected"] for row in rows}
     assert sure["early", "image"] < 0.05
     assert sure["early", "base"] < 0.05

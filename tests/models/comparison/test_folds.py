@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.core.errors import PipelineError
-from pipeline.models.comparison.folds import Fold, folds, gaps
+from pipeline.models.comparison.folds import Fold, make_folds, missing_classes
 from pipeline.models.comparison.options import FoldOptions
 
 
@@ -31,7 +31,7 @@ def test_components_stay_whole_and_every_known_sample_is_judged_once_a_seed(
 ):
     targets, component = world(components, classes, seed)
     options = FoldOptions(folds=count, seeds=2, inner=inner)
-    dealt = list(folds(targets, component, options, seed))
+    dealt = list(make_folds(targets, component, options, seed))
     assert [(f.seed, f.number) for f in dealt] == [(s, k) for s in range(2) for k in range(count)]
     for number in range(2):
         judged = np.concatenate([f.outer for f in dealt if f.seed == number])
@@ -45,7 +45,7 @@ def test_components_stay_whole_and_every_known_sample_is_judged_once_a_seed(
 def test_seeds_share_their_outer_folds_and_differ_in_the_inner_ones():
     targets, component = world(40, 3, 0)
     first, second = (
-        [f for f in folds(targets, component, FoldOptions(seeds=2), 0) if f.seed == seed]
+        [f for f in make_folds(targets, component, FoldOptions(seeds=2), 0) if f.seed == seed]
         for seed in (0, 1)
     )
     assert all((a.outer == b.outer).all() for a, b in zip(first, second, strict=True))
@@ -54,13 +54,13 @@ def test_seeds_share_their_outer_folds_and_differ_in_the_inner_ones():
 
 def test_every_class_is_spread_over_the_folds():
     targets, component = world(60, 3, 1)
-    for fold in folds(targets, component, FoldOptions(folds=5, seeds=1), 0):
+    for fold in make_folds(targets, component, FoldOptions(folds=5, seeds=1), 0):
         assert set(targets[fold.outer]) == set(targets[fold.inner]) == {0, 1, 2}
 
 
 def test_too_few_components_are_named():
     with pytest.raises(PipelineError, match="3 components cannot be dealt out to 5 folds"):
-        list(folds(np.array([0, 1, 0]), np.array(["a", "b", "c"]), FoldOptions(), 0))
+        list(make_folds(np.array([0, 1, 0]), np.array(["a", "b", "c"]), FoldOptions(), 0))
 
 
 def test_a_class_that_a_fold_lacks_is_told() -> None:
@@ -69,7 +69,7 @@ def test_a_class_that_a_fold_lacks_is_told() -> None:
         0: Fold(0, 0, np.array([0]), np.array([2]), np.array([1, 3, 4])),
         1: Fold(0, 1, np.array([1, 3]), np.array([4]), np.array([0, 2])),
     }
-    assert gaps(targets, dealt, ["a", "b", "c"]) == [
+    assert missing_classes(targets, dealt, ["a", "b", "c"]) == [
         {"fold": 0, "class": "c", "lacking": "learnt"},
         {"fold": 1, "class": "c", "lacking": "judged"},
     ]

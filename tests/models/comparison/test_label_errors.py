@@ -26,10 +26,10 @@ def world(n: int = 400, k: int = 5) -> tuple[np.ndarray, np.ndarray, np.ndarray]
 
 def test_the_finds_are_those_of_cleanlab() -> None:
     probabilities, given, wrong = world()
-    found = label_errors(probabilities, given, np.arange(len(given)), len(given))
-    assert [one.row for one in found] == CLEANLAB
-    assert {one.row for one in found} <= {*wrong.tolist()}
-    for one in found:
+    result = label_errors(probabilities, given, np.arange(len(given)), len(given))
+    assert [one.row for one in result] == CLEANLAB
+    assert {one.row for one in result} <= {*wrong.tolist()}
+    for one in result:
         assert one.given == given[one.row]
         assert one.suggested == probabilities[one.row].argmax()
         assert one.self_confidence == probabilities[one.row, one.given]
@@ -40,8 +40,8 @@ def test_the_finds_are_those_of_cleanlab() -> None:
 
 def test_no_more_are_named_than_asked() -> None:
     probabilities, given, _ = world()
-    found = label_errors(probabilities, given, np.arange(len(given)), 5)
-    assert [one.row for one in found] == CLEANLAB[:5]
+    result = label_errors(probabilities, given, np.arange(len(given)), 5)
+    assert [one.row for one in result] == CLEANLAB[:5]
 
 
 def test_a_planted_label_is_found_once_a_component() -> None:

@@ -6,8 +6,13 @@ import numpy as np
 import pytest
 
 from pipeline.core.errors import PipelineError
-from pipeline.models.comparison.folds import Fold, folds
-from pipeline.models.comparison.leak_probe import FALSE_ALARMS, check_apart, probe, shuffled
+from pipeline.models.comparison.folds import Fold, make_folds
+from pipeline.models.comparison.leak_probe import (
+    FALSE_ALARMS,
+    check_apart,
+    probe_leaks,
+    shuffle_labels,
+)
 from pipeline.models.comparison.options import FoldOptions
 
 RNG = np.random.default_rng
@@ -32,18 +37,18 @@ def straddled() -> dict[int, Fold]:
 
 def test_honest_folds_pass():
     inputs, targets, subject = world()
-    dealt = {f.number: f for f in folds(targets, subject, FoldOptions(folds=3, seeds=1), 0)}
+    dealt = {f.number: f for f in make_folds(targets, subject, FoldOptions(folds=3, seeds=1), 0)}
     check_apart(subject, dealt)
-    found = probe(inputs, targets, subject, dealt, 200, RNG(2))
-    assert found["macro_f1"] <= found["plausible"] < 0.5
-    assert found["p"] > found["false_alarms"]
+    result = probe_leaks(inputs, targets, subject, dealt, 200, RNG(2))
+    assert result["macro_f1"] <= result["plausible"] < 0.5
+    assert result["p"] > result["false_alarms"]
 
 
 def test_samples_of_one_subject_on_both_sides_are_found():
     inputs, targets, subject = world()
-    found = probe(inputs, targets, subject, straddled(), 200, RNG(2))
-    assert found["macro_f1"] > found["plausible"]
-    assert found["p"] == found["false_alarms"] == 1 / 201
+    result = probe_leaks(inputs, targets, subject, straddled(), 200, RNG(2))
+    assert result["macro_f1"] > result["plausible"]
+    assert result["p"] == result["false_alarms"] == 1 / 201
 
 
 def test_samples_of_one_subject_on_both_sides_are_refused():
@@ -57,20 +62,20 @@ def test_an_innocent_run_that_chance_makes_look_guilty_goes_on():
     subject = np.repeat(np.arange(24), 2)
     inputs, targets = RNG(0).normal(size=(48, 4)), subject % 4
     options = FoldOptions(folds=3, seeds=1, inner=2)
-    dealt = {f.number: f for f in folds(targets, subject, options, 0)}
+    dealt = {f.number: f for f in make_folds(targets, subject, options, 0)}
     check_apart(subject, dealt)
-    found = probe(inputs, targets, subject, dealt, 100, RNG(211))
-    assert found["macro_f1"] > found["plausible"]
-    assert found["p"] == found["false_alarms"] == 1 / 101
-    assert found["false_alarms"] > FALSE_ALARMS
+    result = probe_leaks(inputs, targets, subject, dealt, 100, RNG(211))
+    assert result["macro_f1"] > result["plausible"]
+    assert result["p"] == result["false_alarms"] == 1 / 101
+    assert result["false_alarms"] > FALSE_ALARMS
 
 
 def test_shuffling_moves_labels_between_components_and_loses_none():
     _, targets, subject = world()
     targets[:2] = -1
-    found = shuffled(targets, subject, RNG(3))
-    assert (found[:2] == -1).all()
-    assert (found != targets).any()
-    label = [set(found[(subject == s) & (found >= 0)]) for s in range(60)]
+    result = shuffle_labels(targets, subject, RNG(3))
+    assert (result[:2] == -1).all()
+    assert (result != targets).any()
+    label = [set(result[(subject == s) & (result >= 0)]) for s in range(60)]
     assert all(len(one) == 1 for one in label)
     assert np.bincount([one.pop() for one in label]).tolist() == [15] * 4

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import f1_score
 
-from pipeline.models.comparison.paired_bootstrap import differences, holm
+from pipeline.models.comparison.paired_bootstrap import holm, paired_differences
 from pipeline.models.evaluation.bootstrap import resample
 from pipeline.models.evaluation.scorer import Scorer
 
@@ -43,7 +43,7 @@ def test_a_better_model_is_found_and_an_equal_one_is_not():
     scorer = Scorer(truth, component, 4, 500, np.random.default_rng(0))
     scores = {"good": scorer.score([good]), "bad": scorer.score([bad])}
     scores["same"] = scores["good"]
-    better, equal = differences(scores, [("good", "bad"), ("good", "same")], 0.95)
+    better, equal = paired_differences(scores, [("good", "bad"), ("good", "same")], 0.95)
     assert better.low > 0
     assert better.corrected < 0.02
     assert (equal.value, equal.low, equal.high, equal.p) == (0, 0, 0, 1)
@@ -58,16 +58,16 @@ def test_of_models_that_do_not_differ_few_are_called_different():
         answers = [np.where(rng.random(240) < 0.6, truth, rng.integers(0, 3, 240)) for _ in "ab"]
         scorer = Scorer(truth, np.arange(240), 3, 200, np.random.default_rng(seed))
         scores = dict(zip("ab", (scorer.score([one]) for one in answers), strict=True))
-        alarms += differences(scores, [("a", "b")], 0.9)[0].p < 0.1
+        alarms += paired_differences(scores, [("a", "b")], 0.9)[0].p < 0.1
     assert alarms <= 14
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
 def test_holm_is_its_definition(values):
-    found = holm(values)
+    result = holm(values)
     m = len(values)
     ordered = sorted(values)
-    for value, corrected in zip(values, found, strict=True):
+    for value, corrected in zip(values, result, strict=True):
         rank = ordered.index(value)
         ties = [i for i, other in enumerate(ordered) if other == value]
         wanted = {max(min(1.0, (m - i) * ordered[i]) for i in range(k + 1)) for k in ties}

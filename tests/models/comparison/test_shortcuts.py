@@ -6,14 +6,16 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score
 
-from pipeline.models.comparison.folds import folds
+from pipeline.models.comparison.folds import make_folds
 from pipeline.models.comparison.options import FoldOptions
 from pipeline.models.comparison.shortcuts import find_shortcuts
 
 N = 400
 TARGETS = np.arange(N) % 4
 COMPONENT = np.arange(N) // 2 * 4 + TARGETS
-DEALT = {fold.number: fold for fold in folds(TARGETS, COMPONENT, FoldOptions(folds=4, seeds=1), 3)}
+DEALT = {
+    fold.number: fold for fold in make_folds(TARGETS, COMPONENT, FoldOptions(folds=4, seeds=1), 3)
+}
 RNG = np.random.default_rng
 
 
@@ -46,11 +48,15 @@ def test_what_never_comes_again_tells_nothing() -> None:
 
 def test_a_rare_class_counts_like_a_common_one() -> None:
     targets = np.where(np.arange(N) % 20 == 0, 1, 0)
-    dealt = {f.number: f for f in folds(targets, np.arange(N), FoldOptions(folds=4, seeds=1), 3)}
+    dealt = {
+        f.number: f for f in make_folds(targets, np.arange(N), FoldOptions(folds=4, seeds=1), 3)
+    }
     column = np.where((targets == 1) | (np.arange(N) % 10 == 3), "b", "a")
     (score,) = find_shortcuts({"column": column}, targets, dealt).values()
-    said = np.where(column == "b", 1, 0)  # though of what is "b" two thirds are of the common one
-    assert score == pytest.approx(f1_score(targets, said, average="macro"))
+    message = np.where(
+        column == "b", 1, 0
+    )  # though of what is "b" two thirds are of the common one
+    assert score == pytest.approx(f1_score(targets, message, average="macro"))
 
 
 def test_one_value_is_left_out() -> None:

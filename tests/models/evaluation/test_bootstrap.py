@@ -14,7 +14,7 @@ from pipeline.models.evaluation.bootstrap import (
     interval,
     replicates,
     resample,
-    tallies,
+    resampled_tallies,
 )
 from pipeline.models.evaluation.figures import all_metrics
 from pipeline.models.evaluation.options import EvaluationOptions
@@ -41,10 +41,10 @@ def answers(n: int, components: int, classes: int):
 def test_replicates_equal_a_plain_loop():
     component, truth, prediction, confidence = answers(90, 12, 4)
     counts = resample(np.random.default_rng(1), 12, 30)
-    found = replicates(
+    result = replicates(
         counts, component, truth, prediction, bin_of(confidence, 15), confidence, 4, 15
     )
-    assert set(found) == {*SCORES, "ece"}
+    assert set(result) == {*SCORES, "ece"}
     for i, drawn in enumerate(counts.astype(int)):
         rows = np.concatenate(
             [np.flatnonzero(component == c) for c in range(12) for _ in range(drawn[c])]
@@ -52,18 +52,18 @@ def test_replicates_equal_a_plain_loop():
         expected = scores(truth[rows], prediction[rows])
         sums = calibration(confidence[rows], (truth == prediction)[rows], 15)
         expected["ece"] = float(calibration_error(sums))
-        assert {name: float(found[name][i]) for name in found} == pytest.approx(expected)
+        assert {name: float(result[name][i]) for name in result} == pytest.approx(expected)
 
 
 def test_tallies_are_those_of_the_rows_that_each_resample_draws():
     component, truth, prediction, _ = answers(90, 12, 4)
     counts = resample(np.random.default_rng(1), 12, 30)
-    found = tallies(counts, component, truth, prediction, 5)
+    result = resampled_tallies(counts, component, truth, prediction, 5)
     for i, drawn in enumerate(counts.astype(int)):
         rows = np.repeat(np.arange(90), drawn[component])
-        assert np.array_equal(found[i], tally(truth[rows], prediction[rows], 5))
-    known = tallies(counts, component, truth, prediction, 5, support=found[:, 1])
-    assert np.array_equal(known, found)
+        assert np.array_equal(result[i], tally(truth[rows], prediction[rows], 5))
+    known = resampled_tallies(counts, component, truth, prediction, 5, support=result[:, 1])
+    assert np.array_equal(known, result)
 
 
 def test_a_resample_draws_as_many_components_as_there_are():
@@ -83,10 +83,10 @@ def test_dependent_samples_widen_the_interval():
     widths = []
     for members in (component, np.arange(400)):
         counts = resample(generator(0, "test"), members.max() + 1, 500)
-        found = replicates(
+        result = replicates(
             counts, members, truth, prediction, bin_of(confidence, 15), confidence, 4, 15
         )
-        low, high = interval(found["accuracy"], 0.95)
+        low, high = interval(result["accuracy"], 0.95)
         widths.append(high - low)
     assert widths[0] > 2 * widths[1]
 
@@ -123,9 +123,9 @@ def test_figures_are_bit_for_bit_the_same_in_any_blocks(kind, monkeypatch):
 def test_many_resamples_of_many_components_take_little_memory():
     """Of 2,000 resamples by 20,000 components the counts alone would be 320 MB."""
     rng = np.random.default_rng(0)
-    truth, said = rng.integers(0, 3, (2, 20_000))
+    truth, message = rng.integers(0, 3, (2, 20_000))
     tracemalloc.start()
-    score = Scorer(truth, np.arange(20_000), 3, 2000, generator(0, "test")).score([said])
+    score = Scorer(truth, np.arange(20_000), 3, 2000, generator(0, "test")).score([message])
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 100e6

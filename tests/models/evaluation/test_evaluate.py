@@ -12,11 +12,11 @@ from pipeline.core.records import predictions_schema
 from pipeline.models.evaluation import measured
 from pipeline.models.evaluation.evaluate import Split, evaluate
 from pipeline.models.evaluation.options import EvaluationOptions
-from pipeline.models.evaluation.results import write
+from pipeline.models.evaluation.results import write_evaluation
 from pipeline.models.evaluation.subsets import all_subsets
 from pipeline.models.examples import Examples
 from pipeline.models.prediction import predict
-from pipeline.models.saving import Model
+from pipeline.models.saving import TrainedModel
 from tests.models.synthetic import SETS, TASKS, joined, options, split_of
 from tests.models.training.test_loop import CLASSES, WORLD, fit
 
@@ -24,10 +24,10 @@ OPTIONS = EvaluationOptions(resamples=200, group_by=("language",))
 
 
 @pytest.fixture(scope="module")
-def model() -> Model:
+def model() -> TrainedModel:
     trained = fit(list(SETS), epochs=10)
     sets = list(split_of(WORLD, "test").sets)
-    return Model(trained.network, sets, options(), CLASSES, trained.priors, {})
+    return TrainedModel(trained.network, sets, options(), CLASSES, trained.priors, {})
 
 
 @pytest.fixture(scope="module")
@@ -129,13 +129,13 @@ def test_what_the_model_cannot_see_is_answered_and_counted(model):
     for has in world.present.values():
         has[:10] = False
     world.split[:10] = "test"
-    found = evaluate("m", model, splits(world), OPTIONS, 7)
-    figures = found.metrics["language"]["test"]
+    result = evaluate("m", model, splits(world), OPTIONS, 7)
+    figures = result.metrics["language"]["test"]
     assert figures["unseen"] == 10
     assert figures["n"] == (world.split == "test").sum()
-    blind = [row for row in found.predictions if not row["present"]]
+    blind = [row for row in result.predictions if not row["present"]]
     assert len(blind) == 20
-    natural = rows(found.subsets, task="language", split="test", kind="natural")
+    natural = rows(result.subsets, task="language", split="test", kind="natural")
     assert rows(natural, subset="none")[0]["n"] == 10
 
 
@@ -143,11 +143,11 @@ def test_null_targets_are_predicted_but_not_measured(model):
     world = joined()
     world.targets["category"][world.split == "validation"] = None
     kept = split_of(joined(), "test").targets
-    found = evaluate("m", model, splits(world), OPTIONS, 7)
-    assert found.metrics["category"]["validation"]["n"] == 0
-    assert "accuracy" not in found.metrics["category"]["validation"]
-    assert found.metrics["category"]["test"]["n"] == len(kept["category"])
-    truths = {r["truth"] for r in found.predictions
+    result = evaluate("m", model, splits(world), OPTIONS, 7)
+    assert result.metrics["category"]["validation"]["n"] == 0
+    assert "accuracy" not in result.metrics["category"]["validation"]
+    assert result.metrics["category"]["test"]["n"] == len(kept["category"])
+    truths = {r["truth"] for r in result.predictions
               if (r["task"], r["split"]) == ("category", "validation")}  # fmt: skip
     assert truths == {None}
 
@@ -155,16 +155,16 @@ def test_null_targets_are_predicted_but_not_measured(model):
 def test_an_empty_split_has_no_figures(model):
     empty = split_of(WORLD, "test").take(np.zeros(0, int))
     assert isinstance(empty, Examples)
-    found = evaluate("m", model, [Split("test", empty, {})], OPTIONS, 7)
-    assert found.metrics["category"]["test"]["n"] == 0
-    assert found.predictions == []
+    result = evaluate("m", model, [Split("test", empty, {})], OPTIONS, 7)
+    assert result.metrics["category"]["test"]["n"] == 0
+    assert result.predictions == []
 
 
 def test_files_have_their_columns_and_equal_bytes(found, model, tmp_path):
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
         again = found if name == "one" else evaluate("m", model, splits(WORLD), OPTIONS, 7)
-        write(tmp_path / name, "category", again)
+        write_evaluation(tmp_path / name, "category", again)
     names = sorted(path.name for path in (tmp_path / "one").iterdir())
     assert names == ["calibration.csv", "confusion.csv", "contributions.csv", "figures.csv",
                      "groups.csv",
@@ -172,7 +172,7 @@ def test_files_have_their_columns_and_equal_bytes(found, model, tmp_path):
                      "subsets.csv"]  # fmt: skip
     for name in names:
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
-    assert measured.read(tmp_path / "one") == found.metrics
+    assert measured.read_figures(tmp_path / "one") == found.metrics
     metrics = json.loads((tmp_path / "one" / "metrics.json").read_text())
     assert [*metrics["validation"]] == ["category"]
     assert [*metrics["test"]] == ["category", "language"]

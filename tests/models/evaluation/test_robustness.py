@@ -3,22 +3,22 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.models.evaluation.perturbations import add_noise, donors, feature_noise, misaligned
+from pipeline.models.evaluation.perturbations import add_noise, donors, feature_noise, misalign
 from pipeline.models.evaluation.robustness import ALL, RATES, Curves, robustness
 from pipeline.models.evaluation.subsets import all_subsets
-from pipeline.models.saving import Model
-from pipeline.models.statistics import statistics
+from pipeline.models.saving import TrainedModel
+from pipeline.models.statistics import feature_moments
 from tests.models.synthetic import SETS, joined, options, split_of
 from tests.models.training.test_loop import CLASSES, WORLD, fit
 
 TEST = split_of(WORLD, "test")
-DEVIATIONS = {name: statistics(split_of(WORLD, "train"), name)[1] for name in SETS}
+DEVIATIONS = {name: feature_moments(split_of(WORLD, "train"), name)[1] for name in SETS}
 
 
 @pytest.fixture(scope="module")
-def model() -> Model:
+def model() -> TrainedModel:
     trained = fit(list(SETS), epochs=10)
-    return Model(trained.network, list(TEST.sets), options(), CLASSES, trained.priors, {})
+    return TrainedModel(trained.network, list(TEST.sets), options(), CLASSES, trained.priors, {})
 
 
 @pytest.fixture(scope="module")
@@ -44,8 +44,8 @@ def test_all_curves_start_at_the_score_and_those_that_matter_fall(rows, model):
     assert len(clean) == 1
     for kind, modality in (("absence", ALL), ("absence", "image"), ("misalignment", "image"),
                            ("noise", "image")):  # fmt: skip
-        found = curve(rows, kind, modality)
-        assert found[max(found)]["macro_f1"] < found[0.0]["macro_f1"] - 0.1
+        result = curve(rows, kind, modality)
+        assert result[max(result)]["macro_f1"] < result[0.0]["macro_f1"] - 0.1
     for row in rows:
         assert row["low"] <= row["macro_f1"] + 1e-12
         assert row["macro_f1"] <= row["high"] + 1e-12
@@ -55,8 +55,8 @@ def test_full_absence_is_what_masking_says(rows, model):
     curves = Curves(model, TEST, DEVIATIONS)
     without = all_subsets(TEST.modalities).index(tuple(m for m in TEST.modalities if m != "image"))
     expected = curves.score(curves.answers[without])
-    found = curve(rows, "absence", "image")[1.0]
-    assert found["macro_f1"] == pytest.approx(expected["macro_f1"])
+    result = curve(rows, "absence", "image")[1.0]
+    assert result["macro_f1"] == pytest.approx(expected["macro_f1"])
     prior = int(model.priors["category"].argmax())
     blind = curve(rows, "absence", ALL)[1.0]["accuracy"]
     assert blind == pytest.approx((TEST.targets["category"] == prior).mean())
@@ -91,7 +91,7 @@ def test_a_donor_is_of_another_component_and_has_the_modality():
     chosen = donors(TEST, "image", np.random.default_rng(0))
     assert (TEST.component[chosen] != TEST.component).all()
     assert TEST.present[chosen, 0].all()
-    worse = misaligned(TEST, "image", chosen)
+    worse = misalign(TEST, "image", chosen)
     has = TEST.present[:, 0]
     assert np.array_equal(worse.present, TEST.present)
     given = TEST.values["pixels"][0, chosen[has]]

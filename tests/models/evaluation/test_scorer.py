@@ -17,29 +17,30 @@ def world(classes: int, n: int, groups: int):
     rng = np.random.default_rng(classes)
     truth = rng.integers(0, classes, n)
     component = np.unique(rng.integers(0, groups, n), return_inverse=True)[1]
-    said = [np.where(rng.random(n) < s, truth, rng.integers(0, classes, n)) for s in (0.7, 0.5)]
-    return truth, component, said
+    message = [np.where(rng.random(n) < s, truth, rng.integers(0, classes, n)) for s in (0.7, 0.5)]
+    return truth, component, message
 
 
 @pytest.mark.parametrize(("classes", "n", "groups"), SIZES)
 def test_resamples_are_scored_as_the_figures_are(classes, n, groups):
-    truth, component, (said, other) = world(classes, n, groups)
+    truth, component, (message, other) = world(classes, n, groups)
     scorer = Scorer(truth, component, classes, 300, generator(3, "test"))
     counts = resample(generator(3, "test"), component.max() + 1, 300)
     nothing = np.zeros(n)
-    found = replicates(counts, component, truth, said, nothing.astype(int), nothing, classes, 1)
-    score = scorer.score([said])
-    assert np.array_equal(score.drawn, found["macro_f1"])
-    assert score.value == class_scores(truth, said, classes)["macro_f1"]
-    both = scorer.score([said, other])
+    result = replicates(counts, component, truth, message, nothing.astype(int), nothing, classes, 1)
+    score = scorer.score([message])
+    assert np.array_equal(score.drawn, result["macro_f1"])
+    assert score.value == class_scores(truth, message, classes)["macro_f1"]
+    both = scorer.score([message, other])
     assert both.seeds == (score.value, scorer.score([other]).value)
     assert both.value == np.mean(both.seeds)
 
 
 def test_names_of_components_do_not_matter_but_their_order():
-    truth, component, (said, _) = world(4, 200, 50)
+    truth, component, (message, _) = world(4, 200, 50)
     names = np.array([f"c{i:03}" for i in component])
     one, two = (
-        Scorer(truth, of, 4, 100, generator(0, "test")).score([said]) for of in (component, names)
+        Scorer(truth, of, 4, 100, generator(0, "test")).score([message])
+        for of in (component, names)
     )
     assert np.array_equal(one.drawn, two.drawn)

@@ -18,16 +18,16 @@ ONE_STEP_AN_EPOCH = {"epochs": 6, "patience": 6, "batch_size": 4096}
 
 def test_divergence_is_said_with_what_diverged_and_what_may_help(monkeypatch):
     monkeypatch.setattr(
-        "pipeline.models.training.loop.loss",
+        "pipeline.models.training.trainer.loss",
         lambda *given: {task: 0 * value / 0 for task, value in loss(*given).items()},
     )
-    said = (
+    message = (
         "training diverged in its first epoch, train/category/loss is nan: "
         "lower the model's learning_rate or give it a warmup, or set clip"
     )
-    with pytest.raises(PipelineError, match=f"{said}$"):
+    with pytest.raises(PipelineError, match=f"{message}$"):
         fit(["words"], fusion="none", epochs=1)
-    with pytest.raises(PipelineError, match=f"{said}, or precision: float32$"):
+    with pytest.raises(PipelineError, match=f"{message}, or precision: float32$"):
         fit(["words"], fusion="none", epochs=1, precision="bfloat16")
 
 
@@ -40,7 +40,7 @@ def diverge_in(epoch: int, monkeypatch: pytest.MonkeyPatch, batches: int) -> Non
         factor = float("nan") if len(calls) > epoch * batches else 1.0
         return {task: factor * value for task, value in loss(*given).items()}
 
-    monkeypatch.setattr("pipeline.models.training.loop.loss", call)
+    monkeypatch.setattr("pipeline.models.training.trainer.loss", call)
 
 
 def test_training_that_diverges_later_keeps_the_best_before(monkeypatch):

@@ -10,11 +10,11 @@ import pytest
 import torch
 
 from pipeline.core.errors import PipelineError
-from pipeline.models.examples import classes_of, examples
+from pipeline.models.examples import build_examples, classes_of
 from pipeline.models.metrics import scores
 from pipeline.models.prediction import predict
-from pipeline.models.saving import load, save
-from pipeline.models.statistics import statistics
+from pipeline.models.saving import load_model, save_model
+from pipeline.models.statistics import feature_moments
 from pipeline.models.training.loop import Trained, train
 from tests.models.synthetic import SETS, TASK_OPTIONS, TASKS, joined, options, split_of
 
@@ -93,7 +93,7 @@ def test_statistics_are_those_of_the_present_training_rows():
     sets = {"words": "text"}
     training = split_of(WORLD, "train", sets)
     there = training.values["words"][0][training.present[:, 0]].astype(np.float64)
-    mean, deviation = statistics(training, "words")
+    mean, deviation = feature_moments(training, "words")
     np.testing.assert_allclose(mean, there.mean(0))
     np.testing.assert_allclose(deviation, there.std(0))
     state = fit(["words"], fusion="none", epochs=1).network.state_dict()
@@ -108,7 +108,7 @@ def test_statistics_of_frames_count_what_is_within_their_length():
         lengths={"words": np.array([[2, 1]], np.int32)},
         present=np.array([[True], [True]]),
     )
-    mean, deviation = statistics(training, "words")
+    mean, deviation = feature_moments(training, "words")
     assert mean == pytest.approx([3.0])
     assert deviation == pytest.approx(np.std([1, 3, 5]))
 
@@ -116,7 +116,7 @@ def test_statistics_of_frames_count_what_is_within_their_length():
 def test_augmented_views_are_drawn_in_training():
     chosen = options(views=2, epochs=2)
     views = [joined(view=v) for v in range(3)]
-    whole = examples(views, SETS, CLASSES, TASK_OPTIONS)
+    whole = build_examples(views, SETS, CLASSES, TASK_OPTIONS)
     training = whole.take(WORLD.split == "train")
     validation = whole.take(WORLD.split == "validation", views=1)
     assert training.values["words"].shape[0] == 3
@@ -166,7 +166,7 @@ save_to(Path(sys.argv[1]), fit(["pixels", "words"], fusion=sys.argv[3], epochs=3
 def save_to(folder, trained: Trained) -> None:
     features = ["pixels", "words"]
     sets = split_of(WORLD, "test", {name: SETS[name] for name in features}).sets
-    save(folder, trained, sets, CLASSES, options(features=features), {"made_by": {}})
+    save_model(folder, trained, sets, CLASSES, options(features=features), {"made_by": {}})
 
 
 def test_equal_bytes_in_any_process(tmp_path):
@@ -197,7 +197,7 @@ def test_the_seed_counts():
 def test_a_saved_model_predicts_the_same(tmp_path):
     trained = fit(["pixels", "words"], epochs=2)
     save_to(tmp_path, trained)
-    model = load(tmp_path)
+    model = load_model(tmp_path)
     test = split_of(WORLD, "test", {"pixels": "image", "words": "text"})
     before = predict(trained.network, test, trained.priors)
     after = predict(model.network, test, model.priors)

@@ -13,8 +13,8 @@ from pipeline.models.network import Network
 from pipeline.models.options import ModelOptions
 from pipeline.models.training.batches import Tensors, microbatches
 from pipeline.models.training.losses import example_weights, loss
-from pipeline.models.training.optimization import Optimization, averaged
-from pipeline.models.training.parallel import ALONE, World
+from pipeline.models.training.optimization import Optimization, averaged_model
+from pipeline.models.training.parallel import SINGLE_PROCESS, World
 from tests.models.synthetic import TASKS, joined, options, split_of
 
 CPU = torch.device("cpu")
@@ -51,13 +51,13 @@ def gradient(chosen: ModelOptions, worlds: list[World]) -> tuple[torch.Tensor, t
             stacked = torch.stack(list(each.values())) * piece.portion
             stacked.sum().backward()
             total += stacked.detach()
-    found = [p.grad.flatten() for p in network.parameters() if p.grad is not None]
-    return total, torch.cat(found)
+    result = [p.grad.flatten() for p in network.parameters() if p.grad is not None]
+    return total, torch.cat(result)
 
 
 @pytest.mark.parametrize(("accumulate", "size"), [(3, 1), (32, 1), (1, 2), (1, 5), (4, 3), (1, 32)])
 def test_pieces_and_shares_give_the_gradient_of_the_whole_batch(accumulate, size):
-    whole = gradient(options(**STILL, batch_size=32), [ALONE])
+    whole = gradient(options(**STILL, batch_size=32), [SINGLE_PROCESS])
     cut = options(**STILL, batch_size=32, accumulate=accumulate)
     parted = gradient(cut, [World(rank, size) for rank in range(size)])
     for mine, theirs in zip(parted, whole, strict=True):
@@ -74,12 +74,12 @@ def test_shares_are_all_rows_once():
 def rates(steps: int, **changed) -> list[float]:
     own = parameter()
     optimization = Optimization([own], [], options(learning_rate=0.1, **changed), steps, CPU)
-    found = []
+    result = []
     for _ in range(steps):
-        found.append(optimization.optimizer.param_groups[0]["lr"])
+        result.append(optimization.optimizer.param_groups[0]["lr"])
         optimization.backward(own.sum())
-        optimization.step(ALONE)
-    return found
+        optimization.step(SINGLE_PROCESS)
+    return result
 
 
 def test_the_step_size_falls_as_a_cosine():
@@ -88,10 +88,10 @@ def test_the_step_size_falls_as_a_cosine():
 
 
 def test_it_rises_in_a_line_before():
-    found = rates(20, warmup=0.2)
-    np.testing.assert_allclose(found[:5], [0.02, 0.04, 0.06, 0.08, 0.1])
+    result = rates(20, warmup=0.2)
+    np.testing.assert_allclose(result[:5], [0.02, 0.04, 0.06, 0.08, 0.1])
     wanted = [0.05 * (1 + np.cos(np.pi * i / 16)) for i in range(16)]
-    np.testing.assert_allclose(found[4:], wanted, atol=1e-12)
+    np.testing.assert_allclose(result[4:], wanted, atol=1e-12)
 
 
 @pytest.mark.parametrize(("clip", "norm"), [(1e-8, 1e-8), (1e6, np.sqrt(3)), (None, np.sqrt(3))])
@@ -100,14 +100,14 @@ def test_long_gradients_are_cut(clip, norm):
     own = parameter()
     optimization = Optimization([own], [], options(clip=clip), 1, CPU)
     optimization.backward(own.sum())
-    optimization.step(ALONE)
+    optimization.step(SINGLE_PROCESS)
     kept = optimization.optimizer.state[own]["exp_avg"].norm().item()
     assert kept == pytest.approx(0.1 * norm, rel=1e-4)
 
 
 def test_the_mean_of_the_weights_follows_them():
     network = torch.nn.Linear(1, 1, bias=False)
-    follower = averaged(network, 0.9)
+    follower = averaged_model(network, 0.9)
     assert follower is not None
     mean, expected = follower.module, None
     for value in (1.0, 2.0, 5.0):
@@ -115,24 +115,24 @@ def test_the_mean_of_the_weights_follows_them():
         follower.update_parameters(network)
         expected = value if expected is None else 0.9 * expected + 0.1 * value
     assert mean.weight.item() == pytest.approx(expected)
-    assert averaged(network, 0.0) is None
+    assert averaged_model(network, 0.0) is None
 
 
 def test_bfloat16_computes_in_it_and_keeps_float32():
     layer = torch.nn.Linear(4, 2)
     before = copy.deepcopy(layer)
     optimization = Optimization(layer.parameters(), [], options(precision="bfloat16"), 1, CPU)
-    with optimization.training_loss():
+    with optimization.autocast():
         output = layer(torch.ones(1, 4))
     assert output.dtype == torch.bfloat16
     optimization.backward(output.float().sum())
-    optimization.step(ALONE)
+    optimization.step(SINGLE_PROCESS)
     assert layer.weight.dtype == torch.float32
     assert not torch.equal(layer.weight, before.weight)
 
 
 def test_float32_is_left_alone():
-    with Optimization([parameter()], [], options(), 1, CPU).training_loss():
+    with Optimization([parameter()], [], options(), 1, CPU).autocast():
         assert torch.nn.Linear(4, 2)(torch.ones(1, 4)).dtype == torch.float32
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from pipeline.models.saving import save
+from pipeline.models.saving import save_model
 from pipeline.models.training.loop import Trained, train
 from pipeline.models.training.snapshot import Snapshots
 from pipeline.models.training.validation import Validation
@@ -41,13 +41,13 @@ def learn(folder: Path, key: str = "k", every_s: float = 0.0, **changed) -> Trai
     trained = train(training, validation, classes, chosen, 7, device, snapshots)
     out = folder / "model"
     out.mkdir(parents=True, exist_ok=True)
-    save(out, trained, training.sets, classes, chosen, {"made_by": {}})
+    save_model(out, trained, training.sets, classes, chosen, {"made_by": {}})
     return trained
 
 
 def files(folder: Path) -> dict[str, bytes]:
-    found = (folder / "model").rglob("*")
-    return {str(p.relative_to(folder)): p.read_bytes() for p in found if p.is_file()}
+    result = (folder / "model").rglob("*")
+    return {str(p.relative_to(folder)): p.read_bytes() for p in result if p.is_file()}
 
 
 def die_in(epoch: int, monkeypatch: pytest.MonkeyPatch | None = None) -> None:

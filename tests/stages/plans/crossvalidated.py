@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.execution.options import ExecutionOptions
-from pipeline.models.comparison.options import Options
+from pipeline.models.comparison.options import ComparisonOptions
 from pipeline.parts.plan import Summary
-from pipeline.reporting.options import Options as ReportOptions
+from pipeline.reporting.options import ReportOptions as ReportOptions
 from pipeline.stages.plans import crossvalidate
 from pipeline.store.join import Joined
 from tests.models.synthetic import SETS, joined, options
@@ -44,7 +44,7 @@ def params(workers: int | None = None, **changed: Any) -> Any:
     execution = {} if workers is None else {"executor": "processes", "workers": workers}
     return some(
         {},
-        comparison=Options.model_validate(given),
+        comparison=ComparisonOptions.model_validate(given),
         modalities=tuple(SETS.values()),
         report=ReportOptions(),
         execution=ExecutionOptions.model_validate(execution or {"executor": "serial"}),

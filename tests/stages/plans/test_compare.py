@@ -15,7 +15,7 @@ from sklearn.metrics import f1_score
 from pipeline.core.errors import PipelineError
 from pipeline.parts import manifest
 from pipeline.stages.plans.compare import plan
-from pipeline.stages.work.compare import COLUMNS, compare
+from pipeline.stages.work.compare import COLUMNS, compare_models
 from tests.models.synthetic import SETS
 from tests.reporting.reading import read as parsed
 from tests.stages.plans import test_report
@@ -157,7 +157,7 @@ def test_trainings_that_diverged_are_counted(there: Path, monkeypatch: pytest.Mo
 
 def compare_all() -> Any:
     given = params()
-    return compare(given.comparison, SETS, given.targets, given.seed, Path("data")).tables
+    return compare_models(given.comparison, SETS, given.targets, given.seed, Path("data")).tables
 
 
 def test_the_page_says_what_the_tables_say(there: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from pipeline.core.errors import PipelineError
 from pipeline.core.files.digest import digest_bytes
 from pipeline.core.records import clean_schema, samples_schema
-from pipeline.curation.options import Options
+from pipeline.curation.options import CurationOptions
 from pipeline.params.sections import PartsOptions
 from pipeline.parts import manifest, tables
 from pipeline.parts.fingerprint import fingerprint
@@ -71,7 +71,7 @@ def params(**changed: Any) -> Any:
         targets=TARGETS,
         seed=0,
         parts=PartsOptions(mean_rows=8, max_bytes=2**20),
-        curate=Options(**{**OPTIONS, **changed}),
+        curate=CurationOptions(**{**OPTIONS, **changed}),
     )
 
 

@@ -12,7 +12,7 @@ import pytest
 from pipeline.core.errors import PipelineError
 from pipeline.core.files.digest import digest_file
 from pipeline.execution.run_record import summary_of
-from pipeline.models.evaluation.measured import read
+from pipeline.models.evaluation.measured import read_figures
 from pipeline.models.evaluation.options import EvaluationOptions
 from pipeline.stages.plans import train
 from pipeline.stages.plans.evaluate import plan
@@ -35,7 +35,7 @@ def test_it_measures_the_held_out_splits(world):
     summary = plan(params(MODELS), "m").run()
     assert (summary.computed, summary.rejected) == (1, 0)
     assert summary.rows == (world.split != "train").sum()
-    assert read(OUT)["category"]["test"]["n"] == (world.split == "test").sum()
+    assert read_figures(OUT)["category"]["test"]["n"] == (world.split == "test").sum()
 
 
 def test_how_long_the_test_split_took_stands_in_the_record_alone(world):
@@ -64,7 +64,7 @@ def test_labels_and_numbers_go_through_the_stages(inside):
     models = {"m": options(epochs=15)}
     train.plan(params(models, targets=kinds), "m").run()
     plan(params(models, targets=kinds), "m").run()
-    tasks = read(OUT)
+    tasks = read_figures(OUT)
     known = (world.split == "test") & ~np.isnan(numbers)
     assert tasks["language"]["test"]["n"] == known.sum() < (world.split == "test").sum()
     assert tasks["language"]["test"]["r2"]["value"] > 0.3
@@ -83,7 +83,7 @@ def test_each_set_is_measured_once(world, monkeypatch):
     from pipeline.models import statistics as module
     from pipeline.models.explanation import gradients
 
-    measure, asked, given = module.statistics, [], {}
+    measure, asked, given = module.feature_moments, [], {}
 
     def statistics(train, name):
         asked.append(name)
@@ -93,8 +93,8 @@ def test_each_set_is_measured_once(world, monkeypatch):
         given.update(means)
         return []
 
-    monkeypatch.setattr(module, "statistics", statistics)
-    monkeypatch.setattr(gradients, "attributed", attributed)
+    monkeypatch.setattr(module, "feature_moments", statistics)
+    monkeypatch.setattr(gradients, "attribution_rows", attributed)
     plan(params(MODELS, evaluate=EvaluationOptions(attributed=5)), "m").run()
     assert sorted(asked) == sorted(given) == sorted(SETS)
     train = world.split == "train"
@@ -155,7 +155,7 @@ def test_a_model_with_nothing_to_learn_stays_untrained_and_has_no_figures(inside
     assert train.plan(given, "m").run().computed == 1
     assert "stays untrained and has no figures: the train split has no sample" in caplog.text
     assert plan(given, "m").run().computed == 1
-    figures = read(OUT)
+    figures = read_figures(OUT)
     labelled = (world.split == "test").sum()
     assert figures["category"]["test"] == {
         "n": labelled,
@@ -177,7 +177,7 @@ def test_a_split_of_which_the_model_sees_nothing_has_no_figures(inside):
     given = params({"m": options(features=["spectrum"], fusion="none", epochs=1)})
     train.plan(given, "m").run()
     plan(given, "m").run()
-    figures = read(OUT)["category"]
+    figures = read_figures(OUT)["category"]
     assert {*figures["test"]} == {"n", "components", "unseen"}
     assert figures["validation"]["macro_f1"]["low"] is not None
     assert (ROOT / "evaluation" / "m" / "robustness.csv").read_text().count("\n") == 1

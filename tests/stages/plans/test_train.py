@@ -229,17 +229,17 @@ STILL = {
 
 @pytest.mark.slow
 def test_two_workers_come_to_what_one_does(world, two):
-    from pipeline.models.saving import load
+    from pipeline.models.saving import load_model
 
     plan(params({"m": options(**STILL)}), "m").run()
     single = json.loads((OUT / "model.json").read_text())
-    weights = load(OUT).network.state_dict()
+    weights = load_model(OUT).network.state_dict()
     chosen = {"m": options(**STILL, workers=2, accumulate=2)}
     summary = plan(params(chosen, execution=ExecutionOptions()), "m").run()
     assert summary.training["examples_per_second"] > 0
     both = json.loads((OUT / "model.json").read_text())
     assert both["best"] == pytest.approx(single["best"], rel=1e-3, abs=1e-3)
-    for name, tensor in load(OUT).network.state_dict().items():
+    for name, tensor in load_model(OUT).network.state_dict().items():
         assert tensor.numpy() == pytest.approx(weights[name].numpy(), rel=1e-2, abs=1e-3)
 
 
@@ -249,7 +249,7 @@ def test_a_killed_worker_costs_its_epoch(world, two, monkeypatch):
     plan(params(chosen, execution=ExecutionOptions()), "m").run()
     unbroken = files()
     shutil.rmtree(OUT)
-    monkeypatch.setattr("pipeline.stages.work.train._learn_as_one_of", mortal)
+    monkeypatch.setattr("pipeline.stages.work.train._train_as_one_of", mortal)
     summary = plan(params(chosen, execution=ExecutionOptions()), "m").run()
     assert Path("died").read_text() == "1"
     # The first worker may have been through the epoch by then.
@@ -257,17 +257,17 @@ def test_a_killed_worker_costs_its_epoch(world, two, monkeypatch):
     assert files() == unbroken
 
 
-def mortal(learn, device, rank, size, address):
+def mortal(job, rank, size, address):
     """The second worker kills itself in its third epoch, once."""
     from pipeline.models.training import snapshot
     from pipeline.stages.work import train
 
-    died = learn.args[4].parent / "died"
+    died = job.root.parent / "died"
     snapshot.Snapshots.__init__.__defaults__ = (0.0, True)
     if rank == 1 and not died.exists():
         died.write_text("1")
         die_in(2)
-    return train._learn_as_one_of(learn, device, rank, size, address)
+    return train._train_as_one_of(job, rank, size, address)
 
 
 @pytest.fixture

@@ -8,19 +8,19 @@ import pytest
 
 from pipeline.core.errors import PipelineError
 from pipeline.stages.work import slices as module
-from pipeline.stages.work.slices import slices
+from pipeline.stages.work.slices import slice_values
 from tests.models.synthetic import SETS, joined
 
 WORLD = joined(subjects=8)
 
 
 def test_presence_names_the_modalities_that_the_model_reads():
-    found = slices(WORLD, ["presence"], SETS, Path("data"))["presence"]
-    for i, value in enumerate(found):
+    result = slice_values(WORLD, ["presence"], SETS, Path("data"))["presence"]
+    for i, value in enumerate(result):
         has = sorted(m for name, m in SETS.items() if WORLD.present[name][i])
         assert value == "+".join(has)
     words = {"words": "text"}
-    alone = slices(WORLD, ["presence"], words, Path("data"))["presence"]
+    alone = slice_values(WORLD, ["presence"], words, Path("data"))["presence"]
     assert set(alone) == {"text", "none"}
 
 
@@ -35,25 +35,25 @@ def test_durations_fall_into_quarters(monkeypatch, tmp_path):
         "pipeline.parts.manifest.read",
         lambda out, columns: pa.table(tables[out.name]).select(columns),
     )
-    found = slices(WORLD, ["duration"], SETS, tmp_path)["duration"]
-    assert found[-1] is None  # its clip was refused
-    names, counts = np.unique(found[:-1].astype(str), return_counts=True)
+    result = slice_values(WORLD, ["duration"], SETS, tmp_path)["duration"]
+    assert result[-1] is None  # its clip was refused
+    names, counts = np.unique(result[:-1].astype(str), return_counts=True)
     assert [name.split(":")[0] for name in names] == ["1", "2", "3", "4"]
     assert counts.min() >= (n - 1) // 4
-    assert found[0] == "1: 0.00 to 0.55 s"
+    assert result[0] == "1: 0.00 to 0.55 s"
     assert module.extra_inputs(["duration"], tmp_path) == ["clean/audio"]
     assert module.extra_inputs(["language"], tmp_path) == []
 
 
 def test_without_clips_there_is_no_duration(tmp_path):
     with pytest.raises(PipelineError, match="no modality here has a 'duration'"):
-        slices(WORLD, ["duration"], SETS, tmp_path)
+        slice_values(WORLD, ["duration"], SETS, tmp_path)
 
 
 def test_a_target_of_the_name_goes_before(tmp_path):
     WORLD.targets["duration"] = WORLD.targets["language"]
     try:
-        found = slices(WORLD, ["duration"], SETS, tmp_path)
+        result = slice_values(WORLD, ["duration"], SETS, tmp_path)
     finally:
         del WORLD.targets["duration"]
-    assert set(found["duration"]) == {"de", "el", "fr"}
+    assert set(result["duration"]) == {"de", "el", "fr"}

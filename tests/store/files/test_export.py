@@ -17,7 +17,7 @@ from pipeline.core.errors import PipelineError
 from pipeline.store import open_store
 from pipeline.store.feature_set import FeatureSet
 from pipeline.store.files import export as module
-from pipeline.store.files.export import WRITERS, export
+from pipeline.store.files.export import WRITERS, export_set
 from pipeline.store.files.matrices import write_joined
 from pipeline.store.files.output_path import replacing_folder
 from tests.store.small import COUNT, small, sound
@@ -41,8 +41,8 @@ def read(path: Path) -> tuple[list[str], np.ndarray]:
         rows = pyarrow.csv.read_csv(path.with_suffix(".rows.tsv"), parse_options=tabs)
         return rows["digest"].to_pylist(), np.load(path)
     if path.suffix == ".safetensors":
-        found = load_file(path)
-        return [row.tobytes().hex() for row in found["digest"]], found["vector"]
+        result = load_file(path)
+        return [row.tobytes().hex() for row in result["digest"]], result["vector"]
     if path.suffix == ".csv":
         lines = pyarrow.csv.read_csv(path)
         columns = [lines[f"v{i}"].to_numpy() for i in range(5)]
@@ -74,7 +74,7 @@ def test_every_form_holds_the_rows(look: FeatureSet, form: str, where: str | Non
         pytest.importorskip("lance")
     path = Path(f"out.{form}")
     wanted = look.to_numpy(["digest", "vector"], where)
-    assert export(look, path, where=where) == len(wanted["digest"])
+    assert export_set(look, path, where=where) == len(wanted["digest"])
     digests, vectors = read(path)
     assert digests == wanted["digest"].tolist()
     assert np.array_equal(vectors.reshape(-1, 5), wanted["vector"])
@@ -88,9 +88,9 @@ def test_hugging_face_reads_its_folder(look: FeatureSet) -> None:
     datasets = pytest.importorskip("datasets")
     path = Path("out")
     for force in (False, True):
-        export(look, path, "huggingface", view=1, force=force)
-    found = datasets.load_from_disk(str(path)).with_format("numpy")
-    assert np.array_equal(found["vector"][:], look.to_numpy(view=1))
+        export_set(look, path, "huggingface", view=1, force=force)
+    result = datasets.load_from_disk(str(path)).with_format("numpy")
+    assert np.array_equal(result["vector"][:], look.to_numpy(view=1))
     assert not list(Path().glob(".out*"))
 
 
@@ -147,9 +147,9 @@ def test_where_folders_cannot_be_exchanged_the_old_one_stands(
 def test_tensors_keep_their_shape(look: FeatureSet) -> None:
     sounds = open_store()["sound"]
     wanted = sounds.to_numpy()
-    export(sounds, Path("s.npy"))
-    export(sounds, Path("s.safetensors"))
-    export(sounds, Path("s.parquet"))
+    export_set(sounds, Path("s.npy"))
+    export_set(sounds, Path("s.safetensors"))
+    export_set(sounds, Path("s.parquet"))
     assert np.array_equal(np.load("s.npy"), wanted)
     assert np.array_equal(load_file("s.safetensors")["vector"], wanted)
     assert pq.read_schema("s.parquet").field("vector").metadata == {b"shape": b"4,2"}
@@ -157,8 +157,8 @@ def test_tensors_keep_their_shape(look: FeatureSet) -> None:
 
 def test_equal_rows_give_equal_bytes(look: FeatureSet) -> None:
     for form in ("parquet", "arrow", "npy", "safetensors", "csv", "jsonl"):
-        export(look, Path(f"a.{form}"))
-        export(look, Path(f"b.{form}"))
+        export_set(look, Path(f"a.{form}"))
+        export_set(look, Path(f"b.{form}"))
         assert Path(f"a.{form}").read_bytes() == Path(f"b.{form}").read_bytes()
 
 
@@ -179,32 +179,32 @@ def test_what_fails_midway_leaves_nothing(
     blocks = module.Chosen.blocks
     monkeypatch.setattr(module.Chosen, "blocks", broken)
     with pytest.raises(Exception, match="a part is missing"):
-        export(look, Path("out"), form)
+        export_set(look, Path("out"), form)
     assert set(Path().rglob("*")) == before
 
 
 def test_what_is_there_is_replaced_only_when_told(look: FeatureSet) -> None:
     Path("x.csv").write_text("mine")
     with pytest.raises(PipelineError, match="--force replaces it"):
-        export(look, Path("x.csv"))
+        export_set(look, Path("x.csv"))
     assert Path("x.csv").read_text() == "mine"
-    export(look, Path("x.csv"), force=True)
+    export_set(look, Path("x.csv"), force=True)
     assert pyarrow.csv.read_csv("x.csv").num_rows == COUNT - 1
     Path("home").mkdir()
     Path("home/letter").touch()
     for form in ("lance", "huggingface"):
         pytest.importorskip({"lance": "lance", "huggingface": "datasets"}[form])
         with pytest.raises(PipelineError, match="remove it yourself"):
-            export(look, Path("home"), form, force=True)
+            export_set(look, Path("home"), form, force=True)
     assert Path("home/letter").is_file()
 
 
 def test_the_rows_beside_an_npy_are_replaced_only_when_told(look: FeatureSet) -> None:
     Path("x.rows.tsv").write_text("mine")
     with pytest.raises(PipelineError, match=r"x\.rows\.tsv is there already: --force"):
-        export(look, Path("x.npy"))
+        export_set(look, Path("x.npy"))
     assert (Path("x.rows.tsv").read_text(), Path("x.npy").exists()) == ("mine", False)
-    export(look, Path("x.npy"), force=True)
+    export_set(look, Path("x.npy"), force=True)
     assert Path("x.rows.tsv").read_text().startswith('"digest"')
 
 
@@ -222,7 +222,7 @@ def test_the_rows_beside_an_npy_are_replaced_only_when_told(look: FeatureSet) ->
 def test_a_path_that_cannot_be_is_told(look: FeatureSet, path: str, form: str, says: str) -> None:
     Path("link").symlink_to("data/features")
     with pytest.raises(PipelineError, match=says):
-        export(look, Path(path), form)
+        export_set(look, Path(path), form)
 
 
 @pytest.mark.parametrize(("form", "package"), [("lance", "pylance"), ("huggingface", "datasets")])
@@ -231,24 +231,26 @@ def test_a_missing_library_is_named(
 ) -> None:
     monkeypatch.setitem(__import__("sys").modules, "datasets" if form != "lance" else form, None)
     with pytest.raises(PipelineError, match=f"pip install {package}"):
-        export(look, Path("x"), form)
+        export_set(look, Path("x"), form)
 
 
 def test_every_form_is_in_the_module_s_table() -> None:
-    said = {line.split("|")[1].strip() for line in str(module.__doc__).splitlines() if "|" in line}
-    assert said - {"form", "---"} == set(WRITERS)
+    message = {
+        line.split("|")[1].strip() for line in str(module.__doc__).splitlines() if "|" in line
+    }
+    assert message - {"form", "---"} == set(WRITERS)
 
 
 def test_a_join_is_the_same_in_every_form(look: FeatureSet) -> None:
     joined = open_store().join(["look", "sound"], split="test")
     for suffix in ("npz", "safetensors", "parquet"):
         write_joined(joined, Path(f"j.{suffix}"))
-    with np.load("j.npz") as found:
-        assert found["sample_ids"].tolist() == joined.sample_ids
-        assert np.array_equal(found["sound"], joined.values["sound"])
-        assert found["sound.present"].tolist() == joined.present["sound"].tolist()
-        assert np.array_equal(found["target.size"], joined.targets["size"], equal_nan=True)
-        assert found["target.category"].tolist() == joined.targets["category"].tolist()
+    with np.load("j.npz") as result:
+        assert result["sample_ids"].tolist() == joined.sample_ids
+        assert np.array_equal(result["sound"], joined.values["sound"])
+        assert result["sound.present"].tolist() == joined.present["sound"].tolist()
+        assert np.array_equal(result["target.size"], joined.targets["size"], equal_nan=True)
+        assert result["target.category"].tolist() == joined.targets["category"].tolist()
     tensors = load_file("j.safetensors")
     assert np.array_equal(tensors["look"], joined.values["look"])
     rows = pq.read_table("j.parquet").to_pylist()

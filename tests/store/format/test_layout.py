@@ -62,5 +62,5 @@ def test_writing_again_gives_the_same_bytes(tmp_path: Path) -> None:
 
 def test_other_engines_open_it(tmp_path: Path) -> None:
     values = write(tmp_path / "f.parquet", 9, (4,))
-    found = duckdb.sql(f"SELECT vector FROM '{tmp_path}/f.parquet' ORDER BY digest").fetchall()
-    assert np.array_equal(np.array([row[0] for row in found], np.float32), values)
+    result = duckdb.sql(f"SELECT vector FROM '{tmp_path}/f.parquet' ORDER BY digest").fetchall()
+    assert np.array_equal(np.array([row[0] for row in result], np.float32), values)

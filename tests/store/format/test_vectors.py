@@ -32,9 +32,9 @@ def values(n: int = 50, *shape: int, dtype: str = "float32") -> np.ndarray:
 
 
 def read(path: Path) -> np.ndarray:
-    found = vectors_of(path)
-    out = np.empty((found.rows, *found.shape), found.dtype)
-    found.into(out)
+    result = vectors_of(path)
+    out = np.empty((result.rows, *result.shape), result.dtype)
+    result.read_into(out)
     return out
 
 
@@ -45,11 +45,11 @@ def test_the_own_layout_is_proven_and_read_as_it_was_written(
 ) -> None:
     wanted = values(n, *shape, dtype=dtype)
     write_features(table(wanted), tmp_path / "f", {})
-    found = vectors_of(tmp_path / "f")
-    assert found.extents is not None
-    assert (found.rows, found.shape, found.dtype) == (n, shape, dtype)
+    result = vectors_of(tmp_path / "f")
+    assert result.extents is not None
+    assert (result.rows, result.shape, result.dtype) == (n, shape, dtype)
     assert read(tmp_path / "f").tobytes() == wanted.tobytes()
-    blocks = np.concatenate([np.empty((0, *shape), dtype), *found.blocks()])
+    blocks = np.concatenate([np.empty((0, *shape), dtype), *result.blocks()])
     assert blocks.tobytes() == wanted.tobytes()
 
 
@@ -114,11 +114,11 @@ def test_another_layout_is_not_mapped_and_reads_the_same(
 ) -> None:
     wanted = values()
     write(table(wanted), tmp_path / "f")
-    found = vectors_of(tmp_path / "f")
-    assert found.extents is None
+    result = vectors_of(tmp_path / "f")
+    assert result.extents is None
     assert read(tmp_path / "f").tobytes() == wanted.tobytes()
     out = np.empty((2, 6), np.float32)
-    found.take(np.array([3, 1]), out, np.array([1, 0]))
+    result.take(np.array([3, 1]), out, np.array([1, 0]))
     assert np.array_equal(out, wanted[[1, 3]])
 
 
@@ -131,10 +131,10 @@ def test_a_null_reads_as_nan_and_is_never_mapped(tmp_path: Path) -> None:
         pq.write_table(pa.table({VECTOR: vector}), tmp_path / "f", compression="none",
                        use_dictionary=False)  # fmt: skip
         assert vectors_of(tmp_path / "f").extents is None
-        found = read(tmp_path / "f")
-        assert np.isnan(found[1]).all()
-        assert found[0].tolist() == [1.0, 2.0]
-        assert np.isnan(found[2, 1]) == item
+        result = read(tmp_path / "f")
+        assert np.isnan(result[1]).all()
+        assert result[0].tolist() == [1.0, 2.0]
+        assert np.isnan(result[2, 1]) == item
 
 
 def test_lists_of_different_lengths_are_refused(tmp_path: Path) -> None:
@@ -172,14 +172,14 @@ def test_rows_are_taken_in_any_order_to_any_places(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(layout, "GROUP_ROWS", 10)
         write_features(table(wanted), path, {})
-    found = vectors_of(path)
-    assert found.extents is not None
-    assert len(found.extents) == 5
+    result = vectors_of(path)
+    assert result.extents is not None
+    assert len(result.extents) == 5
     places = np.random.default_rng(seed).permutation(len(rows) + 3)[: len(rows)]
     out = np.full((len(rows) + 3, 3), -1, np.float32)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(vectors, "BLOCK", block)
-        found.take(np.array(rows, np.int64), out, places)
+        result.take(np.array(rows, np.int64), out, places)
     assert np.array_equal(out[places], wanted[rows])
     assert (np.delete(out, places, 0) == -1).all()
 

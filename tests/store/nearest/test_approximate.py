@@ -53,9 +53,9 @@ def files(features: FeatureSet) -> list[Path]:
 def test_it_finds_most_of_the_nearest_with_their_true_scores(features: FeatureSet) -> None:
     shares = []
     for query in world()[100:140]:
-        exact, found = pairs(features.nearest(query, 10)), features.nearest(query, 10, exact=False)
-        shares.append(len(set(exact) & set(pairs(found))) / 10)
-        assert len(found.digests) == 10
+        exact, result = pairs(features.nearest(query, 10)), features.nearest(query, 10, exact=False)
+        shares.append(len(set(exact) & set(pairs(result))) / 10)
+        assert len(result.digests) == 10
     assert np.mean(shares) >= 0.95
 
 
@@ -70,8 +70,8 @@ def test_an_id_is_left_out_and_every_row_can_be_had(features: FeatureSet) -> Non
 def test_where_is_met_even_where_few_rows_meet_it(features: FeatureSet) -> None:
     query = world()[3]
     half = "digest < '8'"
-    found = pairs(features.nearest(query, 10, half, exact=False))
-    assert len(set(found) & set(pairs(features.nearest(query, 10, half)))) >= 9
+    result = pairs(features.nearest(query, 10, half, exact=False))
+    assert len(set(result) & set(pairs(features.nearest(query, 10, half)))) >= 9
     few = "digest < '02'"
     assert pairs(features.nearest(query, 10, few, exact=False)) == pairs(
         features.nearest(query, 10, few)
@@ -79,10 +79,10 @@ def test_where_is_met_even_where_few_rows_meet_it(features: FeatureSet) -> None:
 
 
 def test_it_is_built_once(features: FeatureSet, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = pairs(features.nearest(world()[3], 5, exact=False))
+    result = pairs(features.nearest(world()[3], 5, exact=False))
     monkeypatch.setattr(approximate, "_OPENED", {})
-    monkeypatch.setattr(approximate, "build", never)
-    assert pairs(features.nearest(world()[3], 5, exact=False)) == found
+    monkeypatch.setattr(approximate, "build_index", never)
+    assert pairs(features.nearest(world()[3], 5, exact=False)) == result
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_it_is_built_once(features: FeatureSet, monkeypatch: pytest.MonkeyPatch)
 def test_a_damaged_one_is_built_again(
     features: FeatureSet, monkeypatch: pytest.MonkeyPatch, damage: Callable[[Path], None]
 ) -> None:
-    found = pairs(features.nearest(world()[3], 5, exact=False))
+    result = pairs(features.nearest(world()[3], 5, exact=False))
     (path,) = files(features)
     whole = path.read_bytes()
     # Others may still read the file as it was.
@@ -105,14 +105,14 @@ def test_a_damaged_one_is_built_again(
     path.write_bytes(whole)
     damage(path)
     monkeypatch.setattr(approximate, "_OPENED", {})
-    assert pairs(features.nearest(world()[3], 5, exact=False)) == found
+    assert pairs(features.nearest(world()[3], 5, exact=False)) == result
     assert path.read_bytes() == whole
 
 
 def test_builders_at_once_come_to_one_file(features: FeatureSet) -> None:
     with get_context("spawn").Pool(2) as processes:
-        found = processes.map(_ask, [str(features.tree.project)] * 4)
-    assert found == [pairs(features.nearest(world()[3], 5, exact=False))] * 4
+        result = processes.map(_ask, [str(features.tree.project)] * 4)
+    assert result == [pairs(features.nearest(world()[3], 5, exact=False))] * 4
     assert len(files(features)) == 1
     assert not [path for path in (features.tree.project / FOLDER).iterdir() if "tmp" in path.name]
 
@@ -135,8 +135,8 @@ def test_a_changed_set_has_another(tmp_path: Path) -> None:
     put_vectors(tmp_path, world()).nearest(world()[3], 5, exact=False)
     changed = put_vectors(tmp_path, world(1))
     assert len(files(changed)) == 1
-    found = changed.nearest(world(1)[3], 5, exact=False)
-    assert found.scores[0] == 1.0
+    result = changed.nearest(world(1)[3], 5, exact=False)
+    assert result.scores[0] == 1.0
     assert len(files(changed)) == 2
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from pipeline.store import open_store
 from pipeline.store.nearest import index as module
-from pipeline.store.nearest.index import hashes_of, opened
+from pipeline.store.nearest.index import hashes_of, open_index
 from pipeline.store.sidecar import FOLDER, KEPT
 from tests.store.small import picture, put_small, small
 
@@ -29,8 +29,8 @@ def pairs() -> tuple[pa.Array, np.ndarray]:
 def test_ids_are_found_and_strangers_are_not(
     tmp_path_factory: pytest.TempPathFactory, wanted: list[str]
 ) -> None:
-    found = opened(tmp_path_factory.getbasetemp() / "found.ids", pairs).find(wanted)
-    assert found.tolist() == [3 * IDS.index(one) if one in IDS else -1 for one in wanted]
+    result = open_index(tmp_path_factory.getbasetemp() / "found.ids", pairs).find(wanted)
+    assert result.tolist() == [3 * IDS.index(one) if one in IDS else -1 for one in wanted]
 
 
 def test_ids_of_one_hash_are_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -38,8 +38,8 @@ def test_ids_of_one_hash_are_told_apart(tmp_path: Path, monkeypatch: pytest.Monk
         return hashes_of(ids) % np.uint64(3)
 
     monkeypatch.setattr(module, "hashes_of", coarse)
-    found = opened(tmp_path / "x.ids", pairs).find([*IDS, "no"])
-    assert found.tolist() == [*(np.arange(50) * 3).tolist(), -1]
+    result = open_index(tmp_path / "x.ids", pairs).find([*IDS, "no"])
+    assert result.tolist() == [*(np.arange(50) * 3).tolist(), -1]
 
 
 def never() -> tuple[pa.Array, np.ndarray]:
@@ -47,8 +47,8 @@ def never() -> tuple[pa.Array, np.ndarray]:
 
 
 def test_it_is_built_once(tmp_path: Path) -> None:
-    opened(tmp_path / "x.ids", pairs)
-    assert opened(tmp_path / "x.ids", never).find(["id-2"]).tolist() == [6]
+    open_index(tmp_path / "x.ids", pairs)
+    assert open_index(tmp_path / "x.ids", never).find(["id-2"]).tolist() == [6]
 
 
 @pytest.mark.parametrize(
@@ -62,27 +62,27 @@ def test_it_is_built_once(tmp_path: Path) -> None:
 )
 def test_a_damaged_one_is_built_again(tmp_path: Path, damage: Callable[[Path], None]) -> None:
     path = tmp_path / "x.ids"
-    opened(path, pairs)
+    open_index(path, pairs)
     whole = path.read_bytes()
     damage(path)
-    assert opened(path, pairs).find(["id-2"]).tolist() == [6]
+    assert open_index(path, pairs).find(["id-2"]).tolist() == [6]
     assert path.read_bytes() == whole
 
 
 def test_where_nothing_can_be_written_it_stays_in_memory(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder")
-    assert opened(tmp_path / "file" / "x.ids", pairs).find(["id-1"]).tolist() == [3]
+    assert open_index(tmp_path / "file" / "x.ids", pairs).find(["id-1"]).tolist() == [3]
 
 
 def test_builders_at_once_come_to_one_file(tmp_path: Path) -> None:
     with get_context("fork").Pool(4) as processes:
-        found = processes.map(_build, [str(tmp_path)] * 8)
-    assert found == [[6]] * 8
+        result = processes.map(_build, [str(tmp_path)] * 8)
+    assert result == [[6]] * 8
     assert [path.name for path in tmp_path.iterdir()] == ["x.ids"]
 
 
 def _build(folder: str) -> list[int]:
-    return opened(Path(folder) / "x.ids", pairs).find(["id-2"]).tolist()
+    return open_index(Path(folder) / "x.ids", pairs).find(["id-2"]).tolist()
 
 
 def test_a_changed_store_has_another_index(small: Path) -> None:

@@ -42,13 +42,13 @@ def digest(i: int) -> str:
 def naive(vectors: np.ndarray, query: np.ndarray, k: int) -> list[tuple[float, str]]:
     """(cosine, digest) of the k nearest, one row at a time."""
     wide, asked = vectors.astype(np.float64), query.astype(np.float64)
-    found = []
+    result = []
     for i, row in enumerate(wide):
         length = np.sqrt((row * row).sum())
         if 0 < length < np.inf:
             cosine = (row * (asked / np.sqrt((asked * asked).sum()))).sum() / length
-            found.append((-float(np.float32(np.clip(cosine, -1, 1))), digest(i)))
-    return [(-score, name) for score, name in sorted(found)[:k]]
+            result.append((-float(np.float32(np.clip(cosine, -1, 1))), digest(i)))
+    return [(-score, name) for score, name in sorted(result)[:k]]
 
 
 def pairs(found: neighbours.Neighbours) -> list[tuple[float, str]]:
@@ -71,10 +71,10 @@ def test_they_are_what_comparing_one_by_one_finds(
     tiny = np.abs(vectors) < 1e-6
     vectors[tiny] = 0
     features = put_vectors(tmp_path_factory.mktemp("drawn"), vectors)
-    found = features.nearest(query, k)
-    assert pairs(found) == naive(vectors, query, k)
+    result = features.nearest(query, k)
+    assert pairs(result) == naive(vectors, query, k)
     own = {digest(i): v for i, v in enumerate(vectors)}
-    for name, place in zip(found.digests, found.places.tolist(), strict=True):
+    for name, place in zip(result.digests, result.places.tolist(), strict=True):
         assert np.array_equal(features.matrix(np.array([place]))[0], own[name])
 
 
@@ -92,7 +92,7 @@ def test_many_rows_in_many_pieces(
     limits = ((view_cache, "PIECE", 500), (view_cache, "MAPS", 0), (neighbours, "ROWS", 3))
     for module, name, value in limits:
         monkeypatch.setattr(module, name, value)
-        monkeypatch.setattr(view_cache, "_KNOWN", {})
+        monkeypatch.setattr(view_cache, "_CACHES", {})
         assert pairs(features.nearest(vectors[7], 20)) == wanted
     with ThreadPoolExecutor(4) as pool:
         every = list(pool.map(lambda _: pairs(features.nearest(vectors[7], 20)), range(8)))
@@ -115,9 +115,9 @@ def test_an_id_asks_with_its_own_vector_and_is_left_out(store: Store) -> None:
 
 
 def test_another_view_is_another_set_of_rows(store: Store) -> None:
-    found = store["look"].nearest(picture(9, view=2), 1, view=2)
-    assert found.digests == [asset("image", "9")]
-    assert found.scores.tolist() == [1.0]
+    result = store["look"].nearest(picture(9, view=2), 1, view=2)
+    assert result.digests == [asset("image", "9")]
+    assert result.scores.tolist() == [1.0]
     assert store["look"].nearest(picture(9, view=2), 1).scores[0] < 1
 
 
@@ -134,8 +134,8 @@ def test_a_changed_set_is_compared_anew(store: Store) -> None:
     store["look"].nearest(picture(3), 3)
     changed = [{**record(i), "image": asset("image", f"new {i}")} for i in range(COUNT)]
     put_sets(store.project / "data", changed)
-    found = open_store(store.project)["look"].nearest(picture(3), 1)
-    assert found.digests == [asset("image", "new 3")]
+    result = open_store(store.project)["look"].nearest(picture(3), 1)
+    assert result.digests == [asset("image", "new 3")]
 
 
 @pytest.mark.parametrize(

@@ -12,10 +12,10 @@ import pytest
 from pipeline.core.errors import PipelineError
 from pipeline.parts.part import Row
 from pipeline.store import open_store
-from pipeline.store.describe import first_rows, listed, sampled_rows, stats
+from pipeline.store.describe import first_rows, sampled_rows, summaries, value_statistics
 from pipeline.store.feature_set import FeatureSet
-from pipeline.store.files.export import export
-from pipeline.store.pca import mapped
+from pipeline.store.files.export import export_set
+from pipeline.store.pca import pca_table
 from tests.stages.plans.stored import Stored, asset
 from tests.store.small import BATCHES, COUNT, picture, small
 from tests.toy import function, put
@@ -47,11 +47,11 @@ READS: dict[str, Callable[[FeatureSet], object]] = {
     "to_arrow": lambda look: look.to_arrow(["digest", "length"]).to_pylist(),
     "get": lambda look: look.get(["s/20", "s/21"]),
     "nearest": lambda look: look.nearest(picture(20), 3).digests,
-    "stats": lambda look: stats(look),
+    "stats": lambda look: value_statistics(look),
     "first_rows": lambda look: [row["digest"] for row in first_rows(look, 99)],
     "sampled_rows": lambda look: [row["digest"] for row in sampled_rows(look, 99, 1)],
-    "export": lambda look: export(look, Path("out.parquet"), force=True),
-    "mapped": lambda look: mapped(look),
+    "export": lambda look: export_set(look, Path("out.parquet"), force=True),
+    "mapped": lambda look: pca_table(look),
 }
 
 
@@ -70,7 +70,7 @@ def test_a_store_follows_its_sets(small: Path) -> None:
     look = store["look"]
     assert len(look) == COUNT - 1
     rewrite(small, LATER)
-    assert next(listed(store))["rows"] == COUNT - LATER
+    assert next(summaries(store))["rows"] == COUNT - LATER
     assert store.join(["look"]).present["look"].sum() == COUNT - LATER
     assert (
         store.sql("SELECT count(*) AS n FROM look WHERE view = 0")["n"][0].as_py() == COUNT - LATER
@@ -106,8 +106,8 @@ def test_no_reader_meets_a_hole(small: Path) -> None:
     store, reads = open_store(small), 0
     while not ended.is_set():
         for features in (store["look"], open_store(small)["look"]):
-            found = rows_of(features)
-            assert np.array_equal(found, wholes[len(found)])
+            result = rows_of(features)
+            assert np.array_equal(result, wholes[len(result)])
         assert store.sql("SELECT count(*) AS n FROM look")["n"][0].as_py() in (
             3 * (COUNT - 1),
             3 * (COUNT - LATER),

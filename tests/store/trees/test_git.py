@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.core.errors import PipelineError
-from pipeline.store.trees.git import check_repository, resolve
+from pipeline.store.trees.git import check_repository, resolve_commit
 
 
 def test_a_folder_without_a_repository_is_told(inside: Path) -> None:
@@ -27,4 +27,4 @@ def test_a_repository_of_another_user_is_not_one_without_commits(
     with pytest.raises(PipelineError, match=remedy):
         check_repository(inside)
     with pytest.raises(PipelineError, match=remedy):
-        resolve(inside, "HEAD")
+        resolve_commit(inside, "HEAD")

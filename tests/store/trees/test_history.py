@@ -65,9 +65,9 @@ def test_a_branch_is_told_against_its_own_parent(revised: Path) -> None:
     run(revised, "git", *AUTHOR, *merge)
     lock.write_text(newest.replace("schema: '2.0'", "schema: '2.0' # merged"))
     commit(revised, "both")
-    found = {one.subject: one.changes for one in history(revised)}
+    result = {one.subject: one.changes for one in history(revised)}
     changes = {"look": "changed", "sound": "removed", "words": "added"}
-    assert found == {
+    assert result == {
         "both": {"look": "changed", "sound": "removed"},  # params of v1 name no words
         "another sound — naïve": {"sound": "changed"},
         "other pictures, and words for sounds": changes,

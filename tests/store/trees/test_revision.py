@@ -61,8 +61,8 @@ def test_every_name_of_a_revision_opens_it(revised: Path) -> None:
         assert store.tree.commit == commit
         assert all(np.array_equal(features(store)[n], first[n]) for n in first)
     for name in ("v2", "HEAD", "main"):
-        found = features(open_store(revised, name))
-        assert all(np.array_equal(found[n], second[n]) for n in second)
+        result = features(open_store(revised, name))
+        assert all(np.array_equal(result[n], second[n]) for n in second)
     run(revised, "git", "checkout", "--quiet", "--detach", "v1")
     assert sorted(open_store(revised, "HEAD")) == ["look", "sound"]
     assert sorted(open_store(revised, "main")) == ["look", "words"]
@@ -73,8 +73,8 @@ def test_params_and_samples_are_those_of_the_revision(revised: Path) -> None:
     assert store["sound"].modality == "audio"
     assert len(store.samples()) == COUNT
     assert store.join(["look", "sound"]).present["sound"].sum() == sum(i % 3 > 0 for i in range(36))
-    found = store.sql("SELECT count(*) AS n, count(DISTINCT batch) AS b FROM look WHERE view = 0")
-    assert found.to_pylist() == [{"n": COUNT - 1, "b": 2}]
+    result = store.sql("SELECT count(*) AS n, count(DISTINCT batch) AS b FROM look WHERE view = 0")
+    assert result.to_pylist() == [{"n": COUNT - 1, "b": 2}]
     assert np.array_equal(store["look"].get("s/05"), [picture(5)])
     assert np.array_equal(open_store(revised, "v2")["look"].get("s/05"), [picture(99)])
 
@@ -184,17 +184,17 @@ def test_what_the_cache_lacks_is_fetched_alone(revised: Path, harm: str) -> None
             path.write_bytes(data if keep else bad)
     before = objects(revised)
 
-    found = open_store(revised, "v1")["look"]
-    assert found.tree.names("features/sound")
-    assert np.array_equal(found.matrix(found.find([asset("image", "5")]), 0), expected)
+    result = open_store(revised, "v1")["look"]
+    assert result.tree.names("features/sound")
+    assert np.array_equal(result.matrix(result.find([asset("image", "5")]), 0), expected)
 
     fetched = objects(revised).items() - before.items()
     if harm == "gone":
         # Two listings, the manifest, the parts of view 0: their digests make the index.
-        assert len(fetched) == 3 + len(found.parts(0))
+        assert len(fetched) == 3 + len(result.parts(0))
     assert manifest.stat().st_mode & 0o777 == 0o444
     assert not list(cache(revised).rglob("*.tmp"))
-    assert found.to_numpy(view=None).shape == (3 * (COUNT - 1), 5)
+    assert result.to_numpy(view=None).shape == (3 * (COUNT - 1), 5)
 
 
 def objects(project: Path) -> dict[str, bytes]:
@@ -247,10 +247,10 @@ def test_what_the_cache_lacks_is_fetched_from_s3(revised: Path, bucket: str) -> 
         run(revised, "dvc", "remote", "modify", "--quiet", "far", name, value)
     shutil.rmtree(cache(revised))
 
-    found = features(open_store(revised, "v1"))
+    result = features(open_store(revised, "v1"))
 
-    assert found.keys() == expected.keys()
-    assert all(np.array_equal(found[name], expected[name]) for name in found)
+    assert result.keys() == expected.keys()
+    assert all(np.array_equal(result[name], expected[name]) for name in result)
     path = unlisted(revised, "v1", "features/look/_manifest.json")
     theirs = f"{base}/{path.relative_to(revised.parent / '.dvc' / 'cache').as_posix()}"
     with system.open_output_stream(theirs) as stream:
@@ -298,9 +298,9 @@ def test_another_remote_is_asked_where_the_default_fails(revised: Path) -> None:
 def test_the_cache_is_where_dvc_s_configuration_says(alone: Path, name: str, quoted: bool) -> None:
     away = alone.parents[1] / "a cache"
     (alone.parent / ".dvc" / "cache").rename(away)
-    said = '"../../a cache"' if quoted else str(away)
+    message = '"../../a cache"' if quoted else str(away)
     (alone.parent / ".dvc" / name).write_text(
-        f"[core]\n    autostage = true\n[cache]\n    dir = {said}\n"
+        f"[core]\n    autostage = true\n[cache]\n    dir = {message}\n"
     )
     assert len(open_store(alone, "v1")["look"].to_numpy()) == COUNT - 1
 
@@ -320,16 +320,16 @@ def test_a_cache_that_the_user_s_configuration_names_is_found(
 def test_threads_fetch_at_once_and_a_store_travels(revised: Path) -> None:
     shutil.rmtree(cache(revised))
     store = pickle.loads(pickle.dumps(open_store(revised, "v1")))
-    found: list[int] = []
+    result: list[int] = []
     threads = [
-        threading.Thread(target=lambda: found.append(len(store["look"].to_numpy(view=None))))
+        threading.Thread(target=lambda: result.append(len(store["look"].to_numpy(view=None))))
         for _ in range(8)
     ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert found == [3 * (COUNT - 1)] * 8
+    assert result == [3 * (COUNT - 1)] * 8
 
 
 def test_a_forked_process_fetches_for_itself(revised: Path) -> None:
