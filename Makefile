@@ -15,7 +15,7 @@ UNLOCKED := torch triton cuda-bindings cuda-pathfinder cuda-toolkit nvidia-cubla
 	nvidia-cufile nvidia-curand nvidia-cusolver nvidia-cusparse nvidia-cusparselt-cu13 \
 	nvidia-nccl-cu13 nvidia-nvjitlink nvidia-nvshmem-cu13 nvidia-nvtx
 
-.PHONY: help env repro test test-all fuzz check format lock bench bench-store bench-training clean
+.PHONY: help env repro test test-all fuzz check format encoders lock bench bench-store bench-training clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -64,6 +64,9 @@ check: $(READY) ## lint, format, types, and the repository's own rules
 format: $(READY) ## format the code and mend what the linter can
 	ruff format .
 	ruff check --fix .
+
+encoders: $(READY) ## write docs/encoders.md from the plug-ins
+	@pipeline encoders > docs/encoders.md
 
 lock: $(READY) ## resolve the dependencies anew into requirements/lock.txt
 	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \

@@ -151,7 +151,7 @@ sys.addaudithook(die)
 
 def planned(out: Path) -> set[Path]:
     """The files of an output, as the manifests below it list them."""
-    manifests = list(out.rglob("manifest.json"))
+    manifests = list(out.rglob("_manifest.json"))
     entries = [(path, entry) for path in manifests for entry in load_manifest(path)]
     return {*manifests, *(path.with_name(f"{entry.key}.parquet") for path, entry in entries)}
 

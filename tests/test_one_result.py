@@ -59,7 +59,7 @@ def test_a_read_only_output_is_said_and_healed(
     shutil.rmtree(other / "data" / "clean" / "audio")
     (other / "data" / "clean" / "audio").write_text("in the way")
     monkeypatch.chdir(other)
-    with pytest.raises(AssertionError, match=r"data/clean/audio/manifest\.json: Not a directory"):
+    with pytest.raises(AssertionError, match=r"data/clean/audio/_manifest\.json: Not a directory"):
         run(other, "pipeline", "stage", "clean", "audio")
     (other / "data" / "clean" / "audio").unlink()
     run(other, "pipeline", "stage", "clean", "audio")

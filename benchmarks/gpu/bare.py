@@ -23,7 +23,7 @@ def measure(setting: Setting) -> dict[str, Any]:
             with repeatable_torch():
                 spent = seconds(setting, times, network, pixels, lengths)
             found[f"lite0 {precision} {size}"] = size / spent
-            if size == 256 and setting.device == "cuda":
+            if size == 256 and setting.on_card:
                 with repeatable_torch(), torch.backends.cudnn.flags(enabled=False):
                     slow = seconds(setting, 5, network, pixels, lengths)
                 found[f"lite0 {precision} {size}, without cuDNN"] = size / slow

@@ -20,7 +20,7 @@ def measure(setting: Setting) -> dict[str, Any]:
     other = torch.empty_like(memory)
     multiplied = seconds(setting, 10, torch.matmul, matrix, matrix)
     copied = seconds(setting, 10, other.copy_, memory)
-    on_card = setting.device == "cuda"
+    on_card = setting.on_card
     return {
         "card": torch.cuda.get_device_name() if on_card else "none",
         "key": processor(setting.device),

@@ -50,7 +50,7 @@ def _stages(setting: Setting, size: int) -> dict[str, Any]:
     if importlib.util.find_spec("ray"):
         from pipeline.execution.ray import RayExecutor
 
-        share = 1.0 if setting.device == "cuda" else 0.0
+        share = 1.0 if setting.on_card else 0.0
         executors["ray, a whole card"] = RayExecutor(2 if setting.quick else None, share)
         if share:
             executors["ray, two halves"] = RayExecutor(None, share / 2)

@@ -22,7 +22,7 @@ def measure(setting: Setting) -> dict[str, Any]:
     plain = efficientnet_lite0.Encoder(efficientnet_lite0.Options()).encode(pictures)[0]
     told = transformer.Encoder(transformer.Options(model=str(bert(setting)))).encode(sentences)[0]
     found: dict[str, Any] = {"cudnn.enabled": enabled}
-    precisions = [*setting.precisions, *(["float16"] if setting.device == "cuda" else [])]
+    precisions = [*setting.precisions, *(["float16"] if setting.on_card else [])]
     for precision in precisions:
         near = lite0(setting, precision, count).encode(pictures)[0]
         found[f"lite0 {precision}"] = _distance(plain, near)

@@ -29,6 +29,10 @@ class Setting:
         return rehearsed if self.quick else whole
 
     @property
+    def on_card(self) -> bool:
+        return self.device == "cuda"
+
+    @property
     def precisions(self) -> list[str]:
         """A convolution in bfloat16 takes minutes on a processor without it."""
         return ["float32"] if self.device == "cpu" else ["float32", "bfloat16"]
@@ -105,7 +109,7 @@ def squares(count: int, seed: int = 0) -> np.ndarray:
 def synchronise(setting: Setting) -> None:
     import torch
 
-    if setting.device == "cuda":
+    if setting.on_card:
         torch.cuda.synchronize()
 
 

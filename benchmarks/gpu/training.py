@@ -16,7 +16,7 @@ def measure(setting: Setting) -> dict[str, Any]:
     found["float32"] = again[0]
     found["differs the second time"] = int(again[0]["digest"] != again[1]["digest"])
     found["first loss, relative difference"] = abs(again[0]["loss"] / first["loss"] - 1)
-    for precision in ("bfloat16", "float16") if setting.device == "cuda" else ():
+    for precision in ("bfloat16", "float16") if setting.on_card else ():
         found[precision] = _train(setting, setting.device, precision)
     return found
 
@@ -42,7 +42,11 @@ def _train(setting: Setting, device: str, precision: str) -> dict[str, Any]:
         digest.update(value.numpy().tobytes())
     return {
         "digest": digest.hexdigest(),
-        "loss": float(trained.curves[0]["train"]["loss"]),
+        "loss": sum(
+            value
+            for name, value in trained.curves[0].items()
+            if name.startswith("train/") and name.endswith("/loss")
+        ),
         "examples/s": trained.spent["examples_per_second"],
     }
 

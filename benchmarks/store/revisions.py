@@ -89,7 +89,7 @@ def _append(project: Path) -> dict[str, float]:
     old = {path: path.stat().st_ino for path in folder.glob("*.parquet")}
     new = put_part(folder, BATCH, digests, np.ones(count, np.int32), values)
     function = Fingerprint(**read_function(folder))
-    (folder / "manifest.json").unlink()
+    (folder / "_manifest.json").unlink()
     write_manifest(folder, f"extract/{SET}", [*entries, new], function)
     for command in (
         f"dvc add {FOLDER}",

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pipeline.cli.encoders import encoders
 from pipeline.cli.errors import handle_errors
 from pipeline.cli.init import init
-from pipeline.cli.metrics import metrics
+from pipeline.cli.metrics import leaderboard, metrics
 from pipeline.cli.promote import promote
+from pipeline.cli.prune import prune
 from pipeline.cli.rejects import rejects
 from pipeline.cli.store import app as store
 from pipeline.cli.validate import validate
@@ -27,14 +29,16 @@ app = typer.Typer(
     name="pipeline",
     help="Image, audio and text data through cleaning, features and fusion models, under DVC.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
 )
 app.add_typer(store, name="store")
 app.command()(init)
 app.command()(metrics)
+app.command()(leaderboard)
+app.command()(encoders)
 app.command()(promote)
 app.command()(rejects)
+app.command()(prune)
 app.command()(validate)
 
 

@@ -20,6 +20,9 @@ SCHEMA_VERSION = 2
 
 Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+# Below this a figure has no interval: five components can be drawn anew in 126 ways, four in 35,
+# of which the outermost twentieth is two.
+MIN_COMPONENTS = 5
 
 
 @dataclass(frozen=True, order=True)

@@ -11,7 +11,7 @@ from pipeline.core.records import Split
 from pipeline.curation.components import describe_links, linking_assets
 from pipeline.curation.duplicate_links import DuplicateLink, group_of
 from pipeline.curation.options import CurationOptions
-from pipeline.curation.splits import first_given, hash_split
+from pipeline.curation.splits import first_given
 
 # Component → split → groups to which the data brings it.
 GivenSplits = Mapping[str, Mapping[Split, set[str]]]
@@ -22,12 +22,12 @@ def assign_splits(
     component_of: Mapping[str, str],
     links: Sequence[DuplicateLink],
     options: CurationOptions,
-    seed: int,
+    draw: Mapping[str, Split],
 ) -> dict[str, int]:
     """Set each record's `split`; returns how many given splits were kept, changed and followed.
 
-    A component without a given split takes the one that hashes from its lowest-ranked group. One
-    with a given split takes that, samples without any following it.
+    A component without a given split takes that of `draw`, by its name. One with a given split
+    takes that, samples without any following it.
 
     Raises
     ------
@@ -39,7 +39,7 @@ def assign_splits(
     if split_apart and options.on_leak == "fail":
         raise PipelineError(_split_apart_message(split_apart, component_of, links))
     split_of = {
-        name: first_given(given[name]) if name in given else hash_split(seed, name, options.ratios)
+        name: first_given(given[name]) if name in given else draw[name]
         for name in set(component_of.values())
     }
     counts = {"kept": 0, "regrouped": 0, "followed": 0, "regrouped_components": len(split_apart)}

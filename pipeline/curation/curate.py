@@ -10,11 +10,12 @@ from typing import Any
 from pipeline.core.records import Reject
 from pipeline.curation import summary
 from pipeline.curation.assign import assign_splits
+from pipeline.curation.balance import balanced_splits, landing_ranks
 from pipeline.curation.classes import count_classes, drop_rare_classes
 from pipeline.curation.components import check_share, connected_components
 from pipeline.curation.duplicate_links import Asset, DuplicateLink, duplicate_links, group_of
 from pipeline.curation.options import CurationOptions
-from pipeline.curation.splits import group_rank
+from pipeline.curation.splits import group_rank, hash_split
 
 Record = dict[str, Any]
 
@@ -57,13 +58,25 @@ def curate(
     )
     labelled, unlabelled = _keep_with_value(present, labels, "no_target", "it has no target")
     links = duplicate_links(labelled, assets, options)
-    component_of = _join_components(labelled, sorted(assets), links, seed)
+    balanced = options.assign == "balanced"
+    ranks = (
+        landing_ranks(labelled, seed)
+        if balanced
+        else {group: group_rank(seed, group) for group in map(group_of, labelled)}
+    )
+    component_of = _join_components(labelled, sorted(assets), links, ranks)
     check_share(labelled, component_of, links, options.max_component_share)
-    given = assign_splits(labelled, component_of, links, options, seed)
+    draw = (
+        balanced_splits(labelled, links, ranks, sorted(assets), targets, options.ratios)
+        if balanced
+        else {name: hash_split(seed, name, options.ratios) for name in set(component_of.values())}
+    )
+    given = assign_splits(labelled, component_of, links, options, draw)
     set_aside = drop_rare_classes(labelled, targets, options.min_components_per_class)
     kept, rare = _keep_with_value(
         labelled, labels, "rare_class", "its classes have too few components and are set aside"
     )
+    counted = count_classes(kept, targets)
     rejects = sorted([*without_modality, *unlabelled, *rare])
     keyed = options.model_dump(mode="json", exclude={"max_component_share", "reject_limit"})
     counts = {
@@ -78,7 +91,8 @@ def curate(
         "groups": len(set(map(group_of, kept))),
         "components": len({record["component"] for record in kept}),
         "splits": summary.count_by_split(kept),
-        "classes": summary.count_by_class(kept, count_classes(kept, targets)),
+        "warnings": summary.warnings(kept, sorted(assets), counted, options),
+        "classes": summary.count_by_class(kept, counted),
         "set_aside": set_aside,
         "given": given,
         "ties": summary.count_links(links),
@@ -88,11 +102,13 @@ def curate(
 
 
 def _join_components(
-    records: Sequence[Record], modalities: Sequence[str], links: Sequence[DuplicateLink], seed: int
+    records: Sequence[Record],
+    modalities: Sequence[str],
+    links: Sequence[DuplicateLink],
+    ranks: Mapping[str, int],
 ) -> dict[str, str]:
     """Set each record's `component` and the assets that it is `joined_by`; group → component."""
-    groups = dict.fromkeys(map(group_of, records))
-    component_of = connected_components({group: group_rank(seed, group) for group in groups}, links)
+    component_of = connected_components(ranks, links)
     joining = {(link.modality, digest) for link in links for digest in link.digests}
     for record in records:
         record["component"] = component_of[group_of(record)]

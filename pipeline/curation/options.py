@@ -12,7 +12,7 @@ Join = Literal["near", "equal", "none"]
 
 
 class Ratios(Base):
-    """Expected share of the components in each split; the three sum to 1."""
+    """Share of the components in each split; the three sum to 1."""
 
     train: float = Field(
         default=0.7, gt=0, le=1, description="Share of the components to learn from."
@@ -56,6 +56,13 @@ class CurationOptions(Base):
         "fails beyond it, since such a component can't be split.",
     )
     ratios: Ratios = Field(default=Ratios(), description="Shares of the splits.")
+    assign: Literal["balanced", "hashed"] = Field(
+        "balanced",
+        description="How components without a given split get one. `balanced`: each where samples, "
+        "components, sizes, modalities and classes are scarcest; few components need it. `hashed`: "
+        "by the hash of a name alone, so that no component's split depends on another's; with "
+        "hundreds of components the ratios come about by themselves.",
+    )
     on_leak: Literal["fail", "regroup"] = Field(
         "fail",
         description="What to do where the splits that the data brings tear a component apart: "

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from pipeline.core.records import SPLITS
+from pipeline.core.records import MIN_COMPONENTS, SPLITS
 from pipeline.curation.classes import ClassCounts
 from pipeline.curation.components import linking_assets
 from pipeline.curation.duplicate_links import DuplicateLink, group_of
+from pipeline.curation.options import CurationOptions
 
 # How many of the largest components are shown, and how many members and ties of each.
 MOST_LISTED = 5
@@ -29,6 +30,48 @@ def count_by_split(records: Records) -> dict[str, dict[str, int | float]]:
             "share": round(len(inside) / max(len(records), 1), 4),
         }
     return result
+
+
+def warnings(
+    records: Records, modalities: Iterable[str], counted: ClassCounts, options: CurationOptions
+) -> list[str]:
+    """What the splits are too small or too unlike to tell, a sentence each."""
+    found = []
+    total = len(records)
+    having = {name: _splits_with(records, name) for name in modalities}
+    for split, about in count_by_split(records).items():
+        ratio = getattr(options.ratios, split)
+        if not ratio or not total:
+            continue
+        if about["components"] < MIN_COMPONENTS:
+            found.append(
+                f"{split} has {about['components']} components, and figures of fewer than "
+                f"{MIN_COMPONENTS} have no interval"
+            )
+        if not ratio / 2 <= about["share"] <= 2 * ratio:
+            found.append(
+                f"{split} has {about['share']:.1%} of the samples, where ratios say {ratio:.0%}"
+            )
+        found += [
+            f"{split} has no sample with {name}: models that read {name} alone have no figures"
+            for name, splits in having.items()
+            if splits and split not in splits
+        ]
+        for target, classes in counted.items():
+            absent = [name for name, splits in classes.items() if not splits.get(split)]
+            if absent:
+                named = ", ".join(
+                    [*absent[:MOST_LISTED], *(["…"] if len(absent) > MOST_LISTED else [])]
+                )
+                lacked = f"{len(absent)} of the {len(classes)} classes of {target}"
+                found.append(f"{split} lacks {lacked}: {named}")
+    if found and options.assign == "hashed":
+        found.append("curate.assign: balanced evens out what few components leave to chance")
+    return found
+
+
+def _splits_with(records: Records, modality: str) -> set[str]:
+    return {record["split"] for record in records if record[modality] is not None}
 
 
 def count_by_class(records: Records, counted: ClassCounts) -> dict[str, Any]:

@@ -27,6 +27,7 @@ from pipeline.core.machine.processor import flags
 from pipeline.core.options import Options as Base
 
 MODALITY = "text"
+LICENCE = "MIT"
 COST_MS = 25.0
 DIMENSION = 384
 NEEDED = frozenset({"avx2", "fma"})

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from pipeline.modalities.image.content import Image
 
 MODALITY = "image"
+LICENCE = "Apache-2.0"
 COST_MS = 9.5
 SIDE = 224
 SQUARE = (SIDE, SIDE, 3)

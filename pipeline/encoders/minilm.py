@@ -18,6 +18,7 @@ from pipeline.core.errors import PipelineError
 from pipeline.encoders import transformer
 
 MODALITY = "text"
+LICENCE = "Apache-2.0; of the package that brings them, MIT"
 COST_MS = 5.0
 DIMENSION = 384
 

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     import torch
 
 MODALITY = "audio"
+LICENCE = "the model's own"
 COST_MS = 300.0
 PREPROCESSOR = "preprocessor_config.json"
 FILES = (CONFIG, PREPROCESSOR, WEIGHTS)

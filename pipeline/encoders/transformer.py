@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     Embed = Callable[[Sequence[np.ndarray]], np.ndarray]
 
 MODALITY = "text"
+LICENCE = "the model's own"
 COST_MS = 10.0
 TOKENIZER = "tokenizer.json"
 FILES = (CONFIG, TOKENIZER, WEIGHTS)

@@ -19,6 +19,7 @@ from pipeline.core.errors import PipelineError
 from pipeline.core.options import Options as Base
 
 MODALITY = "text"
+LICENCE = "Apache-2.0"
 COST_MS = 1.7
 DIMENSION = 512
 

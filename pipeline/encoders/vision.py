@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from pipeline.modalities.image.content import Image
 
 MODALITY = "image"
+LICENCE = "the model's own"
 COST_MS = 100.0
 PREPROCESSOR = "preprocessor_config.json"
 FILES = (CONFIG, PREPROCESSOR, WEIGHTS)

@@ -272,6 +272,8 @@ class Scheduler:
             check_alive()
             if isinstance(cause, HolderFailure) and hand.holder:
                 self._dismiss(hand.holder, hand)
+            told, _ = hand.tasks.get(ref, (None, 0))
+            hand.courses.sort(key=lambda course: course is not told)
             ray.kill(hand.actor)
             self._died(hand, cause if isinstance(cause, Shortage) else WorkerDeath(None))
             return

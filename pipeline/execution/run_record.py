@@ -12,7 +12,7 @@ import os
 import platform
 import resource
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -54,12 +54,17 @@ def recorded(stage: str) -> Iterator[dict[str, Any]]:
         "stage": stage,
         "started": started.isoformat(timespec="seconds"),
         "host": platform.node(),
+        "pid": os.getpid(),
         "revision": revision(),
-        "outcome": "failed",
+        "outcome": "interrupted",  # of a run that is killed, nothing later will be written
     }
+    _keep(stage, record)
     try:
         yield record
         record["outcome"] = "done"
+    except Exception:
+        record["outcome"] = "failed"
+        raise
     finally:
         record["seconds"] = round((datetime.now(UTC) - started).total_seconds(), 3)
         own = resource.getrusage(resource.RUSAGE_SELF)
@@ -121,7 +126,7 @@ def _keep(stage: str, record: dict[str, Any]) -> None:
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         fcntl.flock(folder, fcntl.LOCK_EX)  # a second run of the stage ends at once, and says so
-        every = [*records(stage), record]
+        every = [*(one for one in records(stage) if not _began(one, record)), record]
         kept = every[-KEPT:]
         made = _last_made(every)
         if made and made not in kept:
@@ -131,6 +136,20 @@ def _keep(stage: str, record: dict[str, Any]) -> None:
             temporary.write_text("".join(lines), encoding="utf-8")
     finally:
         os.close(folder)
+
+
+def _began(one: Mapping[str, Any], run: Mapping[str, Any]) -> bool:
+    """Whether a record is that of a run's beginning."""
+    same = all(one.get(name) == run.get(name) for name in ("started", "host", "pid"))
+    return same and "seconds" not in one
+
+
+def outcome(record: Mapping[str, Any]) -> str:
+    """`done`, `failed` or `interrupted`; `running` as long as its process is there."""
+    ended = str(record.get("outcome", ""))
+    here = record.get("host") == platform.node()
+    alive = here and Path("/proc", str(record.get("pid"))).exists()
+    return "running" if ended == "interrupted" and "seconds" not in record and alive else ended
 
 
 def _path(stage: str) -> Path:

@@ -14,6 +14,7 @@ from pipeline.core.files.lock import locked
 from pipeline.core.folders import DATA, RAW
 from pipeline.integrity.copies import CACHE, Copies, has_md5
 from pipeline.integrity.unit import Unit
+from pipeline.parts import artifact
 from pipeline.parts.manifest import MANIFEST
 from pipeline.store.sidecar import FOLDER, is_sealed
 from pipeline.store.trees.remote import DIRECTORY, Remote
@@ -39,17 +40,24 @@ class ProjectFiles:
     unknown: int = 0
 
     @cached_property
-    def _folders(self) -> list[Path]:
-        """The folders that have, or should have, a manifest."""
-        recorded = (path for path in self.tracked.md5s if path.name == MANIFEST)
-        folders = {path.parent for path in (*Path(DATA).rglob(MANIFEST), *recorded)}
+    def _manifests(self) -> dict[Path, Path]:
+        """The folders that have, or should have, a manifest → its path."""
+        recorded = [*self.tracked.md5s]
+        manifests = {
+            path.parent: path
+            for name in (artifact.MANIFEST, MANIFEST)
+            for path in (*Path(DATA).rglob(name), *(one for one in recorded if one.name == name))
+        }
         raw = Path(DATA, RAW)
-        return sorted(folder for folder in folders if folder.is_dir() and raw not in folder.parents)
+        return {
+            folder: manifests[folder]
+            for folder in sorted(manifests)
+            if folder.is_dir() and raw not in folder.parents
+        }
 
     def manifests(self) -> Iterator[Unit]:
         """The manifests of finished stages."""
-        for folder in self._folders:
-            path = folder / MANIFEST
+        for folder, path in self._manifests.items():
             if self._is_absent(path):
                 continue
             yield self._unit(folder, path, self.tracked.md5s.get(path, []))
@@ -58,8 +66,8 @@ class ProjectFiles:
         """Everything else, in no order."""
         covered: set[Path] = set()
         intact: set[Path] = set()
-        for folder in self._folders:
-            covered.add(folder / MANIFEST)
+        for folder, manifest in self._manifests.items():
+            covered.add(manifest)
             listed = self._listed(folder)
             if listed is None:
                 self.damaged.add(folder)

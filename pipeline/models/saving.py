@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,11 +56,7 @@ def save_model(
     }
     save_file(state, folder / "model.safetensors", metadata={"format": "pt"})
     card = {
-        "options": options.model_dump(mode="json"),
-        "features": {
-            spec.name: {"modality": spec.modality, "shape": list(spec.shape)} for spec in sets
-        },
-        "primary_task": options.primary,
+        **_described(sets, options),
         "tasks": {
             task: {
                 "classes": list(names),
@@ -74,9 +71,42 @@ def save_model(
         "parameters": trained.network.size(),
         **about,
     }
+    _write_card(folder, card)
+    write_curves(folder / "curves", trained.curves)
+
+
+def save_untrained(
+    folder: Path,
+    reason: str,
+    sets: Sequence[FeatureSpec],
+    classes: Mapping[str, Sequence[str]],
+    options: ModelOptions,
+    about: Mapping[str, Any],
+) -> None:
+    """Write the same files for a model that has nothing to learn from, and so has no weights."""
+    save_file({}, folder / "model.safetensors", metadata={"format": "pt"})
+    tasks = {
+        task: {"classes": list(names), "kind": options.tasks[task].kind}
+        for task, names in classes.items()
+    }
+    card = {"untrained": reason, **_described(sets, options), "tasks": tasks, **about}
+    _write_card(folder, card)
+    write_curves(folder / "curves", [{f"train/{task}/loss": math.nan for task in classes}])
+
+
+def _described(sets: Sequence[FeatureSpec], options: ModelOptions) -> dict[str, Any]:
+    return {
+        "options": options.model_dump(mode="json"),
+        "features": {
+            spec.name: {"modality": spec.modality, "shape": list(spec.shape)} for spec in sets
+        },
+        "primary_task": options.primary,
+    }
+
+
+def _write_card(folder: Path, card: Mapping[str, Any]) -> None:
     text = json.dumps(card, indent=1, ensure_ascii=False) + "\n"
     (folder / "model.json").write_text(text, encoding="utf-8")
-    write_curves(folder / "curves", trained.curves)
 
 
 def load_model(folder: Path) -> TrainedModel:

@@ -90,17 +90,21 @@ def prior(targets: np.ndarray, classes: int) -> np.ndarray:
     return np.atleast_1d(labelled.mean(0, dtype=np.float64)).astype(np.float32)
 
 
+class Unlearnable(PipelineError):
+    """The splits hold nothing that this model could learn, or stop by; others may."""
+
+
 def check_learnable(targets: Mapping[str, np.ndarray], features: Sequence[str]) -> None:
-    """Raise PipelineError if a task has nothing to learn from among the training examples."""
+    """Raise Unlearnable if a task has nothing to learn from among the training examples."""
     for task, array in targets.items():
         labelled = array[has_target(array)]
         if not len(labelled):
-            raise PipelineError(
+            raise Unlearnable(
                 f"the train split has no sample with '{task}' and one of the features "
                 f"{list(features)}: mend the data, or the model's features or tasks"
             )
         if not np.any(labelled != labelled[0]):
-            raise PipelineError(
+            raise Unlearnable(
                 f"all samples of the train split that the model sees have the same '{task}': "
                 "there is nothing to tell apart; mend the data, or drop the task"
             )

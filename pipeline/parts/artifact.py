@@ -23,8 +23,9 @@ from pipeline.core.files.lock import lock_path, locked
 from pipeline.core.records import SCHEMA_VERSION
 from pipeline.parts.dvc_restore import Cache
 from pipeline.parts.fingerprint import Fingerprint
-from pipeline.parts.manifest import MANIFEST
 from pipeline.parts.plan import Summary
+
+MANIFEST = "manifest.json"
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 
     from pipeline.parts.fingerprint import Fingerprint
 
-MANIFEST = "manifest.json"
+# Readers of a folder of Parquet files, such as pyarrow.dataset and Spark, pass over a name that
+# begins with an underscore.
+MANIFEST = "_manifest.json"
 
 
 @dataclass(frozen=True)

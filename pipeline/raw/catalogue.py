@@ -11,6 +11,7 @@ from pathlib import PurePosixPath
 from types import ModuleType
 from typing import Any
 
+from pipeline.core.batches import in_order
 from pipeline.core.errors import Rejected
 from pipeline.core.files.digest import digest_bytes
 from pipeline.core.files.digest_cache import DigestCache
@@ -19,7 +20,7 @@ from pipeline.core.options import Options
 from pipeline.core.parsing import parse_json
 from pipeline.core.records import Inline, Refusal, Reject, Sample, Scan
 from pipeline.core.registry import load
-from pipeline.raw.folders import Facts, Folder, batches, in_order
+from pipeline.raw.folders import Facts, Folder, batches
 from pipeline.raw.listing import Listing, absent
 from pipeline.raw.media_types import UNKNOWN, inline_types, modality_by_name
 from pipeline.raw.near_names import NearNames

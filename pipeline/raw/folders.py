@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import re
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -12,6 +11,7 @@ from typing import Protocol
 
 from pyarrow.fs import FileInfo, FileSelector, FileType
 
+from pipeline.core.batches import in_order
 from pipeline.core.errors import PipelineError, Rejected
 from pipeline.core.files.digest import digest_bytes
 from pipeline.core.files.digest_cache import DigestCache
@@ -160,12 +160,6 @@ def batches(raw: Raw, source: str) -> dict[str, Folder]:
     if system is None:
         return {name: LocalFolder(Path(base, name)) for name in found}
     return {name: RemoteFolder(str(root), name) for name in found}
-
-
-def in_order(batch: str) -> tuple[tuple[str | int, ...], str]:
-    """By which the batches of a source are sorted: their names, where 10 comes after 9."""
-    pieces = re.split("([0-9]+)", batch)
-    return tuple(int(one) if at % 2 else one for at, one in enumerate(pieces)), batch
 
 
 def _below(root: str, folder: str, recursive: bool) -> dict[str, FileInfo]:

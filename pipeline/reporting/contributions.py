@@ -46,7 +46,8 @@ def _panel(
         return None
     shapley = {row["modality"]: row for row in overall if row["measure"] == "shapley"}
     names = [name for name in order if name in shapley]
-    ends = [float(shapley[name][end]) for name in names for end in ("low", "high")]
+    cells = [shapley[name][column] for name in names for column in ("value", "low", "high")]
+    ends = [float(cell) for cell in cells if cell]
     scale = nice_scale([0.0, *ends])
     return {
         "model": model.name,
@@ -79,8 +80,8 @@ def _figure(row: dict[str, str]) -> str:
 
 
 def _interval(row: dict[str, str], scale: Scale) -> Markup:
-    value, low, high = (float(row[key]) for key in ("value", "low", "high"))
-    return whisker(value, low, high, scale)
+    low, high = (float(row[key]) if row[key] else None for key in ("low", "high"))
+    return whisker(float(row["value"]), low, high, scale)
 
 
 def _classes(rows: Sequence[dict[str, str]], names: Sequence[str], most: int) -> dict[str, Any]:

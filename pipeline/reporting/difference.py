@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.core.randomness import generator
+from pipeline.core.records import MIN_COMPONENTS
 from pipeline.models.comparison.paired_bootstrap import paired_differences
 from pipeline.models.evaluation.scorer import Scorer
 from pipeline.reporting.inputs import EvaluatedModel
@@ -39,7 +40,8 @@ def model_difference(
 ) -> ModelDifference | None:
     """Macro-F1 of `model` less that of `other` on the test split.
 
-    None without common samples, and of labels and numbers, which have no one class per sample.
+    None without common samples, where fewer than MIN_COMPONENTS bring them, and of labels and
+    numbers, which have no one class per sample.
 
     Parameters
     ----------
@@ -60,13 +62,15 @@ def model_difference(
     classes, places = np.unique(rows, return_inverse=True)
     truth, predicted, other_predicted = places.reshape(rows.shape).T
     component = np.array([components[sample] for sample in common])
+    groups = len(np.unique(component))
+    if groups < MIN_COMPONENTS:
+        return None
     rng = generator(0, "report", "difference", task)
     scorer = Scorer(truth, component, len(classes), draws, rng)
     scores = dict(
         zip(("own", "other"), scorer.scores([[predicted], [other_predicted]]), strict=True)
     )
     (paired,) = paired_differences(scores, [("own", "other")], confidence)
-    groups = len(np.unique(component))
     return ModelDifference(paired.value, paired.low, paired.high, len(common), groups)
 
 

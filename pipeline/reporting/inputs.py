@@ -227,7 +227,7 @@ class ReportInputs:
         for model in self.models:
             for folder in (MODELS, EVALUATION):
                 out = self.root / folder / model
-                if (out / manifest.MANIFEST).is_file():
+                if (out / artifact.MANIFEST).is_file():
                     digest_by_name[f"{folder}/{model}"] = artifact.digest(out)
         for name in (INGEST_COUNTS, CURATE_COUNTS):
             path = self.root / name

@@ -5,10 +5,11 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+from pipeline.core.records import MIN_COMPONENTS
 from pipeline.models.tasks import ranked_by
 from pipeline.reporting.choice import Choice, of_evaluated_models, rank_models
 from pipeline.reporting.format import amount
-from pipeline.reporting.inputs import Absent, ReportInputs
+from pipeline.reporting.inputs import Absent, EvaluatedModel, ReportInputs
 from pipeline.reporting.options import ReportOptions
 from pipeline.reporting.plots.rows import axis, whisker
 from pipeline.reporting.plots.scale import nice_scale
@@ -32,9 +33,24 @@ def _board(inputs: ReportInputs, task: str, choice: Choice) -> dict[str, Any] | 
     models = [model for model in rank_models(inputs.evaluated, task, "test") if task in model.tasks]
     learned = models[0].task(task)
     first = ranked_by(learned)
+    unmeasured = [
+        (model, reason_unmeasured(model, task))
+        for model in models
+        if first not in model.tasks[task].get("test", {})
+    ]
     models = [model for model in models if first in model.tasks[task].get("test", {})]
     if not models:
-        return None
+        return (
+            {
+                "task": task,
+                "unmeasured": unmeasured,
+                "figures": {first: learned.FIGURES[first]},
+                "first": first,
+                "rows": [],
+            }
+            if unmeasured
+            else None
+        )
     tests = [model.tasks[task]["test"] for model in models]
     figures = {
         name: figure_spec
@@ -43,7 +59,12 @@ def _board(inputs: ReportInputs, task: str, choice: Choice) -> dict[str, Any] | 
     }
     is_share = learned.FIGURES[first].share
     scale = nice_scale(
-        (test[first][bound] for test in tests for bound in ("low", "high")),
+        (
+            end
+            for test in tests
+            for end in (test[first][name] for name in ("value", "low", "high"))
+            if end is not None
+        ),
         within=(0.0, 1.0) if is_share else None,
     )
     return {
@@ -52,6 +73,9 @@ def _board(inputs: ReportInputs, task: str, choice: Choice) -> dict[str, Any] | 
         "n": tests[0].get("n"),
         "components": tests[0].get("components"),
         "axis": axis(scale, partial(amount, share=is_share)),
+        "has_intervals": tests[0][first]["low"] is not None,
+        "fewest": MIN_COMPONENTS,
+        "unmeasured": unmeasured,
         "trivial": (tests[0].get(learned.TRIVIAL) or {}).get(first),
         "figures": {
             name: figure for name, figure in figures.items() if any(name in test for test in tests)
@@ -74,6 +98,16 @@ def _board(inputs: ReportInputs, task: str, choice: Choice) -> dict[str, Any] | 
             for model, test in zip(models, tests, strict=True)
         ],
     }
+
+
+def reason_unmeasured(model: EvaluatedModel, task: str) -> str:
+    """Why a model has no figure of a task on the test split."""
+    if reason := model.card.get("untrained"):
+        return f"it is not trained: {reason}"
+    counts = model.tasks[task].get("test", {})
+    if not counts.get("n"):
+        return f"no test sample has a {task}"
+    return "no test sample with the target has any of the modalities that it reads"
 
 
 def _tasks(inputs: ReportInputs, primary: str) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from pipeline.models.tasks import ranked_by
 from pipeline.reporting.choice import Choice, of_evaluated_models
 from pipeline.reporting.difference import model_difference
 from pipeline.reporting.inputs import Absent, ReportInputs
@@ -18,13 +19,18 @@ def build(inputs: ReportInputs, options: ReportOptions, choice: Choice) -> dict[
         gain = model_difference(
             choice.fusion, choice.single, choice.task, components, options.draws, inputs.confidence
         )
+    learned = choice.shown.task(choice.task)
+    first = ranked_by(learned)
     return {
         "choice": choice,
         "gain": gain,
+        "title": learned.FIGURES[first].title,
+        "share": learned.FIGURES[first].share,
+        "tested": choice.shown.tasks[choice.task].get("test", {}),
         "figures": {
-            model.name: test
+            model.name: figure
             for model in (choice.fusion, choice.single)
-            if model is not None and "macro_f1" in (test := model.tasks[choice.task]["test"])
+            if model is not None and (figure := model.tasks[choice.task].get("test", {}).get(first))
         },
         "confidence": inputs.confidence,
         "samples": len(inputs.curated),
@@ -33,8 +39,9 @@ def build(inputs: ReportInputs, options: ReportOptions, choice: Choice) -> dict[
         "sources": sorted({row["source"] for row in inputs.curated}),
         "seen": choice.shown.modalities or tuple(inputs.modalities),
         "others": [
-            (task, splits["test"])
+            (task, other.FIGURES[ranked_by(other)], figure)
             for task, splits in choice.shown.tasks.items()
-            if task != choice.task and "macro_f1" in splits["test"]
+            for other in [choice.shown.task(task)]
+            if task != choice.task and (figure := splits.get("test", {}).get(ranked_by(other)))
         ],
     }

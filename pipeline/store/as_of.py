@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.core.batches import in_order
 from pipeline.core.errors import PipelineError, unknown
-from pipeline.raw.folders import in_order
 
 
 def landed_by(as_of: str, samples: pa.Table) -> Callable[[str, str], bool]:

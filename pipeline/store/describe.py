@@ -31,7 +31,7 @@ def summaries(store: Store) -> Iterator[dict[str, Any]]:
     """One record per feature set: `SUMMARY_COLUMNS`.
 
     `rows` are those of view 0, `bytes` those of all views; `provenance` begins the digest of the
-    function that made it. Of a set that params.yaml names no more, modality and encoder are empty.
+    function that made it.
     """
     for name in store:
         yield _summary(store[name])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 CARD = "model.json"
 
@@ -24,8 +25,14 @@ class Features:
 
 @dataclass(frozen=True)
 class Card:
-    """`features` by set, `samples` by split; `inputs` maps what it was trained on to digests."""
+    """`features` by set, `samples` by split; `inputs` maps what it was trained on to digests.
+
+    `untrained` says why a model has no weights: there was nothing that it could learn.
+    """
 
     features: dict[str, Features]
     samples: dict[str, Counts] = field(default_factory=dict)
     inputs: dict[str, str] = field(default_factory=dict)
+    untrained: str = ""
+    primary_task: str = ""
+    tasks: dict[str, Any] = field(default_factory=dict)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch.utils.data import Dataset
+from torch.utils.data._utils.collate import default_collate_fn_map
 
 from pipeline.core.errors import PipelineError, unknown
 
@@ -18,8 +19,7 @@ class SampleDataset(Dataset[dict[str, Any]]):
     """One item per sample: `sample_id`; by feature set its vector and whether it is `present`;
     by name its targets, as they stand in the table.
 
-    A whole batch is one lookup per set (`__getitems__`), so give a DataLoader `collate_fn=collate`
-    (identity) and let its batch size say how many.
+    A whole batch is one lookup per set (`__getitems__`); a DataLoader takes it as it comes.
     """
 
     def __init__(self, joined: Joined, targets: Sequence[str] = ()) -> None:
@@ -41,17 +41,24 @@ class SampleDataset(Dataset[dict[str, Any]]):
             "targets": {name: self.joined.targets[name][row] for name in self.targets},
         }
 
-    def __getitems__(self, rows: Sequence[int]) -> dict[str, Any]:
-        """A batch: (len(rows), *shape) by set, and lists of ids and targets."""
+    def __getitems__(self, rows: Sequence[int]) -> list[Batch]:
+        """One batch: (len(rows), *shape) by set, and lists of ids and targets."""
         places = torch.as_tensor(rows)
-        return {
-            "sample_id": [self.joined.sample_ids[row] for row in rows],
-            "features": {name: values[places] for name, values in self._values.items()},
-            "present": {name: mask[places] for name, mask in self._present.items()},
-            "targets": {name: self.joined.targets[name][list(rows)] for name in self.targets},
-        }
+        batch = Batch(
+            sample_id=[self.joined.sample_ids[row] for row in rows],
+            features={name: values[places] for name, values in self._values.items()},
+            present={name: mask[places] for name, mask in self._present.items()},
+            targets={name: self.joined.targets[name][list(rows)] for name in self.targets},
+        )
+        return [batch]
 
 
-def collate(batch: dict[str, Any]) -> dict[str, Any]:
-    """What `__getitems__` gave, as it is."""
-    return batch
+class Batch(dict[str, Any]):
+    """A batch that is made already: torch's `default_collate` passes it on."""
+
+
+def _first(batches: Sequence[Batch], **_: Any) -> Batch:
+    return batches[0]
+
+
+default_collate_fn_map[Batch] = _first

@@ -12,6 +12,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
@@ -38,6 +39,8 @@ from pipeline.store.trees.tree import Tree
 if TYPE_CHECKING:
     from pipeline.store.base import BaseStore
 
+# DuckDB would list the views that a query names, and here all can be named.
+SHOW_TABLES = re.compile(r"\s*show\s+tables\s*;?\s*", re.IGNORECASE)
 # Rows that a stream hands on at once.
 ROWS = 16_384
 PREDICTIONS = "predictions.parquet"
@@ -80,12 +83,18 @@ def stream(
 ) -> Iterator[pa.RecordBatchReader]:
     """The result of one SELECT, batch by batch, so that it may be larger than memory.
 
+    `SHOW TABLES` lists the views.
+
     Raises
     ------
     PipelineError
         It is no SELECT, names what does not exist, would read outside the store, or takes more
         than its limits. Of a result with too many rows the first are given.
     """
+    if SHOW_TABLES.fullmatch(query):
+        listed = pa.table({"name": view_names(store)})
+        yield listed.to_reader()
+        return
     views = {
         name: _view(store, name) for name in _resolve_names(tables_of(query), view_names(store))
     }

@@ -21,7 +21,7 @@ BATCH = "2022.06.04-1"
 SETS = {
     "efficientnet_lite0": ("image", 6),
     "mfcc": ("audio", 4),
-    "minilm": ("text", 5),
+    "use_multilingual": ("text", 5),
 }
 PICTURES = ("seasonal/hanukkah/dreydl-shin", "town/signs/stop", "animals/ferret", "food/pear")
 LANGUAGES = ("ca", "fr", "lt")

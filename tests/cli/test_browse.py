@@ -39,7 +39,7 @@ def test_points_have_a_place_a_sample_and_a_picture(stamps: Path) -> None:
 
 def test_other_sets_have_no_pictures(stamps: Path) -> None:
     store = open_store()
-    found = browse.points_of(store, store["minilm"], where="target.language = 'fr'")
+    found = browse.points_of(store, store["use_multilingual"], where="target.language = 'fr'")
     assert found.num_rows == 4
     assert "picture" not in found.column_names
 
@@ -53,6 +53,6 @@ def test_a_point_s_sample_meets_the_condition(stamps: Path) -> None:
 
 def test_the_viewer_is_asked_for_by_name(stamps: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(browse, "find_spec", lambda name: None)
-    done = CliRunner().invoke(app, ["store", "browse", "minilm"])
+    done = CliRunner().invoke(app, ["store", "browse", "use_multilingual"])
     assert done.exit_code == 1
     assert "pip install embedding-atlas" in done.output

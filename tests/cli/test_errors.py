@@ -95,7 +95,7 @@ def test_little_memory_ends_in_a_sentence(stamps: Path, command: str, megabytes:
         f"ulimit -v {megabytes * 1024}; exec {sys.executable} -m pipeline.cli.main store {command}"
     )
     done = subprocess.run(
-        ["sh", "-c", f"{limited} minilm"],
+        ["sh", "-c", f"{limited} use_multilingual"],
         env={**os.environ, "PYTHONPATH": str(HERE), "OPENBLAS_NUM_THREADS": "1"},
         capture_output=True,
         text=True,

@@ -45,7 +45,7 @@ app()
 
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="the set is x86-64's")
 @pytest.mark.parametrize(
-    "arguments", [("search", "minilm", "words"), ("trace", SAMPLE, "--verify")]
+    "arguments", [("search", "use_multilingual", "words"), ("trace", SAMPLE, "--verify")]
 )
 def test_a_command_computes_as_the_rows_were_made(stamps: Path, arguments: tuple[str, ...]) -> None:
     params = stamps / "params.yaml"

@@ -110,7 +110,7 @@ def test_a_machine_without_git_is_told(configured: Path, monkeypatch: pytest.Mon
     monkeypatch.setenv("PATH", "")
     code, output = call("check")
     assert code == 1
-    assert "git: No such file" in output
+    assert "git is not installed" in output
 
 
 def test_check_finds_what_dvc_would_wait_for(inside: Path) -> None:
@@ -151,8 +151,8 @@ def test_check_finds_the_lockfile_that_a_killed_dvc_left(
         (("stage", "clean", "smell"), "unknown item 'smell'; there are: audio, image, text"),
         (("stage", "clean@; touch made"), "unknown item '; touch made'; there are: audio"),
         (("stage", "comparison/dvc.yaml:crossvalidate@x"), "crossvalidate: params.yaml names noth"),
-        (("stage", "clean", "image"), "has no manifest.json: run `dvc repro`"),
-        (("stage", "clean@image"), "has no manifest.json: run `dvc repro`"),
+        (("stage", "clean", "image"), "has no _manifest.json: run `dvc repro`"),
+        (("stage", "clean@image"), "has no _manifest.json: run `dvc repro`"),
     ],
 )
 def test_a_stage_that_cannot_run_says_why(
@@ -198,7 +198,7 @@ def test_the_rejects_of_one_stage(refused: None) -> None:
     ("stage", "message"),
     [
         ("clean/smell", "unknown stage 'clean/smell'; there are: augment/audio, "),
-        ("clean/text", "there is no data/clean/text/manifest.json: `dvc repro` makes it"),
+        ("clean/text", "there is no data/clean/text/_manifest.json: `dvc repro` makes it"),
     ],
 )
 def test_rejects_of_a_stage_that_is_not_there(refused: None, stage: str, message: str) -> None:

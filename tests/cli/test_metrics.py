@@ -16,6 +16,7 @@ from pipeline.models.evaluation import measured
 from pipeline.models.evaluation.evaluate import Evaluation
 from pipeline.models.evaluation.results import write_evaluation
 
+SPLITS = ("validation", "test")
 FIGURE = {"value": 0.5, "low": 0.25, "high": 0.75}
 TEST = {"n": 8, "macro_f1": FIGURE, "accuracy": FIGURE, "majority": {"macro_f1": 0.125}}
 
@@ -67,3 +68,56 @@ def test_what_dvc_compares_is_few_and_the_table_has_all(project: None) -> None:
     expected = {"test.sort.macro_f1", "test.size.macro_f1", "validation.sort.macro_f1"}
     assert {*named} == expected
     assert measured.read_figures(folder) == {"sort": {"test": TEST}, "size": {"test": TEST}}
+
+
+def test_the_leaderboard_ranks_and_marks_what_is_not_known(
+    inside: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scores = {"image": 0.5, "gated": 0.75, "late": None}
+    params = SimpleNamespace(
+        models=dict.fromkeys(scores),
+        modalities=("image", "text"),
+        set_modalities={},
+        targets={"sort": "multiclass"},
+    )
+    monkeypatch.setattr(pipeline.params, "load", lambda: params)
+    for model, score in scores.items():
+        folder, trained = (Path("data", kind, model) for kind in ("evaluation", "models"))
+        folder.mkdir(parents=True)
+        trained.mkdir(parents=True)
+        figures = {"n": 8} if score is None else {"n": 8, "macro_f1": {**FIGURE, "value": score}}
+        write_evaluation(
+            folder, "sort", Evaluation(metrics={"sort": dict.fromkeys(SPLITS, figures)})
+        )
+        sets = ("image", "text") if model == "gated" else ("image",)
+        card = {
+            "primary_task": "sort",
+            "tasks": {"sort": {"kind": "multiclass", "classes": ["a", "b"]}},
+            "features": {name: {"modality": name, "shape": [1]} for name in sets},
+        }
+        (trained / "model.json").write_text(json.dumps(card))
+    done = CliRunner().invoke(app, ["leaderboard"])
+    assert done.exit_code == 0, done.output
+    assert done.stderr == "macro_f1 of sort\n"
+    assert [line.split("\t") for line in done.stdout.splitlines()] == [
+        ["model", "test", "low", "high", "validation", "chosen"],
+        ["gated", "0.750", "0.250", "0.750", "0.750", "fusion"],
+        ["image", "0.500", "0.250", "0.750", "0.500", "single"],
+        ["late", "—", "—", "—", "—", ""],
+    ]
+    (first, *_) = CliRunner().invoke(app, ["leaderboard", "--json"]).stdout.splitlines()
+    assert json.loads(first)["test"] == 0.75
+
+
+def test_dvc_compares_a_column_a_task(project: None) -> None:
+    folder = Path("data", "evaluation", "gated")
+    both = {"sort": {"macro_f1": 0.5, "accuracy": 0.7}, "size": {"rank_mae": 0.5, "kappa": 0.1}}
+    write_evaluation(folder, "sort", Evaluation(headlines={"test": both, "validation": both}))
+    assert json.loads((folder / "metrics.json").read_text()) == {
+        "test": {"sort": {"macro_f1": 0.5}, "size": {"rank_mae": 0.5}},
+        "validation": {"sort": {"macro_f1": 0.5}},
+    }
+
+
+def test_completion_is_typer_s_own() -> None:
+    assert "--install-completion" in CliRunner().invoke(app, ["--help"]).output

@@ -33,14 +33,16 @@ def records(*arguments: str) -> list[dict[str, object]]:
 
 def test_ls_lists_the_sets(stamps: Path) -> None:
     header, *rows = [line.split("\t") for line in call("ls").splitlines()]
-    assert [row[0] for row in rows] == ["efficientnet_lite0", "mfcc", "minilm"]
+    assert [row[0] for row in rows] == ["efficientnet_lite0", "mfcc", "use_multilingual"]
     found = dict(zip(header, rows[0], strict=True))
     assert found["modality"] == "image"
     assert (found["rows"], found["views"], found["shape"]) == ("4", "2", "[6]")
-    (own,) = [one for one in records("ls") if one["name"] == "minilm"]
-    parts = (stamps / "data" / "features" / "minilm").glob("*.parquet")
+    (own,) = [one for one in records("ls") if one["name"] == "use_multilingual"]
+    parts = (stamps / "data" / "features" / "use_multilingual").glob("*.parquet")
     assert own["bytes"] == sum(path.stat().st_size for path in parts)
-    assert str(open_store()["minilm"].provenance["digest"]).startswith(str(own["provenance"]))
+    assert str(open_store()["use_multilingual"].provenance["digest"]).startswith(
+        str(own["provenance"])
+    )
     assert len(str(own["provenance"])) == 8
 
 
@@ -54,14 +56,17 @@ def test_describe_tells_columns_provenance_and_parts(stamps: Path) -> None:
 
 
 def test_stats_asks_only_what_is_chosen(stamps: Path) -> None:
-    (found,) = records("stats", "minilm", "--where", "target.language = 'fr'")
+    (found,) = records("stats", "use_multilingual", "--where", "target.language = 'fr'")
     assert found["rows"] == 4
-    assert dict(line.split("\t") for line in call("stats", "minilm").splitlines())["rows"] == "8"
+    assert (
+        dict(line.split("\t") for line in call("stats", "use_multilingual").splitlines())["rows"]
+        == "8"
+    )
 
 
 def test_show_and_sample_are_rows_with_first_values(stamps: Path) -> None:
-    (row,) = records("show", "minilm", "-n", "1", "--view", "1")
-    features = open_store()["minilm"]
+    (row,) = records("show", "use_multilingual", "-n", "1", "--view", "1")
+    features = open_store()["use_multilingual"]
     assert row["view"] == 1
     assert np.array_equal(np.float32(row["first"]), features.to_numpy(view=1)[0])  # type: ignore[arg-type]
     lines = call("sample", "mfcc", "-n", "3", "--where", "target.language = 'lt'").splitlines()
@@ -103,7 +108,7 @@ def test_sql_answers_in_json_and_in_tabs(stamps: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["describe", "smell"], "'smell'; there are: efficientnet_lite0, mfcc, minilm"),
+        (["describe", "smell"], "'smell'; there are: efficientnet_lite0, mfcc, use_multilingual"),
         (["get", "mfcc", SAMPLE, "--view", "7"], "no rows in view 7; its views: 0, 1"),
         (["sql", "FROM samples", "--rows", "3"], "more than 3 rows"),
         (["sql", "DROP TABLE samples"], "one SELECT and changes nothing"),
@@ -125,14 +130,22 @@ def test_a_mistake_is_told_in_a_sentence(stamps: Path, arguments: list[str], say
 
 
 def test_a_join_is_written(stamps: Path) -> None:
-    call("join", "efficientnet_lite0", "minilm", "-o", "j.npz", "--where", "target.language='lt'")
+    call(
+        "join",
+        "efficientnet_lite0",
+        "use_multilingual",
+        "-o",
+        "j.npz",
+        "--where",
+        "target.language='lt'",
+    )
     with np.load("j.npz") as found:
-        assert found["minilm"].shape == (4, 5)
-        assert not found["minilm.present"].any()
+        assert found["use_multilingual"].shape == (4, 5)
+        assert not found["use_multilingual.present"].any()
         assert found["efficientnet_lite0.present"].all()
         assert set(found["target.language"]) == {"lt"}
-    assert "--force replaces it" in call("join", "minilm", "-o", "j.npz", code=1)
-    call("join", "minilm", "-o", "j.npz", "--force")
+    assert "--force replaces it" in call("join", "use_multilingual", "-o", "j.npz", code=1)
+    call("join", "use_multilingual", "-o", "j.npz", "--force")
 
 
 def test_an_export_is_written(stamps: Path) -> None:
@@ -145,11 +158,11 @@ def test_validate_lists_problems_and_ends_in_one(stamps: Path) -> None:
     (stamps / "data" / "features" / "mfcc" / "notes.txt").write_text("mine")
     output = call("validate", "mfcc", code=1)
     assert "mfcc/notes.txt: the manifest knows no such file" in output
-    call("validate", "minilm")
+    call("validate", "use_multilingual")
 
 
 def test_index_builds_every_sidecar(stamps: Path) -> None:
-    found = records("index", "minilm")
+    found = records("index", "use_multilingual")
     assert [(one["view"], one["by"], one["ids"]) for one in found] == [
         (view, kind, 8) for view in (0, 1) for kind in ("digest", "sample_id")
     ]

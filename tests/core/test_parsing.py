@@ -72,7 +72,7 @@ def test_deep_json_is_no_json(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="nests too deeply"):
         parse_json(text)
     assert parse_json('{"a": [1]}') == json.loads('{"a": [1]}')
-    (tmp_path / "manifest.json").write_text(text)
+    (tmp_path / "_manifest.json").write_text(text)
     with pytest.raises(PipelineError, match=r"manifest\.json is damaged"):
         read_manifest(tmp_path)
 

@@ -151,7 +151,7 @@ def test_hostile_names_of_files_are_shown_as_text(hostile: Path) -> None:
     manifest = {"parts": [], "stage": "x", "function": {}, "schema": 1}
     made = {**manifest, "key": "k", "inputs": {}, "files": {"\x1b]0;x\x07": "x"}}
     del made["parts"]
-    Path(folder, "manifest.json").write_text(json.dumps(made))
+    Path(folder, "_manifest.json").write_text(json.dumps(made))
     Path("data/features/hashing", name).write_bytes(b"x")
     for command in (["validate"], ["store", "validate"]):
         output = call(*command, code=1)

@@ -41,8 +41,9 @@ drawn_samples = st.lists(
 
 
 def by_group(samples: list[dict[str, Any]]) -> dict[str, tuple[str, str]]:
-    """Group → component and split. Without targets, no class is set aside."""
-    curation = curate(samples, assets_of(samples), ANY_SIZE, {}, 0)
+    """Group → component and split by hash. Without targets, no class is set aside."""
+    hashed = ANY_SIZE.model_copy(update={"assign": "hashed"})
+    curation = curate(samples, assets_of(samples), hashed, {}, 0)
     return {record["group"]: (record["component"], record["split"]) for record in curation.records}
 
 

@@ -12,7 +12,7 @@ from pipeline.core.machine.shortage import Shortage
 from pipeline.execution.processes import Processes
 from pipeline.execution.ray import RayExecutor, _token
 from tests.execution.reading import Disturbed, Reading, bring, put_files, serial, tree
-from tests.toy import Square, Starved, function, put, rows
+from tests.toy import OnGpu, Square, Starved, function, put, rows
 
 pytestmark = pytest.mark.slow
 
@@ -98,6 +98,23 @@ def test_a_part_that_lacked_memory_is_done_again_and_at_last_stops_the_stage(
     work = Starved(function(gpus="always"), harms_on=7)
     with pytest.raises(Shortage, match=r"fell short \(MemoryError: not enough"):
         put(Path("out"), work, rows(list(range(20))), executor=RayExecutor(2))
+
+
+def test_a_holder_that_fails_or_dies_is_replaced_and_no_row_is_refused(
+    inside: Path, two_logical_gpus: None
+) -> None:
+    failed = inside / "failed"
+    failed.mkdir()
+    executor, numbers = RayExecutor(2, gpus_per_worker=1.0), rows(list(range(20)))
+    work = OnGpu(function(of="fails"), fails_on=7, seen=failed, once=inside / "failed-once")
+    assert put(Path("out"), work, numbers, executor=executor).rows == 20
+    mortal = Square(function(of="dies"), harms_on=7, harm=signal.SIGKILL, once=inside / "died-once")
+    assert put(Path("out"), mortal, numbers, executor=executor).rows == 20
+    assert (inside / "died-once").exists()
+    work = OnGpu(function(of="always"), fails_on=7, seen=failed)
+    with pytest.raises(Shortage, match=r"the GPU failed .*CUBLAS_STATUS_ALLOC_FAILED"):
+        put(Path("out"), work, numbers, executor=executor)
+    assert len(list(failed.iterdir())) >= 1 + 2
 
 
 def test_an_overdue_part_is_done_again(inside: Path, two_logical_gpus: None) -> None:

@@ -18,7 +18,7 @@ KINDS = (
     "clean/audio/*.parquet",
     "augmented/text/*.parquet",
     "features/mfcc/*.parquet",
-    "features/hashing/manifest.json",
+    "features/hashing/_manifest.json",
     "curated/*.parquet",
     "models/image/model.json",
     "models/gated/model.safetensors",

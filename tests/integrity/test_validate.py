@@ -254,7 +254,7 @@ def test_a_project_without_dvc_is_read_by_its_manifests(inside: Path) -> None:
     assert files() == [str(path)]
     with pytest.raises(PipelineError, match="no DVC project"):
         scrub(with_cache=True)
-    chosen("data/clean/image/manifest.json").write_text("{")
+    chosen("data/clean/image/_manifest.json").write_text("{")
     assert "it is no manifest" in call("--repair")
     assert files() == []
 

@@ -32,7 +32,7 @@ KINDS = {
     "clean": "data/clean/image/*.parquet",
     "augmented": "data/augmented/image/*.parquet",
     "features": "data/features/look/*.parquet",
-    "a manifest": "data/features/look/manifest.json",
+    "a manifest": "data/features/look/_manifest.json",
     "curated": "data/curated/*.parquet",
     "model": "data/models/gated/model.safetensors",
     "curve": "data/models/gated/curves/plots/loss.tsv",

@@ -45,7 +45,7 @@ def test_evaluation_refuses_a_model_of_other_features(inside: Path) -> None:
     chosen = {"m": options(features=["pixels"], fusion="none", epochs=1)}
     train.plan(params(chosen), "m").run()
     evaluate.plan(params(chosen), "m").run()
-    manifest = Path("data/features/pixels/manifest.json")
+    manifest = Path("data/features/pixels/_manifest.json")
     text = manifest.read_text().replace('"parameters": {}', '"parameters": {"bands": 3}')
     assert text != manifest.read_text()
     manifest.write_text(text)

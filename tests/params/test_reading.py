@@ -45,7 +45,7 @@ def test_every_mistake_is_said_at_once_with_its_path() -> None:
     for start in [
         "seed: ",
         "sede: unknown section 'sede'; there are: augment",
-        "clean.image.max_sid: unknown key 'max_sid'; there are: max_aspect",
+        "clean.image.max_sid: unknown key 'max_sid'; there are: damaged",
         "clean.audio.max_seconds: ",
         "features.mfcc.encoder: unknown encoder 'mffc'; there are: ",
         "models.audio.features.0: unknown feature set 'mfc'; there are: ",

@@ -65,7 +65,7 @@ def test_a_value_that_was_changed_is_found(here: Path) -> None:
 
 def test_rows_of_other_instructions_are_not_compared(here: Path) -> None:
     sample = whole()
-    path = Path("data/clean/image/manifest.json")
+    path = Path("data/clean/image/_manifest.json")
     manifest = json.loads(path.read_text())
     manifest["function"]["processor"] = "x86_64 native GenuineIntel 6 avx avx2"
     path.unlink()

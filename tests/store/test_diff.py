@@ -131,7 +131,7 @@ def test_another_shape_or_dtype_is_told(revised: Path) -> None:
 
 
 def test_another_function_is_told_though_no_row_changed(revised: Path) -> None:
-    path = revised / "data" / "features" / "look" / "manifest.json"
+    path = revised / "data" / "features" / "look" / "_manifest.json"
     text = path.read_text()
     manifest = json.loads(text)
     manifest["function"]["python"] = "9"
@@ -192,9 +192,9 @@ def test_how_far_apart_rows_are(before: np.ndarray, after: np.ndarray) -> None:
 def test_files_between_revisions(revised: Path) -> None:
     before, after = Revision.at(revised, "v1"), Revision.at(revised, "v2")
     result = files_between(before, after)
-    assert "features/sound/manifest.json" in result["removed"]
-    assert "features/words/manifest.json" in result["added"]
-    assert result["changed"] == ["features/look/manifest.json"]
+    assert "features/sound/_manifest.json" in result["removed"]
+    assert "features/words/_manifest.json" in result["added"]
+    assert result["changed"] == ["features/look/_manifest.json"]
     every = {path for paths in result.values() for path in paths}
     assert all(path.startswith("features/") for path in every)
     assert files_between(after, after) == {"added": [], "removed": [], "changed": []}

@@ -86,3 +86,10 @@ def test_a_set_comes_as_a_data_frame(small: Path) -> None:
     frame = look.to_pandas(["digest", "batch", "vector"])
     assert frame["digest"].tolist() == look.to_arrow(["digest"])["digest"].to_pylist()
     assert np.array_equal(np.stack(frame["vector"].to_list()), look.to_numpy())
+
+
+def test_a_set_s_folder_is_read_as_it_is(small: Path) -> None:
+    """Its manifest begins with an underscore, as what a table's folder holds beside data does."""
+    rows = with_a_dataset(small / "data" / "features" / "look")
+    expected = open_store(small)["look"].to_numpy(view=None)
+    assert sorted(rows) == sorted(expected.tolist())

@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader
 
 from pipeline.core.errors import PipelineError
 from pipeline.store import Store, open_store
-from pipeline.store.training import SampleDataset, collate
+from pipeline.store.training import SampleDataset
 from pipeline.store.views import stream
 from tests.store.small import BATCHES, COUNT, picture, small, sound
 
@@ -84,6 +84,11 @@ def test_sql_sees_a_view_a_set_and_the_samples(store: Store) -> None:
     ].to_pylist() == [3]
 
 
+@pytest.mark.parametrize("query", ["SHOW TABLES", " show  tables ;\n"])
+def test_sql_shows_its_tables(store: Store, query: str) -> None:
+    assert store.sql(query)["name"].to_pylist() == ["look", "rejects", "samples", "sound"]
+
+
 @pytest.mark.parametrize(
     ("query", "says"),
     [
@@ -151,7 +156,7 @@ def test_a_dataset_gives_samples_and_whole_batches(store: Store) -> None:
     assert np.array_equal(one["features"]["look"].numpy(), picture(max(i, 1)))
     assert bool(one["present"]["sound"]) == bool(i % 3)
     assert one["targets"] == {"category": "a"}
-    loader = DataLoader(data, batch_size=5, collate_fn=collate)
+    loader = DataLoader(data, batch_size=5)
     seen = []
     for batch in loader:
         assert batch["features"]["sound"].shape[1:] == (4, 2)
@@ -166,6 +171,8 @@ def test_a_dataset_gives_samples_and_whole_batches(store: Store) -> None:
 def test_a_set_of_a_table_s_name_does_not_hide_it(store: Store, name: str) -> None:
     features = store.project / "data" / "features"
     (features / "sound").rename(features / name)
+    params = store.project / "params.yaml"
+    params.write_text(params.read_text().replace("sound", name))
     again = open_store(store.project)
     assert name in again
     result = again.sql(f"FROM {name}")

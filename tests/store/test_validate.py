@@ -33,7 +33,7 @@ def rewrite(path: Path, change: Callable[[pa.Table], pa.Table], **profile: str) 
     table = pq.read_table(path, partitioning=None)
     metadata = dict(table.schema.metadata)
     write_features(change(table), path, metadata, **profile)  # type: ignore[arg-type]
-    manifest = path.with_name("manifest.json")
+    manifest = path.with_name("_manifest.json")
     message = json.loads(manifest.read_text())
     for part in message["parts"]:
         if part["key"] == path.stem:
@@ -101,7 +101,7 @@ def flip(path: Path) -> None:
         (lambda path: path.write_bytes(b"x" * path.stat().st_size), "is damaged"),
         (lambda path: path.unlink(), "dvc checkout"),
         (lambda path: path.with_name("x.parquet").write_bytes(b""), "knows no such file"),
-        (lambda path: path.with_name("manifest.json").write_text("{"), "is damaged"),
+        (lambda path: path.with_name("_manifest.json").write_text("{"), "is damaged"),
     ],
 )
 def test_damage_is_told(small: Path, damage: Callable[[Path], None], says: str) -> None:

@@ -71,9 +71,19 @@ def _joined(recordings: list[Recording]) -> Recording:
 
 
 def _decode(data: bytes, max_seconds: float, max_channels: int) -> Recording:
+    endless, claimed = container.without_length(data)
+    try:
+        return _decode_to_end(endless, claimed, max_seconds, max_channels)
+    except Rejected as rejected:
+        if not claimed or rejected.reason != "truncated":
+            raise
+        # What stands after the last frame may be a tag or padding: all that is claimed is there.
+        return _decode_to_end(data, claimed, max_seconds, max_channels)
+
+
+def _decode_to_end(data: bytes, claimed: int, max_seconds: float, max_channels: int) -> Recording:
     import soundfile
 
-    data, claimed = container.without_length(data)
     try:
         file = _stream()(_File(data))
     except soundfile.LibsndfileError:
@@ -105,15 +115,16 @@ def _stream() -> Any:
 
 
 def _read(file: soundfile.SoundFile, max_seconds: float) -> npt.NDArray[np.float32]:
-    """All frames, of which no more are read than may be kept, and one."""
+    """All frames, of which no more are asked for than there are, nor than may be kept, and one."""
     most = math.floor(max_seconds * file.samplerate) + 1
+    left = file.frames
     blocks: list[npt.NDArray[np.float32]] = []
     while most > 0:
-        block = file.read(min(most, BLOCK), dtype="float32", always_2d=True)
+        block = file.read(min(most, left, BLOCK), dtype="float32", always_2d=True)
         if not len(block):
             return np.concatenate(blocks) if len(blocks) > 1 else (blocks or [block])[0]
         blocks.append(block)
-        most -= len(block)
+        most, left = most - len(block), left - len(block)
     raise too_long(max_seconds, max_seconds)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,11 +15,11 @@ from pipeline.models.evaluation.answers import Answers, known_answers
 from pipeline.models.evaluation.figures import all_metrics, baseline, metrics_without_intervals
 from pipeline.models.evaluation.options import EvaluationOptions
 from pipeline.models.evaluation.subsets import all_subsets
-from pipeline.models.examples import Examples
+from pipeline.models.examples import Examples, JoinedSamples
 from pipeline.models.metrics import calibration, per_class
 from pipeline.models.prediction import predict
 from pipeline.models.saving import TrainedModel
-from pipeline.models.targets import has_target
+from pipeline.models.targets import has_target, is_known
 from pipeline.models.tasks import headline
 
 Table = list[dict[str, Any]]
@@ -65,7 +65,8 @@ def evaluate(
     """Measure a model on some splits.
 
     Every example counts: one that the model can see nothing of is answered by the prior, so that
-    models of different modalities are compared on the same examples; `unseen` says how many.
+    models of different modalities are compared on the same examples; `unseen` says how many. A
+    split of which it sees none has no figures, and one of fewer than MIN_COMPONENTS no intervals.
     """
     evaluation = Evaluation({task: {} for task in model.classes})
     for split in splits:
@@ -114,7 +115,8 @@ def _add_task(
         "unseen": int((~split.examples.seen).sum()),
     }
     evaluation.metrics[task][split.name] = figures
-    if not len(answers):
+    # Where it sees nothing at all, every answer is the prior: that is no figure of its own.
+    if not split.examples.seen[has_target(split.examples.targets[task])].any():
         return
     measured = all_metrics(answers, options, generator(seed, "bootstrap", task, split.name))
     figures |= {**measured, **baseline(answers, model.priors[task], decoding)}
@@ -131,6 +133,22 @@ def _add_task(
         (evaluation.calibration, _calibration(answers, options.bins)),
     ):
         table.extend({"task": task, "split": split.name, **row} for row in rows)
+
+
+def unmeasured(joined: JoinedSamples, tasks: Iterable[str], splits: Iterable[str]) -> Evaluation:
+    """That of a model which answers nothing: how many samples of each split it could have."""
+    counts: dict[str, dict[str, dict[str, Any]]] = {}
+    for task in tasks:
+        labelled = np.array([is_known(value) for value in joined.targets[task]], bool)
+        counts[task] = {
+            split: {
+                "n": int((labelled & (joined.split == split)).sum()),
+                "components": len(np.unique(joined.component[labelled & (joined.split == split)])),
+                "unseen": int((joined.split == split).sum()),
+            }
+            for split in splits
+        }
+    return Evaluation(counts)
 
 
 def _confusion(task: str, answers: Answers, classes: list[str]) -> Iterator[dict[str, Any]]:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from pipeline.core.errors import PipelineError
+from pipeline.core.records import MIN_COMPONENTS
 from pipeline.models.decoding import Decoding
 from pipeline.models.evaluation.answers import Answers
 from pipeline.models.evaluation.bootstrap import Resamples, interval, replicates, replicates_of_rows
@@ -18,7 +19,7 @@ from pipeline.models.tasks import headline
 def all_metrics(
     answers: Answers, options: EvaluationOptions, rng: np.random.Generator
 ) -> dict[str, dict[str, float]]:
-    """Each figure of the task, in its order: value, low, high.
+    """Each figure of the task, in its order: value, low, high; the value alone of few components.
 
     What all classes have is resampled by sums, which is quick, and the rest row by row.
     """
@@ -56,8 +57,10 @@ def all_metrics(
     metrics = {}
     for name in answers.task.FIGURES:
         if name in values:
-            low, high = interval(drawn[name], options.confidence)
-            metrics[name] = {"value": values[name], "low": low, "high": high}
+            metrics[name] = {"value": values[name]}
+            if answers.components >= MIN_COMPONENTS:
+                low, high = interval(drawn[name], options.confidence)
+                metrics[name] |= {"low": low, "high": high}
     return metrics
 
 

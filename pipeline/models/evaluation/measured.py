@@ -5,14 +5,17 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 METRICS, TABLE = "metrics.json", "figures.csv"
 COLUMNS = ("task", "split", "figure", "value", "low", "high")
+# Samples, their components, and samples of which the model sees nothing.
+COUNTS = ("n", "components", "unseen")
 
 # Task → split → figure → {value, low, high}; counts are plain numbers, and what an answer that
-# looks at nothing scores is a mapping of such.
+# looks at nothing scores is a mapping of such. Over few components there are no low and high.
 Measured = Mapping[str, Mapping[str, Mapping[str, Any]]]
 
 
@@ -34,13 +37,17 @@ def figure_rows(measured: Measured) -> Iterator[dict[str, Any]]:
 def write_headlines(
     folder: Path, primary: str, headlines: Mapping[str, Mapping[str, Mapping[str, float]]]
 ) -> None:
-    """metrics.json: of the test split each task's, of validation those by which models are chosen.
+    """metrics.json: of the test split each task's first, of validation that which chooses models.
+
+    A column each is what a terminal has room for.
 
     headlines: split → task → figure → value.
     """
     chosen = {
         split: {
-            task: figures for task, figures in tasks.items() if split == "test" or task == primary
+            task: dict(islice(figures.items(), 1))
+            for task, figures in tasks.items()
+            if split == "test" or task == primary
         }
         for split, tasks in headlines.items()
     }
@@ -66,11 +73,11 @@ def read_figures(folder: Path) -> dict[str, Any]:
         answer, _, of = row["figure"].partition("/")
         if of:
             figures.setdefault(answer, {})[of] = value
-        elif row["low"]:
+        elif answer in COUNTS:
+            figures[answer] = value
+        else:
             low, high = parse_number(row["low"]), parse_number(row["high"])
             figures[answer] = {"value": value, "low": low, "high": high}
-        else:
-            figures[answer] = value
     return splits_by_task
 
 

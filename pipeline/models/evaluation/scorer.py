@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pipeline.core.records import MIN_COMPONENTS
 from pipeline.models.evaluation.bootstrap import Resamples, resampled_counts, resampled_tallies
 from pipeline.models.metrics import class_scores, from_tally
 
@@ -45,6 +46,11 @@ class Scorer:
         self._truth, self._classes = truth, classes
         self._place = np.unique(component, return_inverse=True)[1]
         self._resamples = Resamples(rng, int(self._place.max()) + 1, resamples)
+
+    @property
+    def has_intervals(self) -> bool:
+        """Whether there are components enough to resample."""
+        return self._resamples.components >= MIN_COMPONENTS
 
     def value(self, prediction: np.ndarray) -> float:
         """Macro-F1 of answers, int (n,)."""

@@ -82,7 +82,7 @@ def _overall(
     values = shapley(np.array([score.value for score in scores]))
     drawn = shapley(np.stack([score.drawn for score in scores]))
     for i, modality in enumerate(modalities):
-        between = interval(drawn[i], confidence)
+        between = interval(drawn[i], confidence) if scorer.has_intervals else None
         yield _row("shapley", "overall", "", modality, values[i], predictions.shape[1], between)
 
 
@@ -134,7 +134,7 @@ def _permuted(
         scores, rest = rest[: len(drawn)], rest[len(drawn) :]
         value = float(np.mean([start.value - score.value for score in scores]))
         losses = np.concatenate([start.drawn - score.drawn for score in scores])
-        between = interval(losses, confidence)
+        between = interval(losses, confidence) if scorer.has_intervals else None
         yield _row("permutation", "overall", "", modality, value, len(answers), between)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import math
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -15,13 +17,17 @@ from pipeline.models.examples import Examples
 from pipeline.models.network import Network
 from pipeline.models.options import ModelOptions
 from pipeline.models.statistics import standardise_targets, target_scales
-from pipeline.models.targets import check_learnable, has_target, prior
+from pipeline.models.targets import Unlearnable, check_learnable, has_target, prior
 from pipeline.models.training.determinism import deterministic
 from pipeline.models.training.parallel import SINGLE_PROCESS, World
 from pipeline.models.training.snapshot import Snapshots
 from pipeline.models.training.train_state import History, TrainState
 from pipeline.models.training.trainer import Trainer
 from pipeline.models.training.validation import Validation
+
+LOG = logging.getLogger(__name__)
+# Between two lines that say how far training is.
+LINE_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -71,15 +77,16 @@ def train(
 
     Raises
     ------
+    Unlearnable
+        A split holds nothing to learn from or to stop by.
     PipelineError
-        A split holds nothing to learn from or to stop by, or a figure of the first epoch, of the
-        train or the validation split, is no finite number.
+        A figure of the first epoch, of the train or the validation split, is no finite number.
     """
     seen = training.take(training.seen)
     judged = validation.take(validation.seen)
     check_learnable(seen.targets, options.features)
     if not has_target(judged.targets[options.primary]).any():
-        raise PipelineError(
+        raise Unlearnable(
             f"the validation split has no sample with '{options.primary}' and one of the features "
             f"{list(options.features)}: mend the data, or the model's features or primary"
         )
@@ -112,6 +119,7 @@ def _fit(
     """
     options, history = trainer.options, History()
     rng = generator(seed, "batches")
+    progress = _Progress(options, world)
     state = TrainState(trainer.parts, history, rng, device)
     if snapshots is not None:
         state.restore(snapshots.read())
@@ -135,8 +143,34 @@ def _fit(
             history.best_weights = _copy_weights(trainer.validated)
         if snapshots is not None:
             snapshots.write(state.dump)
+        progress.tell(history)
+    progress.tell(history, ended=True)
     trainer.network.load_state_dict(history.best_weights)
     return history, {**trainer.throughput.figures, "resumed": resumed}
+
+
+class _Progress:
+    """Tells how far training is: at its end, and after an epoch if LINE_SECONDS have passed."""
+
+    def __init__(self, options: ModelOptions, world: World) -> None:
+        self._options, self._told = options, time.monotonic()
+        self._speaks = world.rank == 0
+
+    def tell(self, history: History, ended: bool = False) -> None:
+        """`epoch 12 of 24: train loss 0.412, validation score 0.731, the best in epoch 10`."""
+        now = time.monotonic()
+        if not (self._speaks and history.curves and (ended or now - self._told >= LINE_SECONDS)):
+            return
+        self._told, last = now, history.curves[-1]
+        losses = (f"{task} {last[f'train/{task}/loss']:.4g}" for task in self._options.tasks)
+        LOG.info(
+            "epoch %d of %d: train loss %s, validation score %.4g, the best in epoch %d",
+            len(history.curves),
+            self._options.epochs,
+            ", ".join(losses),
+            last["validation/score"],
+            history.best_epoch + 1,
+        )
 
 
 def _copy_weights(network: Network) -> dict[str, torch.Tensor]:

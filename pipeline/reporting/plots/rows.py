@@ -14,19 +14,23 @@ HEIGHT = 22
 
 
 def whisker(
-    value: float, low: float, high: float, scale: Scale, mark: str = "", is_share: bool = True
+    value: float,
+    low: float | None,
+    high: float | None,
+    scale: Scale,
+    mark: str = "",
+    is_share: bool = True,
 ) -> Markup:
-    """A dot with its interval; `mark` is the CSS class of the chosen ones."""
+    """A dot with its interval, if it has one; `mark` is the CSS class of the chosen ones."""
     unit = " %" if is_share else ""
-    value_text, start, end = (amount(v, is_share) for v in (value, low, high))
-    middle = HEIGHT / 2
-    x, x1, x2 = (share(scale.place(v)) for v in (value, low, high))
-    return drawing(
-        f"{value_text}{unit}, interval {start} to {end}{unit}",
-        *_grid(scale),
-        *_interval(x, x1, x2, middle),
-        class_=f"row {mark}".strip(),
-    )
+    label, middle, x = f"{amount(value, is_share)}{unit}", HEIGHT / 2, share(scale.place(value))
+    if low is None or high is None:
+        label += ", no interval"
+        shapes = [_dot(x, middle)]
+    else:
+        label += f", interval {amount(low, is_share)} to {amount(high, is_share)}{unit}"
+        shapes = _interval(x, share(scale.place(low)), share(scale.place(high)), middle)
+    return drawing(label, *_grid(scale), *shapes, class_=f"row {mark}".strip())
 
 
 def effect(
@@ -109,8 +113,12 @@ def _interval(x: str, low: str, high: str, y: float) -> list[Markup]:
     return [
         tag("line", x1=low, x2=high, y1=y, y2=y, class_="whisker"),
         *(tag("line", x1=end, x2=end, y1=y - 4, y2=y + 4, class_="cap") for end in (low, high)),
-        tag("circle", cx=x, cy=y, r=5.5, class_="dot"),
+        _dot(x, y),
     ]
+
+
+def _dot(x: str, y: float) -> Markup:
+    return tag("circle", cx=x, cy=y, r=5.5, class_="dot")
 
 
 def _grid(scale: Scale) -> list[Markup]:

@@ -6,6 +6,7 @@ It is recomputed whole, since one new picture may join two components, and write
 from __future__ import annotations
 
 import json
+import logging
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -30,6 +31,8 @@ from pipeline.params import Params
 from pipeline.parts import manifest, tables
 from pipeline.parts.fingerprint import fingerprint
 from pipeline.parts.plan import Summary
+
+LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,8 @@ class CuratePlan:
 
         curation = curate(samples.to_pylist(), assets, options, params.targets, params.seed)
         schema = curated_schema(params.modalities, params.targets)
+        for warning in curation.summary["warnings"]:
+            LOG.warning("curate: %s", warning)
         leaks.check_leaks(pa.Table.from_pylist(curation.records, schema=schema), cleaned, options)
 
         moved = _moved(root / CURATED, {r["sample_id"]: r["split"] for r in curation.records})

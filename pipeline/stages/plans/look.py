@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from pipeline.core.files.atomic import atomic_write
@@ -45,15 +46,25 @@ class LookPlan:
             The root holds no batch, or it or a file cannot be read; or another process looks.
         """
         (out,) = self.outs
-        with locked(out), open_digest_cache() as digests:
-            lines = list(_lines(self.raw, self.source, digests))
-            text = "".join(f"{line}\n" for line in lines)
-            changed = not out.is_file() or out.read_text(encoding="utf-8") != text
+        with locked(out):
+            changed, rows = self.changed, self.text.count("\n")
             if changed:
                 out.parent.mkdir(parents=True, exist_ok=True)
                 with atomic_write(out) as temporary:
-                    temporary.write_text(text, encoding="utf-8")
-        return Summary(rows=len(lines), planned=1, computed=int(changed), reused=int(not changed))
+                    temporary.write_text(self.text, encoding="utf-8")
+        return Summary(rows=rows, planned=1, computed=int(changed), reused=int(not changed))
+
+    @cached_property
+    def text(self) -> str:
+        """What the file is to hold; files of the root that changed are read."""
+        with open_digest_cache() as digests:
+            return "".join(f"{line}\n" for line in _lines(self.raw, self.source, digests))
+
+    @cached_property
+    def changed(self) -> bool:
+        """Whether the file holds anything else."""
+        (out,) = self.outs
+        return not out.is_file() or out.read_text(encoding="utf-8") != self.text
 
 
 def plan(params: Params, source: str, root: Path = Path(DATA)) -> LookPlan:

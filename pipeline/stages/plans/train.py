@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +20,8 @@ from pipeline.parts.manifest import manifest_digest
 from pipeline.parts.plan import Summary
 from pipeline.stages.work.train import Training
 from pipeline.store.model_card import CARD, Card
+
+LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,10 @@ def plan(params: Params, name: str, root: Path = Path(DATA)) -> TrainPlan:
             lambda work, size: run_distributed(work, size, params.execution, options.device)
         )
         training.update(spent)
+        if "untrained" in spent:
+            LOG.warning(
+                "train/%s: it stays untrained and has no figures: %s", name, spent["untrained"]
+            )
         if "diverged" in spent:
             print(
                 f"train/{name}: training diverged in epoch {spent['diverged']['epoch']}; "

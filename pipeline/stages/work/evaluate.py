@@ -44,7 +44,8 @@ def evaluate_model(
     What the run record tells of inference: the `seconds` that it took for the `samples` of the
     test split, from their features and with nothing hidden.
     """
-    from pipeline.models.evaluation.evaluate import Split, evaluate
+    from pipeline.core.files.documents import document
+    from pipeline.models.evaluation.evaluate import Split, evaluate, unmeasured
     from pipeline.models.evaluation.results import write_evaluation
     from pipeline.models.examples import build_examples
     from pipeline.models.feature_compatibility import check_features
@@ -53,7 +54,14 @@ def evaluate_model(
     from pipeline.parts.manifest import read_function
     from pipeline.stages.work.slices import slice_values
     from pipeline.store.join import join_work_tree
+    from pipeline.store.model_card import CARD, Card
 
+    card = document(root / MODELS / name / CARD, Card)
+    if card.untrained:
+        write_evaluation(
+            folder, card.primary_task, unmeasured(join_work_tree(root, sets), card.tasks, SPLITS)
+        )
+        return {}
     model = load_model(root / MODELS / name)
     functions = {feature_set: read_function(root / FEATURES / feature_set) for feature_set in sets}
     check_features(name, model.made_by, functions)
@@ -72,6 +80,9 @@ def evaluate_model(
     test = by_split["test"]
     with deterministic(seed, "evaluate"):
         evaluation = evaluate(name, model, splits, options, seed)
+        if not test.seen.any():  # the answers are the prior's, whatever happens to the modalities
+            write_evaluation(folder, model.options.primary, evaluation)
+            return {}
         _explain(evaluation, model, by_split["train"], test, options, seed)
     write_evaluation(folder, model.options.primary, evaluation)
     return {"samples": len(test), "seconds": round(evaluation.seconds["test"], 6)}

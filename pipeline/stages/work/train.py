@@ -59,7 +59,8 @@ class Training:
 
         Returns
         -------
-        What the run record tells of it: see `Trained.spent`, and `diverged`.
+        What the run record tells of it: see `Trained.spent`, and `diverged`; or why it is
+        `untrained`.
         """
         # Other processes may work in other folders.
         paths = {name: getattr(self, name).absolute() for name in ("folder", "root", "snapshot")}
@@ -70,7 +71,8 @@ class Training:
         """Train as one process of them all; the first saves the model."""
         from pipeline.core.machine.device import torch_device
         from pipeline.models.examples import build_examples, classes_of
-        from pipeline.models.saving import save_model
+        from pipeline.models.saving import save_model, save_untrained
+        from pipeline.models.targets import Unlearnable
         from pipeline.models.training.loop import train
         from pipeline.models.training.snapshot import Snapshots
         from pipeline.store.join import join_work_tree
@@ -83,9 +85,17 @@ class Training:
         validation = data.take(views[0].split == "validation", views=1)
         device = torch_device(options.device)
         snapshots = Snapshots(self.snapshot, self.key, writes=world.rank == 0)
-        trained = train(training, validation, classes, options, self.seed, device, snapshots, world)
+        about = self._about(training, validation)
+        try:
+            trained = train(
+                training, validation, classes, options, self.seed, device, snapshots, world
+            )
+        except Unlearnable as error:
+            if world.rank == 0:
+                save_untrained(self.folder, str(error), data.sets, classes, options, about)
+            return {"untrained": str(error)}
         if world.rank == 0:
-            about = self._about(training, validation) | _diverged(trained)
+            about |= _diverged(trained)
             save_model(self.folder, trained, data.sets, classes, options, about)
         return trained.spent | _diverged(trained)
 

@@ -8,10 +8,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
+from pipeline.core.errors import PipelineError
 from pipeline.core.folders import FEATURES
 from pipeline.store.trees.git import git, read_blobs, resolve_commit
+from pipeline.store.trees.named import is_named
 from pipeline.store.trees.remote import DvcObject
 from pipeline.store.trees.revision import lock_outs
+from pipeline.store.trees.tree import parse_params
 
 Change = Literal["added", "changed", "removed"]
 
@@ -40,18 +43,19 @@ def history(project: Path, rev: str = "HEAD") -> list[Commit]:
     arguments = ["rev-list", "--format=%cI %s", resolve_commit(project, rev), "--", "dvc.lock"]
     lines = git(project, *arguments).decode(errors="replace").split("\n")[:-1]
     commits = [line.removeprefix("commit ") for line in lines[::2]]
-    locks = read_blobs(
-        project, [f"{commit}{up}:./dvc.lock" for commit in commits for up in ("", "^")]
-    )
+    versions = [f"{commit}{up}" for commit in commits for up in ("", "^")]
+    locks = read_blobs(project, [f"{version}:./dvc.lock" for version in versions])
+    params = read_blobs(project, [f"{version}:./params.yaml" for version in versions])
     # Most commits' parent holds the lock of another commit of the list.
     read = {lock.name: lock.data for lock in locks if lock}
     features_by_lock = {name: _features(data, name) for name, data in read.items()}
+    sets = [
+        _named(features_by_lock[lock.name], about.data if about else b"") if lock else {}
+        for lock, about in zip(locks, params, strict=True)
+    ]
     changed = []
     for number, (commit, headline) in enumerate(zip(commits, lines[1::2], strict=True)):
-        new, old = (
-            features_by_lock[lock.name] if lock else {}
-            for lock in locks[2 * number : 2 * number + 2]
-        )
+        new, old = sets[2 * number : 2 * number + 2]
         date, _, subject = headline.partition(" ")
         changes = _changes(old, new)
         if changes:
@@ -66,6 +70,15 @@ def _features(lock: bytes, name: str) -> dict[str, DvcObject]:
         for path, out in outs.items()
         if path.startswith(f"{FEATURES}/")
     }
+
+
+def _named(sets: Mapping[str, DvcObject], params: bytes) -> dict[str, DvcObject]:
+    """The sets that params.yaml names, where it can be read."""
+    try:
+        named = parse_params(params.decode(errors="replace"), "params.yaml")
+    except PipelineError:
+        named = {}
+    return {name: out for name, out in sets.items() if is_named(named, f"{FEATURES}/{name}")}
 
 
 def _changes(old: Mapping[str, DvcObject], new: Mapping[str, DvcObject]) -> dict[str, Change]:

@@ -13,6 +13,7 @@ from pipeline.core.folders import DATA, FEATURES, RAW
 from pipeline.core.parsing import parse_json, yaml_loader
 from pipeline.parts.manifest import MANIFEST, load_manifest
 from pipeline.store.trees.git import git, read_blobs, resolve_commit
+from pipeline.store.trees.named import is_named
 from pipeline.store.trees.remote import DIRECTORY, DvcObject, object_path
 from pipeline.store.trees.tree import parse_params
 
@@ -31,7 +32,7 @@ class Revision:
     params_text:
         Its params.yaml.
     outs:
-        What DVC tracks: path relative to `data/` → its object.
+        What DVC tracks and params name: path relative to `data/` → its object.
     """
 
     project: Path
@@ -61,11 +62,14 @@ class Revision:
             raise PipelineError(f"revision {rev} has no params.yaml in {project}")
         outs = {} if lock is None else lock_outs(lock.data, f"dvc.lock of {rev}")
         for name, blob in zip(tracked, dvc, strict=True):
-            text = blob.data if blob else b""
-            outs |= tracked_outs(text, PurePosixPath(name).parent, f"{name} of {rev}")
-        revision = cls(project, rev, commit, params.data.decode(), outs)
+            listed = blob.data if blob else b""
+            outs |= tracked_outs(listed, PurePosixPath(name).parent, f"{name} of {rev}")
+        text = params.data.decode()
+        named = parse_params(text, f"params.yaml of revision {rev}")
+        outs = {path: out for path, out in outs.items() if is_named(named, path)}
+        revision = cls(project, rev, commit, text, outs)
         if not revision.names(FEATURES):
-            why = "it has no dvc.lock" if lock is None else "its dvc.lock names none"
+            why = "it has no dvc.lock" if lock is None else "its dvc.lock names none of its params"
             raise PipelineError(
                 f"revision {rev} has no features: {why}. `dvc repro` makes them and `git commit` "
                 f"keeps dvc.lock; `pipeline store log` lists the commits that have some"

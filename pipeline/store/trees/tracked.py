@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pipeline.core.errors import PipelineError
 from pipeline.core.files.digest import digest_file
 from pipeline.core.files.documents import document, parsed, reading
 from pipeline.core.files.dvc_cache import cache_folder, dvc_folder
@@ -101,11 +100,10 @@ def files_of(folder: Path) -> Mapping[Path, str]:
     PipelineError
         The manifest is damaged.
     """
-    try:
-        parts = manifest.load_manifest(folder / MANIFEST)
-    except PipelineError:
-        artifact_manifest = document(folder / MANIFEST, artifact.Manifest)
+    if not (folder / MANIFEST).is_file():
+        artifact_manifest = document(folder / artifact.MANIFEST, artifact.Manifest)
         return {folder / name: md5 for name, md5 in artifact_manifest.files.items()}
+    parts = manifest.load_manifest(folder / MANIFEST)
     return {folder / f"{entry.key}.parquet": entry.md5 for entry in parts}
 
 

@@ -10,10 +10,14 @@ from typing import Any, Protocol
 
 from pipeline.core.errors import PipelineError
 from pipeline.parts.manifest import MANIFEST
+from pipeline.store.trees.named import is_named
 
 
 class Tree(Protocol):
-    """The data of a project at one time, file by file; paths are relative to `data/`."""
+    """The data of a project at one time, file by file; paths are relative to `data/`.
+
+    What its params do not name is not there; see `named`.
+    """
 
     @property
     def name(self) -> str:
@@ -87,7 +91,8 @@ class WorkTree:
         path = self.data / folder
         if not path.is_dir():
             return []
-        return sorted(entry.name for entry in path.iterdir() if not entry.name.startswith("."))
+        names = (entry.name for entry in path.iterdir() if not entry.name.startswith("."))
+        return sorted(name for name in names if is_named(self.params, f"{folder}/{name}"))
 
 
 def parse_params(text: str, where: str) -> Mapping[str, Any]:

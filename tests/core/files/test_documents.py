@@ -25,7 +25,7 @@ from tests.toy import function
 __all__ = ["stamps"]
 SAMPLE = f"stamps/{BATCH}/seasonal/hanukkah/dreydl-shin@fr"
 CARD = {
-    "features": {"minilm": {"modality": "text", "shape": [5]}},
+    "features": {"use_multilingual": {"modality": "text", "shape": [5]}},
     "samples": {"train": {"seen": 1, "unseen": 1}},
     "inputs": {"x": "1"},
 }
@@ -45,14 +45,14 @@ def project(stamps: Path) -> Path:
 
     said = params()
     said["modalities"] = ["image", "audio", "text"]
-    said["features"] = {"minilm": {"modality": "text", "encoder": "hashing"}}
+    said["features"] = {"use_multilingual": {"modality": "text", "encoder": "hashing"}}
     said["models"] = {
-        "gated": {**said["models"]["gated"], "features": ["minilm"]}  # type: ignore[index]
+        "gated": {**said["models"]["gated"], "features": ["use_multilingual"]}  # type: ignore[index]
     }
     Path("params.yaml").write_text(yaml.safe_dump(said))
     for name in ("efficientnet_lite0", "mfcc"):
         shutil.rmtree(stamps / "data" / "features" / name)
-    asset = {"digest": "x", "source": "stamps", "batch": BATCH, "size": 1, "locator": "x.ogg"}
+    asset = {"digest": "0" * 64, "source": "stamps", "batch": BATCH, "size": 1, "locator": "x.ogg"}
     rows = [tables.record_row({**asset, "media_type": "audio/ogg", "data": None})]
     out = stamps / "data/assets/audio"
     tables.table(out, "ingest", function(), assets_schema(), rows, 8, 1 << 20, 0.0).run()
@@ -85,11 +85,19 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
     ("file", "commands"),
     [
         ("data/models/gated/model.json", ["rejects", f"store trace {SAMPLE}"]),
-        ("data/clean/audio/manifest.json", ["rejects", f"store trace {SAMPLE}"]),
-        ("data/curated/manifest.json", ["rejects", f"store trace {SAMPLE}", "store get minilm x"]),
+        ("data/clean/audio/_manifest.json", ["rejects", f"store trace {SAMPLE}"]),
         (
-            "data/features/minilm/manifest.json",
-            ["store ls", "store describe minilm", "store stats minilm", "store validate"],
+            "data/curated/_manifest.json",
+            ["rejects", f"store trace {SAMPLE}", "store get use_multilingual x"],
+        ),
+        (
+            "data/features/use_multilingual/_manifest.json",
+            [
+                "store ls",
+                "store describe use_multilingual",
+                "store stats use_multilingual",
+                "store validate",
+            ],
         ),
     ],
 )
@@ -144,7 +152,7 @@ FOOTERS: dict[str, Callable[[Path], object]] = {
 
 @pytest.mark.parametrize("damage", FOOTERS)
 def test_a_damaged_footer_is_told(project: Path, damage: str) -> None:
-    manifest = json.loads(Path("data/clean/audio/manifest.json").read_text())
+    manifest = json.loads(Path("data/clean/audio/_manifest.json").read_text())
     (refusing,) = [one["key"] for one in manifest["parts"] if one["rejected"]]
     path = Path(f"data/clean/audio/{refusing}.parquet")
     FOOTERS[damage](path)
@@ -153,18 +161,21 @@ def test_a_damaged_footer_is_told(project: Path, damage: str) -> None:
 
 @pytest.mark.parametrize("damage", [name for name in FOOTERS if name != "a reject without fields"])
 def test_validation_goes_on_past_a_damaged_part(project: Path, damage: str) -> None:
-    path = sorted(Path("data/features/minilm").glob("*.parquet"))[0]
+    path = sorted(Path("data/features/use_multilingual").glob("*.parquet"))[0]
     FOOTERS[damage](path)
-    assert f"minilm/{path.name}: {path} is damaged" in call("store", "validate", code=1)
+    assert f"use_multilingual/{path.name}: {path} is damaged" in call("store", "validate", code=1)
 
 
 @pytest.mark.parametrize(
     ("pattern", "command"),
     [
-        ("data/curated/*.parquet", "store get minilm x"),
+        ("data/curated/*.parquet", "store get use_multilingual x"),
         ("data/clean/audio/*.parquet", f"store trace {SAMPLE}"),
         ("data/evaluation/gated/predictions.parquet", f"store trace {SAMPLE}"),
-        ("data/features/minilm/*.parquet", "store stats minilm --where length=1"),
+        (
+            "data/features/use_multilingual/*.parquet",
+            "store stats use_multilingual --where length=1",
+        ),
     ],
 )
 @pytest.mark.parametrize("damage", [DAMAGES["garbage"], DAMAGES["cut short"], page])

@@ -198,6 +198,12 @@ def test_a_flac_is_read_to_its_end_whatever_it_says(total: int) -> None:
     assert len(decoded(flac_of_length(total)).samples) == len(sine(0.3))
 
 
+@pytest.mark.parametrize("after", [b"TAG" + bytes(125), bytes(1_000), b"rubbish"])
+def test_what_stands_after_a_flac_is_passed_over(after: bytes) -> None:
+    data = encoded(sine(0.3), "FLAC")
+    np.testing.assert_array_equal(decoded(data + after).samples, decoded(data).samples)
+
+
 def test_a_flac_that_claims_more_than_it_holds() -> None:
     assert refusal(flac_of_length(2**36 - 1)) == "too_long"
     assert refusal(flac_of_length(20_000)) == "truncated"

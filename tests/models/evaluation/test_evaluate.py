@@ -185,3 +185,15 @@ def test_files_have_their_columns_and_equal_bytes(found, model, tmp_path):
     assert table.schema.equals(predictions_schema())
     with (tmp_path / "one" / "confusion.csv").open() as file:
         assert next(csv.reader(file)) == ["task", "truth", "prediction"]
+
+
+def test_figures_over_few_components_have_no_interval(model):
+    test = split_of(WORLD, "test")
+    few = np.isin(test.component, np.unique(test.component)[:4])
+    some = evaluate("m", model, [Split("test", test.take(few), {})], OPTIONS, 7)
+    figures = some.metrics["category"]["test"]
+    assert figures["components"] == 4
+    assert figures["macro_f1"].keys() == {"value"}
+    enough = np.isin(test.component, np.unique(test.component)[:5])
+    figures = evaluate("m", model, [Split("test", test.take(enough), {})], OPTIONS, 7).metrics
+    assert figures["category"]["test"]["macro_f1"].keys() == {"value", "low", "high"}

@@ -238,3 +238,17 @@ def test_what_was_spent_is_told():
     assert 0 < spent["data_wait"] < 1
     assert spent["examples_per_second"] > 0
     assert spent["resumed"] == 0
+
+
+def test_epochs_are_told_at_intervals_and_at_the_end(caplog, monkeypatch):
+    monkeypatch.setattr("pipeline.models.training.loop.LINE_SECONDS", 0.0)
+    with caplog.at_level("INFO", "pipeline.models.training.loop"):
+        fit(list(SETS), epochs=2)
+    told = [record.getMessage() for record in caplog.records]
+    assert [one.split(":")[0] for one in told] == ["epoch 1 of 2", "epoch 2 of 2", "epoch 2 of 2"]
+    assert "train loss category " in told[0]
+    caplog.clear()
+    monkeypatch.setattr("pipeline.models.training.loop.LINE_SECONDS", 1e9)
+    with caplog.at_level("INFO", "pipeline.models.training.loop"):
+        fit(list(SETS), epochs=2)
+    assert len(caplog.records) == 1

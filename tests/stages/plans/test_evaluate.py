@@ -142,3 +142,42 @@ def test_a_model_must_be_trained_first(inside):
     store_world(ROOT)
     with pytest.raises(PipelineError, match="models/m is not finished"):
         plan(params(MODELS), "m").run()
+
+
+def test_a_model_with_nothing_to_learn_stays_untrained_and_has_no_figures(inside, caplog):
+    """One such model stops neither its stage nor the others."""
+    world = joined()
+    world.present["spectrum"][world.split == "train"] = False
+    store_curated(ROOT, world)
+    for name in SETS:
+        store_features(ROOT, name, [world])
+    given = params({"m": options(features=["spectrum"], fusion="none", epochs=1)})
+    assert train.plan(given, "m").run().computed == 1
+    assert "stays untrained and has no figures: the train split has no sample" in caplog.text
+    assert plan(given, "m").run().computed == 1
+    figures = read_figures(OUT)
+    labelled = (world.split == "test").sum()
+    assert figures["category"]["test"] == {
+        "n": labelled,
+        "components": len({*world.component[world.split == "test"]}),
+        "unseen": labelled,
+    }
+    assert json.loads((ROOT / "evaluation" / "m" / "metrics.json").read_text()) == {}
+    curves = [*(ROOT / "models" / "m" / "curves").rglob("*.tsv")]
+    assert curves
+    assert all("nan" in path.read_text() for path in curves)
+
+
+def test_a_split_of_which_the_model_sees_nothing_has_no_figures(inside):
+    world = joined()
+    world.present["spectrum"][world.split == "test"] = False
+    store_curated(ROOT, world)
+    for name in SETS:
+        store_features(ROOT, name, [world])
+    given = params({"m": options(features=["spectrum"], fusion="none", epochs=1)})
+    train.plan(given, "m").run()
+    plan(given, "m").run()
+    figures = read_figures(OUT)["category"]
+    assert {*figures["test"]} == {"n", "components", "unseen"}
+    assert figures["validation"]["macro_f1"]["low"] is not None
+    assert (ROOT / "evaluation" / "m" / "robustness.csv").read_text().count("\n") == 1

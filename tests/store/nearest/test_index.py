@@ -92,14 +92,14 @@ def test_a_changed_store_has_another_index(small: Path) -> None:
     put_small(small)
     open_store(small)["look"].get("s/07")
     assert list((small / FOLDER).iterdir()) == [first]
-    path = small / "data" / "features" / "look" / "manifest.json"
+    path = small / "data" / "features" / "look" / "_manifest.json"
     path.write_text(path.read_text() + "\n")
     open_store(small)["look"].get("s/07")
     assert len(list((small / FOLDER).iterdir())) == 2
 
 
 def test_those_opened_last_are_kept(small: Path) -> None:
-    path = small / "data" / "features" / "look" / "manifest.json"
+    path = small / "data" / "features" / "look" / "_manifest.json"
     first = path.read_text()
     for spaces in range(2 * KEPT):
         path.write_text(first + " " * spaces)

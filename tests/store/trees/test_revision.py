@@ -99,7 +99,7 @@ def test_files_are_listed_from_folders_and_dvc_files(revised: Path) -> None:
     tree = open_store(revised, "v1").tree
     assert tree.names("features") == ["look", "sound"]
     assert tree.names("features/look") == open_store(revised, "v1").tree.names("features/look/")
-    assert "manifest.json" in tree.names("features/look")
+    assert "_manifest.json" in tree.names("features/look")
     assert tree.names("raw") == ["s"]
     assert tree.names("raw/s") == [BATCHES[0]]
     assert tree.names(f"raw/s/{BATCHES[0]}") == ["a.txt", "empty.txt"]
@@ -154,9 +154,9 @@ def test_a_revision_without_features_is_told(revised: Path, tmp_path: Path) -> N
 
 
 def test_what_nothing_has_is_told_with_what_would_help(alone: Path) -> None:
-    path = unlisted(alone, "v1", "features/look/manifest.json")
+    path = unlisted(alone, "v1", "features/look/_manifest.json")
     path.unlink()
-    with pytest.raises(PipelineError, match=r"look/manifest\.json of revision v1.*dvc remote add"):
+    with pytest.raises(PipelineError, match=r"look/_manifest\.json of revision v1.*dvc remote add"):
         open_store(alone, "v1")["look"].entries  # noqa: B018
     assert len(open_store(alone, "v1")["sound"])  # which needs none of it
 
@@ -170,7 +170,7 @@ def test_what_the_cache_lacks_is_fetched_alone(revised: Path, harm: str) -> None
     expected = open_store(revised, "v1")["look"].get("s/05")
     shutil.rmtree(revised / ".pipeline", ignore_errors=True)
     listing, *_ = listings(revised, "look")
-    manifest = unlisted(revised, "v1", "features/look/manifest.json")
+    manifest = unlisted(revised, "v1", "features/look/_manifest.json")
     shutil.rmtree(revised / "data")
     if harm == "gone":
         shutil.rmtree(cache(revised))
@@ -251,7 +251,7 @@ def test_what_the_cache_lacks_is_fetched_from_s3(revised: Path, bucket: str) -> 
 
     assert result.keys() == expected.keys()
     assert all(np.array_equal(result[name], expected[name]) for name in result)
-    path = unlisted(revised, "v1", "features/look/manifest.json")
+    path = unlisted(revised, "v1", "features/look/_manifest.json")
     theirs = f"{base}/{path.relative_to(revised.parent / '.dvc' / 'cache').as_posix()}"
     with system.open_output_stream(theirs) as stream:
         stream.write(b"damaged")
@@ -264,7 +264,7 @@ def test_what_the_cache_lacks_is_fetched_from_s3(revised: Path, bucket: str) -> 
 
 
 def test_a_manifest_of_another_time_is_not_called_damaged(revised: Path) -> None:
-    path = revised / "data" / "features" / "look" / "manifest.json"
+    path = revised / "data" / "features" / "look" / "_manifest.json"
     old = json.loads(path.read_text()) | {"schema": 1}
     for entry in old["parts"]:
         del entry["md5"]
@@ -277,7 +277,7 @@ def test_a_manifest_of_another_time_is_not_called_damaged(revised: Path) -> None
 
 def test_a_damaged_object_of_a_remote_is_refused(revised: Path) -> None:
     far = revised.parents[1] / "far"
-    path = unlisted(revised, "v1", "features/look/manifest.json")
+    path = unlisted(revised, "v1", "features/look/_manifest.json")
     theirs = far / path.relative_to(revised.parent / ".dvc" / "cache")
     theirs.chmod(0o644)
     theirs.write_bytes(bytes(theirs.stat().st_size))
