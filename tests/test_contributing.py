@@ -225,7 +225,7 @@ def test_a_modality_from_elsewhere_goes_from_raw_files_to_the_report(
     run(elsewhere, project, "-c", RUN, *STAGES)
     data = project / "data"
 
-    manifest = json.loads((data / "clean" / "series" / "manifest.json").read_text())
+    manifest = json.loads((data / "clean" / "series" / "_manifest.json").read_text())
     made_by = manifest["function"]
     assert {"acme.series.clean", "acme.series_moments"} < made_by["code"].keys()
     assert "numpy" in made_by["libraries"]
