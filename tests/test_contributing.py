@@ -225,7 +225,7 @@ def test_a_modality_from_elsewhere_goes_from_raw_files_to_the_report(
     run(elsewhere, project, "-c", RUN, *STAGES)
     data = project / "data"
 
-    manifest = json.loads((data / "clean" / "series" / "manifest.json").read_text())
+    manifest = json.loads((data / "clean" / "series" / "_manifest.json").read_text())
     made_by = manifest["function"]
     assert {"acme.series.clean", "acme.series_moments"} < made_by["code"].keys()
     assert "numpy" in made_by["libraries"]
@@ -241,14 +241,14 @@ def test_a_modality_from_elsewhere_goes_from_raw_files_to_the_report(
 
     looked = """
 import json, numpy as np, pyarrow.compute as pc
-from pipeline.search.hits import search
+from pipeline.search.hits import search_samples
 from pipeline.search.question import question
 from pipeline.store import open_store
 store = open_store()
 moments = store["moments"]
 vectors = moments.to_numpy(["digest", "vector"], view=0)
 asked = question(store, "moments", "4,4.1,3.9")
-hits = search(store, "moments", asked.query, 3)
+hits = search_samples(store, "moments", asked.query, 3)
 print(json.dumps({
     "modality": moments.modality,
     "shape": vectors["vector"].shape,

@@ -8,9 +8,9 @@ from pipeline.core.errors import PipelineError
 from pipeline.core.folders import CLEAN, COMPARISON, CROSSVALIDATION, CURATED, DATA, FEATURES
 from pipeline.models.comparison.options import ComparisonOptions
 from pipeline.params import Params
-from pipeline.parts.artifact import MANIFEST, ArtifactPlan
+from pipeline.parts.artifact import ArtifactPlan
 from pipeline.parts.fingerprint import fingerprint
-from pipeline.parts.manifest import manifest_digest
+from pipeline.parts.manifest import MANIFEST, manifest_digest
 from pipeline.parts.plan import Summary
 from pipeline.reporting.content import modules
 from pipeline.reporting.inputs import ReportInputs

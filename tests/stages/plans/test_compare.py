@@ -192,7 +192,7 @@ def test_other_options_make_another_key(there: Path, changed: dict[str, Any]) ->
 
 def test_other_answers_make_another_key(there: Path) -> None:
     key = plan(params()).key
-    manifest = Path("data/crossvalidation/image/manifest.json")
+    manifest = Path("data/crossvalidation/image/_manifest.json")
     kept = manifest.read_text()
     entries = json.loads(kept)
     entries["parts"][0]["md5"] = "0" * 32
