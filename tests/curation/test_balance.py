@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 
 from pipeline.core.records import SPLITS
 from pipeline.curation.curate import Curation, curate
-from pipeline.curation.options import Options
+from pipeline.curation.options import CurationOptions
 from tests.curation.builders import TARGETS, assets_of, sample
 
 LOOSE: dict[str, Any] = {"max_component_share": 1.0, "min_components_per_class": 1}
 
 
 def run(samples: list[dict[str, Any]], seed: int = 0, **options: Any) -> Curation:
-    return curate(samples, assets_of(samples), Options(**{**LOOSE, **options}), TARGETS, seed)
+    return curate(samples, assets_of(samples), CurationOptions(**{**LOOSE, **options}), TARGETS, seed)
 
 
 def small_world(components: int = 53, seed: int = 0) -> list[dict[str, Any]]:
@@ -83,7 +83,7 @@ def landed(rows: list[tuple[str, str, int]], until: int) -> dict[str, tuple[str,
         for n, (group, audio, batch) in enumerate(rows)
         if batch <= until
     ]
-    found = curate(samples, assets_of(samples), Options(**LOOSE), {}, 0).records
+    found = curate(samples, assets_of(samples), CurationOptions(**LOOSE), {}, 0).records
     return {record["group"]: (record["component"], record["split"]) for record in found}
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from pipeline.models.evaluation.results import COLUMNS
 from pipeline.reporting import leaderboard, summary
-from pipeline.reporting.inputs import Inputs
-from pipeline.reporting.options import Options
+from pipeline.reporting.inputs import ReportInputs
+from pipeline.reporting.options import ReportOptions
 from pipeline.reporting.page import render
 
 
@@ -30,7 +30,7 @@ def counts_alone(row: dict[str, str]) -> dict[str, str] | None:
 
 
 def test_a_model_without_figures_is_not_ranked_and_the_reason_is_told(
-    partial: Callable[..., Inputs],
+    partial: Callable[..., ReportInputs],
 ) -> None:
     inputs = partial()
     rewrite(inputs.root, "audio", counts_alone)
@@ -38,7 +38,7 @@ def test_a_model_without_figures_is_not_ranked_and_the_reason_is_told(
     card = inputs.root / "models" / "audio" / "model.json"
     said = "the train split has no sample with 'category'"
     card.write_text(json.dumps({**json.loads(card.read_text()), "untrained": said}))
-    built = leaderboard.build(inputs, Options())
+    built = leaderboard.build(inputs, ReportOptions())
     assert isinstance(built, dict)
     for board in built["boards"]:
         assert {row["model"].name for row in board["rows"]} == {
@@ -50,26 +50,26 @@ def test_a_model_without_figures_is_not_ranked_and_the_reason_is_told(
             "audio": f"it is not trained: {said}",
             "text": "no test sample with the target has any of the modalities that it reads",
         }
-    page = render(inputs, Options())
+    page = render(inputs, ReportOptions())
     assert re.search(r'"rank">—</span>\s*<span class="name"><strong>audio', page)
 
 
-def test_figures_without_intervals_are_told_as_such(partial: Callable[..., Inputs]) -> None:
+def test_figures_without_intervals_are_told_as_such(partial: Callable[..., ReportInputs]) -> None:
     inputs = partial()
     for model in inputs.models:
         rewrite(inputs.root, model, lambda row: {**row, "low": "", "high": ""})
-    built = summary.build(inputs, Options())
+    built = summary.build(inputs, ReportOptions())
     assert isinstance(built, dict)
     assert all(figure["low"] is None for figure in built["figures"].values())
-    page = render(inputs, Options())
+    page = render(inputs, ReportOptions())
     assert "too few components for an interval" in page
     assert "Fewer than 5 components have no interval" in page
     assert ", no interval" in page  # what the chart says of itself
 
 
-def test_the_data_card_tells_what_curation_warned_of(partial: Callable[..., Inputs]) -> None:
+def test_the_data_card_tells_what_curation_warned_of(partial: Callable[..., ReportInputs]) -> None:
     inputs = partial()
     path = inputs.root / "curated.json"
     told = json.loads(path.read_text()) if path.is_file() else {}
     path.write_text(json.dumps({**told, "warnings": ["test has no sample with audio: so"]}))
-    assert "test has no sample with audio: so." in render(inputs, Options())
+    assert "test has no sample with audio: so." in render(inputs, ReportOptions())

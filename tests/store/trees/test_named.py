@@ -13,7 +13,7 @@ from pipeline.cli.main import app
 from pipeline.store import open_store
 from pipeline.store.trees.history import history
 from pipeline.store.trees.named import is_named, leftovers
-from pipeline.store.views import names
+from pipeline.store.views import view_names
 from tests.dataset import AUTHOR, run
 from tests.store.revised import revised
 
@@ -38,7 +38,7 @@ def stale(revised: Path) -> Path:
 def test_a_lock_that_names_more_than_params_hides_nothing_and_stops_nothing(stale: Path) -> None:
     store = open_store(stale, "HEAD")
     assert [*store] == ["look", "words"]
-    assert "predictions" not in names(store)
+    assert "predictions" not in view_names(store)
     assert store.sql("SELECT count(*) AS n FROM words").to_pylist() == [{"n": 5}]
     changed = open_store(stale).diff("HEAD~1", "HEAD")
     assert not changed
