@@ -74,7 +74,12 @@ def build(
     augmented: bool = True,
     subjects: int = 40,
 ) -> None:
-    """Write a run's outputs below `root`; needs a scratch working directory, for the locks."""
+    """Write a run's outputs below `root`, and the project's params.yaml beside it.
+
+    It needs a scratch working directory, for the locks.
+    """
+    params = {"modalities": list(modalities), "models": {name: {} for name in models}}
+    (root.parent / "params.yaml").write_text(json.dumps(params))
     rows, assets = _samples(modalities, subjects)
     _store(root / "samples", "ingest", samples_schema(modalities, TARGETS), rows, [_file_reject()])
     for modality in modalities:
