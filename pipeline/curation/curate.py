@@ -9,13 +9,13 @@ from typing import Any
 
 from pipeline.core.records import Reject
 from pipeline.curation import summary
-from pipeline.curation.assign import assign_splits
-from pipeline.curation.balance import balanced_splits, landing_ranks
+from pipeline.curation.balanced_splits import balanced_splits, landing_ranks
 from pipeline.curation.classes import count_classes, drop_rare_classes
 from pipeline.curation.components import check_share, connected_components
 from pipeline.curation.duplicate_links import Asset, DuplicateLink, duplicate_links, group_of
+from pipeline.curation.given_splits import assign_splits
+from pipeline.curation.hashed_splits import group_rank, hash_split
 from pipeline.curation.options import CurationOptions
-from pipeline.curation.splits import group_rank, hash_split
 
 Record = dict[str, Any]
 
@@ -58,7 +58,7 @@ def curate(
     )
     labelled, unlabelled = _keep_with_value(present, labels, "no_target", "it has no target")
     links = duplicate_links(labelled, assets, options)
-    balanced = options.assign == "balanced"
+    balanced = options.splits == "balanced"
     ranks = (
         landing_ranks(labelled, seed)
         if balanced

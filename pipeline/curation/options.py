@@ -56,7 +56,7 @@ class CurationOptions(Base):
         "fails beyond it, since such a component can't be split.",
     )
     ratios: Ratios = Field(default=Ratios(), description="Shares of the splits.")
-    assign: Literal["balanced", "hashed"] = Field(
+    splits: Literal["balanced", "hashed"] = Field(
         "balanced",
         description="How components without a given split get one. `balanced`: each where samples, "
         "components, sizes, modalities and classes are scarcest; few components need it. `hashed`: "

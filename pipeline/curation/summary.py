@@ -64,8 +64,8 @@ def warnings(
                 listed = ", ".join([*absent[:MOST_LISTED], *more])
                 lacked = f"{len(absent)} of the {len(classes)} classes of {target}"
                 sentences.append(f"{split} lacks {lacked}: {listed}")
-    if sentences and options.assign == "hashed":
-        sentences.append("curate.assign: balanced evens out what few components leave to chance")
+    if sentences and options.splits == "hashed":
+        sentences.append("curate.splits: balanced evens out what few components leave to chance")
     return sentences
 
 

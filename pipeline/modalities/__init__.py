@@ -6,7 +6,8 @@
 - `examples.py`, `Examples`, which the tests of all modalities and encoders take;
 - `show.py`, a `Showing`, if it can be shown on a page.
 
-No other package names a modality: it asks the folder, which may be a third party's.
+No other package names a modality: it asks the folder, which may be a third party's. (What
+`pipeline init` proposes for somebody's folder is chosen among those that are here.)
 """
 
 from __future__ import annotations

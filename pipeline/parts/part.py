@@ -1,7 +1,7 @@
 """One part: the rows it is planned from, the work that makes it, the file it becomes.
 
 What stands here shapes the bytes of every part, so it is part of every key; planning, executors
-and the taking over of rows are not (see parts.py and job.py).
+and the taking over of rows are not (see plan.py and job.py).
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 FOOTER = b"pipeline"
 # Reasons that no row function gives: they say what became of a worker or of a call, which may go
-# well at the next run. They stand until then and no longer (see parts.py).
+# well at the next run. They stand until then and no longer (see plan.py).
 PROVISIONAL = frozenset({"failed", "crashed", "timed_out"})
 # What the manifest alone says, so that a batch or a feature set may be renamed for nothing.
 PLACE = ("stage", "source", "batch")

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.curation.curate import Curation, curate
+from pipeline.curation.hashed_splits import group_rank
 from pipeline.curation.leaks import find_leaks
 from pipeline.curation.options import CurationOptions
-from pipeline.curation.splits import group_rank
 from tests.curation.builders import (
     TARGETS,
     assets_of,
@@ -42,7 +42,7 @@ drawn_samples = st.lists(
 
 def by_group(samples: list[dict[str, Any]]) -> dict[str, tuple[str, str]]:
     """Group → component and split by hash. Without targets, no class is set aside."""
-    hashed = ANY_SIZE.model_copy(update={"assign": "hashed"})
+    hashed = ANY_SIZE.model_copy(update={"splits": "hashed"})
     curation = curate(samples, assets_of(samples), hashed, {}, 0)
     return {record["group"]: (record["component"], record["split"]) for record in curation.records}
 

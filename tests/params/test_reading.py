@@ -285,11 +285,3 @@ def test_files_that_are_no_params(tmp_path: Path, text: str, message: str) -> No
 def test_a_missing_file_says_where_to_run(tmp_path: Path) -> None:
     with pytest.raises(PipelineError, match="run this in the project's folder"):
         load(tmp_path / "params.yaml")
-
-
-RECIPES = [path for path in (HERE / "recipes").glob("*.yaml") if path.suffixes == [".yaml"]]
-
-
-@pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.stem)
-def test_every_recipe_is_valid(recipe: Path) -> None:
-    assert load(recipe).models

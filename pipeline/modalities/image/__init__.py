@@ -1,4 +1,4 @@
-"""Pictures: decoded from PNG, JPEG, WebP and SVG, kept as RGB on white of a bounded size."""
+"""Pictures: decoded from the MEDIA_TYPES, kept as RGB on white of a bounded size."""
 
 from __future__ import annotations
 

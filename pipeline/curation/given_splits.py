@@ -1,4 +1,4 @@
-"""Give every sample the split of its component."""
+"""The splits that the data brings, which go before those that curation draws."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from pipeline.core.errors import PipelineError
 from pipeline.core.records import Split
 from pipeline.curation.components import describe_links, linking_assets
 from pipeline.curation.duplicate_links import DuplicateLink, group_of
+from pipeline.curation.hashed_splits import first_given
 from pipeline.curation.options import CurationOptions
-from pipeline.curation.splits import first_given
 
 # Component → split → groups to which the data brings it.
 GivenSplits = Mapping[str, Mapping[Split, set[str]]]

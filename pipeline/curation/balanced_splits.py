@@ -23,8 +23,8 @@ from pipeline.core.batches import in_order
 from pipeline.core.records import SPLITS, Split
 from pipeline.core.registry import load
 from pipeline.curation.duplicate_links import DuplicateLink, group_of
+from pipeline.curation.hashed_splits import first_given, group_rank
 from pipeline.curation.options import Ratios
-from pipeline.curation.splits import first_given, group_rank
 
 Record = Mapping[str, Any]
 

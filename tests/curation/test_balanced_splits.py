@@ -65,7 +65,7 @@ def test_drawn_by_hash_the_same_components_do_not() -> None:
     lacking = [
         seed
         for seed in range(8)
-        if len({r["split"] for r in run(small_world(), seed, assign="hashed").records
+        if len({r["split"] for r in run(small_world(), seed, splits="hashed").records
                 if r["audio"]}) < 3
     ]  # fmt: skip
     assert lacking
@@ -150,8 +150,8 @@ def test_what_the_splits_cannot_tell_is_said() -> None:
         "test has no sample with audio: models that read audio alone have no figures",
         "test lacks 1 of the 3 classes of category: c",
     ]
-    hashed = run(samples, assign="hashed").summary["warnings"]
-    assert hashed[-1].startswith("curate.assign: balanced")
+    hashed = run(samples, splits="hashed").summary["warnings"]
+    assert hashed[-1].startswith("curate.splits: balanced")
 
 
 def test_splits_that_tell_enough_are_not_warned_of() -> None:

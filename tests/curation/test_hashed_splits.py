@@ -5,8 +5,8 @@ from collections import Counter
 import pytest
 from pydantic import ValidationError
 
+from pipeline.curation.hashed_splits import first_given, group_rank, hash_split
 from pipeline.curation.options import Ratios
-from pipeline.curation.splits import first_given, group_rank, hash_split
 
 RATIOS = Ratios(train=0.7, validation=0.15, test=0.15)
 GROUPS = [f"s/{n}" for n in range(6000)]
