@@ -31,7 +31,7 @@ def build(inputs: ReportInputs, options: ReportOptions) -> dict[str, Any] | Abse
             for split in (*SPLITS, *sorted({row["split"] for row in rows} - {*SPLITS}))
             if (in_split := [row for row in rows if row["split"] == split])
         ],
-        "warnings": inputs.counts("curated").get("warnings", []),
+        "warnings": inputs.counts(CURATE_COUNTS).get("warnings", []),
         "total": {
             "samples": len(rows),
             "groups": len({row["group"] for row in rows}),
