@@ -34,7 +34,7 @@ def stand_in(module, **names):
 
 # What computes stands aside: it would load NumPy before the command does.
 stand_in("pipeline.search.question", question=told)
-stand_in("pipeline.search.hits", search=None)
+stand_in("pipeline.search.hits", search_samples=None)
 stand_in("pipeline.stages.verify", verify=told)
 stand_in("pipeline.params", load=lambda: None)
 pipeline.store.open_store = lambda **_: SimpleNamespace(trace=lambda *_: {})

@@ -27,7 +27,7 @@ FOUND = SimpleNamespace(
     removed=["old"],
     sets={
         "mfcc": SimpleNamespace(
-            **TABLES, told=["dtype: a → b"], counts={k: len(v) for k, v in TABLES.items()}
+            **TABLES, messages=["dtype: a → b"], counts={k: len(v) for k, v in TABLES.items()}
         )
     },
 )

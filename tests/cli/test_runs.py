@@ -20,7 +20,7 @@ def test_a_run_fits_eighty_columns_and_tells_its_rows(
     with recorded(STAGE) as record:
         record |= {"planned": 4000, "computed": 3999, "computed_rows": 1_000_000, "peak_mb": 12345}
         record |= {"verb": "encoded", "reused_rows": 123_456}
-    monkeypatch.setattr("shutil.get_terminal_size", lambda: os.terminal_size((80, 24)))
+    monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
     runs.show_runs(records(STAGE), json=False)
     shown = re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out)
