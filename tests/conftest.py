@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections import Counter
 from collections.abc import Iterator
@@ -42,6 +43,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         limit, slow = item.get_closest_marker("timeout"), item.get_closest_marker("slow")
         weight[item.path] += limit.args[0] if limit else 60 * bool(slow)
     items.sort(key=lambda item: -weight[item.path])
+
+
+@pytest.fixture(autouse=True)
+def logging_as_it_was() -> Iterator[None]:
+    """A command configures logging for its process, which here runs other tests after it."""
+    root, ours = logging.getLogger(), logging.getLogger("pipeline")
+    handlers, levels = list(root.handlers), (root.level, ours.level)
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(levels[0])
+    ours.setLevel(levels[1])
 
 
 @pytest.fixture
