@@ -49,9 +49,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def logging_as_it_was() -> Iterator[None]:
     """A command configures logging for its process, which here runs other tests after it."""
     root, ours = logging.getLogger(), logging.getLogger("pipeline")
-    handlers, levels = list(root.handlers), (root.level, ours.level)
+    levels = root.level, ours.level
     yield
-    root.handlers[:] = handlers
+    for handler in [one for one in root.handlers if type(one).__module__ == "pipeline.core.logs"]:
+        root.removeHandler(handler)
     root.setLevel(levels[0])
     ours.setLevel(levels[1])
 
