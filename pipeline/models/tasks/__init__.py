@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 FOLDER = "models/tasks"
-# So many of a task's figures stand in DVC's metrics.
+# So many of a task's figures are its headlines; the first stands in DVC's metrics.
 HEADLINES = 3
 
 
@@ -45,7 +45,7 @@ class Task(Protocol):
         There is one logit per class, and their softmax is the answer.
     FIGURES:
         Every figure that is measured of it, in the order of reports. By the first models are
-        chosen and ranked, and early stopping wants it best; the first HEADLINES are DVC's metrics.
+        chosen and ranked, and early stopping wants it best; the first HEADLINES are its headlines.
         Of a task of one class they include `metrics.SCORES`, which it need not compute; `ece`
         stands for the calibration error of its probabilities.
     TRIVIAL:
