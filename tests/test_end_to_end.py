@@ -32,7 +32,7 @@ def planned(folder: Path) -> dict[str, dict[str, Any]]:
     """Stage → forecast, of the stages that would work."""
     lines = run(folder, "pipeline", "plan", "--json").stdout.splitlines()
     found = {one["stage"]: one for one in map(json.loads, lines)}
-    return {stage: one for stage, one in found.items() if one["computed"] or one["restored"]}
+    return {stage: one for stage, one in found.items() if one["reasons"]}
 
 
 def worked(done: Mapping[str, Mapping[str, Any]]) -> set[str]:
