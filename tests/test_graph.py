@@ -20,6 +20,7 @@ from pipeline.parts.code import package_digest
 from pipeline.stages.graph import labels, upstream
 from pipeline.stages.plans.code import libraries
 from tests.dataset import HERE, environment, put_batch, put_project, run
+from tests.dataset import params as small
 
 HOSTILE = (
     "x; touch made #",
@@ -134,6 +135,42 @@ def test_what_a_batch_holds_is_no_part_of_the_graph(tmp_path: Path) -> None:
     assert run(tmp_path, "dvc", "stage", "list", "--all").stdout.split()[0] == "ingest"
     run(tmp_path, "dvc", "add", "data/raw/source/batch")
     assert "nfiles: 1\n" in (batch.parent / "batch.dvc").read_text()
+
+
+@pytest.mark.parametrize("reproduced", [False, True])
+def test_what_prune_removes_dvc_sees_only_where_it_was_locked(
+    tmp_path: Path, reproduced: bool
+) -> None:
+    """A stage that reads all of data/features sees a set that params.yaml dropped."""
+    run(tmp_path, "dvc", "init", "--quiet", "--no-scm")
+    each = "data/features/${key}"
+    stages = {
+        "extract": {
+            "foreach": "${features}",
+            "do": {
+                "cmd": f"mkdir -p {each} && touch {each}/part",
+                "outs": [{each: {"persist": True}}],
+            },
+        },
+        "train": {"cmd": "touch trained", "deps": ["data/features"], "outs": ["trained"]},
+    }
+    (tmp_path / "dvc.yaml").write_text(yaml.safe_dump({"stages": stages}))
+    less = small()
+    del less["features"]["mfcc"], less["models"]["gated"]
+    documents = [small(), less] if reproduced else [less]
+    for document in documents:
+        (tmp_path / "params.yaml").write_text(yaml.safe_dump(document))
+        run(tmp_path, "dvc", "repro")
+    left = tmp_path / "data" / "features" / "mfcc"
+    if not reproduced:
+        left.mkdir()
+        (left / "part").touch()
+        assert "data/features" in run(tmp_path, "dvc", "status").stdout
+    run(tmp_path, "pipeline", "prune", "--yes")
+    assert not left.exists()
+    assert ("data/features" in run(tmp_path, "dvc", "status").stdout) == reproduced
+    run(tmp_path, "dvc", "repro")
+    assert "up to date" in run(tmp_path, "dvc", "status").stdout
 
 
 def test_dvc_runs_a_stage_after_those_that_it_reads(tmp_path: Path) -> None:

@@ -90,6 +90,9 @@ class Cleaning(Protocol):
         Rough CPU milliseconds of a file; it only chooses the executor.
     MEASUREMENTS:
         Name and pyarrow's alias of the type of each measurement.
+    CUT:
+        Two measurements in one unit: how much of a content was cut off, and how much there was;
+        None where nothing is.
     """
 
     Options: Any
@@ -99,6 +102,9 @@ class Cleaning(Protocol):
 
     @property
     def MEASUREMENTS(self) -> Sequence[tuple[str, str]]: ...
+
+    @property
+    def CUT(self) -> tuple[str, str] | None: ...
 
     def most_bytes(self, size: int, options: Any) -> int:
         """Bytes that a file of `size` bytes takes once it is clean and packed, at most."""

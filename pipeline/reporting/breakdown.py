@@ -12,6 +12,7 @@ from pipeline.reporting.inputs import Absent, EvaluatedModel, ReportInputs
 from pipeline.reporting.options import ReportOptions
 from pipeline.reporting.plots.rows import axis, dumbbell
 from pipeline.reporting.plots.scale import UNIT
+from pipeline.reporting.reasons import has_classes, no_table
 
 # A slice of fewer components is weak or strong by luck.
 COMPONENTS = 10
@@ -52,7 +53,7 @@ def build(inputs: ReportInputs, options: ReportOptions, choice: Choice) -> dict[
                 panels.append({**about, "title": title, "rows": rows})
     drawn = [_draw(panel, options.classes) for panel in panels if panel["rows"]]
     if not drawn:
-        return Absent("No evaluation wrote per_class.csv or groups.csv.")
+        return no_table(inputs.evaluated, has_classes, "per_class", "groups")
     weakest = [
         {"model": model.name, "task": task, **slice_}
         for model in inputs.evaluated

@@ -9,6 +9,7 @@ from pipeline.reporting.format import percent
 from pipeline.reporting.inputs import Absent, EvaluatedModel, ReportInputs
 from pipeline.reporting.options import ReportOptions
 from pipeline.reporting.plots.panels import CalibrationBin, reliability
+from pipeline.reporting.reasons import has_classes, no_table
 
 
 @of_evaluated_models
@@ -20,7 +21,7 @@ def build(inputs: ReportInputs, options: ReportOptions, choice: Choice) -> dict[
         if (panel := _panel(model, task))
     ]
     if not panels:
-        return Absent("No evaluation wrote calibration.csv.")
+        return no_table(inputs.evaluated, has_classes, "calibration")
     return {"choice": choice, "panels": panels}
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from pipeline.reporting.choice import Choice, of_evaluated_models
 from pipeline.reporting.inputs import Absent, EvaluatedModel, ReportInputs
 from pipeline.reporting.options import ReportOptions
+from pipeline.reporting.reasons import has_one_class, no_table
 
 LEVELS = 10
 REST = "(other classes)"
@@ -22,7 +23,7 @@ def build(inputs: ReportInputs, options: ReportOptions, choice: Choice) -> dict[
         if (matrix := _matrix(model, task, options.classes))
     ]
     if not matrices:
-        return Absent("No evaluation wrote confusion.csv.")
+        return no_table(inputs.evaluated, has_one_class, "confusion")
     return {"choice": choice, "matrices": matrices}
 
 

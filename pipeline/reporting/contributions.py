@@ -13,6 +13,7 @@ from pipeline.reporting.inputs import Absent, EvaluatedModel, ReportInputs
 from pipeline.reporting.options import ReportOptions
 from pipeline.reporting.plots.rows import axis, whisker
 from pipeline.reporting.plots.scale import Scale, nice_scale
+from pipeline.reporting.reasons import has_one_class, no_table
 
 MEASURES = {
     "shapley": "Shapley",
@@ -25,15 +26,17 @@ SHARES = ("weight", "gradients")
 
 @of_evaluated_models
 def build(inputs: ReportInputs, options: ReportOptions, choice: Choice) -> dict[str, Any] | Absent:
+    fusions = [model for model in inputs.evaluated if len(model.modalities) > 1]
+    if not fusions:
+        return Absent("No model sees several modalities.")
     panels = [
         panel
-        for model in inputs.evaluated
-        if len(model.modalities) > 1
+        for model in fusions
         for task in model.tasks
         if (panel := _panel(model, task, inputs.modalities, options.classes))
     ]
     if not panels:
-        return Absent("No model of several modalities wrote contributions.csv.")
+        return no_table(fusions, has_one_class, "contributions")
     return {"choice": choice, "panels": panels, "modalities": inputs.modalities}
 
 

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from pipeline.core.folders import CURATE_COUNTS, INGEST_COUNTS
+import numpy as np
+
+from pipeline.core.folders import CLEAN, CURATE_COUNTS, INGEST_COUNTS
 from pipeline.core.records import SPLITS
+from pipeline.modalities import cleaning_of
 from pipeline.models.tasks import task_of
+from pipeline.parts import manifest
 from pipeline.reporting.inputs import Absent, ReportInputs
 from pipeline.reporting.options import ReportOptions
 from pipeline.reporting.plots.rows import stack
@@ -21,6 +25,7 @@ def build(inputs: ReportInputs, options: ReportOptions) -> dict[str, Any] | Abse
     rows = inputs.curated
     return {
         "stages": inputs.stages,
+        "cut": [cut for modality in inputs.modalities if (cut := _cut(inputs, modality))],
         "splits": [
             {
                 "name": split,
@@ -59,6 +64,16 @@ def build(inputs: ReportInputs, options: ReportOptions) -> dict[str, Any] | Abse
         ],
         "largest": inputs.counts(CURATE_COUNTS).get("largest", []),
     }
+
+
+def _cut(inputs: ReportInputs, modality: str) -> tuple[str, int, int] | None:
+    """(stage, assets of which cleaning cut off more than half, assets), if there are such."""
+    stage, columns = inputs.stage(f"{CLEAN}/{modality}"), cleaning_of(modality).CUT
+    if stage is None or columns is None or not stage.rows:
+        return None
+    lost, whole = manifest.read(stage.out, columns).select(columns).columns
+    n = int(np.count_nonzero(2 * lost.to_numpy() > whole.to_numpy()))
+    return (stage.name, n, stage.rows) if n else None
 
 
 def _alike(inputs: ReportInputs) -> list[tuple[str, list[str]]]:

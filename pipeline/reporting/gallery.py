@@ -14,6 +14,7 @@ from pipeline.reporting.content import make_card, unpack_contents
 from pipeline.reporting.format import language_tag
 from pipeline.reporting.inputs import Absent, EvaluatedModel, ReportInputs
 from pipeline.reporting.options import ReportOptions
+from pipeline.reporting.reasons import has_classes, no_task
 from pipeline.reporting.sampling import Answer, strata
 
 
@@ -23,7 +24,11 @@ def build(inputs: ReportInputs, options: ReportOptions, choice: Choice) -> dict[
         return Absent("The report's options ask for no gallery.")
     answers = _answers(inputs, choice.shown, choice.task)
     if not answers:
-        return Absent(f"{choice.shown.name} left no predictions of classes of the test split.")
+        return no_task(
+            [(choice.shown, choice.task)],
+            has_classes,
+            f"{choice.shown.name} left no predictions of classes of the test split.",
+        )
     sampled = strata(answers, inputs.by_id, options.gallery)
     ids = {answer.sample_id for stratum in sampled for answer in stratum.answers}
     media = media_of(inputs, ids, options)
@@ -125,12 +130,16 @@ def media_of(
 def sample_card(
     inputs: ReportInputs, sample_id: str, media: dict[tuple[str, str], MediaCard]
 ) -> dict[str, Any]:
-    """A sample as a card shows it: its pieces by modality, and what it lacks."""
+    """A sample as a card shows it: its pieces by modality, and what it lacks.
+
+    `pictured` says whether any card beside it has a picture, so that it has a place for one.
+    """
     row = inputs.by_id[sample_id]
     language = row.get("target.language") or row["attributes"].get("language")
     return {
         "sample": row,
         "language": language_tag(language),
+        "pictured": any(piece.picture and not piece.sound for piece in media.values()),
         "shown": {
             modality: piece
             for modality in inputs.modalities

@@ -13,6 +13,7 @@ from pipeline.reporting.format import humanize
 from pipeline.reporting.inputs import Absent, EvaluatedModel, ReportInputs
 from pipeline.reporting.options import ReportOptions
 from pipeline.reporting.plots.panels import Points, lines
+from pipeline.reporting.reasons import has_one_class, no_task
 
 KINDS = {
     "absence": ("absent", "share of samples without it"),
@@ -25,7 +26,11 @@ KINDS = {
 def build(inputs: ReportInputs, options: ReportOptions, choice: Choice) -> dict[str, Any] | Absent:
     curves = {model.name: _curves(model) for model in inputs.evaluated}
     if not any(curves.values()):
-        return Absent("No evaluation drew robustness curves (evaluate.draws).")
+        return no_task(
+            [(choice.shown, choice.task)],
+            has_one_class,
+            "No evaluation drew robustness curves (evaluate.draws).",
+        )
     worsened = [
         (kind, modality)
         for kind in KINDS

@@ -10,6 +10,7 @@ from pipeline.reporting.format import percent
 from pipeline.reporting.inputs import Absent, EvaluatedModel, ReportInputs
 from pipeline.reporting.options import ReportOptions
 from pipeline.reporting.plots.rows import bar
+from pipeline.reporting.reasons import has_classes, no_table
 
 KINDS = {
     "masked": "Test samples that have all modalities, with only these left",
@@ -19,6 +20,8 @@ KINDS = {
 
 @of_evaluated_models
 def build(inputs: ReportInputs, options: ReportOptions, choice: Choice) -> dict[str, Any] | Absent:
+    if len(inputs.modalities) < 2:
+        return Absent("There is one modality, and nothing is left without it.")
     panels = [
         panel
         for model in inputs.evaluated
@@ -27,7 +30,7 @@ def build(inputs: ReportInputs, options: ReportOptions, choice: Choice) -> dict[
         if (panel := _panel(model, task, kind, inputs.modalities))
     ]
     if not panels:
-        return Absent("No evaluation wrote subsets.csv.")
+        return no_table(inputs.evaluated, has_classes, "subsets")
     return {"choice": choice, "panels": panels, "modalities": inputs.modalities}
 
 

@@ -6,7 +6,7 @@ assets hold is not known yet: damaged ones, and near-equal ones, which join grou
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -15,17 +15,19 @@ from typing import Any
 
 from pipeline.core.errors import PipelineError
 from pipeline.core.files.digest_cache import DigestCache, Stamp
+from pipeline.core.identity import alike
 from pipeline.core.records import Reject
 from pipeline.curation.curate import Curation, curate
 from pipeline.curation.duplicate_links import Asset
 from pipeline.params import Params
-from pipeline.raw.catalogue import Batch, catalogue
+from pipeline.raw.catalogue import Batch, alike_names, catalogue
 from pipeline.raw.media_types import by_name
 from pipeline.raw.roots import Raw
 from pipeline.raw.tracking import untracked
 from pipeline.stages.plans.ingest import check_batches
 
-# Rejects of a batch and reason that are told; the rest are counted.
+# Rejects of a batch and reason, and names of a source and column, that are told; the rest are
+# counted.
 SHOWN = 5
 
 
@@ -59,6 +61,7 @@ def check_data(params: Params, raw: Path = Path("data", "raw")) -> Findings:
         untracked(raw, params.sources.keys() - params.roots.keys(), params.fetched)
     )
     _check_rejects(params, batches, findings)
+    findings.notes.extend(_alike_lines(batches))
     if any(batch.samples for batch in batches) and not findings.problems:
         _check_curation(params, batches, findings)
     return findings
@@ -111,6 +114,24 @@ def _reject_lines(rejects: Iterable[Reject]) -> Iterator[str]:
         yield from (f"  {reject.subject}: {reject.message}" for reject in members[:SHOWN])
         if len(members) > SHOWN:
             yield f"  and {len(members) - SHOWN:,} more"
+
+
+def _alike_lines(batches: Sequence[Batch]) -> Iterator[str]:
+    """Of each source and column: names that may be one, as Python spells them."""
+    alike_by_column: dict[tuple[str, str], dict[tuple[str, ...], None]] = defaultdict(dict)
+    for batch, columns in zip(batches, alike_names(batches), strict=True):
+        prefix = f"{batch.source}/{batch.name}/"
+        ids = alike(sample["sample_id"].removeprefix(prefix) for sample in batch.samples)
+        for column, sets in [("sample_id", ids), *columns.items()]:
+            alike_by_column[batch.source, column].update(dict.fromkeys(map(tuple, sets)))
+    for (source, column), several in sorted(alike_by_column.items()):
+        listed = [repr(name) for names in several for name in names]
+        if listed:
+            more = f" and {len(listed) - SHOWN:,} more" if len(listed) > SHOWN else ""
+            yield (
+                f"{source}: {len(listed):,} names of {column} differ from one another only by "
+                f"case, blanks or the form of a number: {', '.join(listed[:SHOWN])}{more}"
+            )
 
 
 def _check_curation(params: Params, batches: Sequence[Batch], findings: Findings) -> None:

@@ -136,6 +136,9 @@ def test_cleaning_repeats_and_measures_what_it_declares(modality: str, media_typ
     assert measured == measured_again
     declared = dict(cleaning_of(modality).MEASUREMENTS)
     assert set(measured) == set(declared)
+    if cut := cleaning_of(modality).CUT:
+        lost, whole = (float(measured[name]) for name in cut)
+        assert 0 <= lost <= whole
     for name, kind in declared.items():
         assert pa.array([measured[name]], pa.type_for_alias(kind)).null_count == 0
 

@@ -25,6 +25,7 @@ from pipeline.core.records import (
     predictions_schema,
     samples_schema,
 )
+from pipeline.modalities import cleaning_of
 from pipeline.modalities.audio.content import SAMPLING_RATE
 from pipeline.modalities.audio.content import pack as pack_audio
 from pipeline.modalities.image.content import pack as pack_image
@@ -84,17 +85,19 @@ def build(
     _store(root / "samples", "ingest", samples_schema(modalities, TARGETS), rows, [_file_reject()])
     for modality in modalities:
         result = assets[modality]
+        cut = cleaning_of(modality).CUT or ()
         _store(root / "assets" / modality, "ingest", assets_schema(), map(_asset, result.values()))
         records = [
             {"source": "toy", "batch": "2024", "digest": one.digest, "key": "-",
              "content": one.digest,
-             "shape": list(one.shape), "data": one.data}
-            for one in result.values()
+             "shape": list(one.shape), "data": one.data,
+             **dict(zip(cut, (0.6 if i < 3 else 0.5, 1.0), strict=False))}
+            for i, one in enumerate(result.values())
         ]  # fmt: skip
         _store(
             root / "clean" / modality,
             f"clean/{modality}",
-            clean_schema(pa.schema([])),
+            clean_schema(pa.schema([(name, pa.float32()) for name in cut])),
             records,
             _clean_rejects(modality),
         )

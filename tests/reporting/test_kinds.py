@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,9 +19,11 @@ from pipeline.reporting import (
     breakdown,
     calibration,
     confusion,
+    contributions,
     gallery,
     leaderboard,
     modelcards,
+    robustness,
     subsets,
 )
 from pipeline.reporting.choice import select_by_validation
@@ -36,11 +39,13 @@ from tests.models import world as worlds
 @pytest.fixture(scope="module", params=["weight", "traits"])
 def root(request, tmp_path_factory) -> Path:
     """A run whose primary task is of that kind."""
-    root = tmp_path_factory.mktemp("run")
-    some, tasks = (
-        worlds.world(subjects=80),
-        {request.param: worlds.TASKS[request.param], **worlds.TASKS},
-    )
+    tasks = {request.param: worlds.TASKS[request.param], **worlds.TASKS}
+    return put_run(tmp_path_factory.mktemp("run"), tasks)
+
+
+def put_run(root: Path, tasks: dict[str, dict[str, Any]]) -> Path:
+    """A model of these tasks and its evaluation, the first task primary."""
+    some = worlds.world(subjects=80)
     selected = worlds.chosen(tasks, epochs=4)
     trained, result, classes = worlds.fit(some, selected)
     folder, out = root / "models" / "m", root / "evaluation" / "m"
@@ -143,3 +148,25 @@ def test_a_card_tells_the_probability_of_what_was_said() -> None:
 
 def test_a_number_is_on_no_card() -> None:
     assert answers_of("regression", [], "3.5") == []
+
+
+@pytest.mark.parametrize(
+    ("task", "kind", "without_classes"),
+    [("weight", "regression", True), ("traits", "multilabel", False)],
+)
+def test_what_a_kind_of_task_lacks_is_the_reason_that_is_told(
+    tmp_path: Path, task: str, kind: str, without_classes: bool
+) -> None:
+    put_run(tmp_path, {task: worlds.TASKS[task]})
+    inputs = ReportInputs(tmp_path, ["m"], ["image", "audio"], worlds.SETS, {}, "")
+    note = f"It shows tasks of {{}}, and there is none among {task} ({kind})."
+    for section in (confusion, contributions, robustness):
+        made = section.build(inputs, ReportOptions())
+        assert made == Absent(note.format("one class per sample")), section.__name__
+    for section in (breakdown, calibration, gallery, subsets):
+        made = section.build(inputs, ReportOptions())
+        if without_classes:
+            assert made == Absent(note.format("classes or labels")), section.__name__
+        elif section is not gallery:  # which shows curated samples, and there are none
+            assert not isinstance(made, Absent), section.__name__
+    assert ".csv" not in render(inputs, ReportOptions())

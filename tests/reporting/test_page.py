@@ -239,6 +239,11 @@ def test_text_alone_leaves_no_pictures_and_no_players(partial: Callable[..., Rep
     assert not root.all("img")
     assert not root.all("audio")
     assert {"gallery", "sheet"} <= set(anchors(root))
+    assert not {"subsets", "contributions"} & set(anchors(root))
+    assert not root.all("span", class_="none")
+    notes = root.all("footer")[0].text
+    assert "Modalities. There is one modality" in notes
+    assert "Contributions. No model sees several modalities" in notes
     assert "No model joins modalities" in root.all("p", class_="lead")[0].text
     assert not root.all("span", class_="fusion")
 

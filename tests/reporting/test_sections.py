@@ -77,6 +77,9 @@ def test_splits_add_up_to_the_whole(inputs: ReportInputs) -> None:
         for row in spread["rows"]:
             assert sum(n for _, n in row["by_split"]) == row["n"]
     assert built["set_aside"] == [("category", "space", {"samples": 3, "components": 2})]
+    clips = inputs.stage("clean/audio")
+    assert clips is not None
+    assert built["cut"] == [("clean/audio", 3, clips.rows)]
     assert built["alike"] == [
         ("category", ["'a b'", "'a\\xa0b'"]),
         ("groups of toy", ["'Ann'", "'ann'"]),

@@ -44,6 +44,7 @@ def test_good_data_has_no_problem() -> None:
     assert findings.problems == []
     (line,) = (note for note in findings.notes if note.startswith("samples: "))
     assert line.startswith("samples: 40 (train ")
+    assert not any("case, blanks" in note for note in findings.notes)
 
 
 def test_a_column_that_is_not_there_is_named_with_those_that_are() -> None:
@@ -74,6 +75,23 @@ def test_classes_of_few_components_are_named_with_the_option() -> None:
     assert "curate.min_components_per_class" in note
     findings = checked(table("a") + table("b", "c", "d", each=3).partition("\n")[2])
     assert any("curate would refuse 9 of 29 samples" in one for one in findings.problems)
+
+
+def test_names_that_may_be_one_are_told_once_a_source_and_column() -> None:
+    later = RAW / "later"
+    later.mkdir(parents=True)
+    (later / "metadata.csv").write_text("sample_id,text,shape,group\n7,other words,A ,ann\n")
+    rows = [f"{i},words {i},a b,g{i}" for i in range(20)]
+    rows += [f"x{i},words of x {i},ab,Ann" for i in range(20)]
+    rows += [f"X{i},words of X {i},c,G{i}" for i in range(3)]
+    findings = checked("\n".join(["sample_id,text,shape,group", *rows, "07,more,a,h"]) + "\n")
+    way = "differ from one another only by case, blanks or the form of a number"
+    assert [note for note in findings.notes if way in note] == [
+        f"shapes: 8 names of group {way}: 'Ann', 'ann', 'G0', 'g0', 'G1' and 3 more",
+        f"shapes: 8 names of sample_id {way}: '07', '7', 'X0', 'x0', 'X1' and 3 more",
+        f"shapes: 4 names of target.shape {way}: 'A', 'a', 'a b', 'ab'",
+    ]
+    assert not any(way in problem for problem in findings.problems)
 
 
 @pytest.mark.parametrize(

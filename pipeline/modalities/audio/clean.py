@@ -35,6 +35,7 @@ MEASUREMENTS: tuple[tuple[str, str], ...] = (
     ("rms_dbfs", "float32"),
     ("gain_db", "float32"),
 )
+CUT = ("trimmed", "duration")
 
 FULL_SCALE = 0.999
 # From this share of cancelled energy on, the loudest channel stands for all: in a tenth of it there

@@ -24,6 +24,7 @@ MEASUREMENTS = (
     ("brightness", "float32"),
     ("contrast", "float32"),
 )
+CUT = None
 
 
 class Options(_Options):

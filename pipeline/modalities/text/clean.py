@@ -18,6 +18,7 @@ MEASUREMENTS: tuple[tuple[str, str], ...] = (
     ("words", "int32"),
     ("script", "string"),
 )
+CUT = None
 
 
 class Options(Base):
