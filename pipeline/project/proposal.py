@@ -35,7 +35,8 @@ TEXTS = (
 )  # fmt: skip
 TARGETS = (
     "label", "labels", "target", "class", "category", "y", "sentiment", "genre", "species", "breed",
-    "emotion", "diagnosis", "type", "rating", "stars", "score", "grade", "price", "gender", "age",
+    "emotion", "diagnosis", "type", "rating", "stars", "score", "grade", "price", "language",
+    "locale", "gender", "age",
 )  # fmt: skip
 ORDERED = {"rating", "stars", "score", "grade"}
 NONE = "none"
@@ -108,7 +109,7 @@ def propose(survey: Survey, ask: Ask) -> Proposal:
         target,
         kind,
         modalities,
-        {column: role for column, role in columns.items() if column != role},
+        columns,
         tuple(few),
         tuple(name for name in left if name != target and name not in few),
         join_text=text is None or 2 * text.distinct > text.filled,
@@ -204,8 +205,9 @@ def params_text(proposal: Proposal, source: str) -> str:
     if proposal.folders:
         lines.append("    folders: label                # folders are its classes")
     else:
-        if proposal.columns:
-            lines.append(f"    columns: {to_inline_yaml(proposal.columns)}")
+        renamed = {column: role for column, role in proposal.columns.items() if column != role}
+        if renamed:
+            lines.append(f"    columns: {to_inline_yaml(renamed)}")
         lines.append(f"    targets: {to_inline_yaml({proposal.target: target})}")
         if proposal.attributes:
             lines.append(f"    attributes: {to_inline_yaml(list(proposal.attributes))}")

@@ -89,7 +89,7 @@ def survey(folder: Path, table: str = "") -> Survey:
         if not classes:
             raise PipelineError(
                 f"{folder} has neither a table ({', '.join(SUFFIXES)}) that says what its files "
-                f"are, nor a folder for each class"
+                f"are, nor a folder for each class{_split_tables(files)}"
             )
         return Survey(sum(classes.values()), classes=classes, media=counts)
     try:
@@ -122,6 +122,26 @@ def table_of(files: Mapping[str, int], table: str = "") -> str:
     named = [path for path in tables if path in TABLES]
     train = [path for path in tables if path.lower().startswith("train")]
     return max(named or train or tables, key=lambda path: files[path], default="")
+
+
+def _split_tables(files: Iterable[str]) -> str:
+    """What to do with tables that lie in the folder of a split each; empty if none does."""
+    tables = sorted(
+        path
+        for path in files
+        if path.count("/") == 1
+        and path.partition("/")[0].lower() in SPLITS
+        and path.lower().endswith(SUFFIXES)
+    )
+    if not tables:
+        return ""
+    order = {name: place for place, name in enumerate(SPLITS)}
+    folders = sorted({path.partition("/")[0] for path in tables}, key=lambda f: order[f.lower()])
+    return (
+        f". There are {', '.join(tables)}: make one table of them at its root, with paths that "
+        f"begin with {' or '.join(f'{name}/' for name in folders)}, and a column split "
+        f"({', '.join(folders)})"
+    )
 
 
 def _classes(files: Iterable[str]) -> dict[str, int]:
