@@ -97,7 +97,9 @@ def test_a_column_is_told_whose_name_says_what_it_is(tmp_path: Path) -> None:
 def test_a_table_in_the_folder_of_each_split_is_named(tmp_path: Path) -> None:
     put(tmp_path, [f"{split}/{i}.png" for split in ("train", "test") for i in range(3)])
     put(tmp_path, ["train/metadata.csv", "test/metadata.csv"])
-    with pytest.raises(PipelineError, match="test/metadata.csv, train/metadata.csv: make one") as e:
+    with pytest.raises(
+        PipelineError, match=r"test/metadata.csv, train/metadata.csv: make one"
+    ) as e:
         survey(tmp_path)
     assert "a column split (train, test)" in str(e.value)
 
