@@ -184,6 +184,13 @@ def told(proposal: Proposal, survey: Survey) -> list[str]:
         return [f"{media} files in {len(survey.classes)} folders, which are classes of `label`"]
     lines = [f"{survey.table}: {survey.rows:,} rows"]
     lines += [f"column {name}: {role}" for name, role in proposal.columns.items()]
+    if "split" not in proposal.columns.values():
+        lines += [
+            f"folders {', '.join(column.split_folders)} of column {column.name} are no splits, "
+            f"unless a column split says so"
+            for column in survey.columns
+            if column.split_folders
+        ]
     lines.append(f"column {proposal.target}: the target, {proposal.kind}")
     if proposal.attributes:
         lines.append(f"attributes, for reports: {', '.join(proposal.attributes)}")

@@ -37,6 +37,8 @@ class Column:
         Folder to which the paths are relative; empty for the surveyed one.
     is_split:
         Whether all cells are names of splits.
+    split_folders:
+        Folders in which all files lie that the cells name, if each is called after a split.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Column:
     modality: str = ""
     folder: str = ""
     is_split: bool = False
+    split_folders: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -179,6 +182,7 @@ def _column(name: str, table: Table, files: Mapping[str, int]) -> Column:
         modality=kinds.most_common(1)[0][0] if kinds else "",
         folder=folder or "",
         is_split=bool(values) and all(text.lower() in SPLITS for text in values),
+        split_folders=_split_folders(values.keys()) if kinds else (),
     )
 
 
@@ -188,6 +192,12 @@ def _folder(paths: Collection[str], files: Mapping[str, int]) -> str | None:
         if paths and sum(f"{folder}{path}" in files for path in paths) >= NAMES_FILES * len(paths):
             return folder
     return None
+
+
+def _split_folders(paths: Iterable[str]) -> list[str]:
+    """The folders in which all paths begin, if each is called after a split."""
+    folders = sorted({path.partition("/")[0] for path in paths})
+    return folders if all(name.lower() in SPLITS for name in folders) else []
 
 
 def _number(text: str) -> float | None:

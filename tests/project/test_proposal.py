@@ -94,6 +94,16 @@ def test_a_column_is_told_whose_name_says_what_it_is(tmp_path: Path) -> None:
     assert "columns:" not in params_text(proposed(tmp_path), "mine")
 
 
+@pytest.mark.parametrize("stated", [False, True])
+def test_folders_of_splits_that_no_column_states_are_told(tmp_path: Path, stated: bool) -> None:
+    files = [f"{('train', 'Test')[i % 2]}/{i}.png" for i in range(20)]
+    rows = [f"{files[i]},{'ab'[i % 2]}{',train' * stated}" for i in range(20)]
+    put(tmp_path, files, "metadata.csv", csv(f"file_name,label{',split' * stated}", *rows))
+    lines = told(proposed(tmp_path), survey(tmp_path))
+    note = "folders Test, train of column file_name are no splits, unless a column split says so"
+    assert (note in lines) == (not stated)
+
+
 def test_a_table_in_the_folder_of_each_split_is_named(tmp_path: Path) -> None:
     put(tmp_path, [f"{split}/{i}.png" for split in ("train", "test") for i in range(3)])
     put(tmp_path, ["train/metadata.csv", "test/metadata.csv"])
