@@ -7,8 +7,8 @@ In this order, a column is
 3. the group, if it is called after one (speaker, client_id, patient, …) and some cells are equal;
 4. the text, if it is called after one (text, sentence, caption, …), else the column of the most
    words, at least three a cell;
-5. the target, if it is called after one (label, class, category, …), else the last column of at
-   most 1,000 classes with five rows each in the mean, else the last one of numbers;
+5. the target, if it is called after one (label, class, category, language, …), else the last column
+   of at most 1,000 classes with five rows each in the mean, else the last one of numbers;
 6. an attribute, by which reports may be cut, if it has 2 to 20 values, each twice in the mean.
 
 The others are not used. Where there is a folder for each class and no table, that class is the
