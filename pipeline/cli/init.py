@@ -13,6 +13,9 @@ import typer
 from pipeline.cli.errors import handle_errors
 from pipeline.core.terminal import say
 
+# After a run DVC names dvc.lock alone, which says nothing without the graph and params beside it.
+LAST = "`pipeline check`, `dvc repro`, `git add .`, `git commit`"
+
 
 @handle_errors
 def init(
@@ -39,7 +42,7 @@ def init(
         with new_project(folder, EXAMPLE):
             pass
         say(f"{folder}: a project without data. Next: `cd {folder}`, look through params.yaml, ")
-        say("`pipeline add FOLDER --source mine`, `pipeline check`, `dvc repro`")
+        say(f"`pipeline add FOLDER --source mine`, {LAST}")
         return
 
     from pipeline.params import load
@@ -54,7 +57,7 @@ def init(
         say(line)
     with new_project(folder, params_text(proposal, name)), contextlib.chdir(folder):
         say(add_batch(load(), name, data, table=seen.table))
-    say(f"Next: `cd {folder}`, look through params.yaml, `pipeline check`, `dvc repro`")
+    say(f"Next: `cd {folder}`, look through params.yaml, {LAST}")
 
 
 def _name(folder: Path) -> str:

@@ -55,7 +55,9 @@ class CurationOptions(Base):
         description="Largest share of the samples in one component of several groups; curation "
         "fails beyond it, since such a component can't be split.",
     )
-    ratios: Ratios = Field(default=Ratios(), description="Shares of the splits.")
+    ratios: Ratios = Field(
+        default=Ratios(), description="Shares of the splits, those that the data names included."
+    )
     splits: Literal["balanced", "hashed"] = Field(
         "balanced",
         description="How components without a given split get one. `balanced`: each where samples, "

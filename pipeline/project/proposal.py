@@ -7,8 +7,8 @@ In this order, a column is
 3. the group, if it is called after one (speaker, client_id, patient, …) and some cells are equal;
 4. the text, if it is called after one (text, sentence, caption, …), else the column of the most
    words, at least three a cell;
-5. the target, if it is called after one (label, class, category, …), else the last column of at
-   most 1,000 classes with five rows each in the mean, else the last one of numbers;
+5. the target, if it is called after one (label, class, category, language, …), else the last column
+   of at most 1,000 classes with five rows each in the mean, else the last one of numbers;
 6. an attribute, by which reports may be cut, if it has 2 to 20 values, each twice in the mean.
 
 The others are not used. Where there is a folder for each class and no table, that class is the
@@ -35,7 +35,8 @@ TEXTS = (
 )  # fmt: skip
 TARGETS = (
     "label", "labels", "target", "class", "category", "y", "sentiment", "genre", "species", "breed",
-    "emotion", "diagnosis", "type", "rating", "stars", "score", "grade", "price", "gender", "age",
+    "emotion", "diagnosis", "type", "rating", "stars", "score", "grade", "price", "language",
+    "locale", "gender", "age",
 )  # fmt: skip
 ORDERED = {"rating", "stars", "score", "grade"}
 NONE = "none"
@@ -108,7 +109,7 @@ def propose(survey: Survey, ask: Ask) -> Proposal:
         target,
         kind,
         modalities,
-        {column: role for column, role in columns.items() if column != role},
+        columns,
         tuple(few),
         tuple(name for name in left if name != target and name not in few),
         join_text=text is None or 2 * text.distinct > text.filled,
@@ -183,6 +184,13 @@ def told(proposal: Proposal, survey: Survey) -> list[str]:
         return [f"{media} files in {len(survey.classes)} folders, which are classes of `label`"]
     lines = [f"{survey.table}: {survey.rows:,} rows"]
     lines += [f"column {name}: {role}" for name, role in proposal.columns.items()]
+    if "split" not in proposal.columns.values():
+        lines += [
+            f"folders {', '.join(column.split_folders)} of column {column.name} are no splits, "
+            f"unless a column split says so"
+            for column in survey.columns
+            if column.split_folders
+        ]
     lines.append(f"column {proposal.target}: the target, {proposal.kind}")
     if proposal.attributes:
         lines.append(f"attributes, for reports: {', '.join(proposal.attributes)}")
@@ -204,8 +212,9 @@ def params_text(proposal: Proposal, source: str) -> str:
     if proposal.folders:
         lines.append("    folders: label                # folders are its classes")
     else:
-        if proposal.columns:
-            lines.append(f"    columns: {to_inline_yaml(proposal.columns)}")
+        renamed = {column: role for column, role in proposal.columns.items() if column != role}
+        if renamed:
+            lines.append(f"    columns: {to_inline_yaml(renamed)}")
         lines.append(f"    targets: {to_inline_yaml({proposal.target: target})}")
         if proposal.attributes:
             lines.append(f"    attributes: {to_inline_yaml(list(proposal.attributes))}")

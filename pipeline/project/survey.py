@@ -37,6 +37,8 @@ class Column:
         Folder to which the paths are relative; empty for the surveyed one.
     is_split:
         Whether all cells are names of splits.
+    split_folders:
+        Folders in which all files lie that the cells name, if each is called after a split.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Column:
     modality: str = ""
     folder: str = ""
     is_split: bool = False
+    split_folders: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -89,7 +92,7 @@ def survey(folder: Path, table: str = "") -> Survey:
         if not classes:
             raise PipelineError(
                 f"{folder} has neither a table ({', '.join(SUFFIXES)}) that says what its files "
-                f"are, nor a folder for each class"
+                f"are, nor a folder for each class{_split_tables(files)}"
             )
         return Survey(sum(classes.values()), classes=classes, media=counts)
     try:
@@ -122,6 +125,26 @@ def table_of(files: Mapping[str, int], table: str = "") -> str:
     named = [path for path in tables if path in TABLES]
     train = [path for path in tables if path.lower().startswith("train")]
     return max(named or train or tables, key=lambda path: files[path], default="")
+
+
+def _split_tables(files: Iterable[str]) -> str:
+    """What to do with tables that lie in the folder of a split each; empty if none does."""
+    tables = sorted(
+        path
+        for path in files
+        if path.count("/") == 1
+        and path.partition("/")[0].lower() in SPLITS
+        and path.lower().endswith(SUFFIXES)
+    )
+    if not tables:
+        return ""
+    order = {name: place for place, name in enumerate(SPLITS)}
+    folders = sorted({path.partition("/")[0] for path in tables}, key=lambda f: order[f.lower()])
+    return (
+        f". There are {', '.join(tables)}: make one table of them at its root, with paths that "
+        f"begin with {' or '.join(f'{name}/' for name in folders)}, and a column split "
+        f"({', '.join(folders)})"
+    )
 
 
 def _classes(files: Iterable[str]) -> dict[str, int]:
@@ -159,6 +182,7 @@ def _column(name: str, table: Table, files: Mapping[str, int]) -> Column:
         modality=kinds.most_common(1)[0][0] if kinds else "",
         folder=folder or "",
         is_split=bool(values) and all(text.lower() in SPLITS for text in values),
+        split_folders=_split_folders(values.keys()) if kinds else (),
     )
 
 
@@ -168,6 +192,12 @@ def _folder(paths: Collection[str], files: Mapping[str, int]) -> str | None:
         if paths and sum(f"{folder}{path}" in files for path in paths) >= NAMES_FILES * len(paths):
             return folder
     return None
+
+
+def _split_folders(paths: Iterable[str]) -> list[str]:
+    """The folders in which all paths begin, if each is called after a split."""
+    folders = sorted({path.partition("/")[0] for path in paths})
+    return folders if all(name.lower() in SPLITS for name in folders) else []
 
 
 def _number(text: str) -> float | None:

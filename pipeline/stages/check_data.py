@@ -188,17 +188,25 @@ def _splits(curation: Curation, params: Params) -> Iterator[str]:
     counts = ", ".join(f"{name} {split['samples']:,}" for name, split in splits.items())
     yield f"samples: {len(curation.records):,} ({counts}), before near-equal assets join groups"
     if not splits["test"]["samples"]:
-        yield f"the test split will be empty, so that nothing is measured on it: {_ratios(params)}"
+        advice = _ratios(curation, params)
+        yield f"the test split will be empty, so that nothing is measured on it: {advice}"
 
 
-def _ratios(params: Params) -> str:
-    return "look at the splits that the data names, and at curate.ratios" + (
+def _ratios(curation: Curation, params: Params) -> str:
+    given = {record["split_given"] for record in curation.records}
+    if "train" in given and None not in given:
+        return (
+            "the data names the split of every sample: leave it empty in the rows of train, and "
+            "they are split so that the whole comes near curate.ratios"
+        )
+    return "look at the splits that the data names, and at curate.ratios, which count them" + (
         "" if params.targets else "; there are no targets"
     )
 
 
 def _untrainable(curation: Curation, params: Params) -> Iterator[str]:
     """Models whose training would stop, since their samples lack what they learn or stop by."""
+    advice = _ratios(curation, params)
     for name, model in params.models.items():
         modalities = sorted({params.features[one].modality for one in model.features})
         seen = [
@@ -213,7 +221,7 @@ def _untrainable(curation: Curation, params: Params) -> Iterator[str]:
             }
             shown = f"with '{task}' and one of {', '.join(modalities)}"
             if not values["train"]:
-                yield f"models.{name}: no sample of the train split {shown}: {_ratios(params)}"
+                yield f"models.{name}: no sample of the train split {shown}: {advice}"
             elif len(values["train"]) == 1:
                 (only,) = values["train"]
                 yield (
@@ -223,5 +231,5 @@ def _untrainable(curation: Curation, params: Params) -> Iterator[str]:
             if task == model.primary and not values["validation"]:
                 yield (
                     f"models.{name}: the validation split will have no sample {shown}, by which "
-                    f"training stops: {_ratios(params)}"
+                    f"training stops: {advice}"
                 )

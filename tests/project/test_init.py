@@ -79,10 +79,11 @@ def test_what_dvc_says_to_git_add_can_be_added(inside: Path) -> None:
     put_classes(inside / "data of mine")
     code, output = call("init", "mine", "--data", "data of mine")
     assert code == 0, output
+    assert "`dvc repro`, `git add .`, `git commit`" in output
     project = inside / "mine"
     run(project, "git", "add", "data/raw/mine/data of mine.dvc", "data/raw", ".")
     listed = run(project, "git", "ls-files").stdout.splitlines()
-    assert "data/raw/mine/data of mine.dvc" in listed
+    assert {"data/raw/mine/data of mine.dvc", "params.yaml", "dvc.yaml"} <= {*listed}
     assert not [name for name in listed if name.endswith(".png")]
     put_classes(inside / "more")
     (inside / "more" / "circle" / "new.png").write_bytes(picture("circle", 99))

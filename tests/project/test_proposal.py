@@ -10,7 +10,7 @@ import yaml
 
 from pipeline.core.errors import PipelineError
 from pipeline.params import parse
-from pipeline.project.proposal import Proposal, params_text, propose
+from pipeline.project.proposal import Proposal, params_text, propose, told
 from pipeline.project.survey import survey
 
 
@@ -72,6 +72,46 @@ def test_a_speaker_is_the_group_and_a_split_the_split(tmp_path: Path) -> None:
         "sentence": "text",
     }
     assert proposal.target == "gender"
+
+
+@pytest.mark.parametrize("column", ["locale", "language"])
+def test_what_is_spoken_goes_before_who_speaks(tmp_path: Path, column: str) -> None:
+    rows = [f"{i}.mp3\t{('', 'f', 'm')[i % 3]}\t{'ab'[i % 2]}" for i in range(30)]
+    put(tmp_path, [f"{i}.mp3" for i in range(30)], "a.tsv", csv(f"path\tgender\t{column}", *rows))
+    proposal = proposed(tmp_path)
+    assert (proposal.target, proposal.attributes) == (column, ("gender",))
+
+
+def test_a_column_is_told_whose_name_says_what_it_is(tmp_path: Path) -> None:
+    rows = [f"some words here {i},{('train', 'test')[i % 2]},{'ab'[i % 2]}" for i in range(30)]
+    put(tmp_path, [], "data.csv", csv("text,split,label", *rows))
+    assert told(proposed(tmp_path), survey(tmp_path)) == [
+        "data.csv: 30 rows",
+        "column split: split",
+        "column text: text",
+        "column label: the target, multiclass",
+    ]
+    assert "columns:" not in params_text(proposed(tmp_path), "mine")
+
+
+@pytest.mark.parametrize("stated", [False, True])
+def test_folders_of_splits_that_no_column_states_are_told(tmp_path: Path, stated: bool) -> None:
+    files = [f"{('train', 'Test')[i % 2]}/{i}.png" for i in range(20)]
+    rows = [f"{files[i]},{'ab'[i % 2]}{',train' * stated}" for i in range(20)]
+    put(tmp_path, files, "metadata.csv", csv(f"file_name,label{',split' * stated}", *rows))
+    lines = told(proposed(tmp_path), survey(tmp_path))
+    note = "folders Test, train of column file_name are no splits, unless a column split says so"
+    assert (note in lines) == (not stated)
+
+
+def test_a_table_in_the_folder_of_each_split_is_named(tmp_path: Path) -> None:
+    put(tmp_path, [f"{split}/{i}.png" for split in ("train", "test") for i in range(3)])
+    put(tmp_path, ["train/metadata.csv", "test/metadata.csv"])
+    with pytest.raises(
+        PipelineError, match=r"test/metadata.csv, train/metadata.csv: make one"
+    ) as e:
+        survey(tmp_path)
+    assert "a column split (train, test)" in str(e.value)
 
 
 @pytest.mark.parametrize(

@@ -107,6 +107,22 @@ def test_a_split_that_will_be_empty_is_told(split: str, message: str) -> None:
     assert any(message in problem for problem in findings.problems), findings
 
 
+@pytest.mark.parametrize("empty", [False, True])
+def test_splits_that_the_data_names_throughout_are_told_how_to_be_divided(empty: bool) -> None:
+    splits = ["" if empty else "train", "test"]
+    rows = [f"words of {n} {i},{n},{splits[i % 2]}" for n in "ab" for i in range(40)]
+    ratios = {"train": 0.4, "validation": 0.1, "test": 0.5}
+    curate = {"ratios": ratios} if empty else {}
+    findings = checked("\n".join(["text,shape,split", *rows]) + "\n", curate=curate)
+    advice = (
+        "the data names the split of every sample: leave it empty in the rows of train, and they "
+        "are split so that the whole comes near curate.ratios"
+    )
+    assert [advice in problem for problem in findings.problems] == ([] if empty else [True])
+    if empty:
+        assert "samples: 80 (train 32, validation 8, test 40)" in " ".join(findings.notes)
+
+
 def test_one_class_is_nothing_to_tell_apart() -> None:
     (problem,) = checked(table("a")).problems
     assert "have the same 'shape', a: there is nothing to tell apart" in problem
