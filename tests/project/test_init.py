@@ -19,7 +19,7 @@ from pipeline.cli.main import app
 from pipeline.params import load, parse
 from pipeline.project import layout
 from pipeline.project.layout import EXAMPLE
-from tests.dataset import CLASSES, HERE, picture
+from tests.dataset import AUTHOR, CLASSES, HERE, picture
 
 CALL = CliRunner()
 
@@ -92,6 +92,13 @@ def test_what_dvc_says_to_git_add_can_be_added(inside: Path) -> None:
     told = run(project, "dvc", "add", "data/raw/mine/by hand").stdout
     (command,) = (line.strip() for line in told.splitlines() if "git add" in line)
     run(project, "sh", "-ec", command)
+    # Whoever clones it has the batches back: DVC reads .gitignore too, by rules of its own.
+    run(project, "git", *AUTHOR, "commit", "--quiet", "--message", "batches")
+    run(inside, "git", "clone", "--quiet", "mine", "clone")
+    run(inside / "clone", "dvc", "cache", "dir", "--local", str(project / ".dvc" / "cache"))
+    run(inside / "clone", "dvc", "checkout")
+    assert (inside / "clone/data/raw/mine/by hand/a").read_text() == "a"
+    assert [*(inside / "clone/data/raw/mine/data of mine").rglob("*.png")]
 
 
 @pytest.mark.parametrize(
