@@ -39,7 +39,8 @@ def test_an_experiment_computes_what_changed_and_no_more(
 ) -> None:
     queued = swept[1][SWEEP[1]]
     assert queued.count("train/gated: ") == queued.count("evaluate/gated: ") == 2
-    assert queued.count("Running stage") == queued.count("parts: 1 computed") == 4
+    # Of each experiment params, train and evaluate.
+    assert queued.count("Running stage") == queued.count("parts: 1 computed") == 6
 
 
 @pytest.mark.slow
