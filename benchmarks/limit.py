@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.kernels import Kernel, files, params
-from pipeline.core.records import clean_schema
 from pipeline.core.registry import load
+from pipeline.core.schemas import clean_schema
 from pipeline.parts.part import write_table
 from pipeline.stages.work.clean import measurements_schema
 from pipeline.store.format.layout import features_table, write_features

@@ -100,7 +100,7 @@ def _extract(setting: Setting, options: Any, executor: Any, count: int) -> tuple
 def _clean(folder: Path, count: int) -> list[Any]:
     """Clean parts of 256 pictures; the rows that encode them."""
     from pipeline.core.files.digest import digest_bytes
-    from pipeline.core.records import clean_schema
+    from pipeline.core.schemas import clean_schema
     from pipeline.modalities.image.content import pack
     from pipeline.parts.part import Row, write_table
     from pipeline.stages.work.extract import Recipe

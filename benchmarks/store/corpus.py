@@ -15,7 +15,7 @@ import pyarrow as pa
 import yaml
 
 from pipeline.core.files.digest import digest_file
-from pipeline.core.records import curated_schema
+from pipeline.core.schemas import curated_schema
 from pipeline.parts.fingerprint import Fingerprint, fingerprint
 from pipeline.parts.manifest import write_manifest
 from pipeline.parts.part import Entry, write_table

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from pipeline.cli.errors import handle_errors
+from pipeline.core.folders import DATA
 from pipeline.core.terminal import say
 
 
@@ -33,7 +34,7 @@ def prune(
         "features": params.features,
         "models": params.models,
     }
-    found = leftovers(Path("data"), named)
+    found = leftovers(Path(DATA), named)
     for path in found:
         if yes:
             with locked(path):

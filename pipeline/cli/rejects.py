@@ -12,6 +12,7 @@ import typer
 
 from pipeline.cli.errors import handle_errors
 from pipeline.core.errors import PipelineError, unknown
+from pipeline.core.folders import DATA
 from pipeline.core.terminal import json_line, say, say_tables, text
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def rejects(
     known = labels(params)
     if stage and stage not in known:
         raise PipelineError(unknown("stage", stage, known))
-    tree = WorkTree(Path("data"))
+    tree = WorkTree(Path(DATA))
     refused = collect(tree, reject_folders(params.modalities, params.features), stage)
     refused = [reject for reject in refused if reason in ("", reject.reason)]
     most = None if every or (json and limit is None) else EXAMPLES if limit is None else limit

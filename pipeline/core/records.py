@@ -1,20 +1,13 @@
-"""What flows between stages: the columns of every table, and the reject.
+"""What flows between stages: samples as sources tell them, and the reject.
 
-Changing one of these changes every digest; SCHEMA_VERSION stands in each file's footer.
+The columns of the tables stand in `pipeline.core.schemas`; SCHEMA_VERSION in each file's footer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
-
-from pipeline.core.registry import load
-
-# pyarrow brings NumPy, which is loaded after the process knows its instruction set: see
-# `pipeline.core.machine.environment`. Commands read manifests before.
-if TYPE_CHECKING:
-    import pyarrow as pa
+from typing import Literal
 
 SCHEMA_VERSION = 2
 
@@ -104,119 +97,3 @@ class Scan:
     refused: Sequence[Refusal] = ()
     metadata: Sequence[str] = ()
     advice: str = ""
-
-
-def samples_schema(modalities: Iterable[str], targets: Mapping[str, str]) -> pa.Schema:
-    """sample_id, source, batch, group, split_given, licence, target.*, attr, one digest a modality.
-
-    Targets that are numbers by their kind are float64, all others strings; attributes are one map
-    column, so that sources with different attributes share a schema.
-    """
-    import pyarrow as pa
-
-    text = pa.string()
-    return pa.schema(
-        [
-            pa.field("sample_id", text, nullable=False),
-            pa.field("source", text, nullable=False),
-            pa.field("batch", text, nullable=False),
-            pa.field("group", text, nullable=False),
-            ("split_given", text),
-            ("licence", text),
-            *(
-                (f"target.{name}", pa.float64() if load("models/tasks", kind).NUMBER else text)
-                for name, kind in sorted(targets.items())
-            ),
-            ("attributes", pa.map_(text, text)),
-            *((modality, text) for modality in sorted(modalities)),
-        ]
-    )
-
-
-def curated_schema(modalities: Iterable[str], targets: Mapping[str, str]) -> pa.Schema:
-    """A sample plus its component, its split, and the assets that joined it to its component."""
-    import pyarrow as pa
-
-    return pa.schema(
-        [
-            *samples_schema(modalities, targets),
-            pa.field("component", pa.string(), nullable=False),
-            pa.field("split", pa.string(), nullable=False),
-            ("joined_by", pa.list_(pa.string())),
-        ]
-    )
-
-
-def assets_schema() -> pa.Schema:
-    """digest, source, batch, size (bytes), media_type, locator, data.
-
-    `locator` is a path relative to the raw root (data/raw), or the URI of a file at a root
-    elsewhere. `data` holds the bytes of inline assets and is null where the locator's file is the
-    asset.
-    """
-    import pyarrow as pa
-
-    return pa.schema(
-        [
-            pa.field("digest", pa.string(), nullable=False),
-            pa.field("source", pa.string(), nullable=False),
-            pa.field("batch", pa.string(), nullable=False),
-            pa.field("size", pa.int64(), nullable=False),
-            pa.field("media_type", pa.string(), nullable=False),
-            pa.field("locator", pa.string(), nullable=False),
-            ("data", pa.binary()),
-        ]
-    )
-
-
-def clean_schema(measurements: pa.Schema) -> pa.Schema:
-    """digest, row key, content digest, shape and data of the cleaned asset, then measurements."""
-    import pyarrow as pa
-
-    return pa.schema(
-        [
-            pa.field("digest", pa.string(), nullable=False),
-            pa.field("key", pa.string(), nullable=False),
-            pa.field("content", pa.string(), nullable=False),
-            pa.field("shape", pa.list_(pa.int32()), nullable=False),
-            pa.field("data", pa.binary(), nullable=False),
-            *measurements,
-        ]
-    )
-
-
-def augmented_schema() -> pa.Schema:
-    """digest, row key, view (1..k), recipe (JSON: a list of operations in order)."""
-    import pyarrow as pa
-
-    return pa.schema(
-        [
-            pa.field("digest", pa.string(), nullable=False),
-            pa.field("key", pa.string(), nullable=False),
-            pa.field("view", pa.int32(), nullable=False),
-            pa.field("recipe", pa.string(), nullable=False),
-        ]
-    )
-
-
-def predictions_schema() -> pa.Schema:
-    """One row a sample, split and task: probabilities over `classes` of the model card, and truth.
-
-    Labels stand in `prediction` and `truth` with `|` between them; a number stands there as text,
-    and has no probabilities. `present` lists the modalities that the model saw.
-    """
-    import pyarrow as pa
-
-    text = pa.string()
-    return pa.schema(
-        [
-            pa.field("sample_id", text, nullable=False),
-            pa.field("model", text, nullable=False),
-            pa.field("split", text, nullable=False),
-            pa.field("task", text, nullable=False),
-            pa.field("present", pa.list_(text), nullable=False),
-            pa.field("probabilities", pa.list_(pa.float32()), nullable=False),
-            pa.field("prediction", text, nullable=False),
-            ("truth", text),
-        ]
-    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -68,6 +68,22 @@ class EncoderKind(Protocol):
 def encoder_of(name: str) -> EncoderKind:
     """The kind of encoder of that name."""
     return registry.load(FOLDER, name, EncoderKind)
+
+
+def batch_places(batches: Sequence[tuple[Hashable, int]]) -> Iterator[list[int]]:
+    """Places of the rows of each batch: of one kind, at most as many as that kind takes.
+
+    Parameters
+    ----------
+    batches:
+        Of each row the kind of batch that takes it, and how many rows such a batch has.
+    """
+    places_by_batch: dict[tuple[Hashable, int], list[int]] = {}
+    for place, batch in enumerate(batches):
+        places_by_batch.setdefault(batch, []).append(place)
+    for (_, size), places in places_by_batch.items():
+        for start in range(0, len(places), size):
+            yield places[start : start + size]
 
 
 def prepared(kind: EncoderKind, contents: Sequence[Any], options: Options) -> Any:

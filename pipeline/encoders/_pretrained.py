@@ -60,6 +60,16 @@ class OnCard(Base):
         return {}
 
 
+class States(Base):
+    """What becomes of a network's states; `pooling` has a default of each encoder's own."""
+
+    layer: int | None = Field(
+        None, ge=0, description="layer whose states are taken, 0 the embeddings'; empty: the last"
+    )
+    pooling: Pooling
+    normalise: bool = Field(False, description="whether vectors are scaled to length 1")
+
+
 def locate(options: Pretrained, files: Sequence[str]) -> Path:
     """The model's folder, fetched into the hub's cache if it is not there.
 
@@ -171,6 +181,33 @@ def pool(states: torch.Tensor, filled: torch.Tensor, how: Pooling) -> torch.Tens
     if how == "max":
         return states.masked_fill(~held, float("-inf")).amax(1)
     return states.masked_fill(~held, 0).sum(1) / held.sum(1)
+
+
+def to_vectors(output: Any, options: States, lengths: torch.Tensor | None = None) -> torch.Tensor:
+    """What a network gives, to one vector a row: float32 (rows, width).
+
+    Parameters
+    ----------
+    lengths:
+        Places of the states that each row fills, int64 (rows,). None: all.
+    """
+    import torch
+
+    if options.pooling == "model" and options.layer is None:
+        vectors: torch.Tensor = output.pooler_output.flatten(1).float()
+    else:
+        states = output.last_hidden_state
+        if options.layer is not None:
+            states = output.hidden_states[options.layer]
+        if states.ndim == 4:  # feature maps (rows, width, and two sides)
+            states = states.flatten(2).mT
+        filled = torch.ones(states.shape[:2], dtype=torch.bool, device=states.device)
+        if lengths is not None:
+            places = torch.arange(states.shape[1], device=states.device)
+            filled = places < lengths[:, None]
+        how: Pooling = "mean" if options.pooling == "model" else options.pooling
+        vectors = pool(states, filled, how)
+    return torch.nn.functional.normalize(vectors, dim=1) if options.normalise else vectors
 
 
 def usable(rows: int) -> int:

@@ -19,13 +19,14 @@ import numpy as np
 from pydantic import Field
 
 from pipeline.core.errors import PipelineError
-from pipeline.encoders import _pretrained
+from pipeline.encoders import _pretrained, batch_places
 from pipeline.encoders._pretrained import (
     CONFIG,
     WEIGHTS,
     OnCard,
     Pooling,
     Pretrained,
+    States,
     read_config,
 )
 from pipeline.modalities.audio.content import SAMPLING_RATE, Content
@@ -45,19 +46,15 @@ CARD_SECONDS = 256
 LEAST_SAMPLES = SAMPLING_RATE // 10
 
 
-class Options(OnCard, Pretrained):
+class Options(OnCard, Pretrained, States):
     """Which network, what becomes of its states, and how much sound at once."""
 
     max_seconds: float = Field(10.0, ge=1, le=60, description="of a longer clip the beginning")
-    layer: int | None = Field(
-        None, ge=0, description="layer whose states are taken, 0 the embeddings'; empty: the last"
-    )
     pooling: Pooling = Field(
         "mean",
         description="mean of all frames, the first, of each number the largest, or the network's "
         "own vector, which AST and CLAP have",
     )
-    normalise: bool = Field(False, description="whether vectors are scaled to length 1")
     batch_seconds: int = Field(
         1,
         ge=1,
@@ -119,8 +116,8 @@ def prepare(contents: Sequence[Content], options: Options) -> list[np.ndarray]:
 
 def batch(content: np.ndarray, options: Options) -> tuple[int, int]:
     """Length in samples and clips of the batch that takes a prepared clip."""
-    is_wave = content.ndim == 2 and content.shape[1] == 1
-    samples = _pretrained.bucket(len(content), options.lengths) if is_wave else options.lengths[-1]
+    lengths = options.lengths
+    samples = _pretrained.bucket(len(content), lengths) if _is_wave(content) else lengths[-1]
     return samples, _clips(samples, options)
 
 
@@ -143,16 +140,11 @@ class Encoder:
             for content in contents
         ]
         vectors = np.empty((len(clips), self._width), np.float32)
-        places: dict[tuple[int, int], list[int]] = {}
-        for place, clip in enumerate(clips):
-            places.setdefault(batch(clip, self._options), []).append(place)
-        for (samples, size), same in places.items():
-            for start in range(0, len(same), size):
-                some = same[start : start + size]
-                first = clips[some[0]]
-                is_wave = first.ndim == 2 and first.shape[1] == 1
-                row = (samples, 1) if is_wave else first.shape
-                vectors[some] = self._fixed(size, row)([clips[place] for place in some])
+        for places in batch_places([batch(clip, self._options) for clip in clips]):
+            first = clips[places[0]]
+            samples, size = batch(first, self._options)
+            row = (samples, 1) if _is_wave(first) else first.shape
+            vectors[places] = self._fixed(size, row)([clips[place] for place in places])
         return vectors, _pretrained.ones(len(clips))
 
     def _made(self, size: int, row: tuple[int, ...]) -> Any:
@@ -160,6 +152,10 @@ class Encoder:
 
         rows = _pretrained.size(size)
         return FixedBatch(self._network, rows, row, np.float32, self._device)
+
+
+def _is_wave(prepared: np.ndarray) -> bool:
+    return prepared.ndim == 2 and prepared.shape[1] == 1
 
 
 def _clips(samples: int, options: Options) -> int:
@@ -197,9 +193,9 @@ def _spectrogram(folder: Path, sound: Content) -> np.ndarray:
         sound = np.pad(sound, (0, LEAST_SAMPLES - len(sound)))
     # A longer clip would be cut at a place drawn by chance.
     sound = sound[: getattr(extractor, "nb_max_samples", None)]
-    made = extractor(sound, sampling_rate=rate, return_tensors="np")
-    name = "input_features" if "input_features" in made else "input_values"
-    values: np.ndarray = np.asarray(made[name][0], np.float32)
+    features = extractor(sound, sampling_rate=rate, return_tensors="np")
+    name = "input_features" if "input_features" in features else "input_values"
+    values: np.ndarray = np.asarray(features[name][0], np.float32)
     return values
 
 
@@ -218,28 +214,17 @@ def _network(folder: Path, options: Options, device: torch.device) -> Any:
     name = name or ("input_features" if whole.config.model_type == "whisper" else "input_values")
 
     def network(values: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
-        given: dict[str, Any] = {"output_hidden_states": options.layer is not None}
+        inputs: dict[str, Any] = {"output_hidden_states": options.layer is not None}
         filled = torch.arange(values.shape[1], device=values.device) < lengths[:, None]
         if waves:
             values = values[..., 0]
             if how.get("return_attention_mask"):
-                given["attention_mask"] = filled.long()
-        made = body(**{name: values.to(dtype)}, **given)
-        if options.pooling == "model" and options.layer is None:
-            pooled = made.pooler_output.flatten(1).float()
-        else:
-            states = made.last_hidden_state
-            if options.layer is not None:
-                states = made.hidden_states[options.layer]
-            if states.ndim == 4:  # feature maps (n, width, bands, frames)
-                states = states.flatten(2).mT
-            places = torch.arange(states.shape[1], device=states.device)
-            frames = torch.full_like(lengths, states.shape[1])
-            if waves:
-                # A clip shorter than a frame fills the first.
-                frames = body._get_feat_extract_output_lengths(lengths).clamp(min=1)
-            way: Pooling = "mean" if options.pooling == "model" else options.pooling
-            pooled = _pretrained.pool(states, places < frames[:, None], way)
-        return torch.nn.functional.normalize(pooled, dim=1) if options.normalise else pooled
+                inputs["attention_mask"] = filled.long()
+        output = body(**{name: values.to(dtype)}, **inputs)
+        frames = None
+        if waves:
+            # A clip shorter than a frame fills the first.
+            frames = body._get_feat_extract_output_lengths(lengths).clamp(min=1)
+        return _pretrained.to_vectors(output, options, frames)
 
     return network

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import functools
 import tempfile
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
@@ -25,7 +24,8 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from pipeline.core.errors import PipelineError
-from pipeline.encoders import _pretrained
+from pipeline.encoders import _pretrained, batch_places
+from pipeline.encoders._onnx import trace
 from pipeline.encoders._pretrained import CONFIG, WEIGHTS, OnCard, Pretrained, read_config
 
 if TYPE_CHECKING:
@@ -160,14 +160,10 @@ class Encoder:
             for content in contents
         ]
         vectors = np.zeros((len(contents), self.dimension), np.float32)
-        places: dict[tuple[int, int], list[int]] = {}
-        for place, row in enumerate(ids):
-            if len(row):
-                places.setdefault(batch(row, self.options), []).append(place)
-        for (_, size), same in places.items():
-            for start in range(0, len(same), size):
-                some = same[start : start + size]
-                vectors[some] = self.embed([ids[place] for place in some])
+        filled = [place for place, row in enumerate(ids) if len(row)]
+        for places in batch_places([batch(ids[place], self.options) for place in filled]):
+            texts = [filled[place] for place in places]
+            vectors[texts] = self.embed([ids[text] for text in texts])
         return vectors, _pretrained.ones(len(contents))
 
 
@@ -213,8 +209,8 @@ def _network(folder: Path, options: Options) -> torch.nn.Module:
             if options.layer is None:
                 states = self.body(input_ids=ids, **how).last_hidden_state
             else:
-                made = self.body(input_ids=ids, output_hidden_states=True, **how)
-                states = made.hidden_states[options.layer]
+                output = self.body(input_ids=ids, output_hidden_states=True, **how)
+                states = output.hidden_states[options.layer]
             if filled is None:
                 alone = states[0].float()
                 pooled = {"mean": alone.mean(0), "cls": alone[0], "max": alone.amax(0)}[
@@ -255,7 +251,7 @@ def _in_onnx(network: torch.nn.Module, options: Options) -> Embed:
     settings.intra_op_num_threads = settings.inter_op_num_threads = 1
     with tempfile.TemporaryDirectory() as folder:
         graph = Path(folder, "graph.onnx")
-        _trace(network, graph)
+        trace(network, graph)
         session = onnxruntime.InferenceSession(graph, settings, ["CPUExecutionProvider"])
 
     def embed(ids: Sequence[np.ndarray]) -> np.ndarray:
@@ -267,57 +263,6 @@ def _in_onnx(network: torch.nn.Module, options: Options) -> Embed:
     if not np.allclose(embed(ids), _in_torch(network, options)(ids), atol=1e-3):
         raise PipelineError("this network does not trace to ONNX; use backend: torch for it")
     return embed
-
-
-def _trace(network: torch.nn.Module, graph: Path) -> None:
-    """Write the ONNX graph of what the network does to 8 tokens, with their number left open."""
-    import torch
-
-    with warnings.catch_warnings():
-        # The exporter that traces is called old; the new one needs onnxscript and is not faster.
-        warnings.simplefilter("ignore")
-        torch.onnx.export(
-            network,
-            (torch.ones((1, 8), dtype=torch.int64),),
-            graph,
-            input_names=["ids"],
-            output_names=["vector"],
-            dynamic_axes={"ids": {1: "tokens"}},
-            opset_version=17,
-            dynamo=False,
-        )
-    _spell_softmax(graph)
-
-
-def _spell_softmax(graph: Path) -> None:
-    """Write each Softmax as the operations that it stands for.
-
-    ONNX Runtime's own sums 8 or 16 numbers abreast, as the processor has it, and so comes out
-    differently; the operations in its place do not, and took 0 to 8 % longer by the text's length.
-    """
-    import onnx
-    from onnx import helper, numpy_helper
-
-    model = onnx.load(graph)
-    nodes = list(model.graph.node)
-    del model.graph.node[:]
-    for node in nodes:
-        if node.op_type != "Softmax":
-            model.graph.node.append(node)
-            continue
-        (x,), (y,) = node.input, node.output
-        axis = next(attribute.i for attribute in node.attribute if attribute.name == "axis")
-        model.graph.initializer.append(numpy_helper.from_array(np.array([axis]), f"{y}.axis"))
-        model.graph.node.extend(
-            [
-                helper.make_node("ReduceMax", [x], [f"{y}.most"], axes=[axis]),
-                helper.make_node("Sub", [x, f"{y}.most"], [f"{y}.below"]),
-                helper.make_node("Exp", [f"{y}.below"], [f"{y}.exp"]),
-                helper.make_node("ReduceSum", [f"{y}.exp", f"{y}.axis"], [f"{y}.sum"]),
-                helper.make_node("Div", [f"{y}.exp", f"{y}.sum"], [y]),
-            ]
-        )
-    onnx.save(model, graph)
 
 
 BACKENDS: Mapping[str, Callable[[torch.nn.Module, Options], Embed]] = {

@@ -25,6 +25,7 @@ from pipeline.encoders._pretrained import (
     OnCard,
     Pooling,
     Pretrained,
+    States,
     read_config,
 )
 
@@ -42,18 +43,14 @@ HOW = "save it with save_pretrained() of its model and of its image processor"
 CARD_BATCH = 256
 
 
-class Options(OnCard, Pretrained):
+class Options(OnCard, Pretrained, States):
     """Which network, what becomes of its states, and how many pictures at once."""
 
-    layer: int | None = Field(
-        None, ge=0, description="layer whose states are taken, 0 the embeddings'; empty: the last"
-    )
     pooling: Pooling = Field(
         "model",
         description="the network's own vector, or the mean of all patches, the first, or the "
         "largest of each number",
     )
-    normalise: bool = Field(False, description="whether vectors are scaled to length 1")
     batch_size: int = Field(
         1,
         ge=1,
@@ -161,18 +158,7 @@ def _network(folder: Path, options: Options, device: torch.device) -> Any:
 
     def network(pixels: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
         planes = ((pixels.float() * scale - mean) / deviation).permute(0, 3, 1, 2).to(dtype)
-        made = body(pixel_values=planes, output_hidden_states=options.layer is not None)
-        states = made.last_hidden_state
-        if options.layer is not None:
-            states = made.hidden_states[options.layer]
-        if states.ndim == 4:  # feature maps (n, width, rows, columns)
-            states = states.flatten(2).mT
-        if options.pooling == "model" and options.layer is None:
-            pooled = made.pooler_output.flatten(1).float()
-        else:
-            all_places = torch.ones(states.shape[:2], dtype=torch.bool, device=states.device)
-            way: Pooling = "mean" if options.pooling == "model" else options.pooling
-            pooled = _pretrained.pool(states, all_places, way)
-        return torch.nn.functional.normalize(pooled, dim=1) if options.normalise else pooled
+        output = body(pixel_values=planes, output_hidden_states=options.layer is not None)
+        return _pretrained.to_vectors(output, options)
 
     return network

@@ -15,6 +15,7 @@ from typing import Any
 
 from pipeline.core.errors import PipelineError
 from pipeline.core.files.digest_cache import DigestCache, Stamp
+from pipeline.core.folders import DATA, RAW
 from pipeline.core.identity import alike
 from pipeline.core.records import Reject
 from pipeline.curation.curate import Curation, curate
@@ -53,7 +54,7 @@ class _Paths(DigestCache):
         return f"{path} {by_name(path)}"
 
 
-def check_data(params: Params, raw: Path = Path("data", "raw")) -> Findings:
+def check_data(params: Params, raw: Path = Path(DATA, RAW)) -> Findings:
     """What is wrong with the batches that are there, and with what params make of them."""
     findings = Findings()
     batches = _batches(params, raw, findings)

@@ -11,7 +11,8 @@ import pytest
 import yaml
 
 from pipeline.core.files.digest import digest_bytes
-from pipeline.core.records import Reject, curated_schema
+from pipeline.core.records import Reject
+from pipeline.core.schemas import curated_schema
 from pipeline.parts import tables
 from pipeline.parts.part import Row
 from tests.stages.plans.stored import Stored, asset

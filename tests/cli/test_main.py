@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from pipeline.cli.main import app
 from pipeline.core.files.digest import digest_bytes
-from pipeline.core.records import curated_schema
+from pipeline.core.schemas import curated_schema
 from pipeline.parts import tables
 from tests.core.test_failure_log import Faulty
 from tests.dataset import HERE, params, put_batch

@@ -13,7 +13,8 @@ import yaml
 from typer.testing import CliRunner
 
 from pipeline.cli.main import app
-from pipeline.core.records import Reject, curated_schema
+from pipeline.core.records import Reject
+from pipeline.core.schemas import curated_schema
 from pipeline.core.terminal import json_line, visible
 from pipeline.execution.run_record import recorded
 from pipeline.parts import tables

@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from pipeline.core.records import curated_schema
+from pipeline.core.schemas import curated_schema
 from pipeline.curation.duplicate_links import Asset
 
 MODALITIES = ("audio", "image", "text")

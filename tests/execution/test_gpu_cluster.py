@@ -15,7 +15,7 @@ import yaml
 from pipeline.core.errors import PipelineError
 from pipeline.core.files.digest import digest_bytes, digest_file
 from pipeline.core.machine.processor import processor
-from pipeline.core.records import clean_schema
+from pipeline.core.schemas import clean_schema
 from pipeline.encoders.efficientnet_lite0 import Options
 from pipeline.execution.options import ExecutionOptions
 from pipeline.execution.probe import processor_on

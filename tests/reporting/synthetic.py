@@ -16,8 +16,8 @@ import pyarrow.parquet as pq
 
 from pipeline.core.files.digest import digest_bytes
 from pipeline.core.randomness import generator
-from pipeline.core.records import (
-    Reject,
+from pipeline.core.records import Reject
+from pipeline.core.schemas import (
     assets_schema,
     augmented_schema,
     clean_schema,

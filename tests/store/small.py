@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import yaml
 
-from pipeline.core.records import curated_schema
+from pipeline.core.schemas import curated_schema
 from pipeline.parts import tables
 from pipeline.parts.part import Row
 from tests.stages.plans.stored import Stored, asset

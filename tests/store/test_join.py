@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pipeline.core.files.digest import digest_bytes
-from pipeline.core.records import curated_schema
+from pipeline.core.schemas import curated_schema
 from pipeline.parts import tables
 from pipeline.parts.part import Row
 from pipeline.store.join import join_work_tree

@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.core.records import predictions_schema
+from pipeline.core.schemas import predictions_schema
 from pipeline.models.evaluation import measured
 from pipeline.models.evaluation.evaluate import BRIEF, Evaluation
 

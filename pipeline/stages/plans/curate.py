@@ -21,8 +21,8 @@ from pipeline.core.files.atomic import atomic_write
 from pipeline.core.files.digest import digest_json
 from pipeline.core.files.documents import reading
 from pipeline.core.folders import CLEAN, CURATE_COUNTS, CURATED, DATA, SAMPLES
-from pipeline.core.records import curated_schema
 from pipeline.core.registry import locate
+from pipeline.core.schemas import curated_schema
 from pipeline.curation import leaks
 from pipeline.curation.curate import curate
 from pipeline.curation.duplicate_links import Asset
@@ -85,7 +85,7 @@ class CuratePlan:
         # are leaves all that follows alone. So the key has only what writes them down.
         about = fingerprint(
             "curate",
-            ["pipeline.parts.part", "pipeline.core.records"],
+            ["pipeline.parts.part", "pipeline.core.schemas"],
             {
                 "modalities": sorted(params.modalities),
                 "targets": dict(sorted(params.targets.items())),

@@ -18,8 +18,8 @@ from pipeline.core.files.digest import digest_json
 from pipeline.core.files.digest_cache import open_digest_cache
 from pipeline.core.files.lock import locked
 from pipeline.core.folders import ASSETS, DATA, INGEST_COUNTS, RAW, SAMPLES
-from pipeline.core.records import assets_schema, samples_schema
 from pipeline.core.registry import locate
+from pipeline.core.schemas import assets_schema, samples_schema
 from pipeline.core.terminal import say
 from pipeline.params import Params
 from pipeline.parts.fingerprint import fingerprint
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 # A row's key is its content, so what found it need not be in the key: only what writes it down.
-WRITERS = ("pipeline.parts.part", "pipeline.core.records")
+WRITERS = ("pipeline.parts.part", "pipeline.core.schemas")
 
 
 @dataclass(frozen=True)
@@ -84,8 +84,7 @@ class IngestPlan:
 
         <root>/ingest.json says what was found, batch by batch: see
         `pipeline.raw.catalogue.Batch`, and `alike_names` for what stands there as `alike`. The
-        refused, of whatever kind, stand in the parts of samples
-        and count as rejected there.
+        refused, of whatever kind, stand in the parts of samples and count as rejected there.
 
         Raises
         ------
@@ -96,7 +95,7 @@ class IngestPlan:
             `ingest.unused_limit`; the previous outputs then stand.
         """
         kept_by_dvc = self.params.sources.keys() - self.params.roots.keys()
-        for line in untracked(self.root / "raw", kept_by_dvc, self.params.fetched):
+        for line in untracked(self.root / RAW, kept_by_dvc, self.params.fetched):
             say(line, error=True)
         summary = self.samples.run()
         for assets in self.assets.values():

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from pipeline.core.randomness import generator
-from pipeline.core.records import augmented_schema
+from pipeline.core.schemas import augmented_schema
 from pipeline.modalities import augmentation_of
 from pipeline.parts.part import Compute, Row, Work
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from pipeline.core.errors import Rejected
 from pipeline.core.files.digest import digest_bytes
-from pipeline.core.records import clean_schema
+from pipeline.core.schemas import clean_schema
 from pipeline.modalities import cleaning_of, content_of
 from pipeline.parts.part import Compute, Row, Work
 from pipeline.raw.roots import Raw

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import math
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ import numpy as np
 
 from pipeline.core.errors import Rejected
 from pipeline.core.machine.shortage import as_device_failure
-from pipeline.encoders import EncoderKind, encoder_of, prepared
+from pipeline.encoders import EncoderKind, batch_places, encoder_of, prepared
 from pipeline.modalities import augmentation_of, content_of
 from pipeline.parts.part import Compute, Outcome, Row, Work, apply_bisecting, read_part
 from pipeline.store.format.layout import Dtype, Profile, features_table, write_features
@@ -118,7 +118,7 @@ class Extract(Work):
 
         def compute(rows: Sequence[Row], contents: Sequence[Any]) -> list[Outcome]:
             outcomes: list[Outcome] = [None] * len(rows)
-            for places in _batches([self.batch(content) for content in contents]):
+            for places in batch_places([self.batch(content) for content in contents]):
                 batch = apply_bisecting(
                     encode,
                     [rows[place] for place in places],
@@ -147,16 +147,6 @@ class Extract(Work):
 
     def _encoder(self) -> EncoderKind:
         return encoder_of(self.encoder)
-
-
-def _batches(kinds: Sequence[tuple[Hashable, int]]) -> Iterator[list[int]]:
-    """Places of the rows of each batch: of one kind, at most as many as that kind takes."""
-    same: dict[tuple[Hashable, int], list[int]] = {}
-    for place, kind in enumerate(kinds):
-        same.setdefault(kind, []).append(place)
-    for (_, size), places in same.items():
-        for start in range(0, len(places), size):
-            yield places[start : start + size]
 
 
 @functools.lru_cache(maxsize=1)

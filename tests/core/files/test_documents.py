@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 from pipeline.cli.main import app
 from pipeline.core.errors import PipelineError
 from pipeline.core.files.documents import document, reading
-from pipeline.core.records import assets_schema
+from pipeline.core.schemas import assets_schema
 from pipeline.parts import tables
 from tests.cli.stamps import BATCH, stamps
 from tests.toy import function

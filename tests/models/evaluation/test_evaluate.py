@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 from sklearn import metrics as sk
 
-from pipeline.core.records import predictions_schema
+from pipeline.core.schemas import predictions_schema
 from pipeline.models.evaluation import measured
 from pipeline.models.evaluation.evaluate import Split, evaluate
 from pipeline.models.evaluation.options import EvaluationOptions

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.core.files.digest import digest_bytes, digest_json
-from pipeline.core.records import curated_schema
+from pipeline.core.schemas import curated_schema
 from pipeline.execution.options import ExecutionOptions
 from pipeline.models.evaluation.options import EvaluationOptions
 from pipeline.models.options import ModelOptions

@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.core.errors import PipelineError
 from pipeline.core.files.digest import digest_bytes
-from pipeline.core.records import clean_schema, samples_schema
+from pipeline.core.schemas import clean_schema, samples_schema
 from pipeline.curation.options import CurationOptions
 from pipeline.params.sections import PartsOptions
 from pipeline.parts import manifest, tables

@@ -14,7 +14,7 @@ from pipeline.core.errors import PipelineError, Rejected
 from pipeline.core.files.digest import digest_bytes
 from pipeline.core.machine.shortage import DeviceFailure
 from pipeline.core.options import Options
-from pipeline.core.records import clean_schema
+from pipeline.core.schemas import clean_schema
 from pipeline.modalities.text import content
 from pipeline.parts.job import Job, UsageMeter, execute
 from pipeline.parts.part import Part, Row, read_footer, write_table
