@@ -79,5 +79,5 @@ def _choices(field: Any) -> str:
         if getattr(limit, key, None) is not None
     }
     words = {"ge": "from", "gt": "above", "le": "to", "lt": "below"}
-    told = " ".join(f"{words[key]} {limits[key]}" for key in words if key in limits)
-    return f"; {told}" if told else ""
+    bounds = " ".join(f"{words[key]} {limits[key]}" for key in words if key in limits)
+    return f"; {bounds}" if bounds else ""

@@ -34,13 +34,13 @@ def prune(
         "features": params.features,
         "models": params.models,
     }
-    found = leftovers(Path(DATA), named)
-    for path in found:
+    unnamed = leftovers(Path(DATA), named)
+    for path in unnamed:
         if yes:
             with locked(path):
                 remove(path)
         say(f"removed {path}" if yes else path)
-    if not found:
+    if not unnamed:
         say("params.yaml names all that lies below data/")
     elif not yes:
         say("`pipeline prune --yes` removes them", error=True)

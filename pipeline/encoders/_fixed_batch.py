@@ -125,10 +125,10 @@ class _Slot:
                 events.copied.record()
             events.copied.wait()
             events.began.record()
-            made = network(*self._inputs).float()
+            vectors = network(*self._inputs).float()
             if self._result is None:
-                self._result = torch.empty(made.shape, pin_memory=True)
-            self._result.copy_(made, non_blocking=True)
+                self._result = torch.empty(vectors.shape, pin_memory=True)
+            self._result.copy_(vectors, non_blocking=True)
             events.ended.record()
 
     def result(self, rows: int) -> np.ndarray:

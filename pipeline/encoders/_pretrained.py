@@ -119,17 +119,17 @@ def weights(options: Pretrained, files: Sequence[str], how: str) -> list[Path]:
         The model is not to be had, lacks one of them, or is not the one that is pinned.
     """
     folder = locate(options, files)
-    found = {pattern: sorted(folder.glob(pattern)) for pattern in files}
-    missing = [pattern for pattern, paths in found.items() if not paths]
+    paths_by_pattern = {pattern: sorted(folder.glob(pattern)) for pattern in files}
+    missing = [pattern for pattern, paths in paths_by_pattern.items() if not paths]
     if missing:
         raise PipelineError(f"model '{options.model}' has no {', no '.join(missing)}; {how}")
-    first = found[WEIGHTS][0]
+    first = paths_by_pattern[WEIGHTS][0]
     if options.sha256 and (digest := digest_file(first)) != options.sha256:
         raise PipelineError(
             f"the weights of model '{options.model}' ({first.name}) have the SHA-256 {digest}, and "
             f"`sha256` asks for {options.sha256}: it is another model, or a damaged one"
         )
-    return [path for paths in found.values() for path in paths]
+    return [path for paths in paths_by_pattern.values() for path in paths]
 
 
 def parameters(options: Pretrained) -> dict[str, Any]:

@@ -66,22 +66,22 @@ class Encoder:
         lengths = np.zeros(len(contents), np.int32)
         for row, content in enumerate(contents):
             text = content.casefold() if self.options.casefold else content
-            found = [1 + zlib.crc32(word.encode()) % LARGEST for word in words(text)]
-            lengths[row] = min(len(found), self.options.words)
-            ids[row, : lengths[row], 0] = found[: lengths[row]]
+            word_ids = [1 + zlib.crc32(word.encode()) % LARGEST for word in words(text)]
+            lengths[row] = min(len(word_ids), self.options.words)
+            ids[row, : lengths[row], 0] = word_ids[: lengths[row]]
         return ids, lengths
 
 
 def words(text: str) -> list[str]:
     """Its words in order; the text itself if it has none."""
-    found: list[str] = []
+    result: list[str] = []
     for kind, run in groupby(text, _kind):
         word = "".join(run)
         if kind == "unspaced" and len(word) > 1:
-            found += [word[i : i + 2] for i in range(len(word) - 1)]
+            result += [word[i : i + 2] for i in range(len(word) - 1)]
         elif kind is not None:
-            found.append(word)
-    return found or [text]
+            result.append(word)
+    return result or [text]
 
 
 def _kind(character: str) -> str | None:

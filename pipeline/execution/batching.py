@@ -75,43 +75,45 @@ class Batcher:
     def add(self, rows: Sequence[Row], values: Sequence[Outcome]) -> Future[list[Outcome]]:
         """Take rows; the future gives their outcomes, or raises what ended the work."""
         places = [i for i, value in enumerate(values) if not isinstance(value, Rejected)]
-        some = _Slice(rows, list(values), len(places))
+        arrived = _Slice(rows, list(values), len(places))
         if not places:
-            some.answer.set_result(some.outcomes)
-            return some.answer
+            arrived.answer.set_result(arrived.outcomes)
+            return arrived.answer
         with self._changed:
             if self._failure is not None:
-                some.answer.set_exception(self._failure)
-                return some.answer
+                arrived.answer.set_exception(self._failure)
+                return arrived.answer
             for place in places:
-                self._waiting.setdefault(self._kind(values[place]), deque()).append((some, place))
+                self._waiting.setdefault(self._kind(values[place]), deque()).append(
+                    (arrived, place)
+                )
             self._came = time.monotonic()
             self._changed.notify()
-        return some.answer
+        return arrived.answer
 
     def _run(self) -> None:
         while True:
             batch = self._next()
-            slices = {id(some): some for some, _ in batch}
+            slices = {id(arrived): arrived for arrived, _ in batch}
             try:
                 with self._opening:
                     self._compute = self._compute or self._open()
                 outcomes = apply_bisecting(
                     self._compute,
-                    [some.rows[place] for some, place in batch],
-                    [some.outcomes[place] for some, place in batch],
+                    [arrived.rows[place] for arrived, place in batch],
+                    [arrived.outcomes[place] for arrived, place in batch],
                     self._stage,
                 )
             except Exception as error:
                 self._fail(error, slices)
                 continue
             with self._changed:
-                for (some, place), outcome in zip(batch, outcomes, strict=True):
-                    some.outcomes[place] = outcome
-                    some.missing -= 1
-            for some in slices.values():
-                if not some.missing and not some.answer.done():
-                    some.answer.set_result(some.outcomes)
+                for (arrived, place), outcome in zip(batch, outcomes, strict=True):
+                    arrived.outcomes[place] = outcome
+                    arrived.missing -= 1
+            for arrived in slices.values():
+                if not arrived.missing and not arrived.answer.done():
+                    arrived.answer.set_result(arrived.outcomes)
 
     def _next(self) -> list[tuple[_Slice, int]]:
         """A full batch, or after a while the fullest."""
@@ -134,8 +136,10 @@ class Batcher:
         """Whatever waits and whatever comes fails too: the work is to go on elsewhere."""
         with self._changed:
             self._failure = error
-            waiting = [some for rows in self._waiting.values() for some, _ in rows]
+            waiting = {
+                id(arrived): arrived for rows in self._waiting.values() for arrived, _ in rows
+            }
             self._waiting.clear()
-        for some in {**slices, **{id(some): some for some in waiting}}.values():
-            if not some.answer.done():
-                some.answer.set_exception(error)
+        for arrived in (slices | waiting).values():
+            if not arrived.answer.done():
+                arrived.answer.set_exception(error)

@@ -54,18 +54,18 @@ def place(
 
 
 def _missing(stage: str, nodes: Sequence[Mapping[str, float]], needed: Mapping[str, float]) -> str:
-    there = {kind: sum(node.get(kind, 0.0) for node in nodes) for kind in needed}
-    short = [kind for kind, n in needed.items() if n > there[kind]]
+    available = {kind: sum(node.get(kind, 0.0) for node in nodes) for kind in needed}
+    short = [kind for kind, n in needed.items() if n > available[kind]]
     lacking = short or list(needed)
     asked = ", ".join(f"{needed[kind]:g} {kind}" for kind in lacking)
-    found = ", ".join(f"{there[kind]:g} {kind}" for kind in lacking)
+    offered = ", ".join(f"{available[kind]:g} {kind}" for kind in lacking)
     together = "" if short else ", but no node has them together"
     return (
-        f"{stage}: a worker needs {asked}, the Ray cluster has {found}{together}; "
+        f"{stage}: a worker needs {asked}, the Ray cluster has {offered}{together}; "
         f"change execution.gpus_per_worker or the feature set's device, or add such a node"
     )
 
 
-def _fit(there: float, each: float) -> int:
+def _fit(available: float, each: float) -> int:
     """Workers that fit, where a share of a GPU must lie on one of them."""
-    return int(there) * int(1 / each + 1e-9) if each < 1 else int(there // each)
+    return int(available) * int(1 / each + 1e-9) if each < 1 else int(available // each)

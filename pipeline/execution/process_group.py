@@ -75,10 +75,10 @@ def check_room(size: int, options: ExecutionOptions) -> None:
 
 def _check_cluster(size: int, gpus: int) -> None:
     for kind, each in (("CPU", 1), ("GPU", gpus)):
-        there = sum(node.get(kind, 0.0) for node in nodes())
-        if there < size * each:
+        available = sum(node.get(kind, 0.0) for node in nodes())
+        if available < size * each:
             raise PipelineError(
-                f"{size} workers need a {kind} each, and the Ray cluster has {there:g}: lower "
+                f"{size} workers need a {kind} each, and the Ray cluster has {available:g}: lower "
                 f"`workers`, or add nodes"
             )
 
@@ -110,10 +110,10 @@ def _wait(tasks: Sequence[Any]) -> list[Any]:
     """Wait for all, or for one that failed and a little for the others."""
     import ray
 
-    told: dict[Any, Any] = {}
+    outcomes: dict[Any, Any] = {}
     failed = False
-    while len(told) < len(tasks):
-        left = [task for task in tasks if task not in told]
+    while len(outcomes) < len(tasks):
+        left = [task for task in tasks if task not in outcomes]
         done, _ = ray.wait(left, num_returns=1, timeout=SETTLE_SECONDS if failed else LOOK_SECONDS)
         if not done:
             check_alive()
@@ -121,10 +121,10 @@ def _wait(tasks: Sequence[Any]) -> list[Any]:
                 break
         for task in done:
             try:
-                told[task] = ray.get(task)
+                outcomes[task] = ray.get(task)
             except ray.exceptions.RayError as error:
-                told[task], failed = error, True
-    return [told.get(task) for task in tasks]
+                outcomes[task], failed = error, True
+    return [outcomes.get(task) for task in tasks]
 
 
 def _raise_own(outcomes: Sequence[Any]) -> None:

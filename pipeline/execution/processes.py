@@ -56,15 +56,15 @@ class Processes:
                 for worker in _ready(pool, self.timeout):
                     job = worker.job
                     assert job is not None
-                    told = worker.take(self.timeout)
-                    if isinstance(told, CompletedPart):
-                        yield told
-                    elif isinstance(told, WorkerDeath | Shortage):
+                    outcome = worker.take(self.timeout)
+                    if isinstance(outcome, CompletedPart):
+                        yield outcome
+                    elif isinstance(outcome, WorkerDeath | Shortage):
                         pool.remove(worker)
                         worker.end()
-                        pending.append(deaths.again(job, told))
+                        pending.append(deaths.again(job, outcome))
                     else:
-                        raise told
+                        raise outcome
         finally:
             for worker in pool:
                 worker.process.kill()
@@ -117,9 +117,9 @@ class _Worker:
         """What came of the job; of a dead or overdue process, its death."""
         try:
             if self.pipe.poll():
-                told: CompletedPart | Exception = self.pipe.recv()
+                outcome: CompletedPart | Exception = self.pipe.recv()
                 self.job = None
-                return told
+                return outcome
         except (EOFError, OSError):
             pass
         overdue = self.process.is_alive() and time.monotonic() - self.since >= timeout
@@ -169,13 +169,13 @@ def _serve(work: Work, out: Path, pipe: Connection) -> None:
         try:
             with as_shortage(work.stage):
                 compute = compute or work.open()
-            told: CompletedPart | Exception = execute(work, compute, job, out, meter)
+            outcome: CompletedPart | Exception = execute(work, compute, job, out, meter)
         except Exception as error:
-            told = error if isinstance(error, PipelineError) else _told(error)
-        pipe.send(told)
+            outcome = error if isinstance(error, PipelineError) else _with_traceback(error)
+        pipe.send(outcome)
 
 
-def _told(error: Exception) -> Exception:
+def _with_traceback(error: Exception) -> Exception:
     """An error with the worker's traceback as its cause, since a traceback does not travel."""
     import traceback
 

@@ -67,8 +67,8 @@ def recorded(stage: str) -> Iterator[dict[str, Any]]:
         raise
     finally:
         record["seconds"] = round((datetime.now(UTC) - started).total_seconds(), 3)
-        own = resource.getrusage(resource.RUSAGE_SELF)
-        cpu = own.ru_utime + own.ru_stime + record.pop("workers_cpu", 0.0)
+        usage = resource.getrusage(resource.RUSAGE_SELF)
+        cpu = usage.ru_utime + usage.ru_stime + record.pop("workers_cpu", 0.0)
         record["cpu_seconds"] = round(cpu, 3)
         record["peak_mb"] = max(peak_mb(), record.get("peak_mb", 0))
         _keep(stage, record)
@@ -95,13 +95,13 @@ def last_made(stage: str) -> dict[str, Any]:
     return _last_made(records(stage))
 
 
-def _last_made(found: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    made = (
+def _last_made(runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    runs_that_made = (
         record
-        for record in reversed(found)
+        for record in reversed(runs)
         if record.get("outcome") == "done" and record.get("computed", 0) + record.get("restored", 0)
     )
-    return next(made, {})
+    return next(runs_that_made, {})
 
 
 def records(stage: str) -> list[dict[str, Any]]:
@@ -110,13 +110,13 @@ def records(stage: str) -> list[dict[str, Any]]:
         lines = _path(stage).read_text(encoding="utf-8", errors="replace").splitlines()
     except FileNotFoundError:
         return []
-    found: list[dict[str, Any]] = []
+    runs: list[dict[str, Any]] = []
     for line in lines:
         # A run that was killed left half a line, and a damaged one has no figures.
         with contextlib.suppress(ValueError):
             parsed(line, _Figures)
-            found.append(json.loads(line))
-    return found
+            runs.append(json.loads(line))
+    return runs
 
 
 def _keep(stage: str, record: dict[str, Any]) -> None:
@@ -126,11 +126,11 @@ def _keep(stage: str, record: dict[str, Any]) -> None:
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         fcntl.flock(folder, fcntl.LOCK_EX)  # a second run of the stage ends at once, and says so
-        every = [*(one for one in records(stage) if not _began(one, record)), record]
-        kept = every[-KEPT:]
-        made = _last_made(every)
-        if made and made not in kept:
-            kept[0] = made
+        runs = [*(one for one in records(stage) if not _began(one, record)), record]
+        kept = runs[-KEPT:]
+        last_made = _last_made(runs)
+        if last_made and last_made not in kept:
+            kept[0] = last_made
         with atomic_write(path) as temporary:
             lines = (json.dumps(one, sort_keys=True) + "\n" for one in kept)
             temporary.write_text("".join(lines), encoding="utf-8")

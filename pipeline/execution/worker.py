@@ -188,11 +188,11 @@ class Worker:
             return outcomes(work, self._compute, rows), []
         with self._turn:
             coming = [
-                self._ahead.send(holder, some, prepared(work, some))
-                for some in slices(rows, work.rows_at_once)
+                self._ahead.send(holder, slice_rows, prepared(work, slice_rows))
+                for slice_rows in slices(rows, work.rows_at_once)
             ]
-        told = [_answer(work.stage, one) for one in coming]
-        return [outcome for found, _ in told for outcome in found], [use for _, use in told]
+        answers = [_answer(work.stage, one) for one in coming]
+        return [outcome for found, _ in answers for outcome in found], [use for _, use in answers]
 
     def _use(self, others: Sequence[ResourceUsage]) -> ResourceUsage:
         """What this worker used since it last told, and what others did for it."""

@@ -85,28 +85,28 @@ class WorkerDeaths:
         return not death.killed
 
 
-def without(job: Job, found: Mapping[str, Rejected]) -> Job:
+def without(job: Job, refused: Mapping[str, Rejected]) -> Job:
     """The job, less the rows that no worker survives."""
-    return replace(job, poisoned={**job.poisoned, **found})
+    return replace(job, poisoned={**job.poisoned, **refused})
 
 
 def find_poison_rows(work: Work, rows: Sequence[Row], timeout: float) -> dict[str, Rejected]:
     """Rows, by digest, that no process survives, and why; found by halving."""
-    pending, found = [list(rows)], {}
+    pending, refused = [list(rows)], {}
     while pending:
-        some = pending.pop()
-        deaths = [_trial(work, some, timeout)]
+        suspects = pending.pop()
+        deaths = [_trial(work, suspects, timeout)]
         if deaths[0] is None:
             continue
-        if len(some) > 1:
-            middle = len(some) // 2
-            pending += [some[middle:], some[:middle]]
+        if len(suspects) > 1:
+            middle = len(suspects) // 2
+            pending += [suspects[middle:], suspects[:middle]]
             continue
-        deaths += [_trial(work, some, timeout) for _ in range(ATTEMPTS - 1)]
+        deaths += [_trial(work, suspects, timeout) for _ in range(ATTEMPTS - 1)]
         if all(death is not None and not death.killed for death in deaths):
             overdue = any(death is not None and death.overdue for death in deaths)
-            found[some[0].digest] = TIMED_OUT if overdue else CRASHED
-    return found
+            refused[suspects[0].digest] = TIMED_OUT if overdue else CRASHED
+    return refused
 
 
 def _trial(work: Work, rows: list[Row], timeout: float) -> WorkerDeath | None:

@@ -44,8 +44,8 @@ def cross_check(values: Mapping[str, Any], named: Mapping[str, Collection[str]])
         yield from _names(section, named[section])
     for name in named["targets"]:
         if not TARGET.fullmatch(name):
-            said = "names are letters and digits, with blanks and - between them"
-            yield f"targets.{name}", f"'{name}' cannot name a target; {said}"
+            reason = "names are letters and digits, with blanks and - between them"
+            yield f"targets.{name}", f"'{name}' cannot name a target; {reason}"
     for section in (*NAMED, "targets"):
         yield from _taken(section, named[section])
     yield from _roots(values, named)
@@ -94,8 +94,8 @@ def _taken(section: str, names: Collection[str]) -> Mistakes:
     """Names that the project uses itself, and those of which only case makes two."""
     for name in names:
         if name.lower() in RESERVED.get(section, ()):
-            said = f"'{name}' is a name that the project uses itself: take another"
-            yield f"{section}.{name}", f"{said}, such as '{name}_given'; columns keep theirs"
+            reason = f"'{name}' is a name that the project uses itself: take another"
+            yield f"{section}.{name}", f"{reason}, such as '{name}_given'; columns keep theirs"
         others = sorted(other for other in names if other.lower() == name.lower() and other < name)
         if others:
             yield f"{section}.{name}", f"'{name}' and '{others[0]}' differ by case alone"

@@ -262,8 +262,8 @@ class _Reading:
         for name in modalities:
             augmentation = self._plugin(augmentation_of, name, f"modalities.{name}")
             if augmentation:
-                given = section.get(name, {})
-                checked[name] = self._check(augmentation.Options, given, f"augment.{name}")
+                stated = section.get(name, {})
+                checked[name] = self._check(augmentation.Options, stated, f"augment.{name}")
         return checked
 
     def _features(

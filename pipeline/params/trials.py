@@ -150,10 +150,10 @@ def _trial(name: str, state: str, rev: Mapping[str, Any], model: str, metric: st
     data = rev.get("data") or {}
     outs = data.get("outs") or {}
     manifests = (f"{DATA}/{folder}/{model}/manifest.json" for folder in (MODELS, EVALUATION))
-    made = {path: outs[path]["hash"] for path in manifests if (outs.get(path) or {}).get("hash")}
+    digests = {path: outs[path]["hash"] for path in manifests if (outs.get(path) or {}).get("hash")}
     done = state == "success"
     score = _score(data.get("metrics") or {}, model, metric) if done else None
-    return Trial(name, state, _params(rev), score, made if done else {})
+    return Trial(name, state, _params(rev), score, digests if done else {})
 
 
 def _score(metrics: Mapping[str, Any], model: str, metric: str) -> float | None:

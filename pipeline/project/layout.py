@@ -75,5 +75,5 @@ def new_project(folder: Path, params: str) -> Iterator[None]:
 def _call(folder: Path, *command: str) -> None:
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     if done.returncode:
-        said = (done.stderr or done.stdout).strip()
-        raise PipelineError(f"`{' '.join(command)}` failed in {folder}: {said}")
+        output = (done.stderr or done.stdout).strip()
+        raise PipelineError(f"`{' '.join(command)}` failed in {folder}: {output}")

@@ -99,9 +99,13 @@ def catalogue(
 
 def first_of_each(batches: Iterable[Batch], modality: str) -> list[Record]:
     """One record a digest: of the first batch that holds it, and its first path there."""
-    found = (record for batch in batches for named, record in batch.assets if named == modality)
+    of_modality = (
+        record for batch in batches for named, record in batch.assets if named == modality
+    )
     chosen: dict[str, Record] = {}
-    for record in sorted(found, key=lambda r: (r["source"], in_order(r["batch"]), r["locator"])):
+    for record in sorted(
+        of_modality, key=lambda r: (r["source"], in_order(r["batch"]), r["locator"])
+    ):
         chosen.setdefault(record["digest"], record)
     return list(chosen.values())
 
@@ -117,19 +121,19 @@ def _batch(
     digests: DigestCache,
 ) -> Batch:
     """targets: name → the task that its kind is."""
-    there = folder.listing
+    listing = folder.listing
     names = [canonical(sample.sample_id) for sample in scan.samples]
     twins = _twins(names, scan.samples)
     wanted = [_wanted(sample, modalities) for sample in scan.samples]
-    told = _first_to_name(scan.samples, wanted)
-    missing = told.keys() - there.files.keys() - there.refused.keys()
-    near = NearNames(there.files)
-    refused = [Refusal("file", path, *why) for path, why in there.refused.items()]
+    where_named = _first_to_name(scan.samples, wanted)
+    missing = where_named.keys() - listing.files.keys() - listing.refused.keys()
+    near = NearNames(listing.files)
+    refused = [Refusal("file", path, *why) for path, why in listing.refused.items()]
     for path in sorted(missing):
         reason, message = absent(path, near)
-        refused.append(Refusal("file", path, reason, f"{told[path]}{message}"))
+        refused.append(Refusal("file", path, reason, f"{where_named[path]}{message}"))
     refused += scan.refused
-    facts = folder.facts(sorted(_files(wanted) & there.files.keys()), digests)
+    facts = folder.facts(sorted(_files(wanted) & listing.files.keys()), digests)
     samples: list[Record] = []
     assets: dict[tuple[str, str | Inline], Record] = {}
     for sample, own_name, contents in zip(scan.samples, names, wanted, strict=True):
@@ -137,7 +141,7 @@ def _batch(
         try:
             if own_name in twins:
                 raise Rejected("duplicate_sample_id", twins[own_name])
-            contents = _left(sample, contents, there, modalities)
+            contents = _left(sample, contents, listing, modalities)
             values = {f"target.{t}": _target(sample, t, task) for t, task in targets.items()}
         except Rejected as reject:
             message = f"{sample.where}{reject.message}"
@@ -145,10 +149,10 @@ def _batch(
             continue
         for modality, content in contents.items():
             if (modality, content) not in assets:
-                found = _asset(modality, content, there, facts)
+                asset = _asset(modality, content, listing, facts)
                 locator = raw.locator(source, f"{name}/{_path(content)}")
                 about = {"source": source, "batch": name, "locator": locator}
-                assets[modality, content] = found | about
+                assets[modality, content] = asset | about
         samples.append(
             {
                 "sample_id": sample_id,
@@ -170,15 +174,15 @@ def _batch(
         for r in refused
     ]
     used = {_path(content) for _, content in assets}
-    unused = there.files.keys() - used - set(scan.metadata)
+    unused = listing.files.keys() - used - set(scan.metadata)
     counts = {
-        "files": len(there.files) + len(there.refused),
-        "bytes": sum(there.files.values()),
-        "used": len(there.files) - len(unused),
+        "files": len(listing.files) + len(listing.refused),
+        "bytes": sum(listing.files.values()),
+        "used": len(listing.files) - len(unused),
         "unused": len(unused),
         "unused_by_suffix": _counts(PurePosixPath(path).suffix.lower() for path in unused),
         "unused_by_modality": _counts(name for name in map(modality_by_name, unused) if name),
-        "refused": len(there.refused),
+        "refused": len(listing.refused),
         "missing": len(missing),
         "samples": len(samples),
         "rejects": len(rejects),
@@ -215,14 +219,14 @@ def _twins(names: Sequence[str], samples: Sequence[Sample]) -> dict[str, str]:
 
 def _first_to_name(samples: Iterable[Sample], wanted: Iterable[Contents]) -> dict[str, str]:
     """Path → where it is named first, for people."""
-    told: dict[str, str] = {}
+    where_named: dict[str, str] = {}
     for sample, contents in zip(samples, wanted, strict=True):
         for modality, content in contents.items():
-            if _path(content) not in told:
+            if _path(content) not in where_named:
                 column = sample.columns.get(modality)
                 stated = f"column {column}: " if column else ""
-                told[_path(content)] = f"{sample.where}{stated}"
-    return told
+                where_named[_path(content)] = f"{sample.where}{stated}"
+    return where_named
 
 
 def _attributes(sample: Sample) -> list[tuple[str, str | None]]:

@@ -71,30 +71,30 @@ def records(name: str, lines: Sequence[str], delimiter: str) -> list[Record]:
         `bad_metadata`: there is no line of column names. `broken_quotes`: marks are out of place,
         and which lines belong together is uncertain.
     """
-    found = _read(lines, delimiter, frozenset())
-    if not found or found[0].problem:
-        why = found[0].problem if found else "the file is empty"
+    records = _read(lines, delimiter, frozenset())
+    if not records or records[0].problem:
+        why = records[0].problem if records else "the file is empty"
         raise Rejected("bad_metadata", f"{name} has no line of column names: {why}")
-    marks = _problems(found) | _swallowing(lines, delimiter, found)
-    if len(marks) == 1 and not _problems(found):
-        found = _read(lines, delimiter, marks)
-        marks = _problems(found) | _swallowing(lines, delimiter, found)
-    stray = [record.first for record in found if record.stray]
-    escaped = [record.first for record in found if record.escaped]
-    alone = len(marks) < 2 and found[0].first not in marks
+    marks = _problems(records) | _swallowing(lines, delimiter, records)
+    if len(marks) == 1 and not _problems(records):
+        records = _read(lines, delimiter, marks)
+        marks = _problems(records) | _swallowing(lines, delimiter, records)
+    stray = [record.first for record in records if record.stray]
+    escaped = [record.first for record in records if record.escaped]
+    alone = len(marks) < 2 and records[0].first not in marks
     if not alone or (marks and (stray or escaped)) or (stray and escaped):
         places = sorted({*sorted(marks)[:2], *stray[:1], *escaped[:1]})
         raise Rejected("broken_quotes", _message(name, places, len(lines)))
-    return found
+    return records
 
 
-def _problems(found: Sequence[Record]) -> frozenset[int]:
-    return frozenset(record.first for record in found if record.problem)
+def _problems(records: Sequence[Record]) -> frozenset[int]:
+    return frozenset(record.first for record in records if record.problem)
 
 
 def _read(lines: Sequence[str], delimiter: str, broken: frozenset[int]) -> list[Record]:
     """Records one after the other, `broken` lines by themselves; ends with the second problem."""
-    found: list[Record] = []
+    records: list[Record] = []
     at = problems = 0
     while at < len(lines) and problems < 2:
         if lines[at] in ("\n", "\r\n", "\r"):
@@ -106,9 +106,9 @@ def _read(lines: Sequence[str], delimiter: str, broken: frozenset[int]) -> list[
             else _record(lines, at, delimiter)
         )
         problems += bool(record.problem)
-        found.append(record)
+        records.append(record)
         at = record.past
-    return found
+    return records
 
 
 def _record(lines: Sequence[str], first: int, delimiter: str) -> Record:
@@ -154,9 +154,9 @@ def _literally(line: str, delimiter: str) -> list[str]:
     return line.rstrip("\r\n").split(delimiter)
 
 
-def _swallowing(lines: Sequence[str], delimiter: str, found: Sequence[Record]) -> frozenset[int]:
+def _swallowing(lines: Sequence[str], delimiter: str, records: Sequence[Record]) -> frozenset[int]:
     """The first lines of records whose cells hold what look like rows of this table."""
-    header, *rows = found
+    header, *rows = records
     columns = len(header.cells)
     longer = [record for record in rows if record.past - record.first > 1]
     if not longer and header.past - header.first == 1:

@@ -68,12 +68,12 @@ class LocalFolder:
             return (self.path / path).read_bytes()
 
     def facts(self, paths: Iterable[str], digests: DigestCache) -> Facts:
-        found = {}
+        facts = {}
         for path in paths:
             at = self.path / path
             with as_pipeline_error(str(at)), at.open("rb") as file:
-                found[path] = digests.file(at), by_content(file.read(HEAD_BYTES), path)
-        return found
+                facts[path] = digests.file(at), by_content(file.read(HEAD_BYTES), path)
+        return facts
 
 
 @dataclass(frozen=True)
@@ -109,12 +109,12 @@ class RemoteFolder:
 
             modified = self._modified[path]
             if modified is None:
-                said = find()
+                digest_and_type = find()
             else:
                 name = f"{self.root} {self.name}/{path} {_media_type_code()}".encode()
                 stamp = (self.listing.files[path], modified, 0, 0)
-                said = digests.get_or_compute(name, stamp, find, SETTLED_NS)
-            digest, media_type = said.split(" ")
+                digest_and_type = digests.get_or_compute(name, stamp, find, SETTLED_NS)
+            digest, media_type = digest_and_type.split(" ")
             return digest, media_type
 
         asked = list(paths)
@@ -125,8 +125,8 @@ class RemoteFolder:
 def _check_small(path: str, lying: Listing) -> None:
     if lying.files.get(path, 0) > SMALL:
         mib = SMALL >> 20
-        said = f"{path} has more than {mib} MiB: split it, with its files, into several batches"
-        raise Rejected("too_large", said)
+        message = f"{path} has more than {mib} MiB: split it, with its files, into several batches"
+        raise Rejected("too_large", message)
 
 
 def batches(raw: Raw, source: str) -> dict[str, Folder]:
@@ -149,8 +149,8 @@ def batches(raw: Raw, source: str) -> dict[str, Folder]:
     else:
         infos = _below(str(root), "", recursive=False)
         names = [name for name, info in infos.items() if _is_folder(info)]
-    found = sorted((name for name in names if not name.startswith(".")), key=in_order)
-    if not found:
+    batch_names = sorted((name for name in names if not name.startswith(".")), key=in_order)
+    if not batch_names:
         place = uri_without_query(root) if root else base
         raise PipelineError(
             f"the source '{source}' has no batch: put one at {place}/<batch>/"
@@ -158,8 +158,8 @@ def batches(raw: Raw, source: str) -> dict[str, Folder]:
             + " The names of sources stand under `sources` in params.yaml."
         )
     if system is None:
-        return {name: LocalFolder(Path(base, name)) for name in found}
-    return {name: RemoteFolder(str(root), name) for name in found}
+        return {name: LocalFolder(Path(base, name)) for name in batch_names}
+    return {name: RemoteFolder(str(root), name) for name in batch_names}
 
 
 def _below(root: str, folder: str, recursive: bool) -> dict[str, FileInfo]:

@@ -68,17 +68,17 @@ def unfit(folder: Path, lying: Listing) -> dict[str, str]:
     DVC puts a file's bytes in the place of a link to it, waits for ever for a named pipe, passes
     over links to folders, and runs the stages of a dvc.yaml that lies there.
     """
-    found = {path: message for path, (_, message) in lying.refused.items()}
+    messages = {path: message for path, (_, message) in lying.refused.items()}
     for path in lying.files:
         parts = path.split("/")
         for depth, name in enumerate(parts, 1):
             if name in THEIRS or name.endswith(".dvc"):
-                found["/".join(parts[:depth])] = "DVC or git would take it for its own"
+                messages["/".join(parts[:depth])] = "DVC or git would take it for its own"
                 break
         else:
             if not os.access(folder / path, os.R_OK):
-                found[path] = "it cannot be read"
-    return dict(sorted(found.items()))
+                messages[path] = "it cannot be read"
+    return dict(sorted(messages.items()))
 
 
 def listing_from_infos(infos: Mapping[str, FileInfo]) -> Listing:

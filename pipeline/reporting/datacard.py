@@ -78,7 +78,7 @@ def _cut(inputs: ReportInputs, modality: str) -> tuple[str, int, int] | None:
 
 def _alike(inputs: ReportInputs) -> list[tuple[str, list[str]]]:
     """(what, names as Python spells them) of what may be one: see pipeline/core/identity.py."""
-    told = {
+    names_by_kind = {
         (
             f"groups of {source}" if column == "group" else column.removeprefix("target."),
             tuple(names),
@@ -88,7 +88,7 @@ def _alike(inputs: ReportInputs) -> list[tuple[str, list[str]]]:
         for column, several in counts.get("alike", {}).items()
         for names in several
     }
-    return [(what, [repr(name) for name in names]) for what, names in sorted(told)]
+    return [(what, [repr(name) for name in names]) for what, names in sorted(names_by_kind)]
 
 
 def _presence(inputs: ReportInputs) -> list[tuple[list[str], int, float]]:

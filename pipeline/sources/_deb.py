@@ -39,7 +39,7 @@ def unpack(deb: Path, subtree: str, folder: Path) -> None:
     PipelineError
         This is not a whole Debian package, or it has no such subtree.
     """
-    found = False
+    is_found = False
     try:
         with deb.open("rb") as file, _data(file) as archive:
             for member in archive:
@@ -48,7 +48,7 @@ def unpack(deb: Path, subtree: str, folder: Path) -> None:
                     continue
                 if member.issparse():
                     raise ValueError("a file that is larger than what is stored of it")
-                found = True
+                is_found = True
                 if ".." in path.parts:
                     raise ValueError("a path that leaves the package")
                 # By hand: tarfile's filters came with Python 3.11.4, and Debian 12 has 3.11.2.
@@ -66,7 +66,7 @@ def unpack(deb: Path, subtree: str, folder: Path) -> None:
         raise PipelineError(
             f"{deb} is not a whole Debian package ({type(error).__name__}): get it again"
         ) from None
-    if not found:
+    if not is_found:
         raise PipelineError(f"{deb} holds nothing below {subtree}: it is another package")
 
 

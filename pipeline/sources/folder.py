@@ -196,9 +196,9 @@ def _is_role(name: str) -> bool:
 
 def _roles(columns: Iterable[str], options: Options) -> dict[str, str]:
     """What this source calls a column → what the table does."""
-    given = {role: column for column, role in options.columns.items()}
+    by_option = {role: column for column, role in options.columns.items()}
     known = [name for name in columns if _is_role(name)]
-    return {name: name for name in known if name not in options.columns} | given
+    return {name: name for name in known if name not in options.columns} | by_option
 
 
 def _files(cells: Mapping[str, Any], roles: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
@@ -223,14 +223,14 @@ def _files(cells: Mapping[str, Any], roles: Mapping[str, str]) -> Iterator[tuple
 
 
 def _split(cells: Mapping[str, Any], column: str | None) -> Split | None:
-    given = _name(cells, column)
-    if given is None:
+    name = _name(cells, column)
+    if name is None:
         return None
-    if given.lower() not in SPLITS:
+    if name.lower() not in SPLITS:
         known = ", ".join(dict.fromkeys(SPLITS.values()))
-        message = f"column {column}: '{given}' is not a split; give one of {known}, or none"
+        message = f"column {column}: '{name}' is not a split; give one of {known}, or none"
         raise Rejected("unknown_split", message)
-    return SPLITS[given.lower()]
+    return SPLITS[name.lower()]
 
 
 def _target(cells: Mapping[str, Any], column: str) -> str | float | None:
@@ -323,7 +323,7 @@ def _advice(table: Table, options: Options, files: Mapping[str, int]) -> str:
     """Which columns that nothing reads name files of the batch, and how they are read."""
     read_already = {*_roles(table.columns, options).values()}
     proposals = {}
-    told = []
+    columns = []
     for column in table.columns:
         if column in read_already:
             continue
@@ -333,13 +333,13 @@ def _advice(table: Table, options: Options, files: Mapping[str, int]) -> str:
             modalities = {modality_by_name(path) for path in named} - {None}
             only = modalities.pop() if len(modalities) == 1 else None
             proposals[column] = f"{only}_{FILE_NAME}" if only else FILE_NAME
-            told.append(f"its column {column} names {len(named):,}")
+            columns.append(f"its column {column} names {len(named):,}")
     if not proposals:
         return ""
     listed = ", ".join(f"{column}: {role}" for column, role in proposals.items())
     return (
-        f"Nothing reads {' and '.join(told)} of the batch's files: add `columns: {{{listed}}}` to "
-        f"the source's options"
+        f"Nothing reads {' and '.join(columns)} of the batch's files: add `columns: {{{listed}}}` "
+        f"to the source's options"
     )
 
 

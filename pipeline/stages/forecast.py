@@ -204,10 +204,10 @@ def _artifact(stage: str, plan: artifact.ArtifactPlan) -> Forecast:
         return Forecast(stage, reused=1)
     reasons = ["it was never made"]
     if (plan.out / artifact.MANIFEST).is_file():
-        made = artifact.read_manifest(plan.out)
-        before, now = made["inputs"], dict(plan.inputs)
+        manifest = artifact.read_manifest(plan.out)
+        before, now = manifest["inputs"], dict(plan.inputs)
         names = sorted(before.keys() | now.keys())
-        reasons = differences(made["function"], asdict(plan.fingerprint))
+        reasons = differences(manifest["function"], asdict(plan.fingerprint))
         reasons += [f"input {name} changed" for name in names if before.get(name) != now.get(name)]
     reasons = reasons or ["its files are gone or damaged"]
     cached = Cache().md5s([plan.key])

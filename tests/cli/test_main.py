@@ -12,23 +12,14 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import yaml
-from typer.testing import CliRunner
 
-from pipeline.cli.main import app
 from pipeline.core.files.digest import digest_bytes
 from pipeline.core.schemas import curated_schema
 from pipeline.parts import tables
+from tests.command import call
 from tests.core.test_failure_log import Faulty
 from tests.dataset import HERE, params, put_batch
 from tests.toy import Square, function, put, rows
-
-CALL = CliRunner()
-
-
-def call(*arguments: str) -> tuple[int, str]:
-    done = CALL.invoke(app, arguments)
-    assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
-    return done.exit_code, done.output
 
 
 @pytest.fixture

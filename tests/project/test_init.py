@@ -12,22 +12,13 @@ from pathlib import Path
 import pytest
 import typer
 import yaml
-from typer.testing import CliRunner
 
 from pipeline.cli import init
-from pipeline.cli.main import app
 from pipeline.params import load, parse
 from pipeline.project import layout
 from pipeline.project.layout import EXAMPLE
+from tests.command import call
 from tests.dataset import AUTHOR, CLASSES, HERE, picture
-
-CALL = CliRunner()
-
-
-def call(*arguments: str) -> tuple[int, str]:
-    done = CALL.invoke(app, arguments)
-    assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
-    return done.exit_code, done.output
 
 
 def run(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:

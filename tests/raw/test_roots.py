@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
-import socket
-import subprocess
-import sys
-import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,6 +22,7 @@ from pipeline.raw.roots import Raw, open_filesystem
 from pipeline.stages.plans import clean, ingest, look
 from tests.dataset import params as dataset_params
 from tests.dataset import put_batch, tree
+from tests.s3 import s3_server
 
 KINDS = ("file", "mock", "memory", "s3")
 ROOT = Path("data")
@@ -35,18 +31,8 @@ ROOT = Path("data")
 @pytest.fixture(scope="module")
 def s3() -> Iterator[str]:
     """The address of an S3 server, empty at first."""
-    with socket.socket() as chosen:
-        chosen.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{chosen.getsockname()[1]}"
-    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", address[10:]]
-    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as server:
-        for _ in range(600):
-            with contextlib.suppress(OSError), urllib.request.urlopen(f"http://{address}"):
-                break
-            assert server.poll() is None, "the S3 server, of the package moto, does not start"
-            time.sleep(0.1)
+    with s3_server() as address:
         yield address
-        server.terminate()
 
 
 @pytest.fixture(autouse=True)

@@ -9,24 +9,16 @@ from pathlib import Path
 
 import pytest
 import yaml
-from typer.testing import CliRunner
 
-from pipeline.cli.main import app
 from pipeline.core.errors import PipelineError
 from pipeline.raw.folders import batches
 from pipeline.raw.roots import Raw
 from pipeline.raw.tracking import untracked
 from pipeline.stages import add
+from tests.command import call
 from tests.dataset import params, put_batch, run
 
 RAW = Path("data", "raw", "shapes")
-CALL = CliRunner()
-
-
-def call(*arguments: str) -> tuple[int, str]:
-    done = CALL.invoke(app, arguments)
-    assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
-    return done.exit_code, done.output
 
 
 @pytest.fixture

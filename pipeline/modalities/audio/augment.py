@@ -132,8 +132,8 @@ def noise(content: Content, snr_db: float, colour: str, seed: int) -> Content:
         added = fft.irfft(spectrum, size)
     added = added[: len(content)]
     wanted = np.sqrt(np.mean(np.square(content))) * 10 ** (-snr_db / 20)
-    made = np.sqrt(np.mean(np.square(added)))
-    return content + added * np.float32(wanted / max(made, np.finfo(np.float32).tiny))
+    loudness = np.sqrt(np.mean(np.square(added)))
+    return content + added * np.float32(wanted / max(loudness, np.finfo(np.float32).tiny))
 
 
 def time_mask(content: Content, start: float, width: float) -> Content:

@@ -59,7 +59,7 @@ def _transform(profile: bytes, mode: str) -> ImageCmsTransform | None:
     if mode == "RGB":
         levels = np.arange(0, 256, 17, dtype=np.uint8)
         probe = np.stack(np.meshgrid(levels, levels, levels), axis=-1).reshape(16, -1, 3)
-        made = np.asarray(ImageCms.applyTransform(pillow.fromarray(probe), transform))
-        if np.abs(made.astype(int) - probe).max() <= SAME:
+        converted = np.asarray(ImageCms.applyTransform(pillow.fromarray(probe), transform))
+        if np.abs(converted.astype(int) - probe).max() <= SAME:
             return None
     return transform

@@ -170,16 +170,16 @@ def _eight_bits(image: np.ndarray, clear: tuple[int, ...] = ()) -> np.ndarray:
     if image.dtype == np.uint8:
         return image
     levels = next(top for top in FULL_SCALES if image.max() <= top)
-    made = cv2.convertScaleAbs(image, alpha=255 / levels)
+    samples = cv2.convertScaleAbs(image, alpha=255 / levels)
     if not clear:
-        return made
+        return samples
     if image.ndim == 2:
         alpha = np.where(image == clear[0], 0, 255).astype(np.uint8)
-        made = cv2.cvtColor(made, cv2.COLOR_GRAY2BGR)
+        samples = cv2.cvtColor(samples, cv2.COLOR_GRAY2BGR)
     else:
         is_clear = (image == np.array(clear[::-1], np.uint16)).all(axis=2)
         alpha = np.where(is_clear, 0, 255).astype(np.uint8)
-    return np.dstack([made, alpha])
+    return np.dstack([samples, alpha])
 
 
 def _rgb(image: np.ndarray, profile: bytes | None) -> Image:
@@ -187,8 +187,8 @@ def _rgb(image: np.ndarray, profile: bytes | None) -> Image:
     if profile is None:
         return opaque(image)
     if image.ndim == 2:
-        made = colour.to_srgb(image, profile)
-        return made if made.ndim == 3 else opaque(image)
+        converted = colour.to_srgb(image, profile)
+        return converted if converted.ndim == 3 else opaque(image)
     rgb = colour.to_srgb(cv2.cvtColor(image[:, :, :3], cv2.COLOR_BGR2RGB), profile)
     bgr = cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR)
     return opaque(bgr if image.shape[2] == 3 else np.dstack([bgr, image[:, :, 3]]))

@@ -89,8 +89,8 @@ def pixels(picture: Picture, data: bytes, keep_damaged: bool) -> np.ndarray:
         return np.asarray(picture).astype(np.uint16)
     if picture.mode in ("I", "F"):
         raise Rejected("undecodable", "the picture's samples are no whole numbers of 1 to 16 bits")
-    if picture.mode == "CMYK" and (made := _by_profile(picture)) is not None:
-        return made
+    if picture.mode == "CMYK" and (image := _by_profile(picture)) is not None:
+        return image
     if picture.has_transparency_data:
         return cv2.cvtColor(np.asarray(picture.convert("RGBA")), cv2.COLOR_RGBA2BGRA)
     if picture.mode in ("1", "L"):
@@ -108,8 +108,8 @@ def inks(jpeg: bytes) -> np.ndarray | None:
 
 def _by_profile(picture: Picture) -> np.ndarray | None:
     stated = profile(picture)
-    made = colour.to_srgb(np.asarray(picture), stated) if stated else None
-    return None if made is None or made.shape[2] != 3 else cv2.cvtColor(made, cv2.COLOR_RGB2BGR)
+    image = colour.to_srgb(np.asarray(picture), stated) if stated else None
+    return None if image is None or image.shape[2] != 3 else cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
 
 
 def profile(picture: Picture) -> bytes | None:
@@ -121,14 +121,14 @@ def orientation(picture: Picture) -> int:
     """1 to 8, of Exif or of TIFF's own tag; formats that turn the picture themselves say 1."""
     exif = pillow.Exif()
     if picture.format == "TIFF":
-        said = picture.tag_v2.get(ORIENTATION)  # type: ignore[attr-defined]
+        value = picture.tag_v2.get(ORIENTATION)  # type: ignore[attr-defined]
     else:
         try:
             exif.load(picture.info.get("exif", b""))
         except (SyntaxError, ValueError, struct.error, OSError):
             return 1
-        said = exif.get(ORIENTATION)
-    return said if isinstance(said, int) and 1 <= said <= 8 else 1
+        value = exif.get(ORIENTATION)
+    return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
 def _bits(picture: Picture) -> tuple[int, ...]:

@@ -72,10 +72,10 @@ class _Renderer:
                 raise Rejected(
                     "too_complex", "drawing the SVG took too much time or memory, or crashed"
                 )
-        is_drawn, told = answer
+        is_drawn, content = answer
         if not is_drawn:
-            raise Rejected(*told.decode().split("\n", 1))
-        return told
+            raise Rejected(*content.decode().split("\n", 1))
+        return content
 
     def _open(self) -> None:
         self._child = _start()
@@ -121,8 +121,8 @@ def _ask(
         if len(answer) < svg_child.ANSWER.size:
             return None
         is_drawn, length = svg_child.ANSWER.unpack(answer)
-        told = child.stdout.read(length)
-        return (is_drawn, told) if len(told) == length else None
+        content = child.stdout.read(length)
+        return (is_drawn, content) if len(content) == length else None
     except BrokenPipeError:
         return None
 

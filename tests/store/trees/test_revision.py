@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import pickle
 import shutil
-import socket
 import subprocess
 import sys
 import threading
-import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,6 +19,7 @@ from pipeline.core.errors import PipelineError
 from pipeline.store import Store, open_store
 from pipeline.store.trees.revision import Revision
 from tests.dataset import AUTHOR, run
+from tests.s3 import s3_server
 from tests.stages.plans.stored import asset
 from tests.store.revised import cache, keep, revised, snapshot
 from tests.store.small import BATCHES, COUNT, picture
@@ -220,18 +217,8 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    with socket.socket() as chosen:
-        chosen.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{chosen.getsockname()[1]}"
-    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", address[10:]]
-    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as server:
-        for _ in range(600):
-            with contextlib.suppress(OSError), urllib.request.urlopen(f"http://{address}"):
-                break
-            assert server.poll() is None, "the S3 server, of the package moto, does not start"
-            time.sleep(0.1)
+    with s3_server() as address:
         yield address
-        server.terminate()
 
 
 def test_what_the_cache_lacks_is_fetched_from_s3(revised: Path, bucket: str) -> None:
