@@ -16,16 +16,16 @@ import pyarrow as pa
 from pipeline.core.errors import PipelineError, Rejected, unknown
 from pipeline.core.files.digest import digest_json
 from pipeline.core.folders import CLEAN
-from pipeline.inference.encoding import Encoding, params_of_features
-from pipeline.inference.model_files import find_model
+from pipeline.inference.encoding import Encoding
+from pipeline.inference.model_files import ModelFiles, find_model, open_model
 from pipeline.inference.samples import Asset, Sample, read_asset
 from pipeline.models.answer_table import answer_schema, answer_table
 from pipeline.models.examples import Examples
 from pipeline.models.feature_compatibility import check_features
+from pipeline.params import Params, parse
 
 if TYPE_CHECKING:
     from pipeline.models.saving import TrainedModel
-    from pipeline.params import Params
 
 # Samples that go through the encoders and the network together, a bound on memory.
 BATCH = 64
@@ -101,24 +101,27 @@ class Predictor:
             There is no such model or revision, its files are not those that training wrote, or
             this code makes other features than those that it was trained on: what differs.
         """
+        return cls._of(find_model(Path(root), model, revision))
+
+    @classmethod
+    def open(cls, folder: str | Path) -> Self:
+        """A model from a folder that was handed over; raises what `load` does."""
+        return cls._of(open_model(Path(folder)))
+
+    @classmethod
+    def _of(cls, files: ModelFiles) -> Self:
         from pipeline.models.saving import load_model
 
-        files = find_model(Path(root), model, revision)
         files.hold()
-        where = f"params.yaml of {files.tree.name}"
-        params = params_of_features(files.tree.params, files.features, where)
-        encodings = _encodings(params, files.features)
+        about = files.about
+        params = parse(about.params, f"params.yaml of model '{about.model}'")
+        encodings = _encodings(params, about.features)
         functions = _functions(encodings)
-        check_features(files.name, files.trained_on, functions)
+        check_features(about.model, about.trained_on, functions)
         with files.folder() as folder:
             trained = load_model(folder)
-        lineage = Lineage(
-            files.name,
-            files.digest,
-            {name: digest_json(dict(functions[name])) for name in files.features},
-            files.revision,
-        )
-        return cls(trained, encodings, lineage)
+        digests = {name: digest_json(dict(functions[name])) for name in about.features}
+        return cls(trained, encodings, Lineage(about.model, about.digest, digests, about.revision))
 
     @property
     def modalities(self) -> list[str]:
