@@ -1,7 +1,4 @@
-"""Which model is meant, where its files lie, and that they are those which training wrote.
-
-NumPy is not loaded for it: who computes must first know by which instruction set (`hold`).
-"""
+"""Which model is meant, where its files lie, and that they are those which training wrote."""
 
 from __future__ import annotations
 
@@ -72,7 +69,7 @@ class ModelFiles:
     paths: Mapping[str, Path]
 
     def hold(self) -> None:
-        """Put this process under the instruction set that the model's features were made with.
+        """Let through a process under the instruction set that the model's features were made with.
 
         Raises
         ------

@@ -75,9 +75,13 @@ class Predictor:
     """
 
     def __init__(
-        self, model: TrainedModel, encodings: Mapping[str, Encoding], lineage: Lineage
+        self,
+        model: TrainedModel,
+        params: Params,
+        encodings: Mapping[str, Encoding],
+        lineage: Lineage,
     ) -> None:
-        self.model, self.lineage = model, lineage
+        self.model, self.params, self.lineage = model, params, lineage
         self._encodings = dict(encodings)
         self._lock = threading.Lock()
 
@@ -101,15 +105,16 @@ class Predictor:
             There is no such model or revision, its files are not those that training wrote, or
             this code makes other features than those that it was trained on: what differs.
         """
-        return cls._of(find_model(Path(root), model, revision))
+        return cls.of(find_model(Path(root), model, revision))
 
     @classmethod
     def open(cls, folder: str | Path) -> Self:
         """A model from a folder that was handed over; raises what `load` does."""
-        return cls._of(open_model(Path(folder)))
+        return cls.of(open_model(Path(folder)))
 
     @classmethod
-    def _of(cls, files: ModelFiles) -> Self:
+    def of(cls, files: ModelFiles) -> Self:
+        """A model that was found; raises what `load` does."""
         from pipeline.models.saving import load_model
 
         files.hold()
@@ -121,7 +126,8 @@ class Predictor:
         with files.folder() as folder:
             trained = load_model(folder)
         digests = {name: digest_json(dict(functions[name])) for name in about.features}
-        return cls(trained, encodings, Lineage(about.model, about.digest, digests, about.revision))
+        lineage = Lineage(about.model, about.digest, digests, about.revision)
+        return cls(trained, params, encodings, lineage)
 
     @property
     def modalities(self) -> list[str]:
