@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -208,8 +210,6 @@ class Predictor:
     def _answer(
         self, samples: Sequence[Sample], tasks: Sequence[str], top: int | None, explain: bool
     ) -> Predictions:
-        from pipeline.models.training.determinism import deterministic
-
         refusals: list[list[_Refusal]] = [
             [_Refusal(None, "predict", sample.refused)] if sample.refused else []
             for sample in samples
@@ -219,8 +219,7 @@ class Predictor:
         for row in np.flatnonzero(~examples.seen).tolist():
             if not samples[row].refused:
                 refusals[row].append(_Refusal(None, "predict", self._nothing_seen(samples[row])))
-        # What torch is told is told to the whole process.
-        with self._lock, deterministic(0, "predict"):
+        with self._lock, _one_thread():
             answers = answer_table(self.model, examples, tasks, top, explain)
         lineage = self.lineage
         count = len(samples)
@@ -312,6 +311,24 @@ class Predictor:
         if not set(given) & set(self._encodings):
             return Rejected("no_modality", f"{reads}, and the sample has {', '.join(given)} alone")
         return Rejected("no_modality", f"{reads}, and all that the sample has of it was refused")
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """One thread of torch's, where the model brought it along: sums of several add up otherwise.
+
+    What torch is told is told to the whole process, so that nobody else may compute meanwhile.
+    """
+    torch: Any = sys.modules.get("torch")
+    threads = torch.get_num_threads() if torch else 1
+    if threads == 1:
+        yield
+        return
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _encodings(params: Params, sets: Iterable[str]) -> dict[str, Encoding]:
