@@ -41,9 +41,10 @@ LAYERS = (
     "reporting",
     "params",
     "integrity",
-    "search",
     "project",
     "stages",
+    "inference",
+    "search",
     "cli",
 )
 HEAVY = {"torch", "ray", "librosa", "scipy", "sklearn", "pyarrow", "numpy", "cv2", "duckdb"}

@@ -1,0 +1,190 @@
+"""Which model is meant, where its files lie, and that they are those which training wrote."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from pipeline.core.errors import PipelineError, unknown
+from pipeline.core.files.digest import digest_file, digest_json
+from pipeline.core.files.documents import document
+from pipeline.core.folders import CLEAN, MODELS
+from pipeline.core.machine.environment import hold
+from pipeline.params.aliases import read_aliases
+from pipeline.parts import manifest
+from pipeline.parts.artifact import MANIFEST, Manifest
+from pipeline.store.model_card import CARD
+from pipeline.store.trees.git import describe_head
+from pipeline.store.trees.opening import open_tree
+from pipeline.store.trees.revision import Revision
+
+# What says in a folder that was handed over how its model is asked; the model's files lie beside.
+DESCRIPTION = "predictor.json"
+# What of params.yaml feature sets are made by; the rest may be of another time.
+SECTIONS = ("seed", "instructions", "sources", "look", "modalities", "targets", "clean")
+
+
+@dataclass(frozen=True)
+class Description:
+    """All that is to be known of a model beside its own files.
+
+    Parameters
+    ----------
+    revision:
+        The commit that it is of, `-dirty` where a work tree differed; empty outside git.
+    features:
+        The feature sets that it reads, in its order.
+    params:
+        The sections of params.yaml by which these are made.
+    trained_on:
+        Feature set, or stage of cleaning → fingerprint of what made its training's data.
+    files:
+        The model's files by name → MD5.
+    """
+
+    model: str
+    revision: str
+    features: list[str]
+    params: dict[str, Any]
+    trained_on: dict[str, dict[str, Any]]
+    files: dict[str, str]
+
+    @property
+    def digest(self) -> str:
+        """One digest of all the model's files."""
+        return digest_json(self.files)
+
+
+@dataclass(frozen=True)
+class ModelFiles:
+    """A trained model where it lies; `paths` maps its files, by name, to where they are."""
+
+    about: Description
+    paths: Mapping[str, Path]
+
+    def hold(self) -> None:
+        """Let through a process under the instruction set that the model's features were made with.
+
+        Raises
+        ------
+        PipelineError
+            NumPy is loaded and computes with another.
+        """
+        for function in self.about.trained_on.values():
+            hold(function["processor"])
+
+    @contextmanager
+    def folder(self) -> Iterator[Path]:
+        """The model's files in a folder, by their names.
+
+        Raises
+        ------
+        PipelineError
+            A file is not what training wrote: it was changed, or copied in part alone.
+        """
+        with TemporaryDirectory(prefix="model-") as temporary:
+            for name, md5 in self.about.files.items():
+                path = self.paths[name].absolute()
+                if not path.is_file() or digest_file(path, "md5") != md5:
+                    raise PipelineError(
+                        f"{path} of model '{self.about.model}' is not the file that training "
+                        f"wrote: it is missing, or its digest is another. Bring the model back "
+                        f"whole, in a project by `dvc checkout --force`"
+                    )
+                (Path(temporary) / name).symlink_to(path)
+            yield Path(temporary)
+
+    def write(self, folder: Path) -> None:
+        """Put the model's files and its description into a folder, for `open_model`."""
+        with self.folder() as files:
+            for path in files.iterdir():
+                shutil.copyfile(path, folder / path.name)
+        text = json.dumps(asdict(self.about), indent=1, ensure_ascii=False) + "\n"
+        (folder / DESCRIPTION).write_text(text, encoding="utf-8")
+
+
+@dataclass(frozen=True)
+class _Card:
+    """What model.json says of the features that the model was trained on."""
+
+    features: dict[str, dict[str, Any]]
+    made_by: dict[str, dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class _Untrained:
+    untrained: str = ""
+
+
+def find_model(root: Path, model: str, revision: str | None = None) -> ModelFiles:
+    """A model of a project by its name in params.yaml, or by an alias such as `champion`.
+
+    Parameters
+    ----------
+    root:
+        The project's folder.
+    revision:
+        Branch, tag or commit; None: the work tree, or what the alias says.
+
+    Raises
+    ------
+    PipelineError
+        There is no such model, alias or revision, or it is not trained.
+    """
+    aliases = read_aliases(root)
+    if model in aliases:
+        alias = aliases[model]
+        if revision is not None:
+            raise PipelineError(
+                f"the alias '{model}' names a revision itself ({alias.revision[:12]}): leave out "
+                f"the other, or ask for the model '{alias.model}'"
+            )
+        model, revision = alias.model, alias.revision
+    tree = open_tree(root, revision)
+    trained = [name for name in tree.names(MODELS) if MANIFEST in tree.names(f"{MODELS}/{name}")]
+    if model not in trained:
+        message = unknown(f"model in {tree.name}", model, [*trained, *aliases])
+        waiting = model in (tree.params.get("models") or {})
+        raise PipelineError(message + f"; `dvc repro train@{model}` makes it" * waiting)
+    written = document(tree.file(f"{MODELS}/{model}/{MANIFEST}"), Manifest).files
+    files = {name: md5 for name, md5 in written.items() if "/" not in name}  # no learning curves
+    paths = {name: tree.file(f"{MODELS}/{model}/{name}") for name in files}
+    if reason := document(paths[CARD], _Untrained).untrained:
+        raise PipelineError(f"model '{model}' is not trained: {reason}")
+    card = document(paths[CARD], _Card)
+    functions = dict(card.made_by)
+    for modality in sorted({str(about["modality"]) for about in card.features.values()}):
+        cleaned = tree.file(f"{CLEAN}/{modality}/{manifest.MANIFEST}")
+        functions[f"{CLEAN}/{modality}"] = document(cleaned, manifest.Manifest).function
+    params = sections_of_features(tree.params, card.features)
+    commit = tree.commit if isinstance(tree, Revision) else describe_head(root)
+    about = Description(model, commit, list(card.features), params, functions, files)
+    return ModelFiles(about, paths)
+
+
+def sections_of_features(params: Mapping[str, Any], sets: Iterable[str]) -> dict[str, Any]:
+    """What of a params.yaml says how some feature sets are made."""
+    features = params.get("features") or {}
+    sections = {name: params[name] for name in SECTIONS if name in params}
+    return sections | {"features": {name: features[name] for name in sets if name in features}}
+
+
+def open_model(folder: Path) -> ModelFiles:
+    """A model from a folder that was handed over, as `ModelFiles.write` laid it out.
+
+    Raises
+    ------
+    PipelineError
+        The folder holds none, or its description is damaged.
+    """
+    path = folder / DESCRIPTION
+    if not path.is_file():
+        raise PipelineError(f"{folder} holds no model that was handed over: there is no {path}")
+    about = document(path, Description)
+    return ModelFiles(about, {name: folder / name for name in about.files})
