@@ -2,7 +2,8 @@
 
 In this order, a column is
 
-1. files, if nine tenths of its cells name files of the folder, whose endings say the modality;
+1. files, if nine tenths of its cells name files of the folder, or are URLs; their endings say the
+   modality;
 2. the split, if all its cells are names of splits;
 3. the group, if it is called after one (speaker, client_id, patient, …) and some cells are equal;
 4. the text, if it is called after one (text, sentence, caption, …), else the column of the most
@@ -52,7 +53,8 @@ class Proposal:
     """What a folder of data is taken for.
 
     `columns` maps columns to what the source calls them, `kind` is that of the target, `folders`
-    says that folders are its classes. `join_text` is whether equal texts join groups.
+    says that folders are its classes. The columns `urls` name files by URL. `join_text` is whether
+    equal texts join groups.
     """
 
     target: str
@@ -61,6 +63,7 @@ class Proposal:
     columns: dict[str, str] = field(default_factory=dict)
     attributes: tuple[str, ...] = ()
     unused: tuple[str, ...] = ()
+    urls: tuple[str, ...] = ()
     folders: bool = False
     join_text: bool = True
 
@@ -112,6 +115,7 @@ def propose(survey: Survey, ask: Ask) -> Proposal:
         columns,
         tuple(few),
         tuple(name for name in left if name != target and name not in few),
+        tuple(column.name for column in survey.columns if column.urls and column.name in columns),
         join_text=text is None or 2 * text.distinct > text.filled,
     )
 
@@ -184,6 +188,10 @@ def told(proposal: Proposal, survey: Survey) -> list[str]:
         return [f"{media} files in {len(survey.classes)} folders, which are classes of `label`"]
     lines = [f"{survey.table}: {survey.rows:,} rows"]
     lines += [f"column {name}: {role}" for name, role in proposal.columns.items()]
+    lines += [
+        f"column {name} holds URLs: params.yaml says how they are fetched, behind a #"
+        for name in proposal.urls
+    ]
     if "split" not in proposal.columns.values():
         lines += [
             f"folders {', '.join(column.split_folders)} of column {column.name} are no splits, "
@@ -218,6 +226,10 @@ def params_text(proposal: Proposal, source: str) -> str:
         lines.append(f"    targets: {to_inline_yaml({proposal.target: target})}")
         if proposal.attributes:
             lines.append(f"    attributes: {to_inline_yaml(list(proposal.attributes))}")
+    if proposal.urls:
+        lines.append(
+            f"# download: {{{source}: {{}}}}     # fetches what {' and '.join(proposal.urls)} name"
+        )
     encoders = {modality: ENCODERS[modality] for modality in proposal.modalities}
     joins = {"image": "near"} if "image" in encoders else {}
     if "text" in encoders and not proposal.join_text:

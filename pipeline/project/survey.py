@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from pipeline.core.errors import PipelineError, Rejected, unknown
 from pipeline.modalities import modalities
+from pipeline.raw.downloads import file_name, is_url
 from pipeline.raw.folders import LocalFolder
 from pipeline.raw.media_types import modality_by_name
 from pipeline.raw.table_file import Table, read
@@ -33,6 +34,8 @@ class Column:
         Whether all cells are numbers, and whether all are whole ones.
     modality:
         Of the files that the cells name, if they name files.
+    urls:
+        Whether they name them by URLs.
     folder:
         Folder to which the paths are relative; empty for the surveyed one.
     is_split:
@@ -48,6 +51,7 @@ class Column:
     numbers: bool = False
     whole: bool = False
     modality: str = ""
+    urls: bool = False
     folder: str = ""
     is_split: bool = False
     split_folders: Sequence[str] = ()
@@ -167,10 +171,11 @@ def _column(name: str, table: Table, files: Mapping[str, int]) -> Column:
     values = Counter(texts)
     numbers = [_number(text) for text in values]
     folder = _folder(values.keys(), files)
+    urls = bool(values) and sum(map(is_url, values)) >= NAMES_FILES * len(values)
     kinds = Counter(
-        modality_by_name(text) or ""
+        modality_by_name(file_name(text)) or ""
         for text in values
-        if folder is not None and f"{folder}{text}" in files
+        if (is_url(text) if urls else folder is not None and f"{folder}{text}" in files)
     )
     return Column(
         name,
@@ -180,9 +185,10 @@ def _column(name: str, table: Table, files: Mapping[str, int]) -> Column:
         numbers=bool(numbers) and None not in numbers,
         whole=bool(numbers) and all(n is not None and n.is_integer() for n in numbers),
         modality=kinds.most_common(1)[0][0] if kinds else "",
+        urls=urls,
         folder=folder or "",
         is_split=bool(values) and all(text.lower() in SPLITS for text in values),
-        split_folders=_split_folders(values.keys()) if kinds else (),
+        split_folders=_split_folders(values.keys()) if kinds and not urls else (),
     )
 
 

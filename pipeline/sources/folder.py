@@ -12,8 +12,9 @@ for each sample. Its columns, all of them optional:
 - any others, which params name as targets or attributes.
 
 A table that calls them otherwise is read by the option `columns`. Paths are relative to the batch's
-folder. An empty cell is a missing one. A table may have a million rows and 256 MiB
-(pipeline/raw/table_file.py, pipeline/raw/folders.py); more samples make more batches.
+folder; a file may also be named by a URL (http, https, s3), which the stage `download` fetches if
+params name it for the source. An empty cell is a missing one. A table may have a million rows and
+256 MiB (pipeline/raw/table_file.py, pipeline/raw/folders.py); more samples make more batches.
 
 A batch without a table may have a folder for each class, `<class>/…` or `<split>/<class>/…`, if the
 option `folders` says of which target.
@@ -34,6 +35,7 @@ from pipeline.core.identity import canonical
 from pipeline.core.options import Options as Base
 from pipeline.core.records import Inline, Refusal, Sample, Scan, Split
 from pipeline.core.text_decoding import text_encoding
+from pipeline.raw.downloads import file_name, is_url
 from pipeline.raw.folders import Folder
 from pipeline.raw.media_types import inline_types, modality_by_name
 from pipeline.raw.table_file import Table, TableRow, read
@@ -202,13 +204,15 @@ def _roles(columns: Iterable[str], options: Options) -> dict[str, str]:
 
 
 def _files(cells: Mapping[str, Any], roles: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
-    """(modality, column, path) for each cell that names a file."""
+    """(modality, column, path) for each cell that names a file; a URL stays as it is."""
     seen: dict[str, str] = {}
     for role, column in sorted(roles.items()):
         if not _names_file(role):
             continue
-        path = PurePosixPath(_utf8(cells, column)).as_posix()
-        modality = role.removesuffix(FILE_NAME).removesuffix("_") or modality_by_name(path)
+        cell = _utf8(cells, column)
+        path = cell if is_url(cell) else PurePosixPath(cell).as_posix()
+        by_name = modality_by_name(file_name(path))
+        modality = role.removesuffix(FILE_NAME).removesuffix("_") or by_name
         if modality is None:
             raise Rejected(
                 "unknown_media_type",

@@ -82,7 +82,12 @@ def _batches(params: Params, raw: Path, findings: Findings) -> list[Batch]:
             kinds = {name: (source.kind, source.options)}
             try:
                 batches += catalogue(
-                    Raw(raw, params.roots), kinds, params.modalities, params.targets, _Paths()
+                    Raw(raw, params.roots, params.download),
+                    kinds,
+                    params.modalities,
+                    params.targets,
+                    _Paths(),
+                    expected=True,
                 )
             except PipelineError as error:
                 findings.problems.append(f"sources.{name}: {error}")

@@ -133,6 +133,18 @@ def test_the_kind_of_a_target(
     assert proposal.columns == {"review": "text"}
 
 
+def test_files_by_url_are_fetched_once_a_person_says_so(tmp_path: Path) -> None:
+    rows = [f"https://a.example.org/{i}.jpg?w=9,{'ab'[i % 2]}" for i in range(20)]
+    put(tmp_path, [], "pictures.csv", csv("link,label", *rows))
+    proposal = proposed(tmp_path)
+    assert proposal.columns == {"link": "image_file_name"}
+    text = params_text(proposal, "mine")
+    assert "download" not in yaml.safe_load(text)
+    stated = parse(yaml.safe_load(text.replace("# download", "download")))
+    assert list(stated.download) == ["mine"]
+    assert any("link holds URLs" in line for line in told(proposal, survey(tmp_path)))
+
+
 def test_texts_that_repeat_join_no_groups(tmp_path: Path) -> None:
     rows = [f"{('good', 'bad', 'so so')[i % 3]},{'ab'[i % 2]}" for i in range(30)]
     put(tmp_path, [], "data.csv", csv("text,label", *rows))

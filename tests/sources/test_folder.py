@@ -254,6 +254,14 @@ def test_a_table_without_a_column_of_ours_is_told_the_one_that_names_files(
     assert f"`columns: {{{column}: {modality}_file_name}}`" in refusal.message
 
 
+def test_a_url_stays_as_it_is_and_its_path_has_the_ending(tmp_path: Path) -> None:
+    urls = ["https://a.example.org//x/1.PNG?a=.wav", "s3://b/a?#1.wav", "http://[::1", "http://a/b"]
+    write_csv(tmp_path / "metadata.csv", [{"file_name": url} for url in urls])
+    scanned = scan(LocalFolder(tmp_path), Options())
+    assert [sample.assets for sample in scanned.samples] == [{"image": urls[0]}, {"audio": urls[1]}]
+    assert [refusal.reason for refusal in scanned.refused] == ["unknown_media_type"] * 2
+
+
 def test_files_of_several_modalities_are_named_by_one_column(tmp_path: Path) -> None:
     put(tmp_path, "a.png", "b.wav")
     write_csv(tmp_path / "metadata.csv", [{"path": "a.png", "text": "x"}, {"path": "b.wav"}])

@@ -74,6 +74,7 @@ class IngestPlan:
                 "modalities": list(params.modalities),
                 "targets": dict(params.targets),
                 "ingest": params.ingest.model_dump(mode="json"),
+                "download": sorted(params.download),
                 "parts": params.parts.model_dump(mode="json"),
             },
         )
@@ -114,7 +115,7 @@ class IngestPlan:
         """What lies in the raw root; files that changed are read."""
         params = self.params
         sources = {name: (source.kind, source.options) for name, source in params.sources.items()}
-        raw = Raw(self.root / RAW, params.roots)
+        raw = Raw(self.root / RAW, params.roots, params.download)
         with open_digest_cache() as digests:
             batches = list(catalogue(raw, sources, params.modalities, params.targets, digests))
         try:
