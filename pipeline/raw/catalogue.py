@@ -41,8 +41,8 @@ class Batch:
     sample that is refused, and a file that is. A refused file empties its modality of the samples
     that name it, and is told once, however many they are; a sample with none left is refused too.
 
-    `unusable` says why the source found no sample at all, such as a table that cannot be read;
-    `advice` what it would do about files that no sample uses.
+    `unusable` says why the source found no sample at all, or none in one of its tables; `advice`
+    what it would do about files that no sample uses.
 
     `counts` is JSON-able:
 
@@ -198,7 +198,11 @@ def _batch(
         "rejects_by_kind": _counts(reject.subject_kind for reject in rejects),
         "rejects_by_reason": _counts(reject.reason for reject in rejects),
     }
-    unusable = [r.message for r in scan.refused if r.subject_kind == "file" and not scan.samples]
+    unusable = [
+        r.message
+        for r in scan.refused
+        if r.subject_kind == "file" and (r.subject in scan.metadata or not scan.samples)
+    ]
     return Batch(
         source,
         name,

@@ -216,8 +216,8 @@ def _ratios(curation: Curation, params: Params) -> str:
     given = {record["split_given"] for record in curation.records}
     if "train" in given and None not in given:
         return (
-            "the data names the split of every sample: leave it empty in the rows of train, and "
-            "they are split so that the whole comes near curate.ratios"
+            "the data names the split of every sample: say by the source's option `splits` which "
+            "of them stand, such as [test], and the others are split by curate.ratios"
         )
     return "look at the splits that the data names, and at curate.ratios, which count them" + (
         "" if params.targets else "; there are no targets"

@@ -116,8 +116,8 @@ def test_splits_that_the_data_names_throughout_are_told_how_to_be_divided(empty:
     curate = {"ratios": ratios} if empty else {}
     findings = checked("\n".join(["text,shape,split", *rows]) + "\n", curate=curate)
     advice = (
-        "the data names the split of every sample: leave it empty in the rows of train, and they "
-        "are split so that the whole comes near curate.ratios"
+        "the data names the split of every sample: say by the source's option `splits` which of "
+        "them stand, such as [test], and the others are split by curate.ratios"
     )
     assert [advice in problem for problem in findings.problems] == ([] if empty else [False, True])
     notes = " ".join(findings.notes)

@@ -209,7 +209,7 @@ def _check_usable(batches: Sequence[Batch]) -> None:
     unusable = [f"  {b.source}/{b.name}: {b.unusable}" for b in batches if b.unusable]
     if unusable:
         raise PipelineError(
-            f"{STAGE}: nothing can be taken from {len(unusable)} batch(es):\n"
+            f"{STAGE}: {len(unusable)} batch(es) cannot be read, or a table of theirs:\n"
             + "\n".join(unusable)
             + "\nThe previous outputs stand. Mend the data, or take the batch away."
         )
