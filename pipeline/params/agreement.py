@@ -49,6 +49,7 @@ def cross_check(values: Mapping[str, Any], named: Mapping[str, Collection[str]])
     for section in (*NAMED, "targets"):
         yield from _taken(section, named[section])
     yield from _roots(values, named)
+    yield from _downloads(values, named)
     yield from _targets_of_sources(values, named)
     if values["ingest"]:
         yield from _optional(values)
@@ -112,6 +113,12 @@ def _roots(values: Mapping[str, Any], named: Mapping[str, Collection[str]]) -> M
             yield f"look.{name}", unknown("source", name, named["sources"])
         elif name in values["sources"] and name not in rooted:
             yield f"look.{name}", "the source has no root, and DVC sees data/raw by itself"
+
+
+def _downloads(values: Mapping[str, Any], named: Mapping[str, Collection[str]]) -> Mistakes:
+    for name in values["download"]:
+        if name not in named["sources"]:
+            yield f"download.{name}", unknown("source", name, named["sources"])
 
 
 def _targets_of_sources(

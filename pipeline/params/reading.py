@@ -34,6 +34,7 @@ from pipeline.params.sections import (
     TargetOptions,
 )
 from pipeline.raw.media_types import inline_types
+from pipeline.raw.request import DownloadOptions
 from pipeline.reporting.options import ReportOptions
 from pipeline.sources import fetchable, source_of
 
@@ -100,6 +101,7 @@ class _Reading:
             "sources": self._sources(document),
             "fetch": self._fetch(document),
             "look": tuple(self._section(document, "look")),
+            "download": dict(self._each(document, "download", DownloadOptions)),
             "targets": {
                 name: target.kind for name, target in self._each(document, "targets", TargetOptions)
             },

@@ -16,6 +16,7 @@ from pipeline.models.comparison.options import ComparisonOptions as ComparisonOp
 from pipeline.models.evaluation.options import EvaluationOptions
 from pipeline.models.options import ModelOptions
 from pipeline.models.tasks import Kind
+from pipeline.raw.request import DownloadOptions
 from pipeline.reporting.options import ReportOptions as ReportOptions
 from pipeline.store.format.layout import Dtype, Profile
 
@@ -117,6 +118,7 @@ class Params:
     sources: dict[str, SourceSection]
     fetch: dict[str, Options]
     look: tuple[str, ...]
+    download: dict[str, DownloadOptions]
     modalities: tuple[str, ...]
     targets: dict[str, str]
     ingest: IngestOptions

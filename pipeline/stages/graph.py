@@ -56,6 +56,7 @@ STAGES = {
     "params": Stage(writes=(PARAMS,)),
     "fetch": Stage("fetch", writes=(RAW,)),
     "look": Stage("look", writes=(RAW,)),
+    "download": Stage("download", writes=(RAW,)),
     "ingest": Stage(reads=(RAW,), writes=(SAMPLES, ASSETS, INGEST_COUNTS)),
     "clean": Stage("modalities", reads=(ASSETS,), writes=(CLEAN,)),
     "augment": Stage("modalities", reads=(CLEAN,), writes=(AUGMENTED,)),
