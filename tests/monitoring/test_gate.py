@@ -107,8 +107,11 @@ def test_levels_of_all_histories_sum_to_no_more_than_the_error() -> None:
         look = Look(str(len(looks)), "frozen", "better", "t", champion, name, 9, 0.0, 1.0, level)
         return level + levels([*looks, look], champion) + levels([*looks, look], name)
 
-    total = levels([], "a")
-    assert 0.03 < total < 0.05
+    spent = [0.0]
+    for night in range(1, 1001):
+        spent.append(sum(series(r) / 2 * (1 + spent[night - r]) for r in range(1, night + 1)))
+    assert levels([], "a") == pytest.approx(0.05 * spent[4])
+    assert spent[4] < 0.9 < spent[-1] < 1
     assert frozen_level([], "t", "a", 0.05) == pytest.approx(0.05 * series(1) / 2)
     assert sum(map(series, range(1, 200_000))) == pytest.approx(1, abs=2e-3)
 
