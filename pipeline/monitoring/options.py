@@ -37,11 +37,6 @@ class DriftOptions(Options):
         le=1,
         description="accuracy above a half by which a classifier tells them apart",
     )
-    least_psi: float = Field(
-        default=0.2,
-        ge=0,
-        description="population stability index from which a drift is called large",
-    )
 
 
 class GateOptions(Options):
