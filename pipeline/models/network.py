@@ -64,7 +64,8 @@ class Network(nn.Module):
     ) -> dict[str, Tensor]:
         """Logits (n, outputs) by task, as many as the head of its kind has.
 
-        values: by set, float32 (n, *shape); lengths: by set, (n,); present: bool (n, sets).
+        values: by set, float32 (n, *shape); lengths: by set, (n,); present: bool (n, sets), of
+        which further columns are of sets that this network does not read.
         Whatever stands in an absent set is not looked at.
         """
         return self._by_task(self.level(*self.tokens(values, lengths, present)))
@@ -111,7 +112,7 @@ class Network(nn.Module):
         Learned tokens stand in for absent sets and count; to `early` goes a list, as sets differ in
         width.
         """
-        tokens = []
+        tokens, present = [], present[:, : len(self.names)]
         for i, (name, tower) in enumerate(self.by_name.items()):
             array = values[name]
             mask = present[:, i].view(-1, *[1] * (array.ndim - 1))

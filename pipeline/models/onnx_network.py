@@ -59,7 +59,7 @@ class OnnxNetwork:
     def answers(self, examples: Examples, visible: np.ndarray) -> dict[str, np.ndarray]:
         """As `Answering` has it."""
         batches = [
-            self._session.run(None, self._feed(examples, visible, slice(start, start + ROWS)))
+            self._session.run(None, self.feed(examples, visible, slice(start, start + ROWS)))
             for start in range(0, len(visible), ROWS)
         ]
         return {
@@ -67,7 +67,8 @@ class OnnxNetwork:
             for task, each in zip(self.tasks, zip(*batches, strict=True), strict=True)
         }
 
-    def _feed(self, examples: Examples, visible: np.ndarray, rows: slice) -> dict[str, np.ndarray]:
+    def feed(self, examples: Examples, visible: np.ndarray, rows: slice) -> dict[str, np.ndarray]:
+        """By name, what the graph takes of some rows at view 0; `visible`: bool (n, sets)."""
         inputs = {PRESENT: examples.present[rows] & visible[rows]}
         for name in self.names:
             inputs[values_name(name)] = examples.values[name][0, rows]

@@ -159,8 +159,8 @@ def _write_card(folder: Path, card: Mapping[str, Any]) -> None:
     (folder / "model.json").write_text(text, encoding="utf-8")
 
 
-def load_model(folder: Path) -> TrainedModel:
-    """Read a model back, whatever computes it.
+def load_model(folder: Path, refused: bool = False) -> TrainedModel:
+    """Read a model back, whatever computes it; one that was refused only if that is asked for.
 
     Raises
     ------
@@ -180,8 +180,8 @@ def load_model(folder: Path) -> TrainedModel:
         classes = {task: list(about["classes"]) for task, about in tasks.items()}
         decodings = {task: Decoding.from_card(about) for task, about in tasks.items()}
         priors = {task: np.array(about["prior"], np.float32) for task, about in tasks.items()}
-    if refused := card.get("refused"):
-        raise PipelineError(f"model '{folder.name}' is not offered: {refused}")
+    if "refused" in card and not refused:
+        raise PipelineError(f"model '{folder.name}' is not offered: {card['refused']}")
     network: Answering
     if (folder / GRAPH).is_file():
         network = _load_graph(folder, sets, decodings)
