@@ -17,6 +17,7 @@ from pipeline.encoders import encoder_of
 from pipeline.execution.options import ExecutionOptions
 from pipeline.modalities import augmentation_of, cleaning_of, modalities, modality_of
 from pipeline.models.comparison.options import ComparisonOptions
+from pipeline.models.compression.options import CompressionOptions
 from pipeline.models.evaluation.options import EvaluationOptions
 from pipeline.models.options import ModelOptions
 from pipeline.monitoring.contract import Contract
@@ -111,6 +112,7 @@ class _Reading:
             "augment": self._augment(document, modalities),
             "models": dict(self._each(document, "models", ModelOptions)),
             "contract": dict(self._each(document, "contract", Contract)),
+            "compress": dict(self._each(document, "compress", CompressionOptions)),
         }
         values["sources"] = _with_fallback(values["sources"], values["clean"])
         single: dict[str, type[Options]] = {
@@ -130,7 +132,7 @@ class _Reading:
         )
         named = {
             name: self._names(document, name)
-            for name in ("sources", "targets", "features", "models")
+            for name in ("sources", "targets", "features", "models", "compress")
         }
         self.problems += cross_check(values, named)
         return None if self.problems else Params(**values)

@@ -13,6 +13,7 @@ from pipeline.core.options import Options
 from pipeline.curation.options import CurationOptions
 from pipeline.execution.options import ExecutionOptions
 from pipeline.models.comparison.options import ComparisonOptions as ComparisonOptions
+from pipeline.models.compression.options import CompressionOptions
 from pipeline.models.evaluation.options import EvaluationOptions
 from pipeline.models.options import ModelOptions
 from pipeline.models.tasks import Kind
@@ -130,6 +131,7 @@ class Params:
     curate: CurationOptions
     models: dict[str, ModelOptions]
     evaluate: EvaluationOptions
+    compress: dict[str, CompressionOptions]
     comparison: ComparisonOptions | None
     report: ReportOptions
     monitoring: MonitoringOptions
@@ -145,6 +147,13 @@ class Params:
     def fetched(self) -> dict[str, str]:
         """Source → the batch that its fetch stage brings."""
         return {name: str(one.model_dump()["version"]) for name, one in self.fetch.items()}
+
+    def sets_compressed(self, name: str) -> tuple[str, ...]:
+        """The feature sets that a compression reads: those of its student, then its model's."""
+        model = self.models[self.compress[name].model]
+        return tuple(
+            dict.fromkeys((*self.compress[name].student_of(model).features, *model.features))
+        )
 
     @property
     def set_modalities(self) -> dict[str, str]:

@@ -15,6 +15,7 @@ from pipeline.models.training.batches import MicroBatch, Tensors, microbatches, 
 from pipeline.models.training.losses import Combination, example_weights, loss
 from pipeline.models.training.optimization import Optimization, averaged_model
 from pipeline.models.training.parallel import World
+from pipeline.models.training.teacher import Teacher
 from pipeline.models.training.throughput import Throughput
 from pipeline.models.training.validation import Validation
 
@@ -29,7 +30,9 @@ class Trainer:
         validation: Validation,
         options: ModelOptions,
         device: torch.device,
+        teacher: Teacher | None = None,
     ) -> None:
+        self._teacher = teacher
         self.network, self.validation, self.options = network, validation, options
         self.throughput = Throughput()
         self._device = device
@@ -98,6 +101,7 @@ class Trainer:
         """Add the gradient of a part of a batch; its share of the batch's loss by task."""
         inputs = microbatch.inputs
         with self._optimization.autocast():
+            answered = self.network.training_outputs(inputs.values, inputs.lengths, inputs.present)
             outputs = [
                 loss(
                     logits,
@@ -106,10 +110,14 @@ class Trainer:
                     self.options.tasks,
                     self.options.label_smoothing,
                 )
-                for logits in self.network.training_outputs(
-                    inputs.values, inputs.lengths, inputs.present
-                )
+                for logits in answered
             ]
+            if self._teacher is not None:
+                taught = self._teacher.logits(inputs)
+                outputs = [
+                    self._teacher.losses(logits, taught, truth, microbatch, self.options.tasks)
+                    for logits, truth in zip(answered, outputs, strict=True)
+                ]
         losses = {
             task: torch.stack([output[task] for output in outputs]).mean()
             for task in self.validation.classes
