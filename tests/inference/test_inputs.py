@@ -120,7 +120,7 @@ def test_a_list_is_read_to_its_end_and_has_one(
         listed(params, "-")
     with (
         pytest.raises(PipelineError, match="line 1 of the list is no path"),
-        open("/dev/zero", "rb") as endless,
+        Path("/dev/zero").open("rb") as endless,
     ):
         list(samples_of(["-"], params, stdin=endless))
     monkeypatch.setattr("pipeline.inference.inputs.MAX_ROWS", 3)
