@@ -25,6 +25,7 @@ from pipeline.params.sections import (
     CleanSection,
     FeatureNames,
     FeatureSection,
+    HandoverOptions,
     IngestOptions,
     Params,
     PartsOptions,
@@ -114,6 +115,7 @@ class _Reading:
             "curate": CurationOptions,
             "evaluate": EvaluationOptions,
             "report": ReportOptions,
+            "handover": HandoverOptions,
             "execution": ExecutionOptions,
         }
         for name, model in single.items():
