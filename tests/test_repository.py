@@ -44,6 +44,8 @@ LAYERS = (
     "search",
     "project",
     "stages",
+    "inference",
+    "packaging",
     "cli",
 )
 HEAVY = {"torch", "ray", "librosa", "scipy", "sklearn", "pyarrow", "numpy", "cv2", "duckdb"}

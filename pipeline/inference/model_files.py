@@ -18,6 +18,7 @@ from pipeline.core.files.digest import digest_file, digest_json
 from pipeline.core.files.documents import document
 from pipeline.core.folders import CLEAN, MODELS
 from pipeline.core.machine.environment import hold
+from pipeline.models.feature_compatibility import check_features
 from pipeline.params.aliases import read_aliases
 from pipeline.parts import manifest
 from pipeline.parts.artifact import MANIFEST, Manifest
@@ -84,6 +85,16 @@ class ModelFiles:
             functions[f"{CLEAN}/{modality}"] = document(path, manifest.Manifest).function
         return functions | self._contract.made_by
 
+    @property
+    def params(self) -> Mapping[str, Any]:
+        """What params.yaml says there."""
+        return self.tree.params
+
+    @property
+    def where(self) -> str:
+        """That file, for messages."""
+        return f"params.yaml of {self.tree.name}"
+
     def hold(self) -> None:
         """Put this process under the instruction set that its features were made with.
 
@@ -94,6 +105,10 @@ class ModelFiles:
         """
         for function in self._contract.made_by.values():
             hold(function["processor"])
+
+    def check(self, functions: Mapping[str, Mapping[str, Any]]) -> None:
+        """PipelineError unless these are the functions that made what it was trained on."""
+        check_features(self.name, self.trained_on, functions)
 
     @contextmanager
     def folder(self) -> Iterator[Path]:

@@ -17,11 +17,11 @@ from pipeline.core.errors import PipelineError, Rejected, unknown
 from pipeline.core.files.digest import digest_json
 from pipeline.core.folders import CLEAN
 from pipeline.inference.encoding import Encoding, params_of_features
-from pipeline.inference.model_files import find_model
+from pipeline.inference.model_files import ModelFiles, find_model
+from pipeline.inference.package import Package, open_package
 from pipeline.inference.samples import Asset, Sample, read_asset
 from pipeline.models.answer_table import answer_schema, answer_table
 from pipeline.models.examples import Examples
-from pipeline.models.feature_compatibility import check_features
 
 if TYPE_CHECKING:
     from pipeline.models.saving import TrainedModel
@@ -101,15 +101,34 @@ class Predictor:
             There is no such model or revision, its files are not those that training wrote, or
             this code makes other features than those that it was trained on: what differs.
         """
+        return cls._of(find_model(Path(root), model, revision))
+
+    @classmethod
+    def open(cls, folder: str | Path) -> Self:
+        """A model that was handed over: what `pipeline package` wrote.
+
+        Parameters
+        ----------
+        folder:
+            That of the package, unpacked.
+
+        Raises
+        ------
+        PipelineError
+            It is no package, a file of it is not the one that it lists, or this environment makes
+            other features than those that the model was trained on: what differs.
+        """
+        return cls._of(open_package(Path(folder)))
+
+    @classmethod
+    def _of(cls, files: ModelFiles | Package) -> Self:
         from pipeline.models.saving import load_model
 
-        files = find_model(Path(root), model, revision)
         files.hold()
-        where = f"params.yaml of {files.tree.name}"
-        params = params_of_features(files.tree.params, files.features, where)
+        params = params_of_features(files.params, files.features, files.where)
         encodings = _encodings(params, files.features)
         functions = _functions(encodings)
-        check_features(files.name, files.trained_on, functions)
+        files.check(functions)
         with files.folder() as folder:
             trained = load_model(folder)
         lineage = Lineage(

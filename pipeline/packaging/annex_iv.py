@@ -1,7 +1,7 @@
 """What Annex IV of the EU's AI Act asks of technical documentation, and what a run can answer.
 
-Regulation (EU) 2024/1689, Annex IV, which Article 11(1) refers to. A row says where the cards answer
-a point, or that it is open, and who has to answer it.
+Regulation (EU) 2024/1689, Annex IV, which Article 11(1) refers to. A row says where the cards
+answer a point, or that it is open, and who has to answer it.
 """
 
 from __future__ import annotations
@@ -46,10 +46,8 @@ def points(handover: HandoverOptions, data_card: str) -> list[Point]:
             "stated" if purpose else "in part",
             "Details; Uses" if purpose else "Details have the version; the provider says the rest",
         ),
-        Point(
-            "1(b)", "hardware, software and other systems that it interacts with", "in part",
-            "How to use: a Python library, or HTTP; the provider names what calls it",
-        ),
+        Point("1(b)", "hardware, software and other systems that it interacts with", "in part",
+              "How to use: a Python library, or HTTP; the provider names what calls it"),
         Point("1(c)", "versions of software, and what updates need", "stated",
               "requirements.txt; Preprocessing"),
         Point("1(d)", "forms in which it is put into service", "stated",
@@ -65,12 +63,12 @@ def points(handover: HandoverOptions, data_card: str) -> list[Point]:
         Point("2(b)", "general logic, design choices, what it optimises, trade-offs", "in part",
               "Details; Training; the provider gives reasons"),
         Point("2(c)", "architecture, computing resources", "in part",
-              "Details; Training; resources stand in the run's records, which stay with the provider"),
+              "Details; Training; resources are told by the run's records at the provider's"),
         Point("2(d)", "data: origin, scope, selection, labels, cleaning", "in part",
               f"{data_card}; who labelled, and how, the provider tells"),
         Point("2(e)", "human oversight by Article 14", *watched),
         Point("2(f)", "changes that are determined beforehand", "open", "the provider"),
-        Point("2(g)", "validation and testing: data, metrics, accuracy, robustness, groups", "in part",
+        Point("2(g)", "validation, testing: data, metrics, accuracy, robustness, groups", "in part",
               f"Evaluation; Limits; {data_card}; dates and signatures are the provider's"),
         Point("2(h)", "cybersecurity", "in part",
               "How to use: files are held to their digests; the rest is the deployer's"),

@@ -19,13 +19,12 @@ def write_zip(folder: Path, path: Path) -> None:
     version.
     """
     files = sorted(file for file in folder.rglob("*") if file.is_file())
-    with atomic_write(path) as temporary:
-        with ZipFile(temporary, "w", ZIP_STORED) as archive:
-            for file in files:
-                name = (path.stem / file.relative_to(folder)).as_posix()
-                entry = ZipInfo(name, NO_TIME)
-                entry.create_system = 3  # Unix, whose rights the next line gives
-                entry.external_attr = 0o100644 << 16
-                entry.file_size = file.stat().st_size
-                with file.open("rb") as source, archive.open(entry, "w") as target:
-                    shutil.copyfileobj(source, target)
+    with atomic_write(path) as temporary, ZipFile(temporary, "w", ZIP_STORED) as archive:
+        for file in files:
+            name = (path.stem / file.relative_to(folder)).as_posix()
+            entry = ZipInfo(name, NO_TIME)
+            entry.create_system = 3  # Unix, whose rights the next line gives
+            entry.external_attr = 0o100644 << 16
+            entry.file_size = file.stat().st_size
+            with file.open("rb") as source, archive.open(entry, "w") as target:
+                shutil.copyfileobj(source, target)

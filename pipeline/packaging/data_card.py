@@ -17,7 +17,7 @@ def data_card(inputs: ReportInputs, name: str) -> str:
     name:
         What the data is called.
     """
-    told = datacard.build(inputs, ReportOptions())
+    told = datacard.build(inputs, ReportOptions.model_validate({}))
     assert not isinstance(told, Absent), "an evaluated model has finished stages before it"
     return render(
         "data_card.md",

@@ -1,4 +1,7 @@
-"""Which libraries modules need, each at the version that is installed here."""
+"""Which libraries modules need, each at the version that is installed here.
+
+Of third parties' plug-ins it is the distribution that they came with.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,9 @@ from pipeline.parts.code import imports, is_ours
 from pipeline.parts.fingerprint import DISTRIBUTIONS
 
 PROJECT = "multimodal-pipeline"
+# What only functions of a project load, whose modules answering shares: its versions, its cluster,
+# its SQL.
+OF_PROJECTS = frozenset({"dvc", "duckdb", "ray"})
 
 
 def locked(modules: Iterable[str]) -> list[str]:
@@ -23,11 +29,11 @@ def locked(modules: Iterable[str]) -> list[str]:
     part, by which builds of torch differ, is left out too, since an index may have another build.
     """
     names_by_library = packages_distributions()
+    named = {name for module in modules for name in (module, *imports(module)) if not is_ours(name)}
+    libraries = {name.partition(".")[0] for name in named} - sys.stdlib_module_names - OF_PROJECTS
     direct = {
         DISTRIBUTIONS.get(library) or next(iter(names_by_library.get(library, [])), library)
-        for module in modules
-        for library in (name.partition(".")[0] for name in imports(module) if not is_ours(name))
-        if library not in sys.stdlib_module_names
+        for library in libraries
     }
     extras = {one.name: one.extras for one in _required(PROJECT, {""})}
     versions: dict[str, str] = {}

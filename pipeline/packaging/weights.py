@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import sysconfig
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import packages_distributions, version
 from pathlib import Path
 
 from pipeline.core.files.digest import digest_file
 from pipeline.encoders import encoder_of
+from pipeline.inference.package import WEIGHTS
 from pipeline.packaging.licences import lets_copy
 from pipeline.params import FeatureSection
+from pipeline.reporting.format import size
 
-FOLDER = "weights"
 # More than this in one feature set is not copied.
-LARGEST = 2 * 2**30
+LARGEST = 2_000_000_000
 # What an encoder says that runs whatever model params name.
 MODELS_OWN = "the model's own"
 NOT_STATED = "not stated"
@@ -31,8 +32,10 @@ class EncoderWeights:
         Name → SHA-256.
     comes:
         How whoever unpacks the package gets them, as a phrase.
+    place:
+        The folder of the package in which they are looked for; empty where the encoder finds them.
     copied:
-        The files that the package takes in, below weights/<set>; none where another brings them.
+        The files that the package takes in there.
     """
 
     feature_set: str
@@ -40,6 +43,7 @@ class EncoderWeights:
     licence: str
     files: Mapping[str, str]
     comes: str
+    place: str = ""
     copied: Sequence[Path] = ()
 
 
@@ -66,24 +70,29 @@ def encoder_weights(
         licence = str(getattr(kind, "LICENCE", NOT_STATED))
         if licence == MODELS_OWN:
             licence = licences.get(name) or _stated(paths[0].parent)
-        comes, copied = _way(name, getattr(section.options, "model", None), paths, licence)
         files = {path.name: digest_file(path) for path in paths}
-        yield EncoderWeights(name, section.encoder, licence, files, comes, copied)
+        weights = EncoderWeights(name, section.encoder, licence, files, "")
+        yield _coming(weights, paths, getattr(section.options, "model", None))
 
 
-def _way(
-    name: str, model: str | None, paths: Sequence[Path], licence: str
-) -> tuple[str, Sequence[Path]]:
-    if brings := _distribution(paths[0]):
-        return f"with the library {brings} of requirements.txt", ()
-    if model is not None and not Path(model).is_dir():
-        return f"by its name on the Hugging Face hub, {model}, when they are first used", ()
-    place = f"{FOLDER}/{name}"
-    if not lets_copy(licence):
-        return f"not at all, as the licence is not known to let copies be made: put into {place}", ()
-    if sum(path.stat().st_size for path in paths) > LARGEST:
-        return f"not at all, as they are larger than 2 GiB: put into {place}", ()
-    return f"in {place}", paths
+def _coming(weights: EncoderWeights, paths: Sequence[Path], model: str | None) -> EncoderWeights:
+    """The same, with the way that they come.
+
+    model: the folder or the hub's name, of an encoder that takes any.
+    """
+    if library := _distribution(paths[0]):
+        return replace(weights, comes=f"with {library} of requirements.txt")
+    if model is None or not Path(model).is_dir():
+        hub = f"from the Hugging Face hub, by the name {model}, when first used"
+        return replace(weights, comes=hub)
+    place = f"{WEIGHTS}/{weights.feature_set}"
+    if not lets_copy(weights.licence):
+        reason = "their licence is not known to let copies be made"
+    elif sum(path.stat().st_size for path in paths) > LARGEST:
+        reason = f"they are larger than {size(LARGEST)}"
+    else:
+        return replace(weights, comes=f"in {place}", place=place, copied=paths)
+    return replace(weights, comes=f"not in here, as {reason}: put them into {place}", place=place)
 
 
 def _distribution(path: Path) -> str:

@@ -85,9 +85,9 @@ class FeatureNames(RejectLimit):
 
 
 class HandoverOptions(Options):
-    """What the cards of a packaged model say that no run can know; what is blank is said to be open.
+    """What the cards of a packaged model say that no run can know: texts in Markdown.
 
-    The texts are Markdown.
+    What is blank is said to be open.
     """
 
     provider: str = Field("", description="who answers for the model, and how they are reached")

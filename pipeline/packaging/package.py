@@ -1,0 +1,251 @@
+"""A trained model → a folder, or a .zip, that answers by itself; see `inference.package`."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from importlib.metadata import distribution
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import yaml
+
+from pipeline.core.errors import PipelineError, unknown
+from pipeline.core.files.digest import digest_file, digest_json
+from pipeline.core.folders import DATA, EVALUATION
+from pipeline.core.registry import locate
+from pipeline.encoders import FOLDER as ENCODERS
+from pipeline.inference.model_files import ModelFiles, find_model
+from pipeline.inference.package import (
+    CONTENTS,
+    FORM,
+    MODEL,
+    PARAMS,
+    PREPROCESSING,
+    REQUIREMENTS,
+    WEIGHTS,
+    Contents,
+)
+from pipeline.modalities import FOLDER as MODALITIES
+from pipeline.modalities import part
+from pipeline.packaging.archive import write_zip
+from pipeline.packaging.code import needed, source
+from pipeline.packaging.data_card import data_card
+from pipeline.packaging.markdown import TEMPLATES
+from pipeline.packaging.model_card import Preprocessing, model_card
+from pipeline.packaging.requirements import PROJECT, locked
+from pipeline.packaging.weights import EncoderWeights, encoder_weights
+from pipeline.params import Params
+from pipeline.params.resolved import resolved
+from pipeline.parts import artifact
+from pipeline.parts.code import PACKAGE, is_ours
+from pipeline.reporting.inputs import EvaluatedModel, ReportInputs
+from pipeline.store.files.output_path import check_free, replacing_folder
+
+MODEL_CARD, DATA_CARD, PREDICT, LICENCE = "model_card.md", "data_card.md", "predict.py", "LICENSE"
+ARCHIVE = ".zip"
+# Parts of a modality that making features takes.
+PARTS = ("clean", "content", "augment")
+# What answering starts from, beside the plug-ins that the model and its features name. `parse`
+# wants a source, whose kind a package says in `sources`.
+ENTRIES = (
+    "pipeline.inference.predictor",
+    "pipeline.inference.samples",
+    "pipeline.sources.folder",
+)
+SOURCES = {"files": {"kind": "folder"}}
+
+
+def write_package(params: Params, name: str, out: Path, force: bool = False) -> str:
+    """Write the package of a model of the work tree that is trained and evaluated.
+
+    Parameters
+    ----------
+    out:
+        A folder, or a file that ends in .zip; whole or not at all.
+    force:
+        Replace what is there, if it is a package.
+
+    Returns
+    -------
+    The SHA-256 of its contents.json, by which it is known.
+
+    Raises
+    ------
+    PipelineError
+        There is no such model, it is not trained, not evaluated as it is now, or would be given
+        other features by this code; or `out` may not be written.
+    """
+    model = _Model(params, name)
+    model.check()
+    check_free(out, Path(), force)
+    if out.suffix != ARCHIVE:
+        with replacing_folder(out, CONTENTS) as folder:
+            return model.write(folder)
+    with TemporaryDirectory(prefix="package-") as temporary:
+        folder = Path(temporary, out.stem)
+        digest = model.write(folder)
+        write_zip(folder, out)
+        return digest
+
+
+@dataclass(frozen=True)
+class _Model:
+    """A model of the work tree that is to be packaged."""
+
+    params: Params
+    name: str
+
+    @cached_property
+    def files(self) -> ModelFiles:
+        if self.name not in self.params.models:
+            raise PipelineError(unknown("model", self.name, self.params.models))
+        return find_model(Path(), self.name)
+
+    @cached_property
+    def inputs(self) -> ReportInputs:
+        return ReportInputs(
+            root=Path(DATA),
+            models=(self.name,),
+            modalities=self.params.modalities,
+            features=self.params.set_modalities,
+            targets=self.params.targets,
+            params_digest="",
+            confidence=self.params.evaluate.confidence,
+        )
+
+    @cached_property
+    def evaluated(self) -> EvaluatedModel:
+        for model in self.inputs.evaluated:
+            return model
+        raise PipelineError(
+            f"model '{self.name}' has no figures that its card could tell: `dvc repro "
+            f"evaluate@{self.name}` measures it"
+        )
+
+    @property
+    def modalities(self) -> list[str]:
+        return list(self.evaluated.modalities)
+
+    @cached_property
+    def weights(self) -> list[EncoderWeights]:
+        used = {name: self.params.features[name] for name in self.files.features}
+        return [*encoder_weights(used, self.params.handover.licences)]
+
+    def check(self) -> None:
+        """PipelineError unless the model, its figures and this code belong together."""
+        from pipeline.inference import Predictor
+
+        measured = artifact.read_manifest(self.evaluated.evaluated)["inputs"]
+        if any(
+            measured.get(f"model/{name}", md5) != md5 for name, md5 in self.files.digests.items()
+        ):
+            raise PipelineError(
+                f"the figures of model '{self.name}' are of another training than the model that "
+                f"is here: `dvc repro evaluate@{self.name}` measures this one"
+            )
+        Predictor.load(Path(), self.name)
+
+    def write(self, folder: Path) -> str:
+        """Fill a folder that is not there yet; the digest of its contents.json."""
+        folder.mkdir()
+        with self.files.folder() as trained:
+            shutil.copytree(trained, folder / MODEL)
+        for weights in self.weights:
+            for path in weights.copied:
+                place = folder / WEIGHTS / weights.feature_set / path.name
+                place.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(path, place)
+        modules = self._modules()
+        for module in sorted(filter(is_ours, modules)):
+            place = folder / source(module)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(PACKAGE.parent / source(module), place)
+        for name, text in self._texts(modules).items():
+            (folder / name).write_text(text, encoding="utf-8")
+        files = sorted(path for path in folder.rglob("*") if path.is_file())
+        contents = Contents(
+            FORM,
+            self.name,
+            self.files.digest,
+            self.files.revision,
+            self.files.features,
+            {path.relative_to(folder).as_posix(): digest_file(path) for path in files},
+        )
+        (folder / CONTENTS).write_text(_json(asdict(contents)), encoding="utf-8")
+        return digest_file(folder / CONTENTS)
+
+    def _modules(self) -> set[str]:
+        """Those that answering takes; of third parties the plug-ins alone, which are libraries."""
+        kinds = (self.params.features[name].encoder for name in self.files.features)
+        plugins = {
+            *(locate(ENCODERS, kind) for kind in kinds),
+            *(part(modality, name) for modality in self.modalities for name in PARTS),
+            *(locate(MODALITIES, modality) for modality in self.modalities),
+            *self.params.models[self.name].as_kinds(self.params.targets).modules,
+        }
+        return needed(filter(is_ours, [*ENTRIES, *plugins])) | plugins
+
+    def _texts(self, modules: set[str]) -> dict[str, str]:
+        return {
+            PARAMS: yaml.safe_dump(self._sections(), sort_keys=False, allow_unicode=True),
+            PREPROCESSING: _json(self.files.trained_on),
+            REQUIREMENTS: "".join(f"{line}\n" for line in locked(modules)),
+            MODEL_CARD: self._model_card(),
+            DATA_CARD: data_card(self.inputs, self._data),
+            PREDICT: (TEMPLATES / "predict.txt").read_text(encoding="utf-8"),
+            LICENCE: distribution(PROJECT).read_text(f"licenses/{LICENCE}") or "",
+        }
+
+    def _sections(self) -> dict[str, Any]:
+        """What of params.yaml says how this model's features are made."""
+        sections = resolved(self.params)
+        features = {name: sections["features"][name] for name in self.files.features}
+        for weights in self.weights:
+            if weights.place:
+                features[weights.feature_set]["model"] = weights.place
+        return {
+            "instructions": self.params.instructions,
+            "sources": SOURCES,
+            "modalities": self.modalities,
+            "clean": {modality: sections["clean"][modality] for modality in self.modalities},
+            "features": features,
+            "execution": {"executor": "serial"},
+        }
+
+    @property
+    def _data(self) -> str:
+        return ", ".join(self.params.sources)
+
+    def _model_card(self) -> str:
+        sections = self._sections()
+        options = {
+            **{f"clean/{name}": section for name, section in sections["clean"].items()},
+            **sections["features"],
+        }
+        trained = self.evaluated.trained
+        return model_card(
+            self.inputs,
+            self.evaluated,
+            data=self._data,
+            data_card=DATA_CARD,
+            handover=self.params.handover,
+            preprocessing=[
+                Preprocessing(name, options[name], digest_json(function))
+                for name, function in self.files.trained_on.items()
+            ],
+            weights=self.weights,
+            digests={
+                **{name: digest_file(trained / name) for name in self.files.digests},
+                **self.evaluated.card["inputs"],
+                f"{EVALUATION}/{self.name}": artifact.digest(self.evaluated.evaluated),
+            },
+        )
+
+
+def _json(value: Mapping[str, Any]) -> str:
+    return json.dumps(value, indent=1, ensure_ascii=False) + "\n"
