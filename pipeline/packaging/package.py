@@ -27,7 +27,6 @@ from pipeline.inference.package import (
     PARAMS,
     PREPROCESSING,
     REQUIREMENTS,
-    WEIGHTS,
     Contents,
 )
 from pipeline.modalities import FOLDER as MODALITIES
@@ -152,19 +151,20 @@ class _Model:
 
     def write(self, folder: Path) -> str:
         """Fill a folder that is not there yet; the digest of its contents.json."""
-        folder.mkdir()
-        with self.files.folder() as trained:
-            shutil.copytree(trained, folder / MODEL)
-        for weights in self.weights:
-            for path in weights.copied:
-                place = folder / WEIGHTS / weights.feature_set / path.name
-                place.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(path, place)
         modules = self._modules()
-        for module in sorted(filter(is_ours, modules)):
-            place = folder / source(module)
-            place.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(PACKAGE.parent / source(module), place)
+        with self.files.folder() as trained:
+            copies = {Path(MODEL, path.name): path for path in trained.iterdir()}
+            copies |= {
+                Path(weights.place, path.name): path
+                for weights in self.weights
+                for path in weights.copied
+            }
+            copies |= {
+                source(name): PACKAGE.parent / source(name) for name in modules if is_ours(name)
+            }
+            for place, path in copies.items():
+                (folder / place).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(path, folder / place)
         for name, text in self._texts(modules).items():
             (folder / name).write_text(text, encoding="utf-8")
         files = sorted(path for path in folder.rglob("*") if path.is_file())
@@ -214,7 +214,6 @@ class _Model:
             "modalities": self.modalities,
             "clean": {modality: sections["clean"][modality] for modality in self.modalities},
             "features": features,
-            "execution": {"executor": "serial"},
         }
 
     @property
