@@ -41,11 +41,12 @@ LAYERS = (
     "reporting",
     "params",
     "integrity",
-    "search",
     "project",
     "stages",
     "inference",
+    "search",
     "packaging",
+    "serving",
     "cli",
 )
 HEAVY = {"torch", "ray", "librosa", "scipy", "sklearn", "pyarrow", "numpy", "cv2", "duckdb"}

@@ -226,7 +226,7 @@ class Predictor:
         ]
         inputs: list[dict[str, str]] = [{} for _ in samples]
         examples = self._examples(samples, refusals, inputs)
-        for row in np.flatnonzero(~examples.seen):
+        for row in np.flatnonzero(~examples.seen).tolist():
             if not samples[row].refused:
                 refusals[row].append(_Refusal(None, "predict", self._nothing_seen(samples[row])))
         # What torch is told is told to the whole process.

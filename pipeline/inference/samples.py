@@ -80,7 +80,7 @@ def _read_file(path: Path) -> bytes:
             raise Rejected("not_a_file", NOT_A_FILE)
         if status.st_size > MAX_BYTES:
             raise _too_large()
-        with path.open("rb", opener=_open_at_once) as file:
+        with open(path, "rb", opener=_open_at_once) as file:
             data = file.read(MAX_BYTES + 1)
     except (FileNotFoundError, NotADirectoryError):
         raise Rejected("missing_file", "there is no such file") from None

@@ -63,7 +63,11 @@ def answer_table(
     answers = _predict(model, visible)
     columns: dict[str, list[object]] = {}
     for task in tasks:
-        decoding, classes, answer = model.network.decodings[task], model.classes[task], answers[task]
+        decoding, classes, answer = (
+            model.network.decodings[task],
+            model.classes[task],
+            answers[task],
+        )
         decisions = decoding.predict(answer)
         if decoding.task.NUMBER:
             columns[f"answer.{task}"] = [float(value) for value in decisions]
