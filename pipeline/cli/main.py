@@ -16,6 +16,7 @@ from pipeline.cli.package import package
 from pipeline.cli.promote import promote
 from pipeline.cli.prune import prune
 from pipeline.cli.rejects import rejects
+from pipeline.cli.serve import serve
 from pipeline.cli.store import app as store
 from pipeline.cli.validate import validate
 from pipeline.core.errors import PipelineError, unknown
@@ -41,6 +42,7 @@ app.command()(package)
 app.command()(promote)
 app.command()(rejects)
 app.command()(prune)
+app.command()(serve)
 app.command()(validate)
 
 
