@@ -41,7 +41,9 @@ LOST = ("../../precious", "../../../precious", "../../pipeline", "..", "a.b", "*
 # Stages that DVC holds to the whole folder of features though they read some of its sets.
 COARSE = {"train", "evaluate", "crossvalidate"}
 TARGETS = ("clean@text", "extract@hashing")
-FANS = {"fetch", "look", "clean", "augment", "extract", "train", "evaluate", "crossvalidate"}
+FANS = {
+    "fetch", "look", "download", "clean", "augment", "extract", "train", "evaluate", "crossvalidate"
+}  # fmt: skip
 
 
 def put_graph(folder: Path, names: tuple[str, ...]) -> None:
@@ -75,7 +77,7 @@ def hostile(names: tuple[str, ...]) -> dict[str, Any]:
     document: dict[str, Any] = yaml.safe_load((HERE / "params.yaml").read_text())
     document["sources"] = {name: {"kind": "stamps"} for name in names}
     document["fetch"] = {name: {"version": name} for name in names}
-    document["look"] = {name: {} for name in names}
+    document["look"] = document["download"] = {name: {} for name in names}
     document["modalities"] = list(names)
     document["clean"] = document["augment"] = {name: {} for name in names}
     document["features"] = {name: {"modality": name, "encoder": "mfcc"} for name in names}

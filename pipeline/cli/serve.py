@@ -39,12 +39,11 @@ def serve(
 
     Nobody is asked who they are: let in others than yourself only behind a server that does.
     """
-    from pipeline.inference.model_files import find_model
-    from pipeline.inference.package import open_package
+    from pipeline.inference.model_files import DESCRIPTION, find_model, open_model
 
-    package = "/" in model
-    # Before NumPy is loaded.
-    (open_package(Path(model)) if package else find_model(Path(), model)).hold()
+    handed_over = "/" in model or (Path(model) / DESCRIPTION).is_file()
+    files = open_model(Path(model)) if handed_over else find_model(Path(), model)
+    files.hold()  # before NumPy is loaded
     try:
         import uvicorn
 
@@ -56,8 +55,7 @@ def serve(
         ) from None
     from pipeline.inference import Predictor
 
-    predictor = Predictor.open(model) if package else Predictor.load(Path(), model)
-    app = create_app(predictor, Limits(mebibytes, samples, seconds))
+    app = create_app(Predictor.of(files), Limits(mebibytes, samples, seconds))
     say(f"http://{host}:{port}/docs shows what may be asked; Ctrl-C ends it", error=True)
     uvicorn.run(
         app,

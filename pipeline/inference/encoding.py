@@ -9,7 +9,7 @@ from typing import Any
 
 from pipeline.core.errors import Rejected
 from pipeline.inference.samples import Asset
-from pipeline.params import Params, parse
+from pipeline.params import Params
 from pipeline.parts.part import Compute, Outcome, Row, Work, apply_bisecting
 from pipeline.stages.plans import clean as clean_stage
 from pipeline.stages.plans import extract as extract_stage
@@ -17,32 +17,6 @@ from pipeline.stages.work.clean import Source
 from pipeline.stages.work.extract import Recipe
 
 LOG = logging.getLogger(__name__)
-
-# What of params.yaml says how features are made; the rest may be of another time.
-SECTIONS = (
-    "seed",
-    "instructions",
-    "sources",
-    "look",
-    "modalities",
-    "targets",
-    "clean",
-    "execution",
-)
-
-
-def params_of_features(document: Mapping[str, Any], sets: Iterable[str], name: str) -> Params:
-    """The part of a params.yaml by which some feature sets are made, checked.
-
-    Raises
-    ------
-    PipelineError
-        Today's code does not understand it: all mistakes, by their path in `name`.
-    """
-    features = document.get("features") or {}
-    chosen = {used: features[used] for used in sets if used in features}
-    sections = {section: document[section] for section in SECTIONS if section in document}
-    return parse({**sections, "features": chosen}, name)
 
 
 class Encoding:

@@ -1,14 +1,12 @@
-"""Which model is meant, where its files lie, and that they are those which training wrote.
-
-NumPy is not loaded for it: who computes must first know by which instruction set (`hold`).
-"""
+"""Which model is meant, where its files lie, and that they are those which training wrote."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import json
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -18,97 +16,73 @@ from pipeline.core.files.digest import digest_file, digest_json
 from pipeline.core.files.documents import document
 from pipeline.core.folders import CLEAN, MODELS
 from pipeline.core.machine.environment import hold
+from pipeline.inference.contents import CONTENTS, check_contents
 from pipeline.models.feature_compatibility import check_features
 from pipeline.params.aliases import read_aliases
 from pipeline.parts import manifest
 from pipeline.parts.artifact import MANIFEST, Manifest
+from pipeline.parts.fingerprint_diff import differences
 from pipeline.store.model_card import CARD
 from pipeline.store.trees.git import describe_head
 from pipeline.store.trees.opening import open_tree
 from pipeline.store.trees.revision import Revision
-from pipeline.store.trees.tree import Tree
+
+# What says in a folder that was handed over how its model is asked; the model's files lie beside.
+DESCRIPTION = "predictor.json"
+# The folder of a package that holds weights of encoders, by feature set.
+WEIGHTS = "weights"
+# What of params.yaml feature sets are made by; the rest may be of another time.
+SECTIONS = ("seed", "instructions", "sources", "look", "modalities", "targets", "clean")
 
 
 @dataclass(frozen=True)
-class _Contract:
-    """What model.json says of the features that it was trained on."""
+class Description:
+    """All that is to be known of a model beside its own files.
 
-    made_by: dict[str, dict[str, Any]]
-    features: dict[str, dict[str, Any]]
+    Parameters
+    ----------
+    revision:
+        The commit that it is of, `-dirty` where a work tree differed; empty outside git.
+    features:
+        The feature sets that it reads, in its order.
+    params:
+        The sections of params.yaml by which these are made.
+    trained_on:
+        Feature set, or stage of cleaning → fingerprint of what made its training's data.
+    files:
+        The model's files by name → MD5.
+    """
 
+    model: str
+    revision: str
+    features: list[str]
+    params: dict[str, Any]
+    trained_on: dict[str, dict[str, Any]]
+    files: dict[str, str]
 
-@dataclass(frozen=True)
-class _Untrained:
-    untrained: str = ""
+    @property
+    def digest(self) -> str:
+        """One digest of all the model's files."""
+        return digest_json(self.files)
 
 
 @dataclass(frozen=True)
 class ModelFiles:
-    """A trained model in a tree: of the work tree or of a revision."""
+    """A trained model where it lies; `paths` maps its files, by name, to where they are."""
 
-    tree: Tree
-    name: str
-
-    @property
-    def revision(self) -> str:
-        """The commit of the tree, `-dirty` where the work tree differs; empty outside git."""
-        tree = self.tree
-        return tree.commit if isinstance(tree, Revision) else describe_head(tree.project)
-
-    @cached_property
-    def digests(self) -> dict[str, str]:
-        """File → MD5 of what training wrote, without its learning curves."""
-        files = document(self._file(MANIFEST), Manifest).files
-        return {name: md5 for name, md5 in files.items() if "/" not in name}
-
-    @property
-    def digest(self) -> str:
-        """One of them all."""
-        return digest_json(self.digests)
-
-    @property
-    def features(self) -> list[str]:
-        """The feature sets that it reads, in its order."""
-        return list(self._contract.features)
-
-    @property
-    def modalities(self) -> list[str]:
-        """Whose features they are, sorted."""
-        return sorted({str(about["modality"]) for about in self._contract.features.values()})
-
-    @property
-    def trained_on(self) -> dict[str, Mapping[str, Any]]:
-        """Feature set, or stage of cleaning → the function that made what it was trained on."""
-        functions: dict[str, Mapping[str, Any]] = {}
-        for modality in self.modalities:
-            path = self.tree.file(f"{CLEAN}/{modality}/{manifest.MANIFEST}")
-            functions[f"{CLEAN}/{modality}"] = document(path, manifest.Manifest).function
-        return functions | self._contract.made_by
-
-    @property
-    def params(self) -> Mapping[str, Any]:
-        """What params.yaml says there."""
-        return self.tree.params
-
-    @property
-    def where(self) -> str:
-        """That file, for messages."""
-        return f"params.yaml of {self.tree.name}"
+    about: Description
+    paths: Mapping[str, Path]
 
     def hold(self) -> None:
-        """Put this process under the instruction set that its features were made with.
+        """Let through a process under the instruction set that the model's features were made with.
 
         Raises
         ------
         PipelineError
             NumPy is loaded and computes with another.
         """
-        for function in self._contract.made_by.values():
+        for function in self.about.trained_on.values():
             hold(function["processor"])
-
-    def check(self, functions: Mapping[str, Mapping[str, Any]]) -> None:
-        """PipelineError unless these are the functions that made what it was trained on."""
-        check_features(self.name, self.trained_on, functions)
 
     @contextmanager
     def folder(self) -> Iterator[Path]:
@@ -117,33 +91,66 @@ class ModelFiles:
         Raises
         ------
         PipelineError
-            A file is not what training wrote: it was changed, or only in part copied.
+            A file is not what training wrote: it was changed, or copied in part alone.
         """
         with TemporaryDirectory(prefix="model-") as temporary:
-            for name, md5 in self.digests.items():
-                path = self._file(name).absolute()
-                if digest_file(path, "md5") != md5:
+            for name, md5 in self.about.files.items():
+                path = self.paths[name].absolute()
+                if not path.is_file() or digest_file(path, "md5") != md5:
                     raise PipelineError(
-                        f"{path} of model '{self.name}' is not the file that training wrote: its "
-                        f"digest is another one than its {MANIFEST} says. `dvc checkout --force` "
-                        f"brings it back"
+                        f"{path} of model '{self.about.model}' is not the file that training "
+                        f"wrote: it is missing, or its digest is another. Bring the model back "
+                        f"whole, in a project by `dvc checkout --force`"
                     )
                 (Path(temporary) / name).symlink_to(path)
             yield Path(temporary)
 
-    @cached_property
-    def _contract(self) -> _Contract:
-        path = self._file(CARD)
-        if reason := document(path, _Untrained).untrained:
-            raise PipelineError(f"model '{self.name}' is not trained: {reason}")
-        return document(path, _Contract)
+    def check(self, functions: Mapping[str, Mapping[str, Any]]) -> None:
+        """PipelineError unless these are the functions that made what the model was trained on."""
+        check_features(self.about.model, self.about.trained_on, functions)
 
-    def _file(self, name: str) -> Path:
-        return self.tree.file(f"{MODELS}/{self.name}/{name}")
+    def write(self, folder: Path) -> None:
+        """Put the model's files and its description into a folder, for `open_model`."""
+        with self.folder() as files:
+            for path in files.iterdir():
+                shutil.copyfile(path, folder / path.name)
+        text = json.dumps(asdict(self.about), indent=1, ensure_ascii=False) + "\n"
+        (folder / DESCRIPTION).write_text(text, encoding="utf-8")
+
+
+@dataclass(frozen=True)
+class HandedOver(ModelFiles):
+    """One that lies in a folder, where no project could train it again."""
+
+    def check(self, functions: Mapping[str, Mapping[str, Any]]) -> None:
+        if wrong := [
+            f"{name}: {difference}"
+            for name, before in self.about.trained_on.items()
+            for difference in differences(before, functions[name])
+        ]:
+            listed = "\n  ".join(wrong)
+            raise PipelineError(
+                f"here the model '{self.about.model}' would be given other features than it was "
+                f"trained on:\n  {listed}\nInstall the libraries of its requirements.txt, and "
+                f"bring the weights that its model_card.md lists."
+            )
+
+
+@dataclass(frozen=True)
+class _Card:
+    """What model.json says of the features that the model was trained on."""
+
+    features: dict[str, dict[str, Any]]
+    made_by: dict[str, dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class _Untrained:
+    untrained: str = ""
 
 
 def find_model(root: Path, model: str, revision: str | None = None) -> ModelFiles:
-    """A model by its name in params.yaml, or by an alias such as `champion`.
+    """A model of a project by its name in params.yaml, or by an alias such as `champion`.
 
     Parameters
     ----------
@@ -169,7 +176,52 @@ def find_model(root: Path, model: str, revision: str | None = None) -> ModelFile
     tree = open_tree(root, revision)
     trained = [name for name in tree.names(MODELS) if MANIFEST in tree.names(f"{MODELS}/{name}")]
     if model not in trained:
-        named = f"{unknown(f'model in {tree.name}', model, [*trained, *aliases])}"
+        message = unknown(f"model in {tree.name}", model, [*trained, *aliases])
         waiting = model in (tree.params.get("models") or {})
-        raise PipelineError(f"{named}; `dvc repro train@{model}` makes it" if waiting else named)
-    return ModelFiles(tree, model)
+        raise PipelineError(message + f"; `dvc repro train@{model}` makes it" * waiting)
+    written = document(tree.file(f"{MODELS}/{model}/{MANIFEST}"), Manifest).files
+    files = {name: md5 for name, md5 in written.items() if "/" not in name}  # no learning curves
+    paths = {name: tree.file(f"{MODELS}/{model}/{name}") for name in files}
+    if reason := document(paths[CARD], _Untrained).untrained:
+        raise PipelineError(f"model '{model}' is not trained: {reason}")
+    card = document(paths[CARD], _Card)
+    functions = dict(card.made_by)
+    for modality in sorted({str(about["modality"]) for about in card.features.values()}):
+        cleaned = tree.file(f"{CLEAN}/{modality}/{manifest.MANIFEST}")
+        functions[f"{CLEAN}/{modality}"] = document(cleaned, manifest.Manifest).function
+    params = sections_of_features(tree.params, card.features)
+    commit = tree.commit if isinstance(tree, Revision) else describe_head(root)
+    about = Description(model, commit, list(card.features), params, functions, files)
+    return ModelFiles(about, paths)
+
+
+def sections_of_features(params: Mapping[str, Any], sets: Iterable[str]) -> dict[str, Any]:
+    """What of a params.yaml says how some feature sets are made."""
+    features = params.get("features") or {}
+    sections = {name: params[name] for name in SECTIONS if name in params}
+    return sections | {"features": {name: features[name] for name in sets if name in features}}
+
+
+def open_model(folder: Path) -> ModelFiles:
+    """A model from a folder that was handed over, as `ModelFiles.write` laid it out.
+
+    Weights of encoders that lie in the folder are looked for there.
+
+    Raises
+    ------
+    PipelineError
+        The folder holds none, its description is damaged, or a file of it is not as it lists.
+    """
+    path = folder / DESCRIPTION
+    if not path.is_file():
+        unpack = ": unpack it, and give the folder that comes out" * folder.is_file()
+        raise PipelineError(
+            f"{folder} holds no model that was handed over{unpack or f': there is no {path}'}"
+        )
+    if (folder / CONTENTS).is_file():
+        check_contents(folder)
+    about = document(path, Description)
+    for section in about.params["features"].values():
+        if str(section.get("model", "")).startswith(f"{WEIGHTS}/"):
+            section["model"] = str(folder / section["model"])
+    return HandedOver(about, {name: folder / name for name in about.files})

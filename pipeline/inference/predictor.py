@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -16,16 +18,15 @@ import pyarrow as pa
 from pipeline.core.errors import PipelineError, Rejected, unknown
 from pipeline.core.files.digest import digest_json
 from pipeline.core.folders import CLEAN
-from pipeline.inference.encoding import Encoding, params_of_features
-from pipeline.inference.model_files import ModelFiles, find_model
-from pipeline.inference.package import Package, open_package
+from pipeline.inference.encoding import Encoding
+from pipeline.inference.model_files import ModelFiles, find_model, open_model
 from pipeline.inference.samples import Asset, Sample, read_asset
 from pipeline.models.answer_table import answer_schema, answer_table
 from pipeline.models.examples import Examples
+from pipeline.params import Params, parse
 
 if TYPE_CHECKING:
     from pipeline.models.saving import TrainedModel
-    from pipeline.params import Params
 
 # Samples that go through the encoders and the network together, a bound on memory.
 BATCH = 64
@@ -75,9 +76,13 @@ class Predictor:
     """
 
     def __init__(
-        self, model: TrainedModel, encodings: Mapping[str, Encoding], lineage: Lineage
+        self,
+        model: TrainedModel,
+        params: Params,
+        encodings: Mapping[str, Encoding],
+        lineage: Lineage,
     ) -> None:
-        self.model, self.lineage = model, lineage
+        self.model, self.params, self.lineage = model, params, lineage
         self._encodings = dict(encodings)
         self._lock = threading.Lock()
 
@@ -101,43 +106,29 @@ class Predictor:
             There is no such model or revision, its files are not those that training wrote, or
             this code makes other features than those that it was trained on: what differs.
         """
-        return cls._of(find_model(Path(root), model, revision))
+        return cls.of(find_model(Path(root), model, revision))
 
     @classmethod
     def open(cls, folder: str | Path) -> Self:
-        """A model that was handed over: what `pipeline package` wrote.
-
-        Parameters
-        ----------
-        folder:
-            That of the package, unpacked.
-
-        Raises
-        ------
-        PipelineError
-            It is no package, a file of it is not the one that it lists, or this environment makes
-            other features than those that the model was trained on: what differs.
-        """
-        return cls._of(open_package(Path(folder)))
+        """A model from a folder that was handed over; raises what `load` does."""
+        return cls.of(open_model(Path(folder)))
 
     @classmethod
-    def _of(cls, files: ModelFiles | Package) -> Self:
+    def of(cls, files: ModelFiles) -> Self:
+        """A model that was found; raises what `load` does."""
         from pipeline.models.saving import load_model
 
         files.hold()
-        params = params_of_features(files.params, files.features, files.where)
-        encodings = _encodings(params, files.features)
+        about = files.about
+        params = parse(about.params, f"params.yaml of model '{about.model}'")
+        encodings = _encodings(params, about.features)
         functions = _functions(encodings)
         files.check(functions)
         with files.folder() as folder:
             trained = load_model(folder)
-        lineage = Lineage(
-            files.name,
-            files.digest,
-            {name: digest_json(dict(functions[name])) for name in files.features},
-            files.revision,
-        )
-        return cls(trained, encodings, lineage)
+        digests = {name: digest_json(dict(functions[name])) for name in about.features}
+        lineage = Lineage(about.model, about.digest, digests, about.revision)
+        return cls(trained, params, encodings, lineage)
 
     @property
     def modalities(self) -> list[str]:
@@ -218,8 +209,6 @@ class Predictor:
     def _answer(
         self, samples: Sequence[Sample], tasks: Sequence[str], top: int | None, explain: bool
     ) -> Predictions:
-        from pipeline.models.training.determinism import deterministic
-
         refusals: list[list[_Refusal]] = [
             [_Refusal(None, "predict", sample.refused)] if sample.refused else []
             for sample in samples
@@ -229,8 +218,7 @@ class Predictor:
         for row in np.flatnonzero(~examples.seen).tolist():
             if not samples[row].refused:
                 refusals[row].append(_Refusal(None, "predict", self._nothing_seen(samples[row])))
-        # What torch is told is told to the whole process.
-        with self._lock, deterministic(0, "predict"):
+        with self._lock, _one_thread():
             answers = answer_table(self.model, examples, tasks, top, explain)
         lineage = self.lineage
         count = len(samples)
@@ -322,6 +310,24 @@ class Predictor:
         if not set(given) & set(self._encodings):
             return Rejected("no_modality", f"{reads}, and the sample has {', '.join(given)} alone")
         return Rejected("no_modality", f"{reads}, and all that the sample has of it was refused")
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """One thread of torch's, where the model brought it along: sums of several add up otherwise.
+
+    What torch is told is told to the whole process, so that nobody else may compute meanwhile.
+    """
+    torch: Any = sys.modules.get("torch")
+    threads = torch.get_num_threads() if torch else 1
+    if threads == 1:
+        yield
+        return
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _encodings(params: Params, sets: Iterable[str]) -> dict[str, Encoding]:

@@ -41,9 +41,12 @@ class Decoding:
 
     def probabilities(self, logits: Tensor) -> np.ndarray:
         """Probabilities float32 (n, classes), or values (n, 1) in the target's unit."""
-        scaled = logits / self.temperature * self.deviation + self.mean
-        decoded: np.ndarray = self.task.answer(scaled).cpu().numpy()
+        decoded: np.ndarray = self.answer(logits).cpu().numpy()
         return decoded
+
+    def answer(self, logits: Tensor) -> Tensor:
+        """The same as a tensor, where the logits are."""
+        return self.task.answer(logits / self.temperature * self.deviation + self.mean)
 
     def predict(self, answer: np.ndarray) -> np.ndarray:
         """Indices (n,), labels 0 or 1 (n, labels), or values (n,)."""

@@ -88,6 +88,17 @@ class Examples:
         owner = np.array([spec.modality for spec in self.sets])
         return np.stack([self.present[:, owner == m].any(1) for m in self.modalities], 1)
 
+    def of_sets(self, sets: Sequence[FeatureSpec]) -> Examples:
+        """The same examples with these sets alone, in this order."""
+        places = [self.sets.index(spec) for spec in sets]
+        return replace(
+            self,
+            sets=tuple(sets),
+            values={spec.name: self.values[spec.name] for spec in sets},
+            lengths={spec.name: self.lengths[spec.name] for spec in sets},
+            present=self.present[:, places],
+        )
+
     def take(self, rows: np.ndarray, views: int | None = None) -> Examples:
         """Some rows (a mask or positions), and the first `views` of their views."""
         return replace(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -14,7 +15,9 @@ from pipeline.models.examples import Examples, FeatureSpec
 from pipeline.models.fusion import fusion_of
 from pipeline.models.fusion_levels import DecisionLevel, FeatureLevel
 from pipeline.models.options import ModelOptions
+from pipeline.models.prediction import ROWS
 from pipeline.models.tower import Tower
+from pipeline.models.training.batches import Tensors
 
 
 class Network(nn.Module):
@@ -61,10 +64,28 @@ class Network(nn.Module):
     ) -> dict[str, Tensor]:
         """Logits (n, outputs) by task, as many as the head of its kind has.
 
-        values: by set, float32 (n, *shape); lengths: by set, (n,); present: bool (n, sets).
+        values: by set, float32 (n, *shape); lengths: by set, (n,); present: bool (n, sets), of
+        which further columns are of sets that this network does not read.
         Whatever stands in an absent set is not looked at.
         """
         return self._by_task(self.level(*self.tokens(values, lengths, present)))
+
+    def predict_logits(self, tensors: Tensors, visible: np.ndarray) -> dict[str, Tensor]:
+        """Logits (n, outputs) by task, at view 0, without dropout; `visible`: bool (n, sets)."""
+        self.eval()
+        batches = []
+        with torch.inference_mode():
+            for start in range(0, len(visible), ROWS):
+                rows = np.arange(start, min(start + ROWS, len(visible)))
+                inputs = tensors.gather(rows, kept=visible[rows])
+                batches.append(self(inputs.values, inputs.lengths, inputs.present))
+        return {task: torch.cat([batch[task] for batch in batches]) for task in self.tasks}
+
+    def answers(self, examples: Examples, visible: np.ndarray) -> dict[str, np.ndarray]:
+        """As `Answering` has it."""
+        device = next(self.parameters()).device
+        logits = self.predict_logits(Tensors(examples, device), visible)
+        return {task: self.decodings[task].probabilities(each) for task, each in logits.items()}
 
     def training_outputs(
         self, values: Mapping[str, Tensor], lengths: Mapping[str, Tensor], present: Tensor
@@ -91,7 +112,7 @@ class Network(nn.Module):
         Learned tokens stand in for absent sets and count; to `early` goes a list, as sets differ in
         width.
         """
-        tokens = []
+        tokens, present = [], present[:, : len(self.names)]
         for i, (name, tower) in enumerate(self.by_name.items()):
             array = values[name]
             mask = present[:, i].view(-1, *[1] * (array.ndim - 1))

@@ -1,21 +1,35 @@
-"""Answers of a trained network: probabilities, or values."""
+"""Answers of a trained network: probabilities, or values. Whatever computes them, torch or not."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from typing import Protocol
 
 import numpy as np
-import torch
 
+from pipeline.models.decoding import Decoding
 from pipeline.models.examples import Examples
-from pipeline.models.network import Network
-from pipeline.models.training.batches import Tensors
 
 ROWS = 1024
 
 
+class Answering(Protocol):
+    """What answers: a `Network` of torch, or its graph in ONNX Runtime.
+
+    `decodings` say by task how an answer becomes a decision.
+    """
+
+    @property
+    def tasks(self) -> Sequence[str]: ...
+    @property
+    def decodings(self) -> Mapping[str, Decoding]: ...
+
+    def answers(self, examples: Examples, visible: np.ndarray) -> dict[str, np.ndarray]:
+        """By task, at view 0: float32 (n, classes) or (n, 1); `visible`: bool (n, sets)."""
+
+
 def predict(
-    network: Network,
+    network: Answering,
     examples: Examples,
     priors: Mapping[str, np.ndarray],
     modalities: Collection[str] | None = None,
@@ -31,29 +45,8 @@ def predict(
     visible = examples.present
     if modalities is not None:
         visible = visible & np.array([spec.modality in modalities for spec in examples.sets])
-    outputs = predict_logits(network, Tensors(examples, _device(network)), visible)
-    probabilities_by_task = {
-        task: network.decodings[task].probabilities(each) for task, each in outputs.items()
-    }
+    probabilities_by_task = network.answers(examples, visible)
     blind = ~np.any(visible, axis=1)
     for task, probabilities in probabilities_by_task.items():
         probabilities[blind] = priors[task]
     return probabilities_by_task
-
-
-def predict_logits(
-    network: Network, tensors: Tensors, visible: np.ndarray
-) -> dict[str, torch.Tensor]:
-    """Logits (n, outputs) by task, without dropout; `visible`: bool (n, sets)."""
-    network.eval()
-    batches = []
-    with torch.inference_mode():
-        for start in range(0, len(visible), ROWS):
-            rows = np.arange(start, min(start + ROWS, len(visible)))
-            inputs = tensors.gather(rows, kept=visible[rows])
-            batches.append(network(inputs.values, inputs.lengths, inputs.present))
-    return {task: torch.cat([batch[task] for batch in batches]) for task in network.tasks}
-
-
-def _device(network: Network) -> torch.device:
-    return next(network.parameters()).device

@@ -1,34 +1,22 @@
-"""A trained model → a folder, or a .zip, that answers by itself; see `inference.package`."""
+"""A trained model → a folder, or a .zip, that answers by itself: `Predictor.open` reads it."""
 
 from __future__ import annotations
 
-import json
 import shutil
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib.metadata import distribution
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import yaml
-
 from pipeline.core.errors import PipelineError, unknown
 from pipeline.core.files.digest import digest_file, digest_json
 from pipeline.core.folders import DATA, EVALUATION
 from pipeline.core.registry import locate
 from pipeline.encoders import FOLDER as ENCODERS
+from pipeline.inference.contents import CONTENTS, write_contents
 from pipeline.inference.model_files import ModelFiles, find_model
-from pipeline.inference.package import (
-    CONTENTS,
-    FORM,
-    MODEL,
-    PARAMS,
-    PREPROCESSING,
-    REQUIREMENTS,
-    Contents,
-)
 from pipeline.modalities import FOLDER as MODALITIES
 from pipeline.modalities import part
 from pipeline.packaging.archive import write_zip
@@ -46,6 +34,7 @@ from pipeline.reporting.inputs import EvaluatedModel, ReportInputs
 from pipeline.store.files.output_path import check_free, replacing_folder
 
 MODEL_CARD, DATA_CARD, PREDICT, LICENCE = "model_card.md", "data_card.md", "predict.py", "LICENSE"
+REQUIREMENTS = "requirements.txt"
 ARCHIVE = ".zip"
 # Parts of a modality that making features takes.
 PARTS = ("clean", "content", "augment")
@@ -132,7 +121,7 @@ class _Model:
 
     @cached_property
     def weights(self) -> list[EncoderWeights]:
-        used = {name: self.params.features[name] for name in self.files.features}
+        used = {name: self.params.features[name] for name in self.files.about.features}
         return [*encoder_weights(used, self.params.handover.licences)]
 
     def check(self) -> None:
@@ -141,47 +130,33 @@ class _Model:
 
         measured = artifact.read_manifest(self.evaluated.evaluated)["inputs"]
         if any(
-            measured.get(f"model/{name}", md5) != md5 for name, md5 in self.files.digests.items()
+            measured.get(f"model/{name}", md5) != md5
+            for name, md5 in self.files.about.files.items()
         ):
             raise PipelineError(
                 f"the figures of model '{self.name}' are of another training than the model that "
                 f"is here: `dvc repro evaluate@{self.name}` measures this one"
             )
-        Predictor.load(Path(), self.name)
+        Predictor.of(self.files)
 
     def write(self, folder: Path) -> str:
         """Fill a folder that is not there yet; the digest of its contents.json."""
+        about = replace(self.files.about, params=self._sections())
+        ModelFiles(about, self.files.paths).write(folder)
         modules = self._modules()
-        with self.files.folder() as trained:
-            copies = {Path(MODEL, path.name): path for path in trained.iterdir()}
-            copies |= {
-                Path(weights.place, path.name): path
-                for weights in self.weights
-                for path in weights.copied
-            }
-            copies |= {
-                source(name): PACKAGE.parent / source(name) for name in modules if is_ours(name)
-            }
-            for place, path in copies.items():
-                (folder / place).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(path, folder / place)
+        copies = {source(name): PACKAGE.parent / source(name) for name in filter(is_ours, modules)}
+        for weights in self.weights:
+            copies |= {Path(weights.place, path.name): path for path in weights.copied}
+        for place, path in copies.items():
+            (folder / place).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, folder / place)
         for name, text in self._texts(modules).items():
             (folder / name).write_text(text, encoding="utf-8")
-        files = sorted(path for path in folder.rglob("*") if path.is_file())
-        contents = Contents(
-            FORM,
-            self.name,
-            self.files.digest,
-            self.files.revision,
-            self.files.features,
-            {path.relative_to(folder).as_posix(): digest_file(path) for path in files},
-        )
-        (folder / CONTENTS).write_text(_json(asdict(contents)), encoding="utf-8")
-        return digest_file(folder / CONTENTS)
+        return write_contents(folder)
 
     def _modules(self) -> set[str]:
         """Those that answering takes; of third parties the plug-ins alone, which are libraries."""
-        kinds = (self.params.features[name].encoder for name in self.files.features)
+        kinds = (self.params.features[name].encoder for name in self.files.about.features)
         plugins = {
             *(locate(ENCODERS, kind) for kind in kinds),
             *(part(modality, name) for modality in self.modalities for name in PARTS),
@@ -192,8 +167,6 @@ class _Model:
 
     def _texts(self, modules: set[str]) -> dict[str, str]:
         return {
-            PARAMS: yaml.safe_dump(self._sections(), sort_keys=False, allow_unicode=True),
-            PREPROCESSING: _json(self.files.trained_on),
             REQUIREMENTS: "".join(f"{line}\n" for line in locked(modules)),
             MODEL_CARD: self._model_card(),
             DATA_CARD: data_card(self.inputs, self._data),
@@ -204,7 +177,7 @@ class _Model:
     def _sections(self) -> dict[str, Any]:
         """What of params.yaml says how this model's features are made."""
         sections = resolved(self.params)
-        features = {name: sections["features"][name] for name in self.files.features}
+        features = {name: sections["features"][name] for name in self.files.about.features}
         for weights in self.weights:
             if weights.place:
                 features[weights.feature_set]["model"] = weights.place
@@ -235,16 +208,12 @@ class _Model:
             handover=self.params.handover,
             preprocessing=[
                 Preprocessing(name, options[name], digest_json(function))
-                for name, function in self.files.trained_on.items()
+                for name, function in self.files.about.trained_on.items()
             ],
             weights=self.weights,
             digests={
-                **{name: digest_file(trained / name) for name in self.files.digests},
+                **{name: digest_file(trained / name) for name in self.files.about.files},
                 **self.evaluated.card["inputs"],
                 f"{EVALUATION}/{self.name}": artifact.digest(self.evaluated.evaluated),
             },
         )
-
-
-def _json(value: Mapping[str, Any]) -> str:
-    return json.dumps(value, indent=1, ensure_ascii=False) + "\n"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pipeline.core.files.digest import digest_file
 from pipeline.encoders import encoder_of
-from pipeline.inference.package import WEIGHTS
+from pipeline.inference.model_files import WEIGHTS
 from pipeline.packaging.licences import lets_copy
 from pipeline.params import FeatureSection
 from pipeline.reporting.format import size

@@ -6,6 +6,8 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
+from pydantic import ValidationError
+
 from pipeline import modalities as plugins
 from pipeline.core.errors import PipelineError, unknown
 from pipeline.core.records import SPLITS
@@ -17,7 +19,7 @@ from pipeline.store.views import is_table
 
 # Names that become folders and stages of DVC, for which a dot leads into a section.
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
-NAMED = ("sources", "features", "models")
+NAMED = ("sources", "features", "models", "compress")
 # Names of targets become folders of learning curves and fields of SQL.
 TARGET = re.compile(r"\w([\w -]*\w)?")
 # What the project calls so itself where such a name would stand, in whatever case.
@@ -49,6 +51,7 @@ def cross_check(values: Mapping[str, Any], named: Mapping[str, Collection[str]])
     for section in (*NAMED, "targets"):
         yield from _taken(section, named[section])
     yield from _roots(values, named)
+    yield from _downloads(values, named)
     yield from _targets_of_sources(values, named)
     if values["ingest"]:
         yield from _optional(values)
@@ -57,10 +60,14 @@ def cross_check(values: Mapping[str, Any], named: Mapping[str, Collection[str]])
         yield from _tasks(path, model, values, named)
         yield from _views(path, model, values)
         yield from _towers(path, model, values)
+    yield from _compressed(values, named)
     if values["curate"]:
         yield from _joins(values)
     if values["evaluate"]:
         yield from _groups(values, named)
+    for name in values["contract"]:
+        if name not in named["sources"]:
+            yield f"contract.{name}", unknown("source", name, named["sources"])
     if values["comparison"]:
         yield from _names("comparison.models", values["comparison"].models)
         task = values["comparison"].task
@@ -112,6 +119,12 @@ def _roots(values: Mapping[str, Any], named: Mapping[str, Collection[str]]) -> M
             yield f"look.{name}", unknown("source", name, named["sources"])
         elif name in values["sources"] and name not in rooted:
             yield f"look.{name}", "the source has no root, and DVC sees data/raw by itself"
+
+
+def _downloads(values: Mapping[str, Any], named: Mapping[str, Collection[str]]) -> Mistakes:
+    for name in values["download"]:
+        if name not in named["sources"]:
+            yield f"download.{name}", unknown("source", name, named["sources"])
 
 
 def _targets_of_sources(
@@ -212,6 +225,36 @@ def _towers(path: str, model: Any, values: Mapping[str, Any]) -> Mistakes:
     if len(shapes) == len(model.features):
         for option, problem in model.check_shapes(shapes, ids).items():
             yield f"{path}.{option}", problem
+
+
+def _compressed(values: Mapping[str, Any], named: Mapping[str, Collection[str]]) -> Mistakes:
+    """Compressions of models that there are, to students that these can teach."""
+    for name, options in values["compress"].items():
+        path = f"compress.{name}"
+        if name in named["models"]:
+            yield path, f"'{name}' is a name of `models`: take another, by which it is asked for"
+        if options.model not in named["models"]:
+            yield f"{path}.model", unknown("model", options.model, named["models"])
+        if (model := values["models"].get(options.model)) is None:
+            continue
+        try:
+            student = options.student_of(model)
+        except ValueError as error:
+            yield f"{path}.student", _told(error)
+            continue
+        yield from _features(f"{path}.student", student, named)
+        yield from _views(f"{path}.student", student, values)
+        yield from _towers(f"{path}.student", student, values)
+
+
+def _told(error: ValueError) -> str:
+    """What is wrong, of a validation that may have several things to say."""
+    if not isinstance(error, ValidationError):
+        return str(error)
+    return "; ".join(
+        f"{'.'.join(map(str, each['loc']))} {each['msg'].removeprefix('Value error, ')}".strip()
+        for each in error.errors()
+    )
 
 
 def _joins(values: Mapping[str, Any]) -> Mistakes:

@@ -9,8 +9,8 @@ from pydantic import BaseModel
 
 from pipeline.params.sections import Params
 
-# What changes no output.
-BESIDE = ("execution", "handover")
+# What changes no output of a stage.
+BESIDE = ("execution", "monitoring", "contract", "handover")
 
 
 def resolved(params: Params) -> dict[str, Any]:

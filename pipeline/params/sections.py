@@ -13,9 +13,13 @@ from pipeline.core.options import Options
 from pipeline.curation.options import CurationOptions
 from pipeline.execution.options import ExecutionOptions
 from pipeline.models.comparison.options import ComparisonOptions as ComparisonOptions
+from pipeline.models.compression.options import CompressionOptions
 from pipeline.models.evaluation.options import EvaluationOptions
 from pipeline.models.options import ModelOptions
 from pipeline.models.tasks import Kind
+from pipeline.monitoring.contract import Contract
+from pipeline.monitoring.options import MonitoringOptions
+from pipeline.raw.request import DownloadOptions
 from pipeline.reporting.options import ReportOptions as ReportOptions
 from pipeline.store.format.layout import Dtype, Profile
 
@@ -133,6 +137,7 @@ class Params:
     sources: dict[str, SourceSection]
     fetch: dict[str, Options]
     look: tuple[str, ...]
+    download: dict[str, DownloadOptions]
     modalities: tuple[str, ...]
     targets: dict[str, str]
     ingest: IngestOptions
@@ -142,9 +147,12 @@ class Params:
     curate: CurationOptions
     models: dict[str, ModelOptions]
     evaluate: EvaluationOptions
+    compress: dict[str, CompressionOptions]
     comparison: ComparisonOptions | None
     report: ReportOptions
     handover: HandoverOptions
+    monitoring: MonitoringOptions
+    contract: dict[str, Contract]
     execution: ExecutionOptions
 
     @property
@@ -156,6 +164,13 @@ class Params:
     def fetched(self) -> dict[str, str]:
         """Source → the batch that its fetch stage brings."""
         return {name: str(one.model_dump()["version"]) for name, one in self.fetch.items()}
+
+    def sets_compressed(self, name: str) -> tuple[str, ...]:
+        """The feature sets that a compression reads: those of its student, then its model's."""
+        model = self.models[self.compress[name].model]
+        return tuple(
+            dict.fromkeys((*self.compress[name].student_of(model).features, *model.features))
+        )
 
     @property
     def set_modalities(self) -> dict[str, str]:

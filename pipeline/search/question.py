@@ -14,9 +14,11 @@ import pyarrow.compute as pc
 
 from pipeline.core.errors import PipelineError, Rejected
 from pipeline.core.machine.environment import hold
-from pipeline.inference.encoding import Encoding, params_of_features
+from pipeline.inference.encoding import Encoding
+from pipeline.inference.model_files import sections_of_features
 from pipeline.inference.samples import read_asset
 from pipeline.modalities import content_of, modality_of
+from pipeline.params import parse
 from pipeline.parts.part import Outcome
 from pipeline.search.contents import read_contents
 from pipeline.store.trees.consistent_read import consistent_read
@@ -108,7 +110,8 @@ def _encoding(store: Store, name: str) -> Encoding:
     """
     hold(store[name].processor)
     try:
-        params = params_of_features(store.tree.params, [name], f"params.yaml of {store.tree.name}")
+        sections = sections_of_features(store.tree.params, [name])
+        params = parse(sections, f"params.yaml of {store.tree.name}")
     except PipelineError as error:
         raise PipelineError(f"{error}\nAsk with the code of that revision.") from None
     return Encoding(store[name].modality, params, [name])

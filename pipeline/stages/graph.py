@@ -15,6 +15,7 @@ from pipeline.core.folders import (
     CLEAN,
     CODE,
     COMPARISON,
+    COMPRESSED,
     CROSSVALIDATION,
     CURATE_COUNTS,
     CURATED,
@@ -56,6 +57,7 @@ STAGES = {
     "params": Stage(writes=(PARAMS,)),
     "fetch": Stage("fetch", writes=(RAW,)),
     "look": Stage("look", writes=(RAW,)),
+    "download": Stage("download", writes=(RAW,)),
     "ingest": Stage(reads=(RAW,), writes=(SAMPLES, ASSETS, INGEST_COUNTS)),
     "clean": Stage("modalities", reads=(ASSETS,), writes=(CLEAN,)),
     "augment": Stage("modalities", reads=(CLEAN,), writes=(AUGMENTED,)),
@@ -63,6 +65,9 @@ STAGES = {
     "curate": Stage(reads=(SAMPLES, CLEAN), writes=(CURATED, CURATE_COUNTS)),
     "train": Stage("models", reads=(CURATED, FEATURES), writes=(MODELS,)),
     "evaluate": Stage("models", reads=(CLEAN, CURATED, FEATURES, MODELS), writes=(EVALUATION,)),
+    "compress": Stage(
+        "compress", reads=(CLEAN, CURATED, FEATURES, MODELS, EVALUATION), writes=(COMPRESSED,)
+    ),
     "report": Stage(
         reads=(*TABLES, INGEST_COUNTS, CURATE_COUNTS, MODELS, EVALUATION), writes=(REPORTS,)
     ),
@@ -114,6 +119,10 @@ def _items_read(params: Params, stage: str, item: str, source: str) -> Iterable[
     section, above = STAGES[stage].section, STAGES[source].section
     if section == above:
         return [item]
+    if section == "compress" and above == "models":
+        return [params.compress[item].model]
+    if section == "compress" and above == "features":
+        return params.sets_compressed(item)
     if (section, above) == ("features", "modalities"):
         return [params.features[item].modality]
     if section.endswith("models") and above == "features":

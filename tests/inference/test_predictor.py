@@ -13,9 +13,12 @@ import pytest
 import yaml
 
 from pipeline.core.errors import PipelineError, Rejected
-from pipeline.inference.encoding import Encoding, params_of_features
+from pipeline.inference.encoding import Encoding
+from pipeline.inference.model_files import find_model, sections_of_features
 from pipeline.inference.predictor import Predictor
 from pipeline.inference.samples import Sample, read_asset
+from pipeline.params import parse
+from pipeline.params.aliases import Alias, write_aliases
 from pipeline.parts import manifest
 from pipeline.store import open_store
 from pipeline.store.trees.tree import WorkTree
@@ -61,7 +64,7 @@ def test_features_are_the_rows_of_the_store(
     project: Path, assets: Mapping[str, Mapping[str, Any]], modality: str
 ) -> None:
     store, name = open_store(project), ENCODERS[modality]
-    params = params_of_features(store.tree.params, [name], "params.yaml")
+    params = parse(sections_of_features(store.tree.params, [name]))
     encoding = Encoding(modality, params, [name])
     cleaned = [
         encoding.clean(read_asset(modality, content)) for content in assets[modality].values()
@@ -168,6 +171,26 @@ def test_a_model_that_is_not_there_or_was_changed_is_refused(project: Path) -> N
     finally:
         weights.unlink()
         weights.write_bytes(whole)
+
+
+def test_a_folder_that_was_handed_over_answers_alike(
+    project: Path, gated: Predictor, samples: list[Sample], tmp_path: Path
+) -> None:
+    find_model(project, "gated").write(tmp_path)
+    handed = Predictor.open(tmp_path)
+    assert handed.predict(samples).answers.equals(gated.predict(samples).answers)
+    (tmp_path / "model.safetensors").write_bytes(b"")
+    with pytest.raises(PipelineError, match="is not the file that training wrote"):
+        Predictor.open(tmp_path)
+    with pytest.raises(PipelineError, match="holds no model that was handed over"):
+        Predictor.open(project)
+
+
+def test_an_alias_names_a_model_and_its_revision(project: Path, tmp_path: Path) -> None:
+    alias = Alias(model="gated", revision="0" * 40)
+    write_aliases(tmp_path, {"champion": alias})
+    with pytest.raises(PipelineError, match="names a revision itself"):
+        find_model(tmp_path, "champion", "HEAD")
 
 
 def test_other_features_are_refused_with_the_difference(

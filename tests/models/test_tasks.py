@@ -20,7 +20,7 @@ from pipeline.models.evaluation.options import EvaluationOptions
 from pipeline.models.evaluation.results import write_evaluation
 from pipeline.models.examples import classes_of
 from pipeline.models.options import TaskOptions
-from pipeline.models.prediction import predict, predict_logits
+from pipeline.models.prediction import predict
 from pipeline.models.saving import TrainedModel, load_model, save_model
 from pipeline.models.targets import has_target
 from pipeline.models.tasks import FOLDER, _cross_entropy, task_of
@@ -285,7 +285,7 @@ def test_a_temperature_lowers_the_likelihood_cost_on_validation(fitted) -> None:
     trained, result, _ = fitted
     validation = result["validation"]
     tensors = Tensors(validation, torch.device("cpu"))
-    out = predict_logits(trained.network, tensors, validation.present)
+    out = trained.network.predict_logits(tensors, validation.present)
     for task in ("sort", "alive", "traits", "size"):
         reading = trained.network.decodings[task]
         targets = validation.targets[task]

@@ -45,7 +45,7 @@ def attribution_rows(
     """
     rng = generator(seed, "attributed")
     seen = np.flatnonzero(examples.seen)
-    ids = any(tower.ids for tower in model.network.by_name.values())
+    ids = any(tower.ids for tower in model.torch_network.by_name.values())
     several = model.options.tasks[model.options.primary].task.SOFTMAX
     if not samples or not len(seen) or ids or not several:
         return []
@@ -84,7 +84,7 @@ def attributions(
             "evaluate.attributed needs captum: pip install 'multimodal-pipeline[explain]'; "
             "or set it to 0"
         ) from None
-    network = model.network.eval()
+    network = model.torch_network.eval()
     rows = np.arange(len(examples))
     inputs = Tensors(examples, torch.device("cpu")).gather(rows)
     names = network.names

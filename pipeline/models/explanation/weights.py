@@ -17,7 +17,7 @@ def modality_weights(model: TrainedModel, examples: Examples) -> dict[str, np.nd
     Nothing where the fusion has no such weights. A weight says how much of a token goes on, not how
     much the answer depends on it (Jain & Wallace 2019, arXiv:1902.10186).
     """
-    network = model.network.eval()
+    network = model.torch_network.eval()
     tensors = Tensors(examples, torch.device("cpu"))
     shares_by_task: dict[str, list[np.ndarray]] = {}
     with torch.inference_mode():

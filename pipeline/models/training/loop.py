@@ -21,6 +21,7 @@ from pipeline.models.targets import Unlearnable, check_learnable, has_target, pr
 from pipeline.models.training.determinism import deterministic
 from pipeline.models.training.parallel import SINGLE_PROCESS, World
 from pipeline.models.training.snapshot import Snapshots
+from pipeline.models.training.teacher import Teacher
 from pipeline.models.training.train_state import History, TrainState
 from pipeline.models.training.trainer import Trainer
 from pipeline.models.training.validation import Validation
@@ -59,6 +60,8 @@ def train(
     snapshots: Snapshots | None = None,
     world: World = SINGLE_PROCESS,
     epochs: int | None = None,
+    start: Network | None = None,
+    teacher: Teacher | None = None,
 ) -> Trained:
     """Train a network on one split and stop by the other.
 
@@ -74,6 +77,11 @@ def train(
     epochs:
         Pass over just so many of the schedule's epochs and keep the last, whatever `validation`
         says: it may then be among the training examples. None: stop by it and keep the best.
+    start:
+        A network that is trained on, in place; None: a new one of these options.
+    teacher:
+        Whose answers are learned beside the truth. It may read sets that the network does not: the
+        network's own come first in the examples.
 
     Raises
     ------
@@ -95,14 +103,21 @@ def train(
     seen, judged = (standardise_targets(split, scales) for split in (seen, judged))
     counts = {task: len(names) for task, names in classes.items()}
     with deterministic(seed, "train", device):
-        network = Network(seen.sets, counts, options)
-        network.fit(seen)
+        network = _new_network(seen, counts, options) if start is None else start
         network.to(device)
         validator = Validation(judged, counts, options, device)
-        trainer = Trainer(network, seen, validator, options, device)
+        trainer = Trainer(network, seen, validator, options, device, teacher)
         history, spent = _fit(trainer, seed, device, snapshots, world, epochs)
         validator.calibrate(network, scales)
     return Trained(network, history.best_epoch, history.curves, priors, history.diverged, spent)
+
+
+def _new_network(examples: Examples, classes: Mapping[str, int], options: ModelOptions) -> Network:
+    network = Network(
+        [spec for spec in examples.sets if spec.name in options.features], classes, options
+    )
+    network.fit(examples)
+    return network
 
 
 def _fit(

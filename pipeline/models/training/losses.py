@@ -68,11 +68,15 @@ def loss(
     for task, options in tasks.items():
         truth = targets[task]
         example_losses = options.task.loss(logits[task], truth, label_smoothing, options.focal)
-        # Weights are 0 where the target is missing, of which the loss may then say anything.
-        has_truth = truth.isfinite() if truth.is_floating_point() else truth >= 0
-        count = has_truth.sum().clamp(min=1)
-        losses[task] = options.weight * (example_losses * weights[task]).sum() / count
+        losses[task] = options.weight * mean_loss(example_losses, truth, weights[task])
     return losses
+
+
+def mean_loss(example_losses: Tensor, truth: Tensor, weights: Tensor) -> Tensor:
+    """The mean of weight times loss, of the shape of the weights, over the rows with a target."""
+    # Weights are 0 where the target is missing, of which the loss may then say anything.
+    has_truth = truth.isfinite() if truth.is_floating_point() else truth >= 0
+    return (example_losses * weights).sum() / has_truth.sum().clamp(min=1)
 
 
 class Combination(nn.Module):

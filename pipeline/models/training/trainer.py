@@ -15,6 +15,7 @@ from pipeline.models.training.batches import MicroBatch, Tensors, microbatches, 
 from pipeline.models.training.losses import Combination, example_weights, loss
 from pipeline.models.training.optimization import Optimization, averaged_model
 from pipeline.models.training.parallel import World
+from pipeline.models.training.teacher import Teacher
 from pipeline.models.training.throughput import Throughput
 from pipeline.models.training.validation import Validation
 
@@ -29,9 +30,12 @@ class Trainer:
         validation: Validation,
         options: ModelOptions,
         device: torch.device,
+        teacher: Teacher | None = None,
     ) -> None:
+        self._teacher = teacher
         self.network, self.validation, self.options = network, validation, options
         self.throughput = Throughput()
+        self._device = device
         self._examples = training
         self._source = Tensors(training, device)
         self._weights = example_weights(training, validation.classes, options.tasks, device)
@@ -78,17 +82,18 @@ class Trainer:
     def _pass(self, rng: np.random.Generator, world: World) -> Tensor:
         """A step by each batch; the mean loss of each task, float64 (tasks,)."""
         self.network.train()
-        total = torch.zeros(len(self.validation.classes), dtype=torch.float64)
-        batches = prefetch(
-            microbatches(rng, self._examples, self._source, self._weights, self.options, world)
+        total = torch.zeros(len(self.validation.classes), dtype=torch.float64, device=self._device)
+        batches = microbatches(
+            rng, self._examples, self._source, self._weights, self.options, world
         )
-        for rows, parts in self.throughput.timed(batches):
+        for rows, parts in self.throughput.timed(prefetch(batches, self._device)):
             for microbatch in parts:
                 total += self._accumulate(microbatch) * rows
-            self._optimization.step(world)
-            if self._average is not None:
+            if self._optimization.step(world) and self._average is not None:
                 self._average.update_parameters(self.network)
             self.throughput.examples += rows
+        with self.throughput.computing():
+            total = total.cpu()
         world.sum(total)
         return total / len(self._examples)
 
@@ -96,6 +101,7 @@ class Trainer:
         """Add the gradient of a part of a batch; its share of the batch's loss by task."""
         inputs = microbatch.inputs
         with self._optimization.autocast():
+            answered = self.network.training_outputs(inputs.values, inputs.lengths, inputs.present)
             outputs = [
                 loss(
                     logits,
@@ -104,14 +110,18 @@ class Trainer:
                     self.options.tasks,
                     self.options.label_smoothing,
                 )
-                for logits in self.network.training_outputs(
-                    inputs.values, inputs.lengths, inputs.present
-                )
+                for logits in answered
             ]
+            if self._teacher is not None:
+                taught = self._teacher.logits(inputs)
+                outputs = [
+                    self._teacher.losses(logits, taught, truth, microbatch, self.options.tasks)
+                    for logits, truth in zip(answered, outputs, strict=True)
+                ]
         losses = {
             task: torch.stack([output[task] for output in outputs]).mean()
             for task in self.validation.classes
         }
         self._optimization.backward(self._combination(losses, microbatch.portion))
         shares = torch.stack(list(losses.values())) * microbatch.portion
-        return shares.detach().cpu().double()
+        return shares.detach().double()

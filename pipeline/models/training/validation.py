@@ -13,7 +13,6 @@ from pipeline.models.examples import Examples
 from pipeline.models.metrics import class_scores
 from pipeline.models.network import Network
 from pipeline.models.options import ModelOptions
-from pipeline.models.prediction import predict_logits
 from pipeline.models.targets import has_target
 from pipeline.models.tasks import ranked_by
 from pipeline.models.training.batches import Tensors
@@ -46,7 +45,7 @@ class Validation:
         would leave the others half learnt. If a loss is no finite number there are the losses and
         a score that is NaN.
         """
-        outputs = predict_logits(network, self.tensors, self.examples.present)
+        outputs = network.predict_logits(self.tensors, self.examples.present)
         losses = loss(
             outputs,
             self.tensors.targets,
@@ -69,7 +68,7 @@ class Validation:
         Classes count as often as they occur, since that is how they will be met; samples of a
         component share a weight if the task's do.
         """
-        outputs = predict_logits(network, self.tensors, self.examples.present)
+        outputs = network.predict_logits(self.tensors, self.examples.present)
         for task, decoding in network.decodings.items():
             if task in scales:
                 mean, deviation = scales[task]

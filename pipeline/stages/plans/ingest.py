@@ -74,6 +74,7 @@ class IngestPlan:
                 "modalities": list(params.modalities),
                 "targets": dict(params.targets),
                 "ingest": params.ingest.model_dump(mode="json"),
+                "download": sorted(params.download),
                 "parts": params.parts.model_dump(mode="json"),
             },
         )
@@ -114,7 +115,7 @@ class IngestPlan:
         """What lies in the raw root; files that changed are read."""
         params = self.params
         sources = {name: (source.kind, source.options) for name, source in params.sources.items()}
-        raw = Raw(self.root / RAW, params.roots)
+        raw = Raw(self.root / RAW, params.roots, params.download)
         with open_digest_cache() as digests:
             batches = list(catalogue(raw, sources, params.modalities, params.targets, digests))
         try:
@@ -208,7 +209,7 @@ def _check_usable(batches: Sequence[Batch]) -> None:
     unusable = [f"  {b.source}/{b.name}: {b.unusable}" for b in batches if b.unusable]
     if unusable:
         raise PipelineError(
-            f"{STAGE}: nothing can be taken from {len(unusable)} batch(es):\n"
+            f"{STAGE}: {len(unusable)} batch(es) cannot be read, or a table of theirs:\n"
             + "\n".join(unusable)
             + "\nThe previous outputs stand. Mend the data, or take the batch away."
         )

@@ -18,9 +18,9 @@ from pipeline.reporting.content import modules
 from pipeline.reporting.inputs import ReportInputs
 
 PAGE = "index.html"
-# What changes nothing that the page shows: where data is fetched from, and the
-# comparison, which has a page of its own.
-UNSEEN = ("fetch", "comparison")
+# What changes nothing that the page shows: where data is fetched from, and what has a page of its
+# own.
+UNSEEN = ("fetch", "compress", "comparison")
 
 
 def plan(params: Params, item: str = "", root: Path = Path(DATA)) -> artifact.ArtifactPlan:

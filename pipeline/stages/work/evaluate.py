@@ -101,7 +101,7 @@ def _explain(
     from pipeline.models.explanation.contributions import contributions
     from pipeline.models.statistics import feature_moments
 
-    towers = model.network.by_name
+    towers = model.torch_network.by_name
     moments = {
         spec.name: feature_moments(train, spec.name)
         for spec in test.sets
