@@ -141,6 +141,7 @@ class _Model:
 
     def write(self, folder: Path) -> str:
         """Fill a folder that is not there yet; the digest of its contents.json."""
+        folder.mkdir()
         about = replace(self.files.about, params=self._sections())
         ModelFiles(about, self.files.paths).write(folder)
         modules = self._modules()
