@@ -16,6 +16,7 @@ from pipeline.packaging.markdown import render
 from pipeline.packaging.weights import EncoderWeights
 from pipeline.params.sections import HandoverOptions
 from pipeline.reporting.inputs import EvaluatedModel, ReportInputs
+from pipeline.reporting.robustness import KINDS
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ def model_card(
     preprocessing: Sequence[Preprocessing],
     weights: Sequence[EncoderWeights],
     digests: Mapping[str, str],
+    graph: bool,
 ) -> str:
     """The card of a model.
 
@@ -49,6 +51,8 @@ def model_card(
         What the data is called, and the file of its card.
     digests:
         Name → digest of what the model consists of and was made from.
+    graph:
+        Whether a graph of ONNX lies beside it.
     """
     card = model.card
     return render(
@@ -77,6 +81,8 @@ def model_card(
         data_licences=sorted({row["licence"] or "not stated" for row in inputs.curated}),
         annex=points(handover, data_card),
         digests=digests,
+        graph=graph,
+        worsened=KINDS,
         confidence=inputs.confidence,
     )
 

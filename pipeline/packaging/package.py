@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib.metadata import distribution
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline.core.errors import PipelineError, unknown
 from pipeline.core.files.digest import digest_file, digest_json
@@ -19,6 +20,7 @@ from pipeline.inference.contents import CONTENTS, write_contents
 from pipeline.inference.model_files import ModelFiles, find_model
 from pipeline.modalities import FOLDER as MODALITIES
 from pipeline.modalities import part
+from pipeline.models.saving import GRAPH
 from pipeline.packaging.archive import write_zip
 from pipeline.packaging.code import needed, source
 from pipeline.packaging.data_card import data_card
@@ -33,6 +35,10 @@ from pipeline.parts.code import PACKAGE, is_ours
 from pipeline.reporting.inputs import EvaluatedModel, ReportInputs
 from pipeline.store.files.output_path import check_free, replacing_folder
 
+if TYPE_CHECKING:
+    from pipeline.models.saving import TrainedModel
+
+LOG = logging.getLogger(__name__)
 MODEL_CARD, DATA_CARD, PREDICT, LICENCE = "model_card.md", "data_card.md", "predict.py", "LICENSE"
 REQUIREMENTS = "requirements.txt"
 ARCHIVE = ".zip"
@@ -124,26 +130,31 @@ class _Model:
         used = {name: self.params.features[name] for name in self.files.about.features}
         return [*encoder_weights(used, self.params.handover.licences)]
 
-    def check(self) -> None:
-        """PipelineError unless the model, its figures and this code belong together."""
+    @cached_property
+    def trained(self) -> TrainedModel:
+        """The network, loaded where this code makes the features that it was trained on."""
         from pipeline.inference import Predictor
 
+        return Predictor.of(self.files).model
+
+    def check(self) -> None:
+        """PipelineError unless there is such a model, and its figures are of it."""
+        trained = {f"model/{name}": md5 for name, md5 in self.files.about.files.items()}
         measured = artifact.read_manifest(self.evaluated.evaluated)["inputs"]
-        if any(
-            measured.get(f"model/{name}", md5) != md5
-            for name, md5 in self.files.about.files.items()
-        ):
+        if any(measured.get(name, md5) != md5 for name, md5 in trained.items()):
             raise PipelineError(
                 f"the figures of model '{self.name}' are of another training than the model that "
                 f"is here: `dvc repro evaluate@{self.name}` measures this one"
             )
-        Predictor.of(self.files)
 
     def write(self, folder: Path) -> str:
         """Fill a folder that is not there yet; the digest of its contents.json."""
+        graph = _graph(self.trained)
         folder.mkdir()
         about = replace(self.files.about, params=self._sections())
         ModelFiles(about, self.files.paths).write(folder)
+        if graph:
+            (folder / GRAPH).write_bytes(graph)
         modules = self._modules()
         copies = {source(name): PACKAGE.parent / source(name) for name in filter(is_ours, modules)}
         for weights in self.weights:
@@ -151,7 +162,7 @@ class _Model:
         for place, path in copies.items():
             (folder / place).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(path, folder / place)
-        for name, text in self._texts(modules).items():
+        for name, text in self._texts(modules, bool(graph)).items():
             (folder / name).write_text(text, encoding="utf-8")
         return write_contents(folder)
 
@@ -166,10 +177,10 @@ class _Model:
         }
         return needed(filter(is_ours, [*ENTRIES, *plugins])) | plugins
 
-    def _texts(self, modules: set[str]) -> dict[str, str]:
+    def _texts(self, modules: set[str], graph: bool) -> dict[str, str]:
         return {
             REQUIREMENTS: "".join(f"{line}\n" for line in locked(modules)),
-            MODEL_CARD: self._model_card(),
+            MODEL_CARD: self._model_card(graph),
             DATA_CARD: data_card(self.inputs, self._data),
             PREDICT: (TEMPLATES / "predict.txt").read_text(encoding="utf-8"),
             LICENCE: distribution(PROJECT).read_text(f"licenses/{LICENCE}") or "",
@@ -194,7 +205,7 @@ class _Model:
     def _data(self) -> str:
         return ", ".join(self.params.sources)
 
-    def _model_card(self) -> str:
+    def _model_card(self, graph: bool) -> str:
         sections = self._sections()
         options = {
             **{f"clean/{name}": section for name, section in sections["clean"].items()},
@@ -217,4 +228,21 @@ class _Model:
                 **self.evaluated.card["inputs"],
                 f"{EVALUATION}/{self.name}": artifact.digest(self.evaluated.evaluated),
             },
+            graph=graph,
         )
+
+
+def _graph(model: TrainedModel) -> bytes:
+    """The network as a graph of ONNX, for other programs; empty where it is one, or can't be."""
+    from torch.onnx import OnnxExporterError
+
+    from pipeline.models.compression.export import onnx_graph
+    from pipeline.models.network import Network
+
+    if not isinstance(model.network, Network):
+        return b""
+    try:
+        return onnx_graph(model.network, model.sets)
+    except (OnnxExporterError, RuntimeError, TypeError) as error:
+        LOG.warning("there is no ONNX form of this network: %s", error)
+        return b""
