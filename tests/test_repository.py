@@ -46,6 +46,8 @@ LAYERS = (
     "stages",
     "inference",
     "search",
+    "packaging",
+    "serving",
     "cli",
 )
 HEAVY = {"torch", "ray", "librosa", "scipy", "sklearn", "pyarrow", "numpy", "cv2", "duckdb"}
