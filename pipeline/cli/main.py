@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pipeline.cli.blame import blame
 from pipeline.cli.encoders import encoders
 from pipeline.cli.errors import handle_errors
 from pipeline.cli.init import init
@@ -42,6 +43,7 @@ app.command()(encoders)
 app.command()(package)
 # Modalities are plug-ins, so that their options are read by the command itself.
 app.command(context_settings={"ignore_unknown_options": True})(predict)
+app.command()(blame)
 app.command()(promote)
 app.command()(rejects)
 app.command()(prune)
