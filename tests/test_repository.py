@@ -44,6 +44,7 @@ LAYERS = (
     "search",
     "project",
     "stages",
+    "nightly",
     "cli",
 )
 HEAVY = {"torch", "ray", "librosa", "scipy", "sklearn", "pyarrow", "numpy", "cv2", "duckdb"}
