@@ -38,6 +38,7 @@ LAYERS = (
     "execution",
     "store",
     "models",
+    "monitoring",
     "reporting",
     "params",
     "integrity",
