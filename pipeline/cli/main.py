@@ -12,6 +12,7 @@ from pipeline.cli.encoders import encoders
 from pipeline.cli.errors import handle_errors
 from pipeline.cli.init import init
 from pipeline.cli.metrics import leaderboard, metrics
+from pipeline.cli.nightly import app as nightly
 from pipeline.cli.promote import promote
 from pipeline.cli.prune import prune
 from pipeline.cli.rejects import rejects
@@ -32,6 +33,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(store, name="store")
+app.add_typer(nightly, name="nightly")
 app.command()(init)
 app.command()(metrics)
 app.command()(leaderboard)

@@ -15,8 +15,10 @@ from pydantic import Field, TypeAdapter, ValidationError, field_validator, model
 
 from pipeline.core.errors import PipelineError, unknown
 from pipeline.core.options import Options
+from pipeline.monitoring.options import MonitoringOptions
 from pipeline.params import Params
 from pipeline.params.document import read
+from pipeline.params.sections import SourceRoot
 
 NIGHTLY = "nightly.yaml"
 T = TypeVar("T")
@@ -32,8 +34,22 @@ class Inbox(Options):
         description="marker: a file says so | manifest: a file lists what there must be, as "
         "sha256sum writes it | age: nothing was written for a while",
     )
-    name: str = Field("", description="of the marker (_SUCCESS) or the manifest (SHA256SUMS)")
+    name: str = Field(
+        "",
+        pattern=r"^[^/]*$",
+        description="of the marker (_SUCCESS) or the manifest (SHA256SUMS)",
+    )
     minutes: float = Field(30.0, gt=0, description="minutes without a write, by age")
+
+    @field_validator("root")
+    @classmethod
+    def _is_without_secrets(cls, root: str) -> str:
+        if "://" in root:
+            try:
+                SourceRoot.model_validate({"root": root})
+            except ValidationError as error:
+                raise ValueError(error.errors()[0]["msg"].removeprefix("Value error, ")) from None
+        return root
 
     @property
     def file_name(self) -> str:
@@ -103,6 +119,7 @@ class NightlyOptions(Options):
     git_remote: str = Field("", description="git pushes there; empty: nowhere")
     dvc_remote: str = Field("", description="DVC pushes there; empty: nowhere")
     notify: tuple[Channel, ...] = Field((), description="who is told, in this order")
+    monitoring: MonitoringOptions = Field(default=MonitoringOptions())
     schedule: Schedule = Field(default=Schedule.model_validate({}))
 
 

@@ -19,6 +19,7 @@ from pipeline.core.files.lock import locked
 from pipeline.nightly import arrival, journal, quarantine, repository
 from pipeline.nightly.choose import all_landings, choose, numbered
 from pipeline.nightly.journal import STATES, Delivery, Night, State, Verdict
+from pipeline.nightly.judge import write_looks
 from pipeline.nightly.ledger import (
     MACHINE,
     Event,
@@ -292,6 +293,7 @@ def _record(night: Night, options: NightlyOptions, tools: Tools) -> Night:
         chosen = Alias(model=options.model, revision=night.revision)
         write_aliases(Path(), {**aliases, CHAMPION: chosen})
     write_ledger(Ledger((*ledger.events, *events)))
+    write_looks(night)
     write_record(night, now)
     message = f"Night {night.run}: {night.verdict.outcome}\n\n{night.verdict.why}"
     trailer = repository.VERDICT_TRAILER
