@@ -52,7 +52,7 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def write_site() -> Path:
+def write_site() -> None:
     """The page of the last nights, and beside it each night's report, as far as it was made here.
 
     It lies in .pipeline/nightly/site, from where a web server or a bucket may take it.
@@ -72,7 +72,6 @@ def write_site() -> Path:
     for path in {*SITE.glob("*.html")} - {page}:
         if path.stem not in {record["run"] for record in records}:
             path.unlink()
-    return page
 
 
 def _everyday(params: Params) -> list[str]:
