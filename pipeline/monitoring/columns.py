@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -17,10 +17,13 @@ PRESENCE = "presence."
 NAMING = {*clean_schema(pa.schema([])).names, *assets_schema().names} - {"size"}
 
 
-def sample_columns(samples: pa.Table, measured: Mapping[str, pa.Table]) -> dict[str, np.ndarray]:
+def sample_columns(
+    samples: pa.Table, measured: Mapping[str, pa.Table], attributes: Sequence[str] = ()
+) -> dict[str, np.ndarray]:
     """Column → its values by sample: float64 with NaN, or an object array of str and None.
 
-    The targets by their names, `presence.<modality>` (yes, no), and `<modality>.<measurement>`.
+    The targets by their names, `attribute.<name>`, `presence.<modality>` (yes, no), and
+    `<modality>.<measurement>`.
 
     Parameters
     ----------
@@ -33,6 +36,11 @@ def sample_columns(samples: pa.Table, measured: Mapping[str, pa.Table]) -> dict[
     columns: dict[str, np.ndarray] = {
         name: _values(samples[name]) for name in samples.column_names if name.startswith(TARGET)
     }
+    stated = (
+        [dict(pairs or ()) for pairs in samples["attributes"].to_pylist()] if attributes else []
+    )
+    for name in attributes:
+        columns[f"attribute.{name}"] = np.array([each.get(name) for each in stated], dtype=object)
     for modality, table in measured.items():
         rows = pc.index_in(samples[modality].cast(pa.string()), value_set=table["digest"])
         missing = rows.is_null().to_numpy()

@@ -78,5 +78,8 @@ class GateOptions(Options):
 class MonitoringOptions(Options):
     """How data are watched and models are let in."""
 
+    attributes: tuple[str, ...] = Field(
+        default=(), description="whose values are watched, such as a language that is no target"
+    )
     drift: DriftOptions = Field(default=DriftOptions(), description="tests of tonight's data")
     gate: GateOptions = Field(default=GateOptions(), description="tests of tonight's model")

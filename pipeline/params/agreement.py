@@ -61,6 +61,9 @@ def cross_check(values: Mapping[str, Any], named: Mapping[str, Collection[str]])
         yield from _joins(values)
     if values["evaluate"]:
         yield from _groups(values, named)
+    for name in values["contract"]:
+        if name not in named["sources"]:
+            yield f"contract.{name}", unknown("source", name, named["sources"])
     if values["comparison"]:
         yield from _names("comparison.models", values["comparison"].models)
         task = values["comparison"].task

@@ -19,6 +19,8 @@ from pipeline.modalities import augmentation_of, cleaning_of, modalities, modali
 from pipeline.models.comparison.options import ComparisonOptions
 from pipeline.models.evaluation.options import EvaluationOptions
 from pipeline.models.options import ModelOptions
+from pipeline.monitoring.contract import Contract
+from pipeline.monitoring.options import MonitoringOptions
 from pipeline.params.agreement import cross_check
 from pipeline.params.document import read
 from pipeline.params.sections import (
@@ -106,6 +108,7 @@ class _Reading:
             "clean": self._clean(document, modalities),
             "augment": self._augment(document, modalities),
             "models": dict(self._each(document, "models", ModelOptions)),
+            "contract": dict(self._each(document, "contract", Contract)),
         }
         values["sources"] = _with_fallback(values["sources"], values["clean"])
         single: dict[str, type[Options]] = {
@@ -114,6 +117,7 @@ class _Reading:
             "curate": CurationOptions,
             "evaluate": EvaluationOptions,
             "report": ReportOptions,
+            "monitoring": MonitoringOptions,
             "execution": ExecutionOptions,
         }
         for name, model in single.items():

@@ -16,6 +16,8 @@ from pipeline.models.comparison.options import ComparisonOptions as ComparisonOp
 from pipeline.models.evaluation.options import EvaluationOptions
 from pipeline.models.options import ModelOptions
 from pipeline.models.tasks import Kind
+from pipeline.monitoring.contract import Contract
+from pipeline.monitoring.options import MonitoringOptions
 from pipeline.reporting.options import ReportOptions as ReportOptions
 from pipeline.store.format.layout import Dtype, Profile
 
@@ -128,6 +130,8 @@ class Params:
     evaluate: EvaluationOptions
     comparison: ComparisonOptions | None
     report: ReportOptions
+    monitoring: MonitoringOptions
+    contract: dict[str, Contract]
     execution: ExecutionOptions
 
     @property
