@@ -46,6 +46,13 @@ def _coded(command: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(command)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
+        from pipeline.core.machine.environment import establish, stated_instructions
+
+        try:
+            establish(stated_instructions())
+        except PipelineError as error:
+            say(f"error: {error}", error=True)
+            raise typer.Exit(MISUSE) from None
         from pipeline.nightly.repository import Failed
         from pipeline.nightly.run import Busy
 
@@ -79,9 +86,6 @@ def run(
     ] = 300.0,
 ) -> None:
     """Finish the night that was begun; take what has landed; run, judge, commit, push, tell."""
-    from pipeline.core.machine.environment import establish, stated_instructions
-
-    establish(stated_instructions())
     params, options = _loaded()
     if dry_run:
         _show_plan(params, options)

@@ -60,6 +60,17 @@ def hold(night: Night, reasons: dict[tuple[str, str], str]) -> Night:
     return settle(night)
 
 
+def note(night: Night, notes: dict[tuple[str, str], str]) -> Night:
+    """Put down what is odd about rows of batches, (source, batch) → in words."""
+    return replace(
+        night,
+        deliveries=[
+            replace(each, noted=notes.get((each.source, each.batch), each.noted))
+            for each in night.deliveries
+        ],
+    )
+
+
 def settle(night: Night) -> Night:
     """Move what the journal says is held to where it is held, if it is not there yet."""
     for delivery in night.held():

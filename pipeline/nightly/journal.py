@@ -38,6 +38,8 @@ class Delivery:
         The inbox; empty for what was held here and released.
     why:
         Why it is held, or what it is a duplicate of.
+    noted:
+        What is odd about single rows of it.
     """
 
     source: str
@@ -48,6 +50,7 @@ class Delivery:
     fate: Fate = "pending"
     content: str = ""
     why: str = ""
+    noted: str = ""
     files: int = 0
     bytes: int = 0
 

@@ -94,7 +94,7 @@ def judge(params: Params, options: NightlyOptions, night: Night, champion: Alias
         demands=_demands(there, champion, options.model, task, params),
         costs=(_past_costs(champion), _costs(options.model)),
     )
-    return ask(question, read_looks(), options.monitoring.gate, params.seed)
+    return ask(question, read_looks(), params.monitoring.gate, params.seed)
 
 
 def ask(question: Question, looks: Sequence[Look], options: GateOptions, seed: int) -> Verdict:

@@ -44,7 +44,7 @@ def message(night: Night, project: str) -> tuple[str, str]:
     lines = [night.verdict.why]
     for delivery in night.deliveries:
         name = delivery.batch if delivery.fate == "taken" else delivery.landing
-        why = f": {delivery.why}" if delivery.why else ""
+        why = "".join(f": {words}" for words in (delivery.why, delivery.noted) if words)
         lines.append(f"- {delivery.source}/{name}: {delivery.fate}{why}")
     lines += [f"- {name} waits: {why}" for name, why in night.left.items()]
     if any(delivery.fate == "held" for delivery in night.deliveries):

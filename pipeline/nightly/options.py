@@ -15,7 +15,6 @@ from pydantic import Field, TypeAdapter, ValidationError, field_validator, model
 
 from pipeline.core.errors import PipelineError, unknown
 from pipeline.core.options import Options
-from pipeline.monitoring.options import MonitoringOptions
 from pipeline.params import Params
 from pipeline.params.document import read
 from pipeline.params.sections import SourceRoot
@@ -119,7 +118,6 @@ class NightlyOptions(Options):
     git_remote: str = Field("", description="git pushes there; empty: nowhere")
     dvc_remote: str = Field("", description="DVC pushes there; empty: nowhere")
     notify: tuple[Channel, ...] = Field((), description="who is told, in this order")
-    monitoring: MonitoringOptions = Field(default=MonitoringOptions())
     schedule: Schedule = Field(default=Schedule.model_validate({}))
 
 

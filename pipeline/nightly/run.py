@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
 
 from pipeline.core.errors import PipelineError
 from pipeline.core.files.atomic import remove
@@ -32,6 +33,7 @@ from pipeline.nightly.ledger import (
 from pipeline.nightly.options import NightlyOptions
 from pipeline.nightly.record import names, write_record
 from pipeline.nightly.repository import Failed
+from pipeline.nightly.watch import Findings
 from pipeline.params import Params
 from pipeline.params.aliases import CHAMPION, Alias, read_aliases, write_aliases
 from pipeline.parts.refusals import kept
@@ -39,6 +41,7 @@ from pipeline.stages.graph import labels
 
 logger = logging.getLogger(__name__)
 LOCK = Path("nightly")
+T = TypeVar("T")
 # What the command says of a machine's fault, and Python of the program's: no batch is to blame.
 NOT_THE_DATA = (
     "What is finished stands",
@@ -63,9 +66,12 @@ class Tools:
     has_work:
         Whether `dvc repro` would compute anything.
     problems:
-        Why a batch that has come in must be held; empty if it need not.
+        Why a batch that has come in must be held, before anything of it is computed; empty if it
+        need not.
+    findings:
+        What of batches breaks the contract, once as much is computed of them as that takes.
     judge:
-        The verdict about the challenger, given the model in use.
+        The run with its verdict about the challenger, given the model in use.
     report:
         Writes the page of nights.
     """
@@ -74,7 +80,8 @@ class Tools:
     has_work: Callable[[], bool]
     reproduce: Callable[[], None]
     problems: Callable[[Delivery], list[str]]
-    judge: Callable[[Night, Alias | None], Verdict]
+    findings: Callable[[list[Delivery]], Findings]
+    judge: Callable[[Night, Alias | None], Night]
     push: Callable[[], None]
     notify: Callable[[Night], None]
     report: Callable[[], None]
@@ -189,7 +196,7 @@ def _go_on(night: Night, params: Params, options: NightlyOptions, tools: Tools) 
         )
     steps: Mapping[State, Callable[[Night], Night]] = {
         "landed": lambda night: arrival.land(night, params, options, tools.now()),
-        "checked": lambda night: _check(night, tools),
+        "checked": lambda night: _check(night, params, tools),
         "reproduced": lambda night: _reproduce(night, params, tools),
         "judged": lambda night: _judge(night, tools),
         "committed": _commit,
@@ -205,26 +212,37 @@ def _go_on(night: Night, params: Params, options: NightlyOptions, tools: Tools) 
     return night
 
 
-def _check(night: Night, tools: Tools) -> Night:
+def _check(night: Night, params: Params, tools: Tools) -> Night:
+    """Hold what fails the contract; what a person released is in by their word."""
     arrival.settle(night)
     reasons = {}
-    for delivery in night.batches():
-        # What a person released is in by their word.
+    for delivery in filter(_is_checked, night.batches()):
         problems = [delivery.why] if delivery.why else tools.problems(delivery)
-        if problems and delivery.root:
+        if problems:
             reasons[delivery.source, delivery.batch] = "; ".join(problems)
-    return arrival.hold(night, reasons)
+    night = arrival.hold(night, reasons)
+    night, found = _without_the_guilty(
+        night, params, lambda night: tools.findings([*filter(_is_checked, night.batches())])
+    )
+    return arrival.hold(arrival.note(night, found.noted), found.held)
+
+
+def _is_checked(delivery: Delivery) -> bool:
+    return bool(delivery.root)
 
 
 def _reproduce(night: Night, params: Params, tools: Tools) -> Night:
-    """`dvc repro`; batches that it fails for are held, and it goes on with the rest."""
     arrival.settle(night)
     if not night.batches() and not tools.has_work():
         return night
+    return _without_the_guilty(night, params, lambda night: tools.reproduce())[0]
+
+
+def _without_the_guilty(night: Night, params: Params, act: Callable[[Night], T]) -> tuple[Night, T]:
+    """Act; batches that it fails for are held, and it is done again with the rest."""
     while True:
         try:
-            tools.reproduce()
-            return night
+            return night, act(night)
         except Failed as failure:
             if any(sign in failure.output for sign in NOT_THE_DATA):
                 raise
@@ -265,7 +283,7 @@ def _judge(night: Night, tools: Tools) -> Night:
     if not night.batches() and night.deliveries:
         why = "All that landed is in already, or changed while the run began."
         return replace(night, verdict=Verdict("nothing", "nothing_new", why))
-    return replace(night, verdict=tools.judge(night, read_aliases(Path()).get(CHAMPION)))
+    return tools.judge(night, read_aliases(Path()).get(CHAMPION))
 
 
 def _commit(night: Night) -> Night:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 
 from pipeline.core.files.atomic import atomic_write
@@ -18,13 +18,16 @@ from pipeline.nightly.page import render
 from pipeline.nightly.quarantine import scan_problems
 from pipeline.nightly.record import read_records
 from pipeline.nightly.run import Tools
+from pipeline.nightly.watch import Findings, check_batches, drift, drift_rows
 from pipeline.params import Params
+from pipeline.params.aliases import Alias
 from pipeline.stages.forecast import forecast
 from pipeline.stages.graph import labels
 
 SITE = FOLDER / "site"
 # What a page shows at a glance.
 NIGHTS = 90
+DRIFT = "drift_p"
 
 
 def tools_of(params: Params, options: NightlyOptions) -> Tools:
@@ -32,6 +35,29 @@ def tools_of(params: Params, options: NightlyOptions) -> Tools:
 
     def problems(delivery: Delivery) -> list[str]:
         return scan_problems(params, delivery.source, delivery.batch)
+
+    def findings(deliveries: list[Delivery]) -> Findings:
+        if not any(delivery.source in params.contract for delivery in deliveries):
+            return Findings()
+        repository.run_dvc("repro", "ingest", *(f"clean@{name}" for name in params.modalities))
+        return check_batches(params, deliveries)
+
+    def judged(night: Night, champion: Alias | None) -> Night:
+        verdict = judge(params, options, night, champion)
+        if not night.batches():
+            return replace(night, verdict=verdict)
+        earlier = [
+            row["value"]
+            for record in read_records()
+            for row in record["judged"]
+            if row["name"] == DRIFT
+        ]
+        seen = drift(params, options.model, night.batches(), earlier)
+        why = f"{verdict.why} {seen.why}" if seen.alarm else verdict.why
+        figures = {**verdict.figures, DRIFT: seen.p}
+        return replace(
+            night, drift=drift_rows(seen), verdict=replace(verdict, why=why, figures=figures)
+        )
 
     def tell(night: Night) -> None:
         notify(options.notify, *message(night, Path.cwd().name))
@@ -41,7 +67,8 @@ def tools_of(params: Params, options: NightlyOptions) -> Tools:
         has_work=lambda: any(stage.works for stage in forecast(params, _everyday(params))),
         reproduce=repository.reproduce,
         problems=problems,
-        judge=partial(judge, params, options),
+        findings=findings,
+        judge=judged,
         push=lambda: repository.push(options.dvc_remote, options.git_remote),
         notify=tell,
         report=write_site,

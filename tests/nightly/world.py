@@ -7,7 +7,7 @@ import functools
 import shutil
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from pipeline.nightly import quarantine
 from pipeline.nightly.journal import Delivery, Night, Verdict
 from pipeline.nightly.options import NightlyOptions, load_options
 from pipeline.nightly.run import Tools, run
+from pipeline.nightly.watch import Findings
 from pipeline.params import Params, load
 from pipeline.params.aliases import Alias
 from pipeline.stages import add
@@ -74,6 +75,8 @@ class World:
     reports: int = 0
     reproduced: int = 0
     problems: dict[str, str] = field(default_factory=dict)
+    broken: dict[str, str] = field(default_factory=dict)
+    odd: dict[str, str] = field(default_factory=dict)
     reproduce: Callable[[], None] | None = None
     push: Callable[[], None] | None = None
 
@@ -103,6 +106,7 @@ class World:
             has_work=lambda: False,
             reproduce=self._reproduce,
             problems=self._problems,
+            findings=self._findings,
             judge=self._judge,
             push=self._push,
             notify=self.told.append,
@@ -120,9 +124,17 @@ class World:
         why = self.problems.get(delivery.landing, "")
         return [why] if why else []
 
-    def _judge(self, night: Night, champion: Alias | None) -> Verdict:
+    def _findings(self, deliveries: list[Delivery]) -> Findings:
+        keys = {each.landing: (each.source, each.batch) for each in deliveries}
+        return Findings(
+            {keys[name]: why for name, why in self.broken.items() if name in keys},
+            {keys[name]: why for name, why in self.odd.items() if name in keys},
+        )
+
+    def _judge(self, night: Night, champion: Alias | None) -> Night:
         why = "It is better." if self.outcome == "promoted" else "It is no better."
-        return Verdict(self.outcome, "rule", why, {"gain": 0.01})  # type: ignore[arg-type]
+        verdict = Verdict(self.outcome, "rule", why, {"gain": 0.01})  # type: ignore[arg-type]
+        return replace(night, verdict=verdict)
 
     def _push(self) -> None:
         if self.push is not None:
