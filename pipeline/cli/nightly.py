@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,7 +14,7 @@ import typer
 from pipeline.cli.arguments import Json
 from pipeline.cli.errors import handle_errors
 from pipeline.cli.output import show
-from pipeline.core.errors import PipelineError
+from pipeline.core.errors import PipelineError, unknown
 from pipeline.core.terminal import say
 
 if TYPE_CHECKING:
@@ -241,6 +243,67 @@ def status(json: Json = False) -> None:
 
     rows = status(_loaded()[1], datetime.now(UTC))
     show(rows, ("what", "value"), json)
+
+
+@app.command()
+@handle_errors
+def schedule(
+    system: Annotated[
+        str,
+        typer.Option(
+            "--as", help="systemd | cron | github-actions | gitlab | airflow | kubernetes"
+        ),
+    ],
+    image: Annotated[str, typer.Option(help="Container that Kubernetes starts.")] = "",
+) -> None:
+    """Print a unit by which a scheduler runs a night, as `schedule` of nightly.yaml says."""
+    import re
+    import shutil
+
+    from pipeline.nightly.schedule import SYSTEMS, Job
+
+    if system not in SYSTEMS:
+        raise PipelineError(unknown("scheduler", system, SYSTEMS))
+    here = Path.cwd()
+    name = re.sub(r"[^a-z0-9]+", "-", here.name.lower()).strip("-") or "project"
+    elsewhere = system in ("github-actions", "gitlab", "kubernetes")
+    command = "pipeline" if elsewhere else shutil.which("pipeline") or sys.argv[0]
+    job = Job(_loaded()[1].schedule, name, str(here), command, image)
+    say(SYSTEMS[system](job), end="")
+
+
+@app.command(name="learn-contract")
+@handle_errors
+def learn_contract(
+    sources: Annotated[
+        list[str] | None, typer.Argument(metavar="[SOURCE]...", help="All with an inbox if none.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print params.yaml as it would be.")
+    ] = False,
+) -> None:
+    """Write into params.yaml what the batches of a source have been like, as limits for the next.
+
+    Limits are robust quantiles over the batches that stand; a person may change any of them.
+    """
+    from pipeline.core.files.atomic import atomic_write
+    from pipeline.core.machine.environment import establish, stated_instructions
+
+    establish(stated_instructions())
+    from pipeline.nightly.watch import with_learnt_contract
+
+    params, options = _loaded()
+    wanted = sources or [*options.inbox]
+    if wrong := [name for name in wanted if name not in params.sources]:
+        raise PipelineError(unknown("source", wrong[0], params.sources))
+    path = Path("params.yaml")
+    text = with_learnt_contract(path.read_text(encoding="utf-8"), params, wanted)
+    if dry_run:
+        say(text, end="")
+        return
+    with atomic_write(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    say(f"params.yaml has the contract of {', '.join(wanted)}; the next run commits it")
 
 
 def _loaded() -> tuple[Params, NightlyOptions]:
