@@ -41,11 +41,13 @@ def choose(options: NightlyOptions, ledger: Ledger, now: datetime) -> Choice:
         for (source, batch), event in released.items()
         if event.batch
     ]
+    # What no batch could hold was never brought here: it is looked at anew.
+    again = {(source, event.landing) for (source, _), event in released.items() if not event.batch}
     names = {(delivery.source, delivery.batch) for delivery in deliveries}
     left = {}
     for landing in all_landings(options, now):
         source, name = landing.source, landing.name
-        if ledger.saw(source, name, landing.stamp) and (source, name) not in released:
+        if ledger.saw(source, name, landing.stamp) and (source, name) not in again:
             continue
         if landing.waits:
             left[f"{source}/{name}"] = landing.waits
