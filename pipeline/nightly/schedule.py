@@ -107,8 +107,8 @@ WantedBy=timers.target
 def cron(job: Job) -> str:
     """Lines of a crontab."""
     line = (
-        f"cd {shlex.quote(job.folder)} && {job.wait}; "
-        f"timeout -k 60 {job.timeout} {job.command} >> .pipeline/nightly/cron.log 2>&1"
+        f"cd {shlex.quote(job.folder)} && {job.wait} && "
+        f"timeout -k 60 {job.timeout} {job.command} >> .pipeline/cron.log 2>&1"
     )
     return f"""\
 # `crontab -e`. Debian's cron passes over CRON_TZ and goes by the machine's time zone.

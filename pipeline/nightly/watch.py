@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import yaml
 
+from pipeline.core.errors import PipelineError
 from pipeline.core.folders import CURATED, DATA
 from pipeline.monitoring.columns import sample_columns
-from pipeline.monitoring.contract import Violation, check_contract, learn_contract
+from pipeline.monitoring.contract import Contract, Violation, check_contract, learn_contract
 from pipeline.monitoring.drift import NightDrift, Observed, night_drift, pooled
 from pipeline.monitoring.landed import read_landed
 from pipeline.nightly.journal import Delivery
 from pipeline.params import Params
-from pipeline.params.yaml_edit import edit_yaml
 from pipeline.parts import manifest
 from pipeline.store.join import join_work_tree
 
@@ -46,9 +48,7 @@ def check_batches(params: Params, deliveries: Sequence[Delivery]) -> Findings:
     violations = [
         violation
         for landed in read_landed(Path(DATA), params.modalities, params.curate, contracted)
-        for violation in check_contract(
-            landed, params.contract[landed.source], params.contract[landed.source].attributes
-        )
+        for violation in check_contract(landed, params.contract[landed.source])
     ]
     return findings(tonight, violations)
 
@@ -130,9 +130,35 @@ def with_learnt_contract(text: str, params: Params, sources: Sequence[str]) -> s
         Nothing is ingested and clean yet, or a source has no batch with samples.
     """
     landed = read_landed(Path(DATA), params.modalities, params.curate)
-    values: dict[tuple[str, ...], Mapping[str, Any]] = {}
+    contracts = {name: _plain(contract) for name, contract in params.contract.items()}
     for source in sources:
-        batches = [each for each in landed if each.source == source]
-        contract = learn_contract(batches)
-        values["contract", source] = contract.model_dump(mode="json", by_alias=True)
-    return edit_yaml(text, values)
+        contracts[source] = _plain(learn_contract([e for e in landed if e.source == source]))
+    return with_section(text, "contract", contracts)
+
+
+def with_section(text: str, name: str, section: Mapping[str, Any]) -> str:
+    """The text of a YAML mapping with one section written anew, a line a limit; all else stands.
+
+    Raises
+    ------
+    PipelineError
+        The text is written in a way in which sections are no blocks.
+    """
+    block = yaml.safe_dump(
+        {name: dict(section)}, default_flow_style=None, sort_keys=False, width=100
+    )
+    lines = text.splitlines(keepends=True)
+    starts = [n for n, line in enumerate(lines) if re.match(r"[^\s#]", line)]
+    start = next((n for n in starts if lines[n].startswith(f"{name}:")), None)
+    if start is None:
+        written = f"{text.rstrip()}\n{block}"
+    else:
+        end = next((n for n in starts if n > start), len(lines))
+        written = "".join([*lines[:start], block, *lines[end:]])
+    if yaml.safe_load(written) != {**yaml.safe_load(text), name: section}:
+        raise PipelineError(f"params.yaml is written in a way that cannot be changed; add\n{block}")
+    return written
+
+
+def _plain(contract: Contract) -> dict[str, Any]:
+    return contract.model_dump(mode="json", by_alias=True)

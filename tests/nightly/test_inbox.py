@@ -86,7 +86,7 @@ def test_a_stamp_tells_a_change_and_content_does_not_ask_for_names(inside: Path)
     again, _ = landings("shapes", inbox, later)
     assert again.stamp != first.stamp
     Path("inbox/x/a.txt").write_text("b")
-    with pytest.raises(PipelineError, match="inbox/x/a.txt is not what was listed"):
+    with pytest.raises(PipelineError, match=r"inbox/x/a\.txt is not what was listed"):
         bring(
             type(first)("shapes", "x", "inbox", "", {"a.txt": 1}, digests={"a.txt": "0" * 64}),
             Path("s/files"),
