@@ -15,6 +15,7 @@ from pipeline.cli.init import init
 from pipeline.cli.metrics import leaderboard, metrics
 from pipeline.cli.package import package
 from pipeline.cli.predict import predict
+from pipeline.cli.nightly import app as nightly
 from pipeline.cli.promote import promote
 from pipeline.cli.prune import prune
 from pipeline.cli.rejects import rejects
@@ -36,6 +37,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(store, name="store")
+app.add_typer(nightly, name="nightly")
 app.command()(init)
 app.command()(metrics)
 app.command()(leaderboard)
