@@ -13,9 +13,9 @@ from pipeline.cli.encoders import encoders
 from pipeline.cli.errors import handle_errors
 from pipeline.cli.init import init
 from pipeline.cli.metrics import leaderboard, metrics
+from pipeline.cli.nightly import app as nightly
 from pipeline.cli.package import package
 from pipeline.cli.predict import predict
-from pipeline.cli.nightly import app as nightly
 from pipeline.cli.promote import promote
 from pipeline.cli.prune import prune
 from pipeline.cli.rejects import rejects
