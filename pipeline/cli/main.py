@@ -12,6 +12,7 @@ from pipeline.cli.encoders import encoders
 from pipeline.cli.errors import handle_errors
 from pipeline.cli.init import init
 from pipeline.cli.metrics import leaderboard, metrics
+from pipeline.cli.plots import plots
 from pipeline.cli.promote import promote
 from pipeline.cli.prune import prune
 from pipeline.cli.rejects import rejects
@@ -36,6 +37,7 @@ app.command()(init)
 app.command()(metrics)
 app.command()(leaderboard)
 app.command()(encoders)
+app.command()(plots)
 app.command()(promote)
 app.command()(rejects)
 app.command()(prune)
