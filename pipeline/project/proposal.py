@@ -206,6 +206,9 @@ def told(proposal: Proposal, survey: Survey) -> list[str]:
         classes = f"{len(survey.classes)} folders, which are classes of `label`"
         return [f"{media} files in {classes}", *_about_splits(proposal)]
     lines = [f"{_tables(survey)}: {survey.rows:,} rows"]
+    if survey.other_tables:
+        others = ", ".join(survey.other_tables)
+        lines.append(f"not read, nor the files that they alone name: {others}; --table takes one")
     lines += [f"column {name}: {role}" for name, role in proposal.columns.items()]
     lines += [
         f"column {name} holds URLs: params.yaml says how they are fetched, behind a #"

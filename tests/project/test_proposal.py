@@ -190,6 +190,8 @@ def test_of_several_tables_one_is_taken_or_named(tmp_path: Path) -> None:
     put(tmp_path, [], "all.csv", csv("words,kind", *rows, *rows))
     assert survey(tmp_path).table == "train.csv"
     assert proposed(tmp_path, "all.csv").target == "kind"
+    lines = told(proposed(tmp_path), survey(tmp_path))
+    assert "not read, nor the files that they alone name: all.csv; --table takes one" in lines
     with pytest.raises(PipelineError, match=r"unknown table 'x.csv'; there are: all.csv, train"):
         survey(tmp_path, "x.csv")
 
