@@ -120,11 +120,11 @@ def survey(folder: Path, table: str = "") -> Survey:
     stated = {split for column in columns if column.filled == rows for split in column.splits}
     return Survey(
         rows,
-        name,
-        [] if name else names,
-        [other for other in _at_root(files) if other != name],
-        splits | stated,
-        columns,
+        table=name,
+        split_tables=[] if name else names,
+        other_tables=[other for other in _at_root(files) if other != name],
+        splits=splits | stated,
+        columns=columns,
         media=counts,
     )
 
