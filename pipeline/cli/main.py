@@ -16,6 +16,7 @@ from pipeline.cli.metrics import leaderboard, metrics
 from pipeline.cli.nightly import app as nightly
 from pipeline.cli.package import package
 from pipeline.cli.predict import predict
+from pipeline.cli.plots import plots
 from pipeline.cli.promote import promote
 from pipeline.cli.prune import prune
 from pipeline.cli.rejects import rejects
@@ -46,6 +47,7 @@ app.command()(package)
 # Modalities are plug-ins, so that their options are read by the command itself.
 app.command(context_settings={"ignore_unknown_options": True})(predict)
 app.command()(blame)
+app.command()(plots)
 app.command()(promote)
 app.command()(rejects)
 app.command()(prune)
