@@ -20,7 +20,7 @@ from benchmarks.gpu.step import (
 
 # Rows of a stage.
 ROWS = {"lite0": 40_000, "vit": 20_000, "bert": 100_000}
-REHEARSED = 24
+REHEARSED = 12
 
 
 def measure(setting: Setting) -> dict[str, Any]:

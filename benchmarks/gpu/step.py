@@ -41,11 +41,14 @@ class Setting:
 
 def run(step: Callable[[Setting], dict[str, Any]]) -> None:
     """A step as a program: prints its figures as the last line."""
+    from transformers.utils import logging
+
     parser = argparse.ArgumentParser()
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--work", type=Path, required=True)
     given = parser.parse_args()
+    logging.disable_progress_bar()
     print(json.dumps(step(Setting(given.device, given.quick, given.work))))
     sys.stdout.flush()
 

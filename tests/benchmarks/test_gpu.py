@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from benchmarks.gpu import run, table
+from benchmarks.gpu.step import Setting
 
 LAW = {"lite0 float32 64": {"rows": 9, "differ": 0, "differs in another process": 0}}
 STAGE = {
@@ -107,3 +109,30 @@ def test_a_step_that_fails_costs_itself(tmp_path: Path, monkeypatch: pytest.Monk
     told = json.loads(results.read_text())
     assert told["law"] == {"failed": "took longer than 0.01 s"}
     assert told["machine"]["TFLOP/s"] > 0
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_rehearsal_takes_every_step_and_breaks_no_law(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    setting = Setting("cpu", True, tmp_path)
+    results = {
+        step: importlib.import_module(f"benchmarks.gpu.{step}").measure(setting)
+        for step in run.STEPS
+    }
+    assert table.missed(results) == []
+    assert json.loads(json.dumps(results)) == results
+    told = {name for name, *_ in table.lines(results)}
+    assert told > {
+        "law, bert float32 64 tokens: rows that differ of 2",
+        "lite0 float32: 1 - cosine to the CPU",
+        "vit float32: encode ÷ bare",
+        "extract, vit ÷ bare",
+        "extract, bert: rows that are no padding",
+        "two halves: bytes differ",
+        "training differs after a kill",
+        "training ÷ resident batches",
+    }
+    assert [path.name for path in (tmp_path / "cache").rglob("position-law")]
