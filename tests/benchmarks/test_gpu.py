@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.gpu import run, table
+from benchmarks.gpu import peer, run, table
 from benchmarks.gpu.step import Setting
 
 LAW = {"lite0 float32 64": {"rows": 9, "differ": 0, "differs in another process": 0}}
@@ -93,6 +93,10 @@ def test_a_law_that_does_not_hold_is_missed_and_a_slow_figure_is_not() -> None:
     assert table.missed(failed) == ["step law"]
     assert "took longer than 1 s" in table.text(failed)
     assert "pip install pandas" in table.text({"peer": {"left out": "pip install pandas"}})
+
+
+def test_a_rate_leaves_out_the_first_quarter() -> None:
+    assert peer.rate([(256, 60.0), (256, 70.0), (256, 70.5), (256, 71.0)]) == 768 / 11
 
 
 def test_all_steps_together_take_eight_minutes_at_most() -> None:
