@@ -1,4 +1,4 @@
-"""Measure prediction beside its bare kernels: `python -m benchmarks.predict`, or `make bench`.
+"""Measure prediction beside its bare kernels: `make bench-predict`.
 
 A model of this project answers for its pictures: one in a new process, one in a process that has
 answered before, and a folder. The bare way is a plain loop over the same kernels: read, clean,
