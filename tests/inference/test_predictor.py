@@ -13,18 +13,25 @@ import pytest
 import yaml
 
 from pipeline.core.errors import PipelineError, Rejected
+from pipeline.core.registry import names
+from pipeline.encoders import encoder_of
 from pipeline.inference.encoding import Encoding
 from pipeline.inference.predictor import Predictor
 from pipeline.inference.samples import Sample, read_asset
 from pipeline.params import parse
 from pipeline.params.aliases import Alias, write_aliases
 from pipeline.parts import manifest
+from pipeline.parts.job import outcomes
 from pipeline.project.model_files import find_model, sections_of_features
+from pipeline.stages.plans import extract
 from pipeline.store import open_store
 from pipeline.store.trees.tree import WorkTree
 from tests.dataset import picture, sound
+from tests.encoders import examples
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+# They take the same path; opening them takes most of a minute.
+SLOW_TO_OPEN = {"librosa", "minilm", "transformer", "use_multilingual"}
 ENCODERS = {"image": "colour_hog", "audio": "mfcc", "text": "hashing"}
 
 
@@ -76,6 +83,30 @@ def test_features_are_the_rows_of_the_store(
     for row, (values, length) in zip(cleaned, outcomes, strict=True):
         assert values.tobytes() == store[name].get(row["digest"])[0].tobytes()
         assert length == length_of[row["digest"]]
+
+
+@pytest.mark.parametrize("encoder", sorted({*names("encoders")} - SLOW_TO_OPEN))
+def test_every_encoder_is_fed_as_its_stage_feeds_it(
+    project: Path, assets: Mapping[str, Mapping[str, Any]], encoder: str
+) -> None:
+    if examples.missing(encoder):
+        pytest.skip(f"{encoder} is an extra")
+    modality = encoder_of(encoder).MODALITY
+    feature = examples.options(encoder).model_dump(mode="json", exclude_defaults=True)
+    document = sections_of_features(open_store(project).tree.params, [])
+    document["features"] = {"it": {"modality": modality, "encoder": encoder, **feature}}
+    params = parse(document)
+    chosen = sorted(assets[modality])[:2]
+    encoding = Encoding(modality, params, ["it"])
+    raw = [encoding.clean(read_asset(modality, assets[modality][digest])) for digest in chosen]
+    plan = extract.plan(params, "it", project / "data")
+    rows = [row for row in plan.rows() if row.digest in chosen and row.view == 0]
+    staged = outcomes(plan.work, plan.work.open(), sorted(rows, key=lambda row: row.digest))
+    for (values, length), (expected, frames) in zip(
+        encoding.features("it", raw), staged, strict=True
+    ):
+        assert values.tobytes() == expected.tobytes()
+        assert length == frames
 
 
 def test_probabilities_are_the_evaluations(
