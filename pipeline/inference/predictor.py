@@ -22,7 +22,6 @@ from pipeline.inference.encoding import Encoding
 from pipeline.inference.samples import Asset, Sample, read_asset
 from pipeline.models.answer_table import REFUSAL, answer_schema, answer_table, unlabelled
 from pipeline.models.examples import Examples
-from pipeline.models.feature_compatibility import check_features
 from pipeline.params import Params, parse
 from pipeline.project.model_files import ModelFiles, find_model, open_model
 
@@ -123,7 +122,7 @@ class Predictor:
         params = parse(about.params, f"params.yaml of model '{about.model}'")
         encodings = _encodings(params, about.features)
         functions = _functions(encodings)
-        check_features(about.model, about.trained_on, functions)
+        files.check(functions)
         with files.folder() as folder:
             trained = load_model(folder)
         digests = {name: digest_json(dict(functions[name])) for name in about.features}

@@ -28,6 +28,7 @@ from pipeline.params.sections import (
     CleanSection,
     FeatureNames,
     FeatureSection,
+    HandoverOptions,
     IngestOptions,
     Params,
     PartsOptions,
@@ -123,6 +124,7 @@ class _Reading:
             "curate": CurationOptions,
             "evaluate": EvaluationOptions,
             "report": ReportOptions,
+            "handover": HandoverOptions,
             "monitoring": MonitoringOptions,
             "execution": ExecutionOptions,
         }

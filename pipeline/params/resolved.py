@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from pipeline.params.sections import Params
 
 # What changes no output of a stage.
-BESIDE = ("execution", "monitoring", "contract")
+BESIDE = ("execution", "monitoring", "contract", "handover")
 
 
 def resolved(params: Params) -> dict[str, Any]:

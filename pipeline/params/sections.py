@@ -95,6 +95,22 @@ class FeatureNames(RejectLimit):
     profile: Profile = Field("mapped", description="mapped: read at once | archive: compressed")
 
 
+class HandoverOptions(Options):
+    """What the cards of a packaged model say that no run can know: texts in Markdown.
+
+    What is blank is said to be open.
+    """
+
+    provider: str = Field("", description="who answers for the model, and how they are reached")
+    intended_use: str = Field("", description="what the model is for, and for whom")
+    out_of_scope: str = Field("", description="what it must not be used for")
+    oversight: str = Field("", description="how people watch over its answers")
+    licence: str = Field("", description="of the trained weights, as SPDX names it")
+    licences: dict[str, str] = Field(
+        {}, description="feature set → licence of its weights, where these do not say it themselves"
+    )
+
+
 @dataclass(frozen=True)
 class CleanSection:
     options: Options
@@ -142,6 +158,7 @@ class Params:
     predict: dict[str, PredictOptions]
     comparison: ComparisonOptions | None
     report: ReportOptions
+    handover: HandoverOptions
     monitoring: MonitoringOptions
     contract: dict[str, Contract]
     execution: ExecutionOptions

@@ -17,10 +17,13 @@ from pipeline.core.files.documents import document
 from pipeline.core.folders import CLEAN, COMPRESSED, MODELS
 from pipeline.core.machine.environment import hold
 from pipeline.models.examples import FeatureSpec
+from pipeline.models.feature_compatibility import check_features
 from pipeline.models.options import ModelOptions
 from pipeline.params.aliases import read_aliases
 from pipeline.parts import manifest
 from pipeline.parts.artifact import MANIFEST, Manifest
+from pipeline.parts.fingerprint_diff import differences
+from pipeline.project.contents import CONTENTS, check_contents
 from pipeline.store.model_card import CARD
 from pipeline.store.trees.git import describe_head
 from pipeline.store.trees.opening import open_tree
@@ -28,6 +31,8 @@ from pipeline.store.trees.revision import Revision
 
 # What says in a folder that was handed over how its model is asked; the model's files lie beside.
 DESCRIPTION = "predictor.json"
+# The folder of a package that holds weights of encoders, by feature set.
+WEIGHTS = "weights"
 # What of params.yaml feature sets are made by; the rest may be of another time.
 SECTIONS = ("seed", "instructions", "sources", "look", "modalities", "targets", "clean")
 
@@ -121,6 +126,10 @@ class ModelFiles:
                 (Path(temporary) / name).symlink_to(path)
             yield Path(temporary)
 
+    def check(self, functions: Mapping[str, Mapping[str, Any]]) -> None:
+        """PipelineError unless these are the functions that made what the model was trained on."""
+        check_features(self.about.model, self.about.trained_on, functions)
+
     def write(self, folder: Path) -> None:
         """Put the model's files and its description into a folder, for `open_model`."""
         with self.folder() as files:
@@ -128,6 +137,24 @@ class ModelFiles:
                 shutil.copyfile(path, folder / path.name)
         text = json.dumps(asdict(self.about), indent=1, ensure_ascii=False) + "\n"
         (folder / DESCRIPTION).write_text(text, encoding="utf-8")
+
+
+@dataclass(frozen=True)
+class HandedOver(ModelFiles):
+    """One that lies in a folder, where no project could train it again."""
+
+    def check(self, functions: Mapping[str, Mapping[str, Any]]) -> None:
+        if wrong := [
+            f"{name}: {difference}"
+            for name, before in self.about.trained_on.items()
+            for difference in differences(before, functions[name])
+        ]:
+            listed = "\n  ".join(wrong)
+            raise PipelineError(
+                f"here the model '{self.about.model}' would be given other features than it was "
+                f"trained on:\n  {listed}\nInstall the libraries of its requirements.txt, and "
+                f"bring the weights that its model_card.md lists."
+            )
 
 
 @dataclass(frozen=True)
@@ -211,13 +238,23 @@ def sections_of_features(params: Mapping[str, Any], sets: Iterable[str]) -> dict
 def open_model(folder: Path) -> ModelFiles:
     """A model from a folder that was handed over, as `ModelFiles.write` laid it out.
 
+    Weights of encoders that lie in the folder are looked for there.
+
     Raises
     ------
     PipelineError
-        The folder holds none, or its description is damaged.
+        The folder holds none, its description is damaged, or a file of it is not as it lists.
     """
     path = folder / DESCRIPTION
     if not path.is_file():
-        raise PipelineError(f"{folder} holds no model that was handed over: there is no {path}")
+        unpack = ": unpack it, and give the folder that comes out" * folder.is_file()
+        raise PipelineError(
+            f"{folder} holds no model that was handed over{unpack or f': there is no {path}'}"
+        )
+    if (folder / CONTENTS).is_file():
+        check_contents(folder)
     about = document(path, Description)
-    return ModelFiles(about, {name: folder / name for name in about.files})
+    for section in about.params["features"].values():
+        if str(section.get("model", "")).startswith(f"{WEIGHTS}/"):
+            section["model"] = str(folder / section["model"])
+    return HandedOver(about, {name: folder / name for name in about.files})
