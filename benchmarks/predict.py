@@ -164,7 +164,7 @@ def table(results: Mapping[str, Any]) -> str:
     cores = len(os.sched_getaffinity(0))
     a_second = [1000 / results[f"{way}_ms"] for way in ("folder", "bare_folder")]
     return (
-        f"Model `{results['model']}`, {results['files']} pictures, {cores} cores. A new process took"
+        f"`{results['model']}`, {results['files']} pictures, {cores} cores; a new process took"
         f" {results['cold_wall_s']:.1f} s, of which the machine's load is part; one picture after "
         f"that {results['one_ms']:.1f} ms of CPU, bare {results['bare_one_ms']:.1f}; of a folder "
         f"{a_second[0]:.0f} a second, bare {a_second[1]:.0f}.\n\n{rows_of(checks(results))}"
