@@ -20,6 +20,7 @@ PAGES = (
     "docs/models.md",
     "docs/own-data.md",
     "docs/performance.md",
+    "docs/predict.md",
     "docs/reproducibility.md",
     "docs/scaling.md",
     "docs/security.md",
