@@ -142,13 +142,6 @@ class Params:
         """Source → the batch that its fetch stage brings."""
         return {name: str(one.model_dump()["version"]) for name, one in self.fetch.items()}
 
-    def sets_compressed(self, name: str) -> tuple[str, ...]:
-        """The feature sets that a compression reads: those of its student, then its model's."""
-        model = self.models[self.compress[name].model]
-        return tuple(
-            dict.fromkeys((*self.compress[name].student_of(model).features, *model.features))
-        )
-
     @property
     def set_modalities(self) -> dict[str, str]:
         """Feature set → modality."""
