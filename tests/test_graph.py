@@ -41,7 +41,10 @@ LOST = ("../../precious", "../../../precious", "../../pipeline", "..", "a.b", "*
 # Stages that DVC holds to the whole folder of features though they read some of its sets.
 COARSE = {"train", "evaluate", "crossvalidate"}
 TARGETS = ("clean@text", "extract@hashing")
-FANS = {"fetch", "look", "clean", "augment", "extract", "train", "evaluate", "crossvalidate"}
+FANS = {
+    *("fetch", "look", "clean", "augment", "extract", "train", "evaluate"),
+    *("compress", "crossvalidate"),
+}
 
 
 def put_graph(folder: Path, names: tuple[str, ...]) -> None:
@@ -79,6 +82,7 @@ def hostile(names: tuple[str, ...]) -> dict[str, Any]:
     document["modalities"] = list(names)
     document["clean"] = document["augment"] = {name: {} for name in names}
     document["features"] = {name: {"modality": name, "encoder": "mfcc"} for name in names}
+    document["compress"] = {name: {"model": name} for name in names}
     document["models"] = document["comparison"]["models"] = {name: {"n": 0} for name in names}
     return document
 
