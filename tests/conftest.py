@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import logging
 import os
+import shutil
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -57,6 +59,14 @@ def logging_as_it_was() -> Iterator[None]:
     ours.setLevel(levels[1])
 
 
+@pytest.fixture(scope="session", autouse=True)
+def no_power_is_lost() -> Iterator[None]:
+    """What is written need not reach the disk, for which thousands of small files would wait."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda file: None)
+        yield
+
+
 @pytest.fixture
 def inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A scratch folder as the working directory: locks and run records land there."""
@@ -65,10 +75,24 @@ def inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A project whose graph has run once, in one process."""
-    folder = tmp_path_factory.mktemp("project")
-    put_project(folder, executor="serial")
-    put_batch(folder / "data" / "raw" / "shapes" / "first", 0, 14)
-    run(folder, "dvc", "repro")
+def project_that_ran(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """A project whose graph has run, once for the test processes together."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base if worker_id == "master" else base.parent) / "project"
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            making = folder.with_name("project-in-the-making")
+            put_project(making, executor="serial")
+            put_batch(making / "data" / "raw" / "shapes" / "first", 0, 14)
+            run(making, "dvc", "repro")
+            making.rename(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def project(project_that_ran: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of it of a test file's own: what one file's tests do there no other file sees."""
+    folder = tmp_path_factory.mktemp("project") / "project"
+    shutil.copytree(project_that_ran, folder, symlinks=True)
     return folder

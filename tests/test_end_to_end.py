@@ -14,8 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
-from pipeline.stages.graph import STAGES, items
-from tests.dataset import params, picture, put_batch, put_project, run, tree, write_metadata
+from tests.dataset import picture, put_batch, put_project, run, run_stages, tree, write_metadata
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -99,16 +98,8 @@ def test_deleted_outputs_come_back_from_the_cache(project: Path) -> None:
 def test_every_executor_gives_the_same_bytes(project: Path, tmp_path: Path, executor: str) -> None:
     put_project(tmp_path / "other", executor=executor, workers=2)
     shutil.copytree(project / "data" / "raw", tmp_path / "other" / "data" / "raw")
-    for stage, fan in items_of_the_recipe().items():
-        for item in fan:
-            run(tmp_path / "other", "pipeline", "stage", stage, *filter(None, [item]))
+    run_stages(tmp_path / "other")
     assert tree(tmp_path / "other") == tree(project)
-
-
-def items_of_the_recipe() -> dict[str, tuple[str, ...]]:
-    from pipeline.params import parse
-
-    return {name: items(parse(params()), name) for name in STAGES}
 
 
 def test_comments_and_unused_code_compute_nothing_that_they_do_not_touch(other: Path) -> None:
@@ -198,7 +189,7 @@ def test_new_files_cost_themselves_wherever_they_land(other: Path) -> None:
     fresh = other.parent / "fresh"
     put_project(fresh, executor="processes", workers=2)
     shutil.copytree(raw, fresh / "data" / "raw" / "shapes")
-    run(fresh, "dvc", "repro")
+    run_stages(fresh)
     assert tree(fresh) == tree(other)
 
 

@@ -42,7 +42,7 @@ LOST = ("../../precious", "../../../precious", "../../pipeline", "..", "a.b", "*
 COARSE = {"train", "evaluate", "crossvalidate"}
 TARGETS = ("clean@text", "extract@hashing")
 FANS = {
-    *("fetch", "look", "clean", "augment", "extract", "train", "evaluate"),
+    *("fetch", "look", "download", "clean", "augment", "extract", "train", "evaluate"),
     *("compress", "crossvalidate"),
 }
 
@@ -78,7 +78,7 @@ def hostile(names: tuple[str, ...]) -> dict[str, Any]:
     document: dict[str, Any] = yaml.safe_load((HERE / "params.yaml").read_text())
     document["sources"] = {name: {"kind": "stamps"} for name in names}
     document["fetch"] = {name: {"version": name} for name in names}
-    document["look"] = {name: {} for name in names}
+    document["look"] = document["download"] = {name: {} for name in names}
     document["modalities"] = list(names)
     document["clean"] = document["augment"] = {name: {} for name in names}
     document["features"] = {name: {"modality": name, "encoder": "mfcc"} for name in names}

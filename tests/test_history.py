@@ -123,7 +123,6 @@ class History(RuleBasedStateMachine):
         self.folder = Path(self.directory.mktemp("history"))
         self.patch.chdir(self.folder)
         self.patch.setattr(dvc_restore.Cache, "_folder", self.folder / "cache")
-        self.patch.setattr(os, "fsync", lambda file: None)  # no power is lost here
         self.world, self.past = World(), list[World]()
         self.ever: set[tuple[str, int]] = set()
         self.before: set[tuple[str, int]] = set()

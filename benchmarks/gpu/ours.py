@@ -77,12 +77,12 @@ def _extract(setting: Setting, options: Any, executor: Any, count: int) -> tuple
     from pipeline.parts.fingerprint import fingerprint
     from pipeline.parts.job import Job
     from pipeline.parts.plan import plan_parts
-    from pipeline.stages.work.extract import Extract
+    from pipeline.stages.work.position_law import ProvenExtract
 
     clean, out = setting.work / "clean", setting.work / "features"
     shutil.rmtree(out, ignore_errors=True)
     rows = _clean(clean, count)
-    work = Extract(
+    work = ProvenExtract(
         "bench",
         "efficientnet_lite0",
         options,

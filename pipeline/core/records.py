@@ -44,8 +44,8 @@ class Sample:
     `sample_id` is unique within the batch; ingest puts the source's and the batch's name before
     it. `group` names what must not straddle splits, the same name meaning the same thing in every
     batch of the source; None stands for a sample that is its own group. `assets` maps a modality to
-    a path, or, for text that stands inside a table or a file of many lines, to the text itself as
-    `Inline`. A modality that the sample lacks is left out.
+    a path or a URL, or, for text that stands inside a table or a file of many lines, to the text
+    itself as `Inline`. A modality that the sample lacks is left out.
 
     `where` says for people where the source reads of it, and `columns` which column there says it:
     of a modality, by its name, and of a target, as `target.<name>`.

@@ -49,8 +49,10 @@ def warnings(
                 f"{MIN_COMPONENTS} have no interval"
             )
         if not ratio / 2 <= counts["share"] <= 2 * ratio:
+            named = sum(r["split"] == split == r["split_given"] for r in records)
             sentences.append(
                 f"{split} has {counts['share']:.1%} of the samples, where ratios say {ratio:.0%}"
+                + (f"; the data names it for {named} of its {counts['samples']}" if named else "")
             )
         sentences += [
             f"{split} has no sample with {name}: models that read {name} alone have no figures"

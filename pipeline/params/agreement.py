@@ -19,7 +19,7 @@ from pipeline.store.views import is_table
 
 # Names that become folders and stages of DVC, for which a dot leads into a section.
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
-NAMED = ("sources", "features", "models", "compress")
+NAMED = ("sources", "features", "models", "compress", "predict")
 # Names of targets become folders of learning curves and fields of SQL.
 TARGET = re.compile(r"\w([\w -]*\w)?")
 # What the project calls so itself where such a name would stand, in whatever case.
@@ -51,6 +51,7 @@ def cross_check(values: Mapping[str, Any], named: Mapping[str, Collection[str]])
     for section in (*NAMED, "targets"):
         yield from _taken(section, named[section])
     yield from _roots(values, named)
+    yield from _downloads(values, named)
     yield from _targets_of_sources(values, named)
     if values["ingest"]:
         yield from _optional(values)
@@ -60,10 +61,14 @@ def cross_check(values: Mapping[str, Any], named: Mapping[str, Collection[str]])
         yield from _views(path, model, values)
         yield from _towers(path, model, values)
     yield from _compressed(values, named)
+    yield from _predicted(values, named)
     if values["curate"]:
         yield from _joins(values)
     if values["evaluate"]:
         yield from _groups(values, named)
+    for name in values["contract"]:
+        if name not in named["sources"]:
+            yield f"contract.{name}", unknown("source", name, named["sources"])
     if values["comparison"]:
         yield from _names("comparison.models", values["comparison"].models)
         task = values["comparison"].task
@@ -115,6 +120,12 @@ def _roots(values: Mapping[str, Any], named: Mapping[str, Collection[str]]) -> M
             yield f"look.{name}", unknown("source", name, named["sources"])
         elif name in values["sources"] and name not in rooted:
             yield f"look.{name}", "the source has no root, and DVC sees data/raw by itself"
+
+
+def _downloads(values: Mapping[str, Any], named: Mapping[str, Collection[str]]) -> Mistakes:
+    for name in values["download"]:
+        if name not in named["sources"]:
+            yield f"download.{name}", unknown("source", name, named["sources"])
 
 
 def _targets_of_sources(
@@ -235,6 +246,18 @@ def _compressed(values: Mapping[str, Any], named: Mapping[str, Collection[str]])
         yield from _features(f"{path}.student", student, named)
         yield from _views(f"{path}.student", student, values)
         yield from _towers(f"{path}.student", student, values)
+
+
+def _predicted(values: Mapping[str, Any], named: Mapping[str, Collection[str]]) -> Mistakes:
+    """Sources that are answered for, beside one at least that something is learnt from."""
+    sources = set()
+    for name, options in values["predict"].items():
+        sources.add(options.source)
+        if options.source not in named["sources"]:
+            yield f"predict.{name}.source", unknown("source", options.source, named["sources"])
+        elif sources.issuperset(named["sources"]):
+            reason = "nothing is learnt from a source that is answered for, and there is no other"
+            yield f"predict.{name}.source", reason
 
 
 def _told(error: ValueError) -> str:

@@ -20,21 +20,26 @@ from pipeline.models.comparison.options import ComparisonOptions
 from pipeline.models.compression.options import CompressionOptions
 from pipeline.models.evaluation.options import EvaluationOptions
 from pipeline.models.options import ModelOptions
+from pipeline.monitoring.contract import Contract
+from pipeline.monitoring.options import MonitoringOptions
 from pipeline.params.agreement import cross_check
 from pipeline.params.document import read
 from pipeline.params.sections import (
     CleanSection,
     FeatureNames,
     FeatureSection,
+    HandoverOptions,
     IngestOptions,
     Params,
     PartsOptions,
+    PredictOptions,
     RejectLimit,
     SourceRoot,
     SourceSection,
     TargetOptions,
 )
 from pipeline.raw.media_types import inline_types
+from pipeline.raw.request import DownloadOptions
 from pipeline.reporting.options import ReportOptions
 from pipeline.sources import fetchable, source_of
 
@@ -101,13 +106,16 @@ class _Reading:
             "sources": self._sources(document),
             "fetch": self._fetch(document),
             "look": tuple(self._section(document, "look")),
+            "download": dict(self._each(document, "download", DownloadOptions)),
             "targets": {
                 name: target.kind for name, target in self._each(document, "targets", TargetOptions)
             },
             "clean": self._clean(document, modalities),
             "augment": self._augment(document, modalities),
             "models": dict(self._each(document, "models", ModelOptions)),
+            "contract": dict(self._each(document, "contract", Contract)),
             "compress": dict(self._each(document, "compress", CompressionOptions)),
+            "predict": dict(self._each(document, "predict", PredictOptions)),
         }
         values["sources"] = _with_fallback(values["sources"], values["clean"])
         single: dict[str, type[Options]] = {
@@ -116,6 +124,8 @@ class _Reading:
             "curate": CurationOptions,
             "evaluate": EvaluationOptions,
             "report": ReportOptions,
+            "handover": HandoverOptions,
+            "monitoring": MonitoringOptions,
             "execution": ExecutionOptions,
         }
         for name, model in single.items():
@@ -126,7 +136,7 @@ class _Reading:
         )
         named = {
             name: self._names(document, name)
-            for name in ("sources", "targets", "features", "models", "compress")
+            for name in ("sources", "targets", "features", "models", "compress", "predict")
         }
         self.problems += cross_check(values, named)
         return None if self.problems else Params(**values)

@@ -9,14 +9,14 @@ from pydantic import BaseModel
 
 from pipeline.params.sections import Params
 
-# What changes no output.
-BESIDE = ("execution",)
+# What changes no output of a stage.
+BESIDE = ("execution", "monitoring", "contract", "handover")
 
 
 def resolved(params: Params) -> dict[str, Any]:
     """JSON-able, by section; tasks of models are of the kind that their target has.
 
-    `execution`, which changes no output, is left out.
+    What changes no output is left out.
     """
     document = {
         field.name: _plain(getattr(params, field.name))

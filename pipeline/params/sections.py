@@ -17,6 +17,9 @@ from pipeline.models.compression.options import CompressionOptions
 from pipeline.models.evaluation.options import EvaluationOptions
 from pipeline.models.options import ModelOptions
 from pipeline.models.tasks import Kind
+from pipeline.monitoring.contract import Contract
+from pipeline.monitoring.options import MonitoringOptions
+from pipeline.raw.request import DownloadOptions
 from pipeline.reporting.options import ReportOptions as ReportOptions
 from pipeline.store.format.layout import Dtype, Profile
 
@@ -57,6 +60,13 @@ class IngestOptions(RejectLimit):
     )
 
 
+class PredictOptions(Options):
+    """A source that a model answers for, and that nothing is learnt from."""
+
+    source: str = Field(description="name of a source")
+    model: str = Field("champion", description="a model, or an alias of aliases.yaml")
+
+
 class SourceRoot(Options):
     """Where the batches of a source lie, if not in data/raw/<source>."""
 
@@ -83,6 +93,22 @@ class FeatureNames(RejectLimit):
     encoder: str
     dtype: Dtype = Field("float32", description="float32 | float16: half the bytes, 3 digits")
     profile: Profile = Field("mapped", description="mapped: read at once | archive: compressed")
+
+
+class HandoverOptions(Options):
+    """What the cards of a packaged model say that no run can know: texts in Markdown.
+
+    What is blank is said to be open.
+    """
+
+    provider: str = Field("", description="who answers for the model, and how they are reached")
+    intended_use: str = Field("", description="what the model is for, and for whom")
+    out_of_scope: str = Field("", description="what it must not be used for")
+    oversight: str = Field("", description="how people watch over its answers")
+    licence: str = Field("", description="of the trained weights, as SPDX names it")
+    licences: dict[str, str] = Field(
+        {}, description="feature set → licence of its weights, where these do not say it themselves"
+    )
 
 
 @dataclass(frozen=True)
@@ -118,6 +144,7 @@ class Params:
     sources: dict[str, SourceSection]
     fetch: dict[str, Options]
     look: tuple[str, ...]
+    download: dict[str, DownloadOptions]
     modalities: tuple[str, ...]
     targets: dict[str, str]
     ingest: IngestOptions
@@ -128,8 +155,12 @@ class Params:
     models: dict[str, ModelOptions]
     evaluate: EvaluationOptions
     compress: dict[str, CompressionOptions]
+    predict: dict[str, PredictOptions]
     comparison: ComparisonOptions | None
     report: ReportOptions
+    handover: HandoverOptions
+    monitoring: MonitoringOptions
+    contract: dict[str, Contract]
     execution: ExecutionOptions
 
     @property
@@ -141,6 +172,11 @@ class Params:
     def fetched(self) -> dict[str, str]:
         """Source → the batch that its fetch stage brings."""
         return {name: str(one.model_dump()["version"]) for name, one in self.fetch.items()}
+
+    @property
+    def predicted(self) -> frozenset[str]:
+        """The sources that are answered for, and that nothing is learnt from."""
+        return frozenset(options.source for options in self.predict.values())
 
     @property
     def set_modalities(self) -> dict[str, str]:

@@ -109,8 +109,8 @@ def _path(module: str) -> Path:
 
 
 def remember() -> None:
-    """Keep what this process learnt for the next."""
-    if _learnt:
+    """Keep what this process learnt for the next, if this is a project's folder."""
+    if _learnt and (MEMORY.parent.is_dir() or Path("dvc.yaml").is_file()):
         MEMORY.parent.mkdir(parents=True, exist_ok=True)
         with atomic_write(MEMORY) as temporary:
             temporary.write_text(json.dumps({**_memory(), "": [_reader()]}))

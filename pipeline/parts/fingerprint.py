@@ -55,6 +55,7 @@ INERT = frozenset(
         "pipeline.core.files.atomic",
         "pipeline.core.files.documents",
         "pipeline.core.folders",
+        "pipeline.raw.roots",
     }
 )
 

@@ -2,7 +2,8 @@
 
 In this order, a column is
 
-1. files, if nine tenths of its cells name files of the folder, whose endings say the modality;
+1. files, if nine tenths of its cells name files of the folder, or are URLs; their endings say the
+   modality;
 2. the split, if all its cells are names of splits;
 3. the group, if it is called after one (speaker, client_id, patient, …) and some cells are equal;
 4. the text, if it is called after one (text, sentence, caption, …), else the column of the most
@@ -17,7 +18,7 @@ target.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from pipeline.core.errors import PipelineError
@@ -52,7 +53,9 @@ class Proposal:
     """What a folder of data is taken for.
 
     `columns` maps columns to what the source calls them, `kind` is that of the target, `folders`
-    says that folders are its classes. `join_text` is whether equal texts join groups.
+    says that folders are its classes. Of the splits that the data names `splits` stand, all of them
+    where it is None. The columns `urls` name files by URL. `join_text` is whether
+    equal texts join groups.
     """
 
     target: str
@@ -61,6 +64,8 @@ class Proposal:
     columns: dict[str, str] = field(default_factory=dict)
     attributes: tuple[str, ...] = ()
     unused: tuple[str, ...] = ()
+    splits: tuple[str, ...] | None = None
+    urls: tuple[str, ...] = ()
     folders: bool = False
     join_text: bool = True
 
@@ -73,8 +78,10 @@ def propose(survey: Survey, ask: Ask) -> Proposal:
     PipelineError
         Nothing could be a target, or there is nothing to tell it from.
     """
-    if not survey.table:
-        return Proposal("label", "multiclass", tuple(survey.media), folders=True)
+    splits = _standing(survey.splits)
+    if survey.classes:
+        media = tuple(survey.media)
+        return Proposal("label", "multiclass", media, splits=splits, folders=True)
     left = {column.name: column for column in survey.columns}
     columns: dict[str, str] = {}
     for column in survey.columns:
@@ -83,7 +90,7 @@ def propose(survey: Survey, ask: Ask) -> Proposal:
             columns[column.name] = role
     _take(left, columns)
 
-    if split := _first(c for c in left.values() if c.is_split):
+    if split := _first(c for c in left.values() if c.splits):
         columns[split] = "split"
         _take(left, columns)
     grouping = [c.name for c in left.values() if c.name.lower() in GROUPS and c.distinct < c.filled]
@@ -100,7 +107,7 @@ def propose(survey: Survey, ask: Ask) -> Proposal:
     )
     if not modalities:
         raise PipelineError(
-            f"no column of {survey.table} names files of the folder or holds text; there are: "
+            f"no column of {_tables(survey)} names files of the folder or holds text; there are: "
             f"{', '.join(column.name for column in survey.columns)}"
         )
     few = [c.name for c in left.values() if _is_attribute(c) and c.name != target]
@@ -112,7 +119,22 @@ def propose(survey: Survey, ask: Ask) -> Proposal:
         columns,
         tuple(few),
         tuple(name for name in left if name != target and name not in few),
+        splits=splits,
+        urls=tuple(c.name for c in survey.columns if c.urls and c.name in columns),
         join_text=text is None or 2 * text.distinct > text.filled,
+    )
+
+
+def _tables(survey: Survey) -> str:
+    return survey.table or ", ".join(survey.split_tables)
+
+
+def _standing(named: Collection[str]) -> tuple[str, ...] | None:
+    """The splits to keep: all, but where there is no validation, which then comes out of train."""
+    return (
+        None
+        if "train" not in named or "validation" in named
+        else tuple(sorted({*named} - {"train"}))
     )
 
 
@@ -181,9 +203,14 @@ def told(proposal: Proposal, survey: Survey) -> list[str]:
     """What was decided, a line each."""
     if proposal.folders:
         media = ", ".join(f"{n:,} {modality}" for modality, n in survey.media.items())
-        return [f"{media} files in {len(survey.classes)} folders, which are classes of `label`"]
-    lines = [f"{survey.table}: {survey.rows:,} rows"]
+        classes = f"{len(survey.classes)} folders, which are classes of `label`"
+        return [f"{media} files in {classes}", *_about_splits(proposal)]
+    lines = [f"{_tables(survey)}: {survey.rows:,} rows"]
     lines += [f"column {name}: {role}" for name, role in proposal.columns.items()]
+    lines += [
+        f"column {name} holds URLs: params.yaml says how they are fetched, behind a #"
+        for name in proposal.urls
+    ]
     if "split" not in proposal.columns.values():
         lines += [
             f"folders {', '.join(column.split_folders)} of column {column.name} are no splits, "
@@ -191,12 +218,19 @@ def told(proposal: Proposal, survey: Survey) -> list[str]:
             for column in survey.columns
             if column.split_folders
         ]
+    lines += _about_splits(proposal)
     lines.append(f"column {proposal.target}: the target, {proposal.kind}")
     if proposal.attributes:
         lines.append(f"attributes, for reports: {', '.join(proposal.attributes)}")
     if proposal.unused:
         lines.append(f"not used: {', '.join(proposal.unused)}")
     return lines
+
+
+def _about_splits(proposal: Proposal) -> list[str]:
+    if proposal.splits is None:
+        return []
+    return ["the data names no split validation: it is taken out of train, by curate.ratios"]
 
 
 def params_text(proposal: Proposal, source: str) -> str:
@@ -218,6 +252,15 @@ def params_text(proposal: Proposal, source: str) -> str:
         lines.append(f"    targets: {to_inline_yaml({proposal.target: target})}")
         if proposal.attributes:
             lines.append(f"    attributes: {to_inline_yaml(list(proposal.attributes))}")
+    if proposal.splits is not None:
+        stand = to_inline_yaml(list(proposal.splits))
+        lines.append(
+            f"    splits: {stand}                # that stand; the others by curate.ratios"
+        )
+    if proposal.urls:
+        lines.append(
+            f"# download: {{{source}: {{}}}}    # fetches the files that the table names by URL"
+        )
     encoders = {modality: ENCODERS[modality] for modality in proposal.modalities}
     joins = {"image": "near"} if "image" in encoders else {}
     if "text" in encoders and not proposal.join_text:

@@ -9,10 +9,11 @@ from pathlib import Path, PurePosixPath
 
 from pipeline.core.errors import PipelineError, Rejected, unknown
 from pipeline.modalities import modalities
+from pipeline.raw.downloads import file_name, is_url
 from pipeline.raw.folders import LocalFolder
 from pipeline.raw.media_types import modality_by_name
 from pipeline.raw.table_file import Table, read
-from pipeline.sources.folder import SPLITS, TABLES
+from pipeline.sources.folder import SPLITS, TABLES, tables_of
 
 SUFFIXES = tuple(PurePosixPath(name).suffix for name in TABLES)
 # Share of a column's cells that name files of the folder, from which on it is taken to mean them.
@@ -33,10 +34,12 @@ class Column:
         Whether all cells are numbers, and whether all are whole ones.
     modality:
         Of the files that the cells name, if they name files.
+    urls:
+        Whether they name them by URLs.
     folder:
         Folder to which the paths are relative; empty for the surveyed one.
-    is_split:
-        Whether all cells are names of splits.
+    splits:
+        Those that the cells name, if all of them do.
     split_folders:
         Folders in which all files lie that the cells name, if each is called after a split.
     """
@@ -48,8 +51,9 @@ class Column:
     numbers: bool = False
     whole: bool = False
     modality: str = ""
+    urls: bool = False
     folder: str = ""
-    is_split: bool = False
+    splits: Collection[str] = ()
     split_folders: Sequence[str] = ()
 
 
@@ -57,11 +61,15 @@ class Column:
 class Survey:
     """A folder of data: a table with columns, or, without one, a folder for each class.
 
-    `classes` maps the names of classes to files, `media` modalities to files.
+    `table` lies at its root and may be called anything; where none lies there, `split_tables` are
+    those in the folders of splits, read as one. `classes` maps the names of classes to files,
+    `media` modalities to files. `splits` are those that folders name, or a column in each row.
     """
 
     rows: int = 0
     table: str = ""
+    split_tables: Sequence[str] = ()
+    splits: Collection[str] = ()
     columns: Sequence[Column] = ()
     classes: Mapping[str, int] = field(default_factory=dict)
     media: Mapping[str, int] = field(default_factory=dict)
@@ -85,24 +93,43 @@ def survey(folder: Path, table: str = "") -> Survey:
     local = LocalFolder(folder)
     files = local.listing.files
     name = table_of(files, table)
-    media = Counter(map(modality_by_name, files.keys() - {name}))
+    places = {"": [name]} if name else tables_of(files)
+    names = [name for listed in places.values() for name in listed]
+    media = Counter(map(modality_by_name, files.keys() - {*names}))
     counts = {modality: media[modality] for modality in modalities() if media[modality]}
-    if not name:
+    if not names:
         classes = _classes(files)
         if not classes:
             raise PipelineError(
                 f"{folder} has neither a table ({', '.join(SUFFIXES)}) that says what its files "
                 f"are, nor a folder for each class{_split_tables(files)}"
             )
-        return Survey(sum(classes.values()), classes=classes, media=counts)
+        splits = {
+            SPLITS[top] for path in files if (top := path.partition("/")[0].lower()) in SPLITS
+        }
+        return Survey(sum(classes.values()), splits=splits, classes=classes, media=counts)
+    tables = {place: _read(folder, local, listed) for place, listed in places.items()}
+    columns = [
+        _column(column, tables, files)
+        for column in dict.fromkeys(name for table in tables.values() for name in table.columns)
+    ]
+    rows = sum(len(table.rows) for table in tables.values())
+    splits = {SPLITS[place.lower().rstrip("/")] for place in tables if place}
+    stated = {split for column in columns if column.filled == rows for split in column.splits}
+    return Survey(rows, name, [] if name else names, splits | stated, columns, media=counts)
+
+
+def _read(folder: Path, local: LocalFolder, names: Sequence[str]) -> Table:
+    name = names[0]
+    if len(names) > 1:
+        raise PipelineError(f"{folder} has more than one of {', '.join(names)}: keep one of them")
     try:
-        read_table = read(f"metadata{PurePosixPath(name).suffix}", local.read(name))
+        table = read(f"metadata{PurePosixPath(name).suffix}", local.read(name))
     except Rejected as reject:
         raise PipelineError(f"{folder / name} cannot be read: {reject.message}") from None
-    if not any(row.cells for row in read_table.rows):
+    if not any(row.cells for row in table.rows):
         raise PipelineError(f"{folder / name} has no row")
-    columns = [_column(column, read_table, files) for column in read_table.columns]
-    return Survey(len(read_table.rows), name, columns, media=counts)
+    return table
 
 
 def table_of(files: Mapping[str, int], table: str = "") -> str:
@@ -138,13 +165,7 @@ def _split_tables(files: Iterable[str]) -> str:
     )
     if not tables:
         return ""
-    order = {name: place for place, name in enumerate(SPLITS)}
-    folders = sorted({path.partition("/")[0] for path in tables}, key=lambda f: order[f.lower()])
-    return (
-        f". There are {', '.join(tables)}: make one table of them at its root, with paths that "
-        f"begin with {' or '.join(f'{name}/' for name in folders)}, and a column split "
-        f"({', '.join(folders)})"
-    )
+    return f". There are {', '.join(tables)}: those of splits are called metadata.csv or the like"
 
 
 def _classes(files: Iterable[str]) -> dict[str, int]:
@@ -161,16 +182,23 @@ def _classes(files: Iterable[str]) -> dict[str, int]:
     return dict(sorted(counts.items()))
 
 
-def _column(name: str, table: Table, files: Mapping[str, int]) -> Column:
-    cells = [row.cells[name] for row in table.rows if name in row.cells]
-    texts = [cell if isinstance(cell, str) else str(cell) for cell in cells]
-    values = Counter(texts)
+def _column(name: str, tables: Mapping[str, Table], files: Mapping[str, int]) -> Column:
+    """`tables` are by the folder in which they lie, to which their paths are relative."""
+    cells = [
+        (place, str(row.cells[name]))
+        for place, table in tables.items()
+        for row in table.rows
+        if name in row.cells
+    ]
+    values = Counter(text for _, text in cells)
     numbers = [_number(text) for text in values]
-    folder = _folder(values.keys(), files)
+    paths = {f"{place}{text}" for place, text in cells}
+    folder = _folder(paths, files) if "" in tables else ("" if _name_files(paths, files) else None)
+    urls = bool(values) and sum(map(is_url, values)) >= NAMES_FILES * len(values)
     kinds = Counter(
-        modality_by_name(text) or ""
-        for text in values
-        if folder is not None and f"{folder}{text}" in files
+        modality_by_name(file_name(text)) or ""
+        for text in (values if urls else paths)
+        if (is_url(text) if urls else folder is not None and f"{folder}{text}" in files)
     )
     return Column(
         name,
@@ -180,18 +208,30 @@ def _column(name: str, table: Table, files: Mapping[str, int]) -> Column:
         numbers=bool(numbers) and None not in numbers,
         whole=bool(numbers) and all(n is not None and n.is_integer() for n in numbers),
         modality=kinds.most_common(1)[0][0] if kinds else "",
+        urls=urls,
         folder=folder or "",
-        is_split=bool(values) and all(text.lower() in SPLITS for text in values),
-        split_folders=_split_folders(values.keys()) if kinds else (),
+        splits=_splits(values),
+        split_folders=_split_folders(values.keys()) if kinds and not urls else (),
     )
 
 
 def _folder(paths: Collection[str], files: Mapping[str, int]) -> str | None:
     """The folder, with a slash at its end, in which paths name files; None if they name none."""
     for folder in sorted({"", *(f"{path.rpartition('/')[0]}/" for path in files if "/" in path)}):
-        if paths and sum(f"{folder}{path}" in files for path in paths) >= NAMES_FILES * len(paths):
+        if _name_files(paths, files, folder):
             return folder
     return None
+
+
+def _name_files(paths: Collection[str], files: Mapping[str, int], folder: str = "") -> bool:
+    named = sum(f"{folder}{path}" in files for path in paths)
+    return bool(paths) and named >= NAMES_FILES * len(paths)
+
+
+def _splits(values: Iterable[str]) -> set[str]:
+    """The splits that all values name; empty if one names none."""
+    names = {value.lower() for value in values}
+    return {SPLITS[name] for name in names} if names <= SPLITS.keys() else set()
 
 
 def _split_folders(paths: Iterable[str]) -> list[str]:

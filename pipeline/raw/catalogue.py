@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from types import ModuleType
@@ -20,6 +20,7 @@ from pipeline.core.options import Options
 from pipeline.core.parsing import parse_json
 from pipeline.core.records import Inline, Refusal, Reject, Sample, Scan
 from pipeline.core.registry import load
+from pipeline.raw.downloads import Downloads, is_url
 from pipeline.raw.folders import Facts, Folder, batches
 from pipeline.raw.listing import Listing, absent
 from pipeline.raw.media_types import UNKNOWN, inline_types, modality_by_name
@@ -40,15 +41,16 @@ class Batch:
     sample that is refused, and a file that is. A refused file empties its modality of the samples
     that name it, and is told once, however many they are; a sample with none left is refused too.
 
-    `unusable` says why the source found no sample at all, such as a table that cannot be read;
-    `advice` what it would do about files that no sample uses.
+    `unusable` says why the source found no sample at all, or none in one of its tables; `advice`
+    what it would do about files that no sample uses.
 
     `counts` is JSON-able:
 
-    - `files` and `bytes`: what lies in the folder. `files` = `used` + `unused` + `refused`, where
-      `used` are assets and tables, `unused` no sample needs (`unused_by_suffix` says of what
-      kind), and `refused` may not be opened;
-    - `missing`: paths that samples name and at which no file of the batch lies;
+    - `files` and `bytes`: what lies in the folder, and what was fetched for it. `files` = `used` +
+      `unused` + `refused`, where `used` are assets and tables, `unused` no sample needs
+      (`unused_by_suffix` says of what kind), and `refused` may not be opened;
+    - `missing`: paths that samples name and at which no file of the batch lies, and URLs of which
+      no bytes are here;
     - `samples`: those taken up. With the rejects of kinds row and sample they are the rows told
       of;
     - `rejects`, in all, `rejects_by_kind` and `rejects_by_reason`. Those of kind file are
@@ -71,6 +73,8 @@ def catalogue(
     modalities: Sequence[str],
     targets: Mapping[str, str],
     digests: DigestCache,
+    expected: bool = False,
+    may_lack: Collection[str] = (),
 ) -> Iterator[Batch]:
     """Look through all batches of all sources, in the order of their names.
 
@@ -82,6 +86,11 @@ def catalogue(
         Name → (kind, options).
     modalities, targets:
         Those that the tables have. Files of other modalities count as unused.
+    expected:
+        Take what the stage `download` has not asked for yet as if it would come.
+
+    may_lack:
+        Sources that need not have a batch.
 
     Raises
     ------
@@ -92,19 +101,26 @@ def catalogue(
     tasks = {name: load("models/tasks", kind) for name, kind in targets.items()}
     for source, (kind, options) in sorted(sources.items()):
         scan = load("sources", kind).scan
-        for name, folder in batches(raw, source).items():
+        downloads = raw.downloads(source, expected)
+        for name, folder in batches(raw, source, source not in may_lack).items():
             scanned = scan(folder, options)
-            yield _batch(raw, source, name, folder, scanned, modalities, tasks, digests)
+            yield _batch(raw, source, name, folder, scanned, modalities, tasks, digests, downloads)
 
 
-def first_of_each(batches: Iterable[Batch], modality: str) -> list[Record]:
-    """One record a digest: of the first batch that holds it, and its first path there."""
+def first_of_each(
+    batches: Iterable[Batch], modality: str, last: Collection[str] = ()
+) -> list[Record]:
+    """One record a digest: of the first batch that holds it, and its first path there.
+
+    Batches of the sources `last` come after all others, so that they own what no other has.
+    """
     of_modality = (
         record for batch in batches for named, record in batch.assets if named == modality
     )
     chosen: dict[str, Record] = {}
     for record in sorted(
-        of_modality, key=lambda r: (r["source"], in_order(r["batch"]), r["locator"])
+        of_modality,
+        key=lambda r: (r["source"] in last, r["source"], in_order(r["batch"]), r["locator"]),
     ):
         chosen.setdefault(record["digest"], record)
     return list(chosen.values())
@@ -119,21 +135,24 @@ def _batch(
     modalities: Sequence[str],
     targets: Mapping[str, ModuleType],
     digests: DigestCache,
+    downloads: Downloads,
 ) -> Batch:
     """targets: name → the task that its kind is."""
-    listing = folder.listing
     names = [canonical(sample.sample_id) for sample in scan.samples]
     twins = _twins(names, scan.samples)
     wanted = [_wanted(sample, modalities) for sample in scan.samples]
     where_named = _first_to_name(scan.samples, wanted)
+    downloaded = downloads.files(filter(is_url, where_named))
+    near = NearNames(folder.listing.files)
+    listing = Listing(folder.listing.files | downloaded, folder.listing.refused)
     missing = where_named.keys() - listing.files.keys() - listing.refused.keys()
-    near = NearNames(listing.files)
     refused = [Refusal("file", path, *why) for path, why in listing.refused.items()]
     for path in sorted(missing):
-        reason, message = absent(path, near)
+        reason, message = downloads.problem(path) if is_url(path) else absent(path, near)
         refused.append(Refusal("file", path, reason, f"{where_named[path]}{message}"))
     refused += scan.refused
-    facts = folder.facts(sorted(_files(wanted) & listing.files.keys()), digests)
+    facts = folder.facts(sorted(_files(wanted) & folder.listing.files.keys()), digests)
+    facts |= downloads.facts(downloaded)
     samples: list[Record] = []
     assets: dict[tuple[str, str | Inline], Record] = {}
     for sample, own_name, contents in zip(scan.samples, names, wanted, strict=True):
@@ -150,7 +169,7 @@ def _batch(
         for modality, content in contents.items():
             if (modality, content) not in assets:
                 asset = _asset(modality, content, listing, facts)
-                locator = raw.locator(source, f"{name}/{_path(content)}")
+                locator = raw.locator(source, name, _path(content))
                 about = {"source": source, "batch": name, "locator": locator}
                 assets[modality, content] = asset | about
         samples.append(
@@ -189,7 +208,11 @@ def _batch(
         "rejects_by_kind": _counts(reject.subject_kind for reject in rejects),
         "rejects_by_reason": _counts(reject.reason for reject in rejects),
     }
-    unusable = [r.message for r in scan.refused if r.subject_kind == "file" and not scan.samples]
+    unusable = [
+        r.message
+        for r in scan.refused
+        if r.subject_kind == "file" and (r.subject in scan.metadata or not scan.samples)
+    ]
     return Batch(
         source,
         name,

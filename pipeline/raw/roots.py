@@ -2,13 +2,14 @@
 
 The batches of a source are the folders of <raw root>/<source>/, or those of a root of its own: any
 URI that pyarrow opens, such as s3://bucket/photos. Credentials come from the environment of the
-machine that reads; nothing here writes.
+machine that reads; nothing here writes. Files that tables name by URL lie where the stage
+`download` put them.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,22 +19,41 @@ from pyarrow.fs import FileSystem
 
 from pipeline.core.errors import PipelineError
 from pipeline.core.files.digest import digest_bytes
+from pipeline.raw.downloads import Downloads, is_url, path_of
 
 
 @dataclass(frozen=True)
 class Raw:
-    """`folder` is the raw root; `roots` maps sources that lie elsewhere to the URI of where."""
+    """Where everything lies.
+
+    Parameters
+    ----------
+    folder:
+        The raw root.
+    roots:
+        Sources that lie elsewhere → the URI of where.
+    downloaded:
+        Sources of which the files that tables name by URL are fetched.
+    """
 
     folder: Path
     roots: Mapping[str, str]
+    downloaded: Collection[str] = ()
 
-    def locator(self, source: str, path: str) -> str:
-        """What tables call a file by: a path below the raw root, or a URI.
+    def locator(self, source: str, batch: str, path: str) -> str:
+        """What tables call a file of a batch by: a path below the raw root, or a URI.
 
-        The URI is the root's, without its query, and the path as it is, as `aws s3` writes them.
+        The URI is the root's, without its query, and the path as it is, as `aws s3` writes them; or
+        the URL by which a table names the file.
         """
+        if is_url(path):
+            return path
         root = self.roots.get(source)
-        return f"{source}/{path}" if root is None else f"{uri_without_query(root)}/{path}"
+        return f"{source if root is None else uri_without_query(root)}/{batch}/{path}"
+
+    def downloads(self, source: str, expected: bool = False) -> Downloads:
+        """The files of a source that its tables name by URL; see `Downloads`."""
+        return Downloads(self.folder / source, source in self.downloaded, expected)
 
     def read(self, source: str, locator: str, digest: str) -> bytes:
         """The bytes that ingest saw at a locator.
@@ -47,10 +67,12 @@ class Raw:
         again = "since ingest: run `dvc repro` again"
         with as_pipeline_error(locator):
             try:
-                if root is None:
-                    data = (self.folder / locator).read_bytes()
-                else:
+                if root is not None and locator.startswith(f"{uri_without_query(root)}/"):
                     data = read(root, locator.removeprefix(f"{uri_without_query(root)}/"))
+                elif is_url(locator):
+                    data = path_of(self.folder / source, digest).read_bytes()
+                else:
+                    data = (self.folder / locator).read_bytes()
             except FileNotFoundError:
                 raise PipelineError(f"there is no {locator}: it went {again}") from None
         if digest_bytes(data) != digest:

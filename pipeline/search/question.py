@@ -6,21 +6,20 @@ language, or a sketch, lies where rows of like content lie.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow.compute as pc
-from pydantic import ValidationError
 
 from pipeline.core.errors import PipelineError, Rejected
 from pipeline.core.machine.environment import hold
-from pipeline.core.options import Options
-from pipeline.encoders import encoder_of, prepared
-from pipeline.modalities import cleaning_of, content_of, modality_of
-from pipeline.params.sections import FeatureNames, RejectLimit
-from pipeline.raw.media_types import HEAD_BYTES, by_content
+from pipeline.inference.encoding import Encoding
+from pipeline.inference.samples import read_asset
+from pipeline.modalities import content_of, modality_of
+from pipeline.params import parse
+from pipeline.parts.part import Outcome
+from pipeline.project.model_files import sections_of_features
 from pipeline.search.contents import read_contents
 from pipeline.store.trees.consistent_read import consistent_read
 
@@ -42,12 +41,15 @@ class Question:
         What it stands for, cleaned; None where cleaning has kept nothing of an id.
     query:
         What `FeatureSet.nearest` takes: a vector, or the id.
+    length:
+        Frames of the vector that hold something, 1 where it is no sequence; None for an id.
     """
 
     text: str
     modality: str
     content: Any
     query: np.ndarray | str
+    length: int | None = None
 
 
 @consistent_read
@@ -71,67 +73,45 @@ def question(store: Store, name: str, text: str) -> Question:
         return Question(text, features.modality, content_by_digest.get(asset), text)
     if pc.index(store.samples()["sample_id"], text).as_py() >= 0:
         raise PipelineError(f"the sample {text} has no row in {name}: ask by another sample or set")
+    content: str | Path
     if modality_of(features.modality).INLINE:
-        data = text.encode()
+        content = text
     elif Path(text).is_file():
-        data = Path(text).read_bytes()
+        content = Path(text)
     else:
         raise PipelineError(
             f"'{text}' is no file, and no sample or asset with a row in {name}, which describes "
             f"{features.modality}: give the path of one, or an id; words are asked of sets of texts"
         )
-    content = clean_content(store, features.modality, data, text)
-    return Question(text, features.modality, content, encode_content(store, name, content))
-
-
-def clean_content(store: Store, modality: str, data: bytes, source: str) -> Any:
-    """Bytes as this store's cleaning leaves them.
-
-    Raises
-    ------
-    PipelineError
-        Cleaning refuses them.
-    """
-    cleaning, packing = cleaning_of(modality), content_of(modality)
-    section = store.tree.params["clean"].get(modality) or {}
-    options = _options(cleaning.Options, section, RejectLimit, f"clean.{modality}")
-    media_type = modality_of(modality).INLINE or by_content(data[:HEAD_BYTES], source)
+    encoding = _encoding(store, name)
     try:
-        content, _ = cleaning.clean(data, media_type, options)
-    except Rejected as reject:
-        raise PipelineError(f"'{source}' is refused as {reject.reason}: {reject.message}") from None
-    return packing.unpack(*packing.pack(content))
+        row = _passed(encoding.clean(read_asset(features.modality, content)))
+        query, length = _passed(encoding.features(name, [row])[0])
+    except Rejected as why:
+        raise PipelineError(f"'{text}' is refused as {why.reason}: {why.message}") from None
+    cleaned = content_of(features.modality).unpack(row["data"], row["shape"])
+    return Question(text, features.modality, cleaned, query, length)
 
 
-def encode_content(store: Store, name: str, content: Any) -> np.ndarray:
-    """The vector of one cleaned content by the encoder of a feature set, of the set's shape.
+def _passed(outcome: Outcome) -> Any:
+    if isinstance(outcome, Rejected):
+        raise outcome
+    return outcome
+
+
+def _encoding(store: Store, name: str) -> Encoding:
+    """What cleans and encodes as a feature set's rows were made.
 
     Raises
     ------
     PipelineError
-        This process computes with other instructions than the set's rows were made with.
+        This process computes with other instructions than the rows were made with, or today's
+        code does not understand that store's params.
     """
     hold(store[name].processor)
-    section = store.tree.params["features"][name]
-    encoder = encoder_of(section["encoder"])
-    options = _options(encoder.Options, section, FeatureNames, f"features.{name}")
-    values, _ = encoder.Encoder(options).encode(prepared(encoder, [content], options))
-    vector: np.ndarray = values[0].astype(store[name].dtype)
-    return vector
-
-
-def _options(
-    kind: type[Options], section: Mapping[str, Any], section_names: type[Options], where: str
-) -> Any:
-    """A plug-in's options: what stands in a section beside the section's own names."""
-    options = {
-        key: value for key, value in section.items() if key not in section_names.model_fields
-    }
     try:
-        return kind(**options)
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise PipelineError(
-            f"{where} does not suit today's code ({first['loc'][0]}: {first['msg']}): ask with the "
-            f"code of that revision"
-        ) from None
+        sections = sections_of_features(store.tree.params, [name])
+        params = parse(sections, f"params.yaml of {store.tree.name}")
+    except PipelineError as error:
+        raise PipelineError(f"{error}\nAsk with the code of that revision.") from None
+    return Encoding(store[name].modality, params, [name])

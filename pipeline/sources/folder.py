@@ -12,11 +12,14 @@ for each sample. Its columns, all of them optional:
 - any others, which params name as targets or attributes.
 
 A table that calls them otherwise is read by the option `columns`. Paths are relative to the batch's
-folder. An empty cell is a missing one. A table may have a million rows and 256 MiB
-(pipeline/raw/table_file.py, pipeline/raw/folders.py); more samples make more batches.
+folder; a file may also be named by a URL (http, https, s3), which the stage `download` fetches if
+params name it for the source. An empty cell is a missing one. A table may have a million rows and
+256 MiB (pipeline/raw/table_file.py, pipeline/raw/folders.py); more samples make more batches.
 
-A batch without a table may have a folder for each class, `<class>/…` or `<split>/<class>/…`, if the
-option `folders` says of which target.
+A batch without a table at its root may have one in the folder of each split, such as
+`train/metadata.csv`: paths are relative to that folder, and its name is the split of rows that
+state none. Without any table it may have a folder for each class, `<class>/…` or
+`<split>/<class>/…`, if the option `folders` says of which target.
 """
 
 from __future__ import annotations
@@ -34,6 +37,7 @@ from pipeline.core.identity import canonical
 from pipeline.core.options import Options as Base
 from pipeline.core.records import Inline, Refusal, Sample, Scan, Split
 from pipeline.core.text_decoding import text_encoding
+from pipeline.raw.downloads import file_name, is_url
 from pipeline.raw.folders import Folder
 from pipeline.raw.media_types import inline_types, modality_by_name
 from pipeline.raw.table_file import Table, TableRow, read
@@ -75,6 +79,11 @@ class Options(Base):
     folders: str | None = Field(
         None, description="target that folders are the classes of, in batches without a table"
     )
+    splits: tuple[Split, ...] = Field(
+        ("train", "validation", "test"),
+        description="splits that stand where the data names them; samples of others are split by "
+        "curate.ratios, as those are of which it names none",
+    )
     licence: str | None = Field(None, description="licence of all that lies in the source")
     fallback: str | None = Field(
         None,
@@ -107,38 +116,65 @@ def _once(names: dict[str, str], what: str) -> dict[str, str]:
 
 
 def scan(folder: Folder, options: Options) -> Scan:
-    """A sample for every row of the table that makes one, or for every file of a class's folder."""
+    """A sample for every row of tables that makes one, or for every file of a class's folder."""
     files = folder.listing.files
-    tables = [name for name in TABLES if name in files]
+    tables = tables_of(files)
     if not tables and options.folders:
-        return Scan(list(_classified(files, options.folders, options.licence)))
-    try:
-        if len(tables) != 1:
-            raise Rejected(*_not_one(tables, files))
-        table = read(tables[0], folder.read(tables[0]), options.fallback)
-        _check_columns(table, options, files)
-    except Rejected as reject:
-        named = " ".join(tables) or TABLES[0]
-        return Scan([], [Refusal("file", named, reject.reason, reject.message)], tables or [named])
+        return Scan(list(_classified(files, options)))
+    if not tables:
+        return Scan([], [Refusal("file", TABLES[0], *_no_table(files))], [TABLES[0]])
+    scans = [_scanned(folder, place, names, options) for place, names in tables.items()]
+    return Scan(
+        [sample for one in scans for sample in one.samples],
+        [refusal for one in scans for refusal in one.refused],
+        [name for names in tables.values() for name in names],
+        " ".join(dict.fromkeys(filter(None, (one.advice for one in scans)))),
+    )
 
-    reading = _Reading(tables[0], table, options)
+
+def tables_of(files: Iterable[str]) -> dict[str, list[str]]:
+    """Folder, with a slash at its end, → its tables: those at the root, else those of splits."""
+    places: dict[str, list[str]] = {}
+    for path in files:
+        above, slash, name = path.rpartition("/")
+        if name in TABLES and (not slash or above.lower() in SPLITS):
+            places.setdefault(f"{above}{slash}", []).append(path)
+    return {"": places[""]} if "" in places else dict(sorted(places.items()))
+
+
+def _scanned(folder: Folder, place: str, names: list[str], options: Options) -> Scan:
+    """A sample for every row of the one table that lies in a place."""
+    files = folder.listing.files
+    inside = {path.removeprefix(place): n for path, n in files.items() if path.startswith(place)}
+    try:
+        if len(names) > 1:
+            listed = ", ".join(sorted(names))
+            raise Rejected("bad_metadata", f"more than one table: {listed}; keep one of them")
+        table = read(names[0], folder.read(names[0]), options.fallback)
+        _check_columns(table, options, inside)
+    except Rejected as reject:
+        message = f"{names[0]}: {reject.message}" if place else reject.message
+        return Scan([], [Refusal("file", names[0], reject.reason, message)])
+
+    reading = _Reading(names[0], table, options, place)
     samples, refused = [], []
     for row in table.rows:
         try:
             samples.append(reading.sample(row))
         except Rejected as reject:
             message = f"{reading.where(row)}{reject.message}"
-            refused.append(Refusal("row", f"{tables[0]}:{row.number}", reject.reason, message))
-    return Scan(samples, refused, tables, _advice(table, options, files))
+            refused.append(Refusal("row", f"{names[0]}:{row.number}", reject.reason, message))
+    return Scan(samples, refused, advice=_advice(table, options, inside))
 
 
 @dataclass(frozen=True)
 class _Reading:
-    """A table, and which of its columns are what."""
+    """A table, and which of its columns are what; `place` is the folder in which it lies."""
 
     name: str
     table: Table
     options: Options
+    place: str = ""
     # Of the same columns there are few sets, and as many mappings are kept.
     _columns: dict[tuple[str, ...], dict[str, str]] = field(default_factory=dict)
 
@@ -158,7 +194,8 @@ class _Reading:
         assets: dict[str, str | Inline] = {}
         columns = {f"target.{name}": column for column, name in self.options.targets.items()}
         for modality, column, path in _files(cells, roles):
-            assets[modality], columns[modality] = path, column
+            inside = path if is_url(path) else PurePosixPath(self.place, path).as_posix()
+            assets[modality], columns[modality] = inside, column
         names = [str(path) for _, path in sorted(assets.items())]
         for modality in sorted(inline_types().keys() & roles.keys()):
             if modality in assets:
@@ -173,7 +210,10 @@ class _Reading:
             or f"{self.name}:{row.number}",
             group=_name(cells, roles.get("group")),
             assets=assets,
-            split_given=_split(cells, roles.get("split")),
+            split_given=_standing(
+                _split(cells, roles.get("split")) or SPLITS.get(self.place.lower().rstrip("/")),
+                self.options,
+            ),
             licence=self.options.licence,
             targets={name: _target(cells, column) for column, name in self.options.targets.items()},
             attributes={column: _name(cells, column) for column in self.options.attributes},
@@ -202,13 +242,15 @@ def _roles(columns: Iterable[str], options: Options) -> dict[str, str]:
 
 
 def _files(cells: Mapping[str, Any], roles: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
-    """(modality, column, path) for each cell that names a file."""
+    """(modality, column, path) for each cell that names a file; a URL stays as it is."""
     seen: dict[str, str] = {}
     for role, column in sorted(roles.items()):
         if not _names_file(role):
             continue
-        path = PurePosixPath(_utf8(cells, column)).as_posix()
-        modality = role.removesuffix(FILE_NAME).removesuffix("_") or modality_by_name(path)
+        cell = _utf8(cells, column)
+        path = cell if is_url(cell) else PurePosixPath(cell).as_posix()
+        by_name = modality_by_name(file_name(path))
+        modality = role.removesuffix(FILE_NAME).removesuffix("_") or by_name
         if modality is None:
             raise Rejected(
                 "unknown_media_type",
@@ -274,7 +316,11 @@ def _text(cells: Mapping[str, Any], column: str) -> bytes:
         raise Rejected("not_utf8", f"column {column}: it holds what is no character") from None
 
 
-def _classified(files: Iterable[str], target: str, licence: str | None) -> Iterator[Sample]:
+def _standing(split: Split | None, options: Options) -> Split | None:
+    return split if split in options.splits else None
+
+
+def _classified(files: Iterable[str], options: Options) -> Iterator[Sample]:
     """A sample for each file of a known kind that lies in the folder of a class."""
     for path in files:
         modality = modality_by_name(path)
@@ -286,9 +332,9 @@ def _classified(files: Iterable[str], target: str, licence: str | None) -> Itera
                 sample_id=path,
                 group=None,
                 assets={modality: path},
-                split_given=split,
-                licence=licence,
-                targets={target: classes[0]},
+                split_given=_standing(split, options),
+                licence=options.licence,
+                targets={str(options.folders): classes[0]},
                 where=f"{path}: ",
             )
 
@@ -343,9 +389,7 @@ def _advice(table: Table, options: Options, files: Mapping[str, int]) -> str:
     )
 
 
-def _not_one(tables: list[str], files: Iterable[str]) -> tuple[str, str]:
-    if tables:
-        return "bad_metadata", f"more than one table: {', '.join(tables)}; keep one of them"
+def _no_table(files: Iterable[str]) -> tuple[str, str]:
     others = [path for path in files if "/" not in path and path.endswith(SUFFIXES)]
     hint = f"; is it {others[0]}? Then rename it" if others else ""
     folders = "; where each class has a folder, name their target by the source's option `folders`"

@@ -30,6 +30,7 @@ from pipeline.stages.plans.ingest import check_batches
 # Rejects of a batch and reason, and names of a source and column, that are told; the rest are
 # counted.
 SHOWN = 5
+SPLIT_FOR = {"train": "which is learnt from", "validation": "by which training stops"}
 
 
 @dataclass(frozen=True)
@@ -63,8 +64,9 @@ def check_data(params: Params, raw: Path = Path(DATA, RAW)) -> Findings:
     )
     _check_rejects(params, batches, findings)
     findings.notes.extend(_alike_lines(batches))
-    if any(batch.samples for batch in batches) and not findings.problems:
-        _check_curation(params, batches, findings)
+    learned = [batch for batch in batches if batch.source not in params.predicted]
+    if any(batch.samples for batch in learned) and not findings.problems:
+        _check_curation(params, learned, findings)
     return findings
 
 
@@ -74,6 +76,8 @@ def _batches(params: Params, raw: Path, findings: Findings) -> list[Batch]:
         has_batch = source.root or any(path.is_dir() for path in (raw / name).glob("[!.]*"))
         if not has_batch and name in params.fetch:
             findings.notes.append(f"{name}: not fetched yet, so that nothing is known of its data")
+        elif not has_batch and name in params.predicted:
+            findings.notes.append(f"{name}: nothing to answer for yet")
         elif not has_batch:
             findings.problems.append(
                 f"sources.{name}: it has no batch; `pipeline add FOLDER --source {name}` brings one"
@@ -82,7 +86,12 @@ def _batches(params: Params, raw: Path, findings: Findings) -> list[Batch]:
             kinds = {name: (source.kind, source.options)}
             try:
                 batches += catalogue(
-                    Raw(raw, params.roots), kinds, params.modalities, params.targets, _Paths()
+                    Raw(raw, params.roots, params.download),
+                    kinds,
+                    params.modalities,
+                    params.targets,
+                    _Paths(),
+                    expected=True,
                 )
             except PipelineError as error:
                 findings.problems.append(f"sources.{name}: {error}")
@@ -185,20 +194,33 @@ def _short(text: str, most: int = 200) -> str:
 
 
 def _splits(curation: Curation, params: Params) -> Iterator[str]:
-    splits = curation.summary["splits"]
+    records, splits = curation.records, curation.summary["splits"]
     counts = ", ".join(f"{name} {split['samples']:,}" for name, split in splits.items())
-    yield f"samples: {len(curation.records):,} ({counts}), before near-equal assets join groups"
+    yield f"samples: {len(records):,} ({counts}), before near-equal assets join groups"
+    named = Counter(record["split"] for record in records if record["split_given"] is not None)
+    if named:
+        listed = ", ".join(f"{name} {named[name]:,}" for name in splits if named[name])
+        yield f"the data names the split of {named.total():,} of them ({listed}): " + (
+            "curate.ratios are shares of all samples, so the others go where a split still lacks "
+            "some of its share"
+            if named.total() < len(records)
+            else "curate.ratios decide nothing"
+        )
     if not splits["test"]["samples"]:
         advice = _ratios(curation, params)
         yield f"the test split will be empty, so that nothing is measured on it: {advice}"
+
+
+def _values(records: Iterable[Mapping[str, Any]], task: str, split: str) -> set[Any]:
+    return {record[f"target.{task}"] for record in records if record["split"] == split} - {None}
 
 
 def _ratios(curation: Curation, params: Params) -> str:
     given = {record["split_given"] for record in curation.records}
     if "train" in given and None not in given:
         return (
-            "the data names the split of every sample: leave it empty in the rows of train, and "
-            "they are split so that the whole comes near curate.ratios"
+            "the data names the split of every sample: say by the source's option `splits` which "
+            "of them stand, such as [test], and the others are split by curate.ratios"
         )
     return "look at the splits that the data names, and at curate.ratios, which count them" + (
         "" if params.targets else "; there are no targets"
@@ -206,8 +228,12 @@ def _ratios(curation: Curation, params: Params) -> str:
 
 
 def _untrainable(curation: Curation, params: Params) -> Iterator[str]:
-    """Models whose training would stop, since their samples lack what they learn or stop by."""
-    advice = _ratios(curation, params)
+    """Models whose training would stop, since their samples lack what they learn or stop by.
+
+    Those of one problem stand in one sentence, and advice on splits stands there once.
+    """
+    models: dict[str, list[str]] = defaultdict(list)
+    of_splits = False
     for name, model in params.models.items():
         modalities = sorted({params.features[one].modality for one in model.features})
         seen = [
@@ -216,21 +242,22 @@ def _untrainable(curation: Curation, params: Params) -> Iterator[str]:
             if any(record[modality] is not None for modality in modalities)
         ]
         for task in model.tasks:
-            values = {
-                split: {r[f"target.{task}"] for r in seen if r["split"] == split} - {None}
-                for split in ("train", "validation")
-            }
-            shown = f"with '{task}' and one of {', '.join(modalities)}"
-            if not values["train"]:
-                yield f"models.{name}: no sample of the train split {shown}: {advice}"
-            elif len(values["train"]) == 1:
-                (only,) = values["train"]
-                yield (
-                    f"models.{name}: all samples of the train split {shown} have the same "
-                    f"'{task}', {only}: there is nothing to tell apart"
+            shown, lacking = f"one of {', '.join(modalities)}", []
+            for split in ("train", "validation") if task == model.primary else ("train",):
+                if not _values(seen, task, split):
+                    beside = f" and {shown}" if _values(curation.records, task, split) else ""
+                    what = SPLIT_FOR[split]
+                    lacking.append(f"no sample of the {split} split, {what}, has '{task}'{beside}")
+            of_splits |= bool(lacking)
+            if len(_values(seen, task, "train")) == 1:
+                (only,) = _values(seen, task, "train")
+                lacking.append(
+                    f"all samples of the train split with {shown} have the same '{task}', {only}: "
+                    f"there is nothing to tell apart"
                 )
-            if task == model.primary and not values["validation"]:
-                yield (
-                    f"models.{name}: the validation split will have no sample {shown}, by which "
-                    f"training stops: {advice}"
-                )
+            for problem in lacking:
+                models[problem].append(name)
+    for problem, names in models.items():
+        yield f"models.{', '.join(dict.fromkeys(names))}: {problem}"
+    if of_splits:
+        yield f"splits: {_ratios(curation, params)}"

@@ -18,7 +18,7 @@ from pipeline.parts.manifest import MANIFEST, read, read_each, read_function, re
 from pipeline.parts.plan import PartsPlan, State, inspect
 from pipeline.parts.up_to_date import is_up_to_date
 from pipeline.stages.graph import upstream
-from pipeline.stages.plans import code, curate, ingest, look
+from pipeline.stages.plans import code, curate, download, ingest, look
 from pipeline.stages.plans import params as resolving
 from pipeline.stages.run import find
 
@@ -105,6 +105,9 @@ def _alone(stage: str, plan: Any, root: Path) -> Forecast:
         return _curate(stage, plan, root)
     if isinstance(plan, look.LookPlan):
         return _whole(stage, not plan.changed, "what lies at the root changed")
+    if isinstance(plan, download.DownloadPlan):
+        number = len(plan.asked)
+        return replace(_whole(stage, not number, f"{number:,} URLs are to be asked"), rows=number)
     if isinstance(plan, code.CodePlan | resolving.ParamsPlan):
         return _whole(stage, plan.stands, f"{plan.out} says something else, or is not there")
     return _whole(stage, all(out.exists() for out in plan.outs), "it is not there")

@@ -24,6 +24,7 @@ from pipeline.core.folders import (
     INGEST_COUNTS,
     MODELS,
     PARAMS,
+    PREDICTIONS,
     RAW,
     REPORTS,
     SAMPLES,
@@ -57,6 +58,7 @@ STAGES = {
     "params": Stage(writes=(PARAMS,)),
     "fetch": Stage("fetch", writes=(RAW,)),
     "look": Stage("look", writes=(RAW,)),
+    "download": Stage("download", writes=(RAW,)),
     "ingest": Stage(reads=(RAW,), writes=(SAMPLES, ASSETS, INGEST_COUNTS)),
     "clean": Stage("modalities", reads=(ASSETS,), writes=(CLEAN,)),
     "augment": Stage("modalities", reads=(CLEAN,), writes=(AUGMENTED,)),
@@ -67,6 +69,7 @@ STAGES = {
     "compress": Stage(
         "compress", reads=(CLEAN, CURATED, FEATURES, MODELS, EVALUATION), writes=(COMPRESSED,)
     ),
+    "predict": Stage("predict", reads=(SAMPLES, CLEAN, FEATURES, MODELS), writes=(PREDICTIONS,)),
     "report": Stage(
         reads=(*TABLES, INGEST_COUNTS, CURATE_COUNTS, MODELS, EVALUATION), writes=(REPORTS,)
     ),

@@ -1,12 +1,16 @@
-"""A GPU that takes no time: how busy those are that feed it, and how full its batches."""
+"""A GPU that takes no time: whether all feed it at once, how full its batches are, what it costs.
+
+Nothing here is measured by a clock: feeders wait for each other, and lines and bytes are counted.
+"""
 
 from __future__ import annotations
 
-import bisect
-import json
 import os
-import time
-from collections.abc import Iterator, Sequence
+import sys
+import threading
+import tracemalloc
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,121 +18,149 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.core.machine import gpu_time
+from pipeline.core.errors import Rejected
+from pipeline.encoders import efficientnet_lite0
+from pipeline.encoders._fixed_batch import FixedBatch
+from pipeline.encoders.efficientnet_lite0 import Options
+from pipeline.execution import batching
+from pipeline.execution.batching import Batcher
 from pipeline.execution.ray import RayExecutor
-from pipeline.execution.worker import Holder
+from pipeline.execution.ray_scheduler import FED_IN_FLIGHT
 from pipeline.parts.part import Compute, Row
+from pipeline.stages.work.position_law import ProvenExtract
 from tests.processes import until
 from tests.toy import Square, function, put, rows
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
-FEEDERS = 8
-
-
-@pytest.fixture(scope="module")
-def a_logical_gpu() -> Iterator[None]:
-    import ray
-
-    ray.init("local", num_cpus=FEEDERS, num_gpus=1, include_dashboard=False, log_to_driver=False)
-    yield
-    ray.shutdown()
+FEEDERS, PARTS, PART_ROWS = 8, 48, 300
+SLICES = 2  # of a part: 256 rows and the rest
+# Until then no feeder can have been given more than its share of the parts, so there is work for
+# every other one too.
+ROUNDS = SLICES * (PARTS // FEEDERS - FED_IN_FLIGHT)
 
 
 @dataclass(frozen=True)
-class Slow(Square):
-    """Prepares each row for so long, and writes down when each slice was at work, and where."""
+class Together(Square):
+    """Prepares a slice when every feeder is at as many slices, and writes down who was at which.
+
+    The first that waits in vain says so, and nobody waits any more.
+    """
 
     trace: Path = Path()
-    seconds: float = 0.002
     rows_at_once = 256
     batch_rows = 256
 
     def prepare(self, rows: Sequence[Row], read: Sequence[Any]) -> list[int]:
-        # All begin together: how long processes take to start is not what is measured.
-        (self.trace / f"{os.getpid()}.up").touch()
-        until(lambda: len(list(self.trace.glob("*.up"))) == FEEDERS)
-        began = time.monotonic()
-        time.sleep(self.seconds * len(rows))
-        path = self.trace / f"{rows[0].digest[:16]}.slice"
-        path.write_text(json.dumps([os.getpid(), began, time.monotonic(), len(rows)]))
+        number = len(list(self.trace.glob(f"slice-*-{os.getpid()}-*")))
+        (self.trace / f"slice-{number:03}-{os.getpid()}-{rows[0].digest[:16]}").touch()
+        alone = self.trace / "alone"
+        if number < ROUNDS and not alone.exists():
+            try:
+                until(lambda: alone.exists() or len(self.at(number)) == FEEDERS)
+            except AssertionError:
+                alone.touch()
         return [row.spec for row in rows]
 
+    def at(self, number: int) -> list[Path]:
+        return list(self.trace.glob(f"slice-{number:03}-*"))
+
     def open(self) -> Compute:
+        # On a machine that does other work, rows that are on their way may take their time.
+        batching.FILL_SECONDS = 2.0
         square = super().open()
 
         def compute(rows: Sequence[Row], values: Sequence[Any]) -> Sequence[Any]:
-            (self.trace / f"{len(rows)}-{rows[0].digest[:16]}.batch").touch()
-            gpu_time.add(0.001)
+            (self.trace / f"batch-{len(rows)}-{rows[0].digest[:16]}").touch()
             return square(rows, values)
 
         return compute
 
 
-def test_all_feeders_work_while_the_gpu_waits_and_batches_are_full(
-    inside: Path, a_logical_gpu: None
-) -> None:
-    trace = inside / "trace"
-    trace.mkdir()
-    work = Slow(function(feeding=1), trace=trace)
-    numbers = rows(list(range(64 * 256)))
-    put(Path("out"), work, numbers, cut=(256, 10**9), executor=RayExecutor(None, 1.0))
-    told = {path.stem: json.loads(path.read_text()) for path in trace.glob("*.slice")}
-    slices = list(told.values())
-    assert sum(count for *_, count in slices) == len(numbers)
-    ended = {pid: max(end for one, _, end, _ in slices if one == pid) for pid, *_ in slices}
-    assert len(ended) == FEEDERS
-    # While there is work for all: until the first of them found none.
-    first, last = min(began for _, began, *_ in slices), min(ended.values())
-    busy = sum(max(0.0, min(end, last) - began) for _, began, end, _ in slices)
-    assert busy / (last - first) / FEEDERS >= 0.9
-    assert reads(told, sorted(row.digest for row in numbers)) <= 1.1
-    batches = [int(path.name.split("-")[0]) for path in trace.glob("*.batch")]
-    assert sum(batches) == len(numbers)
-    assert sum(batches) / (len(batches) * Slow.batch_rows) >= 0.95
-
-
-def reads(told: dict[str, list[Any]], digests: list[str]) -> float:
-    """How often a clean part is read, where one that was read last is kept, as Extract does."""
-    ends = [digest[:16] for digest in digests if int(digest[:16], 16) % 256 == 0]
-    last: dict[int, int] = {}
-    count = 0
-    for digest, (pid, *_) in sorted(told.items(), key=lambda one: one[1][1]):
-        clean_part = bisect.bisect_left(ends, digest)
-        count += last.get(pid) != clean_part
-        last[pid] = clean_part
-    return count / (len(ends) + 1)
-
-
-class Free(Square):
-    """An encoder that takes no time, for pictures as Lite0 takes them."""
-
-    batch_rows = 256
-
-    def open(self) -> Compute:
-        import torch
-
-        from pipeline.encoders._fixed_batch import FixedBatch
-
-        vectors = torch.zeros((256, 1280))
-        run = FixedBatch(lambda *_: vectors, 256, (224, 224, 3), np.uint8, torch.device("cpu"))
-        return lambda rows, values: list(zip(run(values), [1] * len(rows), strict=True))
-
-
-def test_who_holds_the_gpu_spends_little_on_a_row(inside: Path, a_logical_gpu: None) -> None:
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_all_feeders_work_at_once_and_batches_are_full(inside: Path) -> None:
     import ray
 
-    work, count = Free(function(holder=1)), 256
+    work = Together(function(feeding=1), trace=inside / "trace")
+    work.trace.mkdir()
+    numbers = rows(list(range(PARTS * PART_ROWS)))
+    ray.init("local", num_cpus=FEEDERS, num_gpus=1, include_dashboard=False, log_to_driver=False)
+    try:
+        # Rows are of 8 bytes each.
+        put(Path("out"), work, numbers, cut=(10**9, 8 * PART_ROWS), executor=RayExecutor(None, 1.0))
+    finally:
+        ray.shutdown()
+    assert not (work.trace / "alone").exists(), "a feeder waited for others, who had no work"
+    assert [len(work.at(number)) for number in range(ROUNDS)] == [FEEDERS] * ROUNDS
+    slices = [path.name.split("-")[1:] for path in sorted(work.trace.glob("slice-*"))]
+    assert len(slices) == PARTS * SLICES
+    assert reads(slices, sorted(row.digest for row in numbers)) / PARTS <= 1.1
+    batches = [int(path.name.split("-")[1]) for path in work.trace.glob("batch-*")]
+    assert sum(batches) == len(numbers)
+    assert sum(batches) / (len(batches) * work.batch_rows) >= 0.95
+
+
+def reads(slices: list[list[str]], digests: list[str]) -> int:
+    """How often a clean part is read, where the last one that was read is kept, as Extract does.
+
+    Of each slice: its number among those of its feeder, the feeder, its first digest.
+    """
+    part_of = {digest[:16]: place // PART_ROWS for place, digest in enumerate(digests)}
+    kept: dict[str, int] = {}
+    count = 0
+    for _, feeder, digest in slices:
+        count += kept.get(feeder) != part_of[digest]
+        kept[feeder] = part_of[digest]
+    return count
+
+
+def test_who_holds_the_gpu_does_little_for_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A few lines of Python, and a copy into memory that stands: 0.03 CPU-ms a picture."""
+    import torch
+
+    count, vectors = 64, torch.zeros((64, 1280))
+
+    def free(checkpoint: Path, options: Options) -> FixedBatch:
+        shape, device = (224, 224, 3), torch.device("cpu")
+        return FixedBatch(lambda *_: vectors, count, shape, np.uint8, device)
+
+    monkeypatch.setattr(efficientnet_lite0, "_torch", free)
+    monkeypatch.setattr(batching, "FILL_SECONDS", 60.0)
+    options = Options(backend="torch", batch_size=count)
+    work = ProvenExtract("set", "efficientnet_lite0", options, Path(), function())
     pictures = np.random.default_rng(0).integers(0, 256, (count, 224, 224, 3), dtype=np.uint8)
-    holder = ray.remote(num_cpus=0, num_gpus=1)(Holder).remote(work)
-    slices = [rows(list(range(n, n + count))) for n in range(0, 32 * count, count)]
-    sent = ray.put(pictures)
-    ray.get([holder.compute.remote(some, sent) for some in slices[:4]])
-    told = ray.get([holder.compute.remote(some, sent) for some in slices])
-    ray.kill(holder)
-    spent = sum(use.cpu_seconds for _, use in told)
-    copying = time.process_time()
-    for _ in range(4):
-        pictures.copy()
-    copying = (time.process_time() - copying) / 4 / count
-    # On a machine that does other work too, copying the picture alone may take as long.
-    assert 1000 * spent / (len(slices) * count) <= max(0.04, 2000 * copying)
+    numbers, opened = rows(list(range(count))), work.open()
+
+    def batch() -> None:
+        fed = Batcher("toy", work.batch, lambda: opened)
+        outcomes = fed.add(numbers, list(pictures)).result(60)
+        assert not any(isinstance(outcome, Rejected) for outcome in outcomes)
+
+    batch()
+    tracemalloc.start()
+    batch()
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert vectors.nbytes <= most < vectors.nbytes + pictures.nbytes / 4
+    assert count <= lines(batch) <= 70 * count
+
+
+def lines(call: Callable[[], object]) -> int:
+    """Lines that it runs, those of threads that it starts included, but torch's own."""
+    ran: Counter[str] = Counter()
+
+    def trace(frame: Any, event: str, argument: object) -> Any:
+        path = frame.f_code.co_filename
+        if "/torch/" in path:
+            return None
+        ran[path] += event == "line"
+        return trace
+
+    before = sys.gettrace()
+    threading.settrace(trace)
+    sys.settrace(trace)
+    try:
+        call()
+    finally:
+        sys.settrace(before)
+        threading.settrace(None)  # type: ignore[arg-type]
+    return ran.total()

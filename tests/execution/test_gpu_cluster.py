@@ -25,7 +25,8 @@ from pipeline.parts.fingerprint import fingerprint
 from pipeline.parts.part import Row, write_table
 from pipeline.parts.serial import Serial
 from pipeline.stages.plans.train import plan as train
-from pipeline.stages.work.extract import Extract, Recipe
+from pipeline.stages.work.extract import Recipe
+from pipeline.stages.work.position_law import ProvenExtract
 from tests.execution import logical_gpu
 from tests.models.synthetic import options
 from tests.stages.plans.stored import params, store_world
@@ -60,7 +61,7 @@ def address() -> Iterator[str]:
     cluster.shutdown()
 
 
-def encoding(folder: Path, identity: Any) -> tuple[Extract, list[Row]]:
+def encoding(folder: Path, identity: Any) -> tuple[ProvenExtract, list[Row]]:
     """Work on ten pictures, their clean part in `folder`."""
     chosen = Options(backend="torch", device="cuda", batch_size=4)
     rng = np.random.default_rng(0)
@@ -77,7 +78,7 @@ def encoding(folder: Path, identity: Any) -> tuple[Extract, list[Row]]:
     rows = [
         Row(one["digest"], one["digest"], "s", "b", 4, 0, Recipe("part", "[]")) for one in records
     ]
-    return Extract("set", "efficientnet_lite0", chosen, folder, identity), rows
+    return ProvenExtract("set", "efficientnet_lite0", chosen, folder, identity), rows
 
 
 def test_a_planner_without_a_gpu_learns_it_from_a_worker(address: str) -> None:

@@ -89,6 +89,7 @@ def test_a_column_is_told_whose_name_says_what_it_is(tmp_path: Path) -> None:
         "data.csv: 30 rows",
         "column split: split",
         "column text: text",
+        "the data names no split validation: it is taken out of train, by curate.ratios",
         "column label: the target, multiclass",
     ]
     assert "columns:" not in params_text(proposed(tmp_path), "mine")
@@ -104,14 +105,35 @@ def test_folders_of_splits_that_no_column_states_are_told(tmp_path: Path, stated
     assert (note in lines) == (not stated)
 
 
-def test_a_table_in_the_folder_of_each_split_is_named(tmp_path: Path) -> None:
-    put(tmp_path, [f"{split}/{i}.png" for split in ("train", "test") for i in range(3)])
-    put(tmp_path, ["train/metadata.csv", "test/metadata.csv"])
-    with pytest.raises(
-        PipelineError, match=r"test/metadata.csv, train/metadata.csv: make one"
-    ) as e:
+def put_splits(folder: Path, *splits: str, name: str = "metadata.csv") -> None:
+    """Hugging Face's ImageFolder with a table in each split's folder."""
+    for split in splits:
+        put(folder, [f"{split}/{i}.png" for i in range(20)])
+        rows = [f"{i}.png,{'ab'[i % 2]}" for i in range(20)]
+        (folder / split / name).write_text(csv("file_name,label", *rows))
+
+
+@pytest.mark.parametrize(
+    ("splits", "standing"),
+    [(("train", "test"), ("test",)), (("train", "valid", "test"), None), (("train",), ())],
+)
+def test_a_table_in_the_folder_of_each_split(
+    tmp_path: Path, splits: tuple[str, ...], standing: tuple[str, ...] | None
+) -> None:
+    put_splits(tmp_path, *splits)
+    proposal = proposed(tmp_path)
+    assert proposal.columns == {"file_name": "image_file_name"}
+    assert (proposal.target, proposal.splits) == ("label", standing)
+    surveyed = survey(tmp_path)
+    assert (surveyed.rows, surveyed.table) == (20 * len(splits), "")
+    note = "the data names no split validation: it is taken out of train, by curate.ratios"
+    assert (note in told(proposal, surveyed)) == (standing is not None)
+
+
+def test_tables_of_splits_by_another_name_are_told(tmp_path: Path) -> None:
+    put_splits(tmp_path, "train", "test", name="labels.csv")
+    with pytest.raises(PipelineError, match=r"test/labels.csv, train/labels.csv: those of splits"):
         survey(tmp_path)
-    assert "a column split (train, test)" in str(e.value)
 
 
 @pytest.mark.parametrize(
@@ -131,6 +153,18 @@ def test_the_kind_of_a_target(
     proposal = proposed(tmp_path)
     assert (proposal.target, proposal.kind) == (column, kind)
     assert proposal.columns == {"review": "text"}
+
+
+def test_files_by_url_are_fetched_once_a_person_says_so(tmp_path: Path) -> None:
+    rows = [f"https://a.example.org/{i}.jpg?w=9,{'ab'[i % 2]}" for i in range(20)]
+    put(tmp_path, [], "pictures.csv", csv("link,label", *rows))
+    proposal = proposed(tmp_path)
+    assert proposal.columns == {"link": "image_file_name"}
+    text = params_text(proposal, "mine")
+    assert "download" not in yaml.safe_load(text)
+    stated = parse(yaml.safe_load(text.replace("# download", "download")))
+    assert list(stated.download) == ["mine"]
+    assert any("link holds URLs" in line for line in told(proposal, survey(tmp_path)))
 
 
 def test_texts_that_repeat_join_no_groups(tmp_path: Path) -> None:

@@ -254,6 +254,14 @@ def test_a_table_without_a_column_of_ours_is_told_the_one_that_names_files(
     assert f"`columns: {{{column}: {modality}_file_name}}`" in refusal.message
 
 
+def test_a_url_stays_as_it_is_and_its_path_has_the_ending(tmp_path: Path) -> None:
+    urls = ["https://a.example.org//x/1.PNG?a=.wav", "s3://b/a?#1.wav", "http://[::1", "http://a/b"]
+    write_csv(tmp_path / "metadata.csv", [{"file_name": url} for url in urls])
+    scanned = scan(LocalFolder(tmp_path), Options())
+    assert [sample.assets for sample in scanned.samples] == [{"image": urls[0]}, {"audio": urls[1]}]
+    assert [refusal.reason for refusal in scanned.refused] == ["unknown_media_type"] * 2
+
+
 def test_files_of_several_modalities_are_named_by_one_column(tmp_path: Path) -> None:
     put(tmp_path, "a.png", "b.wav")
     write_csv(tmp_path / "metadata.csv", [{"path": "a.png", "text": "x"}, {"path": "b.wav"}])
@@ -281,6 +289,35 @@ def test_a_folder_is_a_class_where_there_is_no_table(tmp_path: Path) -> None:
 
     (refusal,) = scan(LocalFolder(tmp_path), Options()).refused
     assert "name their target by the source's option `folders`" in refusal.message
+
+
+def test_a_table_in_the_folder_of_each_split(tmp_path: Path) -> None:
+    for split in ("train", "Test"):
+        put(tmp_path, f"{split}/0.png", f"{split}/1.png")
+    write_csv(tmp_path / "train/metadata.csv", [{"file_name": "0.png"}, {"file_name": "1.png"}])
+    write_csv(
+        tmp_path / "Test/metadata.csv",
+        [{"file_name": "0.png", "split": "dev"}, {"file_name": "../train/0.png", "split": ""}],
+    )
+    scanned = scan(LocalFolder(tmp_path), Options())
+    assert [(sample.assets["image"], sample.split_given) for sample in scanned.samples] == [
+        ("Test/0.png", "validation"),
+        ("Test/../train/0.png", "test"),
+        ("train/0.png", "train"),
+        ("train/1.png", "train"),
+    ]
+    assert scanned.samples[0].where == "Test/metadata.csv, line 2: "
+    assert sorted(scanned.metadata) == ["Test/metadata.csv", "train/metadata.csv"]
+    standing = scan(LocalFolder(tmp_path), Options(splits=("test",))).samples
+    assert [sample.split_given for sample in standing] == [None, "test", None, None]
+
+    write_csv(tmp_path / "Test/metadata.csv", [{"name": "0.png"}])
+    scanned = scan(LocalFolder(tmp_path), Options())
+    assert reasons(scanned) == [("Test/metadata.csv", "bad_metadata")]
+    assert len(scanned.samples) == 2
+    # A table at the root goes before all others.
+    write_csv(tmp_path / "metadata.csv", [{"file_name": "train/0.png"}])
+    assert only(scan(LocalFolder(tmp_path), Options())).split_given is None
 
 
 def test_classes_without_splits(tmp_path: Path) -> None:

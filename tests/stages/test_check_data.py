@@ -95,16 +95,17 @@ def test_names_that_may_be_one_are_told_once_a_source_and_column() -> None:
 
 
 @pytest.mark.parametrize(
-    ("split", "message"),
-    [
-        ("train", "the validation split will have no sample with 'shape' and one of text"),
-        ("test", "models.text: no sample of the train split with 'shape' and one of text"),
-    ],
+    ("split", "empty"),
+    [("train", "validation split, by which training stops"), ("test", "train split, which is")],
 )
-def test_a_split_that_will_be_empty_is_told(split: str, message: str) -> None:
+def test_a_split_that_will_be_empty_is_told_once(split: str, empty: str) -> None:
     rows = [f"words of {name} {i},{name},{split}" for name in "ab" for i in range(9)]
-    findings = checked("\n".join(["text,shape,split", *rows]) + "\n", curate={"reject_limit": 1})
-    assert any(message in problem for problem in findings.problems), findings
+    text = "\n".join(["text,shape,split", *rows]) + "\n"
+    findings = checked(text, curate={"reject_limit": 1}, models=dict.fromkeys("xyz", MODEL))
+    (told,) = (line for line in findings.problems if empty in line)
+    assert told.startswith("models.x, y, z: no sample of the ")
+    (advice,) = (line for line in findings.problems if "curate.ratios" in line)
+    assert advice.startswith("splits: ")
 
 
 @pytest.mark.parametrize("empty", [False, True])
@@ -115,12 +116,16 @@ def test_splits_that_the_data_names_throughout_are_told_how_to_be_divided(empty:
     curate = {"ratios": ratios} if empty else {}
     findings = checked("\n".join(["text,shape,split", *rows]) + "\n", curate=curate)
     advice = (
-        "the data names the split of every sample: leave it empty in the rows of train, and they "
-        "are split so that the whole comes near curate.ratios"
+        "the data names the split of every sample: say by the source's option `splits` which of "
+        "them stand, such as [test], and the others are split by curate.ratios"
     )
-    assert [advice in problem for problem in findings.problems] == ([] if empty else [True])
+    assert [advice in problem for problem in findings.problems] == ([] if empty else [False, True])
+    notes = " ".join(findings.notes)
     if empty:
-        assert "samples: 80 (train 32, validation 8, test 40)" in " ".join(findings.notes)
+        assert "samples: 80 (train 32, validation 8, test 40)" in notes
+        assert "names the split of 40 of them (test 40): curate.ratios are shares of all" in notes
+    else:
+        assert "of 80 of them (train 40, test 40): curate.ratios decide nothing" in notes
 
 
 def test_one_class_is_nothing_to_tell_apart() -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pytest
@@ -80,8 +83,16 @@ def put_sets(data: Path, records: list[dict[str, object]]) -> None:
         put(data / "features" / name, Stored(function(), f"extract/{name}"), rows, cut=(4, 1 << 20))
 
 
+@cache
+def small_project() -> TemporaryDirectory[str]:
+    """One that is made once a process, for copies; it goes with the process."""
+    folder = TemporaryDirectory()
+    put_small(Path(folder.name))
+    return folder
+
+
 @pytest.fixture
 def small(inside: Path) -> Path:
     """The project's folder."""
-    put_small(inside)
+    shutil.copytree(small_project().name, inside, dirs_exist_ok=True)
     return inside

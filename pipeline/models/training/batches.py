@@ -7,9 +7,9 @@ and so that processes that share a batch draw the same one.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import torch
@@ -49,14 +49,20 @@ class MicroBatch:
 
 
 class Tensors:
-    """Examples on a device, from which rows are gathered."""
+    """Examples from which rows are gathered onto a device.
+
+    Features stay on the device where it has room for them; else they are gathered in the machine's
+    memory, and the rows are sent. Either way rows are the same.
+    """
 
     def __init__(self, examples: Examples, device: torch.device) -> None:
-        self.sets = examples.sets
-        self.values = {name: _tensor(a, device) for name, a in examples.values.items()}
-        self.lengths = {name: _tensor(a, device) for name, a in examples.lengths.items()}
-        self.present = _tensor(examples.present, device)
-        self.targets = {task: _tensor(a, device) for task, a in examples.targets.items()}
+        self.sets, self.device = examples.sets, device
+        size = sum(array.nbytes for array in examples.values.values())
+        home = device if fits(size, _free_bytes(device)) else torch.device("cpu")
+        self.values = {name: _resident(a, home) for name, a in examples.values.items()}
+        self.lengths = {name: _resident(a, home) for name, a in examples.lengths.items()}
+        self.present = _resident(examples.present, device)
+        self.targets = {task: _resident(a, device) for task, a in examples.targets.items()}
 
     def gather(
         self,
@@ -65,21 +71,29 @@ class Tensors:
         kept: np.ndarray | None = None,
     ) -> NetworkInputs:
         """Some rows: at view 0 or, by modality, at `views`; with all sets, or those `kept`."""
-        device = self.present.device
-        place = _tensor(rows, device)
-        view = {name: _tensor(v, device) for name, v in (views or {}).items()}
-        present = self.present[place]
+        present = self.present[_sent(rows, self.device)]
+        view = dict.fromkeys((s.modality for s in self.sets), np.zeros(1, np.int64))
+        view |= views or {}
+
+        def at_view(arrays: Mapping[str, Tensor]) -> dict[str, Tensor]:
+            return {
+                s.name: _rows_at_view(arrays[s.name], view[s.modality], rows, self.device)
+                for s in self.sets
+            }
+
         return NetworkInputs(
-            {
-                s.name: _rows_at_view(self.values[s.name], view.get(s.modality, 0), place)
-                for s in self.sets
-            },
-            {
-                s.name: _rows_at_view(self.lengths[s.name], view.get(s.modality, 0), place)
-                for s in self.sets
-            },
-            present if kept is None else present & _tensor(kept, device),
+            at_view(self.values),
+            at_view(self.lengths),
+            present if kept is None else present & _sent(kept, self.device),
         )
+
+
+def fits(size: int, free: int | None) -> bool:
+    """Whether features of `size` bytes stay where networks compute; None: there is no limit.
+
+    Half is left to the network, its gradients and what else is on the card.
+    """
+    return free is None or size <= free // 2
 
 
 def microbatches(
@@ -99,7 +113,7 @@ def microbatches(
         batch = []
         for part in world.share(len(rows), options.accumulate):
             part_rows = rows[part]
-            place = _tensor(part_rows, batch_counts.device)
+            place = _sent(part_rows, source.device)
             inputs = source.gather(
                 part_rows, {m: view[part] for m, view in views.items()}, kept[part]
             )
@@ -110,16 +124,37 @@ def microbatches(
         yield len(rows), batch
 
 
-def prefetch(items: Iterable[T]) -> Iterator[T]:
+def prefetch(items: Iterable[T], device: torch.device | None = None) -> Iterator[T]:
     """The same items in the same order, each made by another thread while the last is used.
 
-    Copying rows leaves Python to others, so that a step need not wait for its batch.
+    Copying rows leaves Python to others, so that a step need not wait for its batch. On a GPU they
+    are made on a stream of their own, which goes beside the step's: behind all that had been
+    enqueued when the item was asked for, so that it takes the memory of none that is in use.
     """
     iterator = iter(items)
+    on_gpu = device is not None and device.type == "cuda"
+    cuda: Any = torch.cuda
+    stream = cuda.Stream(device) if on_gpu else None
+
+    def make(asked: Any) -> tuple[T | None, Any]:
+        if stream is None:
+            return next(iterator, None), None
+        with cuda.stream(stream):
+            stream.wait_event(asked)
+            return next(iterator, None), stream.record_event()
+
+    def ask() -> Future[tuple[T | None, Any]]:
+        return pool.submit(make, cuda.current_stream(device).record_event() if on_gpu else None)
+
     with ThreadPoolExecutor(1) as pool:
-        coming = pool.submit(next, iterator, None)
-        while (item := coming.result()) is not None:
-            coming = pool.submit(next, iterator, None)
+        coming = ask()
+        while True:
+            item, made = coming.result()
+            if item is None:
+                return
+            if on_gpu:
+                cuda.current_stream(device).wait_event(made)
+            coming = ask()
             yield item
 
 
@@ -156,14 +191,32 @@ def drop_modalities(rng: np.random.Generator, examples: Examples, chance: float)
 
 def _count_targets(weights: Mapping[str, Tensor], rows: np.ndarray) -> Tensor:
     """float32 (tasks,): how many of the rows have each target."""
-    row_weights = [values[_tensor(rows, values.device)] for values in weights.values()]
+    row_weights = [values[_sent(rows, values.device)] for values in weights.values()]
     return torch.stack([(weights_of_task > 0).sum() for weights_of_task in row_weights]).float()
 
 
-def _rows_at_view(array: Tensor, view: Tensor | int, place: Tensor) -> Tensor:
+def _rows_at_view(
+    array: Tensor, view: np.ndarray, rows: np.ndarray, device: torch.device
+) -> Tensor:
     """Rows of (views, n, …). Rows copied whole took a third of the time that indexing took."""
-    return array.flatten(0, 1).index_select(0, view * array.shape[1] + place)
+    places = _sent(view * array.shape[1] + rows, array.device)
+    return _moved(array.flatten(0, 1).index_select(0, places), device)
 
 
-def _tensor(array: np.ndarray, device: torch.device) -> Tensor:
+def _resident(array: np.ndarray, device: torch.device) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(array)).to(device)
+
+
+def _sent(array: np.ndarray, device: torch.device) -> Tensor:
+    return _moved(torch.from_numpy(np.ascontiguousarray(array)), device)
+
+
+def _moved(tensor: Tensor, device: torch.device) -> Tensor:
+    """On the device; to a GPU from page-locked memory, so that nobody waits for the copy."""
+    if tensor.device.type == device.type:
+        return tensor
+    return (tensor.pin_memory() if device.type == "cuda" else tensor).to(device, non_blocking=True)
+
+
+def _free_bytes(device: torch.device) -> int | None:
+    return torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else None

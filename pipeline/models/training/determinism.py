@@ -18,14 +18,15 @@ def deterministic(seed: int, purpose: str, device: torch.device | None = None) -
     Initial weights and dropout draw from torch's own generators, which take no argument.
     """
     threads = torch.get_num_threads()
-    strict = torch.are_deterministic_algorithms_enabled()
+    mode = torch.get_deterministic_debug_mode()
     on_gpu = device is not None and device.type == "cuda"
     with torch.random.fork_rng([device] if on_gpu else []), exact_kernels():
         torch.manual_seed(entropy(seed, purpose) % 2**63)
         torch.set_num_threads(1)
-        torch.use_deterministic_algorithms(True)
+        # `use_deterministic_algorithms` would set the same, and load all of torch's compiler.
+        torch.set_deterministic_debug_mode("error")
         try:
             yield
         finally:
-            torch.use_deterministic_algorithms(strict)
+            torch.set_deterministic_debug_mode(mode)
             torch.set_num_threads(threads)

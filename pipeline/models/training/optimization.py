@@ -43,7 +43,10 @@ class Optimization:
             {"params": free, "weight_decay": 0.0},
         ]
         self.optimizer = torch.optim.AdamW(
-            groups, lr=options.learning_rate, weight_decay=options.weight_decay
+            groups,
+            lr=options.learning_rate,
+            weight_decay=options.weight_decay,
+            fused=True if device.type == "cuda" else None,  # one kernel for all parameters
         )
         self.schedule = _schedule(self.optimizer, steps, round(options.warmup * steps))
         # Small gradients would be zero in float16 (1710.03740); bfloat16 has float32's range.
@@ -65,16 +68,25 @@ class Optimization:
         """Add the loss's gradient to what stands there."""
         self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
 
-    def step(self, world: World) -> None:
-        """One step by all gradients since the last, those of other processes included."""
+    def step(self, world: World) -> bool:
+        """One step by all gradients since the last, those of other processes included.
+
+        False if it was left out, as the scaler does where a gradient is no finite number in
+        float16: the step size then stays, too.
+        """
         world.sum_gradients(self.parameters)
         if self._clip is not None:
             self.scaler.unscale_(self.optimizer)
             nn.utils.clip_grad_norm_(self.parameters, self._clip)
         self.scaler.step(self.optimizer)
+        scale = self.scaler.get_scale()
         self.scaler.update()
-        self.schedule.step()
+        # The scaler tells it by nothing else; in float32 there is no scale.
+        stepped = self.scaler.get_scale() >= scale
+        if stepped:
+            self.schedule.step()
         self.optimizer.zero_grad()
+        return stepped
 
 
 def averaged_model(network: nn.Module, decay: float) -> AveragedModel | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -14,8 +15,8 @@ T = TypeVar("T")
 class Throughput:
     """Seconds of this process, by the wall clock.
 
-    `waited` until a batch is there, `computed` from there to the end of its step; validation and
-    snapshots are neither. A GPU still copying counts as computing.
+    `waited` until a batch is there, `computed` from there to the end of its step, and at an epoch's
+    end until a GPU has done what was enqueued; validation and snapshots are neither.
     """
 
     waited: float = 0.0
@@ -41,3 +42,10 @@ class Throughput:
             yield batch
             mark = time.perf_counter()
             self.computed += mark - ready
+
+    @contextmanager
+    def computing(self) -> Iterator[None]:
+        """What happens inside is computing."""
+        mark = time.perf_counter()
+        yield
+        self.computed += time.perf_counter() - mark

@@ -35,6 +35,7 @@ class Trainer:
         self._teacher = teacher
         self.network, self.validation, self.options = network, validation, options
         self.throughput = Throughput()
+        self._device = device
         self._examples = training
         self._source = Tensors(training, device)
         self._weights = example_weights(training, validation.classes, options.tasks, device)
@@ -81,17 +82,18 @@ class Trainer:
     def _pass(self, rng: np.random.Generator, world: World) -> Tensor:
         """A step by each batch; the mean loss of each task, float64 (tasks,)."""
         self.network.train()
-        total = torch.zeros(len(self.validation.classes), dtype=torch.float64)
-        batches = prefetch(
-            microbatches(rng, self._examples, self._source, self._weights, self.options, world)
+        total = torch.zeros(len(self.validation.classes), dtype=torch.float64, device=self._device)
+        batches = microbatches(
+            rng, self._examples, self._source, self._weights, self.options, world
         )
-        for rows, parts in self.throughput.timed(batches):
+        for rows, parts in self.throughput.timed(prefetch(batches, self._device)):
             for microbatch in parts:
                 total += self._accumulate(microbatch) * rows
-            self._optimization.step(world)
-            if self._average is not None:
+            if self._optimization.step(world) and self._average is not None:
                 self._average.update_parameters(self.network)
             self.throughput.examples += rows
+        with self.throughput.computing():
+            total = total.cpu()
         world.sum(total)
         return total / len(self._examples)
 
@@ -122,4 +124,4 @@ class Trainer:
         }
         self._optimization.backward(self._combination(losses, microbatch.portion))
         shares = torch.stack(list(losses.values())) * microbatch.portion
-        return shares.detach().cpu().double()
+        return shares.detach().double()

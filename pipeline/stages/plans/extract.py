@@ -19,7 +19,8 @@ from pipeline.parts import manifest
 from pipeline.parts.fingerprint import fingerprint
 from pipeline.parts.part import Row, row_key
 from pipeline.parts.plan import PartsPlan
-from pipeline.stages.work.extract import Extract, Recipe
+from pipeline.stages.work.extract import Recipe
+from pipeline.stages.work.position_law import ProvenExtract
 
 
 def plan(params: Params, name: str, root: Path = Path(DATA)) -> PartsPlan:
@@ -42,7 +43,7 @@ def plan(params: Params, name: str, root: Path = Path(DATA)) -> PartsPlan:
     apply = fingerprint("apply", [part(feature.modality, "augment")], {}).digest
     return PartsPlan(
         out=root / FEATURES / name,
-        work=Extract(
+        work=ProvenExtract(
             name,
             feature.encoder,
             feature.options,

@@ -79,4 +79,4 @@ def _lines(raw: Raw, source: str, digests: DigestCache) -> Iterator[str]:
         results = {path: digest for path, (digest, _) in facts.items()}
         results |= {path: reason for path, (reason, _) in listing.refused.items()}
         for path in sorted(results):
-            yield f"{results[path]}  {raw.locator(source, f'{name}/{path}')}"
+            yield f"{results[path]}  {raw.locator(source, name, path)}"

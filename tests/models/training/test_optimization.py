@@ -94,6 +94,33 @@ def test_it_rises_in_a_line_before():
     np.testing.assert_allclose(result[4:], wanted, atol=1e-12)
 
 
+def test_a_step_that_the_scaler_leaves_out_leaves_the_step_size_too():
+    own = parameter()
+    chosen = options(learning_rate=0.1, precision="float16", device="cuda")
+    optimization = Optimization([own], [], chosen, 20, CPU)
+    rate = [0.05 * (1 + np.cos(np.pi * i / 20)) for i in range(3)]
+    taken = 0
+    for value in (float("inf"), 1.0, float("nan"), float("inf"), 1.0):
+        before = own.detach().clone()
+        assert optimization.optimizer.param_groups[0]["lr"] == pytest.approx(rate[taken])
+        optimization.backward((own * value).sum())
+        stepped = optimization.step(SINGLE_PROCESS)
+        assert stepped == (value == 1.0) == (not torch.equal(own, before))
+        taken += stepped
+    assert taken == 2
+
+
+def test_a_gpu_takes_all_steps_in_one_kernel_and_a_cpu_as_ever():
+    """What is fused sums in another order: on a CPU the bytes of models would change."""
+    fused = {
+        device: Optimization(
+            [parameter()], [], options(), 1, torch.device(device)
+        ).optimizer.defaults["fused"]
+        for device in ("cpu", "cuda")
+    }
+    assert fused == {"cpu": None, "cuda": True}
+
+
 @pytest.mark.parametrize(("clip", "norm"), [(1e-8, 1e-8), (1e6, np.sqrt(3)), (None, np.sqrt(3))])
 def test_long_gradients_are_cut(clip, norm):
     """The first mean of gradients that AdamW keeps is a tenth of the first gradient."""

@@ -1,0 +1,181 @@
+"""What is known of one batch once it is ingested and clean: what the contract looks at."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from pipeline.core.batches import in_order
+from pipeline.core.files.documents import reading
+from pipeline.core.folders import ASSETS, CLEAN, SAMPLES
+from pipeline.curation.duplicate_links import is_informative
+from pipeline.curation.hamming import near_pairs
+from pipeline.curation.options import CurationOptions
+from pipeline.modalities import modality_of
+from pipeline.parts import manifest
+
+
+@dataclass(frozen=True)
+class Landed:
+    """One batch of one source.
+
+    Attributes
+    ----------
+    samples:
+        Its rows of data/samples.
+    measured:
+        Modality → `digest`, `content`, `size` and what cleaning measured, of all assets that passed
+        cleaning, be they of this batch or known before.
+    stages:
+        Stage → rows that it refused and rows that it was offered, of this batch.
+    known:
+        Modality → digests of assets that are equal or near to one of an earlier batch.
+    """
+
+    source: str
+    batch: str
+    samples: pa.Table
+    measured: Mapping[str, pa.Table]
+    stages: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    known: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+    @property
+    def groups(self) -> np.ndarray:
+        """str (n,): samples of a group depend on each other."""
+        return np.array(self.samples["group"].to_pylist(), str)
+
+
+def read_landed(
+    root: Path,
+    modalities: Iterable[str],
+    options: CurationOptions,
+    only: Iterable[tuple[str, str]] | None = None,
+) -> list[Landed]:
+    """The batches of a data directory that is ingested and clean, each source's in its order.
+
+    Parameters
+    ----------
+    options:
+        What counts as equal or near; see `known_assets`.
+    only:
+        (source, batch) of those that are wanted; None: all.
+    """
+    samples = manifest.read(root / SAMPLES)
+    measured = {name: _measured(root, name) for name in modalities}
+    stages = _stage_counts(root, [*measured])
+    pairs = samples.group_by(["source", "batch"]).aggregate([]).to_pylist()
+    batches = sorted(
+        ((pair["source"], pair["batch"]) for pair in pairs),
+        key=lambda batch: (batch[0], in_order(batch[1])),
+    )
+    wanted = set(batches if only is None else only)
+    landed = []
+    earlier: list[tuple[str, str]] = []
+    for source, batch in batches:
+        rows = samples.filter(_of(samples, [(source, batch)]))
+        if (source, batch) in wanted:
+            before = samples.filter(_of(samples, earlier))
+            known = {
+                name: known_assets(name, rows[name], before[name], table, options)
+                for name, table in measured.items()
+            }
+            landed.append(
+                Landed(source, batch, rows, measured, stages.get((source, batch), {}), known)
+            )
+        earlier.append((source, batch))
+    return landed
+
+
+def known_assets(
+    modality: str,
+    digests: pa.ChunkedArray,
+    earlier: pa.ChunkedArray,
+    measured: pa.Table,
+    options: CurationOptions,
+) -> frozenset[str]:
+    """Those of the digests that stand among earlier ones, or whose content does, or one near it.
+
+    Near are perceptual hashes `curate.near_bits` apart at most, of modalities that join on near.
+    """
+    new, before = (pc.unique(column).drop_null() for column in (digests, earlier))
+    known = set(new.filter(pc.is_in(new, value_set=before)).to_pylist())
+    of_new, of_before = (
+        measured.filter(pc.is_in(measured["digest"], value_set=each)) for each in (new, before)
+    )
+    equal = pc.is_in(of_new["content"], value_set=of_before["content"].combine_chunks())
+    known |= set(of_new["digest"].filter(equal).to_pylist())
+    key = modality_of(modality).LEAK_KEY
+    if options.join(modality) == "near" and key is not None:
+        known |= _near(of_new, of_before, key, options)
+    return frozenset(known)
+
+
+def _near(new: pa.Table, before: pa.Table, key: str, options: CurationOptions) -> set[str]:
+    def informative(table: pa.Table) -> list[tuple[str, int]]:
+        pairs = zip(table["digest"].to_pylist(), table[key].to_pylist(), strict=True)
+        hashes = ((digest, int(value, 16)) for digest, value in pairs if value)
+        return [pair for pair in hashes if is_informative(pair[1], options.min_set_bits)]
+
+    fresh, old = informative(new), {value for _, value in informative(before)}
+    hashes = np.array(sorted({value for _, value in fresh} | old), np.uint64)
+    near = {value for _, value in fresh} & old
+    for first, second in near_pairs(hashes, options.near_bits):
+        pair = int(hashes[first]), int(hashes[second])
+        near |= {value for value, other in (pair, pair[::-1]) if other in old}
+    return {digest for digest, value in fresh if value in near}
+
+
+def _measured(root: Path, modality: str) -> pa.Table:
+    """Every column of cleaning but the content itself, and the files' sizes."""
+    folder = root / CLEAN / modality
+    columns: list[str] = []
+    for entry in manifest.read_manifest(folder)[:1]:
+        path = folder / f"{entry.key}.parquet"
+        with reading(path):
+            columns = [name for name in pq.read_schema(path).names if name != "data"]
+    clean = manifest.read(folder, columns)
+    assets = manifest.read(root / ASSETS / modality, ["digest", "size"])
+    if not clean.num_rows or not assets.num_rows:
+        return pa.table({"digest": pa.array([], pa.string()), "content": pa.array([], pa.string())})
+    return clean.append_column(
+        "size", assets["size"].take(pc.index_in(clean["digest"], value_set=assets["digest"]))
+    )
+
+
+def _stage_counts(
+    root: Path, modalities: Iterable[str]
+) -> dict[tuple[str, str], dict[str, tuple[int, int]]]:
+    """By batch, stage → rows refused and offered."""
+    folders = {
+        "ingest": SAMPLES,
+        **{
+            f"{stage}/{name}": f"{folder}/{name}"
+            for name in modalities
+            for stage, folder in (("ingest", ASSETS), ("clean", CLEAN))
+        },
+    }
+    counts: dict[tuple[str, str], dict[str, tuple[int, int]]] = {}
+    for stage, folder in folders.items():
+        refused: Counter[tuple[str, str]] = Counter()
+        offered: Counter[tuple[str, str]] = Counter()
+        for entry in manifest.read_manifest(root / folder):
+            batch = (entry.source, entry.batch)
+            refused[batch] += entry.rejected
+            offered[batch] += entry.rows + entry.rejected
+        for batch, rows in offered.items():
+            counts.setdefault(batch, {})[stage] = refused[batch], rows
+    return counts
+
+
+def _of(samples: pa.Table, batches: Iterable[tuple[str, str]]) -> pa.Array:
+    """Which samples are of these batches."""
+    wanted = {*batches}
+    pairs = zip(samples["source"].to_pylist(), samples["batch"].to_pylist(), strict=True)
+    return pa.array([pair in wanted for pair in pairs], pa.bool_())

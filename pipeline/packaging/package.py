@@ -1,0 +1,248 @@
+"""A trained model → a folder, or a .zip, that answers by itself: `Predictor.open` reads it."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from dataclasses import dataclass, replace
+from functools import cached_property
+from importlib.metadata import distribution
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+from pipeline.core.errors import PipelineError, unknown
+from pipeline.core.files.digest import digest_file, digest_json
+from pipeline.core.folders import DATA, EVALUATION
+from pipeline.core.registry import locate
+from pipeline.encoders import FOLDER as ENCODERS
+from pipeline.modalities import FOLDER as MODALITIES
+from pipeline.modalities import part
+from pipeline.models.saving import GRAPH
+from pipeline.packaging.archive import write_zip
+from pipeline.packaging.code import needed, source
+from pipeline.packaging.data_card import data_card
+from pipeline.packaging.markdown import TEMPLATES
+from pipeline.packaging.model_card import Preprocessing, model_card
+from pipeline.packaging.requirements import PROJECT, locked
+from pipeline.packaging.weights import EncoderWeights, encoder_weights
+from pipeline.params import Params
+from pipeline.params.resolved import resolved
+from pipeline.parts import artifact
+from pipeline.parts.code import PACKAGE, is_ours
+from pipeline.project.contents import CONTENTS, write_contents
+from pipeline.project.model_files import ModelFiles, find_model
+from pipeline.reporting.inputs import EvaluatedModel, ReportInputs
+from pipeline.store.files.output_path import check_free, replacing_folder
+
+if TYPE_CHECKING:
+    from pipeline.models.saving import TrainedModel
+
+LOG = logging.getLogger(__name__)
+MODEL_CARD, DATA_CARD, PREDICT, LICENCE = "model_card.md", "data_card.md", "predict.py", "LICENSE"
+REQUIREMENTS = "requirements.txt"
+ARCHIVE = ".zip"
+# Parts of a modality that making features takes.
+PARTS = ("clean", "content", "augment")
+# What answering starts from, beside the plug-ins that the model and its features name. `parse`
+# wants a source, whose kind a package says in `sources`.
+ENTRIES = (
+    "pipeline.inference.predictor",
+    "pipeline.inference.samples",
+    "pipeline.sources.folder",
+)
+SOURCES = {"files": {"kind": "folder"}}
+
+
+def write_package(params: Params, name: str, out: Path, force: bool = False) -> str:
+    """Write the package of a model of the work tree that is trained and evaluated.
+
+    Parameters
+    ----------
+    out:
+        A folder, or a file that ends in .zip; whole or not at all.
+    force:
+        Replace what is there, if it is a package.
+
+    Returns
+    -------
+    The SHA-256 of its contents.json, by which it is known.
+
+    Raises
+    ------
+    PipelineError
+        There is no such model, it is not trained, not evaluated as it is now, or would be given
+        other features by this code; or `out` may not be written.
+    """
+    model = _Model(params, name)
+    model.check()
+    check_free(out, Path(), force)
+    if out.suffix != ARCHIVE:
+        with replacing_folder(out, CONTENTS) as folder:
+            return model.write(folder)
+    with TemporaryDirectory(prefix="package-") as temporary:
+        folder = Path(temporary, out.stem)
+        digest = model.write(folder)
+        write_zip(folder, out)
+        return digest
+
+
+@dataclass(frozen=True)
+class _Model:
+    """A model of the work tree that is to be packaged."""
+
+    params: Params
+    name: str
+
+    @cached_property
+    def files(self) -> ModelFiles:
+        if self.name not in self.params.models:
+            raise PipelineError(unknown("model", self.name, self.params.models))
+        return find_model(Path(), self.name)
+
+    @cached_property
+    def inputs(self) -> ReportInputs:
+        return ReportInputs(
+            root=Path(DATA),
+            models=(self.name,),
+            modalities=self.params.modalities,
+            features=self.params.set_modalities,
+            targets=self.params.targets,
+            params_digest="",
+            confidence=self.params.evaluate.confidence,
+        )
+
+    @cached_property
+    def evaluated(self) -> EvaluatedModel:
+        for model in self.inputs.evaluated:
+            return model
+        raise PipelineError(
+            f"model '{self.name}' has no figures that its card could tell: `dvc repro "
+            f"evaluate@{self.name}` measures it"
+        )
+
+    @property
+    def modalities(self) -> list[str]:
+        return list(self.evaluated.modalities)
+
+    @cached_property
+    def weights(self) -> list[EncoderWeights]:
+        used = {name: self.params.features[name] for name in self.files.about.features}
+        return [*encoder_weights(used, self.params.handover.licences)]
+
+    @cached_property
+    def trained(self) -> TrainedModel:
+        """The network, loaded where this code makes the features that it was trained on."""
+        from pipeline.inference import Predictor
+
+        return Predictor.of(self.files).model
+
+    def check(self) -> None:
+        """PipelineError unless there is such a model, and its figures are of it."""
+        trained = {f"model/{name}": md5 for name, md5 in self.files.about.files.items()}
+        measured = artifact.read_manifest(self.evaluated.evaluated)["inputs"]
+        if any(measured.get(name, md5) != md5 for name, md5 in trained.items()):
+            raise PipelineError(
+                f"the figures of model '{self.name}' are of another training than the model that "
+                f"is here: `dvc repro evaluate@{self.name}` measures this one"
+            )
+
+    def write(self, folder: Path) -> str:
+        """Fill a folder that is not there yet; the digest of its contents.json."""
+        graph = _graph(self.trained)
+        folder.mkdir()
+        about = replace(self.files.about, params=self._sections())
+        ModelFiles(about, self.files.paths).write(folder)
+        if graph:
+            (folder / GRAPH).write_bytes(graph)
+        modules = self._modules()
+        copies = {source(name): PACKAGE.parent / source(name) for name in filter(is_ours, modules)}
+        for weights in self.weights:
+            copies |= {Path(weights.place, path.name): path for path in weights.copied}
+        for place, path in copies.items():
+            (folder / place).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, folder / place)
+        for name, text in self._texts(modules, bool(graph)).items():
+            (folder / name).write_text(text, encoding="utf-8")
+        return write_contents(folder)
+
+    def _modules(self) -> set[str]:
+        """Those that answering takes; of third parties the plug-ins alone, which are libraries."""
+        kinds = (self.params.features[name].encoder for name in self.files.about.features)
+        plugins = {
+            *(locate(ENCODERS, kind) for kind in kinds),
+            *(part(modality, name) for modality in self.modalities for name in PARTS),
+            *(locate(MODALITIES, modality) for modality in self.modalities),
+            *self.params.models[self.name].as_kinds(self.params.targets).modules,
+        }
+        return needed(filter(is_ours, [*ENTRIES, *plugins])) | plugins
+
+    def _texts(self, modules: set[str], graph: bool) -> dict[str, str]:
+        return {
+            REQUIREMENTS: "".join(f"{line}\n" for line in locked(modules)),
+            MODEL_CARD: self._model_card(graph),
+            DATA_CARD: data_card(self.inputs, self._data),
+            PREDICT: (TEMPLATES / "predict.txt").read_text(encoding="utf-8"),
+            LICENCE: distribution(PROJECT).read_text(f"licenses/{LICENCE}") or "",
+        }
+
+    def _sections(self) -> dict[str, Any]:
+        """What of params.yaml says how this model's features are made."""
+        sections = resolved(self.params)
+        features = {name: sections["features"][name] for name in self.files.about.features}
+        for weights in self.weights:
+            if weights.place:
+                features[weights.feature_set]["model"] = weights.place
+        return {
+            "instructions": self.params.instructions,
+            "sources": SOURCES,
+            "modalities": self.modalities,
+            "clean": {modality: sections["clean"][modality] for modality in self.modalities},
+            "features": features,
+        }
+
+    @property
+    def _data(self) -> str:
+        return ", ".join(self.params.sources)
+
+    def _model_card(self, graph: bool) -> str:
+        sections = self._sections()
+        options = {
+            **{f"clean/{name}": section for name, section in sections["clean"].items()},
+            **sections["features"],
+        }
+        trained = self.evaluated.trained
+        return model_card(
+            self.inputs,
+            self.evaluated,
+            data=self._data,
+            data_card=DATA_CARD,
+            handover=self.params.handover,
+            preprocessing=[
+                Preprocessing(name, options[name], digest_json(function))
+                for name, function in self.files.about.trained_on.items()
+            ],
+            weights=self.weights,
+            digests={
+                **{name: digest_file(trained / name) for name in self.files.about.files},
+                **self.evaluated.card["inputs"],
+                f"{EVALUATION}/{self.name}": artifact.digest(self.evaluated.evaluated),
+            },
+            graph=graph,
+        )
+
+
+def _graph(model: TrainedModel) -> bytes:
+    """The network as a graph of ONNX, for other programs; empty where it is one, or can't be."""
+    from torch.onnx import OnnxExporterError
+
+    from pipeline.models.compression.export import onnx_graph
+    from pipeline.models.network import Network
+
+    if not isinstance(model.network, Network):
+        return b""
+    try:
+        return onnx_graph(model.network, model.sets)
+    except (OnnxExporterError, RuntimeError, TypeError) as error:
+        LOG.warning("there is no ONNX form of this network: %s", error)
+        return b""
