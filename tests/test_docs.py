@@ -16,6 +16,7 @@ PAGES = (
     "CONTRIBUTING.md",
     "docs/architecture.md",
     "docs/comparison.md",
+    "docs/compress.md",
     "docs/encoders.md",
     "docs/models.md",
     "docs/own-data.md",
