@@ -16,7 +16,7 @@ from pipeline.core.files.digest import digest_file, digest_json
 from pipeline.core.files.documents import document
 from pipeline.core.folders import CLEAN, MODELS
 from pipeline.core.machine.environment import hold
-from pipeline.inference.contents import CONTENTS, check_contents
+from pipeline.inference.contents import CONTENTS, DESCRIPTION, check_contents, description
 from pipeline.models.feature_compatibility import check_features
 from pipeline.params.aliases import read_aliases
 from pipeline.parts import manifest
@@ -27,8 +27,6 @@ from pipeline.store.trees.git import describe_head
 from pipeline.store.trees.opening import open_tree
 from pipeline.store.trees.revision import Revision
 
-# What says in a folder that was handed over how its model is asked; the model's files lie beside.
-DESCRIPTION = "predictor.json"
 # The folder of a package that holds weights of encoders, by feature set.
 WEIGHTS = "weights"
 # What of params.yaml feature sets are made by; the rest may be of another time.
@@ -212,12 +210,7 @@ def open_model(folder: Path) -> ModelFiles:
     PipelineError
         The folder holds none, its description is damaged, or a file of it is not as it lists.
     """
-    path = folder / DESCRIPTION
-    if not path.is_file():
-        unpack = ": unpack it, and give the folder that comes out" * folder.is_file()
-        raise PipelineError(
-            f"{folder} holds no model that was handed over{unpack or f': there is no {path}'}"
-        )
+    path = description(folder)
     if (folder / CONTENTS).is_file():
         check_contents(folder)
     about = document(path, Description)

@@ -106,6 +106,9 @@ def test_a_bad_question_is_told_why(
     assert reason in response.json()["reason"]
 
 
+FORM = {"content-type": "multipart/form-data; boundary=a"}
+
+
 def endless() -> Iterator[bytes]:
     for _ in range(100):
         yield bytes(100_000)
@@ -117,8 +120,8 @@ def endless() -> Iterator[bytes]:
         ("/predict", {"content": b"{"}, 422, "valid dictionary"),
         ("/predict", {"content": endless()}, 413, "more than 1 MiB"),
         ("/predict/files", {"content": b"x"}, 415, "multipart/form-data"),
-        ("/predict/files", {"content": endless(), "headers": {
-            "content-type": "multipart/form-data; boundary=a"}}, 400, "multipart"),
+        ("/predict/files", {"content": endless(), "headers": FORM}, 413, "more than 1 MiB"),
+        ("/predict/files", {"content": b"x", "headers": FORM}, 400, "multipart"),
         ("/predict/files", {"files": {"smell": PICTURE}}, 422, "unknown modality 'smell'"),
         ("/predict/files", {"files": {"text": b"a"}, "data": {"image": "a"}}, 422, "give a file"),
         ("/predict/files", {"files": [("image", PICTURE), ("image", PICTURE)]}, 422, "twice"),
