@@ -104,7 +104,8 @@ def predict(
 
 
 def _files(model: str, rev: str) -> ModelFiles:
-    from pipeline.inference.model_files import DESCRIPTION, find_model, open_model
+    from pipeline.inference.contents import DESCRIPTION
+    from pipeline.inference.model_files import find_model, open_model
 
     if (Path(model) / DESCRIPTION).is_file():
         return open_model(Path(model))

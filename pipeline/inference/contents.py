@@ -1,7 +1,8 @@
 """What is known of a package without loading NumPy: its instruction set, and the list of its files.
 
-The list finds a changed, missing or added file. It shows damage and mistakes. Whoever may change a file may change the list too: that nobody did is
-shown by the digest of the list, which who wrote the package can tell.
+The list finds a changed, missing or added file. It shows damage and mistakes: whoever may change a
+file may change the list too. That nobody did is shown by the digest of the list, which who wrote
+the package can tell.
 """
 
 from __future__ import annotations
