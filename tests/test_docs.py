@@ -17,6 +17,7 @@ PAGES = (
     "docs/architecture.md",
     "docs/comparison.md",
     "docs/encoders.md",
+    "docs/handover.md",
     "docs/models.md",
     "docs/own-data.md",
     "docs/performance.md",
