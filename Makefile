@@ -3,13 +3,16 @@
 SHELL := /bin/sh
 PYTHON ?= python3
 VENV := .venv
-READY := $(VENV)/.ready
+# The build of torch: cpu, cu128 or cu130; empty: the one that stands, or pip's own index has.
+TORCH ?=
+BUILD := requirements/torch$(addprefix -,$(TORCH)).txt
+READY := $(VENV)/.ready$(addprefix -,$(TORCH))
 ENGINES := .venv-engines
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export DVC_NO_ANALYTICS := 1
 export PYTHONDONTWRITEBYTECODE :=
 
-# torch and what only its CUDA builds need are left to the machine: it installs its own build.
+# torch and what only its CUDA builds need: no two machines need have one build.
 UNLOCKED := torch triton cuda-bindings cuda-pathfinder cuda-toolkit nvidia-cublas \
 	nvidia-cuda-cupti nvidia-cuda-nvrtc nvidia-cuda-runtime nvidia-cudnn-cu13 nvidia-cufft \
 	nvidia-cufile nvidia-curand nvidia-cusolver nvidia-cusparse nvidia-cusparselt-cu13 \
@@ -20,18 +23,20 @@ UNLOCKED := torch triton cuda-bindings cuda-pathfinder cuda-toolkit nvidia-cubla
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-env: $(READY) ## make the environment in .venv from the locked versions
+env: $(READY) ## make .venv from the locked versions; TORCH=cpu|cu128|cu130: that build of torch
 
-$(READY): requirements/lock.txt requirements/torch.txt pyproject.toml
+$(READY): requirements/lock.txt $(BUILD) pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11"; exit 1; }
 	@test -x $(VENV)/bin/pip || $(PYTHON) -m venv $(VENV) \
 		|| { echo "could not make $(VENV): on Debian, apt-get install python3-venv"; exit 1; }
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check --require-hashes --no-deps \
 		--requirement requirements/lock.txt
-	$(VENV)/bin/pip install --quiet --disable-pip-version-check --requirement requirements/torch.txt
+	$(if $(TORCH),$(VENV)/bin/pip uninstall --quiet --disable-pip-version-check --yes torch)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --requirement $(BUILD)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation \
 		--editable .
+	@rm -f $(VENV)/.ready*
 	@touch $@
 
 repro: $(READY) ## fetch the data, run every stage that has work, name the report
@@ -68,10 +73,13 @@ format: $(READY) ## format the code and mend what the linter can
 encoders: $(READY) ## write docs/encoders.md from the plug-ins
 	@pipeline encoders > docs/encoders.md
 
-lock: $(READY) ## resolve the dependencies anew into requirements/lock.txt
+lock: $(READY) ## resolve the dependencies anew into requirements/lock.txt and torch-cu130.txt
 	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \
 		--generate-hashes --no-header --no-annotate --quiet --upgrade \
 		$(addprefix --no-emit-package ,$(UNLOCKED)) --output-file requirements/lock.txt
+	uv pip compile requirements/torch.txt --constraint requirements/lock.txt --universal \
+		--python-version 3.11 --generate-hashes --no-header --no-annotate --quiet --upgrade \
+		--default-index https://pypi.org/simple --output-file requirements/torch-cu130.txt
 
 bench: $(READY) ## measure the project against its limit and its peers (20 minutes)
 	@python -m benchmarks.run

@@ -48,6 +48,7 @@ LAYERS = (
     "search",
     "packaging",
     "serving",
+    "nightly",
     "cli",
 )
 HEAVY = {"torch", "ray", "librosa", "scipy", "sklearn", "pyarrow", "numpy", "cv2", "duckdb"}
@@ -119,7 +120,7 @@ def test_stages_never_import_stages_nor_kernels_params() -> None:
 # knows what it brings. What is logged as text, and an element of SVG, are no modality.
 # A proposal of params for a person's folder chooses among what this package brings.
 NAME_MODALITIES = ("modalities.", "encoders.", "sources.stamps", "project.proposal")
-OTHER_TEXT = {"core.logs", "reporting.plots.panels", "reporting.plots.rows"}
+OTHER_TEXT = {"core.logs", "nightly.notify", "reporting.plots.panels", "reporting.plots.rows"}
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=module)
@@ -186,13 +187,33 @@ def test_every_library_is_declared_and_its_distribution_known() -> None:
 TRANSITIVE = {"dvc_objects", "threadpoolctl", "huggingface_hub", "markupsafe", "platformdirs"}
 
 
-def test_the_lock_pins_everything_but_torch_with_hashes() -> None:
-    lock = (HERE / "requirements" / "lock.txt").read_text()
-    entries = re.split(r"\n(?=\S)", lock.strip())
-    assert len(entries) > 50
+def locked(name: str) -> dict[str, str]:
+    """Each entry of a lock, `name==version` and a marker, with its hashes."""
+    entries = re.split(r"\n(?=\S)", (HERE / "requirements" / name).read_text().strip())
     assert all("==" in entry and "--hash=sha256:" in entry for entry in entries)
-    assert not [entry for entry in entries if entry.startswith(("torch==", "nvidia-cu", "triton"))]
-    assert (HERE / "requirements" / "torch.txt").read_text().strip() == "torch==2.13.0"
+    return dict(entry.split(" \\\n", 1) for entry in entries)
+
+
+def test_the_lock_pins_everything_but_torch_with_hashes() -> None:
+    lock = locked("lock.txt")
+    assert len(lock) > 50
+    assert not [entry for entry in lock if entry.startswith(("torch==", "nvidia-cu", "triton"))]
+
+
+def test_each_build_of_torch_is_of_one_version() -> None:
+    torch = (HERE / "requirements" / "torch.txt").read_text().strip()
+    assert torch == "torch==2.13.0"
+    build, lock = locked("torch-cu130.txt"), locked("lock.txt")
+    assert torch in build
+    assert [entry for entry in build if entry.startswith("nvidia-cudnn-cu13==")]
+    name = re.compile("^[^=]+")
+    shared = {name.match(entry)[0] for entry in build} & {name.match(entry)[0] for entry in lock}
+    assert "sympy" in shared
+    for entry in build:
+        assert entry in lock or name.match(entry)[0] not in shared
+    for kind in ("cpu", "cu128"):
+        lines = (HERE / "requirements" / f"torch-{kind}.txt").read_text().splitlines()
+        assert lines[1:] == [f"--index-url https://download.pytorch.org/whl/{kind}", torch]
 
 
 def test_help_loads_nothing_heavy() -> None:

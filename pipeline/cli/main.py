@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pipeline.cli.blame import blame
 from pipeline.cli.encoders import encoders
 from pipeline.cli.errors import handle_errors
 from pipeline.cli.init import init
 from pipeline.cli.metrics import leaderboard, metrics
+from pipeline.cli.nightly import app as nightly
 from pipeline.cli.package import package
 from pipeline.cli.predict import predict
 from pipeline.cli.promote import promote
@@ -35,6 +37,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(store, name="store")
+app.add_typer(nightly, name="nightly")
 app.command()(init)
 app.command()(metrics)
 app.command()(leaderboard)
@@ -42,6 +45,7 @@ app.command()(encoders)
 app.command()(package)
 # Modalities are plug-ins, so that their options are read by the command itself.
 app.command(context_settings={"ignore_unknown_options": True})(predict)
+app.command()(blame)
 app.command()(promote)
 app.command()(rejects)
 app.command()(prune)

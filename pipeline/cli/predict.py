@@ -17,7 +17,7 @@ from pipeline.core.terminal import say
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from pipeline.inference.model_files import ModelFiles
+    from pipeline.project.model_files import ModelFiles
 
 # A sample got no answer: all that was asked for stands written, with the reasons.
 UNANSWERED = 3
@@ -104,8 +104,8 @@ def predict(
 
 
 def _files(model: str, rev: str) -> ModelFiles:
-    from pipeline.inference.contents import DESCRIPTION
-    from pipeline.inference.model_files import find_model, open_model
+    from pipeline.project.contents import DESCRIPTION
+    from pipeline.project.model_files import find_model, open_model
 
     if (Path(model) / DESCRIPTION).is_file():
         return open_model(Path(model))

@@ -40,7 +40,7 @@ def serve(
     Nobody is asked who they are: let in others than yourself only behind a server that does.
     """
     from pipeline.core.machine.environment import establish, stated_instructions
-    from pipeline.inference.contents import DESCRIPTION, establish_package
+    from pipeline.project.contents import DESCRIPTION, establish_package
 
     handed_over = "/" in model or (Path(model) / DESCRIPTION).is_file()
     if handed_over:

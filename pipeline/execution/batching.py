@@ -34,14 +34,6 @@ class _Slice:
     answer: Future[list[Outcome]] = field(default_factory=Future)
 
 
-@dataclass
-class Filling:
-    """Batches that were computed: how many rows they had, and how many they have room for."""
-
-    rows: int = 0
-    room: int = 0
-
-
 class Batcher:
     """Fills batches and computes them.
 
@@ -68,7 +60,6 @@ class Batcher:
         self._compute: Compute | None = None
         self._failure: Exception | None = None
         self._opening = threading.Lock()
-        self.filling = Filling()
         for _ in range(THREADS):
             threading.Thread(target=self._run, daemon=True).start()
 
@@ -127,8 +118,6 @@ class Batcher:
                     batch = [rows.popleft() for _ in range(min(kind[1], len(rows)))]
                     if not rows:
                         del self._waiting[kind]
-                    self.filling.rows += len(batch)
-                    self.filling.room += kind[1]
                     return batch
                 self._changed.wait(left if self._waiting else None)
 

@@ -122,10 +122,6 @@ class Holder:
         outcomes = await asyncio.wrap_future(self._batcher.add(rows, list(values)))
         return _Vectors.of(outcomes) or outcomes, self._use()
 
-    async def filling(self) -> tuple[int, int]:
-        """Rows that were computed, and the room of their batches."""
-        return self._batcher.filling.rows, self._batcher.filling.room
-
     def _use(self) -> ResourceUsage:
         return replace(self._meter.read(), holder=_name())
 

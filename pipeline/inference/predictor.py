@@ -19,11 +19,11 @@ from pipeline.core.errors import PipelineError, Rejected, unknown
 from pipeline.core.files.digest import digest_json
 from pipeline.core.folders import CLEAN
 from pipeline.inference.encoding import Encoding
-from pipeline.inference.model_files import ModelFiles, find_model, open_model
 from pipeline.inference.samples import Asset, Sample, read_asset
-from pipeline.models.answer_table import answer_schema, answer_table
+from pipeline.models.answer_table import REFUSAL, answer_schema, answer_table, unlabelled
 from pipeline.models.examples import Examples
 from pipeline.params import Params, parse
+from pipeline.project.model_files import ModelFiles, find_model, open_model
 
 if TYPE_CHECKING:
     from pipeline.models.saving import TrainedModel
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 BATCH = 64
 TEXT = pa.string()
 BY_NAME = pa.map_(TEXT, TEXT)
-REFUSAL = pa.struct([("modality", TEXT), ("stage", TEXT), ("reason", TEXT), ("message", TEXT)])
 REJECTS = pa.schema([("sample_id", TEXT), *REFUSAL, ("digest", TEXT)])
 
 
@@ -253,10 +252,8 @@ class Predictor:
         inputs: Sequence[dict[str, str]],
     ) -> Examples:
         """What the network sees; tells `inputs` the digests, `refusals` what was not to be had."""
-        model, count = self.model, len(samples)
-        values = {s.name: np.zeros((1, count, *s.shape), np.float32) for s in model.sets}
-        lengths = {s.name: np.zeros((1, count), np.int32) for s in model.sets}
-        present = np.zeros((count, len(model.sets)), np.bool_)
+        sets = self.model.sets
+        features: dict[str, list[Any]] = {spec.name: [None] * len(samples) for spec in sets}
         for modality, encoding in self._encodings.items():
             cleaned: dict[str, Mapping[str, Any]] = {}
             rows: dict[str, list[int]] = {}
@@ -280,7 +277,7 @@ class Predictor:
                 else:
                     cleaned.setdefault(outcome["content"], outcome)
                     rows.setdefault(outcome["content"], []).append(row)
-            for place, spec in enumerate(model.sets):
+            for spec in sets:
                 if spec.modality != modality or not cleaned:
                     continue
                 encoded = encoding.features(spec.name, list(cleaned.values()))
@@ -290,17 +287,8 @@ class Predictor:
                             stage, digest = f"extract/{spec.name}", inputs[row][modality]
                             refusals[row].append(_Refusal(modality, stage, feature, digest))
                         else:
-                            values[spec.name][0, row], lengths[spec.name][0, row] = feature
-                            present[row, place] = True
-        return Examples(
-            sets=tuple(model.sets),
-            values=values,
-            lengths=lengths,
-            present=present,
-            targets={},
-            component=np.empty(count, np.str_),
-            sample_ids=np.array([sample.sample_id for sample in samples], object),
-        )
+                            features[spec.name][row] = feature
+        return unlabelled(sets, features)
 
     def _nothing_seen(self, sample: Sample) -> Rejected:
         reads = f"the model '{self.lineage.model}' reads {', '.join(self.modalities)}"

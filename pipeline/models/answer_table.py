@@ -9,10 +9,10 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.models.evaluation.subsets import all_subsets
+from pipeline.models.examples import Examples, FeatureSpec
 from pipeline.models.explanation.shapley import shapley
 
 if TYPE_CHECKING:
-    from pipeline.models.examples import Examples
     from pipeline.models.options import TaskOptions
     from pipeline.models.saving import TrainedModel
 
@@ -22,6 +22,32 @@ ROWS = 16
 # A probability that was rounded to 0 counts as this.
 SMALLEST = 1e-7
 SHARES = pa.map_(pa.string(), pa.float32())
+# Why a content of a sample, or with no modality the sample itself, was refused.
+REFUSAL = pa.struct(
+    [(name, pa.string()) for name in ("modality", "stage", "reason", "message")],
+)
+
+
+def unlabelled(
+    sets: Sequence[FeatureSpec],
+    features: Mapping[str, Sequence[tuple[np.ndarray, int] | None]],
+) -> Examples:
+    """n examples whose targets nobody knows, at view 0.
+
+    features: by set, for each example its values, of the set's shape, and its length; None where it
+    has none.
+    """
+    count = len(next(iter(features.values())))
+    values = {s.name: np.zeros((1, count, *s.shape), np.float32) for s in sets}
+    lengths = {s.name: np.zeros((1, count), np.int32) for s in sets}
+    present = np.zeros((count, len(sets)), np.bool_)
+    for column, spec in enumerate(sets):
+        for row, feature in enumerate(features[spec.name]):
+            if feature is not None:
+                values[spec.name][0, row], lengths[spec.name][0, row] = feature
+                present[row, column] = True
+    names = np.empty(count, np.str_)
+    return Examples(tuple(sets), values, lengths, present, {}, names, names)
 
 
 def answer_schema(tasks: Mapping[str, TaskOptions], explain: bool = False) -> pa.Schema:

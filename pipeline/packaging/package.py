@@ -16,8 +16,6 @@ from pipeline.core.files.digest import digest_file, digest_json
 from pipeline.core.folders import DATA, EVALUATION
 from pipeline.core.registry import locate
 from pipeline.encoders import FOLDER as ENCODERS
-from pipeline.inference.contents import CONTENTS, write_contents
-from pipeline.inference.model_files import ModelFiles, find_model
 from pipeline.modalities import FOLDER as MODALITIES
 from pipeline.modalities import part
 from pipeline.models.saving import GRAPH
@@ -32,6 +30,8 @@ from pipeline.params import Params
 from pipeline.params.resolved import resolved
 from pipeline.parts import artifact
 from pipeline.parts.code import PACKAGE, is_ours
+from pipeline.project.contents import CONTENTS, write_contents
+from pipeline.project.model_files import ModelFiles, find_model
 from pipeline.reporting.inputs import EvaluatedModel, ReportInputs
 from pipeline.store.files.output_path import check_free, replacing_folder
 

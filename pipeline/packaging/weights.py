@@ -10,9 +10,9 @@ from pathlib import Path
 
 from pipeline.core.files.digest import digest_file
 from pipeline.encoders import encoder_of
-from pipeline.inference.model_files import WEIGHTS
 from pipeline.packaging.licences import lets_copy
 from pipeline.params import FeatureSection
+from pipeline.project.model_files import WEIGHTS
 from pipeline.reporting.format import size
 
 # More than this in one feature set is not copied.

@@ -19,7 +19,7 @@ from pipeline.store.views import is_table
 
 # Names that become folders and stages of DVC, for which a dot leads into a section.
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
-NAMED = ("sources", "features", "models", "compress")
+NAMED = ("sources", "features", "models", "compress", "predict")
 # Names of targets become folders of learning curves and fields of SQL.
 TARGET = re.compile(r"\w([\w -]*\w)?")
 # What the project calls so itself where such a name would stand, in whatever case.
@@ -61,6 +61,7 @@ def cross_check(values: Mapping[str, Any], named: Mapping[str, Collection[str]])
         yield from _views(path, model, values)
         yield from _towers(path, model, values)
     yield from _compressed(values, named)
+    yield from _predicted(values, named)
     if values["curate"]:
         yield from _joins(values)
     if values["evaluate"]:
@@ -245,6 +246,18 @@ def _compressed(values: Mapping[str, Any], named: Mapping[str, Collection[str]])
         yield from _features(f"{path}.student", student, named)
         yield from _views(f"{path}.student", student, values)
         yield from _towers(f"{path}.student", student, values)
+
+
+def _predicted(values: Mapping[str, Any], named: Mapping[str, Collection[str]]) -> Mistakes:
+    """Sources that are answered for, beside one at least that something is learnt from."""
+    sources = set()
+    for name, options in values["predict"].items():
+        sources.add(options.source)
+        if options.source not in named["sources"]:
+            yield f"predict.{name}.source", unknown("source", options.source, named["sources"])
+        elif sources.issuperset(named["sources"]):
+            reason = "nothing is learnt from a source that is answered for, and there is no other"
+            yield f"predict.{name}.source", reason
 
 
 def _told(error: ValueError) -> str:

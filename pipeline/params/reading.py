@@ -32,6 +32,7 @@ from pipeline.params.sections import (
     IngestOptions,
     Params,
     PartsOptions,
+    PredictOptions,
     RejectLimit,
     SourceRoot,
     SourceSection,
@@ -114,6 +115,7 @@ class _Reading:
             "models": dict(self._each(document, "models", ModelOptions)),
             "contract": dict(self._each(document, "contract", Contract)),
             "compress": dict(self._each(document, "compress", CompressionOptions)),
+            "predict": dict(self._each(document, "predict", PredictOptions)),
         }
         values["sources"] = _with_fallback(values["sources"], values["clean"])
         single: dict[str, type[Options]] = {
@@ -134,7 +136,7 @@ class _Reading:
         )
         named = {
             name: self._names(document, name)
-            for name in ("sources", "targets", "features", "models", "compress")
+            for name in ("sources", "targets", "features", "models", "compress", "predict")
         }
         self.problems += cross_check(values, named)
         return None if self.problems else Params(**values)

@@ -60,6 +60,13 @@ class IngestOptions(RejectLimit):
     )
 
 
+class PredictOptions(Options):
+    """A source that a model answers for, and that nothing is learnt from."""
+
+    source: str = Field(description="name of a source")
+    model: str = Field("champion", description="a model, or an alias of aliases.yaml")
+
+
 class SourceRoot(Options):
     """Where the batches of a source lie, if not in data/raw/<source>."""
 
@@ -148,6 +155,7 @@ class Params:
     models: dict[str, ModelOptions]
     evaluate: EvaluationOptions
     compress: dict[str, CompressionOptions]
+    predict: dict[str, PredictOptions]
     comparison: ComparisonOptions | None
     report: ReportOptions
     handover: HandoverOptions
@@ -164,6 +172,11 @@ class Params:
     def fetched(self) -> dict[str, str]:
         """Source → the batch that its fetch stage brings."""
         return {name: str(one.model_dump()["version"]) for name, one in self.fetch.items()}
+
+    @property
+    def predicted(self) -> frozenset[str]:
+        """The sources that are answered for, and that nothing is learnt from."""
+        return frozenset(options.source for options in self.predict.values())
 
     def sets_compressed(self, name: str) -> tuple[str, ...]:
         """The feature sets that a compression reads: those of its student, then its model's."""

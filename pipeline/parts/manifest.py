@@ -6,7 +6,7 @@ Readers follow the manifest alone, so parts that a failed run left beside it are
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -66,9 +66,12 @@ def load_manifest(path: Path) -> list[Entry]:
     return document(path, Manifest).parts
 
 
-def manifest_digest(out: Path) -> str:
-    """Digest of all that readers learn from a stage: its parts, in order, and whose they are."""
-    entries = read_manifest(out)
+def manifest_digest(out: Path, without: Collection[str] = ()) -> str:
+    """Digest of all that readers learn from a stage: its parts, in order, and whose they are.
+
+    without: sources whose parts the reader passes over.
+    """
+    entries = [entry for entry in read_manifest(out) if entry.source not in without]
     return digest_json([[entry.key, entry.source, entry.batch, entry.md5] for entry in entries])
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from types import ModuleType
@@ -74,6 +74,7 @@ def catalogue(
     targets: Mapping[str, str],
     digests: DigestCache,
     expected: bool = False,
+    may_lack: Collection[str] = (),
 ) -> Iterator[Batch]:
     """Look through all batches of all sources, in the order of their names.
 
@@ -88,6 +89,9 @@ def catalogue(
     expected:
         Take what the stage `download` has not asked for yet as if it would come.
 
+    may_lack:
+        Sources that need not have a batch.
+
     Raises
     ------
     PipelineError
@@ -98,19 +102,25 @@ def catalogue(
     for source, (kind, options) in sorted(sources.items()):
         scan = load("sources", kind).scan
         downloads = raw.downloads(source, expected)
-        for name, folder in batches(raw, source).items():
+        for name, folder in batches(raw, source, source not in may_lack).items():
             scanned = scan(folder, options)
             yield _batch(raw, source, name, folder, scanned, modalities, tasks, digests, downloads)
 
 
-def first_of_each(batches: Iterable[Batch], modality: str) -> list[Record]:
-    """One record a digest: of the first batch that holds it, and its first path there."""
+def first_of_each(
+    batches: Iterable[Batch], modality: str, last: Collection[str] = ()
+) -> list[Record]:
+    """One record a digest: of the first batch that holds it, and its first path there.
+
+    Batches of the sources `last` come after all others, so that they own what no other has.
+    """
     of_modality = (
         record for batch in batches for named, record in batch.assets if named == modality
     )
     chosen: dict[str, Record] = {}
     for record in sorted(
-        of_modality, key=lambda r: (r["source"], in_order(r["batch"]), r["locator"])
+        of_modality,
+        key=lambda r: (r["source"] in last, r["source"], in_order(r["batch"]), r["locator"]),
     ):
         chosen.setdefault(record["digest"], record)
     return list(chosen.values())

@@ -129,13 +129,14 @@ def _check_small(path: str, lying: Listing) -> None:
         raise Rejected("too_large", message)
 
 
-def batches(raw: Raw, source: str) -> dict[str, Folder]:
+def batches(raw: Raw, source: str, needed: bool = True) -> dict[str, Folder]:
     """The batches of a source, `in_order`; hidden folders, and files beside them, are none.
 
     Raises
     ------
     PipelineError
-        There is none, its root cannot be read, or below the raw root one is a link.
+        There is none where one is needed, the root cannot be read, or below the raw root one is a
+        link.
     """
     root = raw.roots.get(source)
     system, base = open_filesystem(root) if root else (None, str(raw.folder / source))
@@ -150,7 +151,7 @@ def batches(raw: Raw, source: str) -> dict[str, Folder]:
         infos = _below(str(root), "", recursive=False)
         names = [name for name, info in infos.items() if _is_folder(info)]
     batch_names = sorted((name for name in names if not name.startswith(".")), key=in_order)
-    if not batch_names:
+    if needed and not batch_names:
         place = uri_without_query(root) if root else base
         raise PipelineError(
             f"the source '{source}' has no batch: put one at {place}/<batch>/"

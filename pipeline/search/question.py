@@ -15,11 +15,11 @@ import pyarrow.compute as pc
 from pipeline.core.errors import PipelineError, Rejected
 from pipeline.core.machine.environment import hold
 from pipeline.inference.encoding import Encoding
-from pipeline.inference.model_files import sections_of_features
 from pipeline.inference.samples import read_asset
 from pipeline.modalities import content_of, modality_of
 from pipeline.params import parse
 from pipeline.parts.part import Outcome
+from pipeline.project.model_files import sections_of_features
 from pipeline.search.contents import read_contents
 from pipeline.store.trees.consistent_read import consistent_read
 

@@ -21,6 +21,15 @@ from pipeline.raw.folders import LocalFolder
 from pipeline.raw.listing import Listing, listing, unfit
 from pipeline.sources import source_of
 
+
+class AlreadyIn(PipelineError):
+    """A batch of the source holds the same files."""
+
+
+class NotVersioned(PipelineError):
+    """DVC could not take a batch: the machine's fault, and none of the batch's."""
+
+
 BATCH = re.compile(r"\w[\w .+~-]*")
 SHOWN = 50
 
@@ -72,7 +81,7 @@ def add_batch(
         if os.path.lexists(place) or os.path.lexists(f"{place}.dvc"):
             raise PipelineError(f"there is a {place} already: give another name with --batch")
         if same := _same_batch(folder, names, lying.files, raw / source):
-            raise PipelineError(f"{same} holds the same files as {folder}: it is in already")
+            raise AlreadyIn(f"{same} holds the same files as {folder}: it is in already")
         _copy(folder, names, place)
         _give_to_dvc(place)
     renamed = [f"{name} as {to}" for name, to in names.items() if "/" not in name and name != to]
@@ -175,7 +184,7 @@ def _give_to_dvc(place: Path) -> None:
     try:
         done = subprocess.run(asked, capture_output=True, text=True, check=False)
         if done.returncode:
-            raise PipelineError(f"`dvc add {place}` failed: {done.stderr.strip()}")
+            raise NotVersioned(f"`dvc add {place}` failed: {done.stderr.strip()}")
     except BaseException:
         shutil.rmtree(place, ignore_errors=True)
         Path(f"{place}.dvc").unlink(missing_ok=True)

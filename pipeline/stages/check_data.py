@@ -64,8 +64,9 @@ def check_data(params: Params, raw: Path = Path(DATA, RAW)) -> Findings:
     )
     _check_rejects(params, batches, findings)
     findings.notes.extend(_alike_lines(batches))
-    if any(batch.samples for batch in batches) and not findings.problems:
-        _check_curation(params, batches, findings)
+    learned = [batch for batch in batches if batch.source not in params.predicted]
+    if any(batch.samples for batch in learned) and not findings.problems:
+        _check_curation(params, learned, findings)
     return findings
 
 
@@ -75,6 +76,8 @@ def _batches(params: Params, raw: Path, findings: Findings) -> list[Batch]:
         has_batch = source.root or any(path.is_dir() for path in (raw / name).glob("[!.]*"))
         if not has_batch and name in params.fetch:
             findings.notes.append(f"{name}: not fetched yet, so that nothing is known of its data")
+        elif not has_batch and name in params.predicted:
+            findings.notes.append(f"{name}: nothing to answer for yet")
         elif not has_batch:
             findings.problems.append(
                 f"sources.{name}: it has no batch; `pipeline add FOLDER --source {name}` brings one"

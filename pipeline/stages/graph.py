@@ -24,6 +24,7 @@ from pipeline.core.folders import (
     INGEST_COUNTS,
     MODELS,
     PARAMS,
+    PREDICTIONS,
     RAW,
     REPORTS,
     SAMPLES,
@@ -68,6 +69,7 @@ STAGES = {
     "compress": Stage(
         "compress", reads=(CLEAN, CURATED, FEATURES, MODELS, EVALUATION), writes=(COMPRESSED,)
     ),
+    "predict": Stage("predict", reads=(SAMPLES, CLEAN, FEATURES, MODELS), writes=(PREDICTIONS,)),
     "report": Stage(
         reads=(*TABLES, INGEST_COUNTS, CURATE_COUNTS, MODELS, EVALUATION), writes=(REPORTS,)
     ),

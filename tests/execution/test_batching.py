@@ -42,7 +42,6 @@ def test_batches_are_filled_across_callers_and_each_gets_its_own() -> None:
     answers = [fed.add(rows(values), values) for values in given]
     assert [answer.result(60) for answer in answers] == [[v**2 for v in some] for some in given]
     assert sorted(len(some) for some in SEEN) == [4, 4]
-    assert (fed.filling.rows, fed.filling.room) == (8, 8)
 
 
 def test_only_rows_of_one_kind_share_a_batch_and_the_last_is_not_waited_for(

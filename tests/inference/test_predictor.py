@@ -14,12 +14,12 @@ import yaml
 
 from pipeline.core.errors import PipelineError, Rejected
 from pipeline.inference.encoding import Encoding
-from pipeline.inference.model_files import find_model, sections_of_features
 from pipeline.inference.predictor import Predictor
 from pipeline.inference.samples import Sample, read_asset
 from pipeline.params import parse
 from pipeline.params.aliases import Alias, write_aliases
 from pipeline.parts import manifest
+from pipeline.project.model_files import find_model, sections_of_features
 from pipeline.store import open_store
 from pipeline.store.trees.tree import WorkTree
 from tests.dataset import picture, sound

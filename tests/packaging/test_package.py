@@ -19,10 +19,10 @@ import pytest
 from pipeline.core.errors import PipelineError
 from pipeline.core.files.digest import digest_file
 from pipeline.inference import Predictor, Sample
-from pipeline.inference.contents import CONTENTS
 from pipeline.packaging.package import write_package
 from pipeline.params import Params, load
 from pipeline.parts import manifest
+from pipeline.project.contents import CONTENTS
 from tests.dataset import picture, sound
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]

@@ -8,11 +8,15 @@ into pieces that a decoder reads whole, each with a header that agrees with what
 
 from __future__ import annotations
 
+import hashlib
 import re
 import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
 
 from pipeline.core.errors import Rejected
 from pipeline.modalities.audio import mpeg
@@ -20,6 +24,8 @@ from pipeline.modalities.audio import mpeg
 # From this size on, a 32-bit size is a writer's placeholder, not a promise.
 STREAMED = 0x7FFF_0000
 MAX_PIECES = 100
+# Codecs of WAV: whole numbers, floating point, A-law and µ-law, whose samples stand by themselves.
+PLAIN, EXTENSIBLE = (1, 3, 6, 7), 0xFFFE
 # What stands before or after the sound of any format and is none of it.
 _TAG = re.compile(rb"TAG|ID3|APETAGEX|LYRICSBEGIN|3DI")
 _BEGINNINGS = (b"RIFF", b"RF64", b"BW64", b"FORM", b".snd", b"caff", b"riff", b"fLaC", b"OggS")
@@ -97,7 +103,7 @@ def _joined(data: bytes, depth: int, first: bytes, end: int) -> list[bytes]:
 
 def _chunked(data: bytes, layout: _Layout) -> tuple[bytes, int]:
     """A file whose chunk of sound is as long as it says, and where it ended."""
-    kept, at, long_size = [data[: layout.head]], layout.head, 0
+    kept, at, long_size, frame = [data[: layout.head]], layout.head, 0, 1
     while at + layout.header <= len(data):
         name = data[at : at + 4]
         body = at + layout.header
@@ -108,10 +114,14 @@ def _chunked(data: bytes, layout: _Layout) -> tuple[bytes, int]:
         size = max(size, 0) if name == layout.sound else size
         if size < 0:
             raise Rejected("damaged", "a part of the file claims a length that cannot be")
+        if name == b"fmt ":
+            frame = _frame_bytes(data[body : body + size])
         if name == layout.sound:
             if data[:4] in (b"RF64", b"BW64") and size == 0xFFFF_FFFF:
                 size = long_size
             length, end = _sound_length(data, body, size, layout)
+            if data[body + length - length % frame : body + length].strip(b"\0"):
+                raise Rejected("truncated", "the sound ends inside a sample")
             written = length + (layout.header if layout.size_counts_header else 0)
             kept += [data[at : at + layout.name_bytes], layout.size.pack(written), data[body:end]]
             return _with_whole_size(b"".join(kept), layout), end
@@ -120,6 +130,16 @@ def _chunked(data: bytes, layout: _Layout) -> tuple[bytes, int]:
         kept.append(data[at : body + size].ljust(_padded(at, body + size, layout) - at, b"\0"))
         at = _next_chunk(data, at, body + size, layout)
     raise Rejected("truncated", "the file ends before its sound begins")
+
+
+def _frame_bytes(form: bytes) -> int:
+    """Bytes of a sample of all channels, by a WAV's chunk `fmt `; 1 of codecs that have blocks."""
+    if len(form) < 16:
+        return 1
+    codec, channels, _, _, _, bits = struct.unpack_from("<HHIIHH", form)
+    if codec == EXTENSIBLE and len(form) >= 26:
+        (codec,) = struct.unpack_from("<H", form, 24)
+    return max(1, channels * -(-bits // 8)) if codec in PLAIN else 1
 
 
 def _with_whole_size(data: bytes, layout: _Layout) -> bytes:
@@ -224,6 +244,23 @@ def _ogg_checksum(page: bytes) -> int:
     blank = page[:22] + bytes(4) + page[26:]
     mirrored = zlib.crc32(blank.translate(_MIRRORED), 0xFFFF_FFFF) ^ 0xFFFF_FFFF
     return int.from_bytes(mirrored.to_bytes(4, "little").translate(_MIRRORED), "big")
+
+
+def has_checksum_of(data: bytes, samples: npt.NDArray[np.float32]) -> bool:
+    """Whether samples (frames, channels) are those whose MD5 a FLAC file holds, if it holds one.
+
+    Frames have checksums of their own, but nothing else shows that one is missing: decoders put
+    silence in its place. The MD5 is that of all samples as little-endian whole numbers (RFC 9639,
+    section 8.2); of more than 24 bits float32 has no longer all of them.
+    """
+    bits = (data[20] & 1) * 16 + (data[21] >> 4) + 1 if _FLAC.match(data) else 0
+    if not any(data[26:42]) or not 0 < bits <= 24:
+        return True
+    width = -(-bits // 8)
+    whole = np.rint(samples * 2.0 ** (bits - 1)).astype("<i4" if width > 2 else f"<i{width}")
+    if width == 3:
+        whole = whole.view(np.uint8).reshape(-1, 4)[:, :3]
+    return hashlib.md5(whole.tobytes(), usedforsecurity=False).digest() == data[26:42]
 
 
 def without_length(data: bytes) -> tuple[bytes, int]:

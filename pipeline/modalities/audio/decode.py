@@ -27,6 +27,8 @@ FORMATS = frozenset({"OGG", "WAV", "WAVEX", "RF64", "W64", "FLAC", "MP3", "AIFF"
 UNKNOWN_LENGTH = 2**63 - 1
 # Frames by which an MP3 may fall short of its header, which counts encoder delay and padding.
 MP3_SLACK = 2 * 1_152
+# Times full scale; what encoders make of the loudest sound comes out below 2.
+MP3_PEAK = 8
 # Frames read at once.
 BLOCK = 1 << 18
 # What no decoder takes more of, beside the samples.
@@ -73,12 +75,15 @@ def _joined(recordings: list[Recording]) -> Recording:
 def _decode(data: bytes, max_seconds: float, max_channels: int) -> Recording:
     endless, claimed = container.without_length(data)
     try:
-        return _decode_to_end(endless, claimed, max_seconds, max_channels)
+        recording = _decode_to_end(endless, claimed, max_seconds, max_channels)
     except Rejected as rejected:
         if not claimed or rejected.reason != "truncated":
             raise
         # What stands after the last frame may be a tag or padding: all that is claimed is there.
-        return _decode_to_end(data, claimed, max_seconds, max_channels)
+        recording = _decode_to_end(data, claimed, max_seconds, max_channels)
+    if not container.has_checksum_of(data, recording.samples):
+        raise Rejected("damaged", "the sound does not match its checksum")
+    return recording
 
 
 def _decode_to_end(data: bytes, claimed: int, max_seconds: float, max_channels: int) -> Recording:
@@ -99,6 +104,8 @@ def _decode_to_end(data: bytes, claimed: int, max_seconds: float, max_channels: 
             raise _damaged("truncated", "the sound breaks off or is damaged on the way") from None
         if len(samples) < claimed - (MP3_SLACK if file.format == "MP3" else 0):
             raise _damaged("truncated", "the sound is shorter than its header says")
+        if file.format == "MP3" and np.abs(samples).max(initial=0) > MP3_PEAK:
+            raise Rejected("damaged", "the sound is louder than its format can hold")
         return Recording(samples, file.samplerate, file.subtype in ("FLOAT", "DOUBLE"))
 
 

@@ -108,7 +108,10 @@ def _pixels(head: header.Header, keep_damaged: bool) -> np.ndarray:
     if head.format == "jpeg":
         return _of_jpeg(head, count, keep_damaged)
     try:
-        return _by_opencv(head.pixels, count)
+        image = _by_opencv(head.pixels, count)
+        if head.format == "webp" and not keep_damaged and _leaves_data(head):
+            raise _incomplete(head)
+        return image
     except Rejected:
         mended = header.mended_png(head.pixels) if head.format == "png" else None
         if mended is None:
@@ -116,6 +119,19 @@ def _pixels(head: header.Header, keep_damaged: bool) -> np.ndarray:
         if not keep_damaged:
             raise _incomplete(head) from None
         return _by_opencv(mended, count)
+
+
+def _leaves_data(head: header.Header) -> bool:
+    """Whether a WebP's picture is complete before its data is used up, as it is of changed bytes.
+
+    WebP has no checksum, and libwebp does not tell how far it read: whole files cannot be decoded
+    without their last bytes.
+    """
+    shortened = header.shortened_webp(head.pixels)
+    try:
+        return shortened is not None and _read(shortened) is not None
+    except cv2.error:
+        return False
 
 
 def _incomplete(head: header.Header) -> Rejected:
@@ -147,13 +163,17 @@ def _of_jpeg(head: header.Header, count: int, keep_damaged: bool) -> np.ndarray:
 def _by_opencv(data: bytes, count: int) -> np.ndarray:
     """OpenCV's own array of about `count` pixels: uint8 or uint16, grey, BGR or BGRA."""
     try:
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+        image = _read(data)
     except cv2.error:
         image = None
     if image is None or image.dtype not in (np.uint8, np.uint16):
         _prove_room(count)
         raise Rejected("undecodable", "the picture's data is damaged or of an unknown kind")
     return image
+
+
+def _read(data: bytes) -> np.ndarray | None:
+    return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
 
 
 def _prove_room(count: int) -> None:

@@ -21,6 +21,8 @@ from pipeline.core.errors import Rejected
 PNG = b"\x89PNG\r\n\x1a\n"
 # A progressive JPEG is decoded once a scan: real ones have about ten.
 MAX_SCANS = 100
+# Bytes at the end of a WebP's picture without which none that is whole can be decoded.
+WEBP_END = 8
 MAX_PROFILE = 4 << 20
 # A row's filter where it is one of the five that PNG has, else none.
 _FILTERS = bytes(kind if kind < 5 else 0 for kind in range(256))
@@ -261,8 +263,28 @@ def _webp(data: bytes) -> Header:
         whole = at >= 8 + int.from_bytes(data[4:8], "little")
         reason = "undecodable" if whole and at <= len(data) else "truncated"
         raise Rejected(reason, "the WebP ends before its picture does")
-    riff = struct.pack("<4sI4s", b"RIFF", 4 + sum(map(len, kept)), b"WEBP")
-    return Header("webp", *_only(sizes), riff + b"".join(kept), orientation or 1, profile)
+    return Header("webp", *_only(sizes), _riff(kept), orientation or 1, profile)
+
+
+def shortened_webp(data: bytes) -> bytes | None:
+    """A still WebP without the last bytes of its picture; None of an animation, or if it has fewer.
+
+    `data` is a Header's `pixels` of a WebP. Encoders leave no more than two bytes unread there.
+    """
+    kept, at, is_still = list[bytes](), 12, False
+    while at < len(data):
+        kind, length = struct.unpack_from("<4sI", data, at)
+        body = data[at + 8 : at + 8 + length]
+        if kind in (b"VP8 ", b"VP8L"):
+            is_still, body = len(body) > WEBP_END, body[:-WEBP_END]
+        kept.append(struct.pack("<4sI", kind, len(body)) + body + bytes(len(body) % 2))
+        at += 8 + length + length % 2
+    return _riff(kept) if is_still else None
+
+
+def _riff(chunks: list[bytes]) -> bytes:
+    size = 4 + sum(map(len, chunks))
+    return struct.pack("<4sI4s", b"RIFF", size, b"WEBP") + b"".join(chunks)
 
 
 def _only(sizes: set[tuple[int, int]]) -> tuple[int, int]:

@@ -28,6 +28,8 @@ def plan(params: Params, modality: str, root: Path = Path(DATA)) -> PartsPlan:
 
     def rows() -> Iterator[Row]:
         for entry, table in manifest.read_each(clean, ["digest"]):
+            if entry.source in params.predicted:  # views are for training
+                continue
             for digest in table["digest"].to_pylist():
                 for view in range(1, options.views + 1):
                     yield Row(digest, row_key(digest, view), entry.source, entry.batch, 0, view)
@@ -36,7 +38,7 @@ def plan(params: Params, modality: str, root: Path = Path(DATA)) -> PartsPlan:
         out=root / AUGMENTED / modality,
         work=Augment(modality, options, params.seed, identity),
         rows=rows,
-        reads=lambda: [str(options.views), manifest.manifest_digest(clean)],
+        reads=lambda: [str(options.views), manifest.manifest_digest(clean, params.predicted)],
         cut=(params.parts.mean_rows, params.parts.max_bytes),
         executor=chooser(params.execution),
         reject_limit=0.0,

@@ -85,7 +85,7 @@ def plan(params: Params, item: str = "", root: Path = Path(DATA)) -> ArtifactPla
     return ArtifactPlan(
         out=root / COMPARISON,
         fingerprint=fingerprint("compare", code, keyed, comparison_templates(), device="cpu"),
-        inputs={name: manifest_digest(root / name) for name in read},
+        inputs={name: manifest_digest(root / name, params.predicted) for name in read},
         make=make,
         count=lambda: Summary(rows=len(options.models)),
     )

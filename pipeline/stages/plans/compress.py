@@ -64,7 +64,7 @@ def plan(params: Params, name: str, root: Path = Path(DATA)) -> artifact.Artifac
     read = {
         **{f"model/{file}": files[file] for file in ("model.json", "model.safetensors")},
         EVALUATION: artifact.digest(root / EVALUATION / options.model),
-        **{table: manifest_digest(root / table) for table in tables},
+        **{table: manifest_digest(root / table, params.predicted) for table in tables},
     }
 
     def compute(folder: Path) -> None:

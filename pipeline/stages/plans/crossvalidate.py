@@ -52,7 +52,7 @@ def plan(params: Params, name: str, root: Path = Path(DATA)) -> PartsPlan:
     tables = [root / CURATED, *(root / FEATURES / used for used in sets)]
 
     def inputs() -> list[str]:
-        return [manifest_digest(table) for table in tables]
+        return [manifest_digest(table, params.predicted) for table in tables]
 
     def rows() -> Iterator[Row]:
         digests = inputs()

@@ -65,7 +65,12 @@ class CuratePlan:
         """
         params, root = self.params, self.root
         options = params.curate
-        samples = manifest.read(root / SAMPLES)
+        tables_of_samples = [
+            table
+            for entry, table in manifest.read_each(root / SAMPLES)
+            if entry.source not in params.predicted
+        ]
+        samples = pa.concat_tables(tables_of_samples) if tables_of_samples else pa.table({})
         if samples.num_rows == 0:
             raise PipelineError(f"{root / 'samples'} holds no samples: see `pipeline rejects`")
         cleaned = {
@@ -134,7 +139,8 @@ class CuratePlan:
             },
         )
         inputs = [SAMPLES, *(f"{CLEAN}/{name}" for name in params.modalities)]
-        read = [manifest.manifest_digest(self.root / name) for name in inputs]
+        without = params.predicted
+        read = [manifest.manifest_digest(self.root / name, without) for name in inputs]
         return digest_json([function.digest, read])
 
 

@@ -67,7 +67,7 @@ def plan(params: Params, name: str, root: Path = Path(DATA)) -> artifact.Artifac
         inputs={
             **{f"model/{file}": model[file] for file in ("model.json", "model.safetensors")},
             **{
-                table: manifest_digest(root / table)
+                table: manifest_digest(root / table, params.predicted)
                 for table in (
                     CURATED,
                     *(f"{FEATURES}/{used}" for used in sets),

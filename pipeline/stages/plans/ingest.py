@@ -74,6 +74,7 @@ class IngestPlan:
                 "modalities": list(params.modalities),
                 "targets": dict(params.targets),
                 "ingest": params.ingest.model_dump(mode="json"),
+                "predicted": sorted(params.predicted),
                 "download": sorted(params.download),
                 "parts": params.parts.model_dump(mode="json"),
             },
@@ -117,7 +118,10 @@ class IngestPlan:
         sources = {name: (source.kind, source.options) for name, source in params.sources.items()}
         raw = Raw(self.root / RAW, params.roots, params.download)
         with open_digest_cache() as digests:
-            batches = list(catalogue(raw, sources, params.modalities, params.targets, digests))
+            listed = catalogue(
+                raw, sources, params.modalities, params.targets, digests, may_lack=params.predicted
+            )
+            batches = list(listed)
         try:
             check_batches(batches, params)
         except PipelineError:
@@ -150,7 +154,7 @@ class IngestPlan:
                 f"{STAGE}/{modality}",
                 {},
                 assets_schema(),
-                map(record_row, first_of_each(self.batches, modality)),
+                map(record_row, first_of_each(self.batches, modality, self.params.predicted)),
             )
             for modality in self.params.modalities
         }
@@ -194,7 +198,11 @@ def _stamps(raw: Path, sources: Sequence[str]) -> Iterator[list[object]]:
 
 
 def check_batches(batches: Sequence[Batch], params: Params) -> None:
-    """PipelineError where more is lost than params allow, of whatever kind."""
+    """PipelineError where more is lost than params allow, of whatever kind.
+
+    What is only answered for is let through: each row of it tells by itself why it has no answer.
+    """
+    batches = [batch for batch in batches if batch.source not in params.predicted]
     options = params.ingest
     if options.reject_limit < 1:  # A share says nothing of rows that nobody could count.
         _check_usable(batches)

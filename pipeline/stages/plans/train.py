@@ -64,7 +64,7 @@ def plan(params: Params, name: str, root: Path = Path(DATA)) -> TrainPlan:
     sets = {used: params.features[used].modality for used in options.features}
     out = root / MODELS / name
     tables = (CURATED, *(f"{FEATURES}/{used}" for used in sets))
-    inputs = {table: manifest_digest(root / table) for table in tables}
+    inputs = {table: manifest_digest(root / table, params.predicted) for table in tables}
     training: dict[str, Any] = {}
 
     def compute(folder: Path) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import re
 import struct
 
 import numpy as np
@@ -10,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.core.errors import Rejected
+from pipeline.modalities.audio import decode as decode_module
 from pipeline.modalities.audio import mpeg
 from pipeline.modalities.audio.decode import decode
 from pipeline.modalities.audio.recording import Recording
@@ -202,6 +204,42 @@ def test_a_flac_is_read_to_its_end_whatever_it_says(total: int) -> None:
 def test_what_stands_after_a_flac_is_passed_over(after: bytes) -> None:
     data = encoded(sine(0.3), "FLAC")
     np.testing.assert_array_equal(decoded(data + after).samples, decoded(data).samples)
+
+
+@pytest.mark.parametrize("subtype", ["PCM_S8", "PCM_16", "PCM_24"])
+@pytest.mark.parametrize("channels", [1, 2])
+def test_a_flac_that_lacks_a_frame_or_has_one_twice_is_damaged(subtype: str, channels: int) -> None:
+    """Each frame matches its own checksum, and silence stands for what is missing."""
+    data = encoded(sine(1.5, channels), "FLAC", subtype)
+    assert len(decoded(data).samples) == 1.5 * RATE
+    first, second, third = [match.start() for match in re.finditer(rb"\xff\xf8", data)][1:4]
+    for damaged in (
+        data[:first] + data[second:],
+        data[:second] + data[first:],
+        data[:first] + data[second:third] + data[first:second] + data[third:],
+    ):
+        assert refusal(damaged) == "damaged"
+    silent = data[:26] + bytes(16) + data[42:]  # no checksum
+    np.testing.assert_array_equal(decoded(silent).samples, decoded(data).samples)
+
+
+@pytest.mark.parametrize("subtype", ["PCM_16", "PCM_24", "FLOAT", "ULAW"])
+@pytest.mark.parametrize("format", ["WAV", "WAVEX"])
+def test_a_wav_that_ends_inside_a_sample_is_truncated(format: str, subtype: str) -> None:
+    data = encoded(sine(0.3, 2), format, subtype)
+    body = data.index(b"data") + 8
+    for size in (0, len(data) - body - 1):  # never written, and written after the cut
+        cut = data[: body - 4] + struct.pack("<I", size) + data[body:-1]
+        assert refusal(cut) == "truncated"
+    # A byte that pads, or zeros that a disk left, are no part of a sample.
+    padded = data[: body - 4] + struct.pack("<I", len(data) - body + 1) + data[body:] + b"\0"
+    np.testing.assert_array_equal(decoded(padded).samples, decoded(data).samples)
+
+
+def test_an_mp3_louder_than_its_format_can_hold_is_damaged(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert np.abs(decoded(mp3(1)).samples).max() < decode_module.MP3_PEAK / 4
+    monkeypatch.setattr(decode_module, "MP3_PEAK", 0.01)
+    assert refusal(mp3(1)) == "damaged"
 
 
 def test_a_flac_that_claims_more_than_it_holds() -> None:

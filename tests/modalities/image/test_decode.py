@@ -3,8 +3,11 @@ from __future__ import annotations
 import base64
 import contextlib
 import io
+import re
 import struct
 import time
+from collections import Counter
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -320,6 +323,51 @@ def test_a_jpeg_with_changed_bytes_is_damaged(flags: tuple[int, ...]) -> None:
     data[middle : middle + 12] = bytes(range(100, 112))
     assert reason(bytes(data)) == "damaged"
     assert image(bytes(data), keep_damaged=True).shape == natural().shape
+
+
+@pytest.mark.parametrize("lost", [1, 7, 8, 16])
+def test_a_jpeg_that_lacks_restart_intervals_is_damaged(lost: int) -> None:
+    """As many as eight have the marks that were expected, and only the end comes too early."""
+    data = encoded(natural(), ".jpg", *RESTARTS)
+    marks = [match.start() for match in re.finditer(rb"\xff[\xd0-\xd7]", data)]
+    assert reason(data[: marks[5]] + data[marks[5 + lost] :]) == "damaged"
+
+
+def changed_bytes(data: bytes, count: int) -> Iterator[bytes]:
+    """Each time another byte, anywhere behind the header."""
+    rng = np.random.default_rng(0)
+    for at in rng.integers(40, len(data) - 2, count):
+        damaged = bytearray(data)
+        damaged[at] ^= int(rng.integers(1, 256))
+        yield bytes(damaged)
+
+
+def test_a_webp_whose_data_is_not_used_up_is_damaged() -> None:
+    data = encoded(natural(), ".webp", cv2.IMWRITE_WEBP_QUALITY, 90)
+    outcomes = Counter[str]()
+    for damaged in changed_bytes(data, 60):
+        try:
+            image(damaged)
+            outcomes["kept"] += 1
+        except Rejected as reject:
+            outcomes[reject.reason] += 1
+        else:
+            assert image(damaged, keep_damaged=True).shape == natural().shape
+    assert outcomes["damaged"] > 0  # more than libwebp tells by itself
+    assert outcomes["kept"] <= 3
+
+
+@pytest.mark.parametrize("lossless", [False, True])
+@pytest.mark.parametrize("method", [0, 4])
+def test_a_whole_webp_is_used_up(lossless: bool, method: int) -> None:
+    rng = np.random.default_rng(method)
+    noise = rng.integers(0, 256, (9, 31, 3)).astype(np.uint8)
+    for picture in (natural(), noise, noise[:1, :1], np.full_like(natural(), 200), natural()[:3]):
+        for quality in (0, 50, 100):
+            file = io.BytesIO()
+            options = {"lossless": lossless, "quality": quality, "method": method}
+            pillow.fromarray(picture).save(file, "WEBP", **options)
+            assert image(file.getvalue()).shape == picture.shape
 
 
 @pytest.mark.parametrize("flags", [(), PROGRESSIVE, RESTARTS])

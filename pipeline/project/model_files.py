@@ -14,14 +14,16 @@ from typing import Any
 from pipeline.core.errors import PipelineError, unknown
 from pipeline.core.files.digest import digest_file, digest_json
 from pipeline.core.files.documents import document
-from pipeline.core.folders import CLEAN, MODELS
+from pipeline.core.folders import CLEAN, COMPRESSED, MODELS
 from pipeline.core.machine.environment import hold
-from pipeline.inference.contents import CONTENTS, DESCRIPTION, check_contents, description
+from pipeline.models.examples import FeatureSpec
 from pipeline.models.feature_compatibility import check_features
+from pipeline.models.options import ModelOptions
 from pipeline.params.aliases import read_aliases
 from pipeline.parts import manifest
 from pipeline.parts.artifact import MANIFEST, Manifest
 from pipeline.parts.fingerprint_diff import differences
+from pipeline.project.contents import CONTENTS, DESCRIPTION, check_contents, description
 from pipeline.store.model_card import CARD
 from pipeline.store.trees.git import describe_head
 from pipeline.store.trees.opening import open_tree
@@ -70,6 +72,25 @@ class ModelFiles:
 
     about: Description
     paths: Mapping[str, Path]
+
+    @property
+    def modalities(self) -> list[str]:
+        """Those that the model reads, sorted."""
+        return sorted({spec.modality for spec in self.sets})
+
+    @property
+    def sets(self) -> tuple[FeatureSpec, ...]:
+        """The feature sets that the model reads, in its order."""
+        card = document(self.paths[CARD], _Card)
+        return tuple(
+            FeatureSpec(name, entry["modality"], tuple(entry["shape"]))
+            for name, entry in card.features.items()
+        )
+
+    @property
+    def options(self) -> ModelOptions:
+        """What the model is made of, and its tasks."""
+        return ModelOptions.model_validate(document(self.paths[CARD], _Card).options)
 
     def hold(self) -> None:
         """Let through a process under the instruction set that the model's features were made with.
@@ -136,15 +157,19 @@ class HandedOver(ModelFiles):
 
 @dataclass(frozen=True)
 class _Card:
-    """What model.json says of the features that the model was trained on."""
+    """What model.json says of the features that the model was trained on, and of itself."""
 
     features: dict[str, dict[str, Any]]
     made_by: dict[str, dict[str, Any]]
+    options: dict[str, Any]
 
 
 @dataclass(frozen=True)
-class _Untrained:
+class _Offered:
+    """Why a model cannot be asked; empty where it can."""
+
     untrained: str = ""
+    refused: str = ""
 
 
 def find_model(root: Path, model: str, revision: str | None = None) -> ModelFiles:
@@ -172,16 +197,24 @@ def find_model(root: Path, model: str, revision: str | None = None) -> ModelFile
             )
         model, revision = alias.model, alias.revision
     tree = open_tree(root, revision)
-    trained = [name for name in tree.names(MODELS) if MANIFEST in tree.names(f"{MODELS}/{name}")]
-    if model not in trained:
-        message = unknown(f"model in {tree.name}", model, [*trained, *aliases])
+    folders = {
+        name: f"{folder}/{name}"
+        for folder in (COMPRESSED, MODELS)
+        for name in tree.names(folder)
+        if MANIFEST in tree.names(f"{folder}/{name}")
+    }
+    if model not in folders:
+        message = unknown(f"model in {tree.name}", model, [*folders, *aliases])
         waiting = model in (tree.params.get("models") or {})
         raise PipelineError(message + f"; `dvc repro train@{model}` makes it" * waiting)
-    written = document(tree.file(f"{MODELS}/{model}/{MANIFEST}"), Manifest).files
-    files = {name: md5 for name, md5 in written.items() if "/" not in name}  # no learning curves
-    paths = {name: tree.file(f"{MODELS}/{model}/{name}") for name in files}
-    if reason := document(paths[CARD], _Untrained).untrained:
-        raise PipelineError(f"model '{model}' is not trained: {reason}")
+    written = document(tree.file(f"{folders[model]}/{MANIFEST}"), Manifest).files
+    # Without learning curves and pages, of which no answer comes.
+    files = {name: md5 for name, md5 in written.items() if Path(name).stem == Path(CARD).stem}
+    paths = {name: tree.file(f"{folders[model]}/{name}") for name in files}
+    offered = document(paths[CARD], _Offered)
+    if reason := offered.untrained or offered.refused:
+        what = "trained" if offered.untrained else "offered"
+        raise PipelineError(f"model '{model}' is not {what}: {reason}")
     card = document(paths[CARD], _Card)
     functions = dict(card.made_by)
     for modality in sorted({str(about["modality"]) for about in card.features.values()}):

@@ -1,0 +1,174 @@
+"""What a night asks of git and DVC: a clean start, commits under its name, `dvc repro`, pushes."""
+
+from __future__ import annotations
+
+import ctypes
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from pipeline.core.errors import PipelineError
+from pipeline.core.folders import DATA
+from pipeline.params.aliases import ALIASES
+from pipeline.stages.check import damaged_lockfile, damaged_rwlock
+from pipeline.store.trees.git import check_repository, git, resolve_commit
+
+# What a night commits beside the .dvc files of data/.
+DATA_FILES = ("params.yaml", "nightly.yaml", "dvc.yaml", "dvc.lock")
+VERDICT_FILES = (ALIASES, "nightly")
+# Trailers of its two commits, by which a run that was killed between knows them again.
+DATA_TRAILER, VERDICT_TRAILER = "Nightly-Data", "Nightly-Verdict"
+PR_SET_PDEATHSIG = 1
+HERE = Path()
+
+
+class Failed(Exception):
+    """A command failed; `output` is what it said."""
+
+    def __init__(self, command: str, output: str) -> None:
+        super().__init__(f"`{command}` failed: {output}")
+        self.output = output
+
+
+def check_start() -> str:
+    """The commit that a run begins on.
+
+    Raises
+    ------
+    PipelineError
+        There is no commit, git has nobody to commit as, or tracked files differ from the commit
+        that a night does not commit.
+    """
+    check_repository(HERE)
+    base = resolve_commit(HERE, "HEAD")
+    git(HERE, "var", "GIT_COMMITTER_IDENT")
+    changed = git(HERE, "diff", "--name-only", "--relative", "-z", "HEAD", "--", ".").decode()
+    others = [path for path in changed.split("\0") if path and not _is_committed_by_nights(path)]
+    if others:
+        raise PipelineError(
+            f"commit these, or take the changes back, so that the night's commit says all that "
+            f"made it: {', '.join(others)}"
+        )
+    return base
+
+
+def _is_committed_by_nights(path: str) -> bool:
+    top = path.split("/")[0]
+    return top in DATA_FILES or (top == DATA and path.endswith(".dvc"))
+
+
+def head() -> str:
+    """The commit that is checked out."""
+    return resolve_commit(HERE, "HEAD")
+
+
+def restore(path: str) -> None:
+    """A file as it is committed; what git does not have is removed."""
+    if _is_tracked(path):
+        git(HERE, "checkout", "HEAD", "--", path)
+    else:
+        Path(path).unlink(missing_ok=True)
+
+
+def commit(message: str, trailer: str, run: str, paths: Sequence[str]) -> str:
+    """Commit what changed below paths, unless this run has done so; the commit.
+
+    Where nothing changed it is the one that is checked out.
+    """
+    standing = head()
+    if is_committed(trailer, run):
+        return standing
+    present = [path for path in paths if Path(path).exists() or _is_tracked(path)]
+    git(HERE, "add", "--all", "--", *present)
+    staged = git(HERE, "diff", "--cached", "--name-only", "--", *present)
+    if not staged:
+        return standing
+    body = f"{message}\n\n{trailer}: {run}\n"
+    git(HERE, "commit", "--quiet", "--no-verify", "--file=-", "--", *present, input=body.encode())
+    return head()
+
+
+def is_committed(trailer: str, run: str) -> bool:
+    """Whether what is checked out is a run's commit with this trailer."""
+    return _trailer(head(), trailer) == run
+
+
+def tag(name: str, revision: str) -> None:
+    """Name a commit; a tag of that name that stands already is left."""
+    if not git(HERE, "tag", "--list", name).strip():
+        git(HERE, "tag", name, revision)
+
+
+def tag_of(run: str) -> str:
+    return f"nightly/{run}"
+
+
+def is_on(base: str, run: str) -> bool:
+    """Whether what is checked out is a run's base, or what the run itself has put upon it."""
+    revision = head()
+    while revision != base:
+        if run not in {_trailer(revision, name) for name in (DATA_TRAILER, VERDICT_TRAILER)}:
+            return False
+        revision = resolve_commit(HERE, f"{revision}~1")
+    return True
+
+
+def reproduce() -> None:
+    """`dvc repro`, which ends when this process does; Failed with what it said on its way out."""
+    for problem in damaged_lockfile():
+        if not _is_tracked("dvc.lock"):
+            raise PipelineError(problem)
+        git(HERE, "checkout", "HEAD", "--", "dvc.lock")
+    if damaged_rwlock():  # one run at a time, so nobody holds it
+        Path(".dvc", "tmp", "rwlock").unlink()
+    run_dvc("repro")
+
+
+def run_dvc(*arguments: str) -> str:
+    """What a command of DVC printed; Failed if it ended otherwise than well."""
+    command = [sys.executable, "-m", "dvc", *arguments]
+    with subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        preexec_fn=_die_with_parent,
+    ) as process:
+        lines = []
+        assert process.stdout
+        for line in process.stdout:
+            sys.stderr.write(line)
+            lines.append(line)
+        code = process.wait()
+    output = "".join(lines)
+    if code:
+        raise Failed(f"dvc {' '.join(arguments)}", output)
+    return output
+
+
+def push(dvc_remote: str, git_remote: str) -> None:
+    """Push data, then the commits that name them, so that no clone lacks what it is told of."""
+    if dvc_remote:
+        run_dvc("push", "--quiet", "--remote", dvc_remote)
+    if git_remote:
+        try:
+            git(HERE, "push", "--quiet", "--follow-tags", git_remote, "HEAD")
+            git(HERE, "push", "--quiet", git_remote, "refs/tags/nightly/*:refs/tags/nightly/*")
+        except PipelineError as error:
+            raise Failed(f"git push {git_remote}", str(error)) from None
+
+
+def _trailer(revision: str, name: str) -> str:
+    asked = f"--format=%(trailers:key={name},valueonly)"
+    return git(HERE, "log", "-1", asked, revision).decode().strip()
+
+
+def _is_tracked(path: str) -> bool:
+    return bool(git(HERE, "ls-files", "--", path).strip())
+
+
+def _die_with_parent() -> None:
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -1,0 +1,164 @@
+"""Tonight's batches against the contract of their source, and against what was accepted before."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from pipeline.core.errors import PipelineError
+from pipeline.core.folders import CURATED, DATA
+from pipeline.monitoring.columns import sample_columns
+from pipeline.monitoring.contract import Contract, Violation, check_contract, learn_contract
+from pipeline.monitoring.drift import NightDrift, Observed, night_drift, pooled
+from pipeline.monitoring.landed import read_landed
+from pipeline.nightly.journal import Delivery
+from pipeline.params import Params
+from pipeline.parts import manifest
+from pipeline.store.join import join_work_tree
+
+Key = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What of tonight's batches breaks its contract: (source, batch) → in words.
+
+    What is in `held` must stay out; `noted` are single rows, which the batch comes in with.
+    """
+
+    held: dict[Key, str] = field(default_factory=dict)
+    noted: dict[Key, str] = field(default_factory=dict)
+
+
+def check_batches(params: Params, deliveries: Sequence[Delivery]) -> Findings:
+    """Hold batches that are ingested and clean against the contract that params state.
+
+    Where a source breaks it as a whole, as by another schema, all that it sent tonight is held.
+    """
+    tonight = [(delivery.source, delivery.batch) for delivery in deliveries]
+    contracted = [key for key in tonight if key[0] in params.contract]
+    if not contracted:
+        return Findings()
+    violations = [
+        violation
+        for landed in read_landed(Path(DATA), params.modalities, params.curate, contracted)
+        for violation in check_contract(landed, params.contract[landed.source])
+    ]
+    return findings(tonight, violations)
+
+
+def findings(tonight: Iterable[Key], violations: Sequence[Violation]) -> Findings:
+    """What the violations of tonight's batches mean for each of them."""
+    sources = {each.source: each.message for each in violations if each.level == "source"}
+    result = Findings()
+    for key in tonight:
+        of_batch = [each for each in violations if (each.source, each.batch) == key]
+        wide = [each.message for each in of_batch if each.level != "rows"]
+        if key[0] in sources and not wide:
+            wide = [f"all that {key[0]} sent is held: {sources[key[0]]}"]
+        rows = [each.message for each in of_batch if each.level == "rows"]
+        if wide:
+            result.held[key] = "; ".join(wide)
+        elif rows:
+            result.noted[key] = "; ".join(rows)
+    return result
+
+
+def drift(
+    params: Params, model: str, deliveries: Sequence[Delivery], earlier: Sequence[float]
+) -> NightDrift:
+    """Tonight's curated samples against all others: columns, and what the model reads.
+
+    Parameters
+    ----------
+    earlier:
+        The p-value of every night before, in their order.
+    """
+    root = Path(DATA)
+    tonight = {(delivery.source, delivery.batch) for delivery in deliveries}
+    curated = manifest.read(root / CURATED)
+    landed = read_landed(root, params.modalities, params.curate, sorted(tonight)[:1])
+    columns = sample_columns(curated, landed[0].measured if landed else {})
+    joined = join_work_tree(
+        root, {name: params.features[name].modality for name in params.models[model].features}
+    )
+    features = {
+        name: pooled(joined.values[name], joined.lengths[name], joined.present[name])
+        for name in joined.values
+    }
+    new = np.array(
+        [key in tonight for key in zip(joined.source.tolist(), joined.batch.tolist(), strict=True)],
+        bool,
+    )
+    reference, observed = (
+        Observed(
+            joined.component[rows],
+            {name: values[rows] for name, values in columns.items()},
+            {name: values[rows] for name, values in features.items()},
+        )
+        for rows in (~new, new)
+    )
+    return night_drift(reference, observed, earlier, params.monitoring.drift, params.seed)
+
+
+def drift_rows(drift: NightDrift) -> list[dict[str, Any]]:
+    """The findings as the record's column has them; an alarm is one of a night that alarms."""
+    return [
+        {
+            "name": finding.subject,
+            "test": finding.test,
+            "statistic": finding.effect,
+            "p": finding.corrected,
+            "alarm": drift.alarm and finding.material and finding.corrected <= drift.level,
+        }
+        for finding in drift.findings
+    ]
+
+
+def with_learnt_contract(text: str, params: Params, sources: Sequence[str]) -> str:
+    """params.yaml's text with the contract that each source's batches keep, as they stand now.
+
+    Raises
+    ------
+    PipelineError
+        Nothing is ingested and clean yet, or a source has no batch with samples.
+    """
+    landed = read_landed(Path(DATA), params.modalities, params.curate)
+    contracts = {name: _plain(contract) for name, contract in params.contract.items()}
+    for source in sources:
+        contracts[source] = _plain(learn_contract([e for e in landed if e.source == source]))
+    return with_section(text, "contract", contracts)
+
+
+def with_section(text: str, name: str, section: Mapping[str, Any]) -> str:
+    """The text of a YAML mapping with one section written anew, a line a limit; all else stands.
+
+    Raises
+    ------
+    PipelineError
+        The text is written in a way in which sections are no blocks.
+    """
+    block = yaml.safe_dump(
+        {name: dict(section)}, default_flow_style=None, sort_keys=False, width=100
+    )
+    lines = text.splitlines(keepends=True)
+    starts = [n for n, line in enumerate(lines) if re.match(r"[^\s#]", line)]
+    start = next((n for n in starts if lines[n].startswith(f"{name}:")), None)
+    if start is None:
+        written = f"{text.rstrip()}\n{block}"
+    else:
+        end = next((n for n in starts if n > start), len(lines))
+        written = "".join([*lines[:start], block, *lines[end:]])
+    if yaml.safe_load(written) != {**yaml.safe_load(text), name: section}:
+        raise PipelineError(f"params.yaml is written in a way that cannot be changed; add\n{block}")
+    return written
+
+
+def _plain(contract: Contract) -> dict[str, Any]:
+    return contract.model_dump(mode="json", by_alias=True)
