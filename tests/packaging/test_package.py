@@ -23,6 +23,7 @@ from pipeline.packaging.package import write_package
 from pipeline.params import Params, load
 from pipeline.parts import manifest
 from pipeline.project.contents import CONTENTS
+from pipeline.project.model_files import open_model
 from tests.dataset import picture, sound
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -175,6 +176,17 @@ def test_another_environment_is_told_what_differs(copy: Path) -> None:
         Predictor.open(copy)
     assert "requirements.txt" in str(error.value)
     assert "dvc repro" not in str(error.value)
+
+
+def test_weights_in_a_package_are_looked_for_there(copy: Path) -> None:
+    path = copy / "predictor.json"
+    about = json.loads(path.read_text())
+    about["params"]["features"]["hashing"]["model"] = "weights/hashing"
+    path.write_text(json.dumps(about))
+    (copy / CONTENTS).unlink()
+    features = open_model(copy).about.params["features"]
+    assert features["hashing"]["model"] == str(copy / "weights/hashing")
+    assert "model" not in features["mfcc"]
 
 
 def test_a_zip_has_the_same_bytes_each_time_and_opens_where_it_is_unpacked(
