@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,10 @@ import pytest
 from pipeline.core.errors import PipelineError
 from pipeline.core.files.digest import digest_file
 from pipeline.inference import Predictor, Sample
+from pipeline.models.compression.options import CompressionOptions
 from pipeline.packaging.package import write_package
 from pipeline.params import Params, load
+from pipeline.params.aliases import Alias, write_aliases
 from pipeline.parts import manifest
 from pipeline.project.contents import CONTENTS
 from pipeline.project.model_files import open_model
@@ -209,6 +212,15 @@ def test_what_may_not_be_packaged_is_refused_and_nothing_is_written(
 ) -> None:
     with pytest.raises(PipelineError, match="unknown model 'gatde'; there are: gated, image"):
         write_package(params, "gatde", tmp_path / "out")
+    write_aliases(at_project, {"champion": Alias(model="gated", revision="0" * 40)})
+    try:
+        with pytest.raises(PipelineError, match="'champion' is the model 'gated' at 000000000000"):
+            write_package(params, "champion", tmp_path / "out")
+    finally:
+        (at_project / "aliases.yaml").unlink()
+    compressed = replace(params, compress={"small": CompressionOptions(model="gated")})
+    with pytest.raises(PipelineError, match=r"'small' is compressed.* package 'gated'"):
+        write_package(compressed, "small", tmp_path / "out")
     with pytest.raises(PipelineError, match="where stages alone write"):
         write_package(params, "gated", at_project / "data" / "out")
     with pytest.raises(PipelineError, match="--force replaces it"):
