@@ -99,8 +99,9 @@ class _Model:
     def files(self) -> ModelFiles:
         if alias := read_aliases(Path()).get(self.name):
             raise PipelineError(
-                f"'{self.name}' is the model '{alias.model}' at {alias.revision[:12]}, and what lies "
-                f"in the work tree is packaged: check that commit out, and package '{alias.model}'"
+                f"'{self.name}' is the model '{alias.model}' at {alias.revision[:12]}, and what "
+                f"lies in the work tree is packaged: check that commit out, and package "
+                f"'{alias.model}'"
             )
         if compressed := self.params.compress.get(self.name):
             raise PipelineError(

@@ -61,8 +61,8 @@ def copy(package: Path, tmp_path: Path) -> Path:
     return tmp_path / "copy"
 
 
-def sample_of_test_split(project: Path) -> tuple[str, list[Path], dict[str, Any]]:
-    """(id, its files, its row of predictions) of one that has all modalities."""
+def sample_of_test_split(project: Path, words_file: Path) -> tuple[list[Path], dict[str, Any]]:
+    """(its files, its row of predictions) of one that has all modalities; its words are written."""
     data = project / "data"
     rows = pq.read_table(data / "evaluation/gated/predictions.parquet").to_pylist()
     row = next(row for row in rows if row["split"] == "test" and len(row["present"]) == 3)
@@ -72,16 +72,15 @@ def sample_of_test_split(project: Path) -> tuple[str, list[Path], dict[str, Any]
     assets = manifest.read(data / "assets" / "text").to_pylist()
     words = next(one["data"] for one in assets if one["digest"] == digest)
     folder = data / "raw/shapes/first"
-    (project / "words.txt").write_bytes(words)
-    return row["sample_id"], [folder / f"{label}.png", folder / f"{label}.wav"], row
+    words_file.write_bytes(words)
+    return [folder / f"{label}.png", folder / f"{label}.wav", words_file], row
 
 
 def test_it_answers_alone_as_the_evaluation_did(
     project: Path, package: Path, tmp_path: Path
 ) -> None:
     """No project, no git, no library that it does not ask for, called from another folder."""
-    _, files, row = sample_of_test_split(project)
-    files.append(project / "words.txt")
+    files, row = sample_of_test_split(project, package.parent / "words.txt")
     environment = {k: v for k, v in os.environ.items() if k in ("PATH", "HOME", "LANG")}
     done = subprocess.run(
         [sys.executable, HERE / "tests/packaging/bare.py", package, HERE / "pipeline", *files],
