@@ -18,6 +18,7 @@ PAGES = (
     "docs/comparison.md",
     "docs/compress.md",
     "docs/encoders.md",
+    "docs/handover.md",
     "docs/models.md",
     "docs/own-data.md",
     "docs/performance.md",
