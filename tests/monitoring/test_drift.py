@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy.stats import binom
@@ -109,6 +111,28 @@ def test_levels_are_those_of_lord() -> None:
     assert levels[2] == pytest.approx(0.05 * gamma[2] + 0.05 * gamma[0])
     assert levels[3] == pytest.approx(0.05 * gamma[3] + 0.05 * gamma[1] + 0.1 * gamma[0])
     assert max(discovery_levels([1e-9] * 9, 0.5, highest=0.01)) == 0.01
+
+
+def test_landings_that_differ_among_themselves_are_no_drift() -> None:
+    """Each of them is brighter or darker as a whole, as days are."""
+    rng = np.random.default_rng(0)
+    days = [landing(500 + i, 40, shift=rng.normal(0, 1)) for i in range(30)]
+    accepted, new = days[:20], days[20:]
+    reference = Observed(
+        np.concatenate([day.component for day in accepted]),
+        {
+            name: np.concatenate([day.columns[name] for day in accepted])
+            for name in accepted[0].columns
+        },
+        batch=np.repeat([f"day {i}" for i in range(20)], [len(day.component) for day in accepted]),
+    )
+    unaware = replace(reference, batch=np.empty(0, str))
+    options = OPTIONS.model_copy(update={"night_level": 0.05})
+    assert sum(night_drift(unaware, day, [], options, 0).noticed for day in new) >= 4
+    assert sum(night_drift(reference, day, [], options, 0).noticed for day in new) <= 1
+    broken = night_drift(reference, landing(7, 30, shift=6), [], options, 0)
+    assert broken.noticed
+    assert broken.findings[0].as_far == 0
 
 
 def test_what_too_few_have_is_said_and_what_does_not_matter_is_not() -> None:
