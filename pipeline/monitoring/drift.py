@@ -2,9 +2,9 @@
 
 Every column and every feature set is tested by component, and the p-values are corrected for how
 many they are by Holm's step-down (1979), so that a night without change is *noticed* with the
-chance of `night_level` at most. What is noticed is an *alarm* if it also passes LORD++ over all
-nights (`spending.discovery_levels`): before anything has truly changed, the chance of any alarm in
-all nights is at most half of `discovery_rate`.
+chance of `night_level` at most. What is noticed is an *alarm* if it also passes LORD++ over the
+nights of a year (`spending.night_level_of_year`): before anything has truly changed, the chance of
+any alarm in a year is at most half of `discovery_rate`.
 
 Tests find the smallest change in large data. So nothing is said of an effect that doesn't matter,
 however sure it is. And landings differ among themselves, though nothing changes: one brings a day
@@ -24,7 +24,7 @@ from pipeline.core.records import MIN_COMPONENTS
 from pipeline.models.comparison.paired_bootstrap import holm
 from pipeline.monitoring.columns import is_known
 from pipeline.monitoring.options import DriftOptions
-from pipeline.monitoring.spending import discovery_levels
+from pipeline.monitoring.spending import night_level_of_year
 from pipeline.monitoring.two_sample import (
     TwoSampleTest,
     chi_square,
@@ -106,7 +106,7 @@ class NightDrift:
     p:
         Of the night: the smallest corrected one of a material effect, or 1.
     noticed, alarm:
-        Whether it is below the night's level; and below `level`, that of all nights.
+        Whether it is below the night's level; and below `level`, that of all nights of a year.
     untested:
         What too few components have on one side.
     why:
@@ -170,7 +170,7 @@ def night_drift(
         ]
     findings.sort(key=lambda each: (each.corrected, each.p, each.subject, each.test))
     p = min((each.corrected for each in findings if each.material), default=1.0)
-    level = discovery_levels(earlier, options.discovery_rate, options.night_level)[-1]
+    level = night_level_of_year(earlier, options.discovery_rate, options.night_level)
     noticed = p <= options.night_level
     return NightDrift(
         findings=tuple(findings),
@@ -303,9 +303,9 @@ def _why(
         if each.material and each.corrected <= options.night_level
     ]
     sure = (
-        "By all nights' count it is no chance."
+        "By the count of a year's nights it is no chance."
         if p <= level
-        else f"One night in {1 / options.night_level:.0f} says so by chance, and there have been "
-        f"enough nights for this to be one: look at it, and see what tomorrow says."
+        else f"One night in {1 / options.night_level:.0f} says so by chance, and a year has enough "
+        f"nights for this to be one: look at it, and see what tomorrow says."
     )
     return f"Other data than before, of {tests}: {'; '.join(moved)}. {sure}{missing}"
