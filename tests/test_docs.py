@@ -18,6 +18,7 @@ PAGES = (
     "docs/comparison.md",
     "docs/encoders.md",
     "docs/models.md",
+    "docs/monitoring.md",
     "docs/own-data.md",
     "docs/performance.md",
     "docs/reproducibility.md",

@@ -268,17 +268,18 @@ def _not_shown(
         )
     if not taken:
         return "validation", (
-            f"Held: on the validation split the challenger gains "
-            f"{_points(question.validation_gain or 0.0)}, less than the {_points(options.margin)} "
-            f"that a change is worth, so the test components were not asked. The model in use "
-            f"stays."
+            f"Held: on the validation split the challenger "
+            f"{_gains(question.validation_gain or 0.0)}, and a change is worth it from "
+            f"{_points(options.margin)} on, so the test components were not asked. The model in "
+            f"use stays."
         )
     closest = max(taken, key=lambda look: look.e_value * look.level)
+    luck = ", which may be luck" if gain > 0 else ""
     return "evidence", (
-        f"Held: the challenger gains {_points(gain)} on the frozen test components, which may be "
-        f"luck. {_evidence(closest).capitalize()}, and what has been asked before leaves no less "
-        f"than {1 / closest.level:,.0f} : 1 to be enough. The model in use stays; nothing is lost, "
-        f"and tomorrow's challenger is judged anew."
+        f"Held: the challenger {_gains(gain)} on the frozen test components{luck}. "
+        f"{_evidence(closest).capitalize()}; after what was asked before, {1 / closest.level:,.0f} "
+        f": 1 would be enough. The model in use stays; nothing is lost, and tomorrow's challenger "
+        f"is judged anew."
     )
 
 
@@ -304,7 +305,7 @@ def _promotion(question: Question, gain: float, shown: Sequence[Look]) -> Rule:
         )
     return "not_worse", (
         f"Promoted, since {' and '.join(question.demands)}: the challenger is not worse "
-        f"({_points(gain)} on the frozen test components). {_evidence(strongest).capitalize()}, "
+        f"(it {_gains(gain)} on the frozen test components). {_evidence(strongest).capitalize()}, "
         f"and {1 / strongest.level:,.0f} : 1 was asked."
     )
 
@@ -312,8 +313,14 @@ def _promotion(question: Question, gain: float, shown: Sequence[Look]) -> Rule:
 def _evidence(look: Look) -> str:
     claim = "that it is better" if look.claim == "better" else "that it is not worse"
     count = f"{look.observations} that landed since" if look.kind == FRESH else f"{look.components}"
-    odds = min(look.e_value, 1e15)
-    return f"the evidence {claim} is {odds:,.3g} : 1 over {count} components"
+    odds = f"{look.e_value:,.{0 if look.e_value >= 10 else 1}f}"
+    if look.e_value > 1e6:
+        odds = "more than a million"
+    return f"the evidence {claim} is {odds} : 1 over {count} components"
+
+
+def _gains(share: float) -> str:
+    return f"{'loses' if share < 0 else 'gains'} {_points(abs(share))}"
 
 
 def _points(share: float) -> str:
