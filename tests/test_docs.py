@@ -20,6 +20,7 @@ PAGES = (
     "docs/encoders.md",
     "docs/handover.md",
     "docs/models.md",
+    "docs/monitoring.md",
     "docs/own-data.md",
     "docs/performance.md",
     "docs/predict.md",
