@@ -10,6 +10,7 @@ import typer
 
 from pipeline.cli.encoders import encoders
 from pipeline.cli.errors import handle_errors
+from pipeline.cli.gc import gc
 from pipeline.cli.init import init
 from pipeline.cli.metrics import leaderboard, metrics
 from pipeline.cli.nightly import app as nightly
@@ -41,6 +42,7 @@ app.command()(encoders)
 app.command()(promote)
 app.command()(rejects)
 app.command()(prune)
+app.command()(gc)
 app.command()(validate)
 
 
