@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pipeline.cli.blame import blame
 from pipeline.cli.encoders import encoders
 from pipeline.cli.errors import handle_errors
 from pipeline.cli.gc import gc
@@ -39,6 +40,7 @@ app.command()(init)
 app.command()(metrics)
 app.command()(leaderboard)
 app.command()(encoders)
+app.command()(blame)
 app.command()(promote)
 app.command()(rejects)
 app.command()(prune)

@@ -72,7 +72,7 @@ def store_curated(root: Path, world: Joined, kinds: dict[str, str] = KINDS) -> N
         {
             "sample_id": sample,
             "source": "synthetic",
-            "batch": "one",
+            "batch": str(world.batch[i]),
             "group": str(world.group[i]),
             "component": str(world.component[i]),
             "split": str(world.split[i]),
