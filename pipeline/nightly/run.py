@@ -74,6 +74,8 @@ class Tools:
         The run with its verdict about the challenger, given the model in use.
     report:
         Writes the page of nights.
+    reached:
+        Called before the step that leads to a state.
     """
 
     now: Callable[[], datetime]
@@ -85,6 +87,7 @@ class Tools:
     push: Callable[[], None]
     notify: Callable[[Night], None]
     report: Callable[[], None]
+    reached: Callable[[State], None] = lambda state: None
 
 
 def run(params: Params, options: NightlyOptions, tools: Tools, one: bool = False) -> Night:
@@ -206,6 +209,7 @@ def _go_on(night: Night, params: Params, options: NightlyOptions, tools: Tools) 
     }
     for state in STATES[STATES.index(night.state) + 1 :]:
         logger.info("%s: %s", night.run, state, extra={"run": night.run, "state": state})
+        tools.reached(state)
         night = journal.save(replace(steps[state](night), state=state))
     tools.report()
     journal.close()
