@@ -35,8 +35,8 @@ def gc(
     and of the nights the last versions of the data and the last one of each month.
     """
     from pipeline.core.files.lock import locked
+    from pipeline.nightly.journal import LOCK
     from pipeline.nightly.retention import Keep, sweep
-    from pipeline.nightly.run import LOCK
 
     with locked(LOCK):
         swept = sweep(Keep(keep_nights, keep_months), not dry_run, remote, 3600 * grace_hours)

@@ -20,6 +20,8 @@ DATA_FILES = ("params.yaml", "nightly.yaml", "dvc.yaml", "dvc.lock")
 VERDICT_FILES = (ALIASES, "nightly")
 # Trailers of its two commits, by which a run that was killed between knows them again.
 DATA_TRAILER, VERDICT_TRAILER = "Nightly-Data", "Nightly-Verdict"
+# And of that of a person's decision.
+DECISION_TRAILER = "Nightly-Decision"
 PR_SET_PDEATHSIG = 1
 HERE = Path()
 

@@ -19,7 +19,7 @@ from pipeline.core.files.atomic import remove
 from pipeline.core.files.lock import locked
 from pipeline.nightly import arrival, journal, quarantine, repository
 from pipeline.nightly.choose import all_landings, choose, numbered
-from pipeline.nightly.journal import STATES, Delivery, Night, State, Verdict
+from pipeline.nightly.journal import LOCK, STATES, Delivery, Night, State, Verdict
 from pipeline.nightly.judge import write_looks
 from pipeline.nightly.ledger import (
     MACHINE,
@@ -40,7 +40,6 @@ from pipeline.parts.refusals import kept
 from pipeline.stages.graph import labels
 
 logger = logging.getLogger(__name__)
-LOCK = Path("nightly")
 T = TypeVar("T")
 # What the command says of a machine's fault, and Python of the program's: no batch is to blame.
 NOT_THE_DATA = (
