@@ -117,7 +117,13 @@ def test_stages_never_import_stages_nor_kernels_params() -> None:
 # knows what it brings. What is logged as text, and an element of SVG, are no modality.
 # A proposal of params for a person's folder chooses among what this package brings.
 NAME_MODALITIES = ("modalities.", "encoders.", "sources.stamps", "project.proposal")
-OTHER_TEXT = {"core.logs", "nightly.notify", "reporting.plots.panels", "reporting.plots.rows"}
+OTHER_TEXT = {
+    "core.logs",
+    "nightly.notify",
+    "nightly.page",
+    "reporting.plots.panels",
+    "reporting.plots.rows",
+}
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=module)
