@@ -92,7 +92,11 @@ def run(
     if dry_run:
         _show_plan(params, options)
         return
-    night = _retried(lambda: _nights(params, options, backfill), retries, backoff)
+    try:
+        night = _retried(lambda: _nights(params, options, backfill), retries, backoff)
+    except Exception as error:
+        _tell_failure(options, error)
+        raise
     assert night.verdict
     say(f"{night.run}: {night.verdict.outcome} ({night.verdict.rule})")
     say(night.verdict.why)
@@ -388,6 +392,15 @@ def _retried(start: Callable[[], Night], retries: int, backoff: float) -> Night:
             say(f"{error}; again in {wait:g} s", error=True)
             time.sleep(wait)
     return start()
+
+
+def _tell_failure(options: NightlyOptions, error: Exception) -> None:
+    """Tell people of a night that did not end, unless it is another that is at work."""
+    from pipeline.nightly.notify import notify
+    from pipeline.nightly.run import Busy
+
+    if not isinstance(error, Busy):
+        notify(options.notify, f"{Path.cwd().name}: the night failed", f"{error}")
 
 
 def _show_plan(params: Params, options: NightlyOptions) -> None:

@@ -32,7 +32,7 @@ from pipeline.nightly.ledger import (
 )
 from pipeline.nightly.options import NightlyOptions
 from pipeline.nightly.record import names, write_record
-from pipeline.nightly.repository import Failed
+from pipeline.nightly.repository import Failed, last_line
 from pipeline.nightly.watch import Findings
 from pipeline.params import Params
 from pipeline.params.aliases import CHAMPION, Alias, read_aliases, write_aliases
@@ -253,9 +253,9 @@ def _without_the_guilty(night: Night, params: Params, act: Callable[[Night], T])
             if not guilty:
                 raise PipelineError(
                     f"`dvc repro` fails without tonight's data; mend the project, then "
-                    f"`pipeline nightly run` goes on: {_last_line(failure.output)}"
+                    f"`pipeline nightly run` goes on: {last_line(failure.output)}"
                 ) from None
-            why = f"`dvc repro` failed with it: {_last_line(failure.output)}"
+            why = f"`dvc repro` failed with it: {last_line(failure.output)}"
             night = arrival.hold(night, dict.fromkeys(guilty, why))
 
 
@@ -268,13 +268,6 @@ def _guilty(night: Night, params: Params) -> list[tuple[str, str]]:
         for reject in kept(stage) or ()
     )
     return sorted(tonight & refused.keys()) or sorted(tonight)
-
-
-def _last_line(output: str) -> str:
-    """What a stage said of its failure, of all that DVC printed."""
-    lines = [line.strip() for line in output.splitlines() if line.strip()]
-    errors = [line for line in lines if line.startswith("error: ")]
-    return (errors or lines or [""])[-1].removeprefix("error: ")
 
 
 def _judge(night: Night, tools: Tools) -> Night:

@@ -113,9 +113,9 @@ def drift_rows(drift: NightDrift) -> list[dict[str, Any]]:
         {
             "name": finding.subject,
             "test": finding.test,
-            "statistic": finding.effect,
-            "p": finding.corrected,
-            "alarm": drift.alarm and finding.material and finding.corrected <= drift.level,
+            "statistic": float(finding.effect),
+            "p": float(finding.corrected),
+            "alarm": bool(drift.alarm and finding.material and finding.corrected <= drift.level),
         }
         for finding in drift.findings
     ]
