@@ -11,10 +11,11 @@ import csv
 import errno
 import os
 import shutil
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -80,7 +81,7 @@ PLANTED = (
     Fault("corrupt", ("bad_data",)),
     Fault("duplicate", ("nothing",)),
     Fault("schema", ("bad_data",)),
-    Fault("one class", ("bad_data",)),
+    Fault("missing", ("bad_data",)),
     Fault("poisoned", ("held",)),
     Fault("disk full", GOOD, fails=1),
     Fault("remote down", GOOD, fails=1),
@@ -158,16 +159,15 @@ def put_landing(
     place = inbox / name
     place.mkdir(parents=True)
     rows = [dict(piece.row) for piece in pieces if piece.row is not None]
-    if fault.name == "one class" and rows:
-        rows = [row for row in rows if row.get(target) == rows[0].get(target)]
     if fault.name == "poisoned" and rows:
         labels = [row[target] for row in rows]
         for row, other in zip(rows, rng.permutation(len(rows)), strict=True):
             row[target] = labels[int(other)]
     wanted = {path for piece in pieces for path in piece.files}
-    if rows:
-        cells = {cell for row in rows for cell in row.values()}
-        wanted &= cells
+    if fault.name == "missing" and wanted:
+        ending, _ = Counter(PurePosixPath(path).suffix for path in sorted(wanted)).most_common(1)[0]
+        wanted = {path for path in wanted if not path.endswith(ending)}
+        rows = [{k: "" if v.endswith(ending) else v for k, v in row.items()} for row in rows]
     for path in sorted(wanted):
         copy = place / path
         copy.parent.mkdir(parents=True, exist_ok=True)

@@ -65,7 +65,10 @@ def test_a_landing_is_spoilt_as_the_fault_says(world: World) -> None:
 
     calm = land("calm")
     assert calm == [piece.row for piece in pieces]
-    assert {row["shape"] for row in land("one class")} == {calm[0]["shape"]}
+    missing = land("missing")
+    assert {row["image_file_name"] for row in missing} == {""}
+    assert [row["audio_file_name"] for row in missing] == [row["audio_file_name"] for row in calm]
+    assert not [*(inbox / "missing").glob("*.png")]
     poisoned = land("poisoned")
     assert sorted(row["shape"] for row in poisoned) == sorted(row["shape"] for row in calm)
     assert [row["shape"] for row in poisoned] != [row["shape"] for row in calm]
