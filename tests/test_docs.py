@@ -19,6 +19,7 @@ PAGES = (
     "docs/encoders.md",
     "docs/models.md",
     "docs/nightly.md",
+    "docs/monitoring.md",
     "docs/own-data.md",
     "docs/performance.md",
     "docs/reproducibility.md",

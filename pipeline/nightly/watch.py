@@ -96,11 +96,13 @@ def drift(
         [key in tonight for key in zip(joined.source.tolist(), joined.batch.tolist(), strict=True)],
         bool,
     )
+    batch = np.char.add(np.char.add(joined.source, "/"), joined.batch)
     reference, observed = (
         Observed(
             joined.component[rows],
             {name: values[rows] for name, values in columns.items()},
             {name: values[rows] for name, values in features.items()},
+            batch[rows],
         )
         for rows in (~new, new)
     )
