@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -110,20 +111,17 @@ def run(params: Params, options: NightlyOptions, tools: Tools, one: bool = False
     Failed, OSError
         The machine or the network failed: the next start goes on.
     """
-    try:
-        lock = locked(LOCK)
-        lock.__enter__()
-    except PipelineError:
-        raise Busy("another night is at work: wait for it to end") from None
-    try:
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(locked(LOCK))
+        except PipelineError:
+            raise Busy("another night is at work: wait for it to end") from None
         begun = journal.read_journal()
         finished = _go_on(begun, params, options, tools) if begun else None
         night = _begin(options, tools, one)
         if night is not None:
             return _go_on(night, params, options, tools)
         return finished or _nothing(options, tools)
-    finally:
-        lock.__exit__(None, None, None)
 
 
 def abandon() -> Night:
