@@ -11,6 +11,7 @@ import typer
 from pipeline.cli.blame import blame
 from pipeline.cli.encoders import encoders
 from pipeline.cli.errors import handle_errors
+from pipeline.cli.gc import gc
 from pipeline.cli.init import init
 from pipeline.cli.metrics import leaderboard, metrics
 from pipeline.cli.nightly import app as nightly
@@ -52,6 +53,7 @@ app.command()(promote)
 app.command()(rejects)
 app.command()(prune)
 app.command()(serve)
+app.command()(gc)
 app.command()(validate)
 
 
