@@ -1,0 +1,336 @@
+"""A film's bytes → the pictures shown at chosen times: upright, in their proportions, small.
+
+A film is read twice. The first time its packets alone are read, which say how long it is, how many
+pictures it has and where one can begin to decode; no header is believed. The second time what
+nothing is wanted of is not decoded. One decoded picture is held at a time.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from pipeline.core.errors import Rejected
+from pipeline.modalities.image.opencv import cv2
+from pipeline.modalities.video import ffmpeg, webp
+from pipeline.modalities.video.container import kind_of
+from pipeline.modalities.video.timeline import Survey, any_within, moments, shown_at
+
+if TYPE_CHECKING:
+    from pipeline.modalities.image.content import Image
+
+# Seconds by which pictures may end before their container says that they do.
+SLACK = 1.0
+# Share of pictures whose time may lie before the last one's: they are never seen.
+MISPLACED = 0.1
+# Codecs of which a packet marked as a key decodes without what stands before it.
+RANDOM_ACCESS = frozenset(
+    {"h264", "hevc", "libdav1d", "av1", "vp8", "vp9", "mpeg4", "mpeg1video", "mpeg2video", "theora"}
+)
+# FFmpeg's codes of colour matrices (AVColorSpace) → swscale's.
+_MATRICES = {1: 1, 4: 4, 5: 5, 6: 5, 7: 7, 9: 9, 10: 9}
+ITU709, ITU601 = 1, 5
+# Bicubic where colours have fewer samples; exact rounding, the same on every processor.
+_CONVERSION = 4 | 8192 | 262144 | 524288
+_TURNS = {90: cv2.ROTATE_90_COUNTERCLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_CLOCKWISE}
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What is taken of a film, and what it may be; see `clean.Options`."""
+
+    every_ms: int | None
+    most_pictures: int
+    side: int
+    max_seconds: float
+    max_rate: float
+    max_pixels: int
+    keep_damaged: bool
+
+
+class Picture(NamedTuple):
+    """A picture, uint8 RGB within the side that is asked for, and its source's size in pixels."""
+
+    image: Image
+    width: int
+    height: int
+
+
+def decode(data: bytes, limits: Limits) -> tuple[Survey, Iterator[tuple[int, Picture]]]:
+    """The survey of a film, and its chosen pictures with their times in ms, one after the other.
+
+    Both raise
+    ------
+    Rejected
+        `empty_file`, `undecodable`, `truncated`, `damaged`, `no_video`, `too_long`, `too_fast`,
+        `too_many_pixels`, `misplaced`.
+    OSError, MemoryError
+        This machine is short of memory.
+    PipelineError
+        PyAV is not installed.
+    """
+    kind = kind_of(data)
+    if kind == "webp":
+        durations = webp.durations(data)
+        survey = Survey("webp", max(1, sum(durations)), len(durations), ())
+        _check(survey, limits)
+        times = moments(survey.duration, limits.every_ms, limits.most_pictures)
+        shown = shown_at(webp.pictures(data, limits.max_pixels), times)
+        opaque = ((time, (_on_white(image), Fraction(1))) for time, image in shown)
+        return survey, _sized(opaque, limits.side)
+    with ffmpeg.reading(), ffmpeg.open_file(io.BytesIO(data), kind, limits.max_pixels) as file:
+        track = _track(file, limits)
+        survey, origin = _survey(file, track, limits)
+    _check(survey, limits)
+    times = moments(survey.duration, limits.every_ms, limits.most_pictures)
+    frames = _frames(data, kind, times, survey.keys, origin, limits)
+    return survey, _sized(_converted(shown_at(frames, times)), limits.side)
+
+
+def _check(survey: Survey, limits: Limits) -> None:
+    seconds = survey.duration / 1000
+    if not survey.pictures:
+        raise Rejected("no_video", "the file has no picture")
+    if seconds > limits.max_seconds:
+        raise Rejected(
+            "too_long", f"{seconds:.1f} s; accepted are at most {limits.max_seconds:g} s"
+        )
+    # One picture has no rate, and a few may stand close.
+    if survey.pictures > 1 + limits.max_rate * max(seconds, 1):
+        raise Rejected(
+            "too_fast",
+            f"{survey.pictures} pictures in {seconds:.1f} s; accepted are at most "
+            f"{limits.max_rate:g} a second",
+        )
+
+
+def _track(file: Any, limits: Limits) -> Any:
+    """The first track that is no cover, with its decoder ready."""
+    cover = ffmpeg.library().stream.Disposition.attached_pic
+    tracks = [one for one in file.streams.video if cover not in one.disposition]
+    if not tracks or tracks[0].codec_context is None:
+        raise Rejected("no_video", "the file has no track of pictures that can be decoded")
+    context = tracks[0].codec_context
+    if context.width * context.height > limits.max_pixels:
+        raise Rejected(
+            "too_many_pixels",
+            f"{context.width} x {context.height} pixels; accepted are {limits.max_pixels}",
+        )
+    ffmpeg.ready(tracks[0], limits.max_pixels, limits.keep_damaged)
+    return tracks[0]
+
+
+def _survey(file: Any, track: Any, limits: Limits) -> tuple[Survey, Fraction]:
+    """What the packets say, and the time of the film's beginning in seconds, as its track counts.
+
+    The beginning is that of the file, which its sound may share, or of the first picture.
+    """
+    base, most = track.time_base, 1 + limits.max_rate * limits.max_seconds
+    starts, keys, end, whole, has_times = [], [], 0, 0, True
+    for packet in file.demux(track):
+        start = packet.dts if packet.pts is None else packet.pts
+        if start is None:
+            has_times &= not packet.size
+            continue
+        if packet.is_corrupt and not limits.keep_damaged:
+            raise Rejected("truncated", "a part of the pictures is missing from the file")
+        has_times &= packet.pts is not None
+        whole = max(whole, start + (packet.duration or 0))
+        if packet.is_keyframe:
+            keys.append(start)
+        if packet.is_discard:
+            continue
+        starts.append(start)
+        end = max(end, start + (packet.duration or 0))
+        if len(starts) > most:
+            raise Rejected("too_fast", f"it has more than {most:.0f} pictures")
+    if not starts:
+        raise Rejected("no_video", "the file has no picture")
+    claimed = (track.duration or 0) + (track.start_time or 0)
+    if (claimed - whole) * base > SLACK and not limits.keep_damaged:
+        raise Rejected("truncated", "the pictures end before the file says that they do")
+    first, last, count = min(starts), max(starts), len(starts)
+    if end <= last:  # Nothing says how long the last one is shown: as long as others are.
+        end = last + (last - first) // max(1, count - 1)
+    origin = first * base
+    if file.start_time is not None:
+        origin = min(origin, Fraction(file.start_time, 1_000_000))
+    times = [_ms(key, base, origin) for key in keys]
+    can_skip = has_times and times == sorted(set(times)) and times and min(keys) <= first
+    is_known = track.codec_context.name in RANDOM_ACCESS
+    return Survey(
+        track.codec_context.name,
+        max(1, _ms(end, base, origin)),
+        count,
+        tuple(times) if can_skip and is_known else (),
+    ), origin
+
+
+def _frames(
+    data: bytes,
+    kind: str,
+    times: Sequence[int],
+    keys: Sequence[int],
+    origin: Fraction,
+    limits: Limits,
+) -> Iterator[tuple[int, tuple[Any, Fraction | None]]]:
+    """Frames in the order in which they are shown, with their times and the shape of their pixels.
+
+    Of stretches between keys in which nothing is wanted, none is decoded.
+    """
+    with ffmpeg.reading(), ffmpeg.open_file(io.BytesIO(data), kind, limits.max_pixels) as file:
+        track = _track(file, limits)
+        decoded = _decoded(file, track, times, keys, origin, limits.keep_damaged)
+        last, count, misplaced = -1, 0, 0
+        for time, frame in decoded:
+            count += 1
+            if time <= last:
+                misplaced += 1
+                if misplaced > 1 + MISPLACED * max(count, 50):
+                    raise Rejected("misplaced", "the times of its pictures go back or repeat")
+                continue
+            last = time
+            if frame.width * frame.height > limits.max_pixels:
+                raise Rejected("too_many_pixels", f"{frame.width} x {frame.height} pixels")
+            yield time, (frame, track.sample_aspect_ratio)
+        if not count:
+            raise Rejected("damaged", "no picture could be decoded")
+
+
+def _decoded(
+    file: Any,
+    track: Any,
+    times: Sequence[int],
+    keys: Sequence[int],
+    origin: Fraction,
+    keep_damaged: bool,
+) -> Iterator[tuple[int, Any]]:
+    """Frames with their times in ms, but of stretches from key to key in which none is wanted.
+
+    Pictures that are shown before a key and stored after it belong to the stretch before.
+    """
+    wanted = {
+        start: any_within(times, start, end) for start, end in pairwise([*keys, float("inf")])
+    }
+    if keys:
+        wanted[keys[0]] |= any_within(times, 0, keys[0])
+    is_open, closing, begin = not keys, None, -1
+    for packet in file.demux(track):
+        time = None if packet.pts is None else _ms(packet.pts, track.time_base, origin)
+        if packet.is_keyframe and time in wanted:
+            if wanted[time]:
+                begin = begin if is_open else time
+                is_open, closing = True, None
+            elif is_open:
+                closing = time
+        elif closing is not None and time is not None and time > closing:
+            yield from _after(_flushed(track, origin), begin)
+            is_open, closing = False, None
+        # Where a picture is to be shown once more, Ogg has an empty packet.
+        is_last = packet.pts is None and packet.dts is None and not packet.size
+        if is_last and is_open:
+            yield from _after(_flushed(track, origin), begin)
+        elif is_open and packet.size:
+            yield from _after(_of_packet(packet, origin, keep_damaged), begin)
+
+
+def _after(frames: Iterator[tuple[int, Any]], begin: int) -> Iterator[tuple[int, Any]]:
+    """Without those that need what was not decoded."""
+    return (each for each in frames if each[0] >= begin)
+
+
+def _of_packet(packet: Any, origin: Fraction, keep_damaged: bool) -> Iterator[tuple[int, Any]]:
+    errors = ffmpeg.library().error
+    try:
+        frames = packet.decode()
+    except errors.InvalidDataError:
+        if not keep_damaged:
+            raise
+        return
+    for frame in frames:
+        if frame.is_corrupt and not keep_damaged:
+            raise Rejected("damaged", "a part of a picture is missing")
+        if frame.pts is not None:
+            yield _ms(frame.pts, frame.time_base, origin), frame
+
+
+def _flushed(track: Any, origin: Fraction) -> Iterator[tuple[int, Any]]:
+    """What the decoder still holds; it can then begin anew."""
+    for frame in track.codec_context.decode(None):
+        if frame.pts is not None:
+            yield _ms(frame.pts, track.time_base, origin), frame
+    track.codec_context.flush_buffers()
+
+
+def _ms(time: int, base: Fraction, origin: Fraction) -> int:
+    """Milliseconds from the origin, halves up, and none below 0."""
+    exact = 1000 * (time * base - origin)
+    return max(0, (2 * exact.numerator + exact.denominator) // (2 * exact.denominator))
+
+
+def _converted(
+    frames: Iterator[tuple[int, tuple[Any, Fraction | None]]],
+) -> Iterator[tuple[int, tuple[Image, Fraction]]]:
+    for time, (frame, aspect) in frames:
+        aspect = aspect if aspect and aspect > 0 else Fraction(1)
+        with ffmpeg.reading():
+            yield time, _upright(_rgb(frame), frame, aspect)
+
+
+def _rgb(frame: Any) -> Image:
+    """A frame as RGB at full size, transparent ones on white; one field of an interlaced one.
+
+    Where nothing says which matrix its colours are by, large pictures are BT.709's and small ones
+    BT.601's, as players have it.
+    """
+    has_alpha = any(component.is_alpha for component in frame.format.components)
+    is_large = frame.height > 576 or frame.width >= 1280
+    matrix = _MATRICES.get(frame.colorspace, ITU709 if is_large else ITU601)
+    image: Image = frame.reformat(
+        format="rgba" if has_alpha else "rgb24",
+        src_colorspace=matrix,
+        src_color_range=frame.color_range,
+        interpolation=_CONVERSION,
+        threads=1,
+    ).to_ndarray()
+    return _on_white(image) if has_alpha else image
+
+
+def _on_white(rgba: Image) -> Image:
+    alpha = cv2.cvtColor(np.ascontiguousarray(rgba[:, :, 3]), cv2.COLOR_GRAY2RGB)
+    ground = cv2.bitwise_not(np.ascontiguousarray(rgba[:, :, :3]))
+    return cv2.bitwise_not(cv2.multiply(ground, alpha, scale=1 / 255))
+
+
+def _upright(image: Image, frame: Any, aspect: Fraction) -> tuple[Image, Fraction]:
+    """Turned as the file says, and how wide a pixel then is, 1 as wide as high."""
+    if frame.interlaced_frame:
+        image, aspect = image[::2], aspect / 2
+    turn = round(frame.rotation / 90) * 90 % 360
+    if turn:
+        image = cv2.rotate(np.ascontiguousarray(image), _TURNS[turn])
+    return image, aspect if turn % 180 == 0 else 1 / aspect
+
+
+def _sized(
+    pictures: Iterator[tuple[int, tuple[Image, Fraction]]], side: int
+) -> Iterator[tuple[int, Picture]]:
+    """Pictures in their proportions, all of the first one's size: at most `side` either way."""
+    size = None
+    for time, (image, aspect) in pictures:
+        rows, columns = image.shape[:2]
+        width, height = columns * max(aspect, Fraction(1)), rows / min(aspect, Fraction(1))
+        if size is None:
+            shrink = min(Fraction(1), Fraction(side) / max(width, height))
+            size = max(1, round(width * shrink)), max(1, round(height * shrink))
+        if size != (columns, rows):
+            shrinks = size[0] <= columns and size[1] <= rows
+            method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+            image = cv2.resize(image, size, interpolation=method)
+        yield time, Picture(np.ascontiguousarray(image), round(width), round(height))
