@@ -8,6 +8,7 @@ nothing is wanted of is not decoded. One decoded picture is held at a time.
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -27,11 +28,11 @@ if TYPE_CHECKING:
 
 # Seconds by which pictures may end before their container says that they do.
 SLACK = 1.0
-# Share of pictures whose time may lie before the last one's: they are never seen.
-MISPLACED = 0.1
+# Packets that may lie before others' times, whose pictures are then not seen: so many, and a share.
+MISPLACED, MISPLACED_SHARE = 5, 0.1
 # Codecs of which a packet marked as a key decodes without what stands before it.
 RANDOM_ACCESS = frozenset(
-    {"h264", "hevc", "libdav1d", "av1", "vp8", "vp9", "mpeg4", "mpeg1video", "mpeg2video", "theora"}
+    {"h264", "hevc", "av1", "vp8", "vp9", "mpeg4", "mpeg1video", "mpeg2video", "theora"}
 )
 # FFmpeg's codes of colour matrices (AVColorSpace) → swscale's.
 _MATRICES = {1: 1, 4: 4, 5: 5, 6: 5, 7: 7, 9: 9, 10: 9}
@@ -132,7 +133,7 @@ def _survey(file: Any, track: Any, limits: Limits) -> tuple[Survey, Fraction]:
     The beginning is that of the file, which its sound may share, or of the first picture.
     """
     base, most = track.time_base, 1 + limits.max_rate * limits.max_seconds
-    starts, keys, end, whole, has_times = [], [], 0, 0, True
+    starts, keys, end, whole, has_times, latest, misplaced = [], [], 0, 0, True, -math.inf, 0
     for packet in file.demux(track):
         start = packet.dts if packet.pts is None else packet.pts
         if start is None:
@@ -141,6 +142,9 @@ def _survey(file: Any, track: Any, limits: Limits) -> tuple[Survey, Fraction]:
         if packet.is_corrupt and not limits.keep_damaged:
             raise Rejected("truncated", "a part of the pictures is missing from the file")
         has_times &= packet.pts is not None
+        if packet.dts is not None:
+            misplaced += packet.dts < latest
+            latest = max(latest, packet.dts)
         whole = max(whole, start + (packet.duration or 0))
         if packet.is_keyframe:
             keys.append(start)
@@ -152,6 +156,8 @@ def _survey(file: Any, track: Any, limits: Limits) -> tuple[Survey, Fraction]:
             raise Rejected("too_fast", f"it has more than {most:.0f} pictures")
     if not starts:
         raise Rejected("no_video", "the file has no picture")
+    if misplaced > MISPLACED + MISPLACED_SHARE * len(starts):
+        raise Rejected("misplaced", "the times of its pictures go back")
     claimed = (track.duration or 0) + (track.start_time or 0)
     if (claimed - whole) * base > SLACK and not limits.keep_damaged:
         raise Rejected("truncated", "the pictures end before the file says that they do")
@@ -163,9 +169,10 @@ def _survey(file: Any, track: Any, limits: Limits) -> tuple[Survey, Fraction]:
         origin = min(origin, Fraction(file.start_time, 1_000_000))
     times = [_ms(key, base, origin) for key in keys]
     can_skip = has_times and times == sorted(set(times)) and times and min(keys) <= first
-    is_known = track.codec_context.name in RANDOM_ACCESS
+    codec = track.codec_context.codec.canonical_name
+    is_known = codec in RANDOM_ACCESS
     return Survey(
-        track.codec_context.name,
+        codec,
         max(1, _ms(end, base, origin)),
         count,
         tuple(times) if can_skip and is_known else (),
@@ -187,19 +194,15 @@ def _frames(
     with ffmpeg.reading(), ffmpeg.open_file(io.BytesIO(data), kind, limits.max_pixels) as file:
         track = _track(file, limits)
         decoded = _decoded(file, track, times, keys, origin, limits.keep_damaged)
-        last, count, misplaced = -1, 0, 0
+        last = -1
         for time, frame in decoded:
-            count += 1
-            if time <= last:
-                misplaced += 1
-                if misplaced > 1 + MISPLACED * max(count, 50):
-                    raise Rejected("misplaced", "the times of its pictures go back or repeat")
+            if time <= last:  # It is never seen.
                 continue
             last = time
             if frame.width * frame.height > limits.max_pixels:
                 raise Rejected("too_many_pixels", f"{frame.width} x {frame.height} pixels")
             yield time, (frame, track.sample_aspect_ratio)
-        if not count:
+        if last < 0:
             raise Rejected("damaged", "no picture could be decoded")
 
 
@@ -215,9 +218,7 @@ def _decoded(
 
     Pictures that are shown before a key and stored after it belong to the stretch before.
     """
-    wanted = {
-        start: any_within(times, start, end) for start, end in pairwise([*keys, float("inf")])
-    }
+    wanted = {start: any_within(times, start, end) for start, end in pairwise([*keys, math.inf])}
     if keys:
         wanted[keys[0]] |= any_within(times, 0, keys[0])
     is_open, closing, begin = not keys, None, -1
@@ -230,19 +231,15 @@ def _decoded(
             elif is_open:
                 closing = time
         elif closing is not None and time is not None and time > closing:
-            yield from _after(_flushed(track, origin), begin)
+            yield from _flushed(track, origin)
             is_open, closing = False, None
         # Where a picture is to be shown once more, Ogg has an empty packet.
         is_last = packet.pts is None and packet.dts is None and not packet.size
         if is_last and is_open:
-            yield from _after(_flushed(track, origin), begin)
-        elif is_open and packet.size:
-            yield from _after(_of_packet(packet, origin, keep_damaged), begin)
-
-
-def _after(frames: Iterator[tuple[int, Any]], begin: int) -> Iterator[tuple[int, Any]]:
-    """Without those that need what was not decoded."""
-    return (each for each in frames if each[0] >= begin)
+            yield from _flushed(track, origin)
+        # What is shown before the key at which decoding began needs what stands before it.
+        elif is_open and packet.size and (time is None or time >= begin):
+            yield from _of_packet(packet, origin, keep_damaged)
 
 
 def _of_packet(packet: Any, origin: Fraction, keep_damaged: bool) -> Iterator[tuple[int, Any]]:

@@ -110,7 +110,7 @@ def reading() -> Iterator[None]:
 
 
 def _refuse(url: str, flags: int, options: dict[str, str]) -> Any:
-    raise PermissionError(f"a video may not open {url}")
+    raise Rejected("external_reference", "the video refers to a file or an address")
 
 
 @functools.cache

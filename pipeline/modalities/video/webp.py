@@ -11,6 +11,7 @@ import numpy as np
 
 from pipeline.core.errors import Rejected
 from pipeline.core.machine.shortage import prove_room
+from pipeline.modalities.image import header
 
 if TYPE_CHECKING:
     from pipeline.modalities.image.content import Image
@@ -42,14 +43,18 @@ def pictures(data: bytes, max_pixels: int) -> Iterator[tuple[int, Image]]:
     """
     from PIL import Image as pillow
 
+    head = header.inspect(data)
+    if head is None:
+        raise Rejected("undecodable", "the file's structure cannot be read")
+    if head.width * head.height > max_pixels:
+        raise Rejected(
+            "too_many_pixels", f"{head.width} x {head.height} pixels; accepted are {max_pixels}"
+        )
+    # The size is checked.
+    pillow.MAX_IMAGE_PIXELS = None
     starts = accumulate(durations(data), initial=0)
     try:
         file = pillow.open(io.BytesIO(data), formats=["WEBP"])
-        width, height = file.size
-        if width * height > max_pixels:
-            raise Rejected(
-                "too_many_pixels", f"{width} x {height} pixels; accepted are {max_pixels}"
-            )
         for place in range(getattr(file, "n_frames", 1)):
             file.seek(place)
             yield next(starts), np.asarray(file.convert("RGBA"))
