@@ -31,11 +31,9 @@ OF_PICTURES = "image"
 class Options(Base):
     """Which encoder, of how many pictures, and what becomes of them."""
 
-    encoder: str = Field(
-        "efficientnet_lite0", description="encoder of pictures, by whose name and options each is"
-    )
-    options: dict[str, Any] = Field(
-        default_factory=dict, description="that encoder's options, as a set of its own has them"
+    pictures: dict[str, Any] = Field(
+        {"encoder": "efficientnet_lite0"},
+        description="encoder of pictures, with its options, as a set of its own has them",
     )
     pooling: Literal["mean", "max", "sequence"] = Field(
         "mean", description="one vector of all pictures, or one each, in their order"
@@ -50,26 +48,29 @@ class Options(Base):
     @model_validator(mode="after")
     def _fits(self) -> Options:
         try:
-            kind = self.kind
-            shape = kind.shape(self.inner)
+            kind, _ = self.kind, self.inner
         except PipelineError as error:
             raise ValueError(str(error)) from None
         if kind.MODALITY != OF_PICTURES:
-            raise ValueError(f"'{self.encoder}' encodes {kind.MODALITY}, not pictures")
-        if len(shape) != 1:
-            raise ValueError(f"'{self.encoder}' makes sequences, and pictures need vectors")
+            raise ValueError(f"'{self.name}' encodes {kind.MODALITY}, not pictures")
         if self.times and self.pooling != "sequence":
             raise ValueError("times are kept of a sequence alone: write `pooling: sequence`")
         return self
 
     @property
+    def name(self) -> str:
+        """Of the encoder of pictures."""
+        return str(self.pictures.get("encoder"))
+
+    @property
     def kind(self) -> EncoderKind:
-        return encoder_of(self.encoder)
+        return encoder_of(self.name)
 
     @cached_property
     def inner(self) -> Base:
         """The options of the encoder of pictures."""
-        options: Base = self.kind.Options(**self.options)
+        stated = {name: value for name, value in self.pictures.items() if name != "encoder"}
+        options: Base = self.kind.Options(**stated)
         return options
 
     @property
@@ -82,8 +83,19 @@ class Options(Base):
 
 
 def shape(options: Options) -> tuple[int, ...]:
-    """(D,), or (frames, D), with one number more for times."""
-    (width,) = options.kind.shape(options.inner)
+    """(D,), or (frames, D), with one number more for times.
+
+    Raises
+    ------
+    PipelineError
+        The encoder of pictures makes sequences.
+    """
+    width, *others = options.kind.shape(options.inner)
+    if others:
+        raise PipelineError(
+            f"the encoder '{options.name}' makes a sequence of each picture; name one that makes "
+            f"vectors, such as efficientnet_lite0"
+        )
     if options.pooling == "sequence":
         return options.frames, width + options.times
     return (width,)
@@ -98,12 +110,12 @@ def parameters(options: Options) -> dict[str, Any]:
     """What is keyed: of the inner options what their own encoder says."""
     keyed = getattr(options.kind, "parameters", None)
     inner = keyed(options.inner) if keyed else options.inner.model_dump(mode="json")
-    return options.model_dump(mode="json") | {"options": inner}
+    return options.model_dump(mode="json") | {"pictures": {"encoder": options.name, **inner}}
 
 
 def modules(options: Options) -> list[str]:
     """The modules that are called by name, whose code is keyed too."""
-    return [locate(FOLDER, options.encoder)]
+    return [locate(FOLDER, options.name)]
 
 
 class Encoder:

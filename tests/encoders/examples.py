@@ -38,7 +38,9 @@ def options(encoder: str) -> Options:
         kind = {"vision": "vit", "speech": "hubert"}[encoder]
         return module.Options(model=str(tiny_models.folder(kind)))
     if encoder == "frames":
-        return module.Options(encoder="colour_hog", pooling="sequence", frames=6, times=True)
+        return module.Options(
+            pictures={"encoder": "colour_hog"}, pooling="sequence", frames=6, times=True
+        )
     return module.Options()
 
 

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from pipeline.core.errors import PipelineError
 from pipeline.encoders import frames
 from pipeline.encoders.colour_hog import Encoder as ColourHog
 from pipeline.encoders.colour_hog import Options as ColourHogOptions
 from pipeline.modalities.video.augment import apply
 from pipeline.modalities.video.content import Clip, to_jpeg
 from pipeline.modalities.video.examples import moving
-from tests.encoders import tiny_models
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,7 @@ def alone(clip: Clip) -> np.ndarray:
 
 
 def encode(clip: Clip, **options: Any) -> tuple[np.ndarray, int]:
-    chosen = frames.Options(**{"encoder": "colour_hog", **options})
+    chosen = frames.Options(**{"pictures": {"encoder": "colour_hog"}, **options})
     values, lengths = frames.Encoder(chosen).encode([clip])
     assert values.shape == (1, *frames.shape(chosen))
     return values[0], int(lengths[0])
@@ -63,28 +63,32 @@ def test_views_are_encoded_as_they_look(clip: Clip) -> None:
     assert not np.array_equal(encode(view)[0], encode(clip)[0])
 
 
-def test_a_network_on_pictures(clip: Clip) -> None:
-    """By name and options, keyed by its weights and its code, and without its path."""
-    model = str(tiny_models.folder("vit"))
-    options = frames.Options(encoder="vision", options={"model": model})
-    values, _ = frames.Encoder(options).encode([clip])
-    assert values.shape == (1, *frames.shape(options))
-    assert any(path.suffix == ".safetensors" for path in frames.weights(options))
-    assert frames.modules(options) == ["pipeline.encoders.vision"]
-    assert model not in str(frames.parameters(options))
-    assert Path(model).is_dir()
+def test_what_it_calls_is_keyed() -> None:
+    """The weights, the code and the options of the encoder of pictures, but not a model's path."""
+    options = frames.Options()
+    assert frames.shape(options) == (1280,)
+    assert frames.weights(options)
+    assert frames.modules(options) == ["pipeline.encoders.efficientnet_lite0"]
+    here = str(Path(__file__).parent)
+    of_folder = frames.Options(pictures={"encoder": "vision", "model": here, "pooling": "cls"})
+    assert frames.parameters(of_folder)["pictures"]["pooling"] == "cls"
+    assert here not in str(frames.parameters(of_folder))
 
 
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"encoder": "nonesuch"}, "nonesuch"),
-        ({"encoder": "mfcc"}, "encodes audio, not pictures"),
-        ({"encoder": "pixels"}, "makes sequences"),
-        ({"encoder": "colour_hog", "times": True}, "pooling: sequence"),
-        ({"encoder": "colour_hog", "options": {"side": 3}}, "side"),
+        ({"pictures": {"encoder": "nonesuch"}}, "nonesuch"),
+        ({"pictures": {"encoder": "mfcc"}}, "encodes audio, not pictures"),
+        ({"times": True}, "pooling: sequence"),
+        ({"pictures": {"encoder": "colour_hog", "side": 3}}, "side"),
     ],
 )
 def test_what_cannot_be_is_said(options: dict[str, Any], words: str) -> None:
     with pytest.raises(ValidationError, match=words):
         frames.Options(**options)
+
+
+def test_pictures_need_vectors() -> None:
+    with pytest.raises(PipelineError, match="'pixels' makes a sequence"):
+        frames.shape(frames.Options(pictures={"encoder": "pixels"}))
