@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 MODALITY = "video"
 COST_MS = 200.0
+LICENCE = "that of the encoder of pictures"
 OF_PICTURES = "image"
 
 

@@ -100,7 +100,7 @@ def step(first: Image, second: Image, seconds: float) -> np.ndarray:
     from_middle = (np.arange(SIDE) + 0.5) / SIDE - 0.5
     outwards = (across * from_middle + down * from_middle[:, None]).mean()
     turns = np.floor((np.arctan2(down, across) / (2 * np.pi) + 0.5) * DIRECTIONS + 0.5)
-    weights = np.bincount(
+    directions = np.bincount(
         turns.astype(np.intp).ravel() % DIRECTIONS, lengths.ravel(), minlength=DIRECTIONS
     )
     return np.array([
@@ -112,5 +112,5 @@ def step(first: Image, second: Image, seconds: float) -> np.ndarray:
         across.mean(),
         down.mean(),
         outwards,
-        *weights / max(float(weights.sum()), 1e-12),
+        *directions / max(float(directions.sum()), 1e-12),
     ])  # fmt: skip

@@ -13,18 +13,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, NamedTuple
-
-import numpy as np
+from typing import Any
 
 from pipeline.core.errors import Rejected
-from pipeline.modalities.image.opencv import cv2
 from pipeline.modalities.video import ffmpeg, webp
 from pipeline.modalities.video.container import kind_of
+from pipeline.modalities.video.convert import Picture, alike, opaque, seen
 from pipeline.modalities.video.timeline import Survey, any_within, moments, shown_at
-
-if TYPE_CHECKING:
-    from pipeline.modalities.image.content import Image
 
 # Seconds by which pictures may end before their container says that they do.
 SLACK = 1.0
@@ -34,12 +29,6 @@ MISPLACED, MISPLACED_SHARE = 5, 0.1
 RANDOM_ACCESS = frozenset(
     {"h264", "hevc", "av1", "vp8", "vp9", "mpeg4", "mpeg1video", "mpeg2video", "theora"}
 )
-# FFmpeg's codes of colour matrices (AVColorSpace) → swscale's.
-_MATRICES = {1: 1, 4: 4, 5: 5, 6: 5, 7: 7, 9: 9, 10: 9}
-ITU709, ITU601 = 1, 5
-# Bicubic where colours have fewer samples; exact rounding, the same on every processor.
-_CONVERSION = 4 | 8192 | 262144 | 524288
-_TURNS = {90: cv2.ROTATE_90_COUNTERCLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_CLOCKWISE}
 
 
 @dataclass(frozen=True)
@@ -53,14 +42,6 @@ class Limits:
     max_rate: float
     max_pixels: int
     keep_damaged: bool
-
-
-class Picture(NamedTuple):
-    """A picture, uint8 RGB within the side that is asked for, and its source's size in pixels."""
-
-    image: Image
-    width: int
-    height: int
 
 
 def decode(data: bytes, limits: Limits) -> tuple[Survey, Iterator[tuple[int, Picture]]]:
@@ -83,15 +64,14 @@ def decode(data: bytes, limits: Limits) -> tuple[Survey, Iterator[tuple[int, Pic
         _check(survey, limits)
         times = moments(survey.duration, limits.every_ms, limits.most_pictures)
         shown = shown_at(webp.pictures(data, limits.max_pixels), times)
-        opaque = ((time, (_on_white(image), Fraction(1))) for time, image in shown)
-        return survey, _sized(opaque, limits.side)
+        return survey, alike((time, opaque(image, limits.side)) for time, image in shown)
     with ffmpeg.reading(), ffmpeg.open_file(io.BytesIO(data), kind, limits.max_pixels) as file:
         track = _track(file, limits)
-        survey, origin = _survey(file, track, limits)
+        survey, clock = _survey(file, track, limits)
     _check(survey, limits)
     times = moments(survey.duration, limits.every_ms, limits.most_pictures)
-    frames = _frames(data, kind, times, survey.keys, origin, limits)
-    return survey, _sized(_converted(shown_at(frames, times)), limits.side)
+    frames = _frames(data, kind, times, survey.keys, clock, limits)
+    return survey, alike(_seen(shown_at(frames, times), limits.side))
 
 
 def _check(survey: Survey, limits: Limits) -> None:
@@ -127,13 +107,35 @@ def _track(file: Any, limits: Limits) -> Any:
     return tracks[0]
 
 
-def _survey(file: Any, track: Any, limits: Limits) -> tuple[Survey, Fraction]:
-    """What the packets say, and the time of the film's beginning in seconds, as its track counts.
+class _Clock:
+    """Times of a track → ms from the film's beginning, halves up, and none below 0.
+
+    Parameters
+    ----------
+    base:
+        Seconds of a unit of the track's times.
+    origin:
+        The film's beginning, in seconds, as the track counts.
+    """
+
+    def __init__(self, base: Fraction, origin: Fraction) -> None:
+        # Whole numbers, since fractions take ten times as long.
+        self._times = 2000 * base.numerator * origin.denominator
+        self._less = (2000 * origin.numerator - origin.denominator) * base.denominator
+        self._by = 2 * base.denominator * origin.denominator
+
+    def __call__(self, time: int) -> int:
+        return max(0, (time * self._times - self._less) // self._by)
+
+
+def _survey(file: Any, track: Any, limits: Limits) -> tuple[Survey, _Clock]:
+    """What the packets say, and how the times of its track are read.
 
     The beginning is that of the file, which its sound may share, or of the first picture.
     """
     base, most = track.time_base, 1 + limits.max_rate * limits.max_seconds
-    starts, keys, end, whole, has_times, latest, misplaced = [], [], 0, 0, True, -math.inf, 0
+    first, last, count, keys = math.inf, -math.inf, 0, []
+    end, whole, has_times, latest, misplaced = 0, 0, True, -math.inf, 0
     for packet in file.demux(track):
         start = packet.dts if packet.pts is None else packet.pts
         if start is None:
@@ -150,33 +152,34 @@ def _survey(file: Any, track: Any, limits: Limits) -> tuple[Survey, Fraction]:
             keys.append(start)
         if packet.is_discard:
             continue
-        starts.append(start)
+        first, last, count = min(first, start), max(last, start), count + 1
         end = max(end, start + (packet.duration or 0))
-        if len(starts) > most:
+        if count > most:
             raise Rejected("too_fast", f"it has more than {most:.0f} pictures")
-    if not starts:
+    if not count:
         raise Rejected("no_video", "the file has no picture")
-    if misplaced > MISPLACED + MISPLACED_SHARE * len(starts):
+    if misplaced > MISPLACED + MISPLACED_SHARE * count:
         raise Rejected("misplaced", "the times of its pictures go back")
     claimed = (track.duration or 0) + (track.start_time or 0)
     if (claimed - whole) * base > SLACK and not limits.keep_damaged:
         raise Rejected("truncated", "the pictures end before the file says that they do")
-    first, last, count = min(starts), max(starts), len(starts)
+    first, last = int(first), int(last)
     if end <= last:  # Nothing says how long the last one is shown: as long as others are.
         end = last + (last - first) // max(1, count - 1)
     origin = first * base
     if file.start_time is not None:
         origin = min(origin, Fraction(file.start_time, 1_000_000))
-    times = [_ms(key, base, origin) for key in keys]
+    clock = _Clock(base, origin)
+    times = [clock(key) for key in keys]
     can_skip = has_times and times == sorted(set(times)) and times and min(keys) <= first
     codec = track.codec_context.codec.canonical_name
     is_known = codec in RANDOM_ACCESS
     return Survey(
         codec,
-        max(1, _ms(end, base, origin)),
+        max(1, clock(end)),
         count,
         tuple(times) if can_skip and is_known else (),
-    ), origin
+    ), clock
 
 
 def _frames(
@@ -184,7 +187,7 @@ def _frames(
     kind: str,
     times: Sequence[int],
     keys: Sequence[int],
-    origin: Fraction,
+    clock: _Clock,
     limits: Limits,
 ) -> Iterator[tuple[int, tuple[Any, Fraction | None]]]:
     """Frames in the order in which they are shown, with their times and the shape of their pixels.
@@ -193,7 +196,7 @@ def _frames(
     """
     with ffmpeg.reading(), ffmpeg.open_file(io.BytesIO(data), kind, limits.max_pixels) as file:
         track = _track(file, limits)
-        decoded = _decoded(file, track, times, keys, origin, limits.keep_damaged)
+        decoded = _decoded(file, track, times, keys, clock, limits.keep_damaged)
         last = -1
         for time, frame in decoded:
             if time <= last:  # It is never seen.
@@ -211,7 +214,7 @@ def _decoded(
     track: Any,
     times: Sequence[int],
     keys: Sequence[int],
-    origin: Fraction,
+    clock: _Clock,
     keep_damaged: bool,
 ) -> Iterator[tuple[int, Any]]:
     """Frames with their times in ms, but of stretches from key to key in which none is wanted.
@@ -223,7 +226,7 @@ def _decoded(
         wanted[keys[0]] |= any_within(times, 0, keys[0])
     is_open, closing, begin = not keys, None, -1
     for packet in file.demux(track):
-        time = None if packet.pts is None else _ms(packet.pts, track.time_base, origin)
+        time = None if packet.pts is None else clock(packet.pts)
         if packet.is_keyframe and time in wanted:
             if wanted[time]:
                 begin = begin if is_open else time
@@ -231,18 +234,18 @@ def _decoded(
             elif is_open:
                 closing = time
         elif closing is not None and time is not None and time > closing:
-            yield from _flushed(track, origin)
+            yield from _flushed(track, clock)
             is_open, closing = False, None
         # Where a picture is to be shown once more, Ogg has an empty packet.
         is_last = packet.pts is None and packet.dts is None and not packet.size
         if is_last and is_open:
-            yield from _flushed(track, origin)
+            yield from _flushed(track, clock)
         # What is shown before the key at which decoding began needs what stands before it.
         elif is_open and packet.size and (time is None or time >= begin):
-            yield from _of_packet(packet, origin, keep_damaged)
+            yield from _of_packet(packet, clock, keep_damaged)
 
 
-def _of_packet(packet: Any, origin: Fraction, keep_damaged: bool) -> Iterator[tuple[int, Any]]:
+def _of_packet(packet: Any, clock: _Clock, keep_damaged: bool) -> Iterator[tuple[int, Any]]:
     errors = ffmpeg.library().error
     try:
         frames = packet.decode()
@@ -254,80 +257,20 @@ def _of_packet(packet: Any, origin: Fraction, keep_damaged: bool) -> Iterator[tu
         if frame.is_corrupt and not keep_damaged:
             raise Rejected("damaged", "a part of a picture is missing")
         if frame.pts is not None:
-            yield _ms(frame.pts, frame.time_base, origin), frame
+            yield clock(frame.pts), frame
 
 
-def _flushed(track: Any, origin: Fraction) -> Iterator[tuple[int, Any]]:
+def _flushed(track: Any, clock: _Clock) -> Iterator[tuple[int, Any]]:
     """What the decoder still holds; it can then begin anew."""
     for frame in track.codec_context.decode(None):
         if frame.pts is not None:
-            yield _ms(frame.pts, track.time_base, origin), frame
+            yield clock(frame.pts), frame
     track.codec_context.flush_buffers()
 
 
-def _ms(time: int, base: Fraction, origin: Fraction) -> int:
-    """Milliseconds from the origin, halves up, and none below 0."""
-    exact = 1000 * (time * base - origin)
-    return max(0, (2 * exact.numerator + exact.denominator) // (2 * exact.denominator))
-
-
-def _converted(
-    frames: Iterator[tuple[int, tuple[Any, Fraction | None]]],
-) -> Iterator[tuple[int, tuple[Image, Fraction]]]:
-    for time, (frame, aspect) in frames:
-        aspect = aspect if aspect and aspect > 0 else Fraction(1)
-        with ffmpeg.reading():
-            yield time, _upright(_rgb(frame), frame, aspect)
-
-
-def _rgb(frame: Any) -> Image:
-    """A frame as RGB at full size, transparent ones on white; one field of an interlaced one.
-
-    Where nothing says which matrix its colours are by, large pictures are BT.709's and small ones
-    BT.601's, as players have it.
-    """
-    has_alpha = any(component.is_alpha for component in frame.format.components)
-    is_large = frame.height > 576 or frame.width >= 1280
-    matrix = _MATRICES.get(frame.colorspace, ITU709 if is_large else ITU601)
-    image: Image = frame.reformat(
-        format="rgba" if has_alpha else "rgb24",
-        src_colorspace=matrix,
-        src_color_range=frame.color_range,
-        interpolation=_CONVERSION,
-        threads=1,
-    ).to_ndarray()
-    return _on_white(image) if has_alpha else image
-
-
-def _on_white(rgba: Image) -> Image:
-    alpha = cv2.cvtColor(np.ascontiguousarray(rgba[:, :, 3]), cv2.COLOR_GRAY2RGB)
-    ground = cv2.bitwise_not(np.ascontiguousarray(rgba[:, :, :3]))
-    return cv2.bitwise_not(cv2.multiply(ground, alpha, scale=1 / 255))
-
-
-def _upright(image: Image, frame: Any, aspect: Fraction) -> tuple[Image, Fraction]:
-    """Turned as the file says, and how wide a pixel then is, 1 as wide as high."""
-    if frame.interlaced_frame:
-        image, aspect = image[::2], aspect / 2
-    turn = round(frame.rotation / 90) * 90 % 360
-    if turn:
-        image = cv2.rotate(np.ascontiguousarray(image), _TURNS[turn])
-    return image, aspect if turn % 180 == 0 else 1 / aspect
-
-
-def _sized(
-    pictures: Iterator[tuple[int, tuple[Image, Fraction]]], side: int
+def _seen(
+    frames: Iterator[tuple[int, tuple[Any, Fraction | None]]], side: int
 ) -> Iterator[tuple[int, Picture]]:
-    """Pictures in their proportions, all of the first one's size: at most `side` either way."""
-    size = None
-    for time, (image, aspect) in pictures:
-        rows, columns = image.shape[:2]
-        width, height = columns * max(aspect, Fraction(1)), rows / min(aspect, Fraction(1))
-        if size is None:
-            shrink = min(Fraction(1), Fraction(side) / max(width, height))
-            size = max(1, round(width * shrink)), max(1, round(height * shrink))
-        if size != (columns, rows):
-            shrinks = size[0] <= columns and size[1] <= rows
-            method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-            image = cv2.resize(image, size, interpolation=method)
-        yield time, Picture(np.ascontiguousarray(image), round(width), round(height))
+    for time, (frame, aspect) in frames:
+        with ffmpeg.reading():
+            yield time, seen(frame, aspect, side)
