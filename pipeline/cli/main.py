@@ -16,8 +16,8 @@ from pipeline.cli.init import init
 from pipeline.cli.metrics import leaderboard, metrics
 from pipeline.cli.nightly import app as nightly
 from pipeline.cli.package import package
-from pipeline.cli.predict import predict
 from pipeline.cli.plots import plots
+from pipeline.cli.predict import predict
 from pipeline.cli.promote import promote
 from pipeline.cli.prune import prune
 from pipeline.cli.rejects import rejects

@@ -42,7 +42,12 @@ TARGETS = (
 ORDERED = {"rating", "stars", "score", "grade"}
 NONE = "none"
 MOST_CLASSES, ROWS_A_CLASS, FEW_VALUES = 1_000, 5, 20
-ENCODERS = {"image": "efficientnet_lite0", "audio": "mfcc", "text": "use_multilingual"}
+ENCODERS = {
+    "image": "efficientnet_lite0",
+    "audio": "mfcc",
+    "text": "use_multilingual",
+    "video": "frames",
+}
 
 # Asks which of some names it is to be; gives the default where nobody can be asked.
 Ask = Callable[[str, Sequence[str], str], str]
