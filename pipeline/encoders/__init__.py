@@ -30,21 +30,21 @@ class Encoder(Protocol):
 class EncoderKind(Protocol):
     """A kind of encoder.
 
-        Some have more. `IDS = True` says that the values are ids of words. `prepare(contents, options)`
-        does the work that needs no encoder: its results are what `encode` gets, and where encoders sit
-        on GPUs other processes do it. `parameters(options)` says what of the options is keyed, where
-        that is not all; `modules(options)`, which modules it calls by name. `LICENCE` is that of the
+    Some have more. `IDS = True` says that the values are ids of words. `prepare(contents, options)`
+    does the work that needs no encoder: its results are what `encode` gets, and where encoders sit
+    on GPUs other processes do it. `parameters(options)` says what of the options is keyed, where
+    that is not all; `modules(options)`, which modules it calls by name. `LICENCE` is that of the
     weights. Options named `device` (`cpu`, `cuda`), `backend`, `batch_size` and `model` (a folder
     of weights, or a name) are known by these names.
 
-        Attributes
-        ----------
-        MODALITY:
-            Whose content it takes.
-        COST_MS:
-            Rough CPU milliseconds of a row; it only chooses the executor.
-        Options:
-            A `pipeline.core.options.Options`, all of it keyed, each field with its description.
+    Attributes
+    ----------
+    MODALITY:
+        Whose content it takes.
+    COST_MS:
+        Rough CPU milliseconds of a row; it only chooses the executor.
+    Options:
+        A `pipeline.core.options.Options`, all of it keyed, each field with its description.
     """
 
     MODALITY: str
