@@ -62,7 +62,6 @@ def test_bytes_come_as_they_are_through_redirects_and_spellings(site: Site) -> N
         (leads_to("http://["), "unsupported_url", "no URL"),
         (drips, "too_slow", "more than 0.5 s"),
     ],
-    ids=str,
 )
 def test_what_servers_do_wrong_has_its_reason(
     site: Site, answer: object, reason: str, words: str
