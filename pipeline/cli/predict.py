@@ -63,7 +63,7 @@ def predict(
     """Answer for new data by a trained model: one row a sample, in the order given.
 
     Exits with 0 where every sample got an answer, with 3 where one did not: its row says why. After
-    a mistake it exits with 1, after a wrong option with 2, and nothing is written.
+    a mistake it exits with 1 or 2, and nothing is written.
     """
     from pipeline.core.machine.environment import establish, stated_instructions
 
