@@ -223,6 +223,22 @@ def _model(name: str) -> Callable[[Path], list[bytes]]:
     return examples
 
 
+def _graph(folder: Path) -> list[bytes]:
+    from pipeline.models.compression.export import onnx_graph
+    from pipeline.models.saving import TrainedModel, save_graph
+    from tests.models.synthetic import SETS, options
+    from tests.models.training.test_loop import CLASSES, WORLD, fit, split_of
+
+    features = ["pixels", "words"]
+    trained = fit(features, epochs=1)
+    sets = list(split_of(WORLD, "test", {name: SETS[name] for name in features}).sets)
+    model = TrainedModel(
+        trained.network, sets, options(features=features), CLASSES, trained.priors, {}
+    )
+    save_graph(folder, onnx_graph(trained.network, sets), model)
+    return [(folder / "model.onnx").read_bytes()]
+
+
 def _load_model(name: str) -> Callable[[bytes, Path], object]:
     def load_model(data: bytes, folder: Path) -> object:
         from pipeline.models.saving import load_model
@@ -264,6 +280,7 @@ TARGETS = {
     "footer": Target(_part_without_manifest, _recognise),
     "checkpoint": Target(_checkpoint, _load_checkpoint),
     "weights": Target(_model("model.safetensors"), _load_model("model.safetensors")),
+    "graph": Target(_graph, _load_model("model.onnx")),
     "card": Target(_model("model.json"), _load_model("model.json")),
     "deb": Target(_packages, _unpack),
 }
