@@ -18,7 +18,7 @@ UNLOCKED := torch triton cuda-bindings cuda-pathfinder cuda-toolkit nvidia-cubla
 	nvidia-cufile nvidia-curand nvidia-cusolver nvidia-cusparse nvidia-cusparselt-cu13 \
 	nvidia-nccl-cu13 nvidia-nvjitlink nvidia-nvshmem-cu13 nvidia-nvtx
 
-.PHONY: help env repro test test-all fuzz check format encoders lock bench bench-store bench-training clean
+.PHONY: help env repro test test-all fuzz check format encoders lock bench bench-store bench-training bench-predict clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -90,6 +90,9 @@ bench-store: $(READY) ## measure the feature store against its peers (15 minutes
 
 bench-training: $(READY) ## measure training's batches alone (5 minutes)
 	@python -m benchmarks.training.run
+
+bench-predict: $(READY) ## measure predict beside its bare kernels, after dvc repro (2 minutes)
+	@python -m benchmarks.predict
 
 clean: ## remove the environment and caches; data stays
 	rm -rf $(VENV) $(ENGINES) .pytest_cache .mypy_cache .ruff_cache .hypothesis build *.egg-info

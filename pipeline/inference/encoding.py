@@ -29,6 +29,7 @@ class Encoding:
     def __init__(self, modality: str, params: Params, sets: Iterable[str]) -> None:
         self.modality = modality
         self._clean: Work = clean_stage.plan(params, modality).work
+        self._clean_rows = self._clean.open()
         self._extract: dict[str, Work] = {
             name: extract_stage.plan(params, name).work for name in sets
         }
@@ -45,7 +46,7 @@ class Encoding:
         """What cleaning makes of it: the row of data/clean, or why it is refused."""
         source = Source("", asset.media_type, asset.data)
         row = Row(asset.digest, asset.digest, "", "", 0, 0, source)
-        (outcome,) = apply_bisecting(self._clean.open(), [row], [asset.data], self._clean.stage)
+        (outcome,) = apply_bisecting(self._clean_rows, [row], [asset.data], self._clean.stage)
         return _told(self._clean.stage, row, outcome)
 
     def features(self, name: str, cleaned: Sequence[Mapping[str, Any]]) -> list[Outcome]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ import pyarrow as pa
 from pipeline.models.evaluation.subsets import all_subsets
 from pipeline.models.examples import Examples, FeatureSpec
 from pipeline.models.explanation.shapley import shapley
+from pipeline.models.tasks import Task, task_of
 
 if TYPE_CHECKING:
     from pipeline.models.options import TaskOptions
@@ -58,8 +60,9 @@ def answer_schema(tasks: Mapping[str, TaskOptions], explain: bool = False) -> pa
     """
     fields: list[tuple[str, pa.DataType]] = []
     for name, options in tasks.items():
-        fields.append((f"answer.{name}", pa.float64() if options.task.NUMBER else pa.string()))
-        if not options.task.NUMBER:
+        number = _task(options.kind).NUMBER
+        fields.append((f"answer.{name}", pa.float64() if number else pa.string()))
+        if not number:
             fields += [(f"confidence.{name}", pa.float32()), (f"probabilities.{name}", SHARES)]
         if explain:
             fields.append((f"contributions.{name}", SHARES))
@@ -94,12 +97,13 @@ def answer_table(
             model.classes[task],
             answers[task],
         )
-        decisions = decoding.predict(answer)
-        if decoding.task.NUMBER:
+        kind = _task(decoding.kind)
+        decisions = kind.decide(answer, decoding.thresholds)
+        if kind.NUMBER:
             columns[f"answer.{task}"] = [float(value) for value in decisions]
         else:
-            columns[f"answer.{task}"] = [decoding.format(each, classes) for each in decisions]
-            columns[f"confidence.{task}"] = list(decoding.task.certainty(answer, decisions))
+            columns[f"answer.{task}"] = [kind.say(each, classes) for each in decisions]
+            columns[f"confidence.{task}"] = list(kind.certainty(answer, decisions))
             columns[f"probabilities.{task}"] = [_shares(row, classes, top) for row in answer]
     if explain:
         for task, given in contributions(model, visible, tasks).items():
@@ -144,6 +148,12 @@ def contributions(
         else:
             values[task] = shapley(worth[..., 0]) if decoding.task.NUMBER else None
     return values
+
+
+@functools.cache
+def _task(kind: str) -> Task:
+    """Kept, since looking for a plug-in lists a folder, which takes longer than a row."""
+    return task_of(kind)
 
 
 def _predict(

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,18 +17,28 @@ import pytest
 import yaml
 
 from pipeline.core.errors import PipelineError, Rejected
+from pipeline.core.files.digest import digest_file
+from pipeline.core.registry import names
+from pipeline.encoders import encoder_of
 from pipeline.inference.encoding import Encoding
 from pipeline.inference.predictor import Predictor
 from pipeline.inference.samples import Sample, read_asset
+from pipeline.models.compression.export import onnx_graph
+from pipeline.models.saving import save_graph
 from pipeline.params import parse
 from pipeline.params.aliases import Alias, write_aliases
 from pipeline.parts import manifest
+from pipeline.parts.job import outcomes
 from pipeline.project.model_files import find_model, sections_of_features
+from pipeline.stages.plans import extract
 from pipeline.store import open_store
 from pipeline.store.trees.tree import WorkTree
-from tests.dataset import picture, sound
+from tests.dataset import environment, picture, sound
+from tests.encoders import examples
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+# They take the same path; opening them takes most of a minute.
+SLOW_TO_OPEN = {"librosa", "minilm", "speech", "transformer", "use_multilingual"}
 ENCODERS = {"image": "colour_hog", "audio": "mfcc", "text": "hashing"}
 
 
@@ -76,6 +90,30 @@ def test_features_are_the_rows_of_the_store(
     for row, (values, length) in zip(cleaned, outcomes, strict=True):
         assert values.tobytes() == store[name].get(row["digest"])[0].tobytes()
         assert length == length_of[row["digest"]]
+
+
+@pytest.mark.parametrize("encoder", sorted({*names("encoders")} - SLOW_TO_OPEN))
+def test_every_encoder_is_fed_as_its_stage_feeds_it(
+    project: Path, assets: Mapping[str, Mapping[str, Any]], encoder: str
+) -> None:
+    if examples.missing(encoder):
+        pytest.skip(f"{encoder} is an extra")
+    modality = encoder_of(encoder).MODALITY
+    feature = examples.options(encoder).model_dump(mode="json", exclude_defaults=True)
+    document = sections_of_features(open_store(project).tree.params, [])
+    document["features"] = {"it": {"modality": modality, "encoder": encoder, **feature}}
+    params = parse(document)
+    chosen = sorted(assets[modality])[:2]
+    encoding = Encoding(modality, params, ["it"])
+    raw = [encoding.clean(read_asset(modality, assets[modality][digest])) for digest in chosen]
+    plan = extract.plan(params, "it", project / "data")
+    rows = [row for row in plan.rows() if row.digest in chosen and row.view == 0]
+    staged = outcomes(plan.work, plan.work.open(), sorted(rows, key=lambda row: row.digest))
+    for (values, length), (expected, frames) in zip(
+        encoding.features("it", raw), staged, strict=True
+    ):
+        assert values.tobytes() == expected.tobytes()
+        assert length == frames
 
 
 def test_probabilities_are_the_evaluations(
@@ -184,6 +222,30 @@ def test_a_folder_that_was_handed_over_answers_alike(
         Predictor.open(tmp_path)
     with pytest.raises(PipelineError, match="holds no model that was handed over"):
         Predictor.open(project)
+
+
+def test_a_graph_of_onnx_answers_without_torch(
+    project: Path, gated: Predictor, samples: list[Sample], tmp_path: Path
+) -> None:
+    files = find_model(project, "gated")
+    files.write(tmp_path)
+    (tmp_path / "model.safetensors").unlink()
+    save_graph(tmp_path, onnx_graph(gated.model.torch_network, gated.model.sets), gated.model)
+    digests = {name: digest_file(tmp_path / name, "md5") for name in ("model.json", "model.onnx")}
+    about = replace(files.about, files=digests)
+    (tmp_path / "predictor.json").write_text(json.dumps(asdict(about)))
+    graph = Predictor.open(tmp_path).predict(samples).answers["probabilities.shape"].to_pylist()
+    torch = gated.predict(samples).answers["probabilities.shape"].to_pylist()
+    for shares, expected in zip(graph, torch, strict=True):
+        assert dict(shares) == pytest.approx(dict(expected), abs=1e-5)
+    code = (
+        "import sys; from pipeline import Predictor, Sample; "
+        f"row, = Predictor.open({str(tmp_path)!r}).predict([Sample('1', dict(text='a circle'))])"
+        ".answers.to_pylist(); assert row['answer.shape']; assert 'torch' not in sys.modules"
+    )
+    subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=environment(tmp_path), check=True
+    )
 
 
 def test_an_alias_names_a_model_and_its_revision(project: Path, tmp_path: Path) -> None:
