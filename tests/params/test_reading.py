@@ -299,3 +299,10 @@ def test_files_that_are_no_params(tmp_path: Path, text: str, message: str) -> No
 def test_a_missing_file_says_where_to_run(tmp_path: Path) -> None:
     with pytest.raises(PipelineError, match="run this in the project's folder"):
         load(tmp_path / "params.yaml")
+
+
+def test_a_licence_is_of_a_feature_set() -> None:
+    changed = document()
+    changed["handover"]["licences"] = {"mfcc": "MIT", "mfccs": "MIT"}
+    (mistake,) = mistakes(changed)
+    assert mistake.startswith("handover.licences.mfccs: unknown feature set 'mfccs'; there are:")
