@@ -52,8 +52,8 @@ class Question:
     frozen:
         Answers to them.
     fresh:
-        Answers to components that landed after both models were trained, which none of tonight's
-        trainings has seen: of the challenger of an earlier night, as a rule. None: no such landed.
+        Answers to components of which no sample had landed when either model was trained: of the
+        challenger of an earlier night, as a rule. None: no such landed.
     weights:
         Of the classes, float (classes,); see `class_weights`.
     validation_gain:
@@ -118,12 +118,14 @@ def decide(question: Question, looks: Sequence[Look], options: GateOptions, seed
     Parameters
     ----------
     looks:
-        All that were ever taken, in their order.
+        All that were ever taken, in their order. Those of the same night count for nothing, so that
+        a night that is judged again is judged alike.
     seed:
         Of the resamples, and of the permutation test of slices.
     """
     weights, frozen = question.weights, question.frozen
     gains = frozen.gains(weights)
+    looks = [look for look in looks if look.night != question.night]
     low, high = _interval(gains, generator(seed, "gain", question.night))
     slices = slice_gains(frozen, weights, seed)
     claims: tuple[Claim, ...] = ("better", "not_worse") if question.demands else ("better",)

@@ -154,6 +154,15 @@ def test_a_plain_winner_is_promoted_and_told_so() -> None:
     assert [look.shown for look in decision.looks] == [True]
 
 
+def test_a_night_that_is_judged_again_is_judged_alike() -> None:
+    asked = question(answers(20, 10, 400), fresh=answers(6, 1, 30))
+    first = decide(asked, [], OPTIONS, 0)
+    assert decide(asked, first.looks, OPTIONS, 0) == first
+    later = decide(replace(asked, night="night 2"), first.looks, OPTIONS, 0)
+    assert later.looks[0].observations == 60
+    assert later.looks[1].level < first.looks[1].level
+
+
 def test_what_validation_does_not_prefer_costs_no_look() -> None:
     decision = decide(question(answers(60, 10, 400), validation_gain=0.0), [], OPTIONS, 0)
     assert (decision.verdict, decision.rule, decision.looks) == ("hold", "validation", ())
