@@ -29,6 +29,7 @@ PAGES = (
     "docs/scaling.md",
     "docs/security.md",
     "docs/store.md",
+    "docs/video.md",
     "CHANGELOG.md",
     "data/README.md",
 )

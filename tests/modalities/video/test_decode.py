@@ -97,7 +97,7 @@ def test_what_is_not_wanted_is_not_decoded(
     container: str, codec: str, options: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With pictures that are stored after the key that they are shown before."""
-    data = film(moving(96), container, codec, options=options)
+    data = film(moving(96, 64, 64), container, codec, options=options)
     read = 0
 
     def counted(*arguments: Any) -> Any:
