@@ -16,8 +16,12 @@ PAGES = (
     "CONTRIBUTING.md",
     "docs/architecture.md",
     "docs/comparison.md",
+    "docs/compress.md",
     "docs/encoders.md",
+    "docs/handover.md",
     "docs/models.md",
+    "docs/nightly.md",
+    "docs/monitoring.md",
     "docs/own-data.md",
     "docs/performance.md",
     "docs/predict.md",
@@ -25,6 +29,7 @@ PAGES = (
     "docs/scaling.md",
     "docs/security.md",
     "docs/store.md",
+    "docs/video.md",
     "CHANGELOG.md",
     "data/README.md",
 )
@@ -64,7 +69,9 @@ COMPARISON = (
     "mkdir comparison && cp recipes/comparison.dvc.yaml comparison/dvc.yaml",
     "dvc repro comparison/dvc.yaml",
 )
-ELSEWHERE = OWN_DATA + BATCHES + SWEEP + COMPARISON
+# tests/nightly/test_docs.py
+NIGHTLY = tuple(line for line in SHOWN if line.startswith(("pipeline nightly ", "pipeline gc ")))
+ELSEWHERE = OWN_DATA + BATCHES + SWEEP + COMPARISON + NIGHTLY
 
 
 def test_commands_are_found() -> None:

@@ -42,8 +42,9 @@ LOST = ("../../precious", "../../../precious", "../../pipeline", "..", "a.b", "*
 COARSE = {"train", "evaluate", "crossvalidate"}
 TARGETS = ("clean@text", "extract@hashing")
 FANS = {
-    "fetch", "look", "download", "clean", "augment", "extract", "train", "evaluate", "crossvalidate"
-}  # fmt: skip
+    *("fetch", "look", "download", "clean", "augment", "extract", "train", "evaluate"),
+    *("compress", "crossvalidate"),
+}
 
 
 def put_graph(folder: Path, names: tuple[str, ...]) -> None:
@@ -81,6 +82,7 @@ def hostile(names: tuple[str, ...]) -> dict[str, Any]:
     document["modalities"] = list(names)
     document["clean"] = document["augment"] = {name: {} for name in names}
     document["features"] = {name: {"modality": name, "encoder": "mfcc"} for name in names}
+    document["compress"] = {name: {"model": name} for name in names}
     document["models"] = document["comparison"]["models"] = {name: {"n": 0} for name in names}
     return document
 

@@ -20,6 +20,8 @@ import numpy as np
 from benchmarks.gpu.step import Setting, lite0, run, squares, text_options, texts
 
 ROWS = 64
+# Rows of each configuration that are computed among others.
+GOAL = 20_000
 CHILD = "GPU_LAW_CHILD"
 
 
@@ -32,9 +34,10 @@ def measure(setting: Setting) -> dict[str, Any]:
             found[name] = digest
             continue
         tried = differ = 0
-        for circumstance in (nullcontext(), *([_busy(), _full()] if setting.on_card else [])):
+        circumstances = (nullcontext(), *([_busy(), _beside(), _full()] if setting.on_card else []))
+        for circumstance in circumstances:
             with circumstance:
-                counts = _try(setting, encode, rows, room, alone)
+                counts = _try(encode, rows, room, alone, 1 if setting.quick else GOAL // 4)
             tried, differ = tried + counts[0], differ + counts[1]
         found[name] = {"rows": tried, "differ": differ, "digest": digest}
     if os.environ.get(CHILD):
@@ -65,7 +68,7 @@ def _configurations(
                 list(squares(count)),
                 size,
             )
-        options = text_options(setting, precision, 192 if setting.quick else 32_768)
+        options = text_options(setting, precision)
         reader = transformer.Encoder(options)
         rows = transformer.prepare(texts(count, 64), options)
         yield (
@@ -77,24 +80,24 @@ def _configurations(
 
 
 def _try(
-    setting: Setting,
     encode: Callable[[list[np.ndarray]], np.ndarray],
     rows: list[np.ndarray],
     room: int,
     alone: list[bytes],
+    goal: int,
 ) -> tuple[int, int]:
-    """Rows that were computed among others, and how many of them came out differently."""
+    """At least `goal` rows computed among others, and how many of them came out differently."""
     rng = np.random.default_rng(0)
     extremes = [np.zeros_like(rows[0]), np.full_like(rows[0], rows[0].max())]
     tried = differ = 0
-    for _ in range(1 if setting.quick else 50):
+    while tried < goal:
         filled = int(rng.integers(1, room + 1))
         chosen = rng.integers(0, len(rows) + len(extremes), filled)
         values = encode([(rows + extremes)[i] for i in chosen])
         for i, value in zip(chosen, values, strict=True):
             if i < len(rows):
                 tried, differ = tried + 1, differ + (value.tobytes() != alone[i])
-    for place in range(min(room, 2) if setting.quick else room):
+    for place in range(min(room, goal)):
         values = encode([rows[1]] * place + [rows[0]])
         tried, differ = tried + 1, differ + (values[place].tobytes() != alone[0])
     return tried, differ
@@ -121,6 +124,26 @@ def _busy() -> Iterator[None]:
     finally:
         over.set()
         thread.join()
+
+
+@contextmanager
+def _beside() -> Iterator[None]:
+    """Another process multiplies meanwhile."""
+    code = (
+        "import torch; m = torch.ones((4096, 4096), dtype=torch.bfloat16, device='cuda');\n"
+        "while True: m @ m; torch.cuda.synchronize(); print(flush=True)"
+    )
+    other = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    assert other.stdout is not None
+    other.stdout.readline()  # it has begun
+    reader = threading.Thread(target=other.stdout.read)
+    reader.start()
+    try:
+        yield
+    finally:
+        other.kill()
+        other.wait()
+        reader.join()
 
 
 @contextmanager

@@ -7,7 +7,8 @@ import json
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,21 +41,60 @@ class Setting:
 
 def run(step: Callable[[Setting], dict[str, Any]]) -> None:
     """A step as a program: prints its figures as the last line."""
+    from transformers.utils import logging
+
     parser = argparse.ArgumentParser()
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--work", type=Path, required=True)
     given = parser.parse_args()
+    logging.disable_progress_bar()
     print(json.dumps(step(Setting(given.device, given.quick, given.work))))
     sys.stdout.flush()
 
 
-def lite0(setting: Setting, precision: str, size: int) -> Any:
-    from pipeline.encoders.efficientnet_lite0 import Encoder, Options
-
-    return Encoder(
-        Options(backend="torch", device=setting.device, precision=precision, batch_size=size)
+def options_of(setting: Setting, kind: str, precision: str) -> Any:
+    """Options of an encoder, with its batch as docs/gpu.md has it."""
+    return {"lite0": lite0_options, "vit": vit_options, "bert": text_options}[kind](
+        setting, precision
     )
+
+
+def lite0_options(setting: Setting, precision: str, size: int | None = None) -> Any:
+    from pipeline.encoders.efficientnet_lite0 import Options
+
+    size = size or (4 if setting.quick else 256)
+    return Options(backend="torch", device=setting.device, precision=precision, batch_size=size)
+
+
+def lite0(setting: Setting, precision: str, size: int) -> Any:
+    from pipeline.encoders.efficientnet_lite0 import Encoder
+
+    return Encoder(lite0_options(setting, precision, size))
+
+
+def vit_options(setting: Setting, precision: str) -> Any:
+    """Of a ViT-B/16 with seeded weights."""
+    import torch
+    from transformers import ViTConfig, ViTModel
+
+    from pipeline.encoders.vision import PREPROCESSOR, Options
+
+    folder = setting.work / "vit"
+    if not (folder / PREPROCESSOR).exists():
+        tiny = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
+        side = {"image_size": side_of(setting, "vit")}
+        torch.manual_seed(0)
+        ViTModel(ViTConfig(**side, **(tiny if setting.quick else {}))).save_pretrained(folder)
+        pixels = {"image_mean": [0.5] * 3, "image_std": [0.5] * 3, "size": side["image_size"]}
+        (folder / PREPROCESSOR).write_text(json.dumps(pixels))
+    size = 4 if setting.quick else 256
+    return Options(model=str(folder), device=setting.device, precision=precision, batch_size=size)
+
+
+def side_of(setting: Setting, kind: str) -> int:
+    """Pixels of the square that an encoder of pictures reads."""
+    return 32 if kind == "vit" and setting.quick else 224
 
 
 def bert(setting: Setting) -> Path:
@@ -83,7 +123,7 @@ def bert(setting: Setting) -> Path:
     return folder
 
 
-def text_options(setting: Setting, precision: str, batch_tokens: int) -> Any:
+def text_options(setting: Setting, precision: str, batch_tokens: int | None = None) -> Any:
     from pipeline.encoders.transformer import Options
 
     return Options(
@@ -91,19 +131,32 @@ def text_options(setting: Setting, precision: str, batch_tokens: int) -> Any:
         backend="torch",
         device=setting.device,
         precision=precision,
-        batch_tokens=batch_tokens,
+        batch_tokens=batch_tokens or (256 if setting.quick else 32_768),
     )
 
 
-def texts(count: int, tokens: int) -> list[str]:
+def texts(count: int, tokens: int, seed: int = 0) -> list[str]:
     """Texts of so many tokens, the two special ones included."""
-    words = np.random.default_rng(0).integers(0, len(WORDS), (count, tokens - 2))
+    words = np.random.default_rng(seed).integers(0, len(WORDS), (count, tokens - 2))
     return [" ".join(WORDS[i] for i in row) for row in words]
 
 
-def squares(count: int, seed: int = 0) -> np.ndarray:
-    """Pictures as Lite0 takes them, uint8 (count, 224, 224, 3)."""
-    return np.random.default_rng(seed).integers(0, 256, (count, 224, 224, 3), dtype=np.uint8)
+def squares(count: int, side: int = 224) -> np.ndarray:
+    """Pictures as networks take them, uint8 (count, side, side, 3)."""
+    return np.random.default_rng(0).integers(0, 256, (count, side, side, 3), dtype=np.uint8)
+
+
+@contextmanager
+def ray_with_a_gpu(setting: Setting) -> Iterator[None]:
+    """A Ray of this machine; a rehearsal's GPU is known to Ray alone."""
+    import ray
+
+    given = {} if setting.on_card else {"num_cpus": 2, "num_gpus": 1}
+    ray.init("local", include_dashboard=False, log_to_driver=False, **given)
+    try:
+        yield
+    finally:
+        ray.shutdown()
 
 
 def synchronise(setting: Setting) -> None:

@@ -11,10 +11,12 @@ import typer
 from pipeline.cli.blame import blame
 from pipeline.cli.encoders import encoders
 from pipeline.cli.errors import handle_errors
+from pipeline.cli.gc import gc
 from pipeline.cli.init import init
 from pipeline.cli.metrics import leaderboard, metrics
 from pipeline.cli.nightly import app as nightly
 from pipeline.cli.package import package
+from pipeline.cli.plots import plots
 from pipeline.cli.predict import predict
 from pipeline.cli.promote import promote
 from pipeline.cli.prune import prune
@@ -46,10 +48,12 @@ app.command()(package)
 # Modalities are plug-ins, so that their options are read by the command itself.
 app.command(context_settings={"ignore_unknown_options": True})(predict)
 app.command()(blame)
+app.command()(plots)
 app.command()(promote)
 app.command()(rejects)
 app.command()(prune)
 app.command()(serve)
+app.command()(gc)
 app.command()(validate)
 
 

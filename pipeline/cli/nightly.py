@@ -92,7 +92,11 @@ def run(
     if dry_run:
         _show_plan(params, options)
         return
-    night = _retried(lambda: _nights(params, options, backfill), retries, backoff)
+    try:
+        night = _retried(lambda: _nights(params, options, backfill), retries, backoff)
+    except Exception as error:
+        _tell_failure(options, error)
+        raise
     assert night.verdict
     say(f"{night.run}: {night.verdict.outcome} ({night.verdict.rule})")
     say(night.verdict.why)
@@ -306,6 +310,50 @@ def learn_contract(
     say(f"params.yaml has the contract of {', '.join(wanted)}; the next run commits it")
 
 
+@app.command()
+@handle_errors
+def simulate(
+    folder: Annotated[Path, typer.Argument(help="A new folder, in which the nights are lived.")],
+    source: Annotated[
+        str, typer.Option(help="Whose largest batch is cut; the inbox's if none.")
+    ] = "",
+    nights: Annotated[int, typer.Option(min=1, help="How many.")] = 30,
+    seed: Annotated[int, typer.Option(help="Of the plan.")] = 0,
+    json: Json = False,
+) -> None:
+    """Live through nights of this project's own data with planted faults, in a copy of it.
+
+    Each fault must get the right verdict, and what was accepted must be what a clean build gives.
+    Ends with 1 where something was not as it should be.
+    """
+    from dataclasses import asdict
+
+    from pipeline.core.machine.environment import establish, stated_instructions
+
+    establish(stated_instructions())
+    from pipeline.nightly.simulation import Lived, simulate
+
+    params, options = _loaded()
+    rows: list[dict[str, Any]] = []
+    equal = True
+    for lived in simulate(
+        params, options, source or next(iter(options.inbox)), folder, nights, seed
+    ):
+        if isinstance(lived, Lived):
+            rows.append(asdict(lived))
+            say(f"{lived.night}: {lived.planted or 'calm'}: {lived.outcome}", error=True)
+        else:
+            equal = lived
+    show(rows, tuple(rows[0]), json)
+    same = "is" if equal else "is not"
+    say(f"what was accepted {same} what a clean build gives, byte for byte", error=True)
+    wrong = [row["night"] for row in rows if not row["right"]]
+    if wrong:
+        say(f"not as they should be: {', '.join(wrong)}", error=True)
+    if wrong or not equal:
+        raise typer.Exit(1)
+
+
 def _loaded() -> tuple[Params, NightlyOptions]:
     from pipeline.nightly.options import load_options
     from pipeline.params import load
@@ -344,6 +392,15 @@ def _retried(start: Callable[[], Night], retries: int, backoff: float) -> Night:
             say(f"{error}; again in {wait:g} s", error=True)
             time.sleep(wait)
     return start()
+
+
+def _tell_failure(options: NightlyOptions, error: Exception) -> None:
+    """Tell people of a night that did not end, unless it is another that is at work."""
+    from pipeline.nightly.notify import notify
+    from pipeline.nightly.run import Busy
+
+    if not isinstance(error, Busy):
+        notify(options.notify, f"{Path.cwd().name}: the night failed", f"{error}")
 
 
 def _show_plan(params: Params, options: NightlyOptions) -> None:

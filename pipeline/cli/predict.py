@@ -104,7 +104,8 @@ def predict(
 
 
 def _files(model: str, rev: str) -> ModelFiles:
-    from pipeline.project.model_files import DESCRIPTION, find_model, open_model
+    from pipeline.project.contents import DESCRIPTION
+    from pipeline.project.model_files import find_model, open_model
 
     if (Path(model) / DESCRIPTION).is_file():
         return open_model(Path(model))

@@ -39,11 +39,14 @@ def serve(
 
     Nobody is asked who they are: let in others than yourself only behind a server that does.
     """
-    from pipeline.project.model_files import DESCRIPTION, find_model, open_model
+    from pipeline.core.machine.environment import establish, stated_instructions
+    from pipeline.project.contents import DESCRIPTION, establish_package
 
     handed_over = "/" in model or (Path(model) / DESCRIPTION).is_file()
-    files = open_model(Path(model)) if handed_over else find_model(Path(), model)
-    files.hold()  # before NumPy is loaded
+    if handed_over:
+        establish_package(Path(model))
+    else:
+        establish(stated_instructions())
     try:
         import uvicorn
 
@@ -55,7 +58,8 @@ def serve(
         ) from None
     from pipeline.inference import Predictor
 
-    app = create_app(Predictor.of(files), Limits(mebibytes, samples, seconds))
+    predictor = Predictor.open(model) if handed_over else Predictor.load(Path(), model)
+    app = create_app(predictor, Limits(mebibytes, samples, seconds))
     say(f"http://{host}:{port}/docs shows what may be asked; Ctrl-C ends it", error=True)
     uvicorn.run(
         app,

@@ -48,7 +48,8 @@ def balanced_splits(
 ) -> dict[str, Split]:
     """The split of each component, by its lowest-ranked group.
 
-    A component to which the data give a split has that one, and counts towards its ratio.
+    A component to which the data give a split has that one, and counts towards its ratio. Where
+    they give a split more than its ratio, the ratios of the others are less by one factor.
 
     Parameters
     ----------
@@ -95,7 +96,8 @@ class _Placement:
     ) -> None:
         self.split: dict[str, Split] = {}
         self._ranks, self._modalities, self._targets = ranks, modalities, targets
-        self._ratios: dict[Split, float] = {name: getattr(ratios, name) for name in SPLITS}
+        self._asked: dict[Split, float] = {name: getattr(ratios, name) for name in SPLITS}
+        self._ratios = self._asked
         self._parent: dict[str, str] = {}
         self._members: dict[str, _Members] = defaultdict(_Members)
         self._total: Counter[str] = Counter()
@@ -124,10 +126,29 @@ class _Placement:
                 self.split[name] = first_given(self._members[name].given)
             if name in self.split:
                 self._held[self.split[name]].update(self._members[name].brings)
+        self._ratios = self._attainable()
         new = changed - self.split.keys()
         for name in sorted(new, key=lambda n: (-self._members[n].samples, self._rank(n))):
             self.split[name] = self._scarcest(name)
             self._held[self.split[name]].update(self._members[name].brings)
+
+    def _attainable(self) -> dict[Split, float]:
+        """The ratios, where the data names more of a split than its share: the others' are less.
+
+        All by the same factor, so that what a split has too much is not missing in one alone.
+        """
+        named: Counter[Split] = Counter()
+        for members in self._members.values():
+            if members.given:
+                named[first_given(members.given)] += members.samples
+        total = sum(members.samples for members in self._members.values())
+        ratios, fixed = self._asked, dict[Split, float]()
+        while over := [s for s in SPLITS if s not in fixed and named[s] > ratios[s] * total]:
+            fixed |= {split: named[split] / total for split in over}
+            others = sum(self._asked[split] for split in SPLITS if split not in fixed)
+            scale = (1 - sum(fixed.values())) / others if others else 0.0
+            ratios = {split: fixed.get(split, self._asked[split] * scale) for split in SPLITS}
+        return ratios
 
     def _scarcest(self, name: str) -> Split:
         """The split that lacks most of what a component brings; of equal ones the largest."""

@@ -56,7 +56,9 @@ class CurationOptions(Base):
         "fails beyond it, since such a component can't be split.",
     )
     ratios: Ratios = Field(
-        default=Ratios(), description="Shares of the splits, those that the data names included."
+        default=Ratios(),
+        description="Shares of the splits, those that the data names included; where balanced, "
+        "what the data names of one beyond its share is missing in the others by one factor.",
     )
     splits: Literal["balanced", "hashed"] = Field(
         "balanced",

@@ -33,8 +33,9 @@ class EncoderKind(Protocol):
     Some have more. `IDS = True` says that the values are ids of words. `prepare(contents, options)`
     does the work that needs no encoder: its results are what `encode` gets, and where encoders sit
     on GPUs other processes do it. `parameters(options)` says what of the options is keyed, where
-    that is not all. Options named `device` (`cpu`, `cuda`), `backend` and `batch_size` are known by
-    these names.
+    that is not all; `modules(options)`, which modules it calls by name. `LICENCE` is that of the
+    weights. Options named `device` (`cpu`, `cuda`), `backend`, `batch_size` and `model` (a folder
+    of weights, or a name) are known by these names.
 
     Attributes
     ----------

@@ -16,6 +16,7 @@ from pipeline.integrity.copies import CACHE, Copies, has_md5
 from pipeline.integrity.unit import Unit
 from pipeline.parts import artifact
 from pipeline.parts.manifest import MANIFEST
+from pipeline.raw.downloads import RECORD
 from pipeline.store.sidecar import FOLDER, is_sealed
 from pipeline.store.trees.remote import DIRECTORY, Remote
 from pipeline.store.trees.tracked import Tracked, files_of, md5_problem
@@ -199,4 +200,5 @@ def _sidecar_problem(path: Path) -> str:
 def _is_untracked_by_design(path: Path) -> bool:
     """Whether git keeps a file, or nothing needs it: what DVC writes, hidden files, notes."""
     hidden = any(part.startswith(".") for part in path.parts)
-    return hidden or path.suffix == ".dvc" or path == Path(DATA, "README.md")
+    kept_by_git = path.suffix == ".dvc" or path.name == RECORD or path == Path(DATA, "README.md")
+    return hidden or kept_by_git

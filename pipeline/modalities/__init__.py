@@ -82,6 +82,9 @@ class Content(Protocol):
 class Cleaning(Protocol):
     """From a file's bytes to content.
 
+    Some have `parameters(options)` too: what of the options is keyed and what else changes the
+    bits, such as how a library was built, where that is not the options alone.
+
     Attributes
     ----------
     Options:

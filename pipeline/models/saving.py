@@ -181,7 +181,8 @@ def load_model(folder: Path, refused: bool = False) -> TrainedModel:
         decodings = {task: Decoding.from_card(about) for task, about in tasks.items()}
         priors = {task: np.array(about["prior"], np.float32) for task, about in tasks.items()}
     if "refused" in card and not refused:
-        raise PipelineError(f"model '{folder.name}' is not offered: {card['refused']}")
+        name = card.get("name", folder.name)  # the folder may be a copy under another name
+        raise PipelineError(f"model '{name}' is not offered: {card['refused']}")
     network: Answering
     if (folder / GRAPH).is_file():
         network = _load_graph(folder, sets, decodings)

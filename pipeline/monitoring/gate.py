@@ -13,11 +13,15 @@ from typing import Literal
 
 import numpy as np
 
-from pipeline.monitoring.evidence import Evidence, mean_bounds
+from pipeline.core.randomness import generator
+from pipeline.core.records import MIN_COMPONENTS
+from pipeline.models.evaluation.bootstrap import interval, resample
+from pipeline.monitoring.evidence import Evidence
 from pipeline.monitoring.ledger import FRESH, FROZEN, Claim, Look, fresh_level, frozen_level
 from pipeline.monitoring.options import GateOptions
 from pipeline.monitoring.paired_answers import PairedAnswers, SliceGain, slice_gains
 
+RESAMPLES = 1000
 Verdict = Literal["promote", "hold"]
 # What the gate goes by, and a paragraph.
 Rule = tuple[str, str]
@@ -48,8 +52,8 @@ class Question:
     frozen:
         Answers to them.
     fresh:
-        Answers to components that landed after both models were trained, which none of tonight's
-        trainings has seen: of the challenger of an earlier night, as a rule. None: no such landed.
+        Answers to components of which no sample had landed when either model was trained: of the
+        challenger of an earlier night, as a rule. None: no such landed.
     weights:
         Of the classes, float (classes,); see `class_weights`.
     validation_gain:
@@ -87,7 +91,8 @@ class Decision:
     why:
         One paragraph for a person.
     gain, low, high:
-        Gain in balanced accuracy on the frozen components, with bounds of 95 % for this one look.
+        Gain in balanced accuracy on the frozen components, and what holds 95 of 100 resamples of
+        them: an interval of this one look, by which nothing is decided.
     macro_f1_gain:
         The same in macro-F1, without bounds.
     worst:
@@ -113,14 +118,15 @@ def decide(question: Question, looks: Sequence[Look], options: GateOptions, seed
     Parameters
     ----------
     looks:
-        All that were ever taken, in their order.
+        All that were ever taken, in their order. Those of the same night count for nothing, so that
+        a night that is judged again is judged alike.
     seed:
-        Of the permutation test of slices.
+        Of the resamples, and of the permutation test of slices.
     """
     weights, frozen = question.weights, question.frozen
     gains = frozen.gains(weights)
-    largest = float(weights.max())
-    low, high = (bound * largest for bound in mean_bounds(gains / largest, 0.05))
+    looks = [look for look in looks if look.night != question.night]
+    low, high = _interval(gains, generator(seed, "gain", question.night))
     slices = slice_gains(frozen, weights, seed)
     claims: tuple[Claim, ...] = ("better", "not_worse") if question.demands else ("better",)
     taken: list[Look] = []
@@ -166,7 +172,7 @@ def _looks(
             options.error * options.fresh_share,
         )
         fresh_gains = question.fresh.gains(question.weights)
-        evidence = evidence.after(fresh_gains / largest, bound / largest)
+        evidence = evidence.after(_scaled(fresh_gains, largest), bound / largest)
         taken.append(_look(question, FRESH, claim, question.recipe, fresh_gains, evidence, level))
     if claim == "not_worse" or _passes_validation(question, options):
         level = frozen_level(
@@ -175,7 +181,7 @@ def _looks(
             question.champion,
             options.error * (1 - options.fresh_share),
         )
-        evidence = Evidence().after(gains / largest, bound / largest)
+        evidence = Evidence().after(_scaled(gains, largest), bound / largest)
         taken.append(_look(question, FROZEN, claim, question.test_set, gains, evidence, level))
     return taken
 
@@ -205,6 +211,18 @@ def _look(
         observations=evidence.observations if kept else 0,
         total=evidence.total if kept else 0.0,
     )
+
+
+def _interval(gains: np.ndarray, rng: np.random.Generator) -> tuple[float, float]:
+    """Of the mean; all that it can be where components are few."""
+    if len(gains) < MIN_COMPONENTS:
+        return -1.0, 1.0
+    return interval(resample(rng, len(gains), RESAMPLES) @ gains / len(gains), 0.95)
+
+
+def _scaled(gains: np.ndarray, largest: float) -> np.ndarray:
+    """From -1 to 1, which sums of weights miss by a last bit."""
+    return np.clip(gains / largest, -1, 1)
 
 
 def _passes_validation(question: Question, options: GateOptions) -> bool:
@@ -252,17 +270,18 @@ def _not_shown(
         )
     if not taken:
         return "validation", (
-            f"Held: on the validation split the challenger gains "
-            f"{_points(question.validation_gain or 0.0)}, less than the {_points(options.margin)} "
-            f"that a change is worth, so the test components were not asked. The model in use "
-            f"stays."
+            f"Held: on the validation split the challenger "
+            f"{_gains(question.validation_gain or 0.0)}, and a change is worth it from "
+            f"{_points(options.margin)} on, so the test components were not asked. The model in "
+            f"use stays."
         )
     closest = max(taken, key=lambda look: look.e_value * look.level)
+    luck = ", which may be luck" if gain > 0 else ""
     return "evidence", (
-        f"Held: the challenger gains {_points(gain)} on the frozen test components, which may be "
-        f"luck. {_evidence(closest).capitalize()}, and what has been asked before leaves no less "
-        f"than {1 / closest.level:,.0f} : 1 to be enough. The model in use stays; nothing is lost, "
-        f"and tomorrow's challenger is judged anew."
+        f"Held: the challenger {_gains(gain)} on the frozen test components{luck}. "
+        f"{_evidence(closest).capitalize()}; after what was asked before, {1 / closest.level:,.0f} "
+        f": 1 would be enough. The model in use stays; nothing is lost, and tomorrow's challenger "
+        f"is judged anew."
     )
 
 
@@ -288,7 +307,7 @@ def _promotion(question: Question, gain: float, shown: Sequence[Look]) -> Rule:
         )
     return "not_worse", (
         f"Promoted, since {' and '.join(question.demands)}: the challenger is not worse "
-        f"({_points(gain)} on the frozen test components). {_evidence(strongest).capitalize()}, "
+        f"(it {_gains(gain)} on the frozen test components). {_evidence(strongest).capitalize()}, "
         f"and {1 / strongest.level:,.0f} : 1 was asked."
     )
 
@@ -296,8 +315,14 @@ def _promotion(question: Question, gain: float, shown: Sequence[Look]) -> Rule:
 def _evidence(look: Look) -> str:
     claim = "that it is better" if look.claim == "better" else "that it is not worse"
     count = f"{look.observations} that landed since" if look.kind == FRESH else f"{look.components}"
-    odds = min(look.e_value, 1e15)
-    return f"the evidence {claim} is {odds:,.3g} : 1 over {count} components"
+    odds = f"{look.e_value:,.{0 if look.e_value >= 10 else 1}f}"
+    if look.e_value > 1e6:
+        odds = "more than a million"
+    return f"the evidence {claim} is {odds} : 1 over {count} components"
+
+
+def _gains(share: float) -> str:
+    return f"{'loses' if share < 0 else 'gains'} {_points(abs(share))}"
 
 
 def _points(share: float) -> str:

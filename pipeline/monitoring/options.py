@@ -14,7 +14,7 @@ class DriftOptions(Options):
         default=0.01, gt=0, lt=1, description="chance that a night without change is noticed"
     )
     discovery_rate: float = Field(
-        default=0.05, gt=0, lt=1, description="share of false alarms among the alarms of all nights"
+        default=0.05, gt=0, lt=1, description="share of false alarms among the alarms of a year"
     )
     components: int = Field(
         default=500,

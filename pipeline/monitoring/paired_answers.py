@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
 from pipeline.core.randomness import generator
 from pipeline.core.records import MIN_COMPONENTS
@@ -15,7 +13,7 @@ from pipeline.models.comparison.paired_bootstrap import holm
 from pipeline.models.metrics import class_scores
 
 # A class weighs so many times the commonest at most: each rare one would widen the bounds of all.
-HEAVIEST = 10.0
+HEAVIEST = 4.0
 FLIPS = 9_999
 
 
@@ -28,7 +26,7 @@ class PairedAnswers:
     component:
         str (n,). Samples of a component depend on each other; components do not.
     truth, champion, challenger:
-        int (n,), class indices; -1 of an answer that is none of the classes.
+        int (n,), class indices.
     slices:
         Attribute → str (n,) or None: by whose values samples are told apart.
     """
@@ -69,73 +67,10 @@ class PairedAnswers:
     def macro_f1_gain(self, classes: int) -> float:
         """Macro-F1 of the challenger less that of the champion."""
         champion, challenger = (
-            class_scores(self.truth, np.where(answers < 0, classes, answers), classes + 1)[
-                "macro_f1"
-            ]
+            class_scores(self.truth, answers, classes)["macro_f1"]
             for answers in (self.champion, self.challenger)
         )
         return challenger - champion
-
-
-def paired_answers(
-    champion: pa.Table,
-    challenger: pa.Table,
-    samples: pa.Table,
-    task: str,
-    classes: Sequence[str],
-    attributes: Sequence[str] = (),
-) -> PairedAnswers:
-    """What both answered to the samples of known truth, in the order of their ids.
-
-    Parameters
-    ----------
-    champion, challenger:
-        Rows of predictions.parquet (`core.schemas.predictions_schema`), of one split or several.
-    samples:
-        Rows of the curated table: those of them that both answered are compared.
-    classes:
-        Names of the task's classes. A truth that is none of them counts for nothing.
-    attributes:
-        Targets and attributes of samples that cut slices.
-    """
-    sides = [_by_sample(table, task) for table in (champion, challenger)]
-    place = {name: i for i, name in enumerate(classes)}
-    rows = [
-        row
-        for row in sorted(samples.to_pylist(), key=lambda row: row["sample_id"])
-        if all(row["sample_id"] in side for side in sides)
-        and sides[0][row["sample_id"]]["truth"] in place
-    ]
-    ids = [row["sample_id"] for row in rows]
-    stated = [dict(row["attributes"] or ()) for row in rows]
-    return PairedAnswers(
-        component=np.array([row["component"] for row in rows], str),
-        truth=np.array([place[sides[0][name]["truth"]] for name in ids], np.int64),
-        # A class that only one of them knows is an answer like any other, and wrong.
-        champion=np.array([place.get(sides[0][name]["prediction"], -1) for name in ids], np.int64),
-        challenger=np.array(
-            [place.get(sides[1][name]["prediction"], -1) for name in ids], np.int64
-        ),
-        slices={
-            name: np.array(
-                [
-                    row[f"target.{name}"] if f"target.{name}" in row else said.get(name)
-                    for row, said in zip(rows, stated, strict=True)
-                ],
-                dtype=object,
-            )
-            for name in attributes
-        },
-    )
-
-
-def _by_sample(predictions: pa.Table, task: str) -> dict[str, dict[str, Any]]:
-    columns = predictions.select(["sample_id", "task", "prediction", "truth"])
-    return {
-        row["sample_id"]: row
-        for row in columns.to_pylist()
-        if row["task"] == task and row["truth"] is not None
-    }
 
 
 def class_weights(truth: np.ndarray, component: np.ndarray, classes: int) -> np.ndarray:

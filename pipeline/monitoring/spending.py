@@ -1,7 +1,6 @@
 """How an error rate is spread over tests without end.
 
-Every rate here comes from one series that sums to 1, s(j) = j^-1.5 / ζ(1.5): 0.38, 0.14, 0.07, …
-What test j may spend is s(j) of the whole, so that by the union bound all of them together err
+What is spent on each test sums to the whole, so that by the union bound all of them together err
 with no more than the whole, however they depend on each other (alpha spending: Foster & Stine 2008,
 JRSS B 70; Ramdas et al. 2017, "Online control of the false discovery rate with decaying memory",
 NeurIPS).
@@ -13,41 +12,41 @@ from collections.abc import Sequence
 
 EXPONENT = 1.5
 ZETA = 2.612375348685488  # of EXPONENT
+YEAR = 365
 
 
 def series(j: int) -> float:
-    """s(j) for j = 1, 2, …; it sums to 1."""
+    """s(j) = j^-1.5 / ζ(1.5) for j = 1, 2, …: 0.38, 0.14, 0.07, …; it sums to 1."""
     return float(j**-EXPONENT / ZETA)
 
 
-def discovery_levels(p_values: Sequence[float], rate: float, highest: float = 1.0) -> list[float]:
-    """The level of each test so far and of the next, by LORD++ (Ramdas et al. 2017).
+def night_level_of_year(p_values: Sequence[float], rate: float, highest: float = 1.0) -> float:
+    """The level of tonight's test, by LORD++ (Ramdas et al. 2017), which begins anew each YEAR.
 
-    Level t is half of `rate` times s(t), and for each discovery at τ, `rate` times s(t - τ), of
-    which the first counts a half; a discovery is a p-value at or below its level. Two things hold:
+    A night may spend 1/YEAR of half of `rate`, and of what discoveries have won, s(k) on the k-th
+    night after each: the first wins the other half, any other all of `rate`. A discovery is a
+    p-value at or below its level. Two things hold:
 
-    - until something has truly changed, the chance of any discovery is at most `rate` / 2,
-      however the tests depend on each other;
-    - over all tests, the expected share of false ones among the discoveries is at most `rate`, if
+    - until something has truly changed, the chance of any discovery within a year is at most
+      `rate` / 2, however the tests depend on each other;
+    - within a year, the expected share of false ones among the discoveries is at most `rate`, if
       p-values without change are valid given the tests before. Tests that share a reference are
       so only roughly.
 
     Parameters
     ----------
+    p_values:
+        Of every night before, in their order.
     highest:
         No level is higher, which keeps both.
-
-    Returns
-    -------
-    len(p_values) + 1 levels.
     """
-    levels: list[float] = []
+    this_year = p_values[len(p_values) // YEAR * YEAR :]
     discovered: list[int] = []
-    for t in range(1, len(p_values) + 2):
-        level = rate / 2 * series(t)
+    for night in range(len(this_year) + 1):
+        level = rate / 2 / YEAR
         for place, tau in enumerate(discovered):
-            level += rate * series(t - tau) * (0.5 if place == 0 else 1.0)
-        levels.append(min(level, highest))
-        if t <= len(p_values) and p_values[t - 1] <= levels[-1]:
-            discovered.append(t)
-    return levels
+            level += rate * series(night - tau) * (0.5 if place == 0 else 1.0)
+        level = min(level, highest)
+        if night < len(this_year) and this_year[night] <= level:
+            discovered.append(night)
+    return level

@@ -9,7 +9,7 @@ from datetime import datetime
 from pipeline.core.errors import PipelineError
 from pipeline.core.files.atomic import remove
 from pipeline.nightly import quarantine
-from pipeline.nightly.inbox import Landing, bring, landings
+from pipeline.nightly.inbox import Damaged, Landing, bring, landings
 from pipeline.nightly.journal import FOLDER, Delivery, Night, save
 from pipeline.nightly.ledger import Ledger, read_ledger
 from pipeline.nightly.options import NightlyOptions
@@ -96,6 +96,8 @@ def _take(night: Night, place: int, landing: Landing, params: Params, ledger: Le
     delivery = night.deliveries[place]
     try:
         content = bring(landing, STAGING / "files")
+    except Damaged as error:
+        return _put(night, place, replace(delivery, fate="held", batch="", why=str(error)))
     except PipelineError as error:
         raise Failed(f"bring {landing.name} from its inbox", str(error)) from None
     delivery = replace(delivery, content=content)

@@ -8,10 +8,12 @@ from pathlib import Path
 
 from pipeline.core.errors import PipelineError, unknown
 from pipeline.core.files.lock import locked
+from pipeline.core.folders import DATA, MODELS
 from pipeline.nightly import quarantine, repository
+from pipeline.nightly.journal import JOURNAL, LOCK
 from pipeline.nightly.ledger import Event, Ledger, read_ledger, stamp_time, write_ledger
 from pipeline.nightly.record import read_record
-from pipeline.params.aliases import ALIASES, Alias, read_aliases, write_aliases
+from pipeline.params.aliases import Alias, read_aliases, write_aliases
 from pipeline.store.trees.revision import Revision
 
 HERE = Path()
@@ -31,7 +33,7 @@ def promote(run: str, model: str, alias: str, who: str, why: str, now: datetime)
     if chosen == standing:
         raise PipelineError(f"{alias} is {model} of run {run} already")
     tree = Revision.at(HERE, revision)
-    models = tree.names("models")
+    models = tree.names(MODELS)
     if model not in models:
         raise PipelineError(f"run {run}: {unknown('model', model, models)}")
     return _point(run, alias, chosen, standing, "promoted", who, why, now)
@@ -187,16 +189,12 @@ def _decided(event: Event, message: str, act: Callable[[], None] = lambda: None)
     """Act, write the event down and commit both, alone."""
     if not event.who.strip() or not event.why.strip():
         raise PipelineError("say with --who and --why who decides this, and why")
-    with locked(Path("nightly")):
+    with locked(LOCK):
         repository.check_start()
-        if Path(".pipeline", "nightly", "journal.json").exists():
+        if JOURNAL.exists():
             raise PipelineError("a run has not ended: `pipeline nightly run` finishes it first")
         act()
         write_ledger(read_ledger().with_events([event]))
-        paths = (ALIASES, "nightly", "data")
+        paths = (*repository.VERDICT_FILES, DATA)
         body = f"{message}\n\n{event.why}\n\nDecided-By: {event.who}"
-        repository.commit(body, "Nightly-Decision", stamp_time_of(event), paths)
-
-
-def stamp_time_of(event: Event) -> str:
-    return f"{event.kind} {event.at}"
+        repository.commit(body, repository.DECISION_TRAILER, f"{event.kind} {event.at}", paths)

@@ -27,6 +27,10 @@ MANIFEST_BYTES = 1 << 30
 SHOWN = 5
 
 
+class Damaged(PipelineError):
+    """A file is not what the manifest beside it says."""
+
+
 @dataclass(frozen=True)
 class Landing:
     """A folder of an inbox.
@@ -96,8 +100,10 @@ def bring(landing: Landing, folder: Path) -> str:
 
     Raises
     ------
+    Damaged
+        A file is not what the manifest says.
     PipelineError
-        A file is gone, is no longer as it was listed, or is not what the manifest says.
+        A file is gone, or is no longer as it was listed.
     """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -110,9 +116,10 @@ def bring(landing: Landing, folder: Path) -> str:
         with as_pipeline_error(where):
             _bring_file(landing, path, place)
         digests[path] = digest_file(place)
-        expected = landing.digests.get(path, digests[path])
-        if place.stat().st_size != size or digests[path] != expected:
-            raise PipelineError(f"{where} is not what was listed: it came damaged, or changed")
+        if place.stat().st_size != size:
+            raise PipelineError(f"{where} changed since it was listed")
+        if digests[path] != landing.digests.get(path, digests[path]):
+            raise Damaged(f"{path} is not what the manifest says: it came damaged")
     return digest_json(sorted(digests.items()))
 
 

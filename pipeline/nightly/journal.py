@@ -12,6 +12,8 @@ from pipeline.core.files.documents import document
 
 FOLDER = Path(MEMORY, "nightly")
 JOURNAL = FOLDER / "journal.json"
+# What one run at a time, or one decision, holds; see `files.lock`.
+LOCK = Path("nightly")
 State = Literal[
     "chosen",  # which landings are taken, and what their batches are called
     "landed",  # every one is a batch of DVC's, or held, or a duplicate

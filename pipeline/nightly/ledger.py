@@ -19,6 +19,8 @@ from pipeline.core.files.documents import parsed
 
 LEDGER = Path("nightly", "ledger.jsonl")
 MACHINE = "nightly run"
+# Fields that each line has, be they empty.
+ALWAYS = ("at", "kind", "run", "who", "why")
 Kind = Literal[
     "taken",  # a landing became a batch
     "duplicate",  # it holds what another brought already
@@ -173,5 +175,5 @@ def without_run(ledger: Ledger, run: str) -> Ledger:
 
 
 def _line(event: Event) -> str:
-    said = {name: value for name, value in asdict(event).items() if value}
+    said = {name: value for name, value in asdict(event).items() if value or name in ALWAYS}
     return json.dumps(said, ensure_ascii=False) + "\n"

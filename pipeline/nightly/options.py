@@ -6,21 +6,19 @@ named by environment variables and never stand here.
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Literal
 from zoneinfo import available_timezones
 
-from pydantic import Field, TypeAdapter, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from pipeline.core.errors import PipelineError, unknown
 from pipeline.core.options import Options
 from pipeline.params import Params
-from pipeline.params.document import read
+from pipeline.params.document import fill, read
 from pipeline.params.sections import SourceRoot
 
 NIGHTLY = "nightly.yaml"
-T = TypeVar("T")
 VARIABLE = r"^[A-Z_][A-Z0-9_]*$"
 
 
@@ -135,7 +133,7 @@ def load_options(params: Params, root: Path = Path()) -> NightlyOptions:
             f"there is no {path}: write `inbox: {{SOURCE: {{root: FOLDER}}}}` and `model: NAME` "
             f"there; docs/nightly.md says what else"
         )
-    options = fill(NightlyOptions, read(path), str(path))
+    options: NightlyOptions = fill(NightlyOptions, read(path), str(path))
     problems = [
         *(
             f"inbox.{source}: {unknown('source', source, params.sources)}"
@@ -157,16 +155,3 @@ def load_options(params: Params, root: Path = Path()) -> NightlyOptions:
     if problems:
         raise PipelineError("\n  ".join([f"{path} does not agree with params.yaml:", *problems]))
     return options
-
-
-def fill(form: type[T], document: Any, what: str) -> T:
-    """A parsed document in the form of a type; PipelineError with all that is wrong with it."""
-    try:
-        return TypeAdapter(form).validate_python({} if document is None else document)
-    except ValidationError as error:
-        lines = [
-            f"  {'.'.join(map(str, mistake['loc'])) or 'file'}: "
-            + re.sub(r"^Value error, ", "", mistake["msg"])
-            for mistake in error.errors()
-        ]
-        raise PipelineError("\n".join([f"{what} has {len(lines)} mistake(s):", *lines])) from None

@@ -48,7 +48,7 @@ SCHEMA = pa.schema(
         ("lock", TEXT),  # SHA-256 of dvc.lock, which names all data
         pa.field("landed_files", WHOLE, nullable=False),
         pa.field("landed_bytes", WHOLE, nullable=False),
-        pa.field("computed_rows", WHOLE, nullable=False),
+        pa.field("computed_rows", WHOLE, nullable=False),  # cleaned, augmented, encoded
         pa.field("seconds", NUMBER, nullable=False),
         pa.field("cpu_seconds", NUMBER, nullable=False),
         pa.field("gpu_seconds", NUMBER, nullable=False),
@@ -77,6 +77,8 @@ SCHEMA = pa.schema(
     ]
 )  # fmt: skip
 COUNTED = ("rows", "rejected", "computed_rows", "computed", "restored", "reused")
+# Stages that decode or encode each row once; others write their tables anew.
+PER_ROW = ("clean", "augment", "extract")
 MEASURED = ("seconds", "cpu_seconds", "gpu_seconds")
 
 
@@ -138,7 +140,9 @@ def _row(night: Night, now: datetime) -> dict[str, Any]:
         "lock": digest_file(LOCK) if LOCK.is_file() else None,
         "landed_files": sum(delivery.files for delivery in taken),
         "landed_bytes": sum(delivery.bytes for delivery in taken),
-        "computed_rows": sum(stage["computed_rows"] for stage in stages),
+        "computed_rows": sum(
+            stage["computed_rows"] for stage in stages if stage["stage"].split("/")[0] in PER_ROW
+        ),
         "seconds": (now - started).total_seconds(),
         "cpu_seconds": sum(stage["cpu_seconds"] for stage in stages),
         "gpu_seconds": sum(stage["gpu_seconds"] for stage in stages),

@@ -20,6 +20,8 @@ DATA_FILES = ("params.yaml", "nightly.yaml", "dvc.yaml", "dvc.lock")
 VERDICT_FILES = (ALIASES, "nightly")
 # Trailers of its two commits, by which a run that was killed between knows them again.
 DATA_TRAILER, VERDICT_TRAILER = "Nightly-Data", "Nightly-Verdict"
+# And of that of a person's decision.
+DECISION_TRAILER = "Nightly-Decision"
 PR_SET_PDEATHSIG = 1
 HERE = Path()
 
@@ -28,8 +30,15 @@ class Failed(Exception):
     """A command failed; `output` is what it said."""
 
     def __init__(self, command: str, output: str) -> None:
-        super().__init__(f"`{command}` failed: {output}")
+        super().__init__(f"`{command}` failed: {last_line(output)}")
         self.output = output
+
+
+def last_line(output: str) -> str:
+    """What a stage said of its failure, of all that DVC printed."""
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    errors = [line for line in lines if line.startswith("error: ")]
+    return (errors or lines or [""])[-1].removeprefix("error: ")
 
 
 def check_start() -> str:

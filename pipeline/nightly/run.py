@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +20,7 @@ from pipeline.core.files.atomic import remove
 from pipeline.core.files.lock import locked
 from pipeline.nightly import arrival, journal, quarantine, repository
 from pipeline.nightly.choose import all_landings, choose, numbered
-from pipeline.nightly.journal import STATES, Delivery, Night, State, Verdict
+from pipeline.nightly.journal import LOCK, STATES, Delivery, Night, State, Verdict
 from pipeline.nightly.judge import write_looks
 from pipeline.nightly.ledger import (
     MACHINE,
@@ -32,7 +33,7 @@ from pipeline.nightly.ledger import (
 )
 from pipeline.nightly.options import NightlyOptions
 from pipeline.nightly.record import names, write_record
-from pipeline.nightly.repository import Failed
+from pipeline.nightly.repository import Failed, last_line
 from pipeline.nightly.watch import Findings
 from pipeline.params import Params
 from pipeline.params.aliases import CHAMPION, Alias, read_aliases, write_aliases
@@ -40,7 +41,6 @@ from pipeline.parts.refusals import kept
 from pipeline.stages.graph import labels
 
 logger = logging.getLogger(__name__)
-LOCK = Path("nightly")
 T = TypeVar("T")
 # What the command says of a machine's fault, and Python of the program's: no batch is to blame.
 NOT_THE_DATA = (
@@ -74,6 +74,8 @@ class Tools:
         The run with its verdict about the challenger, given the model in use.
     report:
         Writes the page of nights.
+    reached:
+        Called before the step that leads to a state.
     """
 
     now: Callable[[], datetime]
@@ -85,6 +87,7 @@ class Tools:
     push: Callable[[], None]
     notify: Callable[[Night], None]
     report: Callable[[], None]
+    reached: Callable[[State], None] = lambda state: None
 
 
 def run(params: Params, options: NightlyOptions, tools: Tools, one: bool = False) -> Night:
@@ -108,20 +111,17 @@ def run(params: Params, options: NightlyOptions, tools: Tools, one: bool = False
     Failed, OSError
         The machine or the network failed: the next start goes on.
     """
-    try:
-        lock = locked(LOCK)
-        lock.__enter__()
-    except PipelineError:
-        raise Busy("another night is at work: wait for it to end") from None
-    try:
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(locked(LOCK))
+        except PipelineError:
+            raise Busy("another night is at work: wait for it to end") from None
         begun = journal.read_journal()
         finished = _go_on(begun, params, options, tools) if begun else None
         night = _begin(options, tools, one)
         if night is not None:
             return _go_on(night, params, options, tools)
         return finished or _nothing(options, tools)
-    finally:
-        lock.__exit__(None, None, None)
 
 
 def abandon() -> Night:
@@ -206,6 +206,7 @@ def _go_on(night: Night, params: Params, options: NightlyOptions, tools: Tools) 
     }
     for state in STATES[STATES.index(night.state) + 1 :]:
         logger.info("%s: %s", night.run, state, extra={"run": night.run, "state": state})
+        tools.reached(state)
         night = journal.save(replace(steps[state](night), state=state))
     tools.report()
     journal.close()
@@ -250,9 +251,9 @@ def _without_the_guilty(night: Night, params: Params, act: Callable[[Night], T])
             if not guilty:
                 raise PipelineError(
                     f"`dvc repro` fails without tonight's data; mend the project, then "
-                    f"`pipeline nightly run` goes on: {_last_line(failure.output)}"
+                    f"`pipeline nightly run` goes on: {last_line(failure.output)}"
                 ) from None
-            why = f"`dvc repro` failed with it: {_last_line(failure.output)}"
+            why = f"`dvc repro` failed with it: {last_line(failure.output)}"
             night = arrival.hold(night, dict.fromkeys(guilty, why))
 
 
@@ -265,13 +266,6 @@ def _guilty(night: Night, params: Params) -> list[tuple[str, str]]:
         for reject in kept(stage) or ()
     )
     return sorted(tonight & refused.keys()) or sorted(tonight)
-
-
-def _last_line(output: str) -> str:
-    """What a stage said of its failure, of all that DVC printed."""
-    lines = [line.strip() for line in output.splitlines() if line.strip()]
-    errors = [line for line in lines if line.startswith("error: ")]
-    return (errors or lines or [""])[-1].removeprefix("error: ")
 
 
 def _judge(night: Night, tools: Tools) -> Night:

@@ -219,13 +219,13 @@ with DAG(
 def kubernetes(job: Job) -> str:
     """A CronJob; the project lies on a volume that its pod mounts."""
     script = f"{job.wait}; code=0; {job.command} || code=$?\n{_fine()}"
-    container = {
+    container: dict[str, object] = {
         "name": "night",
-        "image": job.image or "registry.example.org/pipeline:latest",
         "workingDir": job.folder,
         "command": ["/bin/sh", "-c", script],
         "volumeMounts": [{"name": "project", "mountPath": job.folder}],
     }
+    container.update(image=job.image or "registry.example.org/pipeline:latest")
     cronjob = {
         "apiVersion": "batch/v1",
         "kind": "CronJob",

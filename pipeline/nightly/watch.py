@@ -96,11 +96,13 @@ def drift(
         [key in tonight for key in zip(joined.source.tolist(), joined.batch.tolist(), strict=True)],
         bool,
     )
+    batch = np.char.add(np.char.add(joined.source, "/"), joined.batch)
     reference, observed = (
         Observed(
             joined.component[rows],
             {name: values[rows] for name, values in columns.items()},
             {name: values[rows] for name, values in features.items()},
+            batch[rows],
         )
         for rows in (~new, new)
     )
@@ -113,9 +115,9 @@ def drift_rows(drift: NightDrift) -> list[dict[str, Any]]:
         {
             "name": finding.subject,
             "test": finding.test,
-            "statistic": finding.effect,
-            "p": finding.corrected,
-            "alarm": drift.alarm and finding.material and finding.corrected <= drift.level,
+            "statistic": float(finding.effect),
+            "p": float(finding.corrected),
+            "alarm": bool(drift.alarm and finding.material and finding.corrected <= drift.level),
         }
         for finding in drift.findings
     ]

@@ -27,6 +27,7 @@ from pipeline.packaging.model_card import Preprocessing, model_card
 from pipeline.packaging.requirements import PROJECT, locked
 from pipeline.packaging.weights import EncoderWeights, encoder_weights
 from pipeline.params import Params
+from pipeline.params.aliases import read_aliases
 from pipeline.params.resolved import resolved
 from pipeline.parts import artifact
 from pipeline.parts.code import PACKAGE, is_ours
@@ -96,6 +97,17 @@ class _Model:
 
     @cached_property
     def files(self) -> ModelFiles:
+        if alias := read_aliases(Path()).get(self.name):
+            raise PipelineError(
+                f"'{self.name}' is the model '{alias.model}' at {alias.revision[:12]}, and what "
+                f"lies in the work tree is packaged: check that commit out, and package "
+                f"'{alias.model}'"
+            )
+        if compressed := self.params.compress.get(self.name):
+            raise PipelineError(
+                f"'{self.name}' is compressed, and its figures stand on its own page alone: "
+                f"package '{compressed.model}', which it comes from"
+            )
         if self.name not in self.params.models:
             raise PipelineError(unknown("model", self.name, self.params.models))
         return find_model(Path(), self.name)

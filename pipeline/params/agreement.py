@@ -69,6 +69,10 @@ def cross_check(values: Mapping[str, Any], named: Mapping[str, Collection[str]])
     for name in values["contract"]:
         if name not in named["sources"]:
             yield f"contract.{name}", unknown("source", name, named["sources"])
+    if values["handover"]:
+        for name in values["handover"].licences:
+            if name not in named["features"]:
+                yield f"handover.licences.{name}", unknown("feature set", name, named["features"])
     if values["comparison"]:
         yield from _names("comparison.models", values["comparison"].models)
         task = values["comparison"].task

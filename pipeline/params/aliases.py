@@ -12,12 +12,11 @@ from pathlib import Path
 from typing import Annotated
 
 import yaml
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field
 
-from pipeline.core.errors import PipelineError
 from pipeline.core.files.atomic import atomic_write
 from pipeline.core.options import Options
-from pipeline.params.document import read
+from pipeline.params.document import fill, read
 
 ALIASES = "aliases.yaml"
 CHAMPION = "champion"
@@ -33,7 +32,6 @@ class Alias(Options):
 
 
 Name = Annotated[str, Field(pattern=f"^{NAME.pattern}$")]
-_FORM = TypeAdapter(dict[Name, Alias])
 
 
 def read_aliases(root: Path) -> dict[str, Alias]:
@@ -52,18 +50,8 @@ def read_aliases(root: Path) -> dict[str, Alias]:
 
 def parse_aliases(document: object, what: str = ALIASES) -> dict[str, Alias]:
     """As `read_aliases`, of YAML that was parsed; `what` is what messages call the document."""
-    try:
-        return _FORM.validate_python({} if document is None else document)
-    except ValidationError as error:
-        problems = "\n".join(
-            f"  {'.'.join(str(part) for part in problem['loc'] if part != '[key]') or 'file'}: "
-            f"{problem['msg']}"
-            for problem in error.errors()
-        )
-        raise PipelineError(
-            f"{what} must hold lines such as `{CHAMPION}: {{model: NAME, revision: HASH}}`:\n"
-            f"{problems}"
-        ) from None
+    aliases: dict[str, Alias] = fill(dict[Name, Alias], document, what)
+    return aliases
 
 
 def write_aliases(root: Path, aliases: Mapping[str, Alias]) -> None:

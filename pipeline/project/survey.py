@@ -62,13 +62,15 @@ class Survey:
     """A folder of data: a table with columns, or, without one, a folder for each class.
 
     `table` lies at its root and may be called anything; where none lies there, `split_tables` are
-    those in the folders of splits, read as one. `classes` maps the names of classes to files,
-    `media` modalities to files. `splits` are those that folders name, or a column in each row.
+    those in the folders of splits, read as one; `other_tables` are not read. `classes` maps the
+    names of classes to files, `media` modalities to files. `splits` are those that folders name, or
+    a column in each row.
     """
 
     rows: int = 0
     table: str = ""
     split_tables: Sequence[str] = ()
+    other_tables: Sequence[str] = ()
     splits: Collection[str] = ()
     columns: Sequence[Column] = ()
     classes: Mapping[str, int] = field(default_factory=dict)
@@ -116,7 +118,15 @@ def survey(folder: Path, table: str = "") -> Survey:
     rows = sum(len(table.rows) for table in tables.values())
     splits = {SPLITS[place.lower().rstrip("/")] for place in tables if place}
     stated = {split for column in columns if column.filled == rows for split in column.splits}
-    return Survey(rows, name, [] if name else names, splits | stated, columns, media=counts)
+    return Survey(
+        rows,
+        table=name,
+        split_tables=[] if name else names,
+        other_tables=[other for other in _at_root(files) if other != name],
+        splits=splits | stated,
+        columns=columns,
+        media=counts,
+    )
 
 
 def _read(folder: Path, local: LocalFolder, names: Sequence[str]) -> Table:
@@ -144,7 +154,7 @@ def table_of(files: Mapping[str, int], table: str = "") -> str:
     table:
         The one to take.
     """
-    tables = [path for path in files if "/" not in path and path.lower().endswith(SUFFIXES)]
+    tables = _at_root(files)
     if table:
         if table not in tables:
             raise PipelineError(unknown("table", table, tables))
@@ -152,6 +162,10 @@ def table_of(files: Mapping[str, int], table: str = "") -> str:
     named = [path for path in tables if path in TABLES]
     train = [path for path in tables if path.lower().startswith("train")]
     return max(named or train or tables, key=lambda path: files[path], default="")
+
+
+def _at_root(files: Iterable[str]) -> list[str]:
+    return [path for path in files if "/" not in path and path.lower().endswith(SUFFIXES)]
 
 
 def _split_tables(files: Iterable[str]) -> str:

@@ -16,8 +16,8 @@ HEAD_BYTES = 1024
 UNKNOWN = "application/octet-stream"
 # The brand of an ISO base media file, which may be of any modality.
 BRAND = b"ftyp"
-# Files that are known to be of no modality here.
-OTHERS = (MediaType("video/mp4", (".mp4",)),)
+# How a file with BRAND is called whose brand says no more.
+BRANDED = "any.mp4"
 
 
 def by_name(path: str) -> str:
@@ -30,13 +30,11 @@ def by_content(head: bytes, path: str) -> str:
 
     A text file called .ogg thus stays `audio/ogg`, and the audio decoder says what is wrong.
     """
-    for signature, media_type in _signatures():
-        if signature.match(head):
-            return media_type
     named = by_name(path)
-    if head[4:8] == BRAND and named not in _branded():
-        return "video/mp4"
-    return named
+    begun = [media_type for signature, media_type in _signatures() if signature.match(head)]
+    if begun:
+        return named if named in begun else begun[0]
+    return by_name(BRANDED) if head[4:8] == BRAND and named not in _branded() else named
 
 
 @functools.cache
@@ -71,8 +69,7 @@ def modules() -> list[str]:
 
 @functools.cache
 def _known() -> tuple[MediaType, ...]:
-    of_modalities = (one for name in modalities() for one in modality_of(name).MEDIA_TYPES)
-    return (*of_modalities, *OTHERS)
+    return tuple(one for name in modalities() for one in modality_of(name).MEDIA_TYPES)
 
 
 @functools.cache

@@ -123,12 +123,12 @@ def scan(folder: Folder, options: Options) -> Scan:
         return Scan(list(_classified(files, options)))
     if not tables:
         return Scan([], [Refusal("file", TABLES[0], *_no_table(files))], [TABLES[0]])
-    scans = [_scanned(folder, place, names, options) for place, names in tables.items()]
+    parts = [_scanned(folder, place, names, options) for place, names in tables.items()]
     return Scan(
-        [sample for one in scans for sample in one.samples],
-        [refusal for one in scans for refusal in one.refused],
+        [sample for part in parts for sample in part.samples],
+        [refusal for part in parts for refusal in part.refused],
         [name for names in tables.values() for name in names],
-        " ".join(dict.fromkeys(filter(None, (one.advice for one in scans)))),
+        " ".join(dict.fromkeys(part.advice for part in parts if part.advice)),
     )
 
 

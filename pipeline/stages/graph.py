@@ -124,7 +124,7 @@ def _items_read(params: Params, stage: str, item: str, source: str) -> Iterable[
     if section == "compress" and above == "models":
         return [params.compress[item].model]
     if section == "compress" and above == "features":
-        return params.sets_compressed(item)
+        return params.compress[item].sets(params.models[params.compress[item].model])
     if (section, above) == ("features", "modalities"):
         return [params.features[item].modality]
     if section.endswith("models") and above == "features":

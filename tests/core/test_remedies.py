@@ -11,7 +11,7 @@ from tests.recipe import recipe
 
 
 def test_options_are_those_of_params() -> None:
-    document = resolved(recipe())
+    document = resolved(recipe(modalities=["audio", "image", "text", "video"]))
     for path in remedies.options():
         section = document if not path.startswith("execution") else {
             "execution": recipe().execution.model_dump()
@@ -31,5 +31,6 @@ def test_reasons_are_given_somewhere() -> None:
 def test_the_stage_tells_whose_option_it_is() -> None:
     assert "clean.audio.max_seconds" in remedies.remedy("clean/audio", "too_long")
     assert "clean.text.max_characters" in remedies.remedy("clean/text", "too_long")
+    assert "clean.video.max_seconds" in remedies.remedy("clean/video", "too_long")
     assert "curate.min_components_per_class" in remedies.remedy("curate", "rare_class")
     assert remedies.remedy("clean/image", "undecodable") == ""

@@ -61,6 +61,26 @@ def test_few_components_split_by_the_ratios_in_whatever_they_bring(seed: int) ->
             assert set(counts) == set(SPLITS), kind
 
 
+@pytest.mark.parametrize(
+    ("named", "expected"),
+    [
+        ({"test": 15}, {"train": 70, "validation": 15, "test": 15}),
+        ({"test": 32}, {"train": 56, "validation": 12, "test": 32}),
+        ({"train": 80}, {"train": 80, "validation": 10, "test": 10}),
+        ({"train": 75, "test": 20}, {"train": 75, "validation": 5, "test": 20}),
+        ({"train": 70, "test": 30}, {"train": 70, "test": 30}),
+    ],
+)
+def test_what_a_split_is_given_beyond_its_share_is_missing_in_the_others_alike(
+    named: dict[str, int], expected: dict[str, int]
+) -> None:
+    given_splits = [split for split, count in named.items() for _ in range(count)]
+    given_splits += [None] * (100 - len(given_splits))
+    world = [sample(f"{i:03}", split_given=s, text=str(i)) for i, s in enumerate(given_splits)]
+    counts = Counter(record["split"] for record in run(world).records)
+    assert counts == pytest.approx(expected, abs=1)
+
+
 def test_drawn_by_hash_the_same_components_do_not() -> None:
     lacking = [
         seed

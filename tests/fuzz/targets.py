@@ -107,6 +107,39 @@ def _clean_sound(data: bytes, folder: Path) -> None:
     clean(data, "", Options(max_seconds=MAX_SECONDS, max_channels=2))
 
 
+def _films(folder: Path) -> list[bytes]:
+    from pipeline.modalities.video.examples import animation, film, moving
+
+    pictures = moving(6, SIDE, SIDE)
+    kinds = [
+        ("mp4", "libx264"),
+        ("mp4", "mpeg4"),
+        ("matroska", "libx265"),
+        ("webm", "libvpx"),
+        ("webm", "libvpx-vp9"),
+        ("avi", "mpeg4"),
+        ("ogg", "libvpx"),
+        ("mpegts", "libx264"),
+        ("mpeg", "mpeg2video"),
+    ]
+    options = {
+        "libx265": {"x265-params": "log-level=none"},
+        "mpeg2video": {"strict": "unofficial"},
+    }
+    films = [film(pictures, kind, codec, options=options.get(codec)) for kind, codec in kinds]
+    return films + [animation(ending, pictures) for ending in (".gif", ".webp")]
+
+
+def _clean_film(data: bytes, folder: Path) -> None:
+    from pipeline.modalities.video.clean import Options, clean
+
+    options = Options(max_pixels=MAX_PIXELS, max_side=SIDE, max_seconds=MAX_SECONDS, every_ms=100)
+    clip, measured = clean(data, "", options)
+    assert float(measured["duration"]) <= MAX_SECONDS
+    assert list(clip.times) == sorted(set(clip.times))
+    assert len(clip) <= options.max_frames
+
+
 def _texts(folder: Path) -> list[bytes]:
     text = "Ähren im Wind, schÃ¶n &amp; <b>gut</b> \x1b[31mrot\x1b[0m 字 ﬁ ½\r\n" * 3
     encodings = ("utf-8", "utf-8-sig", "utf-16", "utf-32")
@@ -223,6 +256,22 @@ def _model(name: str) -> Callable[[Path], list[bytes]]:
     return examples
 
 
+def _graph(folder: Path) -> list[bytes]:
+    from pipeline.models.compression.export import onnx_graph
+    from pipeline.models.saving import TrainedModel, save_graph
+    from tests.models.synthetic import SETS, options
+    from tests.models.training.test_loop import CLASSES, WORLD, fit, split_of
+
+    features = ["pixels", "words"]
+    trained = fit(features, epochs=1)
+    sets = list(split_of(WORLD, "test", {name: SETS[name] for name in features}).sets)
+    model = TrainedModel(
+        trained.network, sets, options(features=features), CLASSES, trained.priors, {}
+    )
+    save_graph(folder, onnx_graph(trained.network, sets), model)
+    return [(folder / "model.onnx").read_bytes()]
+
+
 def _load_model(name: str) -> Callable[[bytes, Path], object]:
     def load_model(data: bytes, folder: Path) -> object:
         from pipeline.models.saving import load_model
@@ -256,6 +305,7 @@ TARGETS = {
     "picture": Target(_pictures, _clean_picture),
     "svg": Target(_drawings, _clean_picture),
     "sound": Target(_sounds, _clean_sound),
+    "film": Target(_films, _clean_film),
     "text": Target(_texts, _clean_text),
     "csv": Target(_csv, _scan_as("metadata.csv")),
     "jsonl": Target(_jsonl, _scan_as("metadata.jsonl")),
@@ -264,6 +314,7 @@ TARGETS = {
     "footer": Target(_part_without_manifest, _recognise),
     "checkpoint": Target(_checkpoint, _load_checkpoint),
     "weights": Target(_model("model.safetensors"), _load_model("model.safetensors")),
+    "graph": Target(_graph, _load_model("model.onnx")),
     "card": Target(_model("model.json"), _load_model("model.json")),
     "deb": Target(_packages, _unpack),
 }

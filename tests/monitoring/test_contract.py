@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -12,8 +13,10 @@ import yaml
 from pipeline.core.errors import PipelineError
 from pipeline.curation.options import CurationOptions
 from pipeline.monitoring.contract import check_contract, learn_contract
-from pipeline.monitoring.landed import Landed, known_assets
-from tests.dataset import params
+from pipeline.monitoring.landed import Landed, known_assets, read_landed
+from pipeline.params import parse
+from pipeline.stages.plans import clean, ingest
+from tests.dataset import params, put_batch
 
 CLASSES = ["cat", "dog", "owl"]
 
@@ -74,8 +77,6 @@ def test_good_batches_keep_it_large_and_small() -> None:
 def test_it_is_numbers_that_a_person_reads_and_params_hold() -> None:
     text = yaml.safe_dump(CONTRACT.model_dump(mode="json", by_alias=True), sort_keys=False)
     assert "duration" in text
-    from pipeline.params import parse
-
     document = params() | {"contract": {"shapes": yaml.safe_load(text)}}
     assert parse(document).contract["shapes"] == CONTRACT
     with pytest.raises(PipelineError, match=r"contract\.nobody: unknown source"):
@@ -162,3 +163,30 @@ def test_known_assets_are_equal_or_near() -> None:
     assert known_assets("image", new, earlier, measured, options) == {"old", "twin", "near"}
     equal = CurationOptions(join_on={"image": "equal"})
     assert known_assets("image", new, earlier, measured, equal) == {"old", "twin"}
+
+
+def test_what_landed_is_read_of_a_project(inside: Path) -> None:
+    """Of two batches, the second of which brings the first's samples under other names again."""
+    for batch in ("night 2", "night 10"):
+        put_batch(Path("data/raw/shapes") / batch, 0, 2)
+    document = params(executor="serial")
+    given = parse(document)
+    ingest.plan(given).run()
+    for modality in given.modalities:
+        clean.plan(given, modality).run()
+    first, second = read_landed(Path("data"), given.modalities, given.curate)
+    assert (first.source, first.batch, second.batch) == ("shapes", "night 2", "night 10")
+    assert first.samples.num_rows == second.samples.num_rows == 6
+    assert first.stages["ingest"] == (0, 6)
+    assert not any(first.known.values())
+    assert {name: len(digests) for name, digests in second.known.items()} == dict.fromkeys(
+        given.modalities, 6
+    )
+    contract = learn_contract([first])
+    assert contract.ranges["audio.duration"].low == 0.5
+    assert check_contract(first, contract) == []
+    assert [(each.what, each.measured) for each in check_contract(second, contract)] == [
+        ("known", 1.0)
+    ]
+    (only,) = read_landed(Path("data"), given.modalities, given.curate, [("shapes", "night 10")])
+    assert only.known == second.known

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from scipy.stats import binom
+from scipy.stats import binom, fisher_exact
 
 from pipeline.monitoring.drift import Observed, night_drift, pooled
 from pipeline.monitoring.options import DriftOptions
-from pipeline.monitoring.spending import discovery_levels
+from pipeline.monitoring.spending import night_level_of_year
 from pipeline.monitoring.two_sample import (
     chi_square,
     classifier_test,
@@ -92,23 +94,49 @@ def test_a_planted_shift_is_found_and_named(planted: dict, subject: str) -> None
 
 def test_an_alarm_stands_against_all_nights() -> None:
     changed = landing(5, 60, shift=0.9)
-    first = night_drift(REFERENCE, changed, [], OPTIONS, 0)
-    later = night_drift(REFERENCE, changed, [1.0] * 300, OPTIONS, 0)
-    assert first.alarm
-    assert later.level < first.level <= OPTIONS.night_level
-    plain = night_drift(REFERENCE, landing(5, 60, shift=3), [1.0] * 300, OPTIONS, 0)
-    assert plain.alarm
-    assert "no chance" in plain.why
+    night = night_drift(REFERENCE, changed, [1.0] * 300, OPTIONS, 0)
+    assert (night.noticed, night.alarm) == (True, False)
+    assert "see what tomorrow says" in night.why
+    again = night_drift(REFERENCE, changed, [*[1.0] * 300, 1e-12], OPTIONS, 0)
+    assert night.level < again.level <= OPTIONS.night_level
+    for planted in ({"shift": 3}, {"kinds": 1.0}):
+        plain = night_drift(REFERENCE, landing(5, 60, **planted), [1.0] * 300, OPTIONS, 0)
+        assert plain.alarm
+        assert "no chance" in plain.why
 
 
 def test_levels_are_those_of_lord() -> None:
-    """By hand: half the rate spread over the series, and the rest after the first discovery."""
-    gamma = [j**-1.5 / 2.612375348685488 for j in range(1, 5)]
-    levels = discovery_levels([0.5, 1e-9, 1e-9], 0.1)
-    assert levels[:2] == pytest.approx([0.05 * gamma[0], 0.05 * gamma[1]])
-    assert levels[2] == pytest.approx(0.05 * gamma[2] + 0.05 * gamma[0])
-    assert levels[3] == pytest.approx(0.05 * gamma[3] + 0.05 * gamma[1] + 0.1 * gamma[0])
-    assert max(discovery_levels([1e-9] * 9, 0.5, highest=0.01)) == 0.01
+    """By hand: half the rate spread over a year, and the rest after the first discovery."""
+    base, share = 0.05 / 365, [j**-1.5 / 2.612375348685488 for j in (1, 2)]
+    found = [0.5, 1e-9, 1e-9]
+    levels = [night_level_of_year(found[:night], 0.1) for night in range(4)]
+    assert levels[:2] == pytest.approx([base, base])
+    assert levels[2] == pytest.approx(base + 0.05 * share[0])
+    assert levels[3] == pytest.approx(base + 0.05 * share[1] + 0.1 * share[0])
+    assert night_level_of_year([1e-9] * 9, 0.5, highest=0.01) == 0.01
+    assert night_level_of_year([1e-9] * 365, 0.1) == pytest.approx(base)
+
+
+def test_landings_that_differ_among_themselves_are_no_drift() -> None:
+    """Each of them is brighter or darker as a whole, as days are."""
+    rng = np.random.default_rng(0)
+    days = [landing(500 + i, 40, shift=rng.normal(0, 1)) for i in range(30)]
+    accepted, new = days[:20], days[20:]
+    reference = Observed(
+        np.concatenate([day.component for day in accepted]),
+        {
+            name: np.concatenate([day.columns[name] for day in accepted])
+            for name in accepted[0].columns
+        },
+        batch=np.repeat([f"day {i}" for i in range(20)], [len(day.component) for day in accepted]),
+    )
+    unaware = replace(reference, batch=np.empty(0, str))
+    options = OPTIONS.model_copy(update={"night_level": 0.05})
+    assert sum(night_drift(unaware, day, [], options, 0).noticed for day in new) >= 4
+    assert sum(night_drift(reference, day, [], options, 0).noticed for day in new) <= 1
+    broken = night_drift(reference, landing(7, 30, shift=6), [], options, 0)
+    assert broken.noticed
+    assert broken.findings[0].as_far == 0
 
 
 def test_what_too_few_have_is_said_and_what_does_not_matter_is_not() -> None:
@@ -155,7 +183,7 @@ def test_tests_agree_with_their_definitions() -> None:
     many, few = (np.repeat(["a", "b"], counts) for counts in ([30, 10], [10, 30]))
     kinds = chi_square(many, few, 999, rng)
     assert kinds.effect == pytest.approx(0.5)
-    assert kinds.p == 1 / 1000
+    assert kinds.p == pytest.approx(4 * fisher_exact([[30, 10], [10, 30]]).pvalue)
     assert population_stability_index(before[:, 0], before[:, 0]) == pytest.approx(0)
     assert population_stability_index(before[:, 0], after[:, 0] + 3) > 0.2
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.core.errors import PipelineError
+from pipeline.core.files.digest import digest_file
 from pipeline.core.records import Reject
 from pipeline.nightly import arrival, journal, quarantine, repository
 from pipeline.nightly import run as running
@@ -139,6 +140,25 @@ def test_what_no_batch_may_hold_stays_in_its_inbox(world: World) -> None:
     assert "out.png: the link leads out" in read_ledger().held()["shapes", "a"].why
     assert not Path("data/raw/shapes/a").exists()
     assert world.night().verdict.outcome == "nothing"  # type: ignore[union-attr]
+
+
+def test_a_delivery_that_came_damaged_is_held_until_it_comes_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inbox = {"shapes": {"root": "inbox", "ready": "manifest"}}
+    world = new_world(tmp_path, monkeypatch, {"inbox": inbox, "model": "gated"})
+    folder = put_landing("a", 0, ready=False)
+    sums = [f"{digest_file(path)}  {path.name}" for path in folder.iterdir()]
+    (folder / "SHA256SUMS").write_text("\n".join(sums))
+    (folder / "notes.txt").write_text("0 to 4")
+    night = world.night()
+    assert night.verdict
+    assert night.verdict.outcome == "bad_data"
+    assert "notes.txt is not what the manifest says" in night.held()[0].why
+    assert not Path("data/raw/shapes/a").exists()
+    (folder / "notes.txt").write_text("0 to 3")
+    world.night()
+    assert (world.batches(), read_ledger().held()) == (["a"], {})
 
 
 def test_a_batch_that_the_graph_fails_for_is_held(world: World) -> None:

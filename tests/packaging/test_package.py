@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,13 @@ import pytest
 from pipeline.core.errors import PipelineError
 from pipeline.core.files.digest import digest_file
 from pipeline.inference import Predictor, Sample
+from pipeline.models.compression.options import CompressionOptions
 from pipeline.packaging.package import write_package
 from pipeline.params import Params, load
+from pipeline.params.aliases import Alias, write_aliases
 from pipeline.parts import manifest
 from pipeline.project.contents import CONTENTS
+from pipeline.project.model_files import open_model
 from tests.dataset import picture, sound
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -57,8 +61,8 @@ def copy(package: Path, tmp_path: Path) -> Path:
     return tmp_path / "copy"
 
 
-def sample_of_test_split(project: Path) -> tuple[str, list[Path], dict[str, Any]]:
-    """(id, its files, its row of predictions) of one that has all modalities."""
+def sample_of_test_split(project: Path, words_file: Path) -> tuple[list[Path], dict[str, Any]]:
+    """(its files, its row of predictions) of one that has all modalities; its words are written."""
     data = project / "data"
     rows = pq.read_table(data / "evaluation/gated/predictions.parquet").to_pylist()
     row = next(row for row in rows if row["split"] == "test" and len(row["present"]) == 3)
@@ -68,16 +72,15 @@ def sample_of_test_split(project: Path) -> tuple[str, list[Path], dict[str, Any]
     assets = manifest.read(data / "assets" / "text").to_pylist()
     words = next(one["data"] for one in assets if one["digest"] == digest)
     folder = data / "raw/shapes/first"
-    (project / "words.txt").write_bytes(words)
-    return row["sample_id"], [folder / f"{label}.png", folder / f"{label}.wav"], row
+    words_file.write_bytes(words)
+    return [folder / f"{label}.png", folder / f"{label}.wav", words_file], row
 
 
 def test_it_answers_alone_as_the_evaluation_did(
     project: Path, package: Path, tmp_path: Path
 ) -> None:
     """No project, no git, no library that it does not ask for, called from another folder."""
-    _, files, row = sample_of_test_split(project)
-    files.append(project / "words.txt")
+    files, row = sample_of_test_split(project, package.parent / "words.txt")
     environment = {k: v for k, v in os.environ.items() if k in ("PATH", "HOME", "LANG")}
     done = subprocess.run(
         [sys.executable, HERE / "tests/packaging/bare.py", package, HERE / "pipeline", *files],
@@ -177,6 +180,17 @@ def test_another_environment_is_told_what_differs(copy: Path) -> None:
     assert "dvc repro" not in str(error.value)
 
 
+def test_weights_in_a_package_are_looked_for_there(copy: Path) -> None:
+    path = copy / "predictor.json"
+    about = json.loads(path.read_text())
+    about["params"]["features"]["hashing"]["model"] = "weights/hashing"
+    path.write_text(json.dumps(about))
+    (copy / CONTENTS).unlink()
+    features = open_model(copy).about.params["features"]
+    assert features["hashing"]["model"] == str(copy / "weights/hashing")
+    assert "model" not in features["mfcc"]
+
+
 def test_a_zip_has_the_same_bytes_each_time_and_opens_where_it_is_unpacked(
     at_project: Path, params: Params, package: Path, tmp_path: Path
 ) -> None:
@@ -197,6 +211,15 @@ def test_what_may_not_be_packaged_is_refused_and_nothing_is_written(
 ) -> None:
     with pytest.raises(PipelineError, match="unknown model 'gatde'; there are: gated, image"):
         write_package(params, "gatde", tmp_path / "out")
+    write_aliases(at_project, {"champion": Alias(model="gated", revision="0" * 40)})
+    try:
+        with pytest.raises(PipelineError, match="'champion' is the model 'gated' at 000000000000"):
+            write_package(params, "champion", tmp_path / "out")
+    finally:
+        (at_project / "aliases.yaml").unlink()
+    compressed = replace(params, compress={"small": CompressionOptions(model="gated")})
+    with pytest.raises(PipelineError, match=r"'small' is compressed.* package 'gated'"):
+        write_package(compressed, "small", tmp_path / "out")
     with pytest.raises(PipelineError, match="where stages alone write"):
         write_package(params, "gated", at_project / "data" / "out")
     with pytest.raises(PipelineError, match="--force replaces it"):

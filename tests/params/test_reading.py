@@ -115,6 +115,20 @@ def test_every_mistake_is_said_at_once_with_its_path() -> None:
         (("execution", "workers"), 0, "execution.workers: "),
         (("targets", "category", "kind"), "multi", "targets.category.kind: "),
         (("parts",), 3, "parts: "),
+        (("compress",), {"s": {"model": "gatd"}}, "compress.s.model: unknown model 'gatd'"),
+        (("compress",), {"gated": {"model": "gated"}}, "'gated' is a name of `models`"),
+        (("compress",), {"../s": {"model": "gated"}}, "'../s' cannot name a folder"),
+        (("compress",), {"s": {"model": "gated", "ways": []}}, "compress.s.ways: name one way"),
+        (
+            ("compress",),
+            {"s": {"model": "gated", "student": {"features": ["x"]}}},
+            "compress.s.student.features.0: unknown feature set 'x'",
+        ),
+        (
+            ("compress",),
+            {"s": {"model": "gated", "student": {"tower": {"width": 0}}}},
+            "compress.s.student: tower width",
+        ),
         (("comparison", "models", "late", "workers"), 2, "comparison.models.late.workers: here"),
         (("comparison", "resamples"), 2000, "could be sure at a confidence of 0.95 with fewer"),
     ],
@@ -285,3 +299,10 @@ def test_files_that_are_no_params(tmp_path: Path, text: str, message: str) -> No
 def test_a_missing_file_says_where_to_run(tmp_path: Path) -> None:
     with pytest.raises(PipelineError, match="run this in the project's folder"):
         load(tmp_path / "params.yaml")
+
+
+def test_a_licence_is_of_a_feature_set() -> None:
+    changed = document()
+    changed["handover"]["licences"] = {"mfcc": "MIT", "mfccs": "MIT"}
+    (mistake,) = mistakes(changed)
+    assert mistake.startswith("handover.licences.mfccs: unknown feature set 'mfccs'; there are:")

@@ -167,6 +167,13 @@ def test_files_by_url_are_fetched_once_a_person_says_so(tmp_path: Path) -> None:
     assert any("link holds URLs" in line for line in told(proposal, survey(tmp_path)))
 
 
+def test_urls_without_an_ending_are_named(tmp_path: Path) -> None:
+    rows = [f"https://a.example.org/{i},{'ab'[i % 2]}" for i in range(20)]
+    put(tmp_path, [], "pictures.csv", csv("link,label", *rows))
+    with pytest.raises(PipelineError, match="link holds URLs whose endings say no modality"):
+        proposed(tmp_path)
+
+
 def test_texts_that_repeat_join_no_groups(tmp_path: Path) -> None:
     rows = [f"{('good', 'bad', 'so so')[i % 3]},{'ab'[i % 2]}" for i in range(30)]
     put(tmp_path, [], "data.csv", csv("text,label", *rows))
@@ -190,6 +197,8 @@ def test_of_several_tables_one_is_taken_or_named(tmp_path: Path) -> None:
     put(tmp_path, [], "all.csv", csv("words,kind", *rows, *rows))
     assert survey(tmp_path).table == "train.csv"
     assert proposed(tmp_path, "all.csv").target == "kind"
+    lines = told(proposed(tmp_path), survey(tmp_path))
+    assert "not read, nor the files that they alone name: all.csv; --table takes one" in lines
     with pytest.raises(PipelineError, match=r"unknown table 'x.csv'; there are: all.csv, train"):
         survey(tmp_path, "x.csv")
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.raw.media_types import UNKNOWN, by_content, by_name
+from pipeline.raw.media_types import UNKNOWN, by_content, by_name, modality_by_name
 
 
 @pytest.mark.parametrize(
@@ -40,6 +40,14 @@ from pipeline.raw.media_types import UNKNOWN, by_content, by_name
         (b"\xff\xfb\x90", "audio/mpeg"),
         (b"\x00\x00\x00\x18ftypmp42", "video/mp4"),
         (b"\x00\x00\x00\x18ftypM4A ", "audio/mp4"),
+        (b"\0\0\0\x14ftypqt  ", "video/quicktime"),
+        (b"\0\0\0\x08wide\0\0\x10\0mdat", "video/quicktime"),
+        (b"\0\0\0\x14ftyp3gp4", "video/3gpp"),
+        (b"\x1a\x45\xdf\xa3\x9f\x42\x86\x81\x01\x42\x82\x84webm", "video/webm"),
+        (b"\x1a\x45\xdf\xa3\x9f\x42\x86\x81\x01\x42\x82\x88matroska", "video/x-matroska"),
+        (b"RIFF\0\0\0\0AVI LIST", "video/x-msvideo"),
+        (b"\0\0\x01\xba\x44", "video/mpeg"),
+        ((b"G" + bytes(187)) * 5, "video/mp2t"),
         (b"<svg xmlns='x'/>", "image/svg+xml"),
         (b"\xef\xbb\xbf<?xml version='1.0'?>\n<!-- drawn -->\n<svg/>", "image/svg+xml"),
     ],
@@ -87,6 +95,18 @@ def test_a_brand_that_says_little_leaves_it_to_the_name() -> None:
     assert by_content(head, "voice.m4a") == "audio/mp4"
     assert by_content(head, "clip.mp4") == "video/mp4"
     assert by_content(head, "clip.txt") == "video/mp4"
+
+
+def test_of_what_two_begin_with_the_name_says_which_it_is() -> None:
+    head = b"OggS\0\2" + bytes(22) + b"\x80theora"
+    assert by_content(head, "clip.ogv") == "video/ogg"
+    assert by_content(head, "clip.ogg") == "audio/ogg"
+
+
+@pytest.mark.parametrize("name", ["a.gif", "a.webp"])
+def test_pictures_that_move_are_pictures_where_nothing_else_is_said(name: str) -> None:
+    assert modality_by_name(name) == "image"
+    assert modality_by_name("a.mkv") == "video"
 
 
 @pytest.mark.parametrize("start", [b"<!DOCTYPE html>", b"<html>", b"\n<!doctype HTML>"])

@@ -13,7 +13,7 @@ from pipeline.raw.request import DownloadOptions, _is_public, request
 from tests.s3 import s3_server
 from tests.web import Site, drips, leads_to, sends, web_server
 
-HERE = DownloadOptions(internal=True)
+INTERNAL = DownloadOptions(internal=True)
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +23,7 @@ def site() -> Iterator[Site]:
 
 
 def fetched(url: str, **options: object) -> bytes:
-    return b"".join(request(url, HERE.model_copy(update=options)))
+    return b"".join(request(url, INTERNAL.model_copy(update=options)))
 
 
 def refusal(url: str, **options: object) -> tuple[str, str]:
@@ -62,15 +62,14 @@ def test_bytes_come_as_they_are_through_redirects_and_spellings(site: Site) -> N
         (leads_to("http://["), "unsupported_url", "no URL"),
         (drips, "too_slow", "more than 0.5 s"),
     ],
-    ids=str,
 )
 def test_what_servers_do_wrong_has_its_reason(
     site: Site, answer: object, reason: str, words: str
 ) -> None:
     site.answers["/here"] = answer  # type: ignore[assignment]
     limits = {"max_bytes": 100, "redirects": 2, "seconds": 0.5}
-    found, message = refusal(f"{site.address}/here", **limits)
-    assert found == reason
+    actual_reason, message = refusal(f"{site.address}/here", **limits)
+    assert actual_reason == reason
     assert words in message
 
 
@@ -101,8 +100,8 @@ def test_this_machine_and_its_network_are_asked_only_if_params_say_so(site: Site
 def test_hosts_may_be_named(site: Site) -> None:
     site.answers["/x"] = b"bytes"
     assert fetched(f"{site.address}/x", hosts=("127.*",)) == b"bytes"
-    found, message = refusal(f"{site.address}/x", hosts=("*.example.org",))
-    assert (found, "127.0.0.1" in message) == ("host_not_allowed", True)
+    reason, message = refusal(f"{site.address}/x", hosts=("*.example.org",))
+    assert (reason, "127.0.0.1" in message) == ("host_not_allowed", True)
     site.answers["/away"] = leads_to("http://elsewhere.example.com/x")
     assert refusal(f"{site.address}/away", hosts=("127.0.0.1",))[0] == "host_not_allowed"
 
@@ -125,9 +124,9 @@ def test_s3(monkeypatch: pytest.MonkeyPatch) -> None:
         system.create_dir("photos")
         with system.open_output_stream("photos/a b?#1.gz", compression=None) as stream:
             stream.write(b"\x1f\x8b as it is")
-        there = {"endpoint": f"http://{address}", "region": "us-east-1"}
-        assert fetched("s3://photos/a b?#1.gz", **there) == b"\x1f\x8b as it is"
-        assert refusal("s3://photos/b", **there)[0] == "not_available"
-        assert refusal("s3://nowhere/b", **there)[0] in ("not_available", "unreachable")
-        assert refusal("s3://photos/a b?#1.gz", max_bytes=3, **there)[0] == "too_large"
-        assert refusal("s3://photos/x", hosts=("other",), **there)[0] == "host_not_allowed"
+        server = {"endpoint": f"http://{address}", "region": "us-east-1"}
+        assert fetched("s3://photos/a b?#1.gz", **server) == b"\x1f\x8b as it is"
+        assert refusal("s3://photos/b", **server)[0] == "not_available"
+        assert refusal("s3://nowhere/b", **server)[0] in ("not_available", "unreachable")
+        assert refusal("s3://photos/a b?#1.gz", max_bytes=3, **server)[0] == "too_large"
+        assert refusal("s3://photos/x", hosts=("other",), **server)[0] == "host_not_allowed"

@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
+from typer.testing import CliRunner
 
+from pipeline.cli.main import app
 from pipeline.inference import Predictor, Sample
 from pipeline.serving.app import create_app
 from pipeline.serving.limits import Limits
@@ -106,6 +108,9 @@ def test_a_bad_question_is_told_why(
     assert reason in response.json()["reason"]
 
 
+FORM = {"content-type": "multipart/form-data; boundary=a"}
+
+
 def endless() -> Iterator[bytes]:
     for _ in range(100):
         yield bytes(100_000)
@@ -117,8 +122,8 @@ def endless() -> Iterator[bytes]:
         ("/predict", {"content": b"{"}, 422, "valid dictionary"),
         ("/predict", {"content": endless()}, 413, "more than 1 MiB"),
         ("/predict/files", {"content": b"x"}, 415, "multipart/form-data"),
-        ("/predict/files", {"content": endless(), "headers": {
-            "content-type": "multipart/form-data; boundary=a"}}, 400, "multipart"),
+        ("/predict/files", {"content": endless(), "headers": FORM}, 413, "more than 1 MiB"),
+        ("/predict/files", {"content": b"x", "headers": FORM}, 400, "multipart"),
         ("/predict/files", {"files": {"smell": PICTURE}}, 422, "unknown modality 'smell'"),
         ("/predict/files", {"files": {"text": b"a"}, "data": {"image": "a"}}, 422, "give a file"),
         ("/predict/files", {"files": [("image", PICTURE), ("image", PICTURE)]}, 422, "twice"),
@@ -148,7 +153,7 @@ class Slow(Predictor):
 
 def test_what_takes_too_long_is_sent_away_and_stays_in_line(predictor: Predictor) -> None:
     let = threading.Event()
-    limits = Limits(seconds=0.2, waiting=2)
+    limits = Limits(seconds=0.5, waiting=2)
     with TestClient(create_app(Slow(predictor, let), limits)) as client:
         reasons = [client.post("/predict", json={"samples": [ONE]}).json() for _ in range(3)]
         let.set()
@@ -157,3 +162,20 @@ def test_what_takes_too_long_is_sent_away_and_stays_in_line(predictor: Predictor
         while (last := client.post("/predict", json={"samples": [ONE]})).status_code == 503:
             time.sleep(0.05)
         assert last.status_code == 200
+
+
+@pytest.mark.parametrize("model", ["gated", "./gated"])
+def test_the_command_serves_a_model_or_says_what_is_wrong(
+    project: Path, model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served: list[Any] = []
+    monkeypatch.setattr("uvicorn.run", lambda app, **options: served.append((app, options)))
+    monkeypatch.chdir(project)
+    runner = CliRunner().invoke(app, ["serve", model, "--port", "8123"])
+    if model == "gated":
+        ((application, options),) = served
+        assert (options["host"], options["port"]) == ("127.0.0.1", 8123)
+        assert TestClient(application).get("/health").json()["model"] == "gated"
+    else:
+        assert (runner.exit_code, served) == (1, [])
+        assert "gated holds no model that was handed over" in runner.stderr

@@ -108,6 +108,16 @@ def test_named_columns(tmp_path: Path) -> None:
     assert sample.attributes == {"city": "Ulm"}
 
 
+def test_films_by_their_ending_or_by_their_column(tmp_path: Path) -> None:
+    rows = [{"file_name": "a.mp4"}, {"image_file_name": "b.png", "video_file_name": "b.gif"}]
+    write_jsonl(tmp_path / "metadata.jsonl", rows)
+
+    first, second = scan(LocalFolder(tmp_path), Options()).samples
+
+    assert first.assets == {"video": "a.mp4"}
+    assert second.assets == {"image": "b.png", "video": "b.gif"}
+
+
 def test_a_row_of_text_alone_is_called_after_its_place(tmp_path: Path) -> None:
     write_jsonl(tmp_path / "metadata.jsonl", [{"text": "hello"}])
     assert only(scan(LocalFolder(tmp_path), Options())).sample_id == "metadata.jsonl:1"

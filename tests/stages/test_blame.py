@@ -18,7 +18,7 @@ from tests.models.synthetic import SETS, joined, options
 from tests.stages.plans.stored import params, store_curated, store_features
 
 ROOT = Path("data")
-MODEL = options(epochs=6, patience=6, learning_rate=0.02, tasks={"category": {}})
+MODEL = options(epochs=3, learning_rate=0.03, batch_size=24, tasks={"category": {}})
 PARAMS = params({"m": MODEL}, targets={"category": "multiclass"})
 
 

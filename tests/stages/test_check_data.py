@@ -102,8 +102,8 @@ def test_a_split_that_will_be_empty_is_told_once(split: str, empty: str) -> None
     rows = [f"words of {name} {i},{name},{split}" for name in "ab" for i in range(9)]
     text = "\n".join(["text,shape,split", *rows]) + "\n"
     findings = checked(text, curate={"reject_limit": 1}, models=dict.fromkeys("xyz", MODEL))
-    (told,) = (line for line in findings.problems if empty in line)
-    assert told.startswith("models.x, y, z: no sample of the ")
+    (problem,) = (line for line in findings.problems if empty in line)
+    assert problem.startswith("models.x, y, z: no sample of the ")
     (advice,) = (line for line in findings.problems if "curate.ratios" in line)
     assert advice.startswith("splits: ")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -23,6 +24,7 @@ from pipeline.models.network import Network
 from pipeline.models.onnx_network import OnnxNetwork
 from pipeline.models.options import ModelOptions
 from pipeline.models.saving import TrainedModel
+from pipeline.models.training.batches import Tensors
 from pipeline.models.training.loop import Trained, train
 from pipeline.models.training.teacher import Teacher
 
@@ -80,7 +82,7 @@ def compress(
             trained = train(training, validation, model.classes, chosen, seed, CPU, teacher=teacher)
             student = replace(student, options=chosen).after(trained)
         elif way == "prune":
-            prune(student.network, options.pruned)
+            prune(student.network, options.pruned, partial(_see, student.network, training))
             trained = train(
                 training,
                 validation,
@@ -103,6 +105,12 @@ def compress(
         network, sets, student.options, model.classes, dict(student.priors), made_by
     )
     return CompressedModel(compressed, graph, student.network.size())
+
+
+def _see(network: Network, examples: Examples) -> None:
+    """Pass the examples through the network, as they are."""
+    tensors = Tensors(examples.take(np.arange(len(examples)), views=1), CPU)
+    network.predict_logits(tensors, examples.present)
 
 
 def _teacher(

@@ -54,8 +54,38 @@ def onnx_graph(network: Network, sets: Sequence[FeatureSpec]) -> bytes:
             dynamo=False,
         )
     network.train(training)
-    graph: bytes = buffer.getvalue()
-    return graph
+    return _shortened(buffer.getvalue())
+
+
+def _shortened(graph: bytes) -> bytes:
+    """The same graph with short names inside: they were paths of modules, a tenth of int8's bytes.
+
+    One with graphs of its own inside, whose names may be those outside, is left as it is.
+    """
+    import onnx
+
+    model = onnx.load_from_string(graph)
+    if any(each.HasField("g") for node in model.graph.node for each in node.attribute):
+        return graph
+    names: dict[str, str] = {
+        each.name: each.name for each in (*model.graph.input, *model.graph.output)
+    }
+    names[""] = ""  # an input that is left out
+
+    def short(name: str) -> Any:
+        return names.setdefault(name, f"_{len(names)}")
+
+    for place, node in enumerate(model.graph.node):
+        node.name = f"_{place}"
+        inputs, outputs = [*map(short, node.input)], [*map(short, node.output)]
+        del node.input[:], node.output[:]
+        node.input.extend(inputs)
+        node.output.extend(outputs)
+    for constant in model.graph.initializer:
+        constant.name = short(constant.name)
+    del model.graph.value_info[:]
+    whole: bytes = model.SerializeToString(deterministic=True)
+    return whole
 
 
 class _Answers(nn.Module):

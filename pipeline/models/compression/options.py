@@ -98,6 +98,10 @@ class CompressionOptions(Options):
             raise ValueError("a student has the tasks of its model: leave out tasks and primary")
         return ModelOptions.model_validate({**whole, **given})
 
+    def sets(self, model: ModelOptions) -> tuple[str, ...]:
+        """The feature sets that are read: those of the student, then the model's others."""
+        return tuple(dict.fromkeys((*self.student_of(model).features, *model.features)))
+
 
 def _halved(tower: Mapping[str, Any]) -> dict[str, Any]:
     if tower["kind"] == "identity":  # its width is the set's

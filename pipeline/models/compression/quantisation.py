@@ -6,7 +6,9 @@ processors without VNNI, and answers would depend on the machine.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -27,7 +29,7 @@ def quantise_dynamic(graph: bytes) -> bytes:
     """Weights as int8; the scales of activations are those of each batch."""
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
-    with TemporaryDirectory() as folder:
+    with TemporaryDirectory() as folder, _quiet():
         before, after = Path(folder, "before.onnx"), Path(folder, "after.onnx")
         before.write_bytes(graph)
         quantize_dynamic(
@@ -53,7 +55,7 @@ def quantise_static(graph: bytes, feeds: Iterator[dict[str, np.ndarray]]) -> byt
         def get_next(self) -> dict[str, np.ndarray] | None:
             return next(feeds, None)
 
-    with TemporaryDirectory() as folder:
+    with TemporaryDirectory() as folder, _quiet():
         before, after = Path(folder, "before.onnx"), Path(folder, "after.onnx")
         before.write_bytes(graph)
         quantize(
@@ -68,6 +70,17 @@ def quantise_static(graph: bytes, feeds: Iterator[dict[str, np.ndarray]]) -> byt
             weight_type=QuantType.QInt8,
         )
         return after.read_bytes()
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """The tools advise on the root logger to simplify the graph first, which is simple."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(before)
 
 
 def calibration_feeds(network: OnnxNetwork, examples: Examples) -> Iterator[dict[str, np.ndarray]]:

@@ -21,15 +21,16 @@ COLUMNS = ["digest", "media_type", "size", "locator", "data"]
 
 def plan(params: Params, modality: str, root: Path = Path(DATA)) -> PartsPlan:
     """Decode, check and normalise every asset of one modality."""
-    options = params.clean[modality].options
+    options, cleaning = params.clean[modality].options, cleaning_of(modality)
+    parameters = getattr(cleaning, "parameters", None)
     identity = fingerprint(
         f"clean/{modality}",
         ["pipeline.stages.work.clean", part(modality, "clean"), part(modality, "content")],
-        options.model_dump(mode="json"),
+        parameters(options) if parameters else options.model_dump(mode="json"),
     )
     work = Clean(modality, options, Raw((root / RAW).absolute(), params.roots), identity)
     assets = root / ASSETS / modality
-    most_bytes = cleaning_of(modality).most_bytes
+    most_bytes = cleaning.most_bytes
 
     def rows() -> Iterator[Row]:
         for entry, table in manifest.read_each(assets, COLUMNS):

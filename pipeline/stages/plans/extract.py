@@ -33,6 +33,7 @@ def plan(params: Params, name: str, root: Path = Path(DATA)) -> PartsPlan:
             "pipeline.stages.work.extract",
             locate(FOLDER, feature.encoder),
             part(feature.modality, "content"),
+            *getattr(encoder, "modules", _none)(feature.options),
         ],
         getattr(encoder, "parameters", _all)(feature.options) | _stored(feature),
         encoder.weights(feature.options),
@@ -77,6 +78,11 @@ def _torch_device(options: Options) -> str | None:
 def _all(options: Options) -> dict[str, Any]:
     """An encoder may say which of its options are keyed; all of them are where it does not."""
     return options.model_dump(mode="json")
+
+
+def _none(options: Options) -> list[str]:
+    """An encoder may call others by name, and then says which modules they are."""
+    return []
 
 
 def _rows(feature: FeatureSection, clean: Path, augmented: Path, apply: str) -> Iterator[Row]:

@@ -170,6 +170,7 @@ class Compression:
     def _about(self, compressed: CompressedModel, reason: str) -> dict[str, Any]:
         """What model.json says beside what every graph's says."""
         return {
+            "name": self.name,
             "compressed": self.options.model_dump(mode="json"),
             "parameters": compressed.parameters,
             "seed": self.seed,

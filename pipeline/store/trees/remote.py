@@ -196,6 +196,11 @@ class Remote:
                 digest.update(block)
         return digest.hexdigest()
 
+    def remove(self, path: str) -> None:
+        """Remove an object."""
+        with self._reporting_errors():
+            self.system.remove(path)
+
     def put(self, source: Path, path: str) -> None:
         """Replace an object by a file of this machine."""
         with self._reporting_errors():

@@ -199,8 +199,9 @@ def test_a_graph_that_is_not_the_models_is_refused(saved, tmp_path, damage):
 
 def test_a_model_that_was_refused_is_not_loaded_and_says_why(saved, tmp_path):
     folder, model = saved
-    save_graph(tmp_path, (folder / "model.onnx").read_bytes(), model, {"refused": "it is worse"})
-    with pytest.raises(PipelineError, match="is not offered: it is worse"):
+    about = {"name": "small", "refused": "it is worse"}
+    save_graph(tmp_path, (folder / "model.onnx").read_bytes(), model, about)
+    with pytest.raises(PipelineError, match="model 'small' is not offered: it is worse"):
         load_model(tmp_path)
 
 

@@ -214,5 +214,5 @@ def test_git_keeps_the_digests_and_dvc_the_bytes(site: Site, tmp_path: Path) -> 
     run(clone, "dvc", "repro", "download@shapes")
     assert site.asked.total() == 3
     for name in ("urls.csv", ".downloads"):
-        there, here = (folder / "data" / "raw" / "shapes" / name for folder in (project, clone))
-        assert run(tmp_path, "diff", "-r", str(there), str(here)).stdout == ""
+        places = [str(folder / "data" / "raw" / "shapes" / name) for folder in (project, clone)]
+        assert run(tmp_path, "diff", "-r", *places).stdout == ""

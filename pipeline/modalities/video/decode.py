@@ -1,0 +1,276 @@
+"""A film's bytes → the pictures shown at chosen times: upright, in their proportions, small.
+
+A film is read twice. The first time its packets alone are read, which say how long it is, how many
+pictures it has and where one can begin to decode; no header is believed. The second time what
+nothing is wanted of is not decoded. One decoded picture is held at a time.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import pairwise
+from typing import Any
+
+from pipeline.core.errors import Rejected
+from pipeline.modalities.video import ffmpeg, webp
+from pipeline.modalities.video.container import kind_of
+from pipeline.modalities.video.convert import Picture, alike, opaque, seen
+from pipeline.modalities.video.timeline import Survey, any_within, moments, shown_at
+
+# Seconds by which pictures may end before their container says that they do.
+SLACK = 1.0
+# Packets that may lie before others' times, whose pictures are then not seen: so many, and a share.
+MISPLACED, MISPLACED_SHARE = 5, 0.1
+# Codecs of which a packet marked as a key decodes without what stands before it.
+RANDOM_ACCESS = frozenset(
+    {"h264", "hevc", "av1", "vp8", "vp9", "mpeg4", "mpeg1video", "mpeg2video", "theora"}
+)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What is taken of a film, and what it may be; see `clean.Options`."""
+
+    every_ms: int | None
+    most_pictures: int
+    side: int
+    max_seconds: float
+    max_rate: float
+    max_pixels: int
+    keep_damaged: bool
+
+
+def decode(data: bytes, limits: Limits) -> tuple[Survey, Iterator[tuple[int, Picture]]]:
+    """The survey of a film, and its chosen pictures with their times in ms, one after the other.
+
+    Both raise
+    ------
+    Rejected
+        `empty_file`, `undecodable`, `truncated`, `damaged`, `no_video`, `too_long`, `too_fast`,
+        `too_many_pixels`, `misplaced`.
+    OSError, MemoryError
+        This machine is short of memory.
+    PipelineError
+        PyAV is not installed.
+    """
+    kind = kind_of(data)
+    if kind == "webp":
+        durations = webp.durations(data)
+        survey = Survey("webp", max(1, sum(durations)), len(durations), ())
+        _check(survey, limits)
+        times = moments(survey.duration, limits.every_ms, limits.most_pictures)
+        shown = shown_at(webp.pictures(data, limits.max_pixels), times)
+        return survey, alike((time, opaque(image, limits.side)) for time, image in shown)
+    with ffmpeg.reading(), ffmpeg.open_file(io.BytesIO(data), kind, limits.max_pixels) as file:
+        track = _track(file, limits)
+        survey, clock = _survey(file, track, limits)
+    _check(survey, limits)
+    times = moments(survey.duration, limits.every_ms, limits.most_pictures)
+    frames = _frames(data, kind, times, survey.keys, clock, limits)
+    return survey, alike(_seen(shown_at(frames, times), limits.side))
+
+
+def _check(survey: Survey, limits: Limits) -> None:
+    seconds = survey.duration / 1000
+    if not survey.pictures:
+        raise Rejected("no_video", "the file has no picture")
+    if seconds > limits.max_seconds:
+        raise Rejected(
+            "too_long", f"{seconds:.1f} s; accepted are at most {limits.max_seconds:g} s"
+        )
+    # One picture has no rate, and a few may stand close.
+    if survey.pictures > 1 + limits.max_rate * max(seconds, 1):
+        raise Rejected(
+            "too_fast",
+            f"{survey.pictures} pictures in {seconds:.1f} s; accepted are at most "
+            f"{limits.max_rate:g} a second",
+        )
+
+
+def _track(file: Any, limits: Limits) -> Any:
+    """The first track that is no cover, with its decoder ready."""
+    cover = ffmpeg.library().stream.Disposition.attached_pic
+    tracks = [one for one in file.streams.video if cover not in one.disposition]
+    if not tracks or tracks[0].codec_context is None:
+        raise Rejected("no_video", "the file has no track of pictures that can be decoded")
+    context = tracks[0].codec_context
+    if context.width * context.height > limits.max_pixels:
+        raise Rejected(
+            "too_many_pixels",
+            f"{context.width} x {context.height} pixels; accepted are {limits.max_pixels}",
+        )
+    ffmpeg.ready(tracks[0], limits.max_pixels, limits.keep_damaged)
+    return tracks[0]
+
+
+class _Clock:
+    """Times of a track → ms from the film's beginning, halves up, and none below 0.
+
+    Parameters
+    ----------
+    base:
+        Seconds of a unit of the track's times.
+    origin:
+        The film's beginning, in seconds, as the track counts.
+    """
+
+    def __init__(self, base: Fraction, origin: Fraction) -> None:
+        # Whole numbers, since fractions take ten times as long.
+        self._times = 2000 * base.numerator * origin.denominator
+        self._less = (2000 * origin.numerator - origin.denominator) * base.denominator
+        self._by = 2 * base.denominator * origin.denominator
+
+    def __call__(self, time: int) -> int:
+        return max(0, (time * self._times - self._less) // self._by)
+
+
+def _survey(file: Any, track: Any, limits: Limits) -> tuple[Survey, _Clock]:
+    """What the packets say, and how the times of its track are read.
+
+    The beginning is that of the file, which its sound may share, or of the first picture.
+    """
+    base, most = track.time_base, 1 + limits.max_rate * limits.max_seconds
+    first, last, count, keys = math.inf, -math.inf, 0, []
+    end, whole, has_times, latest, misplaced = 0, 0, True, -math.inf, 0
+    for packet in file.demux(track):
+        start = packet.dts if packet.pts is None else packet.pts
+        if start is None:
+            has_times &= not packet.size
+            continue
+        if packet.is_corrupt and not limits.keep_damaged:
+            raise Rejected("truncated", "a part of the pictures is missing from the file")
+        has_times &= packet.pts is not None
+        if packet.dts is not None:
+            misplaced += packet.dts < latest
+            latest = max(latest, packet.dts)
+        whole = max(whole, start + (packet.duration or 0))
+        if packet.is_keyframe:
+            keys.append(start)
+        if packet.is_discard:
+            continue
+        first, last, count = min(first, start), max(last, start), count + 1
+        end = max(end, start + (packet.duration or 0))
+        if count > most:
+            raise Rejected("too_fast", f"it has more than {most:.0f} pictures")
+    if not count:
+        raise Rejected("no_video", "the file has no picture")
+    if misplaced > MISPLACED + MISPLACED_SHARE * count:
+        raise Rejected("misplaced", "the times of its pictures go back")
+    claimed = (track.duration or 0) + (track.start_time or 0)
+    if (claimed - whole) * base > SLACK and not limits.keep_damaged:
+        raise Rejected("truncated", "the pictures end before the file says that they do")
+    first, last = int(first), int(last)
+    if end <= last:  # Nothing says how long the last one is shown: as long as others are.
+        end = last + (last - first) // max(1, count - 1)
+    origin = first * base
+    if file.start_time is not None:
+        origin = min(origin, Fraction(file.start_time, 1_000_000))
+    clock = _Clock(base, origin)
+    times = [clock(key) for key in keys]
+    can_skip = has_times and times == sorted(set(times)) and times and min(keys) <= first
+    codec = track.codec_context.codec.canonical_name
+    is_known = codec in RANDOM_ACCESS
+    return Survey(
+        codec,
+        max(1, clock(end)),
+        count,
+        tuple(times) if can_skip and is_known else (),
+    ), clock
+
+
+def _frames(
+    data: bytes,
+    kind: str,
+    times: Sequence[int],
+    keys: Sequence[int],
+    clock: _Clock,
+    limits: Limits,
+) -> Iterator[tuple[int, tuple[Any, Fraction | None]]]:
+    """Frames in the order in which they are shown, with their times and the shape of their pixels.
+
+    Of stretches between keys in which nothing is wanted, none is decoded.
+    """
+    with ffmpeg.reading(), ffmpeg.open_file(io.BytesIO(data), kind, limits.max_pixels) as file:
+        track = _track(file, limits)
+        decoded = _decoded(file, track, times, keys, clock, limits.keep_damaged)
+        last = -1
+        for time, frame in decoded:
+            if time <= last:  # It is never seen.
+                continue
+            last = time
+            if frame.width * frame.height > limits.max_pixels:
+                raise Rejected("too_many_pixels", f"{frame.width} x {frame.height} pixels")
+            yield time, (frame, track.sample_aspect_ratio)
+        if last < 0:
+            raise Rejected("damaged", "no picture could be decoded")
+
+
+def _decoded(
+    file: Any,
+    track: Any,
+    times: Sequence[int],
+    keys: Sequence[int],
+    clock: _Clock,
+    keep_damaged: bool,
+) -> Iterator[tuple[int, Any]]:
+    """Frames with their times in ms, but of stretches from key to key in which none is wanted.
+
+    Pictures that are shown before a key and stored after it belong to the stretch before.
+    """
+    wanted = {start: any_within(times, start, end) for start, end in pairwise([*keys, math.inf])}
+    if keys:
+        wanted[keys[0]] |= any_within(times, 0, keys[0])
+    is_open, closing, begin = not keys, None, -1
+    for packet in file.demux(track):
+        time = None if packet.pts is None else clock(packet.pts)
+        if packet.is_keyframe and time in wanted:
+            if wanted[time]:
+                begin = begin if is_open else time
+                is_open, closing = True, None
+            elif is_open:
+                closing = time
+        elif closing is not None and time is not None and time > closing:
+            yield from _flushed(track, clock)
+            is_open, closing = False, None
+        # Where a picture is to be shown once more, Ogg has an empty packet.
+        is_last = packet.pts is None and packet.dts is None and not packet.size
+        if is_last and is_open:
+            yield from _flushed(track, clock)
+        # What is shown before the key at which decoding began needs what stands before it.
+        elif is_open and packet.size and (time is None or time >= begin):
+            yield from _of_packet(packet, clock, keep_damaged)
+
+
+def _of_packet(packet: Any, clock: _Clock, keep_damaged: bool) -> Iterator[tuple[int, Any]]:
+    errors = ffmpeg.library().error
+    try:
+        frames = packet.decode()
+    except errors.InvalidDataError:
+        if not keep_damaged:
+            raise
+        return
+    for frame in frames:
+        if frame.is_corrupt and not keep_damaged:
+            raise Rejected("damaged", "a part of a picture is missing")
+        if frame.pts is not None:
+            yield clock(frame.pts), frame
+
+
+def _flushed(track: Any, clock: _Clock) -> Iterator[tuple[int, Any]]:
+    """What the decoder still holds; it can then begin anew."""
+    for frame in track.codec_context.decode(None):
+        if frame.pts is not None:
+            yield clock(frame.pts), frame
+    track.codec_context.flush_buffers()
+
+
+def _seen(
+    frames: Iterator[tuple[int, tuple[Any, Fraction | None]]], side: int
+) -> Iterator[tuple[int, Picture]]:
+    for time, (frame, aspect) in frames:
+        with ffmpeg.reading():
+            yield time, seen(frame, aspect, side)

@@ -1,0 +1,123 @@
+"""FFmpeg through PyAV, an extra: on one thread, by one instruction set, and with no file but one.
+
+Whatever chooses its kernels by the processor is held to AVX2 where the project is (`instructions:
+avx2`), and decoders and the conversion of colours are asked for their exact forms, so that the same
+file gives the same pixels on every x86-64 processor.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from pipeline.core.errors import PipelineError, Rejected
+from pipeline.core.machine.processor import instructions
+from pipeline.core.machine.shortage import prove_room
+
+# Decoders that see foreign bytes; FFmpeg has hundreds.
+DECODERS = (
+    "h264,hevc,libdav1d,av1,vp8,vp9,mpeg4,msmpeg4,msmpeg4v2,h263,mpeg1video,mpeg2video,theora,mjpeg,"
+    "gif,prores,dvvideo,ffv1,rawvideo,png,qtrle"
+)
+# libavutil/cpu.h: MMX, MMXEXT, SSE to SSE4.2, AVX, CMOV, AVX2, FMA3, BMI1 and BMI2.
+AVX2 = 0x7D3DB
+DECODER_BYTES = 64 << 20
+
+
+@functools.cache
+def library() -> Any:
+    """PyAV, silent and held to the project's instruction set.
+
+    Raises
+    ------
+    PipelineError
+        It is not installed.
+    """
+    try:
+        import av
+    except ImportError:
+        raise PipelineError(
+            "video is read by PyAV, which is not installed: "
+            "pip install 'multimodal-pipeline[video]'"
+        ) from None
+    av.logging.set_level(None)
+    if instructions() == "avx2" and (utilities := _utilities()):
+        utilities.av_force_cpu_flags(AVX2)
+    return av
+
+
+def build() -> dict[str, str]:
+    """FFmpeg's version and the instruction set that it is held to, of which pixels are a function.
+
+    `processor` says that it could not be held, and that a processor's own kind is keyed.
+    """
+    version = str(library().ffmpeg_version_info)
+    utilities = _utilities()
+    flags = hex(utilities.av_get_cpu_flags() & 0xFFFFFFFF) if utilities else "unknown"
+    return {"ffmpeg": version, "cpu_flags": flags}
+
+
+def open_file(data: Any, kind: str, max_pixels: int) -> Any:
+    """An open container, whose parser is `kind` and that may open nothing else.
+
+    Parameters
+    ----------
+    data:
+        A file of bytes, open for reading.
+    max_pixels:
+        Largest width times height that a decoder may allocate.
+    """
+    options = {
+        "protocol_whitelist": "",
+        "format_whitelist": kind if kind != "mov" else "mov,mp4,m4a,3gp,3g2,mj2",
+        "codec_whitelist": DECODERS,
+        "max_pixels": str(max_pixels),
+    }
+    return library().open(
+        data, format=kind, options=options, metadata_errors="ignore", io_open=_refuse
+    )
+
+
+def ready(track: Any, max_pixels: int, keep_damaged: bool) -> None:
+    """Prepare a track's decoder, before its first packet."""
+    context = track.codec_context
+    context.thread_count = 1
+    context.thread_type = 0
+    context.options = {
+        "codec_whitelist": DECODERS,
+        "max_pixels": str(max_pixels),
+        "flags": "bitexact",
+        "idct": "simple",
+        "err_detect": "crccheck" if keep_damaged else "crccheck+explode",
+    }
+
+
+@contextmanager
+def reading() -> Iterator[None]:
+    """Whatever FFmpeg says of a file's bytes is a reject, unless the machine fell short."""
+    errors = library().error
+    try:
+        yield
+    except errors.MemoryError:
+        raise
+    except (errors.FFmpegError, ValueError):
+        prove_room(DECODER_BYTES)
+        raise Rejected("damaged", "the video breaks off or is damaged on the way") from None
+
+
+def _refuse(url: str, flags: int, options: dict[str, str]) -> Any:
+    raise Rejected("external_reference", "the video refers to a file or an address")
+
+
+@functools.cache
+def _utilities() -> Any:
+    """The libavutil that PyAV has loaded; None where it lies elsewhere than in PyAV's wheels."""
+    import av
+
+    folder = Path(av.__file__).parents[1] / "av.libs"
+    paths = sorted(folder.glob("libavutil*.so*"))
+    return ctypes.CDLL(str(paths[0])) if paths else None

@@ -1,0 +1,174 @@
+"""The gate is asked about what both models answered, and what it asked is kept once."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import yaml
+
+from pipeline.core.errors import PipelineError
+from pipeline.monitoring.contract import Violation
+from pipeline.nightly import judge as judging
+from pipeline.nightly.journal import Delivery, Night, Verdict
+from pipeline.nightly.judge import judge, read_looks, write_looks
+from pipeline.nightly.options import NightlyOptions
+from pipeline.nightly.watch import check_batches, drift, findings, with_learnt_contract
+from pipeline.params import load, parse
+from pipeline.params.aliases import Alias
+
+OPTIONS = NightlyOptions.model_validate({"inbox": {"shapes": {"root": "x"}}, "model": "gated"})
+NIGHT = Night("2026-03-02", "2026-03-02T02:30:00+00:00", "0" * 40)
+CHAMPION = Alias(model="gated", revision="a" * 40)
+
+
+@dataclass
+class Past:
+    """A revision of data that lie in a folder."""
+
+    folder: Path
+
+    def file(self, path: str) -> Path:
+        return self.folder / path
+
+    def names(self, folder: str) -> list[str]:
+        return ["first"]
+
+
+@pytest.fixture
+def past(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Past:
+    """The project, in which a champion of an earlier revision is in use."""
+    monkeypatch.chdir(project)
+    monkeypatch.setattr(judging, "LOOKS", tmp_path / "looks.jsonl")
+    for folder in ("evaluation/gated", "models/gated"):
+        shutil.copytree(Path("data", folder), tmp_path / folder)
+    past = Past(tmp_path)
+    manifest = tmp_path / "models/gated/manifest.json"
+    manifest.write_text(json.dumps({"key": "that of another"}))
+    monkeypatch.setattr(judging.Revision, "at", lambda *arguments: past)
+    return past
+
+
+def answer(past: Past, wrong: float) -> None:
+    """Let the champion's answers be wrong in a share of the samples, and else right."""
+    path = past.file("evaluation/gated/predictions.parquet")
+    rows = pq.read_table(path).to_pylist()
+    rng = np.random.default_rng(0)
+    for row in rows:
+        others = [label for label in ("circle", "square", "cross") if label != row["truth"]]
+        row["prediction"] = others[0] if rng.random() < wrong else row["truth"]
+    schema = pq.read_schema(path)
+    pq.write_table(pa.Table.from_pylist(rows, schema=schema), path)
+
+
+def test_the_first_model_is_promoted(past: Past) -> None:
+    verdict = judge(load(), OPTIONS, NIGHT, None)
+    assert (verdict.outcome, verdict.rule) == ("promoted", "first")
+
+
+def test_the_same_model_stays(past: Past) -> None:
+    shutil.copy("data/models/gated/manifest.json", past.file("models/gated/manifest.json"))
+    verdict = judge(load(), OPTIONS, NIGHT, CHAMPION)
+    assert (verdict.outcome, verdict.rule, verdict.looks) == ("held", "same", [])
+
+
+def test_a_challenger_that_is_no_better_is_held(past: Past) -> None:
+    answer(past, wrong=0)
+    verdict = judge(load(), OPTIONS, NIGHT, CHAMPION)
+    assert (verdict.outcome, verdict.rule) == ("held", "validation")
+    assert verdict.figures["gain"] <= 0
+    assert verdict.why.startswith("Held: on the validation split")
+
+
+def test_luck_on_few_components_does_not_promote(past: Past) -> None:
+    answer(past, wrong=0.9)
+    verdict = judge(load(), OPTIONS, NIGHT, CHAMPION)
+    (look,) = verdict.looks
+    assert (look["kind"], look["claim"], look["night"]) == ("frozen", "better", "2026-03-02")
+    assert verdict.figures["gain"] > 0.3
+    assert verdict.outcome == ("promoted" if look["e_value"] * look["level"] >= 1 else "held")
+    # What was asked is kept once, however often a run is resumed, and read back as it was.
+    for _ in range(2):
+        write_looks(replace(NIGHT, verdict=verdict))
+    (kept,) = read_looks()
+    assert (kept.night, kept.e_value, kept.level) == ("2026-03-02", look["e_value"], look["level"])
+    later = judge(load(), OPTIONS, replace(NIGHT, run="2026-03-03"), CHAMPION)
+    assert later.looks[0]["level"] < look["level"], "each look leaves less to spend"
+
+
+def test_a_class_that_the_champion_does_not_know_is_a_demand(past: Past) -> None:
+    card = past.file("models/gated/model.json")
+    document = json.loads(card.read_text())
+    document["tasks"]["shape"]["classes"].remove("cross")
+    card.write_text(json.dumps(document))
+    verdict = judge(load(), OPTIONS, NIGHT, CHAMPION)
+    assert {look["claim"] for look in verdict.looks} >= {"not_worse"}
+
+
+def test_a_champion_that_cannot_be_read_is_said(
+    past: Past, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lost(*arguments: object) -> None:
+        raise PipelineError("no remote gives it")
+
+    monkeypatch.setattr(judging.Revision, "at", lost)
+    with pytest.raises(PipelineError, match=r"aliases\.yaml: the model in use.*no remote gives it"):
+        judge(load(), OPTIONS, NIGHT, CHAMPION)
+
+
+def test_what_a_person_broke_of_the_looks_is_said(past: Past) -> None:
+    judging.LOOKS.write_text("{}\n")
+    with pytest.raises(PipelineError, match="is damaged"):
+        read_looks()
+    judging.LOOKS.unlink()
+    write_looks(replace(NIGHT, verdict=Verdict("nothing", "", "")))
+    assert not judging.LOOKS.exists()
+
+
+def test_a_contract_is_learnt_as_lines_and_kept(past: Past) -> None:
+    before = Path("params.yaml").read_text()
+    text = with_learnt_contract(before, load(), ["shapes"])
+    assert text.startswith(before.rstrip())
+    assert "    samples: {low: " in text
+    document = yaml.safe_load(text)
+    learnt = parse(document)
+    deliveries = [Delivery("shapes", "first", "inbox", "", "first", "taken")]
+    assert check_batches(learnt, deliveries).held == {}
+    # A person's own limits of it: no batch has so many samples.
+    document["contract"]["shapes"]["samples"] = {"low": 1000, "high": 2000}
+    held = check_batches(parse(document), deliveries).held
+    assert "1000 to 2000 are usual" in held["shapes", "first"]
+    # Learnt again, the section is replaced and what follows stands.
+    again = with_learnt_contract(text + "execution: {}\n", learnt, ["shapes"])
+    assert yaml.safe_load(again) == {**yaml.safe_load(text), "execution": {}}
+    assert again.count("contract:") == 1
+
+
+def violation(level: str, batch: str, message: str) -> Violation:
+    return Violation(level, "shapes", batch, "", "", 0.0, 0.0, 1.0, message)  # type: ignore[arg-type]
+
+
+def test_a_source_is_held_whole_and_rows_are_noted() -> None:
+    tonight = [("shapes", "a"), ("shapes", "b"), ("others", "c")]
+    noted = findings(tonight, [violation("rows", "a", "one is long")])
+    assert (noted.held, noted.noted) == ({}, {("shapes", "a"): "one is long"})
+    both = [violation("batch", "a", "no sound"), violation("rows", "a", "one is long")]
+    assert findings(tonight, both).held == {("shapes", "a"): "no sound"}
+    wide = findings(tonight, [violation("source", "a", "another schema")])
+    assert wide.held == {
+        ("shapes", "a"): "another schema",
+        ("shapes", "b"): "all that shapes sent is held: another schema",
+    }
+
+
+def test_drift_is_that_of_tonight_against_the_rest(past: Past) -> None:
+    deliveries = [Delivery("shapes", "first", "inbox", "", "first", "taken")]
+    seen = drift(load(), "gated", deliveries, [])
+    assert not seen.findings, "there is nothing to compare the first batch with"
+    assert seen.p == 1.0
