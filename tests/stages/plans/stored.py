@@ -120,6 +120,7 @@ def params(models: dict[str, ModelOptions], **changed: Any) -> Any:
         "models": models,
         "features": {name: SimpleNamespace(modality=modality) for name, modality in SETS.items()},
         "targets": KINDS,
+        "predicted": frozenset(),
         "evaluate": EvaluationOptions(resamples=100, group_by=("language", "voice")),
         "execution": ExecutionOptions(),
     }
