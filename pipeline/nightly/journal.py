@@ -90,6 +90,9 @@ class Night:
         The commit that it began on, and that of its data and models.
     left:
         `<source>/<landing>` → why it waits for another night.
+    began:
+        When this machine's clock said that it began, by which stages record their runs; `started`
+        is by the clock that nights go by, which a simulation sets.
     drift:
         What the tests of drift said of tonight's batches: rows of the record's column.
     """
@@ -103,6 +106,7 @@ class Night:
     revision: str = ""
     left: dict[str, str] = field(default_factory=dict)
     drift: list[dict[str, Any]] = field(default_factory=list)
+    began: str = ""
 
     def batches(self) -> list[Delivery]:
         """What became a batch tonight."""

@@ -125,7 +125,8 @@ def _read(run: str) -> dict[str, Any]:
 def _row(night: Night, now: datetime) -> dict[str, Any]:
     assert night.verdict is not None
     started = datetime.fromisoformat(night.started)
-    stages = [*_stages(started)] if night.revision else []
+    began = datetime.fromisoformat(night.began or night.started)
+    stages = [*_stages(began)] if night.revision else []
     taken = [delivery for delivery in night.deliveries if delivery.fate != "left"]
     return {
         "run": night.run,

@@ -160,7 +160,7 @@ def _begin(options: NightlyOptions, tools: Tools, one: bool) -> Night | None:
     if not deliveries and not tools.has_work():
         return None
     night = Night(_name(now), stamp_time(now), base, deliveries=deliveries, left=choice.left)
-    return journal.save(night)
+    return journal.save(replace(night, began=stamp_time(datetime.now(UTC))))
 
 
 def _name(now: datetime) -> str:
