@@ -101,6 +101,10 @@ def test_little_memory_ends_in_a_sentence(stamps: Path, command: str, megabytes:
         text=True,
         check=False,
     )
-    # OpenBLAS ends the process by itself, in a sentence of its own.
-    sentences = ("error: there is too little memory here.", "OpenBLAS error: Memory allocation")
+    # OpenBLAS and libraries written in Rust end the process by themselves, in a sentence each.
+    sentences = (
+        "error: there is too little memory here.",
+        "OpenBLAS error: Memory allocation",
+        "memory allocation of ",
+    )
     assert done.returncode == 0 or done.stderr.startswith(sentences)

@@ -69,6 +69,7 @@ def params(**changed: Any) -> Any:
     return SimpleNamespace(
         modalities=MODALITIES,
         targets=TARGETS,
+        predicted=frozenset(),
         seed=0,
         parts=PartsOptions(mean_rows=8, max_bytes=2**20),
         curate=CurationOptions(**{**OPTIONS, **changed}),
