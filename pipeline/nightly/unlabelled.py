@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -18,12 +19,18 @@ from pipeline.inference.prediction_files import prediction_file
 from pipeline.inference.predictor import Predictor
 from pipeline.inference.samples import Content, Sample
 from pipeline.models.tasks import task_of
-from pipeline.monitoring.expected_quality import Subset, expected_by_presence, subset_scores
+from pipeline.monitoring.expected_quality import (
+    Confident,
+    expected_by_confidence,
+    expected_by_presence,
+    subset_scores,
+)
 from pipeline.nightly.journal import FOLDER, Answers, Night
 from pipeline.params import Params
 from pipeline.params.aliases import Alias
 from pipeline.parts import manifest
 from pipeline.raw.roots import Raw
+from pipeline.store.format.reader import table_of
 from pipeline.store.trees.revision import Revision
 
 ANSWERS = FOLDER / "answers"
@@ -50,25 +57,24 @@ def answer(params: Params, night: Night, champion: Alias | None) -> Answers | No
     if champion is None:
         return Answers(len(ids), 0, why=f"{count}: no model is in use that could answer them.")
     path = ANSWERS / f"{night.run}.parquet"
-    subsets: list[Subset] = []
+    told = []
     try:
         predictor = Predictor.load(Path(), champion.model, champion.revision)
         path.parent.mkdir(parents=True, exist_ok=True)
         with prediction_file(path, predictor.schema()) as write:
             for predicted in predictor.stream(_samples(params, ids)):
                 write(predicted.answers)
-                subsets += [
-                    frozenset(each or ()) for each in predicted.answers["present"].to_pylist()
-                ]
+                told.append(predicted.answers)
     except PipelineError as error:
         return Answers(len(ids), 0, why=f"{count} have no answer: {error}")
-    answered = sum(map(bool, subsets))
+    answers = pa.concat_tables(told)
+    answered = len(answers) - answers["present"].null_count
     why = (
         f"{answered:,} of {count} are answered by {champion.model} at {champion.revision[:12]}, "
         f"in {path}"
     )
     try:
-        expected, usual, reason = _expected(params, champion, subsets)
+        expected, usual, reason = _expected(predictor, champion, answers, params)
     except PipelineError as error:
         return Answers(len(ids), answered, str(path), why=f"{why}; nothing is expected: {error}")
     return Answers(len(ids), answered, str(path), expected, usual, f"{why}; {reason}")
@@ -109,22 +115,92 @@ def _content(raw: Raw, asset: dict[str, Any]) -> Content:
 
 
 def _expected(
-    params: Params, champion: Alias, tonight: Sequence[Subset]
+    predictor: Predictor, champion: Alias, answers: pa.Table, params: Params
 ) -> tuple[float | None, float | None, str]:
-    """FIGURE expected of the answers and usual on the test split, and a sentence."""
-    there = Revision.at(Path(), champion.revision)
-    if champion.model not in params.models:
-        raise PipelineError(f"params.yaml has no model {champion.model} any more")
-    task = params.models[champion.model].primary
-    if task_of(params.targets[task]).NUMBER:
+    """FIGURE expected of the answers by presence, and usual on the test split, with a sentence.
+
+    Where the task is one class, the sentence also says what the answers' own probabilities expect.
+    """
+    task = predictor.model.options.primary
+    kind = task_of(predictor.model.options.tasks[task].kind)
+    if kind.NUMBER:
         return None, None, f"{task} is a number, of which nothing is expected"
+    there = Revision.at(Path(), champion.revision)
     folder = f"{EVALUATION}/{champion.model}"
     scores = subset_scores(there.file(f"{folder}/subsets.csv"), task, "test", FIGURE)
     path = there.file(f"{folder}/predictions.parquet")
     with reading(path):
-        rows = pq.read_table(path, columns=["split", "task", "present"]).to_pylist()
-    usual = [
-        frozenset(row["present"]) for row in rows if (row["split"], row["task"]) == ("test", task)
-    ]
-    expected = expected_by_presence(scores, usual, tonight)
-    return expected.expected, expected.usual, expected.why
+        table = pq.read_table(path)
+    reference = table.filter((pc.field("split") == "test") & (pc.field("task") == task))
+    usual, tonight = (
+        [frozenset(present or ()) for present in each["present"].to_pylist()]
+        for each in (reference, answers)
+    )
+    by_presence = expected_by_presence(scores, usual, tonight)
+    why = by_presence.why
+    if kind.ONE_CLASS:
+        components = _by_sample(table_of(there, CURATED, ["sample_id", "component"]))
+        why += _by_confidence(predictor, answers, reference, components, params)
+    return by_presence.expected, by_presence.usual, why
+
+
+def _by_confidence(
+    predictor: Predictor,
+    answers: pa.Table,
+    reference: pa.Table,
+    components: Mapping[str, str],
+    params: Params,
+) -> str:
+    """What the answers' own probabilities expect, as a clause; empty where there is no reference.
+
+    Classes that the model does not know are left out of the reference.
+    """
+    task = predictor.model.options.primary
+    classes = predictor.model.classes[task]
+    reference = reference.filter(pc.is_in(reference["truth"], value_set=pa.array(classes)))
+    answers = answers.filter(pc.is_valid(answers["present"]))
+    if not len(reference) or not len(answers):
+        return ""
+    groups = _by_sample(manifest.read(Path(DATA, SAMPLES), ["sample_id", "group"]))
+    tonight = _confident(
+        [[share for _, share in row] for row in answers[f"probabilities.{task}"].to_pylist()],
+        answers[f"answer.{task}"],
+        [groups[sample] for sample in answers["sample_id"].to_pylist()],
+        classes,
+    )
+    known = _confident(
+        reference["probabilities"].to_pylist(),
+        reference["prediction"],
+        [components[sample] for sample in reference["sample_id"].to_pylist()],
+        classes,
+    )
+    expected = expected_by_confidence(
+        tonight,
+        known,
+        _places(reference["truth"], classes),
+        params.evaluate.resamples,
+        params.seed,
+    )
+    bounds = "" if np.isnan(expected.low) else f" ({expected.low:.3f} to {expected.high:.3f})"
+    return f"; by their probabilities macro-F1 is {expected.macro_f1:.3f}{bounds}"
+
+
+def _confident(
+    probabilities: Sequence[Sequence[float]],
+    answers: pa.ChunkedArray,
+    components: Sequence[str],
+    classes: Sequence[str],
+) -> Confident:
+    return Confident(
+        np.array(probabilities, np.float64), _places(answers, classes), np.array(components)
+    )
+
+
+def _places(labels: pa.ChunkedArray, classes: Sequence[str]) -> np.ndarray:
+    """int (n,): which class a label is."""
+    return np.array(pc.index_in(labels, value_set=pa.array(classes)).to_pylist(), int)
+
+
+def _by_sample(table: pa.Table) -> dict[str, str]:
+    names, values = (column.to_pylist() for column in table.columns)
+    return dict(zip(names, values, strict=True))

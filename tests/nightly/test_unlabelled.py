@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -75,6 +76,11 @@ def test_they_are_answered_and_the_night_says_so(params: Params, champion: Alias
     assert answers.usual is not None
     assert f"gated at {champion.revision[:12]}, in .pipeline/nightly/answers" in answers.why
     assert ("image is missing in 83%" in answers.why) == (answers.expected < answers.usual)
+    bounds = re.search(r"by their probabilities macro-F1 is (\S+) \((\S+) to (\S+)\)", answers.why)
+    assert bounds is not None
+    middle, low, high = map(float, bounds.groups())
+    assert low < high
+    assert 0 < middle <= 1.5, "what probabilities promise, less what they promised too much"
     assert manifest.read(Path("data/curated")).num_rows == 42, "none of them is learnt from"
     assert drift(params, "gated", NIGHT.deliveries, []).p == 1.0
 
