@@ -117,15 +117,13 @@ def test_stages_never_import_stages_nor_kernels_params() -> None:
 
 
 # A modality's own folder, encoders, which say whose content they take, and the one source that
-# knows what it brings. What is logged as text, an element of SVG, and the image of a container are
-# no modality.
+# knows what it brings. What is logged as text and an element of SVG are no modality.
 # A proposal of params for a person's folder chooses among what this package brings.
 NAME_MODALITIES = ("modalities.", "encoders.", "sources.stamps", "project.proposal")
 OTHER_WORDS = {
     "core.logs": "text",
     "nightly.notify": "text",
     "nightly.page": "text",
-    "nightly.schedule": "image",
     "reporting.plots.panels": "text",
     "reporting.plots.rows": "text",
 }
