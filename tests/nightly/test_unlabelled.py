@@ -11,7 +11,15 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.nightly.journal import Answers, Delivery, Night, Verdict
+from pipeline.nightly.journal import (
+    Answers,
+    Delivery,
+    Night,
+    Verdict,
+    close,
+    read_journal,
+    save,
+)
 from pipeline.nightly.notify import message
 from pipeline.nightly.page import render
 from pipeline.nightly.record import read_record, write_record
@@ -85,6 +93,8 @@ def test_they_are_answered_and_the_night_says_so(params: Params, champion: Alias
     assert drift(params, "gated", NIGHT.deliveries, []).p == 1.0
 
     night = replace(NIGHT, answers=answers)
+    assert save(night) == read_journal(), "a killed run goes on with its answers"
+    close()
     write_record(night, datetime(2026, 3, 2, 3, tzinfo=UTC))
     record = read_record(night.run)
     assert Answers(**record["answers"]) == answers
