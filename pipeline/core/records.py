@@ -16,6 +16,9 @@ SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 # Below this a figure has no interval: five components can be drawn anew in 126 ways, four in 35,
 # of which the outermost twentieth is two.
 MIN_COMPONENTS = 5
+# Why a sample is left out with which nothing is wrong: it can be answered, and teaches nothing. No
+# limit of what may be refused counts it.
+UNLABELLED = "no_target"
 
 
 @dataclass(frozen=True, order=True)

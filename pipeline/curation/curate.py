@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.core.records import Reject
+from pipeline.core.errors import PipelineError
+from pipeline.core.records import UNLABELLED, Reject
 from pipeline.curation import summary
 from pipeline.curation.balanced_splits import balanced_splits, landing_ranks
 from pipeline.curation.classes import count_classes, drop_rare_classes
@@ -48,7 +49,8 @@ def curate(
     Raises
     ------
     PipelineError
-        A component is too large to split, or the splits that the data brings tear one apart.
+        A component is too large to split, the splits that the data brings tear one apart, or no
+        sample has a target.
     """
     records = [dict(sample) for sample in sorted(samples, key=lambda row: row["sample_id"])]
     labels = [f"target.{name}" for name in sorted(targets)]
@@ -56,7 +58,12 @@ def curate(
     present, without_modality = _keep_with_value(
         records, sorted(assets), "no_modality_left", "cleaning refused all its assets"
     )
-    labelled, unlabelled = _keep_with_value(present, labels, "no_target", "it has no target")
+    labelled, unlabelled = _keep_with_value(present, labels, UNLABELLED, "it has no target")
+    if present and not labelled:
+        raise PipelineError(
+            "no sample has a target, so that there is nothing to learn: see `targets` and the "
+            "columns of your sources"
+        )
     links = duplicate_links(labelled, assets, options)
     balanced = options.splits == "balanced"
     ranks = (
@@ -91,7 +98,10 @@ def curate(
         "groups": len(set(map(group_of, kept))),
         "components": len({record["component"] for record in kept}),
         "splits": summary.count_by_split(kept),
-        "warnings": summary.warnings(kept, sorted(assets), class_counts, options),
+        "warnings": [
+            *summary.unlabelled_warnings(unlabelled, len(records)),
+            *summary.warnings(kept, sorted(assets), class_counts, options),
+        ],
         "classes": summary.count_by_class(kept, class_counts),
         "set_aside": set_aside,
         "given": given,

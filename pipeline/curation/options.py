@@ -84,7 +84,7 @@ class CurationOptions(Base):
         ge=0,
         le=1,
         description="Largest share of the samples that may be refused: those that lost every "
-        "modality, those without a target, and those of rare classes alone.",
+        "modality, and those of rare classes alone. Those without a target are left out uncounted.",
     )
 
     def join(self, modality: str) -> Join:

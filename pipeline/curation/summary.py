@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from pipeline.core.records import MIN_COMPONENTS, SPLITS
+from pipeline.core.records import MIN_COMPONENTS, SPLITS, Reject
 from pipeline.curation.classes import ClassCounts
 from pipeline.curation.components import linking_assets
 from pipeline.curation.duplicate_links import DuplicateLink, group_of
@@ -69,6 +69,16 @@ def warnings(
     if sentences and options.splits == "hashed":
         sentences.append("curate.splits: balanced evens out what few components leave to chance")
     return sentences
+
+
+def unlabelled_warnings(unlabelled: Sequence[Reject], total: int) -> list[str]:
+    """What samples without a target are left out, in a sentence with an example; none if none."""
+    if not unlabelled:
+        return []
+    first = min(unlabelled).subject
+    return [
+        f"{len(unlabelled):,} of {total:,} samples have no target and are left out, such as {first}"
+    ]
 
 
 def _splits_with(records: Records, modality: str) -> set[str]:

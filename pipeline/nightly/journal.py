@@ -81,6 +81,30 @@ class Verdict:
 
 
 @dataclass(frozen=True)
+class Answers:
+    """What the model in use answered to tonight's samples without labels.
+
+    Attributes
+    ----------
+    samples, answered:
+        Without labels, and those of them that the model saw anything of.
+    file:
+        Where the answers lie; empty if there are none.
+    expected, usual:
+        Macro-F1 that is expected of them, and what it is on the test split; None: not known.
+    why:
+        A sentence for a person.
+    """
+
+    samples: int
+    answered: int
+    file: str = ""
+    expected: float | None = None
+    usual: float | None = None
+    why: str = ""
+
+
+@dataclass(frozen=True)
 class Night:
     """A run and its state.
 
@@ -95,6 +119,8 @@ class Night:
         is by the clock that nights go by, which a simulation sets.
     drift:
         What the tests of drift said of tonight's batches: rows of the record's column.
+    answers:
+        To tonight's samples without labels; None if there are none.
     """
 
     run: str
@@ -107,6 +133,7 @@ class Night:
     left: dict[str, str] = field(default_factory=dict)
     drift: list[dict[str, Any]] = field(default_factory=list)
     began: str = ""
+    answers: Answers | None = None
 
     def batches(self) -> list[Delivery]:
         """What became a batch tonight."""

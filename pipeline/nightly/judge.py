@@ -94,7 +94,9 @@ def judge(params: Params, options: NightlyOptions, night: Night, champion: Alias
         demands=_demands(there, champion, options.model, task, params),
         costs=(_past_costs(champion), _costs(options.model)),
     )
-    return ask(question, read_looks(), params.monitoring.gate, params.seed)
+    # No fresh components are asked, so that all of the error is the frozen ones'.
+    options_of_gate = params.monitoring.gate.model_copy(update={"fresh_share": 0.0})
+    return ask(question, read_looks(), options_of_gate, params.seed)
 
 
 def ask(question: Question, looks: Sequence[Look], options: GateOptions, seed: int) -> Verdict:

@@ -46,6 +46,8 @@ def message(night: Night, project: str) -> tuple[str, str]:
         name = delivery.batch if delivery.fate == "taken" else delivery.landing
         why = "".join(f": {words}" for words in (delivery.why, delivery.noted) if words)
         lines.append(f"- {delivery.source}/{name}: {delivery.fate}{why}")
+    if night.answers:
+        lines.append(f"- {night.answers.why}")
     lines += [f"- {name} waits: {why}" for name, why in night.left.items()]
     if any(delivery.fate == "held" for delivery in night.deliveries):
         lines.append("`pipeline nightly held` shows what is held.")

@@ -74,6 +74,16 @@ SCHEMA = pa.schema(
         ),
         ("drift", _rows_of(name=TEXT, test=TEXT, statistic=NUMBER, p=NUMBER, alarm=pa.bool_())),
         ("judged", _rows_of(name=TEXT, value=NUMBER)),
+        # of the model in use, to samples without labels
+        (
+            "answers",
+            pa.struct(
+                {
+                    "samples": WHOLE, "answered": WHOLE, "file": TEXT, "expected": NUMBER,
+                    "usual": NUMBER, "why": TEXT,
+                }
+            ),
+        ),
     ]
 )  # fmt: skip
 COUNTED = ("rows", "rejected", "computed_rows", "computed", "restored", "reused")
@@ -158,6 +168,7 @@ def _row(night: Night, now: datetime) -> dict[str, Any]:
         "metrics": [*_metrics()] if night.revision else [],
         "drift": night.drift,
         "judged": [{"name": name, "value": value} for name, value in night.verdict.figures.items()],
+        "answers": vars(night.answers) if night.answers else None,
     }
 
 

@@ -18,6 +18,7 @@ from typing import TypeVar
 from pipeline.core.errors import PipelineError
 from pipeline.core.files.atomic import remove
 from pipeline.core.files.lock import locked
+from pipeline.core.records import UNLABELLED
 from pipeline.nightly import arrival, journal, quarantine, repository
 from pipeline.nightly.choose import all_landings, choose, numbered
 from pipeline.nightly.journal import LOCK, STATES, Delivery, Night, State, Verdict
@@ -264,6 +265,7 @@ def _guilty(night: Night, params: Params) -> list[tuple[str, str]]:
         (reject.source, reject.batch)
         for stage in labels(params, compares=False)
         for reject in kept(stage) or ()
+        if reject.reason != UNLABELLED
     )
     return sorted(tonight & refused.keys()) or sorted(tonight)
 

@@ -18,6 +18,7 @@ from pipeline.nightly.page import render
 from pipeline.nightly.quarantine import scan_problems
 from pipeline.nightly.record import read_records
 from pipeline.nightly.run import Tools
+from pipeline.nightly.unlabelled import answer
 from pipeline.nightly.watch import Findings, check_batches, drift, drift_rows
 from pipeline.params import Params
 from pipeline.params.aliases import Alias
@@ -44,6 +45,7 @@ def tools_of(params: Params, options: NightlyOptions) -> Tools:
 
     def judged(night: Night, champion: Alias | None) -> Night:
         verdict = judge(params, options, night, champion)
+        night = replace(night, answers=answer(params, night, champion))
         if not night.batches():
             return replace(night, verdict=verdict)
         earlier = [

@@ -48,7 +48,9 @@ def check_batches(params: Params, deliveries: Sequence[Delivery]) -> Findings:
     violations = [
         violation
         for landed in read_landed(Path(DATA), params.modalities, params.curate, contracted)
-        for violation in check_contract(landed, params.contract[landed.source])
+        for violation in check_contract(
+            landed, params.contract[landed.source], params.monitoring.attributes
+        )
     ]
     return findings(tonight, violations)
 
@@ -84,7 +86,9 @@ def drift(
     tonight = {(delivery.source, delivery.batch) for delivery in deliveries}
     curated = manifest.read(root / CURATED)
     landed = read_landed(root, params.modalities, params.curate, sorted(tonight)[:1])
-    columns = sample_columns(curated, landed[0].measured if landed else {})
+    columns = sample_columns(
+        curated, landed[0].measured if landed else {}, params.monitoring.attributes
+    )
     joined = join_work_tree(
         root, {name: params.features[name].modality for name in params.models[model].features}
     )
@@ -134,7 +138,8 @@ def with_learnt_contract(text: str, params: Params, sources: Sequence[str]) -> s
     landed = read_landed(Path(DATA), params.modalities, params.curate)
     contracts = {name: _plain(contract) for name, contract in params.contract.items()}
     for source in sources:
-        contracts[source] = _plain(learn_contract([e for e in landed if e.source == source]))
+        of_source = [batch for batch in landed if batch.source == source]
+        contracts[source] = _plain(learn_contract(of_source, params.monitoring.attributes))
     return with_section(text, "contract", contracts)
 
 

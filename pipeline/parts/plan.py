@@ -25,7 +25,7 @@ from pipeline.core.files.atomic import remove
 from pipeline.core.files.digest import digest_json
 from pipeline.core.files.digest_cache import DigestCache, digests_of, open_digest_cache
 from pipeline.core.files.lock import locked
-from pipeline.core.records import Reject
+from pipeline.core.records import UNLABELLED, Reject
 from pipeline.core.remedies import remedy
 from pipeline.parts import refusals
 from pipeline.parts.dvc_restore import Cache
@@ -293,7 +293,7 @@ def check_limit(
     what: str = "rows",
     files: Mapping[str, str] | None = None,
 ) -> None:
-    """Fail a stage whose share of rejected rows passes its limit.
+    """Fail a stage whose share of rejected rows passes its limit; those without labels count not.
 
     The message tells the commonest reasons with an example of each; all that was refused is kept
     where `pipeline rejects` reads it.
@@ -307,8 +307,9 @@ def check_limit(
     files:
         Digest → the file that it is of, where that is known.
     """
-    total = summary.rows + summary.rejected
-    if not total or summary.rejected / total <= limit:
+    rejected = summary.rejected - summary.reasons.get(UNLABELLED, 0)
+    total = summary.rows + rejected
+    if not total or rejected / total <= limit:
         refusals.forget(stage)
         return
     refusals.keep(stage, refused)
@@ -317,11 +318,12 @@ def check_limit(
     raise PipelineError(
         "\n".join(
             [
-                f"{stage}: {summary.rejected} of {total} {what} were rejected "
-                f"({summary.rejected / total:.1%}, the limit is {limit:.1%}):",
+                f"{stage}: {rejected} of {total} {what} were rejected "
+                f"({rejected / total:.1%}, the limit is {limit:.1%}):",
                 *(
                     f"  {n} {reason}, {_example(examples[reason], files or {})}"
                     for reason, n in common
+                    if reason != UNLABELLED
                 ),
                 f"The previous outputs stand; `pipeline rejects --stage {stage}` shows what was "
                 f"refused. {_advice(summary)}raise the stage's reject_limit in params.yaml.",

@@ -17,7 +17,7 @@ from pipeline.core.errors import PipelineError
 from pipeline.core.files.digest_cache import DigestCache, Stamp
 from pipeline.core.folders import DATA, RAW
 from pipeline.core.identity import alike
-from pipeline.core.records import Reject
+from pipeline.core.records import UNLABELLED, Reject
 from pipeline.curation.curate import Curation, curate
 from pipeline.curation.duplicate_links import Asset
 from pipeline.params import Params
@@ -159,18 +159,19 @@ def _check_curation(params: Params, batches: Sequence[Batch], findings: Findings
     except PipelineError as error:
         findings.problems.append(str(error))
         return
-    total = len(curation.records) + len(curation.rejects)
-    share, limit = len(curation.rejects) / total, params.curate.reject_limit
+    refused = [reject for reject in curation.rejects if reject.reason != UNLABELLED]
+    total = len(curation.records) + len(refused)
+    share, limit = len(refused) / total, params.curate.reject_limit
     rare = [
         _rare_classes(target, classes, params)
         for target, classes in sorted(curation.summary["set_aside"].items())
         if classes
     ]
     if share > limit:
-        reasons = Counter(reject.reason for reject in curation.rejects).most_common()
+        reasons = Counter(reject.reason for reject in refused).most_common()
         listed = ", ".join(f"{n:,} {reason}" for reason, n in reasons)
         findings.problems.append(
-            f"curate would refuse {len(curation.rejects):,} of {total:,} samples ({share:.1%}; "
+            f"curate would refuse {len(refused):,} of {total:,} samples ({share:.1%}; "
             f"curate.reject_limit is {limit:.1%}): {listed}"
         )
         findings.problems.extend(rare)

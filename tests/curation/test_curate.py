@@ -3,9 +3,11 @@ from __future__ import annotations
 import random
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.core.errors import PipelineError
 from pipeline.curation.curate import Curation, curate
 from pipeline.curation.hashed_splits import group_rank
 from pipeline.curation.leaks import find_leaks
@@ -112,7 +114,12 @@ def test_a_sample_without_any_target_is_refused() -> None:
     samples = [
         sample(f"{n}", audio=f"{n}", category=None, language="en" if n else None) for n in range(20)
     ]
-    assert [(r.subject, r.reason) for r in run(samples).rejects] == [("0", "no_target")]
+    curation = run(samples)
+    assert [(r.subject, r.reason) for r in curation.rejects] == [("0", "no_target")]
+    warning = curation.summary["warnings"][0]
+    assert warning == "1 of 20 samples have no target and are left out, such as 0"
+    with pytest.raises(PipelineError, match="no sample has a target"):
+        run(samples[:1])
 
 
 def test_without_targets_nothing_is_refused_for_the_lack_of_one() -> None:

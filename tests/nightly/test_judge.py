@@ -15,7 +15,9 @@ import yaml
 
 from pipeline.core.errors import PipelineError
 from pipeline.monitoring.contract import Violation
+from pipeline.monitoring.ledger import frozen_level
 from pipeline.nightly import judge as judging
+from pipeline.nightly import watch
 from pipeline.nightly.journal import Delivery, Night, Verdict
 from pipeline.nightly.judge import judge, read_looks, write_looks
 from pipeline.nightly.options import NightlyOptions
@@ -90,6 +92,9 @@ def test_luck_on_few_components_does_not_promote(past: Past) -> None:
     answer(past, wrong=0.9)
     verdict = judge(load(), OPTIONS, NIGHT, CHAMPION)
     (look,) = verdict.looks
+    # No fresh components are asked, so none of the error is kept for them.
+    error = load().monitoring.gate.error
+    assert look["level"] == frozen_level([], "test", look["champion"], error)
     assert (look["kind"], look["claim"], look["night"]) == ("frozen", "better", "2026-03-02")
     assert verdict.figures["gain"] > 0.3
     assert verdict.outcome == ("promoted" if look["e_value"] * look["level"] >= 1 else "held")
@@ -172,3 +177,31 @@ def test_drift_is_that_of_tonight_against_the_rest(past: Past) -> None:
     seen = drift(load(), "gated", deliveries, [])
     assert not seen.findings, "there is nothing to compare the first batch with"
     assert seen.p == 1.0
+    unlabelled = [Delivery("shapes", "bare", "inbox", "", "bare", "taken")]
+    assert drift(load(), "gated", unlabelled, []).p == 1.0, "curation left all of it out"
+
+
+def test_attributes_that_are_watched_are_in_contract_and_drift(
+    past: Past, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def spy(name: str) -> None:
+        function = getattr(watch, name)
+
+        def called(*arguments: object) -> object:
+            assert arguments[-1] == ("language",)
+            asked.append(name)
+            return function(*arguments)
+
+        monkeypatch.setattr(watch, name, called)
+
+    for name in ("learn_contract", "check_contract", "sample_columns"):
+        spy(name)
+    document = yaml.safe_load(Path("params.yaml").read_text())
+    document["monitoring"] = {"attributes": ["language"]}
+    text = with_learnt_contract(yaml.safe_dump(document), parse(document), ["shapes"])
+    deliveries = [Delivery("shapes", "first", "inbox", "", "first", "taken")]
+    check_batches(parse(yaml.safe_load(text)), deliveries)
+    drift(parse(document), "gated", deliveries, [])
+    assert asked == ["learn_contract", "check_contract", "sample_columns"]

@@ -47,6 +47,13 @@ def test_good_data_has_no_problem() -> None:
     assert not any("case, blanks" in note for note in findings.notes)
 
 
+def test_samples_without_labels_are_no_problem_unless_all_are() -> None:
+    bare = "".join(f"words of nothing {i},\n" for i in range(30))
+    assert checked(table("a", "b") + bare).problems == []
+    (problem,) = checked(table() + bare).problems
+    assert problem.startswith("no sample has a target")
+
+
 def test_a_column_that_is_not_there_is_named_with_those_that_are() -> None:
     (problem,) = checked(table("a", "b", header="text,shap")).problems
     assert "there is no column shape; there are: text, shap" in problem

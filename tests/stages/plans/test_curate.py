@@ -68,6 +68,7 @@ def store(out: Path, schema: pa.Schema, rows: list[Any]) -> None:
 def params(**changed: Any) -> Any:
     return SimpleNamespace(
         modalities=MODALITIES,
+        predicted=frozenset(),
         targets=TARGETS,
         predicted=frozenset(),
         seed=0,
@@ -103,6 +104,34 @@ def test_it_writes_components_splits_rejects_and_a_summary(inside: Path) -> None
     assert told["samples"] == {"in": 82, "curated": 81, "rejected": {"no_modality_left": 1}}
     assert told["set_aside"]["category"] == {"x": {"samples": 1, "components": 1}}
     assert told["emptied"]["image"] == 1
+
+
+def test_samples_without_labels_pass_any_limit_and_change_nothing_of_the_others(
+    inside: Path,
+) -> None:
+    write(inside, subjects())
+    curate.plan(params(reject_limit=0), root=inside).run()
+    before = manifest.read(inside / "curated")
+    told = json.loads((inside / "curated.json").read_text())
+    bare = [sample(f"z{n}", text=f"t{n}", category=None, language=None) for n in range(200)]
+    write(inside, [*subjects(), *bare])
+    summary = curate.plan(params(reject_limit=0), root=inside).run()
+    assert (summary.rows, summary.reasons) == (80, {"no_target": 200})
+    assert manifest.read(inside / "curated").equals(before)
+    assert {reject.reason for reject in manifest.rejects((inside / "curated").joinpath)} == {
+        "no_target"
+    }
+    now = json.loads((inside / "curated.json").read_text())
+    assert now["samples"] == {"in": 280, "curated": 80, "rejected": {"no_target": 200}}
+    assert now["warnings"][1:] == told["warnings"]
+    changed = {"samples", "warnings"}
+    assert {k: v for k, v in now.items() if k not in changed} == {
+        k: v for k, v in told.items() if k not in changed
+    }
+    # Others are counted as before, and unlabelled samples do not thin them out.
+    write(inside, [*subjects(), *bare, *[sample("lost", image="gone")]], refused={"gone"})
+    with pytest.raises(PipelineError, match=r"1 of 81 rows .*1\.2%"):
+        curate.plan(params(reject_limit=0.01), root=inside).run()
 
 
 def test_near_pictures_make_one_component(inside: Path) -> None:
