@@ -70,7 +70,6 @@ def params(**changed: Any) -> Any:
         modalities=MODALITIES,
         predicted=frozenset(),
         targets=TARGETS,
-        predicted=frozenset(),
         seed=0,
         parts=PartsOptions(mean_rows=8, max_bytes=2**20),
         curate=CurationOptions(**{**OPTIONS, **changed}),
