@@ -13,8 +13,11 @@ import numpy as np
 import pytest
 import yaml
 
+from pipeline.inference.encoding import Encoding
+from pipeline.inference.samples import read_asset
 from pipeline.modalities.video.examples import animation, film
-from pipeline.params import load
+from pipeline.params import load, parse
+from pipeline.project.model_files import sections_of_features
 from pipeline.stages.graph import items
 from pipeline.stages.run import find
 from pipeline.store import open_store
@@ -159,6 +162,17 @@ def test_what_moves_is_told_by_motion_and_a_fusion_trains(project: Path) -> None
     groups = (project / "data" / "evaluation" / "alone" / "metrics.json").read_text()
     assert json.loads(groups)["test"]["way"]["macro_f1"] > 0.6
     assert (project / "data" / "models" / "both" / "model.safetensors").is_file()
+
+
+def test_a_film_that_is_asked_about_has_the_features_of_its_row(project: Path) -> None:
+    store, sets = open_store(project), ["frames", "motion"]
+    encoding = Encoding("video", parse(sections_of_features(store.tree.params, sets)), sets)
+    films = sorted((project / "data" / "raw" / "rugs" / "first").glob("still-[3-9].*"))
+    cleaned = [encoding.clean(read_asset("video", path)) for path in films]
+    assert len(cleaned) == 7
+    for name in sets:
+        for row, (values, _) in zip(cleaned, encoding.features(name, cleaned), strict=True):
+            assert values.tobytes() == store[name].get(row["digest"])[0].tobytes()
 
 
 def test_the_page_shows_contact_sheets_and_stays_small(project: Path) -> None:

@@ -39,6 +39,8 @@ from tests.encoders import examples
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 # They take the same path; opening them takes most of a minute.
 SLOW_TO_OPEN = {"librosa", "minilm", "speech", "transformer", "use_multilingual"}
+# Of films: tests/test_video.py.
+ELSEWHERE = {"frames", "motion"}
 ENCODERS = {"image": "colour_hog", "audio": "mfcc", "text": "hashing"}
 
 
@@ -92,7 +94,7 @@ def test_features_are_the_rows_of_the_store(
         assert length == length_of[row["digest"]]
 
 
-@pytest.mark.parametrize("encoder", sorted({*names("encoders")} - SLOW_TO_OPEN))
+@pytest.mark.parametrize("encoder", sorted({*names("encoders")} - SLOW_TO_OPEN - ELSEWHERE))
 def test_every_encoder_is_fed_as_its_stage_feeds_it(
     project: Path, assets: Mapping[str, Mapping[str, Any]], encoder: str
 ) -> None:
