@@ -27,7 +27,7 @@ import numpy as np
 
 from pipeline.core.errors import PipelineError
 from pipeline.core.machine.processor import flags
-from pipeline.core.options import Options
+from pipeline.core.options import Options as Options
 from pipeline.core.randomness import generator
 from pipeline.encoders import efficientnet_lite0
 
