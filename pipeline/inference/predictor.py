@@ -292,11 +292,13 @@ class Predictor:
 
     def _nothing_seen(self, sample: Sample) -> Rejected:
         reads = f"the model '{self.lineage.model}' reads {', '.join(self.modalities)}"
-        given = sorted(sample.contents)
-        if not given:
+        modalities = sorted(sample.contents)
+        if not modalities:
             return Rejected("no_modality", f"{reads}, and the sample has nothing")
-        if not set(given) & set(self._encodings):
-            return Rejected("no_modality", f"{reads}, and the sample has {', '.join(given)} alone")
+        if not set(modalities) & set(self._encodings):
+            return Rejected(
+                "no_modality", f"{reads}, and the sample has {', '.join(modalities)} alone"
+            )
         return Rejected("no_modality", f"{reads}, and all that the sample has of it was refused")
 
 

@@ -269,10 +269,10 @@ class _Check:
         )
         rule = "among the known values" if limits is None else f"within {_span(limits, '.4g')}"
         message = f"{name} is not {rule} in {int(at_fault.sum())} samples, {worst}"
-        shown = allowed if level == "batch" else limits
+        limit = allowed if level == "batch" else limits
         measured = share if level == "batch" else np.nan
         ids = self._ids(at_fault)
-        yield self._violation(level, what, name, measured, shown, message, ids)
+        yield self._violation(level, what, name, measured, limit, message, ids)
 
     def _share(self, of: np.ndarray, among: np.ndarray | None = None) -> float:
         """Share of the samples; each group counts as one."""
@@ -349,8 +349,9 @@ def _shares(columns: Mapping[str, np.ndarray]) -> dict[str, dict[str, float]]:
     shares = {}
     for name, values in columns.items():
         if values.dtype.kind != "f" and (known := is_known(values)).any():
-            found, counts = np.unique(values[known].astype(str), return_counts=True)
-            shares[name] = dict(zip(found.tolist(), (counts / counts.sum()).tolist(), strict=True))
+            categories, counts = np.unique(values[known].astype(str), return_counts=True)
+            parts = (counts / counts.sum()).tolist()
+            shares[name] = dict(zip(categories.tolist(), parts, strict=True))
     return shares
 
 

@@ -47,10 +47,10 @@ def nights_to_promotion(
     levels = np.array([series(look) / 2 for look in range(1, world.nights + 1)])
     level = options.error * (1 - share) * levels[asked.cumsum(1) - 1]
     with np.errstate(divide="ignore"):
-        shown = asked & (_log_evidence(frozen) >= -np.log(level))
+        sufficient = asked & (_log_evidence(frozen) >= -np.log(level))
         needed = -np.log(options.error * share * series(1))
     fresh = _outcomes(rng, world, world.fresh, repetitions, lasting=False).cumsum(1)
-    promotes = (shown | (_log_evidence(fresh) >= needed)) & (gain >= options.margin)
+    promotes = (sufficient | (_log_evidence(fresh) >= needed)) & (gain >= options.margin)
     return np.where(promotes.any(1), promotes.argmax(1) + 1, 0)
 
 

@@ -60,13 +60,13 @@ def choose(options: NightlyOptions, ledger: Ledger, now: datetime) -> Choice:
 
 def all_landings(options: NightlyOptions, now: datetime) -> list[Landing]:
     """What lies in all inboxes; Failed if one cannot be read."""
-    found = []
+    lying = []
     for source, inbox in options.inbox.items():
         try:
-            found += landings(source, inbox, now)
+            lying += landings(source, inbox, now)
         except PipelineError as error:
             raise Failed(f"look at the inbox of {source}", str(error)) from None
-    return found
+    return lying
 
 
 def _delivery(landing: Landing, batch: str) -> Delivery:

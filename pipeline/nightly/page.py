@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from pipeline.reporting.format import amount
 from pipeline.reporting.page_assets import TEMPLATES, jinja_environment, style_and_script
+from pipeline.reporting.plots.panels import levels
 from pipeline.reporting.plots.scale import nice_scale
 from pipeline.reporting.plots.svg import drawing, number, tag
 
@@ -131,20 +132,9 @@ def _trend(
     def y(value: float) -> float:
         return HEIGHT - BOTTOM - up.place(value) * (HEIGHT - TOP - BOTTOM)
 
-    shapes = [
-        shape
-        for tick in up.ticks
-        for shape in (
-            tag("line", x1=LEFT, x2=WIDTH - RIGHT, y1=y(tick), y2=y(tick), class_="grid"),
-            tag(
-                "text",
-                amount(tick, share).removesuffix(".0"),
-                x=LEFT - 6,
-                y=y(tick) + 4,
-                text_anchor="end",
-            ),
-        )
-    ]
+    shapes = levels(
+        up.ticks, y, (LEFT, WIDTH - RIGHT), lambda tick: amount(tick, share).removesuffix(".0")
+    )
     for place, record in enumerate(records):
         if record["outcome"] == "promoted":
             shapes.append(
@@ -189,14 +179,7 @@ def _cost(records: Sequence[Record]) -> Markup | None:
     def y(value: float) -> float:
         return HEIGHT - BOTTOM - up.place(value) * (HEIGHT - TOP - BOTTOM)
 
-    shapes = [
-        shape
-        for tick in up.ticks
-        for shape in (
-            tag("line", x1=LEFT, x2=WIDTH - RIGHT, y1=y(tick), y2=y(tick), class_="grid"),
-            tag("text", f"{tick:g}", x=LEFT - 6, y=y(tick) + 4, text_anchor="end"),
-        )
-    ]
+    shapes = levels(up.ticks, y, (LEFT, WIDTH - RIGHT), "{:g}".format)
     shapes += [
         tag("text", f"{tick:g}", x=x(tick), y=HEIGHT - 6, text_anchor="middle")
         for tick in across.ticks[1:-1]

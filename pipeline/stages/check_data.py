@@ -243,17 +243,17 @@ def _untrainable(curation: Curation, params: Params) -> Iterator[str]:
             if any(record[modality] is not None for modality in modalities)
         ]
         for task in model.tasks:
-            shown, lacking = f"one of {', '.join(modalities)}", []
+            inputs, lacking = f"one of {', '.join(modalities)}", []
             for split in ("train", "validation") if task == model.primary else ("train",):
                 if not _values(seen, task, split):
-                    beside = f" and {shown}" if _values(curation.records, task, split) else ""
+                    beside = f" and {inputs}" if _values(curation.records, task, split) else ""
                     what = SPLIT_FOR[split]
                     lacking.append(f"no sample of the {split} split, {what}, has '{task}'{beside}")
             of_splits |= bool(lacking)
             if len(_values(seen, task, "train")) == 1:
                 (only,) = _values(seen, task, "train")
                 lacking.append(
-                    f"all samples of the train split with {shown} have the same '{task}', {only}: "
+                    f"all samples of the train split with {inputs} have the same '{task}', {only}: "
                     f"there is nothing to tell apart"
                 )
             for problem in lacking:

@@ -83,13 +83,13 @@ def trim(clip: Clip, start: float, width: float) -> Clip:
     """A stretch of the film; what is shown at its start stands at 0."""
     begin = round(start * clip.duration)
     duration = max(1, min(round(width * clip.duration), clip.duration - begin))
-    shown = [
+    places = [
         place
         for place, end in enumerate((*clip.times[1:], clip.duration))
         if clip.times[place] < begin + duration and end > begin
     ] or [0]
-    times = [max(0, clip.times[place] - begin) for place in shown]
-    return _kept(clip, shown, times, duration)
+    times = [max(0, clip.times[place] - begin) for place in places]
+    return _kept(clip, places, times, duration)
 
 
 def speed(clip: Clip, factor: float) -> Clip:
@@ -101,8 +101,8 @@ def speed(clip: Clip, factor: float) -> Clip:
 def drop(clip: Clip, share: float, seed: int) -> Clip:
     """About that share of the pictures left out, never all: the ones before are shown longer."""
     rng = np.random.Generator(np.random.PCG64(seed))
-    shown = np.flatnonzero(rng.random(len(clip)) >= share).tolist() or [0]
-    return _kept(clip, shown, [clip.times[place] for place in shown], clip.duration)
+    places = np.flatnonzero(rng.random(len(clip)) >= share).tolist() or [0]
+    return _kept(clip, places, [clip.times[place] for place in places], clip.duration)
 
 
 def reverse(clip: Clip) -> Clip:

@@ -63,8 +63,8 @@ def decode(data: bytes, limits: Limits) -> tuple[Survey, Iterator[tuple[int, Pic
         survey = Survey("webp", max(1, sum(durations)), len(durations), ())
         _check(survey, limits)
         times = moments(survey.duration, limits.every_ms, limits.most_pictures)
-        shown = shown_at(webp.pictures(data, limits.max_pixels), times)
-        return survey, alike((time, opaque(image, limits.side)) for time, image in shown)
+        pictures = shown_at(webp.pictures(data, limits.max_pixels), times)
+        return survey, alike((time, opaque(image, limits.side)) for time, image in pictures)
     with ffmpeg.reading(), ffmpeg.open_file(io.BytesIO(data), kind, limits.max_pixels) as file:
         track = _track(file, limits)
         survey, clock = _survey(file, track, limits)

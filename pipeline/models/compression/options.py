@@ -89,14 +89,14 @@ class CompressionOptions(Options):
             return ModelOptions.model_validate(
                 {**whole, "tower": _halved(whole["tower"]), "towers": towers}
             )
-        given = dict(self.student)
-        if isinstance(given.get("tower"), Mapping) and "kind" not in given["tower"]:
-            given["tower"] = {**whole["tower"], **given["tower"]}
-        if "fusion" in given:
+        differences = dict(self.student)
+        if isinstance(differences.get("tower"), Mapping) and "kind" not in differences["tower"]:
+            differences["tower"] = {**whole["tower"], **differences["tower"]}
+        if "fusion" in differences:
             whole["fusion_options"] = {}
-        if given.keys() & {"tasks", "primary"}:
+        if differences.keys() & {"tasks", "primary"}:
             raise ValueError("a student has the tasks of its model: leave out tasks and primary")
-        return ModelOptions.model_validate({**whole, **given})
+        return ModelOptions.model_validate({**whole, **differences})
 
     def sets(self, model: ModelOptions) -> tuple[str, ...]:
         """The feature sets that are read: those of the student, then the model's others."""

@@ -79,14 +79,14 @@ def distances(task: Task, logits: Tensor, taught: Tensor, temperature: float) ->
     """
     if task.NUMBER:
         return (logits - taught)[:, 0] ** 2 / 2
-    soft, said = taught / temperature, logits / temperature
+    soft, student = taught / temperature, logits / temperature
     if task.SOFTMAX:
         each = functional.kl_div(
-            said.log_softmax(1), soft.log_softmax(1), reduction="none", log_target=True
+            student.log_softmax(1), soft.log_softmax(1), reduction="none", log_target=True
         ).sum(1)
         return each * temperature**2
     bits = soft.sigmoid()
     entropy = functional.binary_cross_entropy_with_logits(soft, bits, reduction="none")
-    cross = functional.binary_cross_entropy_with_logits(said, bits, reduction="none")
+    cross = functional.binary_cross_entropy_with_logits(student, bits, reduction="none")
     each = (cross - entropy) * temperature**2
     return each.sum(1) if task.ONE_CLASS else each

@@ -119,8 +119,8 @@ def changed(data: CompressionData) -> dict[str, Any] | Absent:
     rows.sort(key=lambda row: (_verdict(row) != "lost", -float(row["after_sure"]),
                                row["sample_id"]))  # fmt: skip
     verdicts = [_verdict(row) for row in primary]
-    shown = rows[: data.options.gallery]
-    media = media_of(data.inputs, {row["sample_id"] for row in shown}, data.options)
+    pictured = rows[: data.options.gallery]
+    media = media_of(data.inputs, {row["sample_id"] for row in pictured}, data.options)
     return {
         "task": data.certificate["primary"],
         "samples": data.primary["samples"],
@@ -135,7 +135,7 @@ def changed(data: CompressionData) -> dict[str, Any] | Absent:
                 "before_sure": float(row["before_sure"]),
                 "after_sure": float(row["after_sure"]),
             }
-            for row in shown
+            for row in pictured
         ],
     }
 

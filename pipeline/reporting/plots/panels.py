@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
@@ -30,14 +30,7 @@ def lines(
     def y(value: float) -> float:
         return HEIGHT - BOTTOM - up.place(value) * (HEIGHT - TOP - BOTTOM)
 
-    shapes = [
-        shape
-        for tick in up.ticks
-        for shape in (
-            tag("line", x1=LEFT, x2=WIDTH - RIGHT, y1=y(tick), y2=y(tick), class_="grid"),
-            tag("text", f"{tick:.3g}", x=LEFT - 6, y=y(tick) + 4, text_anchor="end"),
-        )
-    ]
+    shapes = levels(up.ticks, y, (LEFT, WIDTH - RIGHT), "{:.3g}".format)
     if best is not None:
         shapes.append(
             tag("line", x1=x(best), x2=x(best), y1=TOP, y2=HEIGHT - BOTTOM, class_="best")
@@ -51,6 +44,24 @@ def lines(
         tag("text", number(max(steps)), x=WIDTH - RIGHT, y=HEIGHT - 6, text_anchor="end"),
     ]
     return drawing(label, *shapes, viewBox=f"0 0 {WIDTH} {HEIGHT}", class_="panel")
+
+
+def levels(
+    ticks: Sequence[float],
+    y: Callable[[float], float],
+    across: tuple[float, float],
+    written: Callable[[float], str],
+) -> list[Markup]:
+    """A line of the grid at each tick of an upright scale, from left to right, and its number."""
+    left, right = across
+    return [
+        shape
+        for tick in ticks
+        for shape in (
+            tag("line", x1=left, x2=right, y1=y(tick), y2=y(tick), class_="grid"),
+            tag("text", written(tick), x=left - 6, y=y(tick) + 4, text_anchor="end"),
+        )
+    ]
 
 
 @dataclass(frozen=True)
