@@ -1,4 +1,4 @@
-"""Read changed files for a while, under limits: `python -m tests.fuzz.child TARGET SECONDS SEED`.
+"""Read changed files for a while, under limits: `python -m tests.fuzz.child TARGET FILES SECONDS SEED`.
 
 The working directory gets `case`, the file that is being read, so that a crash leaves it there. The
 exit code is 0 unless something other than a reject or a sentence came out.
@@ -11,6 +11,8 @@ import resource
 import signal
 import sys
 import time
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from random import Random
 
@@ -21,9 +23,19 @@ from tests.fuzz.targets import TARGETS
 
 # Beyond what the process has when it begins, and what one file may write or take.
 MEMORY_BYTES, FILE_BYTES, CASE_SECONDS = 512 << 20, 64 << 20, 30
+# Bytes of a header, at each of which a file may end.
+BEGINNINGS = 64
 
 
-def main(name: str, seconds: float, seed: int) -> None:
+def _cases(examples: Sequence[bytes], random: Random) -> Iterator[bytes]:
+    """Files that end inside their header, each of them, and then changed ones without end."""
+    for example in examples:
+        yield from (example[:count] for count in range(BEGINNINGS))
+    while True:
+        yield mutated(examples, random)
+
+
+def main(name: str, files: int, seconds: float, seed: int) -> None:
     target, random, count = TARGETS[name], Random(f"{name} {seed}"), 0
     Path("work").mkdir()
     examples = target.examples(Path("work"))
@@ -35,8 +47,9 @@ def main(name: str, seconds: float, seed: int) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (FILE_BYTES, FILE_BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        case = mutated(examples, random)
+    for case in islice(_cases(examples, random), files):
+        if count >= BEGINNINGS * len(examples) and time.monotonic() > end:
+            break
         Path("case").write_bytes(case)
         signal.alarm(CASE_SECONDS)  # kills, since no handler could run inside a library
         try:
@@ -53,4 +66,4 @@ def main(name: str, seconds: float, seed: int) -> None:
 if __name__ == "__main__":
     # What libraries say of damaged files is no fault.
     os.environ["PYTHONWARNINGS"] = "ignore"
-    main(sys.argv[1], float(sys.argv[2]), int(sys.argv[3]))
+    main(sys.argv[1], int(sys.argv[2]), float(sys.argv[3]), int(sys.argv[4]))

@@ -30,6 +30,7 @@ PLAIN, EXTENSIBLE = (1, 3, 6, 7), 0xFFFE
 _TAG = re.compile(rb"TAG|ID3|APETAGEX|LYRICSBEGIN|3DI")
 _BEGINNINGS = (b"RIFF", b"RF64", b"BW64", b"FORM", b".snd", b"caff", b"riff", b"fLaC", b"OggS")
 _FLAC = re.compile(rb"fLaC[\0\x80]\0\0\x22")
+FLAC_HEADER_BYTES = 42
 # What may follow a chunk that its writer forgot to pad.
 _UNPADDED = (b"data", b"fmt ", b"fact", b"LIST", b"SSND", b"COMM", b"PEAK", *_BEGINNINGS)
 # Bits of a byte in opposite order, for Ogg's checksum.
@@ -72,7 +73,10 @@ def pieces(data: bytes, depth: int = 1) -> list[bytes]:
         return _ogg(data)
     if _FLAC.match(data):
         starts = [match.start() for match in _FLAC.finditer(data)]
-        return [data[at:end] for at, end in zip(starts, [*starts[1:], len(data)], strict=True)]
+        ends = [*starts[1:], len(data)]
+        if any(end - at < FLAC_HEADER_BYTES for at, end in zip(starts, ends, strict=True)):
+            raise Rejected("truncated", "the file ends inside the header of its sound")
+        return [data[at:end] for at, end in zip(starts, ends, strict=True)]
     if data[:4] == b".snd":
         return _joined(data, depth, *_au(data))
     layout = _layout(data)
@@ -110,7 +114,7 @@ def _chunked(data: bytes, layout: _Layout) -> tuple[bytes, int]:
         size = layout.size.unpack_from(data, at + layout.name_bytes)[0]
         size -= layout.header if layout.size_counts_header else 0
         if name == b"ds64":
-            long_size = struct.unpack_from("<Q", data, body + 8)[0]
+            long_size = int.from_bytes(data[body + 8 : body + 16], "little")
         size = max(size, 0) if name == layout.sound else size
         if size < 0:
             raise Rejected("damaged", "a part of the file claims a length that cannot be")

@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import re
 import struct
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -240,6 +241,24 @@ def test_an_mp3_louder_than_its_format_can_hold_is_damaged(monkeypatch: pytest.M
     assert np.abs(decoded(mp3(1)).samples).max() < decode_module.MP3_PEAK / 4
     monkeypatch.setattr(decode_module, "MP3_PEAK", 0.01)
     assert refusal(mp3(1)) == "damaged"
+
+
+@pytest.mark.parametrize(
+    "format", ["OGG", "FLAC", "WAV", "RF64", "AIFF", "AU", "CAF", "W64", "MP3"]
+)
+def test_a_file_that_ends_inside_its_header(format: str) -> None:
+    data = encoded(sine(0.3), format)
+    for count in range(1, 48):
+        for beginning in (data[:count], data + data[:count]):
+            with suppress(Rejected):
+                decoded(beginning)
+    assert refusal(data[:47])
+
+
+def test_a_flac_that_ends_inside_its_header_alone_or_after_another() -> None:
+    whole = encoded(sine(0.3), "FLAC")
+    for count in range(8, 42):
+        assert refusal(whole[:count]) == refusal(whole + whole[:count]) == "truncated"
 
 
 def test_a_flac_that_claims_more_than_it_holds() -> None:
