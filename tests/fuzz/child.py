@@ -1,4 +1,4 @@
-"""Read changed files for a while, under limits: `python -m tests.fuzz.child TARGET FILES SECONDS SEED`.
+"""Read changed files, under limits: `python -m tests.fuzz.child TARGET FILES SECONDS SEED`.
 
 The working directory gets `case`, the file that is being read, so that a crash leaves it there. The
 exit code is 0 unless something other than a reject or a sentence came out.
