@@ -14,9 +14,10 @@ import yaml
 from pipeline.core.errors import PipelineError
 from pipeline.core.folders import CURATED, DATA
 from pipeline.monitoring.columns import sample_columns
-from pipeline.monitoring.contract import Contract, Violation, check_contract, learn_contract
+from pipeline.monitoring.contract import Contract, Violation, check_contract
 from pipeline.monitoring.drift import NightDrift, Observed, night_drift, pooled
 from pipeline.monitoring.landed import read_landed
+from pipeline.monitoring.learnt_contract import learn_contract
 from pipeline.nightly.journal import Delivery
 from pipeline.params import Params
 from pipeline.parts import manifest

@@ -12,8 +12,9 @@ import yaml
 
 from pipeline.core.errors import PipelineError
 from pipeline.curation.options import CurationOptions
-from pipeline.monitoring.contract import check_contract, learn_contract
+from pipeline.monitoring.contract import check_contract
 from pipeline.monitoring.landed import Landed, known_assets, read_landed
+from pipeline.monitoring.learnt_contract import learn_contract
 from pipeline.params import parse
 from pipeline.stages.plans import clean, ingest
 from tests.dataset import params, put_batch
