@@ -41,8 +41,7 @@ class Landed:
     known:
         Modality → digests of assets that are equal or near to one of an earlier batch.
     contradicted:
-        Ids of samples that this batch or an earlier one has under another target: see
-        `contradicted`.
+        Ids of samples that are known under another target: see `contradicted`.
     """
 
     source: str
@@ -175,7 +174,7 @@ def known_assets(
 def contradicted(
     new: pa.Table, earlier: pa.Table, measured: Mapping[str, pa.Table]
 ) -> frozenset[str]:
-    """Ids of new samples that another one, new or earlier, equals in all but a target.
+    """Ids of new samples that an earlier one equals in all but a target; else one another.
 
     Equal are samples that have the same modalities with the same content once cleaned.
     """
@@ -184,27 +183,28 @@ def contradicted(
         for name, table in measured.items()
     }
 
-    def described(table: pa.Table) -> Iterator[tuple[str, tuple[str | None, ...], list[Any]]]:
-        targets = [name for name in table.column_names if name.startswith(TARGET)]
-        for row in table.select(["sample_id", *contents, *targets]).to_pylist():
-            content = tuple(known.get(row[name]) for name, known in contents.items())
-            if any(content):
-                yield row["sample_id"], content, [row[target] for target in targets]
+    targets = [name for name in new.column_names if name.startswith(TARGET)]
 
-    values: dict[tuple[str | None, ...], list[set[Any]]] = {
-        content: [set() for _ in targets] for _, content, targets in described(new)
-    }
-    for _, content, targets in chain(described(new), described(earlier)):
-        for seen, value in zip(values.get(content, ()), targets, strict=False):
-            if value is not None:
-                seen.add(value)
+    def stated(table: pa.Table) -> Iterator[tuple[str, tuple[str, tuple[str | None, ...]], Any]]:
+        """Sample, target and content, and what it says."""
+        for row in table.select(["sample_id", *contents, *targets]).to_pylist():
+            content = tuple(of_modality.get(row[name]) for name, of_modality in contents.items())
+            for target in targets:
+                if any(content) and row[target] is not None:
+                    yield row["sample_id"], (target, content), row[target]
+
+    said: dict[tuple[str, tuple[str | None, ...]], set[Any]] = {k: set() for _, k, _ in stated(new)}
+    for _, key, value in stated(earlier) if len(earlier) else ():
+        if key in said:
+            said[key].add(value)
+    settled = {key for key, values in said.items() if values}
+    for _, key, value in stated(new):
+        if key not in settled:
+            said[key].add(value)
     return frozenset(
         sample_id
-        for sample_id, content, targets in described(new)
-        if any(
-            value is not None and len(seen) > 1
-            for seen, value in zip(values[content], targets, strict=True)
-        )
+        for sample_id, key, value in stated(new)
+        if (value not in said[key] if key in settled else len(said[key]) > 1)
     )
 
 
