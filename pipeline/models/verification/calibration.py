@@ -8,7 +8,7 @@ scores. Trials that lack a system's features are answered by what is fitted on t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -27,7 +27,8 @@ class Calibration:
 
     def __call__(self, scores: np.ndarray) -> np.ndarray:
         """Natural log-likelihood ratios, (t,), of scores, (t, systems)."""
-        return scores @ np.array(self.weights) + self.offset
+        ratios: np.ndarray = scores @ np.array(self.weights) + self.offset
+        return ratios
 
 
 # Systems whose scores are there, by place → their calibration.
@@ -75,6 +76,6 @@ def llr_of(calibrations: Calibrations, scores: np.ndarray) -> np.ndarray:
     return ratios
 
 
-def _subsets(systems: int) -> Iterator[Sequence[int]]:
+def _subsets(systems: int) -> Iterator[tuple[int, ...]]:
     for size in range(1, systems + 1):
         yield from combinations(range(systems), size)

@@ -87,7 +87,8 @@ def cllr(ratios: np.ndarray, same: np.ndarray, weights: np.ndarray) -> np.ndarra
     """Cost of log-likelihood ratios in bits: 0 where they are sure and right, 1 where they say
     nothing, more where they mislead."""
     bits = np.logaddexp(0, np.where(same, -ratios, ratios)) / np.log(2)
-    return (_share(weights, same, bits) + _share(weights, ~same, bits)) / 2
+    cost: np.ndarray = (_share(weights, same, bits) + _share(weights, ~same, bits)) / 2
+    return cost
 
 
 def least_cllr(scores: np.ndarray, same: np.ndarray) -> float:

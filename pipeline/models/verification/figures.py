@@ -32,7 +32,8 @@ from pipeline.models.verification.people import People
 # Resamples that are measured together, a bound on memory.
 BLOCK = 32
 # Which impostors are held against all trials of one person.
-ALL, SAME_CONTENT, OTHER_CONTENT = "all", "same content", "other content"
+ALL = "all impostors"
+SAME_CONTENT, OTHER_CONTENT = "impostors with the same content", "impostors with other content"
 Figures = dict[str, np.ndarray]
 
 

@@ -65,7 +65,7 @@ def people_of(joined: Joined, options: VerificationOptions, seed: int) -> People
     Raises
     ------
     PipelineError
-        Nothing names the people or the content so, or fewer circles of people than folds are left.
+        Nothing names the people or the content so, or too few circles are left for the folds.
     """
     person = _column(joined, options.people, "people")
     content = (
@@ -110,10 +110,11 @@ def people_of(joined: Joined, options: VerificationOptions, seed: int) -> People
         dict(sorted(Counter(filter(None, reasons)).items())),
     )
     circle = _circles(people.person, joined.component[rows], len(names))
-    if (circles := len(np.unique(circle))) < options.folds:
+    if (circles := len(np.unique(circle))) < 2 * options.folds:
         raise PipelineError(
-            f"{circles} people that curation keeps apart cannot be dealt out to {options.folds} "
-            f"folds: gather samples of more people, or lower verification's folds"
+            f"{circles} people that curation keeps apart are too few for {options.folds} folds, "
+            f"each of which needs two to hold against each other: gather samples of more people, "
+            f"or lower verification's folds"
         )
     return People(**{**vars(people), "circle": circle[people.person]})
 

@@ -19,7 +19,8 @@ class Projection:
 
     def __call__(self, vectors: np.ndarray) -> np.ndarray:
         """float64 (n, d) of (n, D)."""
-        return unit((vectors - self.centre) @ self.axes)
+        projected: np.ndarray = unit((vectors - self.centre) @ self.axes)
+        return projected
 
 
 def fit_projection(vectors: np.ndarray, dimensions: int) -> Projection:
@@ -39,4 +40,5 @@ def unit(vectors: np.ndarray) -> np.ndarray:
     """Rows scaled to length 1, float64; those of zeros stay."""
     vectors = vectors.astype(np.float64)
     length = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.divide(vectors, length, out=np.zeros_like(vectors), where=length > 0)
+    scaled: np.ndarray = np.divide(vectors, length, out=np.zeros_like(vectors), where=length > 0)
+    return scaled

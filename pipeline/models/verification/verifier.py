@@ -91,14 +91,14 @@ def score_trials(
 
 def save_verifier(folder: Path, verifier: Verifier) -> None:
     """Write verifier.json and verifier.safetensors."""
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save
 
     arrays = {
         f"{system}/{name}": np.ascontiguousarray(values)
         for system, scorer in verifier.scorers.items()
         for name, values in scorer.arrays().items()
     }
-    save_file(arrays, folder / ARRAYS)
+    (folder / ARRAYS).write_bytes(save(arrays))
     card = {
         "options": verifier.options.model_dump(mode="json"),
         "calibrations": {
