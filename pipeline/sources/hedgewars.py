@@ -8,14 +8,15 @@ language speaks English. Some voices borrow clips of others, bytes and all, whic
 from __future__ import annotations
 
 import re
-from pathlib import Path, PurePosixPath
-
-from pydantic import Field
+from pathlib import PurePosixPath
+from typing import ClassVar
 
 from pipeline.core.options import Options as Base
 from pipeline.core.records import Sample, Scan
 from pipeline.raw.folders import Folder
-from pipeline.sources import _debian
+from pipeline.sources import _packages
+from pipeline.sources._packages import Package
+from pipeline.sources._packages import fetch as fetch
 
 LICENCE = "GFDL-1.3"
 PACKAGE = "hedgewars-data"
@@ -29,20 +30,10 @@ class Options(Base):
     """A batch of voices leaves nothing to choose."""
 
 
-class FetchOptions(_debian.FetchOptions):
-    """Which version of the package, and where it may be found on this machine."""
+class FetchOptions(_packages.FetchOptions):
+    """Which version of the package."""
 
-    folder: Path = Field(
-        Path("/", SUBTREE), description="folder of an installed copy, taken if it is there"
-    )
-
-
-def fetch(folder: Path, options: FetchOptions) -> bool:
-    """Put the package's voices at <folder>/<version>, whole, or raise a PipelineError.
-
-    False where they stand there already.
-    """
-    return _debian.fetch(PACKAGE, SUBTREE, folder, options)
+    PACKAGES: ClassVar = {PACKAGE: Package("apt", {SUBTREE: ""})}
 
 
 def scan(folder: Folder, options: Options) -> Scan:

@@ -8,16 +8,18 @@ file's name stands for it. The format is that of KLettres' own reader, src/sound
 from __future__ import annotations
 
 import re
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
+from typing import ClassVar
 
 from defusedxml import DefusedXmlException, ElementTree
-from pydantic import Field
 
 from pipeline.core.errors import Rejected
 from pipeline.core.options import Options as Base
 from pipeline.core.records import Refusal, Sample, Scan
 from pipeline.raw.folders import Folder
-from pipeline.sources import _debian
+from pipeline.sources import _packages
+from pipeline.sources._packages import Package
+from pipeline.sources._packages import fetch as fetch
 
 LICENCE = "GPL-2+"
 PACKAGE = "klettres-data"
@@ -32,20 +34,10 @@ class Options(Base):
     """A batch of letters leaves nothing to choose."""
 
 
-class FetchOptions(_debian.FetchOptions):
-    """Which version of the package, and where it may be found on this machine."""
+class FetchOptions(_packages.FetchOptions):
+    """Which version of the package."""
 
-    folder: Path = Field(
-        Path("/", SUBTREE), description="folder of an installed copy, taken if it is there"
-    )
-
-
-def fetch(folder: Path, options: FetchOptions) -> bool:
-    """Put the package's files at <folder>/<version>, whole, or raise a PipelineError.
-
-    False where they stand there already.
-    """
-    return _debian.fetch(PACKAGE, SUBTREE, folder, options)
+    PACKAGES: ClassVar = {PACKAGE: Package("apt", {SUBTREE: ""})}
 
 
 def scan(folder: Folder, options: Options) -> Scan:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -55,6 +54,14 @@ class VerificationData:
         with (self.folder / f"{name}.csv").open(newline="", encoding="utf-8") as file:
             return list(csv.DictReader(file))
 
+    def made(self, name: str) -> str:
+        """What a system or fusion is made of, in words."""
+        options = self.protocol["options"]
+        if name in options["fusions"]:
+            return f"scores of {', '.join(options['fusions'][name])}"
+        system = options["systems"][name]
+        return f"{METHODS[system['method']]} of {' + '.join(system['features'])}"
+
     @cached_property
     def kinds(self) -> list[tuple[int, str]]:
         """(number enrolled, impostors) that were measured, in their order."""
@@ -89,7 +96,7 @@ def systems(data: VerificationData) -> dict[str, Any]:
             "rows": [
                 {
                     "name": name,
-                    "made": _made(data, name),
+                    "made": data.made(name),
                     "own": name == data.answers,
                     "plot": whisker(
                         figures["eer"]["value"],
@@ -178,15 +185,6 @@ def people(data: VerificationData) -> dict[str, Any] | Absent:
 def protocol(data: VerificationData) -> dict[str, Any]:
     """How the trials were drawn, and what was left out."""
     return data.protocol
-
-
-def _made(data: VerificationData, name: str) -> str:
-    """What a system or fusion is made of, in words."""
-    options: Mapping[str, Any] = data.protocol["options"]
-    if name in options["fusions"]:
-        return f"scores of {', '.join(options['fusions'][name])}"
-    system = options["systems"][name]
-    return f"{METHODS[system['method']]} of {' + '.join(system['features'])}"
 
 
 def _number(cell: str) -> float | None:
