@@ -201,6 +201,7 @@ def _verified(folder: Path) -> Iterator[str]:
                     f"`{name}`",
                     data.made(name),
                     *(_interval(data.figures.get((name, enrolled, kind)), "eer") for kind in kinds),
+                    _more(data.figures[name, enrolled, kinds[0]].get("eer_more")),
                     *(_interval(data.figures[name, enrolled, kinds[0]], figure)
                       for figure in ("miss", "false_acceptance", "cllr")),
                 ]
@@ -209,13 +210,27 @@ def _verified(folder: Path) -> Iterator[str]:
             ]  # fmt: skip
             heads = [
                 *("system", "scores", *(f"EER, {kind}, %" for kind in kinds)),
-                *("own refused, %", "others accepted, %", "Cllr, bits"),
+                *(
+                    f"points to `{data.answers}`",
+                    "own refused, %",
+                    "others accepted, %",
+                    "Cllr, bits",
+                ),
             ]
             yield (
                 f"**{out.name}**, {count(data.protocol['people'])} people, each known by "
                 f"{enrolled} of their samples; {mass} intervals by resampling people.\n\n"
                 + _table(heads, rows)
             )
+
+
+def _more(figure: Mapping[str, Any] | None) -> str:
+    """How much more a system's equal error rate is than that of the one that answers."""
+    if figure is None:
+        return ""
+    if figure["low"] is None:
+        return points(figure["value"])
+    return _points(figure["value"], figure["low"], figure["high"])
 
 
 def _interval(figures: Mapping[str, Any] | None, name: str) -> str:

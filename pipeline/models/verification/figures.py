@@ -34,6 +34,7 @@ BLOCK = 32
 # Which impostors are held against all trials of one person.
 ALL = "all impostors"
 SAME_CONTENT, OTHER_CONTENT = "impostors with the same content", "impostors with other content"
+COMPARED = ("eer", "cllr")
 Figures = dict[str, np.ndarray]
 
 
@@ -60,14 +61,33 @@ class Figure:
 def measure(
     people: People, judged: Mapping[int, Judged], options: VerificationOptions, seed: int
 ) -> list[Figure]:
-    """All figures of all systems and fusions; a kind of impostors that no trial has is left out."""
-    return [
-        figure
-        for count, each in judged.items()
-        for kind, rows in _kinds(each, options)
-        for name, ratios in each.ratios.items()
-        for figure in _figures(people, each, options, seed, count, kind, rows, name, ratios)
-    ]
+    """All figures of all systems and fusions; a kind of impostors that no trial has is left out.
+
+    `eer_more` and `cllr_more` are how much more a system's are than those of the one that answers,
+    on the same resamples of people.
+    """
+    figures: list[Figure] = []
+    for count, each in judged.items():
+        for kind, rows in _kinds(each, options):
+            measured = {
+                name: told
+                for name in each.ratios
+                if (told := _measured(people, each, options, seed, count, kind, rows, name))
+            }
+            if (answering := measured.get(options.answering)) is not None:
+                for told in measured.values():
+                    if told is not answering:
+                        _compare(told, answering)
+            for name, told in measured.items():
+                counts = told.targets, told.others, told.unscored
+                for figure, value in told.values.items():
+                    low, high = None, None
+                    if figure in told.drawn:
+                        low, high = interval(told.drawn[figure], options.confidence)
+                    figures.append(
+                        Figure(name, count, kind, figure, float(value), low, high, *counts)
+                    )
+    return figures
 
 
 def _kinds(judged: Judged, options: VerificationOptions) -> Iterator[tuple[str, np.ndarray]]:
@@ -81,7 +101,18 @@ def _kinds(judged: Judged, options: VerificationOptions) -> Iterator[tuple[str, 
                 yield kind, rows
 
 
-def _figures(
+@dataclass(frozen=True)
+class _Measured:
+    """A system's figures, and what they are in each resample, (resamples,)."""
+
+    values: Figures
+    drawn: Figures
+    targets: int
+    others: int
+    unscored: int
+
+
+def _measured(
     people: People,
     judged: Judged,
     options: VerificationOptions,
@@ -90,13 +121,13 @@ def _figures(
     kind: str,
     rows: np.ndarray,
     name: str,
-    ratios: np.ndarray,
-) -> Iterator[Figure]:
-    scored = rows & ~np.isnan(ratios)
-    trials, ratios = judged.trials.take(scored), ratios[scored]
+) -> _Measured | None:
+    """Of one system on some trials; None where it scores none of one person, or none of two."""
+    scored = rows & ~np.isnan(judged.ratios[name])
+    trials, ratios = judged.trials.take(scored), judged.ratios[name][scored]
     targets, others = int(trials.same.sum()), int((~trials.same).sum())
     if not targets or not others:
-        return
+        return None
     costs = Costs(options.prior, options.miss_cost, options.false_cost)
     copied = options.systems[name].copied if name in options.systems else None
     raw = judged.scores[scored, list(options.systems).index(name)] if copied is not None else None
@@ -117,31 +148,35 @@ def _figures(
             told |= {"copied_miss": miss, "copied_false_acceptance": false}
         return told
 
-    values = figures(np.ones(len(ratios))) | {"min_cllr": np.array(least_cllr(ratios, trials.same))}
-    of_probe, of_enrolled = (people.circle[side] for side in (trials.probe, trials.enrolled[:, 0]))
-    circles, place = np.unique([of_probe, of_enrolled], return_inverse=True)
-    place = place.reshape(2, -1)
+    values = figures(np.ones(len(ratios)))
+    values["min_cllr"] = np.array(least_cllr(ratios, trials.same))
+    # The circles of all trials, scored or not, so that every system sees the same resamples.
+    every = judged.trials.take(rows)
+    circles = np.unique(people.circle[[every.probe, every.enrolled[:, 0]]])
+    of_probe, of_enrolled = (
+        np.searchsorted(circles, people.circle[side])
+        for side in (trials.probe, trials.enrolled[:, 0])
+    )
     drawn: dict[str, list[np.ndarray]] = {}
     if len(circles) >= MIN_COMPONENTS:
         rng = generator(seed, "verification", count, kind)
         for start in range(0, options.resamples, BLOCK):
             counts = resample(rng, len(circles), min(BLOCK, options.resamples - start))
-            weights = counts[:, place[0]] * np.where(trials.same, 1, counts[:, place[1]])
+            weights = counts[:, of_probe] * np.where(trials.same, 1, counts[:, of_enrolled])
             for figure, drawings in figures(weights).items():
                 drawn.setdefault(figure, []).append(drawings)
-    for figure, value in values.items():
-        low, high = None, None
-        if figure in drawn:
-            low, high = interval(np.concatenate(drawn[figure]), options.confidence)
-        yield Figure(
-            name,
-            count,
-            kind,
-            figure,
-            float(value),
-            low,
-            high,
-            targets,
-            others,
-            int(rows.sum() - scored.sum()),
-        )
+    return _Measured(
+        values,
+        {figure: np.concatenate(each) for figure, each in drawn.items()},
+        targets,
+        others,
+        int(rows.sum() - scored.sum()),
+    )
+
+
+def _compare(told: _Measured, answering: _Measured) -> None:
+    """Add to a system's figures how much more they are than those of the one that answers."""
+    for figure in COMPARED:
+        for mine, others in ((told.values, answering.values), (told.drawn, answering.drawn)):
+            if figure in mine:
+                mine[f"{figure}_more"] = mine[figure] - others[figure]

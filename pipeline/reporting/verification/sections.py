@@ -105,7 +105,7 @@ def systems(data: VerificationData) -> dict[str, Any]:
                         scale,
                         "fusion" if name == data.answers else "",
                     ),
-                    **figures,
+                    **{"eer_more": None, **figures},
                 }
                 for (name, *rest), figures in data.figures.items()
                 if rest == [count, kind]
@@ -113,7 +113,7 @@ def systems(data: VerificationData) -> dict[str, Any]:
         }
         for count, kind in data.kinds
     ]
-    return {"panels": panels, "axis": axis(scale)}
+    return {"panels": panels, "axis": axis(scale), "answers": data.answers}
 
 
 def curves(data: VerificationData) -> dict[str, Any]:

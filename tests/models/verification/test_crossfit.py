@@ -72,6 +72,9 @@ def test_figures_have_intervals_and_count_their_trials(
             scored = ~np.isnan(judged[enrolled].ratios[system])
             assert each.targets + each.others == scored.sum()
             assert each.unscored == (~scored).sum()
+        if name in ("eer", "cllr") and system != "both":
+            more = figures[system, enrolled, kind, f"{name}_more"]
+            assert more.value == each.value - figures["both", enrolled, kind, name].value
     copied = {key[0] for key in figures if key[3] == "copied_miss"}
     assert copied == {"face"}
 
