@@ -11,42 +11,19 @@ import numpy as np
 import pytest
 import torch
 from pydantic import ValidationError
-from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
 from pipeline.core.errors import PipelineError
 from pipeline.encoders.transformer import Encoder, Options, parameters, shape, weights
+from tests.encoders import tiny_models
+from tests.encoders.tiny_models import WORDS
 
-WORDS = ["a", "big", "grey", "wolf", "howls", "at", "the", "moon"]
 TEXTS = ["wolf", "A big wolf", "the moon at a big grey wolf howls", "zebra"]
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder() -> Path:
     """A BERT of two layers and random weights, as `save_pretrained` leaves one."""
-    from transformers import BertConfig, BertModel
-
-    folder = tmp_path_factory.mktemp("bert")
-    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *WORDS]
-    config = BertConfig(
-        vocab_size=len(vocabulary),
-        hidden_size=16,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        intermediate_size=32,
-        max_position_embeddings=24,
-    )
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        BertModel(config).save_pretrained(folder)
-    ids = {word: place for place, word in enumerate(vocabulary)}
-    tokenizer = Tokenizer(models.WordPiece(ids, unk_token="[UNK]"))
-    tokenizer.normalizer = normalizers.BertNormalizer()
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    tokenizer.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
-    # As MiniLM's, it comes with a length that every text is padded to.
-    tokenizer.enable_padding(length=20)
-    tokenizer.save(str(folder / "tokenizer.json"))
-    return folder
+    return tiny_models.folder("bert")
 
 
 def options(folder: Path, **changes: Any) -> Options:
