@@ -97,6 +97,20 @@ def test_shape_and_lengths(folder: Path) -> None:
     assert lengths.dtype == np.int32
 
 
+@pytest.mark.parametrize("backend", ["onnxruntime", "torch"])
+def test_states_stay_a_sequence(folder: Path, backend: str) -> None:
+    asked = {"pooling": "sequence", "normalise": False, "backend": backend, "max_tokens": 12}
+    texts = [*TEXTS, "wolf " * 20]
+    sequences, lengths = Encoder(options(folder, **asked)).encode(texts)
+    assert sequences.shape == (5, *shape(options(folder, **asked))) == (5, 12, 16)
+    assert lengths.tolist() == [3, 5, 10, 3, 12]
+    for text, sequence, length in zip(TEXTS, sequences, lengths, strict=False):
+        np.testing.assert_allclose(sequence[:length], states(folder, text), atol=1e-5)
+        assert not sequence[length:].any()
+    (alone,), _ = Encoder(options(folder, **asked)).encode(texts[2:3])
+    assert alone.tobytes() == sequences[2].tobytes()
+
+
 def test_planning_loads_no_heavy_library(folder: Path) -> None:
     script = (
         "import sys; from pipeline.encoders.transformer import *\n"

@@ -23,7 +23,7 @@ def tiny() -> dict[str, Any]:
     """Networks a layer or two deep in place of ResNet and BERT."""
     return {
         "resnet": {"model": str(tiny_models.folder("resnet"))},
-        "bert": {"model": str(tiny_models.folder("bert")), "max_tokens": 16},
+        "bert": {"model": str(tiny_models.folder("bert")), "layer": 1},
     }
 
 
