@@ -18,6 +18,7 @@ import importlib.util
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from pickle import UnpicklingError
 
 import numpy as np
 import numpy.typing as npt
@@ -30,13 +31,15 @@ from pipeline.modalities.audio.spectrum import Real, power, stft
 
 MODALITY = "audio"
 LICENCE = "Apache-2.0"
-COST_MS = 40.0
+COST_MS = 25.0
 WINDOW, HOP, BANDS = 400, 160, 40
 # Frames that the network sees at once, and from one place to the next.
 FRAMES, STEP = 160, 77
 # Share of the last place that the clip must fill.
 COVERAGE = 0.75
 WIDTH, LAYERS = 256, 3
+# What a damaged checkpoint may raise.
+DAMAGE = (UnpicklingError, EOFError, LookupError, RuntimeError, TypeError, ValueError)
 
 
 class Options(Base):
@@ -68,16 +71,22 @@ class Encoder:
         from pipeline.core.machine.device import torch_device
 
         torch_device("cpu")
-        (path,) = weights(options)
-        state = torch.load(path, map_location="cpu", weights_only=True)["model_state"]
         self._network = nn.ModuleDict(
             {
                 "lstm": nn.LSTM(BANDS, WIDTH, LAYERS, batch_first=True),
                 "linear": nn.Linear(WIDTH, WIDTH),
             }
         ).eval()
+        (path,) = weights(options)
         known = self._network.state_dict()
-        self._network.load_state_dict({name: state[name] for name in known})
+        try:
+            state = torch.load(path, map_location="cpu", weights_only=True)["model_state"]
+            self._network.load_state_dict({name: state[name] for name in known})
+        except DAMAGE as error:
+            raise PipelineError(
+                f"{path} is no whole checkpoint of the encoder speaker ({type(error).__name__}): "
+                f"install the package that it comes from again"
+            ) from None
 
     def encode(
         self, contents: Sequence[Content]

@@ -56,7 +56,7 @@ def results(
     blocks = [
         *(_evaluated(inputs, task, figures) for task in tasks),
         *_compared(inputs.root / COMPARISON),
-        *_verified(inputs.root / VERIFICATION),
+        *verified(inputs.root / VERIFICATION),
         *_took(stages),
     ]
     return "\n\n".join(blocks) + "\n"
@@ -189,7 +189,7 @@ def _compared(folder: Path) -> Iterator[str]:
         yield _table(heads, gains)
 
 
-def _verified(folder: Path) -> Iterator[str]:
+def verified(folder: Path) -> Iterator[str]:
     """Each verification's systems, by the equal error rate, and what its threshold costs."""
     for out in sorted(path.parent for path in folder.glob("*/figures.csv")):
         data = VerificationData(out.name, out)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+from pathlib import Path
 from types import ModuleType
 
 import numpy as np
 import pytest
 
+from pipeline.core.errors import PipelineError
 from pipeline.encoders import speaker
 from pipeline.modalities.audio.content import SAMPLING_RATE
 
@@ -53,3 +55,13 @@ def test_places_are_theirs(theirs: object) -> None:
     for samples in range(1, 8 * SAMPLING_RATE, 1607):
         _, slices = theirs.compute_partial_slices(samples, 1.3, 0.75)  # type: ignore[attr-defined]
         assert speaker.starts(samples) == [place.start for place in slices]
+
+
+def test_a_checkpoint_that_is_cut_off_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (path,) = speaker.weights(speaker.Options())
+    (tmp_path / path.name).write_bytes(path.read_bytes()[:5000])
+    monkeypatch.setattr(speaker, "weights", lambda options: [tmp_path / path.name])
+    with pytest.raises(PipelineError, match="no whole checkpoint"):
+        speaker.Encoder(speaker.Options())

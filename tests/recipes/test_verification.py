@@ -18,6 +18,7 @@ from pipeline.core.errors import PipelineError
 from pipeline.inference.samples import Sample
 from pipeline.inference.verification import RawVerifier
 from pipeline.params import Params, parse
+from pipeline.reporting.results import verified
 from pipeline.stages.graph import upstream
 from pipeline.stages.plans import augment, clean, curate, extract, ingest, trials
 from tests.command import call
@@ -220,3 +221,14 @@ def test_a_set_that_is_none_and_too_few_people_are_told(within: Path) -> None:
     voices["folds"] = 5
     with pytest.raises(PipelineError, match="9 people that curation keeps apart are too few"):
         trials.plan(parse(document), "voices").run()
+
+
+def test_the_page_of_a_recipe_gets_a_table_for_each_number_enrolled(within: Path) -> None:
+    one, two = verified(Path("data", "verification"))
+    assert f"{VOICES} people, each known by 1 of their samples" in one
+    rows = two.split("\n\n")[1].splitlines()
+    assert [row.split(" | ")[0] for row in rows[2:]] == [
+        *(f"| `{name}`" for name in REDUCED["systems"]),
+        "| `fused`",
+    ]
+    assert len({row.count(" | ") for row in rows}) == 1

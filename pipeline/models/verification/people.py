@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -68,55 +68,53 @@ def people_of(joined: Joined, options: VerificationOptions, seed: int) -> People
         Nothing names the people or the content so, or too few circles are left for the folds.
     """
     person = _column(joined, options.people, "people")
-    content = (
-        np.full(len(person), None, object)
-        if options.content is None
-        else _column(joined, options.content, "content")
-    )
+    content: list[str | None] = [None] * len(person)
+    if options.content is not None:
+        content = _column(joined, options.content, "content")
     vectors = {name: pooled(joined.values[name], joined.lengths[name]) for name in options.features}
-    reasons: list[str] = [""] * len(person)
+    reasons = [""] * len(person)
     kept: dict[str, list[int]] = {}
     seen: set[tuple[Any, ...]] = set()
     order = sorted(
         range(len(person)), key=lambda row: entropy(seed, "clips", joined.sample_ids[row])
     )
     for row in order:
-        looks = tuple(vectors[name][row].tobytes() for name in options.features)
-        if person[row] is None:
+        name, looks = person[row], tuple(vectors[s][row].tobytes() for s in options.features)
+        if name is None:
             reasons[row] = "no_person"
-        elif not any(joined.present[name][row] for name in options.features):
+        elif not any(joined.present[s][row] for s in options.features):
             reasons[row] = "no_features"
-        elif (person[row], looks) in seen:
+        elif (name, looks) in seen:
             reasons[row] = "equal_to_another"
-        elif len(kept.setdefault(person[row], [])) == options.clips:
+        elif len(kept.setdefault(name, [])) == options.clips:
             reasons[row] = "beyond_clips"
         else:
-            kept[person[row]].append(row)
-            seen.add((person[row], looks))
+            kept[name].append(row)
+            seen.add((name, looks))
     rows = np.array(
         sorted((row for each in kept.values() for row in each), key=joined.sample_ids.__getitem__),
         np.int64,
     )
     names = sorted(kept)
     index = {name: place for place, name in enumerate(names)}
-    people = People(
-        [joined.sample_ids[row] for row in rows],
-        names,
-        np.array([index[person[row]] for row in rows], np.int64),
-        np.array([], np.int64),
-        np.array([content[row] or "" for row in rows], str),
-        {name: values[rows] for name, values in vectors.items()},
-        {name: joined.present[name][rows] for name in options.features},
-        dict(sorted(Counter(filter(None, reasons)).items())),
-    )
-    circle = _circles(people.person, joined.component[rows], len(names))
+    of_rows = np.array([index[str(person[row])] for row in rows], np.int64)
+    circle = _circles(of_rows, joined.component[rows], len(names))
     if (circles := len(np.unique(circle))) < 2 * options.folds:
         raise PipelineError(
             f"{circles} people that curation keeps apart are too few for {options.folds} folds, "
             f"each of which needs two to hold against each other: gather samples of more people, "
             f"or lower verification's folds"
         )
-    return People(**{**vars(people), "circle": circle[people.person]})
+    return People(
+        sample_ids=[joined.sample_ids[row] for row in rows],
+        names=names,
+        person=of_rows,
+        circle=circle[of_rows],
+        content=np.array([content[row] or "" for row in rows], str),
+        vectors={name: values[rows] for name, values in vectors.items()},
+        present={name: joined.present[name][rows] for name in options.features},
+        left_out=dict(sorted(Counter(filter(None, reasons)).items())),
+    )
 
 
 def pooled(values: np.ndarray, lengths: np.ndarray) -> np.ndarray:
@@ -148,21 +146,23 @@ def folds_of(people: People, count: int, seed: int) -> np.ndarray:
     return fold
 
 
-def _column(joined: Joined, name: str, option: str) -> np.ndarray:
-    """What the group, a target or an attribute is of each sample, as object array; None if not."""
+def _column(joined: Joined, name: str, option: str) -> list[str | None]:
+    """What the group, a target or an attribute is of each sample; groups are their source's own."""
     if name == GROUP:
-        return joined.group.astype(object)
-    if name in joined.targets:
-        values: Mapping[int, Any] = dict(enumerate(joined.targets[name]))
-    else:
-        values = {row: pairs.get(name) for row, pairs in enumerate(joined.attributes)}
-    told = [None if v is None or v != v else str(v) for v in map(values.get, range(len(values)))]
-    if not any(told):
+        return [f"{s}/{group}" for s, group in zip(joined.source, joined.group, strict=True)]
+    values: Iterable[Any] = (
+        joined.targets[name]
+        if name in joined.targets
+        else [pairs.get(name) for pairs in joined.attributes]
+    )
+    # A number that is not there is NaN, which is not equal to itself.
+    column = [None if value is None or value != value else str(value) for value in values]
+    if not any(column):
         known = {GROUP, *joined.targets, *(key for pairs in joined.attributes for key in pairs)}
         raise PipelineError(
             f"verification: {option}: {unknown('target or attribute', name, known)}"
         )
-    return np.array(told, object)
+    return column
 
 
 def _circles(person: np.ndarray, component: np.ndarray, people: int) -> np.ndarray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -65,21 +65,19 @@ class TrialsWork:
         figures = measure(people, judged, self.options, self.seed)
         self._json(METRICS, _metrics(figures))
         self._json(PROTOCOL, self._protocol(people, judged))
-        self._csv(FIGURES, map(asdict, figures), _names(figures[0]))
+        rows = [asdict(figure) for figure in figures]
+        self._csv(FIGURES, rows, list(rows[0]))
         errors = list(_errors_of_people(people, judged, self.options))
         self._csv(PEOPLE, errors, list(errors[0]))
         curves = list(_curves(judged))
         self._csv(DET, curves, list(curves[0]))
-        most = str(self.options.enrolled[-1])
-        self._csv(
-            ROC,
-            (
-                {"false_acceptance": row["false_acceptance"], "acceptance": 1 - row["miss"]}
-                for row in curves
-                if (row["system"], str(row["enrolled"])) == (self.options.answering, most)
-            ),
-            ["false_acceptance", "acceptance"],
-        )
+        answering = self.options.answering, self.options.enrolled[-1]
+        roc = [
+            {"false_acceptance": row["false_acceptance"], "acceptance": 1 - row["miss"]}
+            for row in curves
+            if (row["system"], row["enrolled"]) == answering
+        ]
+        self._csv(ROC, roc, ["false_acceptance", "acceptance"])
         self._trials(people, judged)
 
     def _protocol(self, people: People, judged: Mapping[int, Judged]) -> dict[str, Any]:
@@ -155,10 +153,6 @@ def _metrics(figures: Sequence[Figure]) -> dict[str, Any]:
             by_count = metrics.setdefault(each.system, {})
             by_count.setdefault(f"enrolled_{each.enrolled}", {})[each.figure] = each.value
     return metrics
-
-
-def _names(row: Any) -> list[str]:
-    return [field.name for field in fields(row)]
 
 
 def _curves(judged: Mapping[int, Judged]) -> Iterator[dict[str, Any]]:

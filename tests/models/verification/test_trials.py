@@ -101,7 +101,7 @@ def test_a_person_with_one_sample_is_never_enrolled_against_themselves() -> None
     rows = np.array([i for i, g in enumerate(world.group) if g != "p05" or i % 8 == 0])
     world = replace(
         world,
-        **{name: getattr(world, name)[rows] for name in ("group", "component", "split")},
+        **{name: getattr(world, name)[rows] for name in ("source", "group", "component", "split")},
         sample_ids=[world.sample_ids[row] for row in rows],
         attributes=[world.attributes[row] for row in rows],
         **{
@@ -111,5 +111,5 @@ def test_a_person_with_one_sample_is_never_enrolled_against_themselves() -> None
     )
     people = people_of(world, options(), 0)
     trials = draw_trials(people, folds_of(people, 3, 0), 1, 2, 0)
-    lonely = people.names.index("p05")
+    lonely = people.names.index("known/p05")
     assert not trials.same[people.person[trials.probe] == lonely].any()
