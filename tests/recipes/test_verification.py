@@ -29,6 +29,7 @@ BATCH = Path("data", "raw", "hedgewars", "1.0.2-6")
 OUT = Path("data", "verification", "voices")
 REDUCED = {
     "enrolled": [1, 2],
+    "seeds": 1,
     "resamples": 100,
     "systems": {
         "mfcc": {"features": ["mfcc"], "method": "cosine", "copied": 0.9},

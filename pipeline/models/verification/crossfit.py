@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from pipeline.models.verification.calibration import fit_calibrations, llr_of
+from pipeline.core.randomness import entropy
+from pipeline.models.verification.calibration import Calibrations, fit_calibrations, llr_of
 from pipeline.models.verification.options import VerificationOptions
 from pipeline.models.verification.people import People, folds_of
 from pipeline.models.verification.scorers import SCORERS, Scorer
@@ -42,47 +43,70 @@ def cross_fit(
     """Number of enrolled samples → trials as judged, and the verifier that is to be used.
 
     Of the folds of people one is tested, the next calibrates, the rest teach, in turn; so each
-    trial is judged once, by what knew neither of its people. The verifier is taught by all people,
-    and calibrated on the scores of those trials.
+    trial is judged by what knew neither of its people. People are dealt out and trials drawn by
+    several seeds, so that figures depend less on who taught whom. The verifier is taught by all
+    people, and calibrated on the scores of all these trials.
     """
+    rounds = [
+        _judge(people, options, number, entropy(seed, "verification", number))
+        for number in range(options.seeds)
+    ]
+    judged = {
+        count: Judged(
+            Trials.joined([each[count].trials for each in rounds]),
+            np.concatenate([each[count].scores for each in rounds]),
+            {
+                name: np.concatenate([each[count].ratios[name] for each in rounds])
+                for name in options.members
+            },
+        )
+        for count in options.enrolled
+    }
+    calibrations = {
+        count: _calibrate(each.scores, each.trials.same, options) for count, each in judged.items()
+    }
+    return judged, Verifier(options, _fit(people, options, seed), calibrations, made_by or {})
+
+
+def _judge(
+    people: People, options: VerificationOptions, number: int, seed: int
+) -> dict[int, Judged]:
+    """The trials of one seed, the `number`th."""
     fold = folds_of(people, options.folds, seed)
-    systems = list(options.systems)
     trials = {
         count: draw_trials(people, fold, count, options.impostors, seed)
         for count in options.enrolled
     }
-    scores = {count: np.full((len(each), len(systems)), np.nan) for count, each in trials.items()}
-    ratios = {
-        count: {name: np.full(len(each), np.nan) for name in options.members}
+    judged = {
+        count: Judged(
+            replace(each, fold=each.fold + number * options.folds),
+            np.full((len(each), len(options.systems)), np.nan),
+            {name: np.full(len(each), np.nan) for name in options.members},
+        )
         for count, each in trials.items()
     }
-    for number in range(options.folds):
-        held = (number + 1) % options.folds
-        scorers = _fit(people.take(~np.isin(fold, (number, held))), options, seed)
+    for tested in range(options.folds):
+        held = (tested + 1) % options.folds
+        scorers = _fit(people.take(~np.isin(fold, (tested, held))), options, seed)
         for count, each in trials.items():
-            tested, calibrating = (each.fold == f for f in (number, held))
-            known = _scores(people, each.take(calibrating), scorers, options)
-            scores[count][tested] = _scores(people, each.take(tested), scorers, options)
-            for name, members in options.members.items():
-                columns = [systems.index(member) for member in members]
-                calibrations = fit_calibrations(
-                    known[:, columns], each.same[calibrating], options.prior
-                )
-                judged = llr_of(calibrations, scores[count][tested][:, columns])
-                ratios[count][name][tested] = judged
-    calibrations_by_count = {
-        count: {
-            name: fit_calibrations(
-                scores[count][:, [systems.index(member) for member in members]],
-                each.same,
-                options.prior,
-            )
-            for name, members in options.members.items()
-        }
-        for count, each in trials.items()
+            rows, calibrating = each.fold == tested, each.take(each.fold == held)
+            scores = _scores(people, each.take(rows), scorers, options)
+            judged[count].scores[rows] = scores
+            known = _scores(people, calibrating, scorers, options)
+            for name, calibrations in _calibrate(known, calibrating.same, options).items():
+                columns = options.columns(name)
+                judged[count].ratios[name][rows] = llr_of(calibrations, scores[:, columns])
+    return judged
+
+
+def _calibrate(
+    scores: np.ndarray, same: np.ndarray, options: VerificationOptions
+) -> dict[str, Calibrations]:
+    """System or fusion → its calibrations on raw scores, (t, systems)."""
+    return {
+        name: fit_calibrations(scores[:, options.columns(name)], same, options.prior)
+        for name in options.members
     }
-    verifier = Verifier(options, _fit(people, options, seed), calibrations_by_count, made_by or {})
-    return {n: Judged(trials[n], scores[n], ratios[n]) for n in trials}, verifier
 
 
 def _fit(people: People, options: VerificationOptions, seed: int) -> dict[str, Scorer]:

@@ -67,6 +67,9 @@ class VerificationOptions(Base):
         description="folds of people; each is tested by what the others were learnt and "
         "calibrated on",
     )
+    seeds: int = Field(
+        3, ge=1, le=100, description="times that people are dealt out and trials drawn anew"
+    )
     enrolled: tuple[int, ...] = Field(
         (1,), min_length=1, description="samples that a person is known by; each is measured"
     )
@@ -100,6 +103,11 @@ class VerificationOptions(Base):
     def members(self) -> dict[str, tuple[str, ...]]:
         """System or fusion → the systems whose scores it joins."""
         return {name: (name,) for name in self.systems} | self.fusions
+
+    def columns(self, name: str) -> list[int]:
+        """Places, among the systems, of those whose scores a system or fusion joins."""
+        systems = list(self.systems)
+        return [systems.index(member) for member in self.members[name]]
 
     @property
     def answering(self) -> str:

@@ -8,8 +8,8 @@ circle against each other.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -31,7 +31,7 @@ class Trials:
     same, same_content:
         Whether they are of one person, and whether an enrolled sample says the same, bool (t,).
     fold:
-        That of both sides, int (t,).
+        That of both sides, int (t,); folds of a further seed count on.
     """
 
     enrolled: np.ndarray
@@ -45,6 +45,12 @@ class Trials:
 
     def take(self, rows: np.ndarray) -> Trials:
         return Trials(**{name: values[rows] for name, values in vars(self).items()})
+
+    @classmethod
+    def joined(cls, each: Sequence[Trials]) -> Trials:
+        """All of them, in their order."""
+        names = [field.name for field in fields(cls)]
+        return cls(*(np.concatenate([getattr(trials, name) for trials in each]) for name in names))
 
 
 def draw_trials(people: People, fold: np.ndarray, count: int, impostors: int, seed: int) -> Trials:

@@ -133,7 +133,7 @@ class TrialsWork:
                     "same_content": each.trials.same_content,
                     "fold": each.trials.fold.astype(np.int32),
                     **{
-                        f"llr.{name}": pa.array(ratios, from_pandas=True)
+                        f"llr.{name}": pa.array(ratios.astype(np.float32), from_pandas=True)
                         for name, ratios in each.ratios.items()
                     },
                 }

@@ -20,6 +20,7 @@ def options(**changed: object) -> VerificationOptions:
         "fusions": {"both": ["voice", "face"]},
         "content": "said",
         "folds": 3,
+        "seeds": 1,
         "resamples": 100,
         "prior": 0.5,
         "clips": 10,

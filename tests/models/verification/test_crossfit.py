@@ -16,7 +16,7 @@ from pipeline.models.verification.people import People, people_of
 from pipeline.models.verification.verifier import Verifier, load_verifier, save_verifier
 from tests.models.verification.known import joined, options
 
-OPTIONS = options(enrolled=[1, 3], folds=4)
+OPTIONS = options(enrolled=[1, 3], folds=4, seeds=2)
 Fitted = tuple[People, dict[int, Judged], Verifier]
 
 
@@ -111,8 +111,14 @@ def test_nothing_learns_from_the_people_whom_it_judges(
     cross_fit(people, OPTIONS, 0)
     *folds, last = taught
     assert last == set(people.circle)
-    # Of four folds two teach at a time.
-    assert sum(map(len, folds)) == 2 * len(last)
+    # Of four folds two teach at a time, by each of two seeds.
+    assert len(folds) == 8
+    assert sum(map(len, folds)) == 4 * len(last)
+    judged, _ = cross_fit(people, OPTIONS, 0)
+    tested = judged[1].trials
+    for fold in range(8):
+        probes = people.circle[tested.probe[tested.fold == fold]]
+        assert not folds[fold] & set(probes.tolist())
     assert set.union(*folds) == last
 
 
