@@ -107,6 +107,10 @@ class World:
     def live(self, fault: Fault, now: datetime, new_assets: int = 0) -> Lived:
         """One night, started anew as often as the fault makes it fail."""
         begun, cpu, starts = time.perf_counter(), _cpu_seconds(), 0
+
+        def clock() -> datetime:
+            return now + timedelta(seconds=time.perf_counter() - begun)
+
         told = len(self.hook.told)
         words: list[str] = []
         night: Night | None = None
@@ -117,7 +121,7 @@ class World:
             while night is None:
                 starts += 1
                 params = self.load()
-                played = replace(self.tools(params), now=lambda: now)
+                played = replace(self.tools(params), now=clock)
                 try:
                     with ExitStack() as failures:
                         if starts <= fault.fails:
