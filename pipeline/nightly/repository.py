@@ -16,6 +16,7 @@ from pipeline.core.errors import PipelineError
 from pipeline.core.files.dvc_cache import cache_folder, dvc_folder
 from pipeline.core.folders import DATA
 from pipeline.params.aliases import ALIASES
+from pipeline.raw.held_samples import RECORD
 from pipeline.stages.check import damaged_lockfile, damaged_rwlock
 from pipeline.store.trees.git import check_repository, git, resolve_commit
 
@@ -73,7 +74,7 @@ def check_start() -> str:
 
 def _is_committed_by_nights(path: str) -> bool:
     top = path.split("/")[0]
-    return top in DATA_FILES or (top == DATA and path.endswith(".dvc"))
+    return top in DATA_FILES or (top == DATA and path.endswith((".dvc", f"/{RECORD}")))
 
 
 def head() -> str:

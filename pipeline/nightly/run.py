@@ -40,6 +40,7 @@ from pipeline.nightly.watch import Findings
 from pipeline.params import Params
 from pipeline.params.aliases import CHAMPION, Alias, read_aliases, write_aliases
 from pipeline.parts.refusals import kept
+from pipeline.raw.held_samples import HELD
 from pipeline.stages.graph import labels
 
 logger = logging.getLogger(__name__)
@@ -159,6 +160,7 @@ def abandon() -> Night:
         if night is None or STATES.index(night.state) >= STATES.index("committed"):
             raise PipelineError("there is no run to abandon: none has begun, or it has committed")
         for delivery in night.deliveries:
+            quarantine.release_samples(delivery.source, delivery.batch, delivery.rows)
             if not delivery.root:
                 quarantine.hold_batch(delivery.source, delivery.batch)
             elif delivery.batch:
@@ -251,7 +253,7 @@ def _check(night: Night, params: Params, tools: Tools) -> Night:
     night, found = _without_the_guilty(
         night, params, lambda night: tools.findings([*filter(_is_checked, night.batches())])
     )
-    return arrival.hold(arrival.note(night, found.noted), found.held)
+    return arrival.hold(arrival.hold_rows(night, found.noted, found.rows), found.held)
 
 
 def _is_checked(delivery: Delivery) -> bool:
@@ -290,7 +292,7 @@ def _guilty(night: Night, params: Params) -> list[tuple[str, str]]:
         (reject.source, reject.batch)
         for stage in labels(params, compares=False)
         for reject in kept(stage) or ()
-        if reject.reason != UNLABELLED
+        if reject.reason not in (UNLABELLED, HELD)
     )
     return sorted(tonight & refused.keys()) or sorted(tonight)
 
@@ -326,6 +328,7 @@ def _record(night: Night, options: NightlyOptions, tools: Tools) -> Night:
     ledger = without_run(read_ledger(), night.run)
     now = tools.now()
     events = [_event_of(night, delivery, now) for delivery in night.deliveries if _ended(delivery)]
+    events += [event for delivery in night.deliveries for event in _of_rows(night, delivery, now)]
     if night.verdict.outcome in ("promoted", "held"):
         events.append(_event_of_model(night, options, aliases, now))
     if night.verdict.outcome == "promoted":
@@ -358,6 +361,15 @@ def _event_of(night: Night, delivery: Delivery, now: datetime) -> Event:
         delivery.content,
         "" if delivery.fate == "duplicate" else delivery.batch,
     )
+
+
+def _of_rows(night: Night, delivery: Delivery, now: datetime) -> list[Event]:
+    """That single samples of a batch are held."""
+    about = {"source": delivery.source, "batch": delivery.batch}
+    return [
+        Event(stamp_time(now), "held", night.run, MACHINE, why, sample=sample, **about)
+        for sample, why in delivery.rows.items()
+    ]
 
 
 def _event_of_model(

@@ -77,7 +77,7 @@ class World:
     reproduced: int = 0
     problems: dict[str, str] = field(default_factory=dict)
     broken: dict[str, str] = field(default_factory=dict)
-    odd: dict[str, str] = field(default_factory=dict)
+    odd: dict[str, dict[str, str]] = field(default_factory=dict)
     reproduce: Callable[[], None] | None = None
     push: Callable[[], None] | None = None
 
@@ -133,9 +133,11 @@ class World:
 
     def _findings(self, deliveries: list[Delivery]) -> Findings:
         keys = {each.landing: (each.source, each.batch) for each in deliveries}
+        odd = {keys[name]: rows for name, rows in self.odd.items() if name in keys}
         return Findings(
             {keys[name]: why for name, why in self.broken.items() if name in keys},
-            {keys[name]: why for name, why in self.odd.items() if name in keys},
+            {key: f"{len(rows)} of its samples are held" for key, rows in odd.items()},
+            odd,
         )
 
     def _judge(self, night: Night, champion: Alias | None) -> Night:
