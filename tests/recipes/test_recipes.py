@@ -13,7 +13,7 @@ import yaml
 
 from pipeline import recipes
 from pipeline.core.errors import PipelineError
-from pipeline.encoders import _pretrained
+from pipeline.encoders import _pretrained, speaker
 from pipeline.params import parse
 from pipeline.project import layout
 from tests.command import call
@@ -42,13 +42,14 @@ def test_a_recipe_is_laid_out_with_its_graphs(laid_out: Path) -> None:
 
 @pytest.fixture
 def hub(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tiny networks stand for those of the Hugging Face hub."""
+    """Tiny networks stand for those of the Hugging Face hub, none for one that is no extra."""
     kinds = {"vision": "resnet", "transformer": "bert", "speech": "hubert"}
 
     def locate(options: Any, files: object) -> Path:
         return tiny_models.folder(kinds[type(options).__module__.rpartition(".")[2]])
 
     monkeypatch.setattr(_pretrained, "locate", locate)
+    monkeypatch.setattr(speaker, "weights", lambda options: [])
 
 
 @pytest.mark.parametrize("name", NAMES)
