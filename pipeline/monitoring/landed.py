@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -194,7 +193,7 @@ def contradicted(
                     yield row["sample_id"], (target, content), row[target]
 
     said: dict[tuple[str, tuple[str | None, ...]], set[Any]] = {k: set() for _, k, _ in stated(new)}
-    for _, key, value in stated(earlier) if len(earlier) else ():
+    for _, key, value in stated(earlier):
         if key in said:
             said[key].add(value)
     settled = {key for key, values in said.items() if values}

@@ -216,7 +216,7 @@ def test_rare_classes_weigh_more_and_slices_are_by_component() -> None:
     losing = PairedAnswers(
         component, truth, truth, np.where(kinds == "few", 1 - truth, truth), {"kind": kinds}
     )
-    worst, other = slice_gains(losing, np.ones(2), 0)
+    worst, other = slice_gains({"frozen": losing}, np.ones(2), 0)
     assert (worst.value, worst.components, worst.gain) == ("few", 8, -1.0)
     # All 8 signs fall one way in 1 of 256.
     assert worst.p == pytest.approx(2 / 256, abs=0.004)
