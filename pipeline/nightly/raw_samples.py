@@ -1,19 +1,30 @@
-"""Samples of the project with their raw contents, as a model is asked about them."""
+"""Samples of the project as a model is asked about them: which have no label, and raw contents."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.core.folders import ASSETS, DATA, RAW, SAMPLES
+from pipeline.core.folders import ASSETS, CURATED, DATA, RAW, SAMPLES
+from pipeline.core.records import UNLABELLED
 from pipeline.inference.samples import Content, Sample
 from pipeline.params import Params
 from pipeline.parts import manifest
 from pipeline.raw.roots import Raw
+
+
+def unlabelled_ids(batches: Collection[tuple[str, str]] | None = None) -> list[str]:
+    """The samples that curation left out for want of a target, sorted; of some batches if named."""
+    return sorted(
+        reject.subject
+        for reject in manifest.rejects(Path(DATA, CURATED).joinpath)
+        if reject.reason == UNLABELLED
+        and (batches is None or (reject.source, reject.batch) in batches)
+    )
 
 
 def raw_samples(params: Params, ids: Sequence[str]) -> Iterator[Sample]:

@@ -13,7 +13,6 @@ import pyarrow.parquet as pq
 from pipeline.core.errors import PipelineError
 from pipeline.core.files.documents import reading
 from pipeline.core.folders import CURATED, DATA, EVALUATION, SAMPLES
-from pipeline.core.records import UNLABELLED
 from pipeline.inference.prediction_files import prediction_file
 from pipeline.inference.predictor import Predictor
 from pipeline.models.tasks import task_of
@@ -24,7 +23,7 @@ from pipeline.monitoring.expected_quality import (
     subset_scores,
 )
 from pipeline.nightly.journal import FOLDER, Answers, Night
-from pipeline.nightly.raw_samples import raw_samples
+from pipeline.nightly.raw_samples import raw_samples, unlabelled_ids
 from pipeline.params import Params
 from pipeline.params.aliases import Alias
 from pipeline.parts import manifest
@@ -44,11 +43,7 @@ def answer(params: Params, night: Night, champion: Alias | None) -> Answers | No
     answers then have no file, and say why.
     """
     batches = {(delivery.source, delivery.batch) for delivery in night.batches()}
-    ids = sorted(
-        reject.subject
-        for reject in manifest.rejects(Path(DATA, CURATED).joinpath)
-        if reject.reason == UNLABELLED and (reject.source, reject.batch) in batches
-    )
+    ids = unlabelled_ids(batches)
     if not ids:
         return None
     count = f"{len(ids):,} sample(s) without labels"
