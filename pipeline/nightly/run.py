@@ -111,19 +111,39 @@ def run(params: Params, options: NightlyOptions, tools: Tools, one: bool = False
     PipelineError
         The project is in no state to begin, or `dvc repro` fails without tonight's data.
     Failed, OSError
-        The machine or the network failed: the next start goes on.
+        The machine or the network failed: the next start goes on. A remote that is still down then
+        keeps no landing waiting: the push of the run that takes it brings the data of both.
     """
     with ExitStack() as stack:
         try:
             stack.enter_context(locked(LOCK))
         except PipelineError:
             raise Busy("another night is at work: wait for it to end") from None
-        begun = journal.read_journal()
-        finished = _go_on(begun, params, options, tools) if begun else None
+        finished, down = _finish(params, options, tools)
         night = _begin(options, tools, one)
+        if down and night is None:
+            raise down
+        if down and finished:
+            _go_on(replace(finished, state="pushed"), params, options, tools)
         if night is not None:
-            return _go_on(night, params, options, tools)
+            return _go_on(journal.save(night), params, options, tools)
         return finished or _nothing(options, tools)
+
+
+def _finish(
+    params: Params, options: NightlyOptions, tools: Tools
+) -> tuple[Night | None, Failed | None]:
+    """The run that was begun, finished; and why it cannot be pushed, if that is all it lacks."""
+    begun = journal.read_journal()
+    if begun is None:
+        return None, None
+    try:
+        return _go_on(begun, params, options, tools), None
+    except Failed as failure:
+        recorded = journal.read_journal()
+        if recorded is None or recorded.state != "recorded":
+            raise
+        return recorded, failure
 
 
 def abandon() -> Night:
@@ -162,8 +182,9 @@ def _begin(options: NightlyOptions, tools: Tools, one: bool) -> Night | None:
     deliveries = choice.deliveries[:1] if one else choice.deliveries
     if not deliveries and not tools.has_work():
         return None
-    night = Night(_name(now), stamp_time(now), base, deliveries=deliveries, left=choice.left)
-    return journal.save(replace(night, began=stamp_time(datetime.now(UTC))))
+    began = stamp_time(datetime.now(UTC))
+    started = stamp_time(now)
+    return Night(_name(now), started, base, deliveries=deliveries, left=choice.left, began=began)
 
 
 def _name(now: datetime) -> str:

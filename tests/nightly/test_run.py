@@ -219,6 +219,48 @@ def test_a_remote_that_is_down_costs_the_push_alone(world: World) -> None:
     assert (night.run, night.state, world.pushed) == ("2026-03-02", "notified", 1)
 
 
+def test_a_remote_that_stays_down_keeps_no_landing_waiting(world: World) -> None:
+    put_landing("a", 0)
+
+    def fail() -> None:
+        raise Failed("dvc push", "the remote does not answer")
+
+    world.push = fail
+    for _ in range(2):
+        with pytest.raises(Failed, match="does not answer"):
+            world.night()
+    assert (world.told, world.batches()) == ([], ["a"])
+    put_landing("b", 10)
+    with pytest.raises(Failed, match="does not answer"):
+        world.night()
+    assert [night.run for night in world.told] == ["2026-03-02"]
+    assert (world.batches(), names()) == (["a", "b"], ["2026-03-02", "2026-03-04"])
+    world.push = None
+    assert world.night().run == "2026-03-04"
+    assert [night.run for night in world.told] == ["2026-03-02", "2026-03-04"]
+    assert not journal.JOURNAL.exists()
+
+
+def test_data_of_nights_that_were_not_pushed_go_with_the_next(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[list[str]] = []
+    monkeypatch.setattr(repository, "_push_data", lambda remote, tags: asked.append(tags))
+    git("init", "--quiet", "--bare", "remote.git")
+    for number in range(4):
+        put_landing(f"{number}", 10 * number)
+        world.night()
+        if number in (1, 3):
+            repository.push("store", "remote.git")
+    assert asked == [
+        ["nightly/2026-03-02", "nightly/2026-03-03"],
+        ["nightly/2026-03-04", "nightly/2026-03-05"],
+    ]
+    assert len(git("ls-remote", "--tags", "remote.git").splitlines()) == 4
+    with pytest.raises(Failed, match="git push nowhere"):
+        repository.push("", "nowhere")
+
+
 class Killed(BaseException):
     """As SIGKILL: nothing of the run's is called after it."""
 

@@ -6,7 +6,7 @@ import atexit
 import functools
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,7 +16,8 @@ import yaml
 
 from pipeline.nightly import quarantine
 from pipeline.nightly.journal import Delivery, Night, Verdict
-from pipeline.nightly.options import NightlyOptions, load_options
+from pipeline.nightly.notify import message, notify
+from pipeline.nightly.options import Channel, NightlyOptions, load_options
 from pipeline.nightly.run import Tools, run
 from pipeline.nightly.watch import Findings
 from pipeline.params import Params, load
@@ -111,6 +112,12 @@ class World:
             push=self._push,
             notify=self.told.append,
             report=self._report,
+        )
+
+    def telling(self, channels: Sequence[Channel]) -> Tools:
+        """The same, but that people are truly told."""
+        return replace(
+            self.tools(), notify=lambda night: [*notify(channels, *message(night, "shapes"))]
         )
 
     def _reproduce(self) -> None:
