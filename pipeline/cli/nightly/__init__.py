@@ -28,6 +28,7 @@ for command in (
     decisions.release,
     decisions.discard,
     decisions.withdraw,
+    runs.rerun,
     records.history,
     records.status,
     schedules.schedule,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pipeline.cli.errors import handle_errors
+from pipeline.cli.nightly.decisions import Run
 from pipeline.cli.nightly.files import loaded
 from pipeline.cli.output import show
 from pipeline.core.errors import PipelineError
@@ -98,6 +99,22 @@ def abandon() -> None:
     night = abandon()
     say(f"{night.run} is abandoned; its landings lie in their inboxes, and the next run takes them")
     say("`dvc checkout --force` brings the data of the last commit back")
+
+
+@handle_errors
+def rerun(
+    run: Run,
+    folder: Annotated[Path, typer.Argument(help="A new folder, in which it is done.")],
+) -> None:
+    """Build what a night had computed anew, from its raw data alone; ends with 1 if it differs."""
+    from pipeline.nightly.rerun import rerun
+
+    count, other = rerun(run, folder, loaded()[1].dvc_remote)
+    for name in other:
+        say(f"{name} has another digest now")
+    say(f"{count - len(other)} of {count} outputs of {run} have the same digest")
+    if other:
+        raise typer.Exit(1)
 
 
 def _nights(params: Params, options: NightlyOptions, backfill: bool) -> Night:

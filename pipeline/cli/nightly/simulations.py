@@ -46,7 +46,8 @@ def simulate(
     for lived in simulate(params, options, source, folder, nights, seed, share):
         if isinstance(lived, Lived):
             rows.append(asdict(lived))
-            say(f"{lived.night}: {lived.planted or 'calm'}: {lived.outcome}", error=True)
+            planted, cpu = lived.planted or "calm", lived.cpu_seconds
+            say(f"{lived.night}: {planted}: {lived.outcome}, {cpu:.0f} CPU-seconds", error=True)
         else:
             proofs = [name.replace("_", " ") for name, holds in asdict(lived).items() if not holds]
     show(rows, tuple(rows[0]), json)
