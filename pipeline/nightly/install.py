@@ -89,6 +89,10 @@ def _cron(job: Job, uninstall: bool) -> Iterator[Step]:
         raise PipelineError(f"`crontab -l` failed: {listed.stderr.strip()}")
     table = listed.stdout if not listed.returncode else ""
     begin, end = (f"# {job.unit}: {word}\n" for word in ("begin; other lines go above", "end"))
+    if (begin in table) != (end in table):
+        raise PipelineError(
+            f"the crontab has one of the comments around {job.unit} alone: mend it by `crontab -e`"
+        )
     before, _, rest = table.partition(begin)
     block, _, after = rest.partition(end)
     _check_own(job, job.folder.replace("%", "\\%"), block, "the crontab")

@@ -112,6 +112,9 @@ def test_another_project_of_that_name_is_left_alone(state: Path) -> None:
 def test_what_cannot_be_installed_is_said(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(PipelineError, match=r"'airflow'; there are: cron, systemd; the units of"):
         steps("airflow", JOB)
+    (state / "table").write_text("# shapes-nightly: begin; other lines go above\n@daily backup\n")
+    with pytest.raises(PipelineError, match="one of the comments around shapes-nightly alone"):
+        steps("cron", JOB)
     broken = state.parent / "bin" / "crontab"
     broken.write_text("#!/bin/sh\necho 'you may not' >&2; exit 1\n")
     with pytest.raises(PipelineError, match="`crontab -l` failed: you may not"):
