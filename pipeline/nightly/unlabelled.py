@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from pipeline.core.errors import PipelineError
 from pipeline.core.files.documents import reading
 from pipeline.core.folders import ASSETS, CURATED, DATA, EVALUATION, RAW, SAMPLES
+from pipeline.core import spans
 from pipeline.core.records import UNLABELLED
 from pipeline.inference.prediction_files import prediction_file
 from pipeline.inference.predictor import Predictor
@@ -109,7 +110,7 @@ def _content(raw: Raw, asset: dict[str, Any]) -> Content:
     if asset["data"] is not None:
         return bytes(asset["data"])
     path: Path = raw.folder / asset["locator"]
-    if path.is_file():
+    if Path(spans.split(str(path), spans.PATH)[0]).is_file():
         return path
     return raw.read(asset["source"], asset["locator"], asset["digest"])
 
