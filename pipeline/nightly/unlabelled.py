@@ -11,10 +11,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from pipeline.core import spans
 from pipeline.core.errors import PipelineError
 from pipeline.core.files.documents import reading
 from pipeline.core.folders import ASSETS, CURATED, DATA, EVALUATION, RAW, SAMPLES
-from pipeline.core import spans
 from pipeline.core.records import UNLABELLED
 from pipeline.inference.prediction_files import prediction_file
 from pipeline.inference.predictor import Predictor
