@@ -21,6 +21,7 @@ from pipeline.cli.predict import predict
 from pipeline.cli.promote import promote
 from pipeline.cli.prune import prune
 from pipeline.cli.rejects import rejects
+from pipeline.cli.segment import segment
 from pipeline.cli.serve import serve
 from pipeline.cli.store import app as store
 from pipeline.cli.validate import validate
@@ -52,6 +53,7 @@ app.command()(plots)
 app.command()(promote)
 app.command()(rejects)
 app.command()(prune)
+app.command()(segment)
 app.command()(serve)
 app.command()(gc)
 app.command()(validate)

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline.core.errors import Rejected
 from pipeline.core.spans import Span
@@ -21,6 +21,9 @@ from pipeline.modalities.video import ffmpeg, webp
 from pipeline.modalities.video.container import kind_of
 from pipeline.modalities.video.convert import Picture, alike, opaque, seen
 from pipeline.modalities.video.timeline import Survey, any_within, moments, shown_at
+
+if TYPE_CHECKING:
+    from pipeline.modalities.image.content import Image
 
 # Seconds by which pictures may end before their container says that they do.
 SLACK = 1.0
@@ -81,6 +84,16 @@ def look_through(data: bytes, kind: str, limits: Limits) -> tuple[Survey, Clock]
     """What is known of a film by its packets; raises what `decode` does."""
     with ffmpeg.reading(), ffmpeg.open_file(io.BytesIO(data), kind, limits.max_pixels) as file:
         return _survey(file, _track(file, limits), limits)
+
+
+def all_pictures(data: bytes, clock: Clock, limits: Limits) -> Iterator[tuple[int, Image]]:
+    """Every picture, small, with the time in ms from which it is shown; raises what `decode` does.
+
+    Of an animated WebP there is no clock, and so no picture here.
+    """
+    frames = _frames(data, kind_of(data), [0], (), clock, limits)
+    for time, picture in alike(_seen(frames, limits.side)):
+        yield time, picture.image
 
 
 def _asked(survey: Survey, limits: Limits) -> tuple[int, list[int]]:

@@ -42,7 +42,7 @@ def subtitles(seconds: int) -> str:
 def film(
     seconds: int, container: str = "matroska", sound: str = "pcm_s16le", words: bool = False
 ) -> bytes:
-    """A file by PyAV; `words`: with `subtitles` in it."""
+    """A file by PyAV; `sound` is its codec, or nothing; `words`: with `subtitles` in it."""
     import av
 
     file = io.BytesIO()
@@ -51,7 +51,7 @@ def film(
         track: Any = output.add_stream("libx264", rate=10, options={"g": "5"})
         track.height, track.width = pictures[0].shape[:2]
         track.pix_fmt = "yuv420p"
-        heard: Any = output.add_stream(sound, rate=RATE, layout="mono")
+        heard: Any = output.add_stream(sound, rate=RATE, layout="mono") if sound else None
         if words:
             shown: Any = output.add_stream("subrip")
             shown.codec_context.subtitle_header = b"[Script Info]\n"
@@ -60,10 +60,10 @@ def film(
             frame.pts, frame.time_base = place, Fraction(1, 10)
             output.mux(track.encode(frame))
         output.mux(track.encode(None))
-        tone = av.AudioFrame.from_ndarray(tones(seconds)[None], "s16", "mono")
-        tone.sample_rate = RATE
-        tone.pts = 0
-        output.mux([*heard.encode(tone), *heard.encode(None)])
+        if heard:
+            tone = av.AudioFrame.from_ndarray(tones(seconds)[None], "s16", "mono")
+            tone.sample_rate, tone.pts = RATE, 0
+            output.mux([*heard.encode(tone), *heard.encode(None)])
         for second in range(seconds if words else 0):
             packet = av.Packet(WORDS[second].encode())
             packet.stream, packet.time_base = shown, Fraction(1, 1000)
