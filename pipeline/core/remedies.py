@@ -52,6 +52,7 @@ _MENDS = {
     "no_span": "cut the file itself, or leave start and end empty",
     "truncated": "bring the file again, whole",
     "empty_file": "bring the file again, whole",
+    "held": "`pipeline nightly release` lets it in",
     "failed": "see the traceback; it is tried again when the stage next runs",
     "crashed": "it is tried again when the stage next runs, perhaps with more memory",
 }
