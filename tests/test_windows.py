@@ -207,6 +207,23 @@ def test_a_film_that_comes_later_costs_itself_alone(
     assert all(path.read_bytes() == data for path, data in before.items())
 
 
+@pytest.mark.slow
+def test_processes_make_the_same_parts(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(project, tmp_path / "again")
+    monkeypatch.chdir(tmp_path / "again")
+    here = {**params(), "execution": {"executor": "processes", "workers": 2}}
+    Path("params.yaml").write_text(yaml.safe_dump(here))
+    loaded = load()
+    for modality in ("audio", "text"):
+        made = Path("data/clean", modality)
+        before = {path.name: path.read_bytes() for path in made.iterdir()}
+        shutil.rmtree(made)
+        assert find(loaded, "clean", modality)(loaded, modality).run().computed > 0
+        assert {path.name: path.read_bytes() for path in made.iterdir()} == before
+
+
 def test_a_table_is_cut_once_and_never_overwritten_unasked(tmp_path: Path) -> None:
     (tmp_path / "a.mkv").write_bytes(known.film(3, sound=""))
     (tmp_path / "half.mkv").write_bytes((tmp_path / "a.mkv").read_bytes()[:300])

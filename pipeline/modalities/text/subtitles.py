@@ -14,7 +14,9 @@ from pipeline.core.errors import Rejected
 from pipeline.core.spans import Span
 
 _TIME = r"(-?)\s*(?:(\d{1,4}):)?(\d{1,2}):(\d{1,2})(?:[.,](\d{1,3}))?"
-_TIMES = re.compile(rf"\s*{_TIME}\s*-->\s*{_TIME}(?:\s.*)?")
+_TIMES = re.compile(rf"\s*{_TIME}\s*-->\s*{_TIME}")
+# Letters of a line in which times are looked for, since blanks may be without end.
+HEAD = 100
 # Tags of HTML and WebVTT, and blocks of SubStation Alpha, which SubRip's files have too.
 _MARKS = re.compile(r"<[^<>]{0,200}>|\{\\[^{}]{0,200}\}")
 
@@ -36,7 +38,9 @@ def cues(text: str) -> list[Cue]:
         `undecodable`: it has none, so that it is no file of subtitles.
     """
     lines = text.splitlines()
-    timed = [(place, match) for place, line in enumerate(lines) if (match := _TIMES.match(line))]
+    timed = [
+        (place, match) for place, line in enumerate(lines) if (match := _TIMES.match(line[:HEAD]))
+    ]
     if not timed:
         raise Rejected("undecodable", "the file holds no subtitles of SubRip or WebVTT")
     ends = [place for place, _ in timed[1:]] + [len(lines)]

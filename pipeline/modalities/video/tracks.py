@@ -18,6 +18,7 @@ import numpy as np
 
 from pipeline.core.errors import Rejected
 from pipeline.core.spans import Span
+from pipeline.modalities.audio.recording import check, too_long
 from pipeline.modalities.text.subtitles import Cue, words
 from pipeline.modalities.video import MEDIA_TYPES as FILMS
 from pipeline.modalities.video import ffmpeg
@@ -63,7 +64,7 @@ def take(data: bytes, modality: str, span: Span | None, options: Any) -> bytes:
     if modality == "image":
         return _picture(data, span, options)
     if modality == "audio":
-        return _sound(data, span, options.max_seconds)
+        return _sound(data, span, options)
     return words(_subtitles(data), span).encode()
 
 
@@ -79,7 +80,7 @@ def _picture(data: bytes, span: Span | None, options: Any) -> bytes:
     return cv2.imencode(".png", image, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1].tobytes()
 
 
-def _sound(data: bytes, span: Span | None, max_seconds: float) -> bytes:
+def _sound(data: bytes, span: Span | None, options: Any) -> bytes:
     """WAV, float32, of the first track: samples whose time lies in the span, silence for gaps.
 
     Where the sound begins later than what is asked for, it begins with silence; where it ends
@@ -93,15 +94,15 @@ def _sound(data: bytes, span: Span | None, max_seconds: float) -> bytes:
             raise Rejected("absent", "the film has no sound that can be decoded")
         ffmpeg.ready(tracks[0])
         rate = int(tracks[0].rate)
+        check(rate, tracks[0].channels, 0, options.max_seconds, options.max_channels)
         start, end = (math.ceil(Fraction(time * rate, 1000)) for time in span or (0, 0))
-        most = min(end - start if span else math.inf, max_seconds * rate)
         blocks = []
         for place, block in _blocks(file, tracks[0], origin, span):
             first, last = max(place, start), min(place + block.shape[1], end if span else math.inf)
             if first < last:
                 blocks.append((first - start, block[:, first - place : int(last) - place]))
-            if blocks and last - start > most:
-                raise Rejected("too_long", f"its sound is longer than {max_seconds:g} s")
+            if blocks and last - start > options.max_seconds * rate:
+                raise too_long((last - start) / rate, options.max_seconds)
     if not blocks:
         raise Rejected("absent", "it has no sound" + (" at that time" if span else ""))
     place, block = blocks[-1]
