@@ -6,6 +6,7 @@ What stands in a window's rows is what is seen, heard and said in [start, end), 
 from __future__ import annotations
 
 import csv
+import shlex
 import shutil
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ from pipeline.store.trees.tree import WorkTree
 from tests.command import call
 from tests.modalities.video import known
 from tests.modalities.video.films import numbers
+from tests.test_docs import commands
 
 pytest.importorskip("av")
 
@@ -251,13 +253,21 @@ def test_a_table_is_cut_once_and_never_overwritten_unasked(tmp_path: Path) -> No
     assert call("segment", str(tmp_path / "none"))[0] == 1
 
 
-def test_shots_part_a_film_at_its_cuts(tmp_path: Path) -> None:
+def test_the_manual_cuts_windows_and_shots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("scenedetect")
-    (tmp_path / "a.mkv").write_bytes(known.film(5, sound=""))
-    assert call("segment", str(tmp_path), "--shots", "content")[0] == 0
-    # The pictures' grey leaps back after 32 of them.
-    assert (tmp_path / "metadata.csv").read_text() == (
-        "video_file_name,start,end\na.mkv,0.000,3.200\na.mkv,3.200,5.000\n"
-    )
-    code, output = call("segment", str(tmp_path), "--shots", "guess", "--force")
+    monkeypatch.chdir(tmp_path)
+    films = tmp_path / "films"
+    films.mkdir()
+    (films / "a.mkv").write_bytes(known.film(5, sound=""))
+    tables = []
+    for command in commands("docs/video.md"):
+        assert call(*shlex.split(command)[1:])[0] == 0
+        tables.append((films / "metadata.csv").read_text().splitlines()[1:])
+        (films / "metadata.csv").unlink()
+    assert tables == [
+        ["a.mkv,0.000,2.000", "a.mkv,1.000,3.000", "a.mkv,2.000,4.000", "a.mkv,3.000,5.000"],
+        # The pictures' grey leaps back after 32 of them.
+        ["a.mkv,0.000,3.200", "a.mkv,3.200,5.000"],
+    ]
+    code, output = call("segment", "films", "--shots", "guess")
     assert (code, "adaptive" in output) == (1, True)
