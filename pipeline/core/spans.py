@@ -14,7 +14,7 @@ from pipeline.core.files.digest import digest_json
 
 PATH, MEDIA_TYPE = "#", ";"
 _NUMBER = r"(\d{1,9}(?:\.\d{1,3})?)"
-_WRITTEN = re.compile(rf"(.+)([#;])t={_NUMBER},{_NUMBER}", re.DOTALL)
+_WRITTEN = re.compile(rf"(.+)([#;])t={_NUMBER},{_NUMBER}", re.DOTALL | re.ASCII)
 # Seconds; a file of a longer time is none.
 LONGEST = 10**9
 
@@ -35,11 +35,12 @@ def join(name: str, mark: str, span: Span | None) -> str:
 
 
 def split(name: str, mark: str) -> tuple[str, Span | None]:
-    """The inverse of `join`."""
+    """The inverse of `join`; a span that would end before it begins is a part of the name."""
     match = _WRITTEN.fullmatch(name)
     if match is None or match[2] != mark:
         return name, None
-    return match[1], Span(milliseconds(match[3]), milliseconds(match[4]))
+    span = Span(milliseconds(match[3]), milliseconds(match[4]))
+    return (match[1], span) if span.start < span.end else (name, None)
 
 
 def milliseconds(seconds: str) -> int:

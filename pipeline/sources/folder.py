@@ -280,8 +280,8 @@ def _files(cells: Mapping[str, Any], roles: Mapping[str, str]) -> Iterator[tuple
             continue
         cell = _utf8(cells, column)
         path = cell if is_url(cell) else PurePosixPath(cell).as_posix()
-        by_name = modality_by_name(file_name(path))
-        modality = role.removesuffix(FILE_NAME).removesuffix("_") or by_name
+        named = modality_by_name(spans.split(file_name(path), spans.PATH)[0])
+        modality = role.removesuffix(FILE_NAME).removesuffix("_") or named
         if modality is None:
             raise Rejected(
                 "unknown_media_type",

@@ -422,6 +422,9 @@ def test_a_row_may_be_a_span_and_spans_of_a_file_are_one_group(tmp_path: Path) -
     assert second.assets["text"] == "words.vtt#t=2.5,4"
     assert {first.group, second.group} == {"a.mp4"}
     assert first.sample_id != second.sample_id
+    (spelt,) = films(tmp_path, [{"file_name": "a.mp4#t=2.5,4"}], from_video=["audio"]).samples
+    assert spelt.assets == dict.fromkeys(("video", "audio"), "a.mp4#t=2.5,4")
+    assert spelt.group == "a.mp4"
 
 
 def test_a_span_that_is_none_is_refused(tmp_path: Path) -> None:
