@@ -26,6 +26,7 @@ from pipeline.cli.results import results
 from pipeline.cli.segment import segment
 from pipeline.cli.serve import serve
 from pipeline.cli.store import app as store
+from pipeline.cli.trial import trial
 from pipeline.cli.validate import validate
 from pipeline.core.errors import PipelineError, unknown
 from pipeline.core.folders import DATA, RAW, REPORTS
@@ -53,6 +54,7 @@ app.command()(package)
 # Modalities are plug-ins, so that their options are read by the command itself.
 app.command(context_settings={"ignore_unknown_options": True})(predict)
 app.command()(blame)
+app.command()(trial)
 app.command()(plots)
 app.command()(promote)
 app.command()(rejects)

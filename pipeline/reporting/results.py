@@ -8,14 +8,18 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.core.errors import PipelineError, unknown
-from pipeline.core.folders import COMPARISON
+from pipeline.core.folders import COMPARISON, VERIFICATION
 from pipeline.execution.run_record import last_made
 from pipeline.models.comparison.candidate import CHOICE
 from pipeline.models.tasks import HEADLINES, Figure
 from pipeline.reporting.choice import rank_models
+from pipeline.reporting.difference import model_difference
 from pipeline.reporting.format import amount, count, listed, percent, points
 from pipeline.reporting.inputs import EvaluatedModel, ReportInputs
+from pipeline.reporting.verification.sections import VerificationData
 
+# Resamples of the paired bootstrap.
+DRAWS = 2000
 # Between these a page holds what was written there last.
 BEGIN, END = "<!-- results -->", "<!-- /results -->"
 DASH = "\N{EM DASH}"
@@ -52,6 +56,7 @@ def results(
     blocks = [
         *(_evaluated(inputs, task, figures) for task in tasks),
         *_compared(inputs.root / COMPARISON),
+        *verified(inputs.root / VERIFICATION),
         *_took(stages),
     ]
     return "\n\n".join(blocks) + "\n"
@@ -91,16 +96,42 @@ def _evaluated(inputs: ReportInputs, task: str, shown: Sequence[str]) -> str:
         f"{count(counts.get('components', 0))} components, {100 * inputs.confidence:g} % intervals "
         f"by resampling components."
     )
+    differences = _differences(inputs, models, task)
     rows = [
-        [f"`{model.name}`", listed(model.modalities), *_cells(tests[model.name], figures)]
+        [
+            f"`{model.name}`",
+            listed(model.modalities),
+            *_cells(tests[model.name], figures),
+            *([differences.get(model.name, "")] if differences else []),
+        ]
         for model in models
     ]
     trivial = next((_trivial(model, task) for model in models if _trivial(model, task)), None)
     if trivial:
         name, values = trivial
         answers = [amount(values[f], figures[f].share) if f in values else "" for f in figures]
-        rows.append([f"*{name}*", "nothing", *answers])
-    return heading + "\n\n" + _table(["model", "reads", *(f.title for f in figures.values())], rows)
+        rows.append([f"*{name}*", "nothing", *answers, *([""] if differences else [])])
+    heads = ["model", "reads", *(figure.title for figure in figures.values())]
+    if differences:
+        heads.append(f"points of macro-F1 to `{models[0].name}`")
+    return heading + "\n\n" + _table(heads, rows)
+
+
+def _differences(
+    inputs: ReportInputs, models: Sequence[EvaluatedModel], task: str
+) -> dict[str, str]:
+    """Model → how it differs from the first on the same samples, by the paired bootstrap."""
+    components = {row["sample_id"]: row["component"] for row in inputs.curated}
+    differences = {}
+    for model in models[1:]:
+        difference = model_difference(model, models[0], task, components, DRAWS, inputs.confidence)
+        if difference:
+            differences[model.name] = _points(difference.value, difference.low, difference.high)
+    return differences
+
+
+def _points(value: float, low: float, high: float) -> str:
+    return f"{points(value)} ({points(low)} to {points(high)})"
 
 
 def _trivial(model: EvaluatedModel, task: str) -> tuple[str, Mapping[str, float]] | None:
@@ -147,8 +178,7 @@ def _compared(folder: Path) -> Iterator[str]:
         [
             f"`{pair['model']}`",
             f"`{pair['other']}`",
-            f"{points(float(pair['value']))} ({points(float(pair['low']))} to "
-            f"{points(float(pair['high']))})",
+            _points(*(float(pair[name]) for name in ("value", "low", "high"))),
             f"{float(pair['corrected']):.3f}",
         ]
         for pair in pairs
@@ -157,6 +187,61 @@ def _compared(folder: Path) -> Iterator[str]:
     if gains:
         heads = ["model", "against", "points of macro-F1", "p, corrected by Holm"]
         yield _table(heads, gains)
+
+
+def verified(folder: Path) -> Iterator[str]:
+    """Each verification's systems, by the equal error rate, and what its threshold costs."""
+    for out in sorted(path.parent for path in folder.glob("*/figures.csv")):
+        data = VerificationData(out.name, out)
+        kinds = list(dict.fromkeys(kind for _, kind in data.kinds))
+        mass = f"{100 * data.protocol['options']['confidence']:g} %"
+        for enrolled in dict.fromkeys(n for n, _ in data.kinds):
+            rows = [
+                [
+                    f"`{name}`",
+                    data.made(name),
+                    *(_interval(data.figures.get((name, enrolled, kind)), "eer") for kind in kinds),
+                    _more(data.figures[name, enrolled, kinds[0]].get("eer_more")),
+                    *(_interval(data.figures[name, enrolled, kinds[0]], figure)
+                      for figure in ("miss", "false_acceptance", "cllr")),
+                ]
+                for name, *rest in data.figures
+                if rest == [enrolled, kinds[0]]
+            ]  # fmt: skip
+            heads = [
+                *("system", "scores", *(f"EER, {kind}, %" for kind in kinds)),
+                *(
+                    f"points to `{data.answers}`",
+                    "own refused, %",
+                    "others accepted, %",
+                    "Cllr, bits",
+                ),
+            ]
+            yield (
+                f"**{out.name}**, {count(data.protocol['people'])} people, each known by "
+                f"{enrolled} of their samples; {mass} intervals by resampling people.\n\n"
+                + _table(heads, rows)
+            )
+
+
+def _more(figure: Mapping[str, Any] | None) -> str:
+    """How much more a system's equal error rate is than that of the one that answers."""
+    if figure is None:
+        return ""
+    if figure["low"] is None:
+        return points(figure["value"])
+    return _points(figure["value"], figure["low"], figure["high"])
+
+
+def _interval(figures: Mapping[str, Any] | None, name: str) -> str:
+    """A figure of a verification with its interval; Cllr is no share."""
+    if figures is None:
+        return DASH
+    value, low, high = (figures[name][end] for end in ("value", "low", "high"))
+    written = "{:.2f}".format if name == "cllr" else percent
+    return (
+        written(value) if low is None else f"{written(value)} ({written(low)} to {written(high)})"
+    )
 
 
 def _took(stages: Mapping[str, Sequence[str]]) -> Iterator[str]:
