@@ -20,6 +20,10 @@ from pipeline.inference.encoding import Encoding
 from pipeline.inference.inputs import samples_of
 from pipeline.inference.samples import read_asset
 from pipeline.modalities import content_of
+from pipeline.nightly.simulation import faults
+from pipeline.nightly.simulation.faults import Fault
+from pipeline.nightly.simulation.landings import pieces_of, put_landing
+from pipeline.nightly.simulation.landings import samples_of as landing_samples
 from pipeline.params import load, parse
 from pipeline.parts import manifest
 from pipeline.project.model_files import sections_of_features
@@ -224,6 +228,23 @@ def test_processes_make_the_same_parts(
         shutil.rmtree(made)
         assert find(loaded, "clean", modality)(loaded, modality).run().computed > 0
         assert {path.name: path.read_bytes() for path in made.iterdir()} == before
+
+
+def test_windows_land_together_with_their_film(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(project)
+    batch = Path("data/raw/films/first")
+    pieces = pieces_of(landing_samples(load(), "films", batch), "second")
+    assert len(pieces) == 3
+    landed = put_landing(
+        batch, pieces, Fault("", faults.GOOD), tmp_path / "night", "second", seed=0
+    )
+    assert landed == {
+        (modality, digest)
+        for modality in load().modalities
+        for digest in manifest.read(Path("data/assets", modality))["digest"].to_pylist()
+    }
 
 
 def test_a_table_is_cut_once_and_never_overwritten_unasked(tmp_path: Path) -> None:

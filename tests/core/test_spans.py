@@ -24,9 +24,7 @@ def test_it_is_written_as_media_fragments_have_it() -> None:
     assert join("film.mp4", PATH, None) == "film.mp4"
 
 
-@pytest.mark.parametrize(
-    "name", ["a.mp4", "a#t=1", "a#t=1,b", "a;t=1,2", "#t=1,2", "a#t=-1,2", "a#t=2,2"]
-)
+@pytest.mark.parametrize("name", ["a.mp4", "a#t=1", "a#t=1,b", "a;t=1,2", "#t=1,2", "a#t=2,2"])
 def test_another_name_stays_as_it_is(name: str) -> None:
     assert split(name, PATH) == (name, None)
 
