@@ -307,7 +307,7 @@ def test_columns_that_are_no_whole_pixels_are_refused():
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        ({"tower": {"kind": "rnn"}}, "unknown tower 'rnn'; there are: cnn, conv"),
+        ({"tower": {"kind": "rnn"}}, "unknown tower 'rnn'; there are: attention, cnn, conv"),
         ({"tower": {"kind": "gru", "heads": 2}}, "heads: Extra inputs"),
         ({"tower": {"hidden": 0}}, "hidden: Input should be greater"),
         ({"towers": {"sound": {"kind": "gru"}}}, "'sound' is not one of features"),
