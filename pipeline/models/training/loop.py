@@ -13,6 +13,7 @@ import torch
 
 from pipeline.core.errors import PipelineError
 from pipeline.core.randomness import generator
+from pipeline.models.alignment.components import with_components
 from pipeline.models.examples import Examples
 from pipeline.models.network import Network
 from pipeline.models.options import ModelOptions
@@ -92,6 +93,9 @@ def train(
     """
     seen = training.take(training.seen)
     judged = validation.take(validation.seen)
+    if options.alignment is not None:
+        seen = with_components(seen, "train")
+        judged = with_components(judged, "validation")
     check_learnable(seen.targets, options.features)
     if not has_target(judged.targets[options.primary]).any():
         raise Unlearnable(
@@ -177,7 +181,7 @@ class _Progress:
         if not (self._speaks and history.curves and (ended or now - self._told >= LINE_SECONDS)):
             return
         self._told, last = now, history.curves[-1]
-        losses = (f"{task} {last[f'train/{task}/loss']:.4g}" for task in self._options.tasks)
+        losses = (f"{name} {last[f'train/{name}/loss']:.4g}" for name in self._options.objectives)
         LOG.info(
             "epoch %d of %d: train loss %s, validation score %.4g, the best in epoch %d",
             len(history.curves),
