@@ -139,6 +139,12 @@ class Network(nn.Module):
                 has.append(of_rows[1].cpu().numpy())
         return np.concatenate(vectors), np.concatenate(has)
 
+    def likeness(self, cosines: np.ndarray) -> np.ndarray:
+        """Probabilities of answers, float32 (n, answers), by their cosines in the space."""
+        with torch.inference_mode():
+            logits = torch.from_numpy(cosines) * self._with_space().scale
+            return logits.softmax(1).cpu().numpy()
+
     def _with_space(self) -> Space:
         if self.space is None:
             raise PipelineError("this model has no space of its modalities: give it an `alignment`")
@@ -175,6 +181,28 @@ class Network(nn.Module):
         """Tell each tower what its feature set looks like in training."""
         for name, tower in self.by_name.items():
             tower.fit(train, name)
+
+    def take_towers(self, other: Network) -> None:
+        """Have the towers of another network, for the feature sets that both read.
+
+        Raises
+        ------
+        PipelineError
+            There is no such set, or its tower is another one there.
+        """
+        shared = [name for name in self.names if name in other.by_name]
+        if not shared:
+            raise PipelineError(
+                f"towers_from: that model reads {', '.join(other.names)}, and this one none of them"
+            )
+        for name in shared:
+            try:
+                self.by_name[name].load_state_dict(other.by_name[name].state_dict())
+            except RuntimeError:
+                raise PipelineError(
+                    f"towers_from: the tower of '{name}' is another one there: give this model the "
+                    "same `tower`, or leave out towers_from"
+                ) from None
 
     def size(self) -> int:
         """Number of trained parameters."""

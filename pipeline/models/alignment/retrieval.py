@@ -45,8 +45,10 @@ class Answered:
     answers: int
 
     def figures(self, rows: np.ndarray | slice = slice(None)) -> dict[str, float]:
-        """`recall_1`, `recall_5`, `recall_10`, `median_rank` of some of the questions."""
+        """`recall_1`, `recall_5`, `recall_10`, `median_rank` of some questions; none of none."""
         rank = self.rank[rows]
+        if not len(rank):
+            return {}
         shares = {f"recall_{cut}": float((rank <= cut).mean()) for cut in CUTS}
         return {**shares, "median_rank": float(np.median(rank))}
 

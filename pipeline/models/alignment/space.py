@@ -105,9 +105,13 @@ class Space(nn.Module):
                 losses.append(functional.huber_loss(told, target[rows]))
         return torch.stack(losses).mean() if losses else vectors.sum() * 0
 
+    @property
+    def scale(self) -> Tensor:
+        """What cosines are multiplied by: one over the learned temperature."""
+        return self.log_scale.clamp(max=LARGEST_SCALE).exp()
+
     def _logits(self, queries: Tensor, answers: Tensor) -> Tensor:
-        cosines = queries @ answers.T
-        logits = cosines * self.log_scale.clamp(max=LARGEST_SCALE).exp()
+        logits = queries @ answers.T * self.scale
         return logits if self.bias is None else logits + self.bias
 
     def _infonce(self, logits: Tensor, allowed: Tensor, paired: Tensor) -> Tensor:

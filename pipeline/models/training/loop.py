@@ -63,6 +63,7 @@ def train(
     epochs: int | None = None,
     start: Network | None = None,
     teacher: Teacher | None = None,
+    towers_from: Network | None = None,
 ) -> Trained:
     """Train a network on one split and stop by the other.
 
@@ -83,6 +84,8 @@ def train(
     teacher:
         Whose answers are learned beside the truth. It may read sets that the network does not: the
         network's own come first in the examples.
+    towers_from:
+        A network whose towers a new one begins with, for the sets that both read.
 
     Raises
     ------
@@ -108,6 +111,8 @@ def train(
     counts = {task: len(names) for task, names in classes.items()}
     with deterministic(seed, "train", device):
         network = _new_network(seen, counts, options) if start is None else start
+        if towers_from is not None:
+            network.take_towers(towers_from)
         network.to(device)
         validator = Validation(judged, counts, options, device)
         trainer = Trainer(network, seen, validator, options, device, teacher)
