@@ -24,8 +24,9 @@ def examples(
     hidden = rng.normal(size=(components, HIDDEN))[component] + 0.02 * rng.normal(size=(n, HIDDEN))
     shown = np.random.default_rng(7)  # all worlds show things alike
     values = {
-        name: (hidden @ shown.normal(size=(HIDDEN, width)) + noise * rng.normal(size=(n, width)))
-        .astype(np.float32)[None]
+        name: (
+            hidden @ shown.normal(size=(HIDDEN, width)) + noise * rng.normal(size=(n, width))
+        ).astype(np.float32)[None]
         for name, width in WIDTHS.items()
     }
     present = rng.random((n, len(SETS))) >= absent
