@@ -105,7 +105,7 @@ class Network(nn.Module):
 
     def alignment_loss(self, tokens: Any, inputs: NetworkInputs, component: Tensor) -> Tensor:
         """One number; component: int64 (n,). The network has a space."""
-        space = self._with_space()
+        space = self.with_space()
         present = inputs.present[:, : len(self.names)]
         vectors, has = space(tokens, present)
         loss = space.loss(vectors, has, component)
@@ -126,7 +126,7 @@ class Network(nn.Module):
 
         And bool (n, modalities): which there are, in the order of `Examples.modalities`.
         """
-        space = self._with_space().eval()
+        space = self.with_space().eval()
         self.eval()
         vectors, has = [], []
         with torch.inference_mode():
@@ -142,10 +142,11 @@ class Network(nn.Module):
     def likeness(self, cosines: np.ndarray) -> np.ndarray:
         """Probabilities of answers, float32 (n, answers), by their cosines in the space."""
         with torch.inference_mode():
-            logits = torch.from_numpy(cosines) * self._with_space().scale
+            logits = torch.from_numpy(cosines) * self.with_space().scale
             return logits.softmax(1).cpu().numpy()
 
-    def _with_space(self) -> Space:
+    def with_space(self) -> Space:
+        """The space of its modalities; PipelineError if it has none."""
         if self.space is None:
             raise PipelineError("this model has no space of its modalities: give it an `alignment`")
         return self.space

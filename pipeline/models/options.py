@@ -80,6 +80,12 @@ class ModelOptions(Options):
         default="fixed",
         description="whether the tasks' weights stand, or a learned factor multiplies each",
     )
+    towers_from: str = Field(
+        default="",
+        exclude_if=lambda folder: not folder,
+        description="folder that `pipeline freeze` wrote: towers of sets that its model reads too "
+        "begin as they are there, empty: at random",
+    )
     primary: str = Field(
         default="", description="the task by which models are compared; alignment where none is"
     )

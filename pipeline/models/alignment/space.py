@@ -67,6 +67,11 @@ class Space(nn.Module):
         mean = counted @ self.heads(tokens).where(present[..., None], 0.0) / count.clamp(min=1)
         return functional.normalize(mean, dim=2), count[..., 0] > 0
 
+    def vector(self, tokens: Sequence[Tensor], places: Sequence[int]) -> Tensor:
+        """The vector (n, dimension) of one modality whose sets, at these places, are all there."""
+        said = [self.heads[place](each) for place, each in zip(places, tokens, strict=True)]
+        return functional.normalize(torch.stack(said).mean(0), dim=1)
+
     def loss(self, vectors: Tensor, has: Tensor, component: Tensor) -> Tensor:
         """The mean over every vector and every modality in which it has a partner.
 
