@@ -10,9 +10,10 @@ import pyarrow.parquet as pq
 
 from pipeline.core.files.documents import reading
 from pipeline.core.folders import CURATED, DATA, EVALUATION, FEATURES, MODELS
+from pipeline.core.options import Options
 from pipeline.core.registry import locate
 from pipeline.modalities import modality_of
-from pipeline.params import FeatureSection, Params
+from pipeline.params import Params
 from pipeline.parts import artifact
 from pipeline.parts.fingerprint import fingerprint
 from pipeline.parts.manifest import manifest_digest
@@ -92,7 +93,7 @@ def _rows(out: Path) -> int:
     return int(pc.count_distinct(samples).as_py())
 
 
-def _words(params: Params, name: str) -> dict[str, FeatureSection]:
+def _words(params: Params, name: str) -> dict[str, tuple[str, Options]]:
     """The feature sets by which a model is to understand names of classes, as words; or none.
 
     What they do is keyed by what they made, as the model's inputs are.
@@ -101,4 +102,8 @@ def _words(params: Params, name: str) -> dict[str, FeatureSection]:
     if model.alignment is None or not params.evaluate.zero_shot:
         return {}
     used = {feature_set: params.features[feature_set] for feature_set in model.features}
-    return {name: section for name, section in used.items() if modality_of(section.modality).INLINE}
+    return {
+        feature_set: (section.encoder, section.options)
+        for feature_set, section in used.items()
+        if modality_of(section.modality).INLINE
+    }

@@ -12,11 +12,11 @@ from pipeline.encoders import encoder_of, prepared
 if TYPE_CHECKING:
     import numpy as np
 
+    from pipeline.core.options import Options
     from pipeline.models.evaluation.evaluate import Evaluation, Split
     from pipeline.models.evaluation.options import EvaluationOptions
     from pipeline.models.examples import Examples, FeatureSpec
     from pipeline.models.saving import TrainedModel
-    from pipeline.params import FeatureSection
 
 SPLITS = ("validation", "test")
 
@@ -28,7 +28,7 @@ def evaluate_model(
     seed: int,
     sets: Mapping[str, str],
     root: Path,
-    words: Mapping[str, FeatureSection],
+    words: Mapping[str, tuple[str, Options]],
 ) -> dict[str, float]:
     """Predict validation and test, measure, and write the tables into `folder`.
 
@@ -37,7 +37,8 @@ def evaluate_model(
     sets:
         Feature set → modality.
     words:
-        The feature sets that describe words → how: by them names of classes are understood.
+        The feature sets that describe words → their encoder and its options: by them names of
+        classes are understood.
     root:
         The data directory, where the model is.
 
@@ -141,7 +142,7 @@ def _align(
     splits: Sequence[Split],
     by_split: Mapping[str, Examples],
     classes: Mapping[str, list[str]],
-    words: Mapping[str, FeatureSection],
+    words: Mapping[str, tuple[str, Options]],
     options: EvaluationOptions,
     seed: int,
 ) -> None:
@@ -164,7 +165,7 @@ def _align(
 
 
 def _understood(
-    names: Sequence[str], sets: Sequence[FeatureSpec], words: Mapping[str, FeatureSection]
+    names: Sequence[str], sets: Sequence[FeatureSpec], words: Mapping[str, tuple[str, Options]]
 ) -> Examples:
     """Names of classes, whose _ are blanks, as examples that have words alone."""
     from pipeline.models.answer_table import unlabelled
@@ -173,9 +174,8 @@ def _understood(
     features: dict[str, list[tuple[np.ndarray, int] | None]] = {
         spec.name: [None] * len(names) for spec in sets
     }
-    for feature_set, section in words.items():
-        kind = encoder_of(section.encoder)
-        encoder = kind.Encoder(section.options)
-        values, lengths = encoder.encode(prepared(kind, contents, section.options))
+    for feature_set, (encoder, options) in words.items():
+        kind = encoder_of(encoder)
+        values, lengths = kind.Encoder(options).encode(prepared(kind, contents, options))
         features[feature_set] = [*zip(values, lengths.tolist(), strict=True)]
     return unlabelled(sets, features)
