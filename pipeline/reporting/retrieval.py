@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from pipeline.models.alignment.options import ALIGNMENT
@@ -12,30 +14,41 @@ from pipeline.reporting.options import ReportOptions
 SPLIT = "test"
 
 
+@dataclass(frozen=True)
+class Space:
+    """Figures of the test split by name: of what finds what, of classes told by their names, and
+    of classifiers that a share of the labels taught."""
+
+    model: EvaluatedModel
+    mean_recall: dict[str, Any]
+    directions: dict[str, Any]
+    named: dict[str, Any]
+    shares: dict[str, Any]
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Those of the alignment."""
+        options: dict[str, Any] = self.model.card["options"]["alignment"]
+        return options
+
+
 def build(inputs: ReportInputs, options: ReportOptions) -> dict[str, Any] | Absent:
-    """By model the figures of the test split, each with its interval."""
-    models = [shown for model in inputs.aligned if (shown := _model(model))]
-    if not models:
+    """Every space, with figures and their intervals."""
+    measured = [*spaces(inputs)]
+    if not measured:
         return Absent("No model has an alignment whose test split holds pairs.")
-    return {"models": models, "cuts": CUTS, "confidence": inputs.confidence}
+    return {"spaces": measured, "cuts": CUTS, "confidence": inputs.confidence}
 
 
-def _model(model: EvaluatedModel) -> dict[str, Any] | None:
-    figures = {name: splits[SPLIT] for name, splits in model.aligned.items() if SPLIT in splits}
-    if ALIGNMENT not in figures:
-        return None
-    about = model.card["options"]["alignment"]
-    return {
-        "name": model.name,
-        "loss": about["loss"],
-        "reconstruction": about["reconstruction"],
-        "mean_recall": figures.pop(ALIGNMENT)[MEAN_RECALL],
-        "directions": _having(figures, "median_rank"),
-        "named": _having(figures, "accuracy"),
-        "shares": _having(figures, "gain"),
-    }
-
-
-def _having(figures: dict[str, Any], figure: str) -> dict[str, Any]:
-    """Those that are told by this figure, in their order."""
-    return {name: each for name, each in figures.items() if figure in each}
+def spaces(inputs: ReportInputs) -> Iterator[Space]:
+    """Those of the models whose test split holds pairs."""
+    for model in inputs.aligned:
+        figures = {name: each[SPLIT] for name, each in model.aligned.items() if SPLIT in each}
+        if ALIGNMENT in figures:
+            mean = figures.pop(ALIGNMENT)[MEAN_RECALL]
+            told_by = ("median_rank", "accuracy", "gain")
+            yield Space(
+                model,
+                mean,
+                *({n: each for n, each in figures.items() if told in each} for told in told_by),
+            )

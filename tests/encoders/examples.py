@@ -43,6 +43,8 @@ def options(encoder: str) -> Options:
     if encoder in ("vision", "speech"):
         kind = {"vision": "vit", "speech": "hubert"}[encoder]
         return module.Options(model=str(tiny_models.folder(kind)))
+    if encoder.startswith("aligned_"):
+        return module.Options(model=str(tiny_models.aligned()))
     if encoder == "frames":
         return module.Options(
             pictures={"encoder": "colour_hog"}, pooling="sequence", frames=6, times=True
