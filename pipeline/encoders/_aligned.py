@@ -91,6 +91,10 @@ class Aligned:
         ]
         return [*(locate(FOLDER, each.encoder) for each in sets), *called]
 
+    def space(self, options: Options) -> str:
+        """Which vectors may be compared, whatever modality they are of: those of one model."""
+        return str(Path(options.model))
+
     def encoder(self, options: Options) -> AlignedEncoder:
         """What encodes."""
         return AlignedEncoder(self._frozen(options), self._paths(options)[1])

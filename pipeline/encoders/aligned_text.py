@@ -11,10 +11,11 @@ from pipeline.encoders import _aligned
 MODALITY = "text"
 LICENCE, COST_MS, Options = _aligned.LICENCE, _aligned.COST_MS, _aligned.Options
 _ALIGNED = _aligned.Aligned(MODALITY)
-shape, weights, parameters, modules, Encoder = (
+shape, weights, parameters, modules, space, Encoder = (
     _ALIGNED.shape,
     _ALIGNED.weights,
     _ALIGNED.parameters,
     _ALIGNED.modules,
+    _ALIGNED.space,
     _ALIGNED.encoder,
 )
