@@ -20,6 +20,7 @@ from pipeline.cli.plots import plots
 from pipeline.cli.predict import predict
 from pipeline.cli.promote import promote
 from pipeline.cli.prune import prune
+from pipeline.cli.recipes import recipes
 from pipeline.cli.rejects import rejects
 from pipeline.cli.serve import serve
 from pipeline.cli.store import app as store
@@ -41,6 +42,7 @@ app = typer.Typer(
 app.add_typer(store, name="store")
 app.add_typer(nightly, name="nightly")
 app.command()(init)
+app.command()(recipes)
 app.command()(metrics)
 app.command()(leaderboard)
 app.command()(encoders)
