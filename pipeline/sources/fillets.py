@@ -1,0 +1,157 @@
+"""Acted dialogue of Fish Fillets (Debian: fillets-ng-data, -cs, -nl) with its lines' sentiment.
+
+A batch holds
+
+- `script/<scene>/dialogs_<language>.lua`: for each line, in the order of the scene,
+  `dialogId("<line>", "font_<speaker>", "<English>")` and, but in the English file,
+  `dialogStr("<words>")`;
+- `script/<scene>/models.lua`, whose `createRoom(…, "images/"..codename.."/<picture>")` names the
+  background, `images/<scene>/<picture>`;
+- `sound/<scene>/<language>/<line>.ogg`: the line as an actor speaks it;
+- `sentiment.csv`: `line`, as `<scene>/<line>`, and the sentiment that its speaker expresses, from
+  -2 to 2, as the `first` and the `second` reader of the English script have it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from statistics import mean
+
+from pydantic import Field
+
+from pipeline.core.errors import Rejected
+from pipeline.core.options import Options as Base
+from pipeline.core.records import Inline, Refusal, Sample, Scan
+from pipeline.raw.folders import Folder
+from pipeline.raw.table_file import TableRow, read
+
+LICENCE = "GPL-2"
+LABELS = "sentiment.csv"
+READERS = ("first", "second")
+LANGUAGE = r"^[a-z]{2}(_[A-Z]{2})?$"
+STRING = r'"((?:[^"\\]|\\.)*)"'
+LINE = re.compile(
+    rf"dialogId\(\s*{STRING}\s*,\s*{STRING}\s*,\s*{STRING}\s*\)"
+    rf"(?:\s*dialogStr\(\s*{STRING}\s*\))?"
+)
+BACKGROUND = re.compile(r'createRoom\([^"]*"images/"\s*\.\.\s*codename\s*\.\.\s*"/([^"]+)"')
+
+
+class Options(Base):
+    """Which voices are heard, and in which language the words stand."""
+
+    voices: tuple[str, ...] = Field(
+        ("cs", "nl"), min_length=1, description="languages of the recordings, each a sample"
+    )
+    words: str = Field(
+        "nl",
+        pattern=LANGUAGE,
+        description="language of the words; the sentiment was read from the English ones",
+    )
+
+
+def scan(folder: Folder, options: Options) -> Scan:
+    """A sample for each labelled line and language in which it is spoken."""
+    if LABELS not in folder.listing.files:
+        return Scan([])
+    scripts = _Scripts(folder)
+    samples: list[Sample] = []
+    refused = []
+    try:
+        table = read(LABELS, folder.read(LABELS))
+        if lacking := {"line", *READERS} - {*table.columns}:
+            raise Rejected("missing_column", f"there is no column {', '.join(sorted(lacking))}")
+    except Rejected as reject:
+        return Scan([], [Refusal("file", LABELS, reject.reason, reject.message)], [LABELS])
+    for row in table.rows:
+        try:
+            samples += _samples(row, scripts, options)
+        except Rejected as reject:
+            message = f"{LABELS}, line {row.number}: {reject.message}"
+            refused.append(Refusal("row", f"{LABELS}:{row.number}", reject.reason, message))
+    return Scan(samples, refused, [LABELS, *scripts.texts])
+
+
+@dataclass(frozen=True)
+class _Line:
+    """A line of a scene in one language; no words where it is not translated."""
+
+    speaker: str
+    words: str
+
+
+@dataclass(frozen=True)
+class _Scripts:
+    """The scripts of a batch; `texts` are those that were read, by path."""
+
+    folder: Folder
+    texts: dict[str, str] = field(default_factory=dict)
+
+    def lines(self, scene: str, language: str) -> dict[str, _Line]:
+        """The lines of a scene by their names."""
+        found = LINE.finditer(self._text(f"script/{scene}/dialogs_{language}.lua"))
+        return {
+            _unescaped(name): _Line(font.removeprefix("font_"), _unescaped(words or ""))
+            for name, font, english, translation in (match.groups() for match in found)
+            for words in [english if language == "en" else translation]
+        }
+
+    def background(self, scene: str) -> str | None:
+        """Path of the picture of a scene."""
+        match = BACKGROUND.search(self._text(f"script/{scene}/models.lua"))
+        return f"images/{scene}/{match[1]}" if match else None
+
+    def _text(self, path: str) -> str:
+        if path not in self.folder.listing.files:
+            return ""
+        if path not in self.texts:
+            self.texts[path] = self.folder.read(path).decode("utf-8", "replace")
+        return self.texts[path]
+
+
+def _samples(row: TableRow, scripts: _Scripts, options: Options) -> Iterator[Sample]:
+    """Those of one line, each with another voice."""
+    if row.problem:
+        raise Rejected("bad_row", row.problem)
+    name = str(row.cells["line"])
+    scene, _, line = name.partition("/")
+    english = scripts.lines(scene, "en").get(line)
+    if english is None:
+        raise Rejected("unknown_line", f"the scene '{scene}' has no line '{line}'")
+    sentiment = mean(_label(row, reader) for reader in READERS)
+    translated = scripts.lines(scene, options.words).get(line)
+    assets: dict[str, str | Inline] = {}
+    if background := scripts.background(scene):
+        assets["image"] = background
+    if translated and translated.words:
+        path = f"script/{scene}/dialogs_{options.words}.lua"
+        assets["text"] = Inline(translated.words.encode(), path)
+    for voice in options.voices:
+        recording = f"sound/{scene}/{voice}/{line}.ogg"
+        if recording in scripts.folder.listing.files:
+            yield Sample(
+                sample_id=f"{name}@{voice}",
+                group=scene,
+                assets={**assets, "audio": recording},
+                licence=LICENCE,
+                targets={"sentiment": sentiment, "polarity": polarity(sentiment)},
+                attributes={"speaker": english.speaker or None, "voice": voice},
+            )
+
+
+def polarity(sentiment: float) -> str:
+    """Its sign in words."""
+    return "neutral" if not sentiment else "positive" if sentiment > 0 else "negative"
+
+
+def _label(row: TableRow, reader: str) -> int:
+    cell = str(row.cells[reader])
+    if cell not in ("-2", "-1", "0", "1", "2"):
+        raise Rejected("bad_label", f"column {reader}: '{cell}' is no whole number from -2 to 2")
+    return int(cell)
+
+
+def _unescaped(text: str) -> str:
+    return re.sub(r"\\(.)", lambda match: "\n" if match[1] == "n" else match[1], text)
