@@ -286,20 +286,23 @@ def _load_model(name: str) -> Callable[[bytes, Path], object]:
 def _packages(folder: Path) -> list[bytes]:
     import gzip
 
+    from tests.sources.test_packages import wheel
     from tests.stages.plans.test_fetch import deb, tar
 
     return [
         deb(lzma.compress(tar())),
         deb(gzip.compress(tar()), "data.tar.gz"),
         deb(tar(), "data.tar"),
+        gzip.compress(tar()),
+        wheel(),
     ]
 
 
 def _unpack(data: bytes, folder: Path) -> None:
-    from pipeline.sources._deb import unpack
+    from pipeline.sources._archives import unpack
 
-    (folder / "package.deb").write_bytes(data)
-    unpack(folder / "package.deb", "usr/share/tuxpaint/stamps", folder / "out")
+    (folder / "package").write_bytes(data)
+    unpack(folder / "package", {"usr/share/tuxpaint/stamps": ""}, folder / "out")
 
 
 TARGETS = {
@@ -317,5 +320,5 @@ TARGETS = {
     "weights": Target(_model("model.safetensors"), _load_model("model.safetensors")),
     "graph": Target(_graph, _load_model("model.onnx")),
     "card": Target(_model("model.json"), _load_model("model.json")),
-    "deb": Target(_packages, _unpack),
+    "package": Target(_packages, _unpack),
 }
