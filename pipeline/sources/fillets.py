@@ -17,17 +17,23 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from importlib.resources import files
+from pathlib import Path
 from statistics import mean
+from typing import ClassVar
 
 from pydantic import Field
 
 from pipeline.core.errors import Rejected
 from pipeline.core.options import Options as Base
 from pipeline.core.records import Inline, Refusal, Sample, Scan
-from pipeline.raw.folders import Folder
+from pipeline.raw.folders import Folder, LocalFolder
 from pipeline.raw.table_file import TableRow, read
+from pipeline.sources import _packages
+from pipeline.sources._packages import Package
 
 LICENCE = "GPL-2"
+GAME = "usr/share/games/fillets-ng"
 LABELS = "sentiment.csv"
 READERS = ("first", "second")
 LANGUAGE = r"^[a-z]{2}(_[A-Z]{2})?$"
@@ -36,6 +42,7 @@ LINE = re.compile(
     rf"dialogId\(\s*{STRING}\s*,\s*{STRING}\s*,\s*{STRING}\s*\)"
     rf"(?:\s*dialogStr\(\s*{STRING}\s*\))?"
 )
+TRANSLATION = re.compile(r"script/[^/]+/dialogs_[^/]+\.lua")
 BACKGROUND = re.compile(r'createRoom\([^"]*"images/"\s*\.\.\s*codename\s*\.\.\s*"/([^"]+)"')
 
 
@@ -43,13 +50,39 @@ class Options(Base):
     """Which voices are heard, and in which language the words stand."""
 
     voices: tuple[str, ...] = Field(
-        ("cs", "nl"), min_length=1, description="languages of the recordings, each a sample"
+        default=("cs", "nl"), min_length=1, description="languages of the recordings, each a sample"
     )
     words: str = Field(
-        "nl",
+        default="nl",
         pattern=LANGUAGE,
         description="language of the words; the sentiment was read from the English ones",
     )
+
+
+class FetchOptions(_packages.FetchOptions):
+    """Which packages hold the game and its voices."""
+
+    PACKAGES: ClassVar = {
+        "fillets-ng-data": Package("apt", {f"{GAME}/script": "script", f"{GAME}/images": "images"}),
+        "fillets-ng-data-cs": Package("apt", {f"{GAME}/sound": "sound"}),
+        "fillets-ng-data-nl": Package("apt", {f"{GAME}/sound": "sound"}),
+    }
+
+
+def fetch(folder: Path, options: FetchOptions) -> bool:
+    """Put what belongs to the labelled lines at <folder>/<version>; see `_packages.fetch`."""
+    return _packages.fetch(folder, options, _keep_labelled)
+
+
+def _keep_labelled(tree: Path) -> None:
+    labels = files("pipeline") / "recipes" / "fillets" / LABELS
+    (tree / LABELS).write_bytes(labels.read_bytes())
+    batch = LocalFolder(tree)
+    used = {path for path in batch.listing.files if TRANSLATION.fullmatch(path)}
+    scanned = scan(batch, Options())
+    for sample in scanned.samples:
+        used |= {path for path in sample.assets.values() if isinstance(path, str)}
+    _packages.keep(tree, {*used, *scanned.metadata})
 
 
 def scan(folder: Folder, options: Options) -> Scan:
@@ -88,15 +121,18 @@ class _Scripts:
 
     folder: Folder
     texts: dict[str, str] = field(default_factory=dict)
+    _lines: dict[str, dict[str, _Line]] = field(default_factory=dict)
 
     def lines(self, scene: str, language: str) -> dict[str, _Line]:
         """The lines of a scene by their names."""
-        found = LINE.finditer(self._text(f"script/{scene}/dialogs_{language}.lua"))
-        return {
-            _unescaped(name): _Line(font.removeprefix("font_"), _unescaped(words or ""))
-            for name, font, english, translation in (match.groups() for match in found)
-            for words in [english if language == "en" else translation]
-        }
+        path = f"script/{scene}/dialogs_{language}.lua"
+        if path not in self._lines:
+            self._lines[path] = {
+                name: _Line(font.removeprefix("font_"), _unescaped(words))
+                for name, font, english, translated in LINE.findall(self._text(path))
+                for words in [english if language == "en" else translated]
+            }
+        return self._lines[path]
 
     def background(self, scene: str) -> str | None:
         """Path of the picture of a scene."""
@@ -115,12 +151,12 @@ def _samples(row: TableRow, scripts: _Scripts, options: Options) -> Iterator[Sam
     """Those of one line, each with another voice."""
     if row.problem:
         raise Rejected("bad_row", row.problem)
-    name = str(row.cells["line"])
+    name = str(row.cells.get("line", ""))
     scene, _, line = name.partition("/")
     english = scripts.lines(scene, "en").get(line)
     if english is None:
         raise Rejected("unknown_line", f"the scene '{scene}' has no line '{line}'")
-    sentiment = mean(_label(row, reader) for reader in READERS)
+    sentiment = mean(float(_label(row, reader)) for reader in READERS)
     translated = scripts.lines(scene, options.words).get(line)
     assets: dict[str, str | Inline] = {}
     if background := scripts.background(scene):
@@ -147,7 +183,7 @@ def polarity(sentiment: float) -> str:
 
 
 def _label(row: TableRow, reader: str) -> int:
-    cell = str(row.cells[reader])
+    cell = str(row.cells.get(reader, ""))
     if cell not in ("-2", "-1", "0", "1", "2"):
         raise Rejected("bad_label", f"column {reader}: '{cell}' is no whole number from -2 to 2")
     return int(cell)
