@@ -164,8 +164,10 @@ def _samples(row: TableRow, scripts: _Scripts, options: Options) -> Iterator[Sam
     if translated and translated.words:
         path = f"script/{scene}/dialogs_{options.words}.lua"
         assets["text"] = Inline(translated.words.encode(), path)
-    for voice in options.voices:
-        recording = f"sound/{scene}/{voice}/{line}.ogg"
+    recordings = {voice: f"sound/{scene}/{voice}/{line}.ogg" for voice in options.voices}
+    if not {*recordings.values()} & scripts.folder.listing.files.keys():
+        raise Rejected("no_recording", f"nobody speaks {name} in {', '.join(options.voices)}")
+    for voice, recording in recordings.items():
         if recording in scripts.folder.listing.files:
             yield Sample(
                 sample_id=f"{name}@{voice}",
