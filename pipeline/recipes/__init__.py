@@ -38,7 +38,7 @@ class About(Options):
     summary: str = Field(min_length=1)
     data: tuple[Data, ...] = Field(min_length=1)
     minutes: float = Field(gt=0, description="minutes of `dvc repro`, without the download")
-    memory_gb: float = Field(gt=0, description="10^9 bytes that its processes take at their peak")
+    memory_gb: float = Field(gt=0, description="10^9 bytes that its largest process takes")
     extras: tuple[str, ...] = Field((), description="extras of this package that it needs")
 
 
