@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import json
 import tomllib
+from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
 from pipeline import recipes
 from pipeline.core.errors import PipelineError
+from pipeline.encoders import _pretrained
 from pipeline.params import parse
+from pipeline.project import layout
 from tests.command import call
 from tests.dataset import HERE
+from tests.encoders import tiny_models
 
 NAMES = recipes.names()
 PACKAGE = HERE / "pipeline"
@@ -35,9 +40,20 @@ def test_a_recipe_is_laid_out_with_its_graphs(laid_out: Path) -> None:
     assert (laid_out / "dvc.yaml").is_file()
 
 
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tiny networks stand for those of the Hugging Face hub."""
+    kinds = {"vision": "resnet", "transformer": "bert", "speech": "hubert"}
+
+    def locate(options: Any, files: object) -> Path:
+        return tiny_models.folder(kinds[type(options).__module__.rpartition(".")[2]])
+
+    monkeypatch.setattr(_pretrained, "locate", locate)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_its_params_pass_the_check_without_data(
-    name: str, laid_out: Path, monkeypatch: pytest.MonkeyPatch
+    name: str, laid_out: Path, hub: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recipe = recipes.load(name)
     if lacking := recipes.missing_extras(recipe.about):
@@ -105,6 +121,7 @@ def test_an_extra_that_is_not_installed_is_named(
     about = known.about.model_copy(update={"extras": ("here", "far", "old")})
     assert recipes.missing_extras(about) == ["far", "old"]
     monkeypatch.setattr(recipes, "load", lambda name: recipes.Recipe(name, about, known.params))
+    monkeypatch.setattr(layout, "new_project", lambda folder, params: nullcontext())
     code, output = call("init", "mine", "--recipe", "stamps")
     assert (code, "pip install 'multimodal-pipeline[far,old]'" in output) == (0, True), output
 
