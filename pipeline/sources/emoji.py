@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -91,8 +91,8 @@ def scan(folder: Folder, options: Options) -> Scan:
     tables = {name: path for name, path in tables.items() if path in files}
     metadata = [COUNTS, *tables.values()]
     try:
-        counts = _json(folder, COUNTS)
-        words = {name: _by_sequence(_json(folder, path)) for name, path in tables.items()}
+        counts = _entries(folder, COUNTS, ("sequence", "occurrences", *POLARITIES))
+        words = {name: _words(folder, path) for name, path in tables.items()}
     except Rejected as reject:
         return Scan([], [Refusal("file", COUNTS, reject.reason, reject.message)], metadata)
     samples, refused = [], []
@@ -139,18 +139,24 @@ def _sample(
     )
 
 
-def _json(folder: Folder, path: str) -> Any:
+def _entries(folder: Folder, path: str, keys: Collection[str]) -> list[dict[str, Any]]:
+    """What a file lists; Rejected unless it is an array of objects that have these keys."""
     try:
-        return json.loads(folder.read(path))
-    except ValueError:
-        raise Rejected("bad_metadata", f"{path} is not JSON: get the package again") from None
+        entries: list[dict[str, Any]] = json.loads(folder.read(path))
+        if all(entry.keys() >= {*keys} for entry in entries):
+            return entries
+    except (ValueError, TypeError, AttributeError):
+        pass
+    named = ", ".join(keys)
+    message = f"{path} is no array of objects with {named}: get the package again"
+    raise Rejected("bad_metadata", message)
 
 
-def _by_sequence(entries: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+def _words(folder: Folder, path: str) -> dict[str, dict[str, Any]]:
     """Words by the code points of their emoji, as the counts write them."""
     return {
         "-".join(code for code in entry["hexcode"].split("-") if code not in VARIATIONS): entry
-        for entry in entries
+        for entry in _entries(folder, path, ("hexcode", "label"))
     }
 
 
@@ -165,7 +171,7 @@ def _speak(tree: Path, language: str) -> None:
     batch = LocalFolder(tree)
     folder = tree / "speech" / language
     folder.mkdir(parents=True)
-    for sequence, word in _by_sequence(_json(batch, f"words/{language}/compact.json")).items():
+    for sequence, word in _words(batch, f"words/{language}/compact.json").items():
         if f"pictures/{sequence}.svg" not in batch.listing.files:
             continue
         path = folder / f"{sequence}.wav"

@@ -6,30 +6,18 @@ import csv
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
 
-from pipeline import recipes
 from pipeline.inference.inputs import samples_of
 from pipeline.inference.predictor import Predictor
 from pipeline.models.tasks import task_of
-from pipeline.params import load
 from pipeline.sources.emoji import COUNTS
 from pipeline.sources.fillets import LABELS
-from pipeline.stages.graph import items
-from pipeline.stages.run import find
 from tests.dataset import CLASSES, picture, sound
+from tests.recipes.slices import put_slice, run_slice
 
-STAGES = ("ingest", "clean", "augment", "extract", "curate", "train", "evaluate")
 GROUPS = 24
-# Encoders that are quick to load, and a model that reads them all.
-LIGHT = {
-    "colour_hog": {"modality": "image", "encoder": "colour_hog"},
-    "mfcc": {"modality": "audio", "encoder": "mfcc"},
-    "hashing": {"modality": "text", "encoder": "hashing"},
-}
 SAYINGS = ("how awful", "so be it", "how lovely")
 
 
@@ -38,8 +26,9 @@ def write(path: Path, data: bytes | str) -> None:
     path.write_bytes(data if isinstance(data, bytes) else data.encode())
 
 
-def put_fillets(batch: Path) -> None:
+def put_fillets(folder: Path) -> None:
     """A scene has one line of each polarity, in two voices."""
+    batch = folder / "1"
     labels = ["line,first,second"]
     for scene in range(GROUPS):
         script = ""
@@ -58,8 +47,9 @@ def put_fillets(batch: Path) -> None:
     write(batch / LABELS, "\n".join(labels) + "\n")
 
 
-def put_emoji(batch: Path) -> None:
+def put_emoji(folder: Path) -> None:
     """A third each of which most tweets were negative, neutral, positive."""
+    batch = folder / "1"
     counts, words = [], []
     for number in range(GROUPS):
         sequence, level = f"1F6{number:02}", number % 3
@@ -79,39 +69,29 @@ def put_emoji(batch: Path) -> None:
         write(batch / f"words/{language}/compact.json", json.dumps(words))
 
 
-def small(document: dict[str, Any]) -> dict[str, Any]:
-    """The recipe's params with light encoders, and of its models the gated one."""
-    model = {**document["models"]["gated"], "features": [*LIGHT], "epochs": 12}
-    document.pop("comparison")
-    return {
-        **document,
-        "features": LIGHT,
-        "models": {"gated": {**model, "learning_rate": 0.01}},
-        "curate": {**document["curate"], "max_component_share": 0.5},
-        "evaluate": {**document["evaluate"], "resamples": 100},
-        "execution": {"executor": "serial"},
-    }
+# In place of what takes seconds to load.
+LIGHT = {
+    "efficientnet_lite0": {"encoder": "colour_hog"},
+    "prosody": {"encoder": "mfcc"},
+    "use_multilingual": {"encoder": "hashing"},
+}
+TRAINING = {"epochs": 12, "batch_size": 16, "learning_rate": 0.01}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "put"), [("fillets", put_fillets), ("emoji", put_emoji)])
-def test_a_slice_is_learnt_and_a_new_sample_is_answered_for(
-    name: str, put: Callable[[Path], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("name", "raw"), [("fillets", put_fillets), ("emoji", put_emoji)])
+def test_sentiment_is_learnt_and_new_words_are_answered_for(
+    name: str, raw: Callable[[Path], None], inside: Path
 ) -> None:
-    document = small(yaml.safe_load(recipes.load(name).params))
-    put(tmp_path / "data" / "raw" / name / document["fetch"][name]["version"])
-    (tmp_path / "params.yaml").write_text(yaml.safe_dump(document))
-    monkeypatch.chdir(tmp_path)
-    params = load()
-    for stage in STAGES:
-        for item in items(params, stage):
-            find(params, stage, item)(params, item).run()
+    params = put_slice(inside, name, raw, ["gated"], LIGHT, TRAINING)
+    run_slice(params)
     with Path("data/evaluation/gated/figures.csv").open(newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["split"] == "test"]
     figures = {row["figure"]: float(row["value"]) for row in rows if row["task"] == "sentiment"}
     assert figures.keys() >= {*task_of("sentiment").FIGURES}
     assert figures["pearson"] > 0.5
+    predictor = Predictor.load(inside, "gated")
     asked = samples_of(["--text", SAYINGS[0]], params)
-    awful = Predictor.load(tmp_path, "gated").predict(asked).answers.to_pylist()[0]
-    assert float(awful["answer.sentiment"]) < 0
-    assert awful["answer.polarity"] == "negative"
+    answer = predictor.predict(asked).answers.to_pylist()[0]
+    assert float(answer["answer.sentiment"]) < 0
+    assert answer["answer.polarity"] == "negative"

@@ -77,8 +77,9 @@ def test_a_spoken_name_is_a_sound_that_is_marked(tmp_path: Path) -> None:
     assert heart.attributes["voice"] == "synthetic"
 
 
-def test_what_is_not_json_is_refused(tmp_path: Path) -> None:
-    (refusal,) = scan(put(tmp_path, **{COUNTS: "no"}), Options()).refused
+@pytest.mark.parametrize("text", ["no", "3", "{}x", '["a"]', '[{"sequence": "2764"}]'])
+def test_what_is_no_list_of_counts_is_refused(tmp_path: Path, text: str) -> None:
+    (refusal,) = scan(put(tmp_path, **{COUNTS: text}), Options()).refused
     assert (refusal.subject, refusal.reason) == (COUNTS, "bad_metadata")
 
 
