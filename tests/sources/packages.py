@@ -39,4 +39,4 @@ def fetch_whatever_comes(kind: Any, folder: Path, options: Callable[[str], Any])
     digest = re.findall(r"[0-9a-f]{64}", str(told.value))[0]
     assert kind.fetch(folder, options(digest)) is True
     assert kind.fetch(folder, options(digest)) is False
-    return folder / options(digest).version
+    return folder / str(options(digest).version)
