@@ -97,13 +97,16 @@ def scan(folder: Folder, options: Options) -> Scan:
         return Scan([], [Refusal("file", COUNTS, reject.reason, reject.message)], metadata)
     samples, refused = [], []
     for emoji in counts:
-        sequence = emoji["sequence"]
-        if emoji["occurrences"] < options.least:
-            continue
+        sequence, occurrences = emoji["sequence"], emoji["occurrences"]
         named = {name: of[sequence] for name, of in words.items() if sequence in of}
-        if f"pictures/{sequence}.svg" not in files or not named:
-            message = f"{COUNTS}: {sequence} is a character without a picture or a name"
-            refused.append(Refusal("row", f"{COUNTS}:{sequence}", "no_emoji", message))
+        try:
+            if f"pictures/{sequence}.svg" not in files or not named:
+                raise Rejected("no_emoji", "it has no picture or no name")
+            if occurrences < options.least:
+                raise Rejected("too_rare", f"{occurrences} tweets have it, of {options.least}")
+        except Rejected as reject:
+            message = f"{COUNTS}, {sequence}: {reject.message}"
+            refused.append(Refusal("row", f"{COUNTS}:{sequence}", reject.reason, message))
         else:
             samples += [_sample(emoji, name, word, files) for name, word in named.items()]
     return Scan(samples, refused, metadata)
@@ -178,7 +181,11 @@ def _speak(tree: Path, language: str) -> None:
         command = ["espeak-ng", "-b", "1", "-v", language, "--stdin", "-w", str(path)]
         try:
             done = subprocess.run(
-                command, input=word["label"], capture_output=True, text=True, check=False
+                command,
+                input=word["label"],
+                capture_output=True,
+                encoding="utf-8",
+                check=False,
             )
         except FileNotFoundError:
             raise PipelineError(

@@ -61,11 +61,12 @@ def test_an_emoji_is_a_sample_for_each_language_that_names_it(tmp_path: Path) ->
     assert {*found.metadata} == {*FILES}
 
 
-def test_a_character_that_is_no_emoji_is_refused_and_a_rare_one_left_out(tmp_path: Path) -> None:
+def test_a_character_that_is_no_emoji_is_refused_and_so_is_a_rare_one(tmp_path: Path) -> None:
     (refusal,) = scanned(tmp_path).refused
     assert (refusal.subject, refusal.reason) == (f"{COUNTS}:2551", "no_emoji")
     found = scanned(tmp_path, least=8)
     assert [sample.sample_id for sample in found.samples] == ["1F602@en"]
+    assert [refusal.reason for refusal in found.refused] == ["too_rare", "no_emoji"]
 
 
 def test_a_spoken_name_is_a_sound_that_is_marked(tmp_path: Path) -> None:
