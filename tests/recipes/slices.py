@@ -23,7 +23,7 @@ SMALL: dict[str, dict[str, Any]] = {
         "max_component_share": 0.5,
         "min_components_per_class": 3,
     },
-    "evaluate": {"resamples": 100, "draws": 1, "group_by": []},
+    "evaluate": {"resamples": 100, "draws": 1},
     "report": {"gallery": 2, "sheet": 1, "draws": 100},
     "execution": {"executor": "serial"},
 }
