@@ -38,7 +38,7 @@ def put_fillets(folder: Path) -> None:
             for voice, pitch in (("cs", 0), ("nl", 20)):
                 path = batch / f"sound/s{scene}/{voice}/{kind}.ogg"
                 write(path, sound(kind, scene + pitch))
-        write(batch / f"script/s{scene}/dialogs_nl.lua", script)
+        write(batch / f"script/s{scene}/dialogs_de.lua", script)
         write(batch / f"script/s{scene}/dialogs_en.lua", script)
         write(
             batch / f"script/s{scene}/models.lua", 'createRoom(9, 7, "images/"..codename.."/p.png")'
@@ -83,14 +83,14 @@ TRAINING = {"epochs": 12, "batch_size": 16, "learning_rate": 0.01}
 def test_sentiment_is_learnt_and_new_words_are_answered_for(
     name: str, raw: Callable[[Path], None], inside: Path
 ) -> None:
-    params = put_slice(inside, name, raw, ["gated"], LIGHT, TRAINING)
+    params = put_slice(inside, name, raw, ["sum"], LIGHT, TRAINING)
     run_slice(params)
-    with Path("data/evaluation/gated/figures.csv").open(newline="") as file:
+    with Path("data/evaluation/sum/figures.csv").open(newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["split"] == "test"]
     figures = {row["figure"]: float(row["value"]) for row in rows if row["task"] == "sentiment"}
     assert figures.keys() >= {*task_of("sentiment").FIGURES}
     assert figures["pearson"] > 0.5
-    predictor = Predictor.load(inside, "gated")
+    predictor = Predictor.load(inside, "sum")
     asked = samples_of(["--text", SAYINGS[0]], params)
     answer = predictor.predict(asked).answers.to_pylist()[0]
     assert float(answer["answer.sentiment"]) < 0
