@@ -12,40 +12,9 @@ from pipeline.core.errors import PipelineError
 from pipeline.core.options import Options
 from pipeline.models import fusion, tasks, towers
 from pipeline.models.fusion import fusion_of
-from pipeline.models.tasks import Kind, Task, task_of
+from pipeline.models.task_options import TaskOfKind, task_options
 from pipeline.models.tower_options import TowerOfKind, TowerOptions, check_shape, of_kind
 from pipeline.models.towers import identity
-
-
-class TaskOptions(Options):
-    """How one target is learned, how much it counts, and how its examples are weighed."""
-
-    kind: Kind = Field(
-        default="multiclass",
-        description="what it is learned as; left out, what `targets` says that it is",
-    )
-    order: tuple[str, ...] = Field(
-        default=(),
-        description="its classes from low to high, of two the positive one last; left out, "
-        "numbers by value and anything else as text",
-    )
-    focal: float = Field(
-        default=0.0, ge=0, le=10, description="power by which easy examples count less; 0 is none"
-    )
-    weight: float = Field(default=1.0, gt=0, le=1000, description="factor of this task's loss")
-    classes: Literal["balanced", "as_is"] = Field(
-        default="balanced", description="whether each class, or each example, counts the same"
-    )
-    examples: Literal["component", "sample"] = Field(
-        default="sample",
-        description="what counts as one example: a component, whose samples then share its "
-        "weight, suits a target that is the same for all of them; a sample, any other",
-    )
-
-    @property
-    def task(self) -> Task:
-        """What its kind does."""
-        return task_of(self.kind)
 
 
 class ModelOptions(Options):
@@ -66,7 +35,7 @@ class ModelOptions(Options):
         default="masked",
         description="whether the fusion leaves an absent set out, or sees a learned token there",
     )
-    tasks: dict[str, TaskOptions] = Field(min_length=1, description="targets to learn, by name")
+    tasks: dict[str, TaskOfKind] = Field(min_length=1, description="targets to learn, by name")
     weighting: Literal["fixed", "uncertainty"] = Field(
         default="fixed",
         description="whether the tasks' weights stand, or a learned factor multiplies each",
@@ -288,7 +257,7 @@ class ModelOptions(Options):
         learned = {
             task: options
             if "kind" in options.model_fields_set
-            else options.model_copy(update={"kind": kinds[task]})
+            else task_options({**options.model_dump(exclude_unset=True), "kind": kinds[task]})
             for task, options in self.tasks.items()
         }
         return self.model_copy(update={"tasks": learned})

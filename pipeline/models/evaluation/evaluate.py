@@ -25,6 +25,8 @@ from pipeline.models.tasks import headline
 Table = list[dict[str, Any]]
 # Figures of groups and subsets: of classes and labels the first two, of a number the others.
 BRIEF = ("accuracy", "macro_f1", "mae", "r2")
+# Of texts; tables have no columns of them where there are none.
+BRIEF_OF_TEXTS = ("chrf", "exact_match")
 
 
 @dataclass(frozen=True)
@@ -157,7 +159,7 @@ def _confusion(task: str, answers: Answers, classes: list[str]) -> Iterator[dict
 
 
 def _classes(answers: Answers, classes: list[str]) -> Iterator[dict[str, Any]]:
-    if not classes:
+    if not classes or answers.task.SEQUENCE:
         return
     columns = ("class", "precision", "recall", "f1", "support")
     for row in per_class(answers.truth, answers.prediction, classes):
@@ -166,7 +168,10 @@ def _classes(answers: Answers, classes: list[str]) -> Iterator[dict[str, Any]]:
 
 def _brief_figures(answers: Answers) -> dict[str, Any]:
     figures = metrics_without_intervals(answers)
-    return {"n": len(answers), **{name: figures[name] for name in BRIEF if name in figures}}
+    return {
+        "n": len(answers),
+        **{name: figures[name] for name in (*BRIEF, *BRIEF_OF_TEXTS) if name in figures},
+    }
 
 
 def _groups(split: Split, task: str, answers: Answers) -> Iterator[dict[str, Any]]:
@@ -248,7 +253,7 @@ def _predictions(
             "split": split.name,
             "task": task,
             "present": [m for m, seen in zip(examples.modalities, has, strict=True) if seen],
-            "probabilities": probabilities if classes else [],
+            "probabilities": probabilities if classes and not decoding.task.SEQUENCE else [],
             "prediction": decoding.format(decision, classes),
             "truth": decoding.format(truth, classes) if is_labelled else None,
         }

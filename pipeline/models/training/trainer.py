@@ -101,7 +101,9 @@ class Trainer:
         """Add the gradient of a part of a batch; its share of the batch's loss by task."""
         inputs = microbatch.inputs
         with self._optimization.autocast():
-            answered = self.network.training_outputs(inputs.values, inputs.lengths, inputs.present)
+            answered = self.network.training_outputs(
+                inputs.values, inputs.lengths, inputs.present, microbatch.targets
+            )
             outputs = [
                 loss(
                     logits,
