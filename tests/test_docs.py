@@ -32,6 +32,7 @@ PAGES = (
     "docs/video.md",
     "CHANGELOG.md",
     "data/README.md",
+    *(f"docs/recipes/{path.name}" for path in sorted((HERE / "docs" / "recipes").glob("*.md"))),
 )
 
 
@@ -69,9 +70,11 @@ COMPARISON = (
     "mkdir comparison && cp recipes/comparison.dvc.yaml comparison/dvc.yaml",
     "dvc repro comparison/dvc.yaml",
 )
+# tests/recipes/test_recipes.py
+RECIPES = tuple(line for line in SHOWN if re.match(r"pipeline init \w+ --recipe ", line))
 # tests/nightly/test_docs.py
 NIGHTLY = tuple(line for line in SHOWN if line.startswith(("pipeline nightly ", "pipeline gc ")))
-ELSEWHERE = OWN_DATA + BATCHES + SWEEP + COMPARISON + NIGHTLY
+ELSEWHERE = OWN_DATA + BATCHES + SWEEP + COMPARISON + NIGHTLY + RECIPES
 
 
 def test_commands_are_found() -> None:

@@ -43,6 +43,7 @@ LAYERS = (
     "params",
     "integrity",
     "project",
+    "recipes",
     "stages",
     "inference",
     "search",

@@ -20,7 +20,9 @@ from pipeline.cli.plots import plots
 from pipeline.cli.predict import predict
 from pipeline.cli.promote import promote
 from pipeline.cli.prune import prune
+from pipeline.cli.recipes import recipes
 from pipeline.cli.rejects import rejects
+from pipeline.cli.results import results
 from pipeline.cli.serve import serve
 from pipeline.cli.store import app as store
 from pipeline.cli.validate import validate
@@ -41,8 +43,10 @@ app = typer.Typer(
 app.add_typer(store, name="store")
 app.add_typer(nightly, name="nightly")
 app.command()(init)
+app.command()(recipes)
 app.command()(metrics)
 app.command()(leaderboard)
+app.command()(results)
 app.command()(encoders)
 app.command()(package)
 # Modalities are plug-ins, so that their options are read by the command itself.

@@ -48,6 +48,7 @@ _MENDS = {
     "ambiguous": "leave one content a modality in each row",
     "truncated": "bring the file again, whole",
     "empty_file": "bring the file again, whole",
+    "held": "`pipeline nightly release` lets it in",
     "failed": "see the traceback; it is tried again when the stage next runs",
     "crashed": "it is tried again when the stage next runs, perhaps with more memory",
 }

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -19,6 +20,7 @@ from pipeline.curation.duplicate_links import is_informative
 from pipeline.curation.hamming import near_pairs
 from pipeline.curation.options import CurationOptions
 from pipeline.modalities import modality_of
+from pipeline.monitoring.columns import TARGET, measurements, sample_columns
 from pipeline.parts import manifest
 
 
@@ -37,6 +39,8 @@ class Landed:
         Stage → rows that it refused and rows that it was offered, of this batch.
     known:
         Modality → digests of assets that are equal or near to one of an earlier batch.
+    contradicted:
+        Ids of samples that are known under another target: see `contradicted`.
     """
 
     source: str
@@ -45,11 +49,52 @@ class Landed:
     measured: Mapping[str, pa.Table]
     stages: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     known: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    contradicted: frozenset[str] = frozenset()
 
     @property
     def groups(self) -> np.ndarray:
         """str (n,): samples of a group depend on each other."""
         return np.array(self.samples["group"].to_pylist(), str)
+
+    @property
+    def schema(self) -> dict[str, str]:
+        """Column of the samples, or measurement of a modality that the batch has → its type."""
+        schema = {field.name: str(field.type) for field in self.samples.schema}
+        for modality, table in self.measured.items():
+            for name in measurements(modality, table.schema):
+                schema[f"{modality}.{name}"] = str(table.schema.field(name).type)
+        return schema
+
+    @property
+    def attributes(self) -> set[str]:
+        """Those that any sample states."""
+        return {name for pairs in self.samples["attributes"].to_pylist() for name, _ in pairs or ()}
+
+    def columns(self, attributes: Sequence[str]) -> dict[str, np.ndarray]:
+        """See `sample_columns`."""
+        return sample_columns(self.samples, self.measured, attributes)
+
+    @property
+    def is_known(self) -> np.ndarray:
+        """bool (n,): samples that have assets, all of which were known."""
+        digests = {name: self.samples[name].to_pylist() for name in self.known}
+        return np.array(
+            [
+                any(each)
+                and all(
+                    d is None or d in self.known[name]
+                    for name, d in zip(digests, each, strict=True)
+                )
+                for each in zip(*digests.values(), strict=True)
+            ],
+            bool,
+        )
+
+    @property
+    def is_contradicted(self) -> np.ndarray:
+        """bool (n,): see `contradicted`."""
+        ids = self.samples["sample_id"].to_pylist()
+        return np.array([sample_id in self.contradicted for sample_id in ids], bool)
 
 
 def read_landed(
@@ -87,7 +132,15 @@ def read_landed(
                 for name, table in measured.items()
             }
             landed.append(
-                Landed(source, batch, rows, measured, stages.get((source, batch), {}), known)
+                Landed(
+                    source,
+                    batch,
+                    rows,
+                    measured,
+                    stages.get((source, batch), {}),
+                    known,
+                    contradicted(rows, before, measured),
+                )
             )
         earlier.append((source, batch))
     return landed
@@ -115,6 +168,43 @@ def known_assets(
     if options.join(modality) == "near" and key is not None:
         known |= _near(of_new, of_before, key, options)
     return frozenset(known)
+
+
+def contradicted(
+    new: pa.Table, earlier: pa.Table, measured: Mapping[str, pa.Table]
+) -> frozenset[str]:
+    """Ids of new samples that an earlier one equals in all but a target; else one another.
+
+    Equal are samples that have the same modalities with the same content once cleaned.
+    """
+    contents = {
+        name: dict(zip(table["digest"].to_pylist(), table["content"].to_pylist(), strict=True))
+        for name, table in measured.items()
+    }
+
+    targets = [name for name in new.column_names if name.startswith(TARGET)]
+
+    def stated(table: pa.Table) -> Iterator[tuple[str, tuple[str, tuple[str | None, ...]], Any]]:
+        """Sample, target and content, and what it says."""
+        for row in table.select(["sample_id", *contents, *targets]).to_pylist():
+            content = tuple(of_modality.get(row[name]) for name, of_modality in contents.items())
+            for target in targets:
+                if any(content) and row[target] is not None:
+                    yield row["sample_id"], (target, content), row[target]
+
+    said: dict[tuple[str, tuple[str | None, ...]], set[Any]] = {k: set() for _, k, _ in stated(new)}
+    for _, key, value in stated(earlier) if len(earlier) else ():
+        if key in said:
+            said[key].add(value)
+    settled = {key for key, values in said.items() if values}
+    for _, key, value in stated(new):
+        if key not in settled:
+            said[key].add(value)
+    return frozenset(
+        sample_id
+        for sample_id, key, value in stated(new)
+        if (value not in said[key] if key in settled else len(said[key]) > 1)
+    )
 
 
 def _near(new: pa.Table, before: pa.Table, key: str, options: CurationOptions) -> set[str]:

@@ -60,22 +60,38 @@ def hold(night: Night, reasons: dict[tuple[str, str], str]) -> Night:
     return settle(night)
 
 
-def note(night: Night, notes: dict[tuple[str, str], str]) -> Night:
-    """Put down what is odd about rows of batches, (source, batch) → in words."""
-    return replace(
-        night,
-        deliveries=[
-            replace(each, noted=notes.get((each.source, each.batch), each.noted))
-            for each in night.deliveries
-        ],
-    )
+def hold_rows(
+    night: Night, notes: dict[tuple[str, str], str], rows: dict[tuple[str, str], dict[str, str]]
+) -> Night:
+    """Hold single samples of batches of tonight.
+
+    The journal knows of them before ingest passes over them, since it then finds nothing odd.
+
+    Parameters
+    ----------
+    notes:
+        (source, batch) → what is odd about samples of it, in words.
+    rows:
+        (source, batch) → id within the batch → why it is held.
+    """
+    if not notes:
+        return night
+    deliveries = []
+    for each in night.deliveries:
+        key = each.source, each.batch
+        held = each.rows | rows.get(key, {})
+        deliveries.append(replace(each, noted=notes.get(key, each.noted), rows=held))
+    return settle(save(replace(night, deliveries=deliveries)))
 
 
 def settle(night: Night) -> Night:
-    """Move what the journal says is held to where it is held, if it is not there yet."""
+    """Hold what the journal says is held, where that has not been done yet."""
     for delivery in night.held():
         if delivery.batch:
             quarantine.hold_batch(delivery.source, delivery.batch)
+    for delivery in night.deliveries:
+        if delivery.rows:
+            quarantine.hold_samples(delivery.source, delivery.batch, delivery.rows)
     return night
 
 

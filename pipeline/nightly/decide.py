@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from typing import Literal
 
 from pipeline.core.errors import PipelineError, unknown
 from pipeline.core.files.lock import locked
-from pipeline.core.folders import DATA, MODELS
+from pipeline.core.folders import DATA, MODELS, SAMPLES
 from pipeline.nightly import quarantine, repository
 from pipeline.nightly.journal import JOURNAL, LOCK
 from pipeline.nightly.ledger import Event, Ledger, read_ledger, stamp_time, write_ledger
 from pipeline.nightly.record import read_record
 from pipeline.params.aliases import Alias, read_aliases, write_aliases
+from pipeline.parts import manifest
 from pipeline.store.trees.revision import Revision
 
 HERE = Path()
@@ -57,7 +60,7 @@ def hold(run: str, alias: str, who: str, why: str, now: datetime) -> str:
         stamp_time(now), "kept", run, who, why, alias=alias, revision=revision,
         before=_named(standing),
     )  # fmt: skip
-    _decided(event, f"Hold run {run}")
+    _decided([event], f"Hold run {run}")
     return f"run {run} is held; {alias} stays {_named(standing) or 'unset'}"
 
 
@@ -82,36 +85,79 @@ def rollback(run: str, alias: str, who: str, why: str, now: datetime) -> str:
     return _point(run, alias, before, standing, "rolled_back", who, why, now)
 
 
-def release(source: str, batch: str, who: str, why: str, now: datetime) -> str:
-    """Let the next run take what is held, as it is."""
-    event = _held(source, batch)
-    decided = Event(
-        stamp_time(now), "released", event.run, who, why, source, event.landing, event.stamp,
-        event.content, event.batch,
-    )  # fmt: skip
-    _decided(decided, f"Release {source}/{batch}")
-    return f"the next run takes {source}/{batch}"
+def release(source: str, name: str, who: str, why: str, now: datetime) -> str:
+    """Let the next run take what is held, as it is.
+
+    Parameters
+    ----------
+    name:
+        A batch or landing that is held, `batch/sample`, or a batch of which samples are held, which
+        means all of these.
+    """
+    events = _held(source, name)
+
+    def let_in() -> None:
+        for batch, samples in _samples(events).items():
+            quarantine.release_samples(source, batch, samples)
+
+    _decided(_anew(events, "released", who, why, now), f"Release {source}/{name}", let_in)
+    return f"the next run takes {source}/{name}"
 
 
-def discard(source: str, batch: str, who: str, why: str, now: datetime) -> str:
-    """Say that what is held never comes in; commits that have its bytes keep them."""
-    event = _held(source, batch)
-    decided = Event(
-        stamp_time(now), "discarded", event.run, who, why, source, event.landing, event.stamp,
-        event.content, event.batch,
-    )  # fmt: skip
+def discard(source: str, name: str, who: str, why: str, now: datetime) -> str:
+    """Say that what is held never comes in; commits that have its bytes keep them.
+
+    The name is as `release` takes it. Samples stay named beside their batch, and go with it.
+    """
+    events = _held(source, name)
 
     def remove() -> None:
-        if event.batch:
-            quarantine.discard_batch(source, event.batch)
+        for event in events:
+            if event.batch and not event.sample:
+                quarantine.discard_batch(source, event.batch)
 
-    _decided(decided, f"Discard {source}/{batch}", remove)
-    return f"{source}/{batch} stays out"
+    _decided(_anew(events, "discarded", who, why, now), f"Discard {source}/{name}", remove)
+    return f"{source}/{name} stays out"
 
 
-def withdraw(source: str, batch: str, who: str, why: str, now: datetime) -> str:
-    """Take a batch that came in out again, and hold it; the next `dvc repro` goes without it."""
+def withdraw(source: str, name: str, who: str, why: str, now: datetime) -> str:
+    """Take what came in out again, and hold it; the next run goes without it.
+
+    Parameters
+    ----------
+    name:
+        A batch, or `batch/sample`.
+
+    Raises
+    ------
+    PipelineError
+        No such batch came in by itself, or none of its samples has that id.
+    """
+    batch, _, sample = name.partition("/")
     quarantine.withdrawable(source, batch)
+    if sample:
+        _withdraw_sample(source, batch, sample, who, why, now)
+    else:
+        _withdraw_batch(source, batch, who, why, now)
+    return f"{source}/{name} is held; the next run goes without it"
+
+
+def _withdraw_sample(
+    source: str, batch: str, sample: str, who: str, why: str, now: datetime
+) -> None:
+    samples = manifest.read(Path(DATA, SAMPLES), ["sample_id"])["sample_id"]
+    sample_id = f"{source}/{batch}/{sample}"
+    if sample_id not in samples.to_pylist():
+        raise PipelineError(f"data/samples has no {sample_id}: `pipeline trace` finds samples")
+    event = Event(stamp_time(now), "held", "", who, why, source=source, batch=batch, sample=sample)
+
+    def hold() -> None:
+        quarantine.hold_samples(source, batch, {sample: why})
+
+    _decided([event], f"Withdraw {sample_id}", hold)
+
+
+def _withdraw_batch(source: str, batch: str, who: str, why: str, now: datetime) -> None:
     taken = [
         event
         for event in read_ledger().events
@@ -130,8 +176,7 @@ def withdraw(source: str, batch: str, who: str, why: str, now: datetime) -> str:
         last.content if last else "",
         batch,
     )
-    _decided(event, f"Withdraw {source}/{batch}", lambda: quarantine.hold_batch(source, batch))
-    return f"{source}/{batch} is held; the next run goes without it"
+    _decided([event], f"Withdraw {source}/{batch}", lambda: quarantine.hold_batch(source, batch))
 
 
 def held(ledger: Ledger) -> list[Mapping[str, str]]:
@@ -143,18 +188,49 @@ def held(ledger: Ledger) -> list[Mapping[str, str]]:
             "run": event.run,
             "who": event.who,
             "why": event.why,
-            "where": str(quarantine.held_place(source, name)) if event.batch else "in its inbox",
+            "where": _where(event),
         }
         for (source, name), event in sorted(ledger.held().items())
     ]
 
 
-def _held(source: str, batch: str) -> Event:
+def _where(event: Event) -> str:
+    if event.sample:
+        return str(quarantine.raw_place(event.source, event.batch))
+    return str(quarantine.held_place(event.source, event.batch)) if event.batch else "in its inbox"
+
+
+def _held(source: str, name: str) -> list[Event]:
+    """What is held under a name: itself, or all samples of a batch of that name."""
     standing = read_ledger().held()
-    if (source, batch) not in standing:
+    if (source, name) in standing:
+        return [standing[source, name]]
+    events = [e for e in standing.values() if e.sample and (e.source, e.batch) == (source, name)]
+    if not events:
         names = [f"{source}/{name}" for source, name in standing]
-        raise PipelineError(unknown("held batch", f"{source}/{batch}", names))
-    return standing[source, batch]
+        raise PipelineError(unknown("held batch or sample", f"{source}/{name}", names))
+    return events
+
+
+def _samples(events: Iterable[Event]) -> dict[str, list[str]]:
+    """Batch → its samples among the events."""
+    samples: dict[str, list[str]] = {}
+    for event in events:
+        if event.sample:
+            samples.setdefault(event.batch, []).append(event.sample)
+    return samples
+
+
+def _anew(
+    events: Iterable[Event],
+    kind: Literal["released", "discarded"],
+    who: str,
+    why: str,
+    now: datetime,
+) -> list[Event]:
+    """The same things, decided about otherwise."""
+    at = stamp_time(now)
+    return [replace(event, at=at, kind=kind, who=who, why=why) for event in events]
 
 
 def _revision_of(run: str) -> str:
@@ -177,7 +253,7 @@ def _point(
         write_aliases(HERE, {**read_aliases(HERE), alias: to})
 
     words = "Roll back" if kind == "rolled_back" else "Promote"
-    _decided(event, f"{words} run {run}: {alias} is {_named(to)}", write)
+    _decided([event], f"{words} run {run}: {alias} is {_named(to)}", write)
     return f"{alias} is {_named(to)}; it was {_named(standing) or 'unset'}"
 
 
@@ -185,8 +261,9 @@ def _named(alias: Alias | None) -> str:
     return f"{alias.model}@{alias.revision}" if alias else ""
 
 
-def _decided(event: Event, message: str, act: Callable[[], None] = lambda: None) -> None:
-    """Act, write the event down and commit both, alone."""
+def _decided(events: Sequence[Event], message: str, act: Callable[[], None] = lambda: None) -> None:
+    """Act, write the events of one decision down and commit both, alone."""
+    event = events[0]
     if not event.who.strip() or not event.why.strip():
         raise PipelineError("say with --who and --why who decides this, and why")
     with locked(LOCK):
@@ -194,7 +271,7 @@ def _decided(event: Event, message: str, act: Callable[[], None] = lambda: None)
         if JOURNAL.exists():
             raise PipelineError("a run has not ended: `pipeline nightly run` finishes it first")
         act()
-        write_ledger(read_ledger().with_events([event]))
+        write_ledger(read_ledger().with_events(events))
         paths = (*repository.VERDICT_FILES, DATA)
         body = f"{message}\n\n{event.why}\n\nDecided-By: {event.who}"
         repository.commit(body, repository.DECISION_TRAILER, f"{event.kind} {event.at}", paths)

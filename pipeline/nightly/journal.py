@@ -42,6 +42,8 @@ class Delivery:
         Why it is held, or what it is a duplicate of.
     noted:
         What is odd about single rows of it.
+    rows:
+        Id of a sample within the batch → why it is held, though the batch is in.
     """
 
     source: str
@@ -55,6 +57,7 @@ class Delivery:
     noted: str = ""
     files: int = 0
     bytes: int = 0
+    rows: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

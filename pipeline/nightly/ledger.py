@@ -49,6 +49,9 @@ class Event:
         its bytes, which is empty where it was not read.
     batch:
         What it is called below data/raw or data/held; empty where it was not brought here.
+    sample:
+        The one sample of the batch that is held or decided about, by its id within the batch; empty
+        where the batch is.
     alias, model, revision, before:
         Of a model: what the alias names since, and `model@revision` of what it named before.
     """
@@ -63,10 +66,17 @@ class Event:
     stamp: str = ""
     content: str = ""
     batch: str = ""
+    sample: str = ""
     alias: str = ""
     model: str = ""
     revision: str = ""
     before: str = ""
+
+    @property
+    def name(self) -> str:
+        """What people call the batch, the landing, or `batch/sample`."""
+        name = self.batch or self.landing
+        return f"{name}/{self.sample}" if self.sample else name
 
 
 @dataclass(frozen=True)
@@ -99,12 +109,16 @@ class Ledger:
         )
 
     def held(self) -> dict[tuple[str, str], Event]:
-        """(source, batch or landing) → why it is held, of what nobody has decided about since."""
+        """(source, `Event.name`) → why it is held, of what nobody has decided about since."""
         return {key: event for key, event in self._now().items() if event.kind == "held"}
 
     def released(self) -> dict[tuple[str, str], Event]:
-        """The same of what somebody released and no run has taken since."""
-        return {key: event for key, event in self._now().items() if event.kind == "released"}
+        """The same of batches and landings that somebody released and no run has taken since."""
+        return {
+            key: event
+            for key, event in self._now().items()
+            if event.kind == "released" and not event.sample
+        }
 
     def promotion(self, alias: str, run: str = "") -> Event | None:
         """The last promotion of an alias, by a run if one is named."""
@@ -121,7 +135,11 @@ class Ledger:
         now: dict[tuple[str, str], Event] = {}
         for event in self.events:
             if event.kind in OF_LANDINGS and event.kind != "duplicate":
-                now[event.source, event.batch or event.landing] = event
+                of_batch = event.source, event.batch
+                if event.kind == "discarded" and event.batch and not event.sample:
+                    # With a batch go the samples of it that were held.
+                    now = {key: e for key, e in now.items() if (e.source, e.batch) != of_batch}
+                now[event.source, event.name] = event
         return now
 
     @staticmethod

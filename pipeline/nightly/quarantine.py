@@ -1,8 +1,13 @@
-"""Batches that stay out until somebody decides: data/held, which no stage reads and DVC keeps."""
+"""What stays out until somebody decides.
+
+Batches lie in data/held, which no stage reads and DVC keeps; single samples of a batch that is in
+are named beside it, and ingest passes over them.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from pipeline.core.errors import PipelineError
@@ -11,6 +16,7 @@ from pipeline.core.files.lock import locked
 from pipeline.core.folders import DATA, RAW
 from pipeline.params import Params
 from pipeline.raw.folders import LocalFolder
+from pipeline.raw.held_samples import RECORD, read_held, write_held
 from pipeline.sources import source_of
 
 HELD = "held"
@@ -50,6 +56,27 @@ def discard_batch(source: str, batch: str) -> None:
     with locked(place.parent):
         dvc_file(place).unlink(missing_ok=True)
         remove(place)
+
+
+def held_record(source: str) -> Path:
+    """Where the samples of a source's batches that are held are named."""
+    return Path(DATA, RAW, source, RECORD)
+
+
+def hold_samples(source: str, batch: str, reasons: Mapping[str, str]) -> None:
+    """Take samples of a batch, by their ids within it, out of what ingest passes on."""
+    folder = held_record(source).parent
+    with locked(folder):
+        held = {(batch, sample): why for sample, why in reasons.items()}
+        write_held(folder, read_held(folder) | held)
+
+
+def release_samples(source: str, batch: str, samples: Iterable[str]) -> None:
+    """Let ingest pass samples on again."""
+    folder = held_record(source).parent
+    with locked(folder):
+        gone = {(batch, sample) for sample in samples}
+        write_held(folder, {k: why for k, why in read_held(folder).items() if k not in gone})
 
 
 def withdrawable(source: str, batch: str) -> None:

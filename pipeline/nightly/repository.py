@@ -12,6 +12,7 @@ from pathlib import Path
 from pipeline.core.errors import PipelineError
 from pipeline.core.folders import DATA
 from pipeline.params.aliases import ALIASES
+from pipeline.raw.held_samples import RECORD
 from pipeline.stages.check import damaged_lockfile, damaged_rwlock
 from pipeline.store.trees.git import check_repository, git, resolve_commit
 
@@ -22,6 +23,8 @@ VERDICT_FILES = (ALIASES, "nightly")
 DATA_TRAILER, VERDICT_TRAILER = "Nightly-Data", "Nightly-Verdict"
 # And of that of a person's decision.
 DECISION_TRAILER = "Nightly-Decision"
+# The last commit whose data and history are where they are pushed to.
+PUSHED = "refs/nightly/pushed"
 PR_SET_PDEATHSIG = 1
 HERE = Path()
 
@@ -65,7 +68,7 @@ def check_start() -> str:
 
 def _is_committed_by_nights(path: str) -> bool:
     top = path.split("/")[0]
-    return top in DATA_FILES or (top == DATA and path.endswith(".dvc"))
+    return top in DATA_FILES or (top == DATA and path.endswith((".dvc", f"/{RECORD}")))
 
 
 def head() -> str:
@@ -159,15 +162,37 @@ def run_dvc(*arguments: str) -> str:
 
 
 def push(dvc_remote: str, git_remote: str) -> None:
-    """Push data, then the commits that name them, so that no clone lacks what it is told of."""
+    """Push data, then the commits that name them, so that no clone lacks what it is told of.
+
+    The data of earlier nights whose push failed go with tonight's: a ref says how far it came.
+    """
     if dvc_remote:
-        run_dvc("push", "--quiet", "--remote", dvc_remote)
+        _push_data(dvc_remote, _unpushed())
     if git_remote:
         try:
             git(HERE, "push", "--quiet", "--follow-tags", git_remote, "HEAD")
             git(HERE, "push", "--quiet", git_remote, "refs/tags/nightly/*:refs/tags/nightly/*")
         except PipelineError as error:
             raise Failed(f"git push {git_remote}", str(error)) from None
+    git(HERE, "update-ref", PUSHED, "HEAD")
+
+
+def _unpushed() -> list[str]:
+    """The tags of nights since the last whose push went well."""
+    known = git(HERE, "for-each-ref", PUSHED).strip()
+    since = ("--no-merged", PUSHED) if known else ()
+    return git(HERE, "tag", "--list", "nightly/*", "--merged", "HEAD", *since).decode().split()
+
+
+def _push_data(remote: str, revisions: list[str]) -> None:
+    """`dvc push` of what lies here and of revisions, which its command cannot name."""
+    from dvc.repo import Repo  # type: ignore[import-untyped]
+
+    try:
+        with Repo() as repo:
+            repo.push(remote=remote, revs=revisions)
+    except Exception as error:  # whatever a remote's library says, the network is at fault
+        raise Failed(f"dvc push --remote {remote}", str(error) or type(error).__name__) from None
 
 
 def _trailer(revision: str, name: str) -> str:

@@ -39,6 +39,7 @@ from pipeline.nightly.watch import Findings
 from pipeline.params import Params
 from pipeline.params.aliases import CHAMPION, Alias, read_aliases, write_aliases
 from pipeline.parts.refusals import kept
+from pipeline.raw.held_samples import HELD
 from pipeline.stages.graph import labels
 
 logger = logging.getLogger(__name__)
@@ -110,19 +111,39 @@ def run(params: Params, options: NightlyOptions, tools: Tools, one: bool = False
     PipelineError
         The project is in no state to begin, or `dvc repro` fails without tonight's data.
     Failed, OSError
-        The machine or the network failed: the next start goes on.
+        The machine or the network failed: the next start goes on. A remote that is still down then
+        keeps no landing waiting: the push of the run that takes it brings the data of both.
     """
     with ExitStack() as stack:
         try:
             stack.enter_context(locked(LOCK))
         except PipelineError:
             raise Busy("another night is at work: wait for it to end") from None
-        begun = journal.read_journal()
-        finished = _go_on(begun, params, options, tools) if begun else None
+        finished, down = _finish(params, options, tools)
         night = _begin(options, tools, one)
+        if down and night is None:
+            raise down
+        if down and finished:
+            _go_on(replace(finished, state="pushed"), params, options, tools)
         if night is not None:
-            return _go_on(night, params, options, tools)
+            return _go_on(journal.save(night), params, options, tools)
         return finished or _nothing(options, tools)
+
+
+def _finish(
+    params: Params, options: NightlyOptions, tools: Tools
+) -> tuple[Night | None, Failed | None]:
+    """The run that was begun, finished; and why it cannot be pushed, if that is all it lacks."""
+    begun = journal.read_journal()
+    if begun is None:
+        return None, None
+    try:
+        return _go_on(begun, params, options, tools), None
+    except Failed as failure:
+        recorded = journal.read_journal()
+        if recorded is None or recorded.state != "recorded":
+            raise
+        return recorded, failure
 
 
 def abandon() -> Night:
@@ -138,6 +159,7 @@ def abandon() -> Night:
         if night is None or STATES.index(night.state) >= STATES.index("committed"):
             raise PipelineError("there is no run to abandon: none has begun, or it has committed")
         for delivery in night.deliveries:
+            quarantine.release_samples(delivery.source, delivery.batch, delivery.rows)
             if not delivery.root:
                 quarantine.hold_batch(delivery.source, delivery.batch)
             elif delivery.batch:
@@ -160,8 +182,9 @@ def _begin(options: NightlyOptions, tools: Tools, one: bool) -> Night | None:
     deliveries = choice.deliveries[:1] if one else choice.deliveries
     if not deliveries and not tools.has_work():
         return None
-    night = Night(_name(now), stamp_time(now), base, deliveries=deliveries, left=choice.left)
-    return journal.save(replace(night, began=stamp_time(datetime.now(UTC))))
+    began = stamp_time(datetime.now(UTC))
+    started = stamp_time(now)
+    return Night(_name(now), started, base, deliveries=deliveries, left=choice.left, began=began)
 
 
 def _name(now: datetime) -> str:
@@ -226,7 +249,7 @@ def _check(night: Night, params: Params, tools: Tools) -> Night:
     night, found = _without_the_guilty(
         night, params, lambda night: tools.findings([*filter(_is_checked, night.batches())])
     )
-    return arrival.hold(arrival.note(night, found.noted), found.held)
+    return arrival.hold(arrival.hold_rows(night, found.noted, found.rows), found.held)
 
 
 def _is_checked(delivery: Delivery) -> bool:
@@ -265,7 +288,7 @@ def _guilty(night: Night, params: Params) -> list[tuple[str, str]]:
         (reject.source, reject.batch)
         for stage in labels(params, compares=False)
         for reject in kept(stage) or ()
-        if reject.reason != UNLABELLED
+        if reject.reason not in (UNLABELLED, HELD)
     )
     return sorted(tonight & refused.keys()) or sorted(tonight)
 
@@ -301,6 +324,7 @@ def _record(night: Night, options: NightlyOptions, tools: Tools) -> Night:
     ledger = without_run(read_ledger(), night.run)
     now = tools.now()
     events = [_event_of(night, delivery, now) for delivery in night.deliveries if _ended(delivery)]
+    events += [event for delivery in night.deliveries for event in _of_rows(night, delivery, now)]
     if night.verdict.outcome in ("promoted", "held"):
         events.append(_event_of_model(night, options, aliases, now))
     if night.verdict.outcome == "promoted":
@@ -333,6 +357,15 @@ def _event_of(night: Night, delivery: Delivery, now: datetime) -> Event:
         delivery.content,
         "" if delivery.fate == "duplicate" else delivery.batch,
     )
+
+
+def _of_rows(night: Night, delivery: Delivery, now: datetime) -> list[Event]:
+    """That single samples of a batch are held."""
+    about = {"source": delivery.source, "batch": delivery.batch}
+    return [
+        Event(stamp_time(now), "held", night.run, MACHINE, why, sample=sample, **about)
+        for sample, why in delivery.rows.items()
+    ]
 
 
 def _event_of_model(

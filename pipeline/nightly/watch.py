@@ -14,9 +14,10 @@ import yaml
 from pipeline.core.errors import PipelineError
 from pipeline.core.folders import CURATED, DATA
 from pipeline.monitoring.columns import sample_columns
-from pipeline.monitoring.contract import Contract, Violation, check_contract, learn_contract
+from pipeline.monitoring.contract import Contract, Violation, check_contract
 from pipeline.monitoring.drift import NightDrift, Observed, night_drift, pooled
 from pipeline.monitoring.landed import read_landed
+from pipeline.monitoring.learnt_contract import learn_contract
 from pipeline.nightly.journal import Delivery
 from pipeline.params import Params
 from pipeline.parts import manifest
@@ -29,11 +30,13 @@ Key = tuple[str, str]
 class Findings:
     """What of tonight's batches breaks its contract: (source, batch) → in words.
 
-    What is in `held` must stay out; `noted` are single rows, which the batch comes in with.
+    What is in `held` must stay out. A batch that is `noted` comes in without its `rows`: id within
+    the batch → why it is held.
     """
 
     held: dict[Key, str] = field(default_factory=dict)
     noted: dict[Key, str] = field(default_factory=dict)
+    rows: dict[Key, dict[str, str]] = field(default_factory=dict)
 
 
 def check_batches(params: Params, deliveries: Sequence[Delivery]) -> Findings:
@@ -64,12 +67,24 @@ def findings(tonight: Iterable[Key], violations: Sequence[Violation]) -> Finding
         wide = [each.message for each in of_batch if each.level != "rows"]
         if key[0] in sources and not wide:
             wide = [f"all that {key[0]} sent is held: {sources[key[0]]}"]
-        rows = [each.message for each in of_batch if each.level == "rows"]
         if wide:
             result.held[key] = "; ".join(wide)
-        elif rows:
-            result.noted[key] = "; ".join(rows)
+        elif of_batch:
+            rows = _rows(key, of_batch)
+            messages = [each.message for each in of_batch]
+            result.noted[key] = "; ".join([*messages, f"{len(rows)} of its samples are held"])
+            result.rows[key] = rows
     return result
+
+
+def _rows(batch: Key, violations: Sequence[Violation]) -> dict[str, str]:
+    """Id within a batch → all that is wrong with that sample."""
+    wrong: dict[str, list[str]] = {}
+    for violation in violations:
+        for sample_id in violation.ids:
+            within = sample_id.removeprefix("/".join((*batch, "")))
+            wrong.setdefault(within, []).append(violation.message)
+    return {sample: "; ".join(messages) for sample, messages in sorted(wrong.items())}
 
 
 def drift(

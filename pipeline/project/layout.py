@@ -13,7 +13,12 @@ from pathlib import Path
 from pipeline.core.errors import PipelineError
 
 # File of the project → the one of this package that it is a copy of.
-COPIES = {"dvc.yaml": "graph.yaml", ".gitignore": "gitignore", ".dvcignore": "dvcignore"}
+COPIES = {
+    "dvc.yaml": "graph.yaml",
+    "recipes/comparison.dvc.yaml": "comparison.yaml",
+    ".gitignore": "gitignore",
+    ".dvcignore": "dvcignore",
+}
 # DVC sees no package that is installed elsewhere: the stage that digests it looks each time.
 HERE = "    deps: [pipeline, requirements/lock.txt]\n"
 ELSEWHERE = "    always_changed: true\n"
@@ -61,6 +66,7 @@ def new_project(folder: Path, params: str) -> Iterator[None]:
         _call(folder, sys.executable, "-m", "dvc", "config", "core.analytics", "false")
         for name, original in COPIES.items():
             text = (files(__package__) / original).read_text(encoding="utf-8")
+            (folder / name).parent.mkdir(exist_ok=True)
             (folder / name).write_text(text.replace(HERE, ELSEWHERE), encoding="utf-8")
         (folder / "params.yaml").write_text(params, encoding="utf-8")
         yield

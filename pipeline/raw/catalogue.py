@@ -6,7 +6,7 @@ import json
 import math
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from types import ModuleType
 from typing import Any
@@ -22,6 +22,7 @@ from pipeline.core.records import Inline, Refusal, Reject, Sample, Scan
 from pipeline.core.registry import load
 from pipeline.raw.downloads import Downloads, is_url
 from pipeline.raw.folders import Facts, Folder, batches
+from pipeline.raw.held_samples import HELD, of_batch, read_held
 from pipeline.raw.listing import Listing, absent
 from pipeline.raw.media_types import UNKNOWN, inline_types, modality_by_name
 from pipeline.raw.near_names import NearNames
@@ -43,6 +44,8 @@ class Batch:
 
     `unusable` says why the source found no sample at all, or none in one of its tables; `advice`
     what it would do about files that no sample uses.
+
+    Samples that `held_samples` names are refused, and no limit counts them.
 
     `counts` is JSON-able:
 
@@ -102,9 +105,13 @@ def catalogue(
     for source, (kind, options) in sorted(sources.items()):
         scan = load("sources", kind).scan
         downloads = raw.downloads(source, expected)
+        held = read_held(raw.folder / source)
         for name, folder in batches(raw, source, source not in may_lack).items():
             scanned = scan(folder, options)
-            yield _batch(raw, source, name, folder, scanned, modalities, tasks, digests, downloads)
+            batch = _batch(
+                raw, source, name, folder, scanned, modalities, tasks, digests, downloads
+            )
+            yield without_held(batch, of_batch(held, name))
 
 
 def first_of_each(
@@ -223,6 +230,36 @@ def _batch(
         "".join(unusable[:1]),
         scan.advice,
     )
+
+
+def without_held(batch: Batch, held: Mapping[str, str]) -> Batch:
+    """The batch without samples that are held, which are refused; their files count as used.
+
+    Parameters
+    ----------
+    held:
+        Id within the batch → why.
+    """
+    prefix = f"{batch.source}/{batch.name}/"
+    why = {f"{prefix}{sample}": reason for sample, reason in held.items()}
+    out = [sample["sample_id"] for sample in batch.samples if sample["sample_id"] in why]
+    if not out:
+        return batch
+    rejects = [
+        *batch.rejects,
+        *(
+            Reject(STAGE, batch.source, batch.name, "sample", sample, "", HELD, why[sample])
+            for sample in out
+        ),
+    ]
+    samples = [sample for sample in batch.samples if sample["sample_id"] not in why]
+    counts = batch.counts | {
+        "samples": len(samples),
+        "rejects": len(rejects),
+        "rejects_by_kind": _counts(reject.subject_kind for reject in rejects),
+        "rejects_by_reason": _counts(reject.reason for reject in rejects),
+    }
+    return replace(batch, samples=samples, rejects=rejects, counts=counts)
 
 
 def _twins(names: Sequence[str], samples: Sequence[Sample]) -> dict[str, str]:

@@ -1,22 +1,17 @@
-"""One folder of a Debian package, the same to the byte whichever way it comes."""
+"""One folder of a Debian package that may be installed here too: three ways to the same bytes."""
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import Field
 
 from pipeline.core.errors import PipelineError
-from pipeline.core.files.digest import digest_file
-from pipeline.core.files.digest_cache import DigestCache, open_digest_cache
 from pipeline.core.options import Options
-from pipeline.sources._deb import unpack
-
-SHA256 = r"^[0-9a-f]{64}$"
+from pipeline.sources._archives import unpack
+from pipeline.sources._packages import SHA256, check_file, download, place
 
 
 class FetchOptions(Options):
@@ -36,109 +31,42 @@ class FetchOptions(Options):
 
 
 def fetch(package: str, subtree: str, folder: Path, options: FetchOptions) -> bool:
-    """Put a package's `subtree` at <folder>/<version>, whole and with the digest that is asked for.
+    """Put a package's `subtree` at <folder>/<version>; see `place`.
 
-    What already stands there with that digest is left alone, and False returned. Otherwise the
-    files come from an installed copy, from a .deb, or from `apt-get download`, in this order,
-    through a scratch folder and a rename, so that half of them never count as all.
-
-    Raises
-    ------
-    PipelineError
-        No way led to the files; the message says what to do for each.
+    It comes from an installed copy, from a .deb, or from `apt-get download`, in this order.
     """
-    batch = folder / options.version
-    # Beside the batch, because a rename cannot cross file systems; hidden, so that it is no batch.
-    # One name for all attempts, so that what a killed one left is removed by the next.
-    scratch = folder / ".fetching"
-    shutil.rmtree(scratch, ignore_errors=True)
-    with open_digest_cache() as digests:
-        if batch.is_dir() and digests.tree(batch) == options.tree:
-            return False
 
-    scratch.mkdir(parents=True)
-    try:
-        (scratch / ".dvcignore").write_text("*\n")  # nor does DVC see what a killed one left
-        tree = _obtain(package, subtree, options, scratch)
-        if batch.exists():
-            batch.replace(scratch / "replaced")
-        tree.replace(batch)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
-    return True
+    def from_deb(deb: Path, tree: Path) -> None:
+        check_file(deb, options.sha256)
+        unpack(deb, {subtree: ""}, tree)
 
+    def from_named(tree: Path) -> None:
+        if options.deb is None:
+            raise PipelineError("no .deb was named")
+        from_deb(options.deb, tree)
 
-def _obtain(package: str, subtree: str, options: FetchOptions, scratch: Path) -> Path:
-    """The folder in `scratch` that holds the files, whole, by the first way that leads there."""
-    tree = scratch / "tree"
-    ways: tuple[Callable[[], None], ...] = (
-        lambda: _from_installed(options, tree),
-        lambda: _from_deb(options, subtree, tree),
-        lambda: _from_apt(package, options, subtree, scratch, tree),
+    def from_apt(tree: Path) -> None:
+        asked = (package, options.version, options.sha256)
+        from_deb(download("apt", *asked, tree.parent / "package"), tree)
+
+    return place(
+        folder / options.version,
+        options.tree,
+        [lambda tree: _copy_installed(options.folder, tree), from_named, from_apt],
+        lambda reasons: _three_ways(package, options, reasons),
     )
-    reasons = []
-    for way in ways:
-        try:
-            way()
-            _check_tree(options, tree)
-            return tree
-        except PipelineError as error:
-            reasons.append(str(error))
-            shutil.rmtree(tree, ignore_errors=True)
-    raise PipelineError(_three_ways(package, options, reasons))
 
 
-def _from_installed(options: FetchOptions, tree: Path) -> None:
-    if not options.folder.is_dir():
-        raise PipelineError(f"there is no folder {options.folder}")
+def _copy_installed(folder: Path, tree: Path) -> None:
+    if not folder.is_dir():
+        raise PipelineError(f"there is no folder {folder}")
     try:
-        shutil.copytree(options.folder, tree, copy_function=shutil.copyfile)
+        shutil.copytree(folder, tree, copy_function=shutil.copyfile)
     except (OSError, shutil.Error):
-        raise PipelineError(f"{options.folder} cannot be copied: is it readable?") from None
+        raise PipelineError(f"{folder} cannot be copied: is it readable?") from None
 
 
-def _from_deb(options: FetchOptions, subtree: str, tree: Path) -> None:
-    if options.deb is None:
-        raise PipelineError("no .deb was named")
-    if not options.deb.is_file():
-        raise PipelineError(f"there is no file {options.deb}")
-    _unpack(options.deb, options, subtree, tree)
-
-
-def _from_apt(package: str, options: FetchOptions, subtree: str, scratch: Path, tree: Path) -> None:
-    command = ["apt-get", "download", "--quiet", f"{package}={options.version}"]
-    try:
-        done = subprocess.run(
-            command,
-            cwd=scratch,
-            env=os.environ | {"LC_ALL": "C"},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    except FileNotFoundError:
-        raise PipelineError("this machine has no apt-get") from None
-    debs = list(scratch.glob("*.deb"))
-    if done.returncode or not debs:
-        complaint = (done.stderr.strip() or "no file came").splitlines()[-1]
-        raise PipelineError(f"`{' '.join(command)}` failed: {complaint}")
-    _unpack(debs[0], options, subtree, tree)
-
-
-def _unpack(deb: Path, options: FetchOptions, subtree: str, tree: Path) -> None:
-    digest = digest_file(deb)
-    if digest != options.sha256:
-        raise PipelineError(f"{deb.name} has SHA-256 {digest}, not {options.sha256}")
-    unpack(deb, subtree, tree)
-
-
-def _check_tree(options: FetchOptions, tree: Path) -> None:
-    digest = DigestCache({}).tree(tree)  # not remembered: it moves
-    if digest != options.tree:
-        raise PipelineError(f"its files have the digest {digest}, not {options.tree}")
-
-
-def _three_ways(package: str, options: FetchOptions, reasons: list[str]) -> str:
+def _three_ways(package: str, options: FetchOptions, reasons: Sequence[str]) -> str:
     installed, deb, apt = reasons
     return (
         f"{package} {options.version} is nowhere to be had. Any one of three ways will do:\n"

@@ -21,8 +21,8 @@ from pipeline.core.machine.shortage import Shortage
 from tests.fuzz.mutation import mutated
 from tests.fuzz.targets import TARGETS
 
-# Beyond what the process has when it begins, and what one file may write or take.
-MEMORY_BYTES, FILE_BYTES, CASE_SECONDS = 512 << 20, 64 << 20, 30
+# What one file may make a process write, and take.
+FILE_BYTES, CASE_SECONDS = 64 << 20, 30
 # Bytes of a header, at each of which a file may end.
 BEGINNINGS = 64
 
@@ -42,7 +42,7 @@ def main(name: str, files: int, seconds: float, seed: int) -> None:
     for example in examples:  # also loads what is loaded where it is used
         target.read(example, Path("work"))
     pages = int(Path("/proc/self/statm").read_text().split()[0])
-    limit = pages * resource.getpagesize() + MEMORY_BYTES
+    limit = pages * resource.getpagesize() + target.memory_bytes
     resource.setrlimit(resource.RLIMIT_AS, (limit, resource.RLIM_INFINITY))
     resource.setrlimit(resource.RLIMIT_FSIZE, (FILE_BYTES, FILE_BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

@@ -14,14 +14,20 @@ from typing import NamedTuple
 
 import numpy as np
 
+from pipeline.modalities.audio.ffmpeg import LARGEST_ALLOCATION
+
 SIDE, MAX_PIXELS, MAX_SECONDS = 48, 1_000_000, 4.0
 
 
 class Target(NamedTuple):
-    """`examples` makes good files in an empty folder; `read` reads a changed one there."""
+    """`examples` makes good files in an empty folder; `read` reads a changed one there.
+
+    `memory_bytes` is what reading may take beyond what the process has when it begins.
+    """
 
     examples: Callable[[Path], list[bytes]]
     read: Callable[[bytes, Path], object]
+    memory_bytes: int = 512 << 20
 
 
 def _pictures(folder: Path) -> list[bytes]:
@@ -286,27 +292,33 @@ def _load_model(name: str) -> Callable[[bytes, Path], object]:
 def _packages(folder: Path) -> list[bytes]:
     import gzip
 
+    from tests.sources.test_packages import wheel
     from tests.stages.plans.test_fetch import deb, tar
 
     return [
         deb(lzma.compress(tar())),
         deb(gzip.compress(tar()), "data.tar.gz"),
         deb(tar(), "data.tar"),
+        gzip.compress(tar()),
+        wheel(),
     ]
 
 
 def _unpack(data: bytes, folder: Path) -> None:
-    from pipeline.sources._deb import unpack
+    from pipeline.sources._archives import unpack
 
-    (folder / "package.deb").write_bytes(data)
-    unpack(folder / "package.deb", "usr/share/tuxpaint/stamps", folder / "out")
+    (folder / "package").write_bytes(data)
+    unpack(folder / "package", {"usr/share/tuxpaint/stamps": ""}, folder / "out")
 
+
+# FFmpeg asks for what a file claims, and touches none of it.
+FFMPEG_BYTES = LARGEST_ALLOCATION + (512 << 20)
 
 TARGETS = {
     "picture": Target(_pictures, _clean_picture),
     "svg": Target(_drawings, _clean_picture),
-    "sound": Target(_sounds, _clean_sound),
-    "film": Target(_films, _clean_film),
+    "sound": Target(_sounds, _clean_sound, FFMPEG_BYTES),
+    "film": Target(_films, _clean_film, FFMPEG_BYTES),
     "text": Target(_texts, _clean_text),
     "csv": Target(_csv, _scan_as("metadata.csv")),
     "jsonl": Target(_jsonl, _scan_as("metadata.jsonl")),
@@ -317,5 +329,5 @@ TARGETS = {
     "weights": Target(_model("model.safetensors"), _load_model("model.safetensors")),
     "graph": Target(_graph, _load_model("model.onnx")),
     "card": Target(_model("model.json"), _load_model("model.json")),
-    "deb": Target(_packages, _unpack),
+    "package": Target(_packages, _unpack),
 }

@@ -12,8 +12,9 @@ import yaml
 
 from pipeline.core.errors import PipelineError
 from pipeline.curation.options import CurationOptions
-from pipeline.monitoring.contract import check_contract, learn_contract
-from pipeline.monitoring.landed import Landed, known_assets, read_landed
+from pipeline.monitoring.contract import check_contract
+from pipeline.monitoring.landed import Landed, contradicted, known_assets, read_landed
+from pipeline.monitoring.learnt_contract import learn_contract
 from pipeline.params import parse
 from pipeline.stages.plans import clean, ingest
 from tests.dataset import params, put_batch
@@ -144,6 +145,51 @@ def test_single_rows_are_named_by_their_ids() -> None:
     ]
     assert "newt" in found[0].message
     assert "900" in found[1].message
+
+
+def test_what_is_known_under_another_target_is_named_unless_that_is_usual() -> None:
+    batch = landed(80)
+    few, many = (frozenset(f"s/80/{i}" for i in range(count)) for count in (2, 90))
+    (found,) = check_contract(replace(batch, contradicted=few), CONTRACT)
+    assert (found.level, found.what, set(found.ids)) == ("rows", "contradicted", few)
+    assert "2 samples are known, asset for asset, under another target" in found.message
+    assert ("batch", "contradicted", "samples") in breaches(replace(batch, contradicted=many))
+    usual = learn_contract(
+        [
+            replace(landed(i), contradicted=frozenset(f"s/{i}/{n}" for n in range(9)))
+            for i in range(9)
+        ]
+    )
+    assert check_contract(replace(batch, contradicted=few), usual) == []
+
+
+def test_samples_contradict_by_all_that_they_have() -> None:
+    """Content once clean, of the same modalities; a sample without a target says nothing."""
+    measured = {
+        "image": pa.table({"digest": ["i", "i2", "j"], "content": ["I", "I", "J"]}),
+        "text": pa.table({"digest": ["t"], "content": ["T"]}),
+    }
+
+    def table(*rows: tuple[str, str | None, str | None, str | None]) -> pa.Table:
+        names = ["sample_id", "target.kind", "image", "text"]
+        return pa.table(
+            [pa.array(column, pa.string()) for column in zip(*rows, strict=True)], names=names
+        )
+
+    earlier = table(("old", "cat", "i", "t"), ("bare", None, "j", None))
+    new = table(
+        ("other", "dog", "i2", "t"),
+        ("same", "cat", "i", "t"),
+        ("less", "dog", "i", None),
+        ("first", "dog", "j", "t"),
+        ("second", "cat", "j", "t"),
+        ("nothing", "cat", "gone", None),
+        ("open", None, "i", "t"),
+        ("of bare", "owl", "j", None),
+    )
+    assert contradicted(new, earlier, measured) == {"other", "first", "second"}
+    alone = table(("same", "cat", "i", "t"))
+    assert contradicted(alone, earlier, measured) == frozenset()
 
 
 def test_known_assets_are_equal_or_near() -> None:

@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from pipeline.core.errors import PipelineError
@@ -116,7 +117,72 @@ def test_what_is_discarded_never_comes_in(world: World) -> None:
     put_landing("bad-again", 20)
     assert world.night().deliveries[0].fate == "duplicate"
     code, output = call("nightly", "release", "shapes/bad", *ASKED)
-    assert (code, "unknown held batch 'shapes/bad'; there are: none" in output) == (1, True)
+    assert (code, "unknown held batch or sample 'shapes/bad'; there are: none" in output) == (
+        1,
+        True,
+    )
+
+
+@pytest.fixture
+def odd(world: World) -> World:
+    """A third night with a batch of which two samples are held."""
+    put_landing("c", 30)
+    world.odd = {"c": {"s30": "no such label", "s31": "far too long"}}
+    world.night()
+    return world
+
+
+def held_names() -> list[str]:
+    """What `held` lists, the batch `bad` apart."""
+    lines = call("nightly", "held")[1].splitlines()[1:]
+    return sorted({line.split("\t")[0] for line in lines} - {"shapes/bad"})
+
+
+def test_samples_are_held_released_and_discarded_one_by_one(odd: World) -> None:
+    record = Path("data/raw/shapes/held.csv")
+    assert held_names() == ["shapes/c/s30", "shapes/c/s31"]
+    assert record.read_text() == "batch,sample,why\nc,s30,no such label\nc,s31,far too long\n"
+    assert odd.batches() == ["a", "b", "c"], "the rest of the batch goes on"
+    assert "held\tshapes/bad, 2 sample(s) of shapes/c" in call("nightly", "status")[1]
+    assert call("nightly", "discard", "shapes/c/s31", *ASKED)[0] == 0
+    assert held_names() == ["shapes/c/s30"]
+    assert len(record.read_text().splitlines()) == 3, "what is discarded stays out"
+    assert call("nightly", "release", "shapes/c/s30", *ASKED)[0] == 0
+    assert record.read_text() == "batch,sample,why\nc,s31,far too long\n"
+    assert (held_names(), "Release shapes/c/s30" in last_message()) == ([], True)
+    assert not odd.night().deliveries, "no batch comes in anew"
+    told = [(event.kind, event.who, event.name) for event in read_ledger().events if event.sample]
+    assert told == [
+        ("held", "nightly run", "c/s30"),
+        ("held", "nightly run", "c/s31"),
+        ("discarded", "Ada", "c/s31"),
+        ("released", "Ada", "c/s30"),
+    ]
+
+
+def test_all_held_samples_of_a_batch_are_named_by_it(odd: World) -> None:
+    assert call("nightly", "release", "shapes/c", *ASKED)[0] == 0
+    assert (held_names(), Path("data/raw/shapes/held.csv").exists()) == ([], False)
+    code, output = call("nightly", "release", "shapes/c", *ASKED)
+    assert (code, "there are: shapes/bad" in output) == (1, True)
+
+
+def test_with_a_batch_go_its_samples(odd: World) -> None:
+    """Withdrawn they wait with it, discarded they are gone."""
+    assert call("nightly", "withdraw", "shapes/c", *ASKED)[0] == 0
+    assert held_names() == ["shapes/c", "shapes/c/s30", "shapes/c/s31"]
+    assert call("nightly", "discard", "shapes/c", *ASKED)[0] == 0
+    assert held_names() == []
+
+
+def test_a_sample_that_came_in_is_withdrawn(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    known = pa.table({"sample_id": ["shapes/a/s0", "shapes/a/s1"]})
+    monkeypatch.setattr(decide.manifest, "read", lambda *arguments: known)
+    assert call("nightly", "withdraw", "shapes/a/s1", *ASKED)[0] == 0
+    assert (held_names(), world.batches()) == (["shapes/a/s1"], ["a", "b"])
+    assert "a,s1,she looked" in Path("data/raw/shapes/held.csv").read_text()
+    code, output = call("nightly", "withdraw", "shapes/a/s9", *ASKED)
+    assert (code, "data/samples has no shapes/a/s9" in output) == (1, True)
 
 
 def test_a_batch_that_came_in_is_withdrawn(world: World) -> None:

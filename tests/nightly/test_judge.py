@@ -155,14 +155,25 @@ def test_a_contract_is_learnt_as_lines_and_kept(past: Past) -> None:
     assert again.count("contract:") == 1
 
 
-def violation(level: str, batch: str, message: str) -> Violation:
-    return Violation(level, "shapes", batch, "", "", 0.0, 0.0, 1.0, message)  # type: ignore[arg-type]
+def violation(level: str, batch: str, message: str, *ids: str) -> Violation:
+    place = (level, "shapes", batch)
+    return Violation(*place, "", "", 0.0, 0.0, 1.0, message, ids)  # type: ignore[arg-type]
 
 
-def test_a_source_is_held_whole_and_rows_are_noted() -> None:
+def test_a_source_is_held_whole_and_rows_one_by_one() -> None:
     tonight = [("shapes", "a"), ("shapes", "b"), ("others", "c")]
-    noted = findings(tonight, [violation("rows", "a", "one is long")])
-    assert (noted.held, noted.noted) == ({}, {("shapes", "a"): "one is long"})
+    odd = findings(
+        tonight,
+        [
+            violation("rows", "a", "one is long", "shapes/a/x/1"),
+            violation("rows", "a", "one is new", "shapes/a/0", "shapes/a/x/1"),
+        ],
+    )
+    assert (odd.held, odd.noted) == (
+        {},
+        {("shapes", "a"): "one is long; one is new; 2 of its samples are held"},
+    )
+    assert odd.rows["shapes", "a"] == {"0": "one is new", "x/1": "one is long; one is new"}
     both = [violation("batch", "a", "no sound"), violation("rows", "a", "one is long")]
     assert findings(tonight, both).held == {("shapes", "a"): "no sound"}
     wide = findings(tonight, [violation("source", "a", "another schema")])

@@ -219,6 +219,48 @@ def test_a_remote_that_is_down_costs_the_push_alone(world: World) -> None:
     assert (night.run, night.state, world.pushed) == ("2026-03-02", "notified", 1)
 
 
+def test_a_remote_that_stays_down_keeps_no_landing_waiting(world: World) -> None:
+    put_landing("a", 0)
+
+    def fail() -> None:
+        raise Failed("dvc push", "the remote does not answer")
+
+    world.push = fail
+    for _ in range(2):
+        with pytest.raises(Failed, match="does not answer"):
+            world.night()
+    assert (world.told, world.batches()) == ([], ["a"])
+    put_landing("b", 10)
+    with pytest.raises(Failed, match="does not answer"):
+        world.night()
+    assert [night.run for night in world.told] == ["2026-03-02"]
+    assert (world.batches(), names()) == (["a", "b"], ["2026-03-02", "2026-03-04"])
+    world.push = None
+    assert world.night().run == "2026-03-04"
+    assert [night.run for night in world.told] == ["2026-03-02", "2026-03-04"]
+    assert not journal.JOURNAL.exists()
+
+
+def test_data_of_nights_that_were_not_pushed_go_with_the_next(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[list[str]] = []
+    monkeypatch.setattr(repository, "_push_data", lambda remote, tags: asked.append(tags))
+    git("init", "--quiet", "--bare", "remote.git")
+    for number in range(4):
+        put_landing(f"{number}", 10 * number)
+        world.night()
+        if number in (1, 3):
+            repository.push("store", "remote.git")
+    assert asked == [
+        ["nightly/2026-03-02", "nightly/2026-03-03"],
+        ["nightly/2026-03-04", "nightly/2026-03-05"],
+    ]
+    assert len(git("ls-remote", "--tags", "remote.git").splitlines()) == 4
+    with pytest.raises(Failed, match="git push nowhere"):
+        repository.push("", "nowhere")
+
+
 class Killed(BaseException):
     """As SIGKILL: nothing of the run's is called after it."""
 
@@ -255,6 +297,7 @@ def put_everything(world: World) -> None:
     shutil.copytree("inbox/a", "inbox/copy")
     put_landing("poison", 20)
     world.problems = {"bad": "it has no sound"}
+    world.odd = {"a": {"s1": "its label is none"}}
 
     def fail_with_poison() -> None:
         if "poison" in world.batches():
@@ -267,12 +310,14 @@ def put_everything(world: World) -> None:
 
 
 # What such a night tells its journal, the last being that people were told.
-SAVES = 18
+SAVES = 19
+HELD = [("shapes", "a/s1"), ("shapes", "bad"), ("shapes", "poison")]
 # Where a run may be killed: before or after the journal says that a state was reached, and at what
 # it does to the world between.
 KILLS = [
     *((journal, "save", number, False) for number in range(1, SAVES + 1)),
     *((add, "_give_to_dvc", number, late) for number in (1, 2, 3) for late in (False, True)),
+    *((quarantine, "write_held", number, late) for number in (1, 2) for late in (False, True)),
     *((quarantine, "_move", number, late) for number in (1, 2) for late in (False, True)),
     *((repository, "commit", number, late) for number in (1, 2) for late in (False, True)),
     (repository, "tag", 1, True),
@@ -327,7 +372,7 @@ def test_a_run_that_is_killed_anywhere_ends_as_if_it_had_not_been(
     world.night()
     assert everything(world) == unharmed | {"records": everything(world)["records"]}
     assert "2026-03-02" in names()
-    assert len(unharmed["batches"]) == 1  # type: ignore[arg-type]
+    assert (unharmed["batches"], unharmed["held"]) == (["a"], HELD)
 
 
 def test_two_at_once_are_one(world: World) -> None:

@@ -1,28 +1,57 @@
-"""A plan of nights with faults, and a project that lives through them."""
+"""A plan of nights with faults, landings that are spoilt as planned, and projects that live on."""
 
 from __future__ import annotations
 
 import csv
+import os
 import shutil
-from dataclasses import replace
+import urllib.request
+from collections import Counter
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from pipeline.nightly.simulation import CALM, PLANTED, Fault, cut, live, plan_faults, put_landing
+from pipeline.core.errors import PipelineError
+from pipeline.core.records import Inline, Sample
+from pipeline.nightly.options import Webhook
+from pipeline.nightly.repository import Failed
+from pipeline.nightly.simulation import faults
+from pipeline.nightly.simulation.faults import CALM, PLANTED, Fault, plan_faults
+from pipeline.nightly.simulation.landings import (
+    Piece,
+    cut,
+    pieces_of,
+    put_landing,
+    samples_of,
+)
+from pipeline.nightly.simulation.nights import START, World
+from pipeline.nightly.simulation.project import HOOK, Remotes, hook
 from pipeline.params import load
 from pipeline.raw.folders import LocalFolder
-from tests.dataset import put_batch
-from tests.nightly.world import World, new_world
+from tests.dataset import CLASSES, put_batch
+from tests.nightly.world import World as Played
+from tests.nightly.world import new_world
+from tests.nightly.world import put_landing as put_texts
+
+CALM_NIGHT = Fault("", faults.GOOD)
 
 
 @pytest.fixture
-def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Played:
     return new_world(tmp_path, monkeypatch)
 
 
-def fault(name: str) -> Fault:
-    return next(each for each in PLANTED if each.name == name)
+@pytest.fixture
+def batch(world: Played) -> Path:
+    folder = world.folder / "data" / "raw" / "shapes" / "all"
+    put_batch(folder, 0, 20)
+    return folder
+
+
+@pytest.fixture
+def pieces(batch: Path) -> list[Piece]:
+    return pieces_of(samples_of(load(), "shapes", batch), "shape")
 
 
 def test_a_plan_has_every_fault_once_and_begins_calmly() -> None:
@@ -35,80 +64,146 @@ def test_a_plan_has_every_fault_once_and_begins_calmly() -> None:
     assert plan_faults(30, seed=1) != planted
 
 
-def test_nights_share_all_samples_and_no_two_have_one(world: World) -> None:
-    put_batch(Path("data/raw/shapes/all"), 0, 20)
-    faults = [Fault("", ()), fault("nothing"), Fault("", ()), fault("corrupt")]
-    folder, nights = cut(load(), "shapes", faults, seed=0)
-    assert folder == Path("data/raw/shapes/all")
-    ids = [piece.row["sample_id"] for night in nights for piece in night if piece.row]
+def test_nights_share_all_samples_and_no_two_have_one(batch: Path, pieces: list[Piece]) -> None:
+    planted = [CALM_NIGHT, faults.NOTHING, CALM_NIGHT, faults.CORRUPT]
+    nights = cut(pieces, planted, seed=0)
+    ids = [row["sample_id"] for night in nights for piece in night for row in piece.rows]
     assert (len(ids), len(set(ids))) == (60, 60)
     assert [len(night) for night in nights] == [24, 0, 18, 18]
     files = {path for night in nights for piece in night for path in piece.files}
-    assert files == set(LocalFolder(folder).listing.files) - {"metadata.csv"}
+    assert files == set(LocalFolder(batch).listing.files) - {"metadata.csv"}
+    assert [len(night) for night in cut(pieces, planted, 0, share=0.75)] == [18, 0, 14, 13]
+    with pytest.raises(PipelineError, match="there are 30 samples or groups"):
+        cut(pieces, planted, 0, share=0.5)
 
 
-def rows(name: str) -> list[dict[str, str]]:
-    with Path("inbox", name, "metadata.csv").open(newline="") as file:
-        return list(csv.DictReader(file))
+def test_a_drifted_night_has_one_class_and_the_others_all(pieces: list[Piece]) -> None:
+    nights = cut(pieces, [CALM_NIGHT, CALM_NIGHT, faults.DRIFTED, CALM_NIGHT], seed=0)
+    labels = [Counter(piece.label for piece in night) for night in nights]
+    assert [each.total() for each in labels] == [24, 12, 12, 12]
+    assert [len(each) > 1 for each in labels] == [True, True, False, True]
+    assert sum(labels, Counter()) == dict.fromkeys(CLASSES, 20)
 
 
-def test_a_landing_is_spoilt_as_the_fault_says(world: World) -> None:
-    put_batch(Path("data/raw/shapes/all"), 0, 20)
-    folder, (first, pieces) = cut(load(), "shapes", [Fault("", ())] * 2, seed=0)
-    inbox = Path("inbox")
-
-    def land(name: str) -> list[dict[str, str]]:
-        planted = Fault("", ()) if name == "calm" else fault(name)
-        put_landing(folder, pieces, planted, inbox, name, "shape", seed=0)
-        assert (inbox / name / "_SUCCESS").is_file()
-        return rows(name)
-
-    calm = land("calm")
-    assert calm == [piece.row for piece in pieces]
-    missing = land("missing")
-    assert {row["image_file_name"] for row in missing} == {""}
-    assert [row["audio_file_name"] for row in missing] == [row["audio_file_name"] for row in calm]
-    assert not [*(inbox / "missing").glob("*.png")]
-    poisoned = land("poisoned")
-    assert sorted(row["shape"] for row in poisoned) == sorted(row["shape"] for row in calm)
-    assert [row["shape"] for row in poisoned] != [row["shape"] for row in calm]
-    assert "shape_new" in land("schema")[0]
-    land("corrupt")
-    file = next(path for path in sorted((inbox / "calm").glob("*.png")))
-    whole, cut_off = file.stat().st_size, (inbox / "corrupt" / file.name).stat().st_size
-    assert cut_off == whole // 3
-    assert first
+def test_samples_of_a_group_or_a_file_land_together() -> None:
+    samples = [
+        Sample("a@en", "a", {"audio": "a.ogg", "text": Inline("a café".encode(), "a.txt")}),
+        Sample("a@fr", "a", {"audio": "a_fr.ogg"}, targets={"kind": "x"}),
+        Sample("b", None, {"image": "shared.png"}, targets={"kind": "y"}),
+        Sample("c", None, {"image": "shared.png"}, attributes={"style": None}),
+        Sample("d", None, {"image": "d.png"}),
+    ]
+    pieces = pieces_of(samples, "kind")
+    ids = [[row["sample_id"] for row in piece.rows] for piece in pieces]
+    assert ids == [["a@en", "a@fr"], ["b", "c"], ["d"]]
+    assert [piece.label for piece in pieces] == ["", "y", ""]
+    assert pieces[0].rows[0]["text"] == "a café"
+    assert pieces[0].files == {"a.ogg", "a_fr.ogg"}
 
 
-def test_a_project_lives_through_what_machines_do(world: World) -> None:
-    """Nothing, a duplicate, a full disk, a remote that is down, a crash before every state."""
-    machine = [each for each in PLANTED if each.fails or each.name in ("nothing", "duplicate")]
-    faults = [Fault("", ("promoted", "held")), *machine]
+def test_a_landing_is_spoilt_as_its_fault_says(batch: Path, pieces: list[Piece]) -> None:
+    def land(fault: Fault) -> tuple[Path, list[dict[str, str]], set[tuple[str, str]]]:
+        place = Path("inbox", fault.name or "calm")
+        assets = put_landing(batch, pieces, fault, place, "shape", seed=0)
+        assert (place / "_SUCCESS").is_file()
+        with (place / "metadata.csv").open(encoding="utf-8", newline="") as file:
+            return place, [*csv.DictReader(file)], assets
 
-    def land(place: int, planted: Fault) -> int:
-        if planted.name == "nothing":
-            return 0
-        if planted.name == "duplicate":
-            shutil.copytree("inbox/night-0", f"inbox/night-{place}")
-            return 2
-        Path("inbox").mkdir(exist_ok=True)
-        folder = Path("inbox", f"night-{place}")
-        put_batch(folder, 10 * place, 1)
-        (folder / "_SUCCESS").touch()
-        return 7
-
-    lived = [
-        *live(
-            world.options,
-            load,
-            lambda params: replace(world.tools()),
-            faults,
-            land,
-            learn=lambda: None,
+    whole, calm, assets = land(CALM_NIGHT)
+    source = put_batch(Path("again"), 0, 20)
+    assert [{name: row[name] for name in source[0]} for row in calm] == source
+    assert Counter(name for name, _ in assets) == {
+        name: sum(bool(row[column]) for row in source)
+        for name, column in (
+            ("image", "image_file_name"), ("audio", "audio_file_name"), ("text", "text")
         )
+    }  # fmt: skip
+
+    place, rows, assets = land(faults.MISSING)
+    (hidden,) = [name for name in calm[0] if {row[name] for row in rows} == {""} and name in
+                 ("image_file_name", "audio_file_name")]  # fmt: skip
+    assert not [path for row in calm if row[hidden] and (path := place / row[hidden]).exists()]
+    assert len({name for name, _ in assets}) == 2
+
+    _, rows, _ = land(faults.POISONED)
+    assert Counter(row["shape"] for row in rows) == Counter(row["shape"] for row in calm)
+    moved = sum(row["shape"] != was["shape"] for row, was in zip(rows, calm, strict=True))
+    assert moved > 30
+
+    _, rows, _ = land(faults.SCHEMA)
+    assert "shape_new" in rows[0]
+    assert "shape" not in rows[0]
+
+    place, _, _ = land(faults.CORRUPT)
+    file = next(whole.glob("*.png")).name
+    assert (place / file).stat().st_size == (whole / file).stat().st_size // 3
+
+
+def test_a_project_lives_through_what_machines_do(world: Played) -> None:
+    """Nothing, a duplicate, a full disk, a remote that is down, a crash before every state."""
+    planted = [
+        CALM_NIGHT,
+        faults.NOTHING,
+        faults.DUPLICATE,
+        faults.DISK_FULL,
+        faults.REMOTE_DOWN,
+        *faults.CRASHES,
     ]
-    assert [(night.planted, night.right) for night in lived] == [
-        (each.name, True) for each in faults
+    remotes = Remotes(world.folder / "remotes")
+    remotes.folder.mkdir()
+
+    def push() -> None:
+        if not remotes.folder.is_dir():
+            raise Failed("dvc push", "the remote does not answer")
+
+    world.push = push
+    with hook() as told:
+        channel = Webhook(kind="webhook", url_from=HOOK)
+        options = world.options.model_copy(update={"notify": (channel,)})
+        simulated = World(
+            options, load, lambda params: world.telling(options.notify), told, remotes
+        )
+        lived = []
+        for place, fault in enumerate(planted):
+            if fault == faults.DUPLICATE:
+                shutil.copytree("inbox/night-0", f"inbox/night-{place}")
+            elif fault != faults.NOTHING:
+                put_texts(f"night-{place}", 10 * place)
+            lived.append(simulated.live(fault, START + timedelta(days=place)))
+    assert [(night.planted, night.right, night.why) for night in lived] == [
+        (fault.name, True, night.why) for fault, night in zip(planted, lived, strict=True)
     ]
-    assert [night.starts for night in lived] == [1 + each.fails for each in faults]
-    assert len(world.batches()) == len(faults) - 2
+    assert [night.starts for night in lived] == [1 + fault.fails for fault in planted]
+    assert len(world.batches()) == len(planted) - 2
+    assert len(told.told) == len(planted)
+
+
+def test_a_night_that_is_not_as_it_must_be_is_known(world: Played) -> None:
+    put_texts("a", 0)
+    with hook() as told:
+        simulated = World(
+            world.options, load, lambda params: world.tools(), told, Remotes(Path("remotes"))
+        )
+        lived = simulated.live(CALM_NIGHT, START)
+    assert lived.outcome == "promoted"
+    assert not lived.right  # nobody was told
+
+
+def test_a_webhook_hangs_until_it_is_let_go() -> None:
+    with hook() as told:
+        asked = urllib.request.Request(os.environ[HOOK], b'{"text": "a"}')
+        told.answers.clear()
+        with pytest.raises(TimeoutError):
+            urllib.request.urlopen(asked, timeout=0.1)
+        told.answers.set()
+        with urllib.request.urlopen(asked, timeout=10) as answer:
+            assert answer.status == 200
+    assert told.told == ["a"]
+
+
+def test_remotes_go_away_and_come_back(tmp_path: Path) -> None:
+    remotes = Remotes(tmp_path / "remotes")
+    (remotes.folder / "git").mkdir(parents=True)
+    with remotes.gone():
+        assert not (remotes.folder / "git").exists()
+    assert (remotes.folder / "git").is_dir()

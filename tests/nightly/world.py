@@ -6,7 +6,7 @@ import atexit
 import functools
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,7 +16,8 @@ import yaml
 
 from pipeline.nightly import quarantine
 from pipeline.nightly.journal import Delivery, Night, Verdict
-from pipeline.nightly.options import NightlyOptions, load_options
+from pipeline.nightly.notify import message, notify
+from pipeline.nightly.options import Channel, NightlyOptions, load_options
 from pipeline.nightly.run import Tools, run
 from pipeline.nightly.watch import Findings
 from pipeline.params import Params, load
@@ -76,7 +77,7 @@ class World:
     reproduced: int = 0
     problems: dict[str, str] = field(default_factory=dict)
     broken: dict[str, str] = field(default_factory=dict)
-    odd: dict[str, str] = field(default_factory=dict)
+    odd: dict[str, dict[str, str]] = field(default_factory=dict)
     reproduce: Callable[[], None] | None = None
     push: Callable[[], None] | None = None
 
@@ -113,6 +114,12 @@ class World:
             report=self._report,
         )
 
+    def telling(self, channels: Sequence[Channel]) -> Tools:
+        """The same, but that people are truly told."""
+        return replace(
+            self.tools(), notify=lambda night: [*notify(channels, *message(night, "shapes"))]
+        )
+
     def _reproduce(self) -> None:
         self.reproduced += 1
         if self.reproduce is not None:
@@ -126,9 +133,11 @@ class World:
 
     def _findings(self, deliveries: list[Delivery]) -> Findings:
         keys = {each.landing: (each.source, each.batch) for each in deliveries}
+        odd = {keys[name]: rows for name, rows in self.odd.items() if name in keys}
         return Findings(
             {keys[name]: why for name, why in self.broken.items() if name in keys},
-            {keys[name]: why for name, why in self.odd.items() if name in keys},
+            {key: f"{len(rows)} of its samples are held" for key, rows in odd.items()},
+            odd,
         )
 
     def _judge(self, night: Night, champion: Alias | None) -> Night:

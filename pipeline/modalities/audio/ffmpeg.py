@@ -28,6 +28,8 @@ SLACK = 0.25
 _AMR = (12, 13, 15, 17, 19, 20, 26, 31, 5, 0, 0, 0, 0, 0, 0, 0)
 _AMR_WIDE = (17, 23, 32, 36, 40, 46, 50, 58, 60, 5, 0, 0, 0, 0, 0, 0)
 DECODER_BYTES = 64 << 20
+# More than this at once FFmpeg refuses, whatever the machine has (av_max_alloc).
+LARGEST_ALLOCATION = 2**31
 
 
 def begins(data: bytes) -> bool:
@@ -70,7 +72,8 @@ def decode(data: bytes, max_seconds: float, most: int) -> Recording:
             samples = _read(file, track, max_seconds)
             rate = int(track.rate)
     except av.error.MemoryError:
-        raise
+        prove_room(LARGEST_ALLOCATION)
+        raise Rejected("damaged", "the sound claims more memory than any can need") from None
     except (av.error.FFmpegError, ValueError):
         prove_room(DECODER_BYTES)
         raise Rejected("damaged", "the sound breaks off or is damaged on the way") from None

@@ -95,6 +95,8 @@ def _of_pillow(data: bytes, max_pixels: int, keep_damaged: bool) -> Image:
 
 
 def _check_size(width: int, height: int, max_pixels: int) -> None:
+    if not width or not height:
+        raise Rejected("undecodable", f"the picture claims {width} x {height} pixels")
     if width * height > max_pixels:
         raise Rejected(
             "too_many_pixels",

@@ -26,6 +26,8 @@ DECODERS = (
 # libavutil/cpu.h: MMX, MMXEXT, SSE to SSE4.2, AVX, CMOV, AVX2, FMA3, BMI1 and BMI2.
 AVX2 = 0x7D3DB
 DECODER_BYTES = 64 << 20
+# More than this at once FFmpeg refuses, whatever the machine has (av_max_alloc).
+LARGEST_ALLOCATION = 2**31
 
 
 @functools.cache
@@ -103,7 +105,8 @@ def reading() -> Iterator[None]:
     try:
         yield
     except errors.MemoryError:
-        raise
+        prove_room(LARGEST_ALLOCATION)
+        raise Rejected("damaged", "the video claims more memory than any can need") from None
     except (errors.FFmpegError, ValueError):
         prove_room(DECODER_BYTES)
         raise Rejected("damaged", "the video breaks off or is damaged on the way") from None

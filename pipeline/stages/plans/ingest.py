@@ -29,6 +29,7 @@ from pipeline.parts.refusals import keep
 from pipeline.parts.tables import record_row, reject_row, table
 from pipeline.raw import media_types
 from pipeline.raw.catalogue import STAGE, Batch, alike_names, catalogue, first_of_each
+from pipeline.raw.held_samples import HELD
 from pipeline.raw.roots import Raw
 from pipeline.raw.tracking import untracked
 from pipeline.sources import FOLDER
@@ -237,7 +238,7 @@ def _check_rejects(batches: Sequence[Batch], limit: float) -> None:
         reasons = Counter(
             reject.reason
             for reject in refused
-            if (reject.subject_kind == "file") == (what == "files")
+            if (reject.subject_kind == "file") == (what == "files") and reject.reason != HELD
         )
         summary = Summary(rows=taken, rejected=reasons.total(), reasons=reasons)
         check_limit(STAGE, summary, limit, refused, what)

@@ -56,6 +56,12 @@ def test_length_and_pitch(container: str, codec: str, rate: int, channels: int) 
     assert np.abs(middle).max() == pytest.approx(0.5, abs=0.05)
 
 
+def test_a_claim_of_more_memory_than_any_sound_needs() -> None:
+    data = encoded("mp4", "aac", 22_050, 1)
+    count = data.index(b"stts") + 8
+    assert reason(data[:count] + b"\x1f\xff\xff\xff" + data[count + 4 :]) == "damaged"
+
+
 @pytest.mark.parametrize(("container", "codec", "rate", "channels"), KINDS)
 def test_too_long(container: str, codec: str, rate: int, channels: int) -> None:
     assert reason(encoded(container, codec, rate, channels, seconds=31)) == "too_long"

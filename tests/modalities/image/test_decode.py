@@ -208,9 +208,11 @@ def test_the_header_decides_on_size(extension: str) -> None:
 def test_a_huge_picture_costs_no_memory() -> None:
     import tracemalloc
 
-    bomb = png(60_000, 60_000, 8, 6, b"")
+    large, small = png(60_000, 60_000, 8, 6, b""), png(1, 1, 8, 6, bytes(4))
+    empty = small[:16] + struct.pack(">II", 0, 2**31) + small[24:]
     tracemalloc.start()
-    assert reason(bomb) == "too_many_pixels"
+    assert reason(large) == "too_many_pixels"
+    assert reason(empty) == "undecodable"
     assert tracemalloc.get_traced_memory()[1] < 1_000_000
     tracemalloc.stop()
 

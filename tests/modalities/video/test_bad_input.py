@@ -54,6 +54,11 @@ def test_what_is_no_film() -> None:
     assert reason(encoded(scene(), ".jpg")) == "undecodable"
 
 
+def test_a_claim_of_more_memory_than_any_film_needs(mp4: bytes) -> None:
+    count = mp4.index(b"stts") + 8
+    assert reason(mp4[:count] + b"\x1f\xff\xff\xff" + mp4[count + 4 :]) == "damaged"
+
+
 def test_half_a_film(mp4: bytes) -> None:
     assert reason(mp4[:32]) == "truncated"
     assert reason(mp4[: moov(mp4)]) == "truncated"

@@ -156,7 +156,7 @@ def test_neither_ingest_nor_dvc_sees_a_fetch_that_was_killed(
     def killed(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("pipeline.sources._debian._check_tree", killed)
+    monkeypatch.setattr("pipeline.sources._packages._check_tree", killed)
     monkeypatch.setattr("shutil.rmtree", lambda *_, **__: None)
     with pytest.raises(KeyboardInterrupt):
         run(by_deb())

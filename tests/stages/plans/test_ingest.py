@@ -25,6 +25,7 @@ from pipeline.core.records import Reject
 from pipeline.parts import manifest
 from pipeline.parts.plan import Summary
 from pipeline.raw.catalogue import catalogue
+from pipeline.raw.held_samples import read_held, write_held
 from pipeline.raw.roots import Raw
 from pipeline.sources import folder
 from pipeline.stages.plans import ingest
@@ -362,6 +363,39 @@ def test_past_its_limit_the_stage_fails_and_the_outputs_stand() -> None:
         run("f", limit=0.4)
 
     assert {name: data for name, data in outputs().items() if name in before} == before
+
+
+def test_samples_that_are_held_stay_out_and_come_back_as_they_were() -> None:
+    """No limit counts them, and their files are not unused."""
+    rows = [
+        {
+            "sample_id": f"s{i}",
+            "audio_file_name": "a.ogg",
+            "image_file_name": f"{i}.png",
+            "text": "x",
+        }
+        for i in range(2)
+    ]
+    put("mine/b1", {"a.ogg": OGG, "0.png": PNG, "1.png": PNG + b"1"}, rows)
+    run("mine", limit=0.0)
+    before = {path: path.read_bytes() for path in ROOT.rglob("*.parquet")}
+    unused = counted("mine", "b1")["unused"]
+    place = ROOT / "raw" / "mine"
+    write_held(place, {("b1", "s1"): "its label\nis none", ("b2", "s0"): "of another batch"})
+    assert read_held(place)["b1", "s1"] == "its label\nis none"
+    summary = run("mine", limit=0.0)
+    assert (summary.rows, summary.reasons) == (1, {"held": 1})
+    assert [(r.subject_kind, r.subject, r.message) for r in rejects()] == [
+        ("sample", "mine/b1/s1", "its label\nis none")
+    ]
+    assert [row["sample_id"] for row in samples()] == ["mine/b1/s0"]
+    assert (counted("mine", "b1")["unused"], counted("mine", "b1")["samples"]) == (unused, 1)
+    write_held(place, {})
+    run("mine", limit=0.0)
+    assert {path: path.read_bytes() for path in ROOT.rglob("*.parquet")} == before
+    (place / "held.csv").write_text("batch,sample,why\nb1,s1\n")
+    with pytest.raises(PipelineError, match=r"held\.csv, line 2: write batch,sample,why"):
+        run("mine")
 
 
 def test_a_source_without_batches_is_a_mistake() -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.core.errors import PipelineError
-from pipeline.sources._deb import unpack
+from pipeline.sources._archives import unpack
 from tests.stages.plans.test_fetch import ar, deb, tar
 
 SUBTREE = "usr/share/tuxpaint/stamps"
@@ -20,7 +20,7 @@ SUBTREE = "usr/share/tuxpaint/stamps"
 def refused(package: bytes, folder: Path, message: str = "not a whole Debian package") -> None:
     (folder / "package.deb").write_bytes(package)
     with pytest.raises(PipelineError, match=message):
-        unpack(folder / "package.deb", SUBTREE, folder / "out")
+        unpack(folder / "package.deb", {SUBTREE: ""}, folder / "out")
 
 
 @pytest.mark.timeout(20)

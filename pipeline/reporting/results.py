@@ -1,0 +1,183 @@
+"""What a finished project came to, in Markdown: for the page of a recipe, and for whoever asks."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pipeline.core.errors import PipelineError, unknown
+from pipeline.core.folders import COMPARISON
+from pipeline.execution.run_record import last_made
+from pipeline.models.comparison.candidate import CHOICE
+from pipeline.models.tasks import HEADLINES, Figure
+from pipeline.reporting.choice import rank_models
+from pipeline.reporting.format import amount, count, listed, percent, points
+from pipeline.reporting.inputs import EvaluatedModel, ReportInputs
+
+# Between these a page holds what was written there last.
+BEGIN, END = "<!-- results -->", "<!-- /results -->"
+DASH = "\N{EM DASH}"
+
+
+def results(
+    inputs: ReportInputs, stages: Mapping[str, Sequence[str]], figures: Sequence[str]
+) -> str:
+    """Figures on the test split with their intervals, the comparison, time and memory.
+
+    Parameters
+    ----------
+    stages:
+        The command that runs them → labels of its stages.
+    figures:
+        Those that are shown; empty: the headlines of each task.
+
+    Raises
+    ------
+    PipelineError
+        No model is evaluated, or none has a figure of that name.
+    """
+    if not inputs.evaluated:
+        raise PipelineError("no model is evaluated yet: run `dvc repro`")
+    known = {
+        name
+        for model in inputs.evaluated
+        for task in model.tasks
+        for name in model.task(task).FIGURES
+    }
+    if wrong := [name for name in figures if name not in known]:
+        raise PipelineError(unknown("figure", wrong[0], known))
+    tasks = dict.fromkeys(task for model in inputs.evaluated for task in model.tasks)
+    blocks = [
+        *(_evaluated(inputs, task, figures) for task in tasks),
+        *_compared(inputs.root / COMPARISON),
+        *_took(stages),
+    ]
+    return "\n\n".join(blocks) + "\n"
+
+
+def put_results(page: Path, text: str) -> None:
+    """Put results between the marks of a page, in place of those that stood there.
+
+    Raises
+    ------
+    PipelineError
+        The page is not there, or has no such marks.
+    """
+    try:
+        before, begin, rest = page.read_text(encoding="utf-8").partition(f"{BEGIN}\n")
+    except FileNotFoundError:
+        raise PipelineError(f"there is no page {page}") from None
+    _, end, after = rest.partition(END)
+    if not (begin and end):
+        raise PipelineError(f"{page} has no lines `{BEGIN}` and `{END}`: add them where results go")
+    page.write_text(f"{before}{begin}\n{text}\n{end}{after}", encoding="utf-8")
+
+
+def _evaluated(inputs: ReportInputs, task: str, shown: Sequence[str]) -> str:
+    """The models that learned a task, the best first."""
+    models = [model for model in rank_models(inputs.evaluated, task, "test") if task in model.tasks]
+    tests = {model.name: model.tasks[task].get("test", {}) for model in models}
+    kinds = {name: figure for model in models for name, figure in model.task(task).FIGURES.items()}
+    figures = {
+        name: kinds[name]
+        for name in [name for name in shown if name in kinds] or [*kinds][:HEADLINES]
+        if any(name in test for test in tests.values())
+    }
+    counts: Mapping[str, Any] = next((test for test in tests.values() if test.get("n")), {})
+    heading = (
+        f"**{task}** on the test split: {count(counts.get('n', 0))} samples, "
+        f"{count(counts.get('components', 0))} components, {100 * inputs.confidence:g} % intervals "
+        f"by resampling components."
+    )
+    rows = [
+        [f"`{model.name}`", listed(model.modalities), *_cells(tests[model.name], figures)]
+        for model in models
+    ]
+    trivial = next((_trivial(model, task) for model in models if _trivial(model, task)), None)
+    if trivial:
+        name, values = trivial
+        answers = [amount(values[f], figures[f].share) if f in values else "" for f in figures]
+        rows.append([f"*{name}*", "nothing", *answers])
+    return heading + "\n\n" + _table(["model", "reads", *(f.title for f in figures.values())], rows)
+
+
+def _trivial(model: EvaluatedModel, task: str) -> tuple[str, Mapping[str, float]] | None:
+    """What the answer that looks at nothing is called and scores."""
+    name = model.task(task).TRIVIAL
+    values = model.tasks[task].get("test", {}).get(name)
+    return (name, values) if values else None
+
+
+def _cells(test: Mapping[str, Any], figures: Mapping[str, Figure]) -> Iterator[str]:
+    for name, figure in figures.items():
+        value, low, high = ((test.get(name) or {}).get(end) for end in ("value", "low", "high"))
+        if value is None:
+            yield DASH
+        elif low is None or high is None:
+            yield amount(value, figure.share)
+        else:
+            yield (
+                f"{amount(value, figure.share)} "
+                f"({amount(low, figure.share)} to {amount(high, figure.share)})"
+            )
+
+
+def _compared(folder: Path) -> Iterator[str]:
+    """The comparison's leaderboard and what the choice gains, where it has run."""
+    if not (folder / "leaderboard.csv").is_file():
+        return
+    models, pairs = _read(folder / "leaderboard.csv"), _read(folder / "paired.csv")
+    rows = [
+        [
+            f"`{row['model']}`",
+            row["kind"],
+            f"{percent(float(row['macro_f1']))} "
+            f"({percent(float(row['low']))} to {percent(float(row['high']))})",
+            *(percent(float(row[name])) if row[name] else "" for name in ("together", "accuracy")),
+            f"{float(row['ece']):.3f}" if row["ece"] else "",
+        ]
+        for row in models
+    ]
+    heads = ["model", "kind", "macro-F1", "seeds together", "accuracy", "calibration error"]
+    yield "**Comparison**, every sample judged once out of fold:\n\n" + _table(heads, rows)
+    chosen = {row["model"] for row in models if row["kind"] == CHOICE}
+    gains = [
+        [
+            f"`{pair['model']}`",
+            f"`{pair['other']}`",
+            f"{points(float(pair['value']))} ({points(float(pair['low']))} to "
+            f"{points(float(pair['high']))})",
+            f"{float(pair['corrected']):.3f}",
+        ]
+        for pair in pairs
+        if pair["model"] in chosen
+    ]
+    if gains:
+        heads = ["model", "against", "points of macro-F1", "p, corrected by Holm"]
+        yield _table(heads, gains)
+
+
+def _took(stages: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    """Time and memory of the runs of this machine that made what stands here."""
+    for command, labels in stages.items():
+        runs = [run for run in map(last_made, labels) if run]
+        if not runs:
+            continue
+        minutes, cpu = (sum(run[name] for run in runs) / 60 for name in ("seconds", "cpu_seconds"))
+        memory = max(run["peak_mb"] for run in runs) / 1000
+        yield (
+            f"`{command}`: {minutes:.1f} minutes, {cpu:.1f} of a processor's; the largest process "
+            f"took {memory:.1f} GB."
+        )
+
+
+def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _read(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
