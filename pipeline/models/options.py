@@ -5,16 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
 from pipeline.core import registry
 from pipeline.core.errors import PipelineError
 from pipeline.core.options import Options
 from pipeline.models import fusion, tasks, towers
 from pipeline.models.fusion import fusion_of
-from pipeline.models.task_options import TaskOfKind, task_options
+from pipeline.models.task_options import TaskOfKind, TaskOptions
 from pipeline.models.tower_options import TowerOfKind, TowerOptions, check_shape, of_kind
 from pipeline.models.towers import identity
+
+
+def _of_kind(options: TaskOptions, kind: str) -> TaskOptions:
+    given = {**options.model_dump(exclude_unset=True), "kind": kind}
+    checked: TaskOptions = TypeAdapter(TaskOfKind).validate_python(given)
+    return checked
 
 
 class ModelOptions(Options):
@@ -255,9 +261,7 @@ class ModelOptions(Options):
     def as_kinds(self, kinds: Mapping[str, str]) -> Self:
         """The same, each task that names no kind being learned as what its target is."""
         learned = {
-            task: options
-            if "kind" in options.model_fields_set
-            else task_options({**options.model_dump(exclude_unset=True), "kind": kinds[task]})
+            task: options if "kind" in options.model_fields_set else _of_kind(options, kinds[task])
             for task, options in self.tasks.items()
         }
         return self.model_copy(update={"tasks": learned})

@@ -8,10 +8,9 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import BeforeValidator, Field, SerializeAsAny, ValidationError
 
-from pipeline.core.errors import PipelineError
 from pipeline.core.options import Options
 from pipeline.models import targets
-from pipeline.models.tasks import Kind, Task, task_of
+from pipeline.models.tasks import Kind, Task, kinds, task_of
 
 
 class TaskOptions(Options):
@@ -50,18 +49,22 @@ class TaskOptions(Options):
 
 
 def task_options(options: Any) -> Any:
-    """The options of the kind that is named; ValueError saying what is wrong with them."""
-    if not isinstance(options, Mapping):
+    """The options of a kind that has some of its own; ValueError saying what is wrong with them.
+
+    Others are left to be checked as `TaskOptions`.
+    """
+    if not isinstance(options, Mapping) or options.get("kind") not in kinds_with_options():
         return options
     try:
-        own: type[TaskOptions] = task_of(str(options.get("kind", "multiclass"))).Options
-    except PipelineError as error:
-        raise ValueError(f"kind: {error}") from None
-    try:
-        return own.model_validate(options)
+        return task_of(options["kind"]).Options.model_validate(options)
     except ValidationError as error:
         wrong = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()]
         raise ValueError("; ".join(wrong)) from None
+
+
+def kinds_with_options() -> list[str]:
+    """The kinds of target that have options of their own."""
+    return [kind for kind in kinds() if task_of(kind).Options is not TaskOptions]
 
 
 TaskOfKind = Annotated[SerializeAsAny[TaskOptions], BeforeValidator(task_options)]
