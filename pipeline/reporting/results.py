@@ -13,9 +13,12 @@ from pipeline.execution.run_record import last_made
 from pipeline.models.comparison.candidate import CHOICE
 from pipeline.models.tasks import HEADLINES, Figure
 from pipeline.reporting.choice import rank_models
+from pipeline.reporting.difference import model_difference
 from pipeline.reporting.format import amount, count, listed, percent, points
 from pipeline.reporting.inputs import EvaluatedModel, ReportInputs
 
+# Resamples of the paired bootstrap.
+DRAWS = 2000
 # Between these a page holds what was written there last.
 BEGIN, END = "<!-- results -->", "<!-- /results -->"
 DASH = "\N{EM DASH}"
@@ -91,16 +94,42 @@ def _evaluated(inputs: ReportInputs, task: str, shown: Sequence[str]) -> str:
         f"{count(counts.get('components', 0))} components, {100 * inputs.confidence:g} % intervals "
         f"by resampling components."
     )
+    differences = _differences(inputs, models, task)
     rows = [
-        [f"`{model.name}`", listed(model.modalities), *_cells(tests[model.name], figures)]
+        [
+            f"`{model.name}`",
+            listed(model.modalities),
+            *_cells(tests[model.name], figures),
+            *([differences.get(model.name, "")] if differences else []),
+        ]
         for model in models
     ]
     trivial = next((_trivial(model, task) for model in models if _trivial(model, task)), None)
     if trivial:
         name, values = trivial
         answers = [amount(values[f], figures[f].share) if f in values else "" for f in figures]
-        rows.append([f"*{name}*", "nothing", *answers])
-    return heading + "\n\n" + _table(["model", "reads", *(f.title for f in figures.values())], rows)
+        rows.append([f"*{name}*", "nothing", *answers, *([""] if differences else [])])
+    heads = ["model", "reads", *(figure.title for figure in figures.values())]
+    if differences:
+        heads.append(f"points of macro-F1 to `{models[0].name}`")
+    return heading + "\n\n" + _table(heads, rows)
+
+
+def _differences(
+    inputs: ReportInputs, models: Sequence[EvaluatedModel], task: str
+) -> dict[str, str]:
+    """Model → how it differs from the first on the same samples, by the paired bootstrap."""
+    components = {row["sample_id"]: row["component"] for row in inputs.curated}
+    differences = {}
+    for model in models[1:]:
+        difference = model_difference(model, models[0], task, components, DRAWS, inputs.confidence)
+        if difference:
+            differences[model.name] = _points(difference.value, difference.low, difference.high)
+    return differences
+
+
+def _points(value: float, low: float, high: float) -> str:
+    return f"{points(value)} ({points(low)} to {points(high)})"
 
 
 def _trivial(model: EvaluatedModel, task: str) -> tuple[str, Mapping[str, float]] | None:
@@ -147,8 +176,7 @@ def _compared(folder: Path) -> Iterator[str]:
         [
             f"`{pair['model']}`",
             f"`{pair['other']}`",
-            f"{points(float(pair['value']))} ({points(float(pair['low']))} to "
-            f"{points(float(pair['high']))})",
+            _points(*(float(pair[name]) for name in ("value", "low", "high"))),
             f"{float(pair['corrected']):.3f}",
         ]
         for pair in pairs

@@ -9,6 +9,9 @@ A subject is a path without its ending, such as `animals/birds/duck`. Beside it 
   if `9_fr.ogg` lies beside it, `9.ogg` is English;
 - `duck.dat` (how the program may transform it) and `duck_mirror.png`, which nothing here uses.
 
+Its targets are the category, the language, whether the picture is drawn in lines (svg) or in pixels
+(png), whether it is a cartoon, and how many letters the written name has.
+
 The formats stand in Tux Paint's documentation, docs/en/EXTENDING.txt, "Stamps".
 """
 
@@ -89,6 +92,7 @@ def scan(folder: Folder, options: Options) -> Scan:
         if picture:
             assets["image"] = subject + picture
         name = names[subject].get(locale) or names[subject].get(language_of(locale))
+        style = "cartoon" if "/cartoon/" in subject else "plain"
         if name:
             assets["text"] = Inline(name, f"{subject}.txt")
         samples.append(
@@ -100,12 +104,15 @@ def scan(folder: Folder, options: Options) -> Scan:
                 targets={
                     "category": subject.split("/")[0] if "/" in subject else None,
                     "language": language_of(locale),
+                    "picture": picture.removeprefix(".") or None,
+                    "style": style,
+                    "letters": letters(name) if name else None,
                 },
                 attributes={
                     "subject": subject.split("/")[-1],
                     "locale": locale,
                     "picture": picture.removeprefix(".") or "none",
-                    "style": "cartoon" if "/cartoon/" in subject else "plain",
+                    "style": style,
                     "recording": "sound" if recording.is_sound else "description",
                 },
             )
@@ -149,6 +156,14 @@ def written(data: bytes) -> dict[str, bytes]:
         if match := WRITTEN.fullmatch(line):
             names[match[1].decode("ascii")] = match[2]
     return {locale: name for locale, name in names.items() if name.strip()}
+
+
+def letters(name: bytes) -> float | None:
+    """Letters, digits and ideographs of a name; None of what is not UTF-8."""
+    try:
+        return float(sum(character.isalnum() for character in name.decode()))
+    except UnicodeDecodeError:
+        return None
 
 
 def language_of(locale: str) -> str:

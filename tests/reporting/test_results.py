@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,7 +26,10 @@ def test_models_stand_by_rank_with_intervals_and_beside_what_looks_at_nothing(
 ) -> None:
     text = results(inputs, {}, [])
     heads, _, *models, last = rows(text)
-    assert heads == ["model", "reads", "macro-F1", "accuracy", "calibration error"]
+    titles = ["model", "reads", "macro-F1", "accuracy", "calibration error"]
+    assert heads == [*titles, "points of macro-F1 to `image`"]
+    assert (models[0][-1], last[-1]) == ("", "")
+    assert all(re.fullmatch(r"\S+ \(\S+ to \S+\)", row[-1]) for row in models[1:])
     tests = {model.name: model.tasks["category"]["test"] for model in inputs.evaluated}
     ranked = sorted(tests, key=lambda name: -tests[name]["macro_f1"]["value"])
     assert [name for name, *_ in models] == [f"`{name}`" for name in ranked]
@@ -39,7 +43,7 @@ def test_models_stand_by_rank_with_intervals_and_beside_what_looks_at_nothing(
 
 def test_figures_are_those_that_are_asked_for(inputs: ReportInputs) -> None:
     heads = rows(results(inputs, {}, ["macro_recall", "macro_f1"]))[0]
-    assert heads[2:] == ["macro recall", "macro-F1"]
+    assert heads[2:4] == ["macro recall", "macro-F1"]
     with pytest.raises(PipelineError, match="unknown figure 'f1'; there are: accuracy"):
         results(inputs, {}, ["f1"])
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pipeline.core.records import Inline, Sample
 from pipeline.raw.folders import LocalFolder
-from pipeline.sources.stamps import Options, first, recordings, scan, written
+from pipeline.sources.stamps import Options, first, letters, recordings, scan, written
 
 NAME = st.from_regex(r"[a-zA-Z0-9][a-zA-Z0-9-]{0,8}(_[a-z]{4,8})?", fullmatch=True)
 LOCALE = st.sampled_from(["fr", "el", "ast", "pt_BR", "zh_tw", "en_GB"])
@@ -40,7 +40,13 @@ def test_a_subject_with_everything(tmp_path: Path) -> None:
     french = samples["animals/birds/duck@fr"]
     assert french.group == "animals/birds/duck"
     assert french.licence == "GPL-2"
-    assert french.targets == {"category": "animals", "language": "fr"}
+    assert french.targets == {
+        "category": "animals",
+        "language": "fr",
+        "picture": "png",
+        "style": "plain",
+        "letters": 8.0,
+    }
     assert french.assets == {
         "audio": "animals/birds/duck_desc_fr.ogg",
         "image": "animals/birds/duck.png",
@@ -82,7 +88,13 @@ def test_digits_say_their_names_in_their_sounds(tmp_path: Path) -> None:
         "symbols/A_filled@en_GB",
     ]
     assert samples["symbols/9@fr"].assets["audio"] == "symbols/9_desc_fr.ogg"
-    assert samples["symbols/9@zh_TW"].targets == {"category": "symbols", "language": "zh"}
+    assert samples["symbols/9@zh_TW"].targets == {
+        "category": "symbols",
+        "language": "zh",
+        "picture": "png",
+        "style": "plain",
+        "letters": None,
+    }
 
 
 def test_a_sound_whose_name_ends_like_a_language_is_no_speech(tmp_path: Path) -> None:
@@ -115,6 +127,11 @@ def test_a_locale_falls_back_to_its_language(tmp_path: Path) -> None:
 def test_names_that_are_not_utf8_pass_as_they_are() -> None:
     names = written(b"Gar\xe7on\r\nfr.utf8=Gar\xe7on.\r\nes.utf8= \nnot a name\nde=Junge\n")
     assert names == {"en": b"Gar\xe7on", "fr": b"Gar\xe7on."}
+
+
+def test_letters_are_counted_in_any_script() -> None:
+    assert [letters(name.encode()) for name in ("L'âne, 9", "Πάπια.", "鴨子")] == [5, 5, 2]
+    assert letters(b"Gar\xe7on") is None
 
 
 @pytest.mark.parametrize("data", [b"", b"\n", b"\xff\xfe"])
