@@ -13,12 +13,14 @@ from torch.nn import functional
 from pipeline.core.errors import PipelineError
 from pipeline.models import text_metrics
 from pipeline.models.evaluation.evaluate import Split, evaluate
+from pipeline.models.evaluation.nearest import nearest_rows
 from pipeline.models.evaluation.options import EvaluationOptions
 from pipeline.models.evaluation.results import write_evaluation
 from pipeline.models.examples import build_examples, classes_of
 from pipeline.models.fusion import fusion_of
 from pipeline.models.prediction import predict
 from pipeline.models.saving import TrainedModel, load_model, save_model
+from pipeline.models.targets import has_target
 from pipeline.models.task_options import task_options
 from pipeline.models.tasks import text
 from pipeline.models.tasks._decoder import Decoder
@@ -231,7 +233,7 @@ def test_figures_by_hand_and_by_sacrebleu() -> None:
     assert figures["exact_match"] == 0.25
     assert text_metrics.from_sums(np.zeros_like(sums))["bleu"] == 0
     perfect = text_metrics.from_sums(text_metrics.statistics(truth[:2], truth[:2]).sum(0))
-    assert perfect == {"chrf": 1.0, "exact_match": 1.0, "bleu": 1.0}
+    assert perfect["chrf"] == perfect["exact_match"] == perfect["bleu"] == 1
     sacrebleu = pytest.importorskip("sacrebleu")
     chrf = sacrebleu.corpus_chrf(list(answer), [list(truth)], eps_smoothing=False).score
     assert 100 * figures["chrf"] == pytest.approx(chrf)
@@ -287,3 +289,30 @@ def test_wrong_options_are_said(options, said) -> None:
 def test_an_order_is_of_classes() -> None:
     with pytest.raises(PipelineError, match="`order` is of classes"):
         classes_of(captioned(), {"caption": task_options({**SMALL, "order": ["a"]})})
+
+
+def test_cider_and_self_retrieval_reward_what_is_particular() -> None:
+    truth = np.array(["a red cat", "a blue dog", "a green bird", "a red cat"], object)
+    constant = np.array(["a red cat"] * 4, object)
+    right = text.figures(truth, truth, truth)
+    assert right["self_retrieval"] == 1
+    assert text.figures(truth, truth, constant)["self_retrieval"] == 0.5
+    assert text.figures(truth, truth, np.array(["?"] * 4, object))["self_retrieval"] == 0
+    # No truth has an n-gram of 4 words; of the others every cosine is 1.
+    assert right["cider"] == pytest.approx(7.5)
+    near = truth.copy()
+    near[1] = "a blue bat"
+    assert 0 < text.figures(truth, truth, near)["cider"] < 7.5
+
+
+def test_the_nearest_example_answers_and_is_beaten_by_what_joins(fitted) -> None:
+    model, _, parts = fitted
+    rows = nearest_rows(parts["train"], parts["train"], "caption")
+    known = has_target(parts["train"].targets["caption"])
+    assert (rows[known] == np.flatnonzero(known)).mean() > 0.95
+    unseen = replace(parts["test"], present=np.zeros_like(parts["test"].present))
+    assert (nearest_rows(parts["train"], unseen, "caption") == -1).all()
+    measured = evaluate("m", model, [Split("test", parts["test"], {})],
+                        EvaluationOptions(resamples=100), 7, parts["train"])  # fmt: skip
+    nearest = measured.metrics["caption"]["test"]["nearest neighbour"]
+    assert nearest["chrf"] > measured.metrics["caption"]["test"]["most frequent"]["chrf"]

@@ -11,6 +11,7 @@ import numpy as np
 
 from pipeline.core.randomness import generator
 from pipeline.models.decoding import Decoding
+from pipeline.models.evaluation import nearest
 from pipeline.models.evaluation.answers import Answers, known_answers
 from pipeline.models.evaluation.figures import all_metrics, baseline, metrics_without_intervals
 from pipeline.models.evaluation.options import EvaluationOptions
@@ -62,13 +63,19 @@ class Evaluation:
 
 
 def evaluate(
-    name: str, model: TrainedModel, splits: Collection[Split], options: EvaluationOptions, seed: int
+    name: str,
+    model: TrainedModel,
+    splits: Collection[Split],
+    options: EvaluationOptions,
+    seed: int,
+    train: Examples | None = None,
 ) -> Evaluation:
     """Measure a model on some splits.
 
     Every example counts: one that the model can see nothing of is answered by the prior, so that
     models of different modalities are compared on the same examples; `unseen` says how many. A
     split of which it sees none has no figures, and one of fewer than MIN_COMPONENTS no intervals.
+    With `train`, what is generated is also held against the answers of the nearest examples there.
     """
     evaluation = Evaluation({task: {} for task in model.classes})
     for split in splits:
@@ -92,7 +99,27 @@ def evaluate(
                 options=options,
                 seed=seed,
             )
+            if train is not None and model.options.tasks[task].task.SEQUENCE:
+                _add_nearest(evaluation.metrics[task][split.name], model, train, split, task)
     return evaluation
+
+
+def _add_nearest(
+    figures: dict[str, Any], model: TrainedModel, train: Examples, split: Split, task: str
+) -> None:
+    """Add the headlines of the nearest training example's answers, where there are figures."""
+    labelled = split.examples.take(has_target(split.examples.targets[task]))
+    if not labelled.seen.any():
+        return
+    towers, decoding = model.torch_network.by_name, model.network.decodings[task]
+    ids = [name for name, tower in towers.items() if tower.ids]
+    rows = nearest.nearest_rows(train, labelled, task, skipped=ids)
+    unlike = decoding.measurable(decoding.predict(model.priors[task][None]))
+    near = np.where(rows < 0, unlike, decoding.measurable(train.targets[task][rows]))
+    truth = decoding.measurable(labelled.targets[task])
+    figures[nearest.NAME] = headline(
+        decoding.task, decoding.task.figures(truth, model.priors[task], near)
+    )
 
 
 def _add_task(

@@ -29,6 +29,8 @@ SEQUENCE = True
 FIGURES: Mapping[str, Figure] = {
     "chrf": Figure("chrF"),
     "exact_match": Figure("exact match"),
+    "self_retrieval": Figure("self-retrieval"),
+    "cider": Figure("CIDEr", share=False),
     "bleu": Figure("BLEU"),
 }
 TRIVIAL = "most frequent"

@@ -78,7 +78,7 @@ def evaluate_model(
     ]
     test = by_split["test"]
     with deterministic(seed, "evaluate"):
-        evaluation = evaluate(name, model, splits, options, seed)
+        evaluation = evaluate(name, model, splits, options, seed, by_split["train"])
         if test.seen.any():  # else the answers are the prior's, whatever happens to the modalities
             _explain(evaluation, model, by_split["train"], test, options, seed)
     write_evaluation(folder, model.options.primary, evaluation)
