@@ -148,7 +148,9 @@ def _sample(drawing: Drawing, is_titled: bool) -> Sample:
         licence=drawing.licence or None,
         targets={
             "caption": drawing.title if is_titled else None,
-            "keywords": json.dumps(drawing.keywords, ensure_ascii=False),
+            "keywords": json.dumps(drawing.keywords, ensure_ascii=False)
+            if drawing.keywords
+            else None,
             "folder": drawing.folder or None,
         },
         attributes={

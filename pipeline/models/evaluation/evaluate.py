@@ -265,11 +265,13 @@ def _predictions(
 ) -> Iterator[dict[str, Any]]:
     examples = split.examples
     targets = examples.targets[task]
+    decisions = decoding.predict(predicted)
+    of_answers = decoding.task.confidence(predicted, decisions)[:, None]
     for sample, has, probabilities, decision, truth, is_labelled in zip(
         examples.sample_ids,
         examples.has,
-        predicted,
-        decoding.predict(predicted),
+        of_answers if decoding.task.SEQUENCE else predicted,
+        decisions,
         targets,
         has_target(targets),
         strict=True,
@@ -280,7 +282,7 @@ def _predictions(
             "split": split.name,
             "task": task,
             "present": [m for m, seen in zip(examples.modalities, has, strict=True) if seen],
-            "probabilities": probabilities if classes and not decoding.task.SEQUENCE else [],
+            "probabilities": probabilities if classes else [],
             "prediction": decoding.format(decision, classes),
             "truth": decoding.format(truth, classes) if is_labelled else None,
         }
