@@ -1,9 +1,9 @@
 """Drawings of the Open Clip Art Library (Debian: openclipart-svg) and what they say of themselves.
 
-A batch holds `<folder>/…/<name>.svg`. The metadata of an SVG (Dublin Core in RDF) state its title,
-keywords, description, creator and licence. Targets are the caption, a text, which is the title; the
-keywords, labels; and the top folder, a class. The keywords are the sample's text too. A creator's
-drawings are a group.
+A batch holds `<folder>/…/<name>.svg` and `drawings.jsonl`, a line for each with what its metadata
+(Dublin Core in RDF) state: title, keywords, description, creator, licence. Targets are the caption,
+a text, which is the title; the keywords, labels; and the top folder, a class. The keywords are the
+sample's text too. A creator's drawings are a group.
 
 Many titles are of a series and say nothing of its single drawings, as `Etiquette Icons` on 207 of
 them: a title that more than `series` drawings bear is left out, and the drawing has none.
@@ -15,21 +15,19 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from html import unescape
 from pathlib import Path, PurePosixPath
 from typing import ClassVar
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
-from pipeline.core.errors import Rejected
 from pipeline.core.options import Options as Base
 from pipeline.core.records import Inline, Refusal, Sample, Scan
 from pipeline.raw.folders import Folder
 from pipeline.sources import _packages
 from pipeline.sources._packages import Package
 
-SUFFIX = ".svg"
+SUFFIX, STATED = ".svg", "drawings.jsonl"
 METADATA = re.compile(r"<metadata\b.*?</metadata>", re.DOTALL)
 TITLE = re.compile(r"<dc:title\b[^>]*>([^<]*)</dc:title>")
 DESCRIPTION = re.compile(r"<dc:description\b[^>]*>([^<]*)</dc:description>")
@@ -56,16 +54,15 @@ class FetchOptions(_packages.FetchOptions):
     }
 
 
-@dataclass(frozen=True)
-class Drawing:
+class Drawing(Base):
     """What a drawing states of itself; what it leaves out is empty."""
 
     path: str
-    title: str
-    keywords: tuple[str, ...]
-    description: str
-    creator: str
-    licence: str
+    title: str = ""
+    keywords: tuple[str, ...] = ()
+    description: str = ""
+    creator: str = ""
+    licence: str = ""
 
     @property
     def folder(self) -> str:
@@ -74,21 +71,29 @@ class Drawing:
 
 def fetch(folder: Path, options: FetchOptions) -> bool:
     """Put the package's drawings at <folder>/<version>, whole, or raise a PipelineError."""
-    return _packages.fetch(folder, options)
+
+    def finish(tree: Path) -> None:
+        paths = sorted(path.relative_to(tree).as_posix() for path in tree.rglob(f"*{SUFFIX}"))
+        drawings = (read_drawing(path, (tree / path).read_bytes()) for path in paths)
+        lines = [f"{each.model_dump_json(exclude_defaults=True)}\n" for each in drawings]
+        (tree / STATED).write_text("".join(lines), encoding="utf-8", newline="")
+
+    return _packages.fetch(folder, options, finish)
 
 
 def scan(folder: Folder, options: Options) -> Scan:
-    """A sample for every drawing."""
+    """A sample for every drawing that `drawings.jsonl` tells of."""
+    if STATED not in folder.listing.files:
+        return Scan([])
     drawings, refused = [], []
-    for path in folder.listing.files:
-        if not path.endswith(SUFFIX) or (
-            options.topics and path.split("/")[0] not in options.topics
-        ):
-            continue
+    for number, line in enumerate(folder.read(STATED).splitlines(), start=1):
         try:
-            drawings.append(read_drawing(path, folder.read(path)))
-        except Rejected as reject:
-            refused.append(Refusal("file", path, reject.reason, reject.message))
+            drawing = Drawing.model_validate_json(line)
+        except ValidationError as error:
+            refused.append(Refusal("row", f"{STATED}:{number}", "undecodable", str(error)))
+            continue
+        if not options.topics or drawing.folder in options.topics:
+            drawings.append(drawing)
     bearers = Counter(drawing.title for drawing in drawings)
     titled = [each.title != "" and bearers[each.title] <= options.series for each in drawings]
     return Scan(
@@ -98,16 +103,13 @@ def scan(folder: Folder, options: Options) -> Scan:
             if is_titled or not options.titled
         ],
         refused,
+        [STATED],
     )
 
 
 def read_drawing(path: str, data: bytes) -> Drawing:
-    """The metadata of an SVG; Rejected if it is no UTF-8."""
-    try:
-        document = data.decode()
-    except UnicodeDecodeError as error:
-        raise Rejected("undecodable", f"its metadata are no UTF-8: {error.reason}") from None
-    found = METADATA.search(document)
+    """The metadata of an SVG; what is no UTF-8 becomes the replacement character."""
+    found = METADATA.search(data.decode(errors="replace"))
     metadata = found[0] if found else ""
     work = CREATOR.sub("", metadata)  # whose name stands in a title, too
     return Drawing(
@@ -140,7 +142,7 @@ def _stated(pattern: re.Pattern[str], metadata: str) -> Iterator[str]:
 def _sample(drawing: Drawing, is_titled: bool) -> Sample:
     assets: dict[str, str | Inline] = {"image": drawing.path}
     if drawing.keywords:
-        assets["text"] = Inline(", ".join(drawing.keywords).encode(), drawing.path)
+        assets["text"] = Inline(", ".join(drawing.keywords).encode(), STATED)
     return Sample(
         sample_id=drawing.path.removesuffix(SUFFIX),
         group=drawing.creator or None,

@@ -18,6 +18,7 @@ KINDS = names(FOLDER)
 FILES = {
     "bird/duck.png": b"\x89PNG",
     "bird/duck.svg": b"<svg/>",
+    "drawings.jsonl": b'{"path": "bird/duck.svg", "title": "A duck"}\n{"path"',
     "bird/duck.txt": b"A duck.\nfr.utf8=Un canard.",
     "bird/duck_desc.ogg": b"OggS",
     "bird/duck_desc_fr.ogg": b"",
