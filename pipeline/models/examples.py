@@ -131,7 +131,8 @@ def classes_of(joined: JoinedSamples, tasks: Mapping[str, TaskOptions]) -> dict[
             )
         rows = joined.split == "train" if options.task.SEQUENCE else slice(None)
         try:
-            classes_by_task[task] = options.task.classes(joined.targets[task][rows], options)
+            cells = options.cells(joined.targets, task)
+            classes_by_task[task] = options.task.classes(cells[rows], options)
         except PipelineError as error:
             raise PipelineError(f"tasks.{task}: {error}") from None
     return classes_by_task
@@ -172,7 +173,7 @@ def build_examples(
         lengths=lengths,
         present=np.stack([original.present[name] for name in sets], axis=1),
         targets={
-            task: tasks[task].task.encode(original.targets[task], named)
+            task: tasks[task].task.encode(tasks[task].cells(original.targets, task), named)
             for task, named in classes.items()
         },
         component=np.asarray(original.component),

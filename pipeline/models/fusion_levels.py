@@ -26,20 +26,24 @@ class FeatureLevel(nn.Module):
         self.sequences = list(sequences)
 
     def forward(
-        self, tokens: Any, present: Tensor, targets: Sequence[Tensor] | None = None
+        self,
+        tokens: Any,
+        present: Tensor,
+        targets: Sequence[Tensor | None] | None = None,
+        teach: bool = False,
     ) -> list[Tensor]:
-        """`targets`: of each task, in training."""
+        """`targets` of each task, and whether they are taught, go to heads that read sequences."""
         row = None if all(self.sequences) and self._has_tokens else self.fusion(tokens, present)
         memory = self._memory(tokens, present, row) if any(self.sequences) else ()
         return [
-            head(*memory, None if targets is None else targets[i]) if sequence else head(row)
+            head(*memory, targets and targets[i], teach) if sequence else head(row)
             for i, (head, sequence) in enumerate(zip(self.heads, self.sequences, strict=True))
         ]
 
     def training_outputs(
-        self, tokens: Any, present: Tensor, targets: Sequence[Tensor] | None = None
+        self, tokens: Any, present: Tensor, targets: Sequence[Tensor | None] | None = None
     ) -> list[list[Tensor]]:
-        return [self(tokens, present, targets)]
+        return [self(tokens, present, targets, teach=True)]
 
     def set_weights(self, tokens: Any, present: Tensor) -> list[Tensor] | None:
         """How much each set counts, (n, sets), the same for all tasks."""
@@ -78,12 +82,16 @@ class DecisionLevel(nn.Module):
         self.heads = nn.ModuleList(HeadPerSet(sets, width, n) for n in outputs)
 
     def forward(
-        self, tokens: Tensor, present: Tensor, targets: Sequence[Tensor] | None = None
+        self,
+        tokens: Tensor,
+        present: Tensor,
+        targets: Sequence[Tensor | None] | None = None,
+        teach: bool = False,
     ) -> list[Tensor]:
         return self._fuse(self._logits(tokens), present)
 
     def training_outputs(
-        self, tokens: Tensor, present: Tensor, targets: Sequence[Tensor] | None = None
+        self, tokens: Tensor, present: Tensor, targets: Sequence[Tensor | None] | None = None
     ) -> list[list[Tensor]]:
         """Each set's answers by themselves, then, if what joins them learns, the joint ones.
 

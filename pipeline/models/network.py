@@ -65,23 +65,24 @@ class Network(nn.Module):
         lengths: Mapping[str, Tensor],
         present: Tensor,
         targets: Mapping[str, Tensor] | None = None,
+        teach: bool = False,
     ) -> dict[str, Tensor]:
         """Logits (n, outputs) by task, as many as the head of its kind has.
 
         values: by set, float32 (n, *shape); lengths: by set, (n,); present: bool (n, sets), of
         which further columns are of sets that this network does not read.
-        Whatever stands in an absent set is not looked at. With targets a task whose answer is a
-        sequence tells what it says of them, and else it answers: see `tasks.Generative`.
+        Whatever stands in an absent set is not looked at. What a task whose answer is a sequence
+        does with its targets, if any are given, says `tasks.Generative`.
         """
         tokens = self.tokens(values, lengths, present)
-        return self._by_task(self.level(*tokens, self._listed(targets)))
+        return self._by_task(self.level(*tokens, self._listed(targets), teach))
 
     def predict_logits(
         self, tensors: Tensors, visible: np.ndarray, teach: bool = False
     ) -> dict[str, Tensor]:
         """Logits (n, outputs) by task, at view 0, without dropout; `visible`: bool (n, sets).
 
-        teach: whether the targets are given, as in training.
+        teach: whether sequences are compared with the targets, as in training.
         """
         self.eval()
         batches = []
@@ -89,8 +90,8 @@ class Network(nn.Module):
             for start in range(0, len(visible), ROWS):
                 rows = np.arange(start, min(start + ROWS, len(visible)))
                 inputs = tensors.gather(rows, kept=visible[rows])
-                given = tensors.gather_targets(rows) if teach else None
-                batches.append(self(inputs.values, inputs.lengths, inputs.present, given))
+                targets = tensors.gather_targets(rows)
+                batches.append(self(inputs.values, inputs.lengths, inputs.present, targets, teach))
         return {task: torch.cat([batch[task] for batch in batches]) for task in self.tasks}
 
     def answers(self, examples: Examples, visible: np.ndarray) -> dict[str, np.ndarray]:
@@ -150,8 +151,8 @@ class Network(nn.Module):
         """Number of trained parameters."""
         return sum(parameter.numel() for parameter in self.parameters())
 
-    def _listed(self, targets: Mapping[str, Tensor] | None) -> list[Tensor] | None:
-        return None if targets is None else [targets[task] for task in self.tasks]
+    def _listed(self, targets: Mapping[str, Tensor] | None) -> list[Tensor | None] | None:
+        return None if targets is None else [targets.get(task) for task in self.tasks]
 
     def _by_task(self, each: Sequence[Tensor]) -> dict[str, Tensor]:
         return dict(zip(self.tasks, each, strict=True))

@@ -43,6 +43,10 @@ class TaskOptions(Options):
         """What its kind does."""
         return task_of(self.kind)
 
+    def cells(self, targets: Mapping[str, np.ndarray], task: str) -> np.ndarray:
+        """The cells of the task, of those of all targets."""
+        return targets[task]
+
     def prior(self, truth: np.ndarray, classes: int) -> np.ndarray:
         """What to answer where nothing is seen: see `targets.prior`."""
         return targets.prior(truth, classes)

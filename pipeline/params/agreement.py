@@ -174,6 +174,10 @@ def _tasks(
     for task, options in model.tasks.items():
         path = f"{where}.tasks.{task}"
         kind = values["targets"].get(task)
+        given = getattr(options, "given", "")
+        if given and (given not in named["targets"] or given == task):
+            others = [name for name in named["targets"] if name != task]
+            yield f"{path}.given", unknown("target", given, others)
         if task not in named["targets"]:
             yield path, unknown("target", task, named["targets"])
         elif (

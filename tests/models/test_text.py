@@ -76,7 +76,7 @@ def memory(rows: int = 16) -> tuple[torch.Tensor, torch.Tensor]:
 def likelihood(made: Decoder, ids: torch.Tensor) -> torch.Tensor:
     """log p of sub-words (n, places), -1 beyond the end, with nothing kept from place to place."""
     with torch.no_grad():
-        return made(*memory(len(ids)), ids)[..., 0].sum(1)
+        return made(*memory(len(ids)), ids, teach=True)[..., 0].sum(1)
 
 
 def test_any_text_is_read_back_as_it_was() -> None:
@@ -121,7 +121,7 @@ def test_what_is_kept_of_earlier_places_changes_no_answer() -> None:
         tried[:, place] = torch.arange(6)
         tokens, absent = memory()
         with torch.no_grad():
-            said = made(tokens[row].expand(6, -1, -1), absent[row].expand(6, -1), tried)
+            said = made(tokens[row].expand(6, -1, -1), absent[row].expand(6, -1), tried, teach=True)
         assert said[:, place, 0].argmax() == ids[row, place]
 
 
@@ -141,6 +141,7 @@ def test_enough_beams_find_the_likeliest_answer_of_all() -> None:
                 tokens[row].expand(len(every), -1, -1),
                 absent[row].expand(len(every), -1),
                 torch.stack(every),
+                teach=True,
             )[..., 0].sum(1)
             assert answers[row, 1:].tolist() == every[int(said.argmax())].tolist()
             assert answers[row, 0].log().item() == pytest.approx(said.max().item(), abs=1e-4)
@@ -167,7 +168,9 @@ def test_draws_follow_the_seed_and_the_probabilities() -> None:
     tokens, absent = memory()
     for row in range(3):
         with torch.no_grad():
-            said = made(tokens[row].expand(6, -1, -1), absent[row].expand(6, -1), single)
+            said = made(
+                tokens[row].expand(6, -1, -1), absent[row].expand(6, -1), single, teach=True
+            )
         np.testing.assert_allclose(shares[row], said[:, 0, 0].exp(), atol=0.1)
 
 
@@ -190,7 +193,7 @@ def test_the_loss_is_the_smoothed_cross_entropy_of_each_sub_word() -> None:
     made = decoder(longest=4)
     targets = torch.tensor([[3, 2, 0, -1, -1, -1], [1, 1, 1, 1, 1, 0], [-1] * 6])
     tokens, absent = memory(3)
-    terms = made(tokens, absent, targets)
+    terms = made(tokens, absent, targets, teach=True)
     assert terms.shape == (3, 4, 2)
     losses = text.loss(terms, targets, 0.1, 0.0)
     assert losses[2] == 0
@@ -316,3 +319,34 @@ def test_the_nearest_example_answers_and_is_beaten_by_what_joins(fitted) -> None
                         EvaluationOptions(resamples=100), 7, parts["train"])  # fmt: skip
     nearest = measured.metrics["caption"]["test"]["nearest neighbour"]
     assert nearest["chrf"] > measured.metrics["caption"]["test"]["most frequent"]["chrf"]
+
+
+def test_a_decoder_can_be_told_what_its_text_begins_with() -> None:
+    world = captioned()
+    tongue = np.where(np.arange(len(world.split)) % 2 == 0, "en", "fr").astype(object)
+    captions = world.targets["caption"]
+    captions = np.array(
+        [c and (c if t == "en" else c.replace("thing", "chose").replace("a ", "un ", 1))
+         for c, t in zip(captions, tongue, strict=True)], object,
+    )  # fmt: skip
+    tongue[:5] = None
+    world = replace(world, targets={**world.targets, "caption": captions, "tongue": tongue})
+    options = chosen({"caption": {**SMALL, "given": "tongue"}}, epochs=12, batch_size=32)
+    trained, parts, classes = worlds.fit(world, options)
+    names = classes["caption"]
+    assert names[-3:] == ["\n", "\nen", "\nfr"]
+    with pytest.raises(PipelineError, match="unknown value 'de'; there are: en, fr"):
+        text.begin("de", names)
+    test = parts["test"]
+    rows = test.targets["caption"][test.targets["caption"][:, 0] >= 0]
+    assert {names[row[0]] for row in rows} <= {"\n", "\nen", "\nfr"}
+    assert text.say(rows[0], names).split()[0] in ("a", "un")
+    for told, first, last in (("en", "a", "thing"), ("fr", "un", "chose")):
+        begun = np.full((len(test), 1), text.begin(told, names))
+        asked = replace(test, targets={"caption": begun})
+        answer = predict(trained.network, asked, trained.priors)["caption"]
+        said = [text.say(ids, names).split() for ids in text.decide(answer, ())]
+        assert np.mean([s[:1] == [first] for s in said]) > 0.9
+        assert np.mean([s[-1:] == [last] for s in said]) > 0.9
+    free = predict(trained.network, replace(test, targets={}), trained.priors)["caption"]
+    assert {names[int(ids)] for ids in free[:, 1]} <= {"\n", "\nen", "\nfr"}

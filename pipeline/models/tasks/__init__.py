@@ -124,10 +124,14 @@ class Generative(Task, Protocol):
 
     Its targets are int64 (n, longest): classes, -1 beyond the end. What its `layer` gives is called
     with the fusion's tokens, float (n, tokens, width), which of them are absent, bool (n, tokens),
-    and the targets or None. With targets it says what `loss` wants to know of each class of each
-    target, float (n, longest, terms); without it answers, float32 (n, 1 + longest): the probability
-    of the answer, then its classes, -1 beyond the end.
+    the targets or None, and whether it is taught. Then it says what `loss` wants to know of each
+    class of each target, float (n, longest, terms). Else it answers, float32 (n, 1 + longest): the
+    probability of the answer, then its classes, -1 beyond the end; of targets it sees at most the
+    first class, if that is what it is told.
     """
+
+    def begin(self, value: str, classes: Sequence[str]) -> int:
+        """The class that tells the head a value; PipelineError if it can be told no such."""
 
     def statistics(self, truth: np.ndarray, decision: np.ndarray) -> np.ndarray:
         """Of each answer what its figures are made of, float64 (n, terms)."""

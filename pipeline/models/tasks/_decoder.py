@@ -100,8 +100,13 @@ class Decoder(nn.Module):
         self.norm = nn.LayerNorm(options.hidden)
         self.drop = nn.Dropout(options.dropout)
 
-    def forward(self, tokens: Tensor, absent: Tensor, targets: Tensor | None = None) -> Tensor:
-        return self.answer(tokens, absent) if targets is None else self.say(tokens, absent, targets)
+    def forward(
+        self, tokens: Tensor, absent: Tensor, targets: Tensor | None = None, teach: bool = False
+    ) -> Tensor:
+        if targets is not None and teach:
+            return self.say(tokens, absent, targets)
+        told = targets[:, 0] if targets is not None and self.options.given else None
+        return self.answer(tokens, absent, told)
 
     def say(self, tokens: Tensor, absent: Tensor, targets: Tensor) -> Tensor:
         """What it says of each sub-word of the targets, all before being given."""
@@ -121,9 +126,12 @@ class Decoder(nn.Module):
         most = min(targets.shape[1], self.options.longest)
         return functional.pad(terms, (0, 0, 0, most - longest))
 
-    def answer(self, tokens: Tensor, absent: Tensor) -> Tensor:
-        """The answers of the options' search, float32 (n, 1 + longest)."""
-        search = Search(len(tokens), self.options, tokens.device)
+    def answer(self, tokens: Tensor, absent: Tensor, told: Tensor | None) -> Tensor:
+        """The answers of the options' search, float32 (n, 1 + longest).
+
+        told: what each begins with, (n,), -1 where that is left to the search; None: of all.
+        """
+        search = Search(len(tokens), self.options, tokens.device, told)
         memory, there = self.remember(tokens, absent)
         rows = search.origin
         memory = [(key[rows], value[rows]) for key, value in memory]

@@ -22,11 +22,14 @@ class Search:
     beam, and adds Gumbel's noise to log p / `temperature` (Maddison et al. 2014, arXiv:1411.0030).
     The noise is by seed and place alone, so that an answer is the same in whatever batch.
 
-    A row's answer depends on its own logits alone. All its beams stand beside each other.
+    A row's answer depends on its own logits alone. All its beams stand beside each other. `told`,
+    int64 (n,) or None, are the sub-words that they begin with at no cost, -1 where nothing is told.
     """
 
-    def __init__(self, count: int, options: Options, device: torch.device) -> None:
-        self._options = options
+    def __init__(
+        self, count: int, options: Options, device: torch.device, told: Tensor | None = None
+    ) -> None:
+        self._options, self._told = options, told
         self._beams = options.beams if options.decoding == "beam" else 1
         self.origin = torch.arange(count, device=device).repeat_interleave(self._beams)
         self._ids = torch.empty(len(self.origin), 0, dtype=torch.long, device=device)
@@ -60,6 +63,11 @@ class Search:
         if self._options.decoding == "sample":
             drawn = self._draw(shares, place)
             shares = torch.where(drawn, shares, -torch.inf)
+        if place == 0 and self._told is not None:
+            told = self._told[self.origin][:, None]
+            words = torch.arange(vocabulary, device=told.device)
+            free = torch.where(words == told, 0.0, -torch.inf).to(shares)
+            shares = torch.where(told >= 0, free, shares)
         # What has ended goes on by its end alone, at no cost.
         over = torch.full_like(shares[:1], -torch.inf)
         over[:, END] = 0

@@ -3,7 +3,8 @@
 Byte-pair encoding (Sennrich et al. 2016, arXiv:1508.07909) over the bytes of UTF-8 within words
 (Radford et al. 2019), so that any text can be said and is read back as it was. A vocabulary is a
 list: the end of a text, all bytes, then what was merged, in that order, which says how to encode.
-Bytes are written as the printable characters of the library's byte level.
+Bytes are written as the printable characters of the library's byte level. Behind them may stand
+what a text is told to begin with, marked by `TOLD`, which no sub-word begins with.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from itertools import pairwise
 
 # The end of a text, and what stands before its first sub-word.
 END = 0
+TOLD = "\n"
 
 
 def fit_vocabulary(texts: Iterable[str], size: int) -> list[str]:
@@ -54,8 +56,10 @@ def encode(texts: Iterable[str], vocabulary: Sequence[str]) -> list[list[int]]:
 
 
 def decode(ids: Iterable[int], vocabulary: Sequence[str]) -> str:
-    """The text up to its end; bytes that are no UTF-8 become the replacement character."""
+    """The text alone; bytes that are no UTF-8 become the replacement character."""
     from tokenizers import decoders
 
-    text: str = decoders.ByteLevel().decode([vocabulary[id] for id in ids if id > END])
+    subwords = [vocabulary[id] for id in ids if id > END]
+    spoken = [subword for subword in subwords if not subword.startswith(TOLD)]
+    text: str = decoders.ByteLevel().decode(spoken)
     return text

@@ -2,6 +2,9 @@
 
 The loss is the cross entropy of each sub-word and of the end, averaged over a text, with label
 smoothing. A text of more than `longest` sub-words is learned up to there.
+
+Where the decoder is told the value of another target, such as the language, that is a class of its
+own, with which the text begins. A value that training did not have is the class of none.
 """
 
 from __future__ import annotations
@@ -12,7 +15,7 @@ from typing import TYPE_CHECKING, Literal, Self
 import numpy as np
 from pydantic import Field, model_validator
 
-from pipeline.core.errors import PipelineError
+from pipeline.core.errors import PipelineError, unknown
 from pipeline.models import text_metrics
 from pipeline.models.encoder_layer import Dropout, Expansion, Heads, Layers
 from pipeline.models.targets import is_known
@@ -43,7 +46,10 @@ class Options(TaskOptions):
 
     kind: Kind = "text"
     vocabulary: int = Field(
-        1000, ge=257, le=65_536, description="sub-words at most, the 256 bytes and the end included"
+        1000,
+        ge=257,
+        le=65_536,
+        description="sub-words at most, the bytes and the end included, what is told beside them",
     )
     hidden: int = Field(128, ge=1, le=4096, description="the decoder's width")
     layers: Layers = 2
@@ -68,6 +74,9 @@ class Options(TaskOptions):
         0, ge=0, le=65_536, description="of `sample`: so many are drawn from; 0: all"
     )
     seed: int = Field(0, ge=0, description="of `sample`: another one draws other answers")
+    given: str = Field(
+        "", description="target whose value the decoder is told, such as the language; empty: none"
+    )
 
     @model_validator(mode="after")
     def _check_decoder(self) -> Self:
@@ -78,6 +87,19 @@ class Options(TaskOptions):
         if self.focal:
             raise ValueError("focal: a text is learned by its plain cross entropy; leave it out")
         return self
+
+    def cells(self, targets: Mapping[str, np.ndarray], task: str) -> np.ndarray:
+        """The texts; behind what is told, if anything is, and a line's end."""
+        if not self.given:
+            return targets[task]
+        told = (" ".join(str(v).split()) if is_known(v) else "" for v in targets[self.given])
+        return np.array(
+            [
+                f"{value}{_subwords.TOLD}{cell}" if is_known(cell) else None
+                for value, cell in zip(told, targets[task], strict=True)
+            ],
+            object,
+        )
 
     def prior(self, truth: np.ndarray, classes: int) -> np.ndarray:
         """Its commonest text, as an answer: float32 (1 + longest,); of equals the first by ids."""
@@ -95,15 +117,24 @@ def classes(values: Iterable[object], options: Options) -> list[str]:
     """The vocabulary of these texts: see `_subwords`."""
     if options.order:
         raise PipelineError("`order` is of classes, and a target of kind text has none")
-    texts = (str(value) for value in values if is_known(value))
-    return _subwords.fit_vocabulary(texts, options.vocabulary)
+    texts = [str(value) for value in values if is_known(value)]
+    if not options.given:
+        return _subwords.fit_vocabulary(texts, options.vocabulary)
+    parts = [text.partition(_subwords.TOLD) for text in texts]
+    told = sorted({"", *(value for value, _, _ in parts)})
+    vocabulary = _subwords.fit_vocabulary((text for _, _, text in parts), options.vocabulary)
+    return [*vocabulary, *(_subwords.TOLD + value for value in told)]
 
 
 def encode(values: Iterable[object], classes: Sequence[str]) -> np.ndarray:
     """int64 (n, longest text): sub-words, the end, and -1 beyond; all -1 where it is missing."""
     cells = list(values)
-    texts = dict.fromkeys(str(value) for value in cells if is_known(value))
-    subwords = dict(zip(texts, _subwords.encode(texts, classes), strict=True))
+    texts = list(dict.fromkeys(str(value) for value in cells if is_known(value)))
+    told = _told(classes)
+    parts = [text.partition(_subwords.TOLD) if told else ("", "", text) for text in texts]
+    begin = [[told.get(value, told[""])] if told else [] for value, _, _ in parts]
+    spoken = _subwords.encode((text for _, _, text in parts), classes)
+    subwords = {t: first + ids for t, first, ids in zip(texts, begin, spoken, strict=True)}
     longest = max(map(len, subwords.values()), default=1)
     encoded = np.full((len(cells), longest), -1, np.int64)
     for row, value in enumerate(cells):
@@ -111,6 +142,19 @@ def encode(values: Iterable[object], classes: Sequence[str]) -> np.ndarray:
             ids = subwords[str(value)]
             encoded[row, : len(ids)] = ids
     return encoded
+
+
+def begin(value: str, classes: Sequence[str]) -> int:
+    told = _told(classes)
+    if value not in told:
+        raise PipelineError(unknown("value", value, filter(None, told)))
+    return told[value]
+
+
+def _told(classes: Sequence[str]) -> dict[str, int]:
+    """What a text can be told to begin with → its class."""
+    mark = _subwords.TOLD
+    return {name[1:]: place for place, name in enumerate(classes) if name.startswith(mark)}
 
 
 def layer(width: int, classes: int, options: Options) -> nn.Module:
