@@ -52,7 +52,7 @@ PLUGINS = [
         for name, kind in PARTS.items()
         if name != "show" or has_part(modality, name)
     ),
-    ("sources", "stamps", Fetchable),
+    *(("sources", name, Fetchable) for name in ("hedgewars", "klettres", "stamps")),
 ]
 HERE = Path(__file__).parents[1]
 

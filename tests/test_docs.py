@@ -29,6 +29,7 @@ PAGES = (
     "docs/scaling.md",
     "docs/security.md",
     "docs/store.md",
+    "docs/verification.md",
     "docs/video.md",
     "CHANGELOG.md",
     "data/README.md",
@@ -72,9 +73,11 @@ COMPARISON = (
 )
 # tests/recipes/test_recipes.py
 RECIPES = tuple(line for line in SHOWN if re.match(r"pipeline init \w+ --recipe ", line))
+# tests/recipes/test_verification.py
+TRIALS = tuple(line for line in SHOWN if line.startswith("pipeline trial "))
 # tests/nightly/test_docs.py
 NIGHTLY = tuple(line for line in SHOWN if line.startswith(("pipeline nightly ", "pipeline gc ")))
-ELSEWHERE = OWN_DATA + BATCHES + SWEEP + COMPARISON + NIGHTLY + RECIPES
+ELSEWHERE = OWN_DATA + BATCHES + SWEEP + COMPARISON + NIGHTLY + RECIPES + TRIALS
 
 
 def test_commands_are_found() -> None:

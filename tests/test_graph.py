@@ -43,7 +43,7 @@ COARSE = {"train", "evaluate", "crossvalidate"}
 TARGETS = ("clean@text", "extract@hashing")
 FANS = {
     *("fetch", "look", "download", "clean", "augment", "extract", "train", "evaluate"),
-    *("compress", "crossvalidate"),
+    *("compress", "trials", "crossvalidate"),
 }
 
 
@@ -83,6 +83,7 @@ def hostile(names: tuple[str, ...]) -> dict[str, Any]:
     document["clean"] = document["augment"] = {name: {} for name in names}
     document["features"] = {name: {"modality": name, "encoder": "mfcc"} for name in names}
     document["compress"] = {name: {"model": name} for name in names}
+    document["verification"] = {name: {"n": 0} for name in names}
     document["models"] = document["comparison"]["models"] = {name: {"n": 0} for name in names}
     return document
 

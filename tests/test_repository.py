@@ -117,14 +117,18 @@ def test_stages_never_import_stages_nor_kernels_params() -> None:
             assert not {name for name in found if name.startswith(forbidden)}, own
 
 
-# A modality's own folder, encoders, which say whose content they take, and the one source that
-# knows what it brings. What is logged as text, and an element of SVG, are no modality.
+# A modality's own folder, encoders, which say whose content they take, and sources that
+# know what they bring. What is logged as text, and an element of SVG, are no modality.
 # A proposal of params for a person's folder chooses among what this package brings.
-NAME_MODALITIES = ("modalities.", "encoders.", "sources.stamps", "project.proposal")
+NAME_MODALITIES = (
+    *("modalities.", "encoders.", "project.proposal"),
+    *("sources.stamps", "sources.hedgewars", "sources.klettres"),
+)
 OTHER_TEXT = {
     "core.logs",
     "nightly.notify",
     "nightly.page",
+    "reporting.plots.detection",
     "reporting.plots.panels",
     "reporting.plots.rows",
 }

@@ -25,6 +25,7 @@ from pipeline.cli.rejects import rejects
 from pipeline.cli.results import results
 from pipeline.cli.serve import serve
 from pipeline.cli.store import app as store
+from pipeline.cli.trial import trial
 from pipeline.cli.validate import validate
 from pipeline.core.errors import PipelineError, unknown
 from pipeline.core.folders import DATA, RAW, REPORTS
@@ -52,6 +53,7 @@ app.command()(package)
 # Modalities are plug-ins, so that their options are read by the command itself.
 app.command(context_settings={"ignore_unknown_options": True})(predict)
 app.command()(blame)
+app.command()(trial)
 app.command()(plots)
 app.command()(promote)
 app.command()(rejects)

@@ -189,6 +189,23 @@ def withdraw(batch: Batch, who: Who, why: Why) -> None:
     say(decide.withdraw(*_split(batch), who, why, datetime.now(UTC)))
 
 
+@app.command()
+@handle_errors
+def rerun(
+    run: Run,
+    folder: Annotated[Path, typer.Argument(help="A new folder, in which it is done.")],
+) -> None:
+    """Build what a night had computed anew, from its raw data alone; ends with 1 if it differs."""
+    from pipeline.nightly.rerun import rerun
+
+    count, other = rerun(run, folder, _loaded()[1].dvc_remote)
+    for name in other:
+        say(f"{name} has another digest now")
+    say(f"{count - len(other)} of {count} outputs of {run} have the same digest")
+    if other:
+        raise typer.Exit(1)
+
+
 COLUMNS = (
     "run",
     "outcome",
@@ -343,7 +360,8 @@ def simulate(
     for lived in simulate(params, options, source, folder, nights, seed, share):
         if isinstance(lived, Lived):
             rows.append(asdict(lived))
-            say(f"{lived.night}: {lived.planted or 'calm'}: {lived.outcome}", error=True)
+            planted, cpu = lived.planted or "calm", lived.cpu_seconds
+            say(f"{lived.night}: {planted}: {lived.outcome}, {cpu:.0f} CPU-seconds", error=True)
         else:
             proofs = [name.replace("_", " ") for name, holds in asdict(lived).items() if not holds]
     show(rows, tuple(rows[0]), json)

@@ -2,7 +2,8 @@
 
 What is measured is one layer's states over a text's tokens, the last layer's unless another is
 named, pooled to one vector: by their mean (Reimers and Gurevych, "Sentence-BERT", 2019), as the
-first token's (Devlin et al., "BERT", 2019), or by their largest. The folder holds config.json,
+first token's (Devlin et al., "BERT", 2019), or by their largest; or they stay a sequence, for a
+tower that reads it, as one that learns the last block anew does. The folder holds config.json,
 tokenizer.json and weights as safetensors; no code from it is run. The licence of the weights is the
 model's own.
 
@@ -97,18 +98,20 @@ class Options(Runtime, Pretrained):
     layer: int | None = Field(
         None, ge=0, description="layer whose states are taken, 0 the embeddings'; empty: the last"
     )
-    pooling: Literal["mean", "cls", "max"] = Field(
-        "mean", description="mean of all tokens, the first, or of each number the largest"
+    pooling: Literal["mean", "cls", "max", "sequence"] = Field(
+        "mean",
+        description="mean of all tokens, the first, of each number the largest, or every token's",
     )
     normalise: bool = Field(True, description="whether vectors are scaled to length 1")
 
 
 def shape(options: Options) -> tuple[int, ...]:
-    """One vector a text, of the network's hidden size."""
+    """One vector a text, of the network's hidden size; or one a token, up to `max_tokens`."""
     config = read_config(locate(options))
     for name in ("hidden_size", "dim", "d_model"):
         if name in config:
-            return (int(config[name]),)
+            width = int(config[name])
+            return (options.max_tokens, width) if options.pooling == "sequence" else (width,)
     raise PipelineError(f"the config.json of model '{options.model}' states no hidden_size")
 
 
@@ -147,24 +150,32 @@ class Encoder:
         folder = locate(options)
         _check_length(folder, options)
         self.options = options
-        self.dimension = shape(options)[0]
+        self.shape = shape(options)
         self.embed = BACKENDS[options.backend](_network(folder, options), options)
 
     def encode(self, contents: Sequence[str | np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         """Vectors, float32 (n, hidden size), and lengths, int32 (n,), all 1.
 
         A text of no tokens, which only models without special tokens know, has the zero vector.
+        Sequences are float32 (n, max_tokens, hidden size), their lengths the texts' tokens.
         """
         ids = [
             prepare([content], self.options)[0] if isinstance(content, str) else content
             for content in contents
         ]
-        vectors = np.zeros((len(contents), self.dimension), np.float32)
+        vectors = np.zeros((len(contents), *self.shape), np.float32)
+        lengths = _pretrained.ones(len(contents))
         filled = [place for place, row in enumerate(ids) if len(row)]
         for places in batch_places([batch(ids[place], self.options) for place in filled]):
             texts = [filled[place] for place in places]
-            vectors[texts] = self.embed([ids[text] for text in texts])
-        return vectors, _pretrained.ones(len(contents))
+            made = self.embed([ids[text] for text in texts])
+            if self.options.pooling != "sequence":
+                vectors[texts] = made
+                continue
+            for text, states in zip(texts, made, strict=True):
+                lengths[text] = len(ids[text])
+                vectors[text, : lengths[text]] = states[: lengths[text]]
+        return vectors, lengths
 
 
 @functools.lru_cache(maxsize=1)
@@ -195,7 +206,8 @@ def _check_length(folder: Path, options: Options) -> None:
 def _network(folder: Path, options: Options) -> torch.nn.Module:
     """Token ids, int64 (texts, tokens), and which of them count, to vectors, float32 (texts, …).
 
-    Of a single text all count where nothing is said; it becomes one vector, float32 (…,).
+    Of a single text all count where nothing is said; it becomes one vector, float32 (…,). With
+    `pooling: sequence` vectors are (…, tokens, …), whatever counts.
     """
     import torch
 
@@ -211,7 +223,9 @@ def _network(folder: Path, options: Options) -> torch.nn.Module:
             else:
                 output = self.body(input_ids=ids, output_hidden_states=True, **how)
                 states = output.hidden_states[options.layer]
-            if filled is None:
+            if options.pooling == "sequence":
+                pooled = states.float() if filled is not None else states[0].float()
+            elif filled is None:
                 alone = states[0].float()
                 pooled = {"mean": alone.mean(0), "cls": alone[0], "max": alone.amax(0)}[
                     options.pooling
@@ -260,7 +274,10 @@ def _in_onnx(network: torch.nn.Module, options: Options) -> Embed:
 
     # A trace keeps what a network computed from its example's length as if it were constant.
     ids = [np.ones(min(13, options.max_tokens), np.int32)]
-    if not np.allclose(embed(ids), _in_torch(network, options)(ids), atol=1e-3):
+    expected = _in_torch(network, options)(ids)
+    if options.pooling == "sequence":
+        expected = expected[:, : len(ids[0])]
+    if not np.allclose(embed(ids), expected, atol=1e-3):
         raise PipelineError("this network does not trace to ONNX; use backend: torch for it")
     return embed
 

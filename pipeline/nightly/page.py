@@ -9,7 +9,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from pipeline.reporting.format import amount
+from pipeline.reporting.format import amount, count, humanize
 from pipeline.reporting.page_assets import TEMPLATES, jinja_environment, style_and_script
 from pipeline.reporting.plots.panels import levels
 from pipeline.reporting.plots.scale import nice_scale
@@ -93,7 +93,7 @@ def _trends(records: Sequence[Record]) -> list[dict[str, Any]]:
     return [
         {
             "task": task,
-            "figure": figures[task],
+            "label": _label(figures[task]),
             "models": [
                 {
                     "name": model,
@@ -104,6 +104,13 @@ def _trends(records: Sequence[Record]) -> list[dict[str, Any]]:
         }
         for task, models in sorted(tasks.items())
     ]
+
+
+def _label(figure: str) -> str:
+    """A figure at the beginning of a sentence, with its unit."""
+    words = {"macro_f1": "Macro-F1", "r2": "R²", "mae": "Mean absolute error"}
+    label = words.get(figure, humanize(figure).capitalize())
+    return f"{label} (%)" if figure in SHARES else label
 
 
 def _rank(figure: str) -> int:
@@ -181,7 +188,7 @@ def _cost(records: Sequence[Record]) -> Markup | None:
 
     shapes = levels(up.ticks, y, (LEFT, WIDTH - RIGHT), "{:g}".format)
     shapes += [
-        tag("text", f"{tick:g}", x=x(tick), y=HEIGHT - 6, text_anchor="middle")
+        tag("text", count(tick), x=x(tick), y=HEIGHT - 6, text_anchor="middle")
         for tick in across.ticks[1:-1]
     ]
     shapes += [

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
+from configparser import RawConfigParser
 from pathlib import Path
 
 from pipeline.core.errors import PipelineError
+from pipeline.core.files.dvc_cache import cache_folder, dvc_folder
 from pipeline.core.folders import DATA
 from pipeline.params.aliases import ALIASES
 from pipeline.raw.held_samples import RECORD
@@ -56,6 +60,8 @@ def check_start() -> str:
     check_repository(HERE)
     base = resolve_commit(HERE, "HEAD")
     git(HERE, "var", "GIT_COMMITTER_IDENT")
+    if not git(HERE, "for-each-ref", PUSHED).strip():
+        git(HERE, "update-ref", PUSHED, base)
     changed = git(HERE, "diff", "--name-only", "--relative", "-z", "HEAD", "--", ".").decode()
     others = [path for path in changed.split("\0") if path and not _is_committed_by_nights(path)]
     if others:
@@ -167,7 +173,14 @@ def push(dvc_remote: str, git_remote: str) -> None:
     The data of earlier nights whose push failed go with tonight's: a ref says how far it came.
     """
     if dvc_remote:
-        _push_data(dvc_remote, _unpushed())
+        for tag in _unpushed():
+            # `dvc push` takes revisions, but forgets the remote's name when it comes to them.
+            with tempfile.TemporaryDirectory() as scratch:
+                folder = Path(scratch, "project")
+                check_out(tag, folder)
+                with contextlib.chdir(folder):
+                    run_dvc("push", "--quiet", "--remote", dvc_remote)
+        run_dvc("push", "--quiet", "--remote", dvc_remote)
     if git_remote:
         try:
             git(HERE, "push", "--quiet", "--follow-tags", git_remote, "HEAD")
@@ -178,21 +191,26 @@ def push(dvc_remote: str, git_remote: str) -> None:
 
 
 def _unpushed() -> list[str]:
-    """The tags of nights since the last whose push went well."""
-    known = git(HERE, "for-each-ref", PUSHED).strip()
-    since = ("--no-merged", PUSHED) if known else ()
-    return git(HERE, "tag", "--list", "nightly/*", "--merged", "HEAD", *since).decode().split()
+    """The tags of earlier nights since the last push that went well."""
+    asked = ("--list", "nightly/*", "--merged", "HEAD", "--no-merged", PUSHED)
+    names = git(HERE, "tag", "--sort=creatordate", *asked).decode().split()
+    return names[:-1]
 
 
-def _push_data(remote: str, revisions: list[str]) -> None:
-    """`dvc push` of what lies here and of revisions, which its command cannot name."""
-    from dvc.repo import Repo  # type: ignore[import-untyped]
-
-    try:
-        with Repo() as repo:
-            repo.push(remote=remote, revs=revisions)
-    except Exception as error:  # whatever a remote's library says, the network is at fault
-        raise Failed(f"dvc push --remote {remote}", str(error) or type(error).__name__) from None
+def check_out(revision: str, folder: Path) -> None:
+    """A clone of this project in a new folder, with the same cache and remotes of DVC's."""
+    dvc = dvc_folder(HERE)
+    if dvc is None:
+        raise PipelineError("this folder is no DVC project, so it has no cache: run `dvc init`")
+    local = RawConfigParser()
+    local.read(dvc / "config.local")
+    if not local.has_section("cache"):
+        local.add_section("cache")
+    local.set("cache", "dir", str(cache_folder(dvc).absolute()))
+    git(HERE, "clone", "--quiet", "--no-checkout", ".", str(folder.absolute()))
+    git(folder, "checkout", "--quiet", "--detach", revision)
+    with (folder / ".dvc" / "config.local").open("w", encoding="utf-8") as file:
+        local.write(file)
 
 
 def _trailer(revision: str, name: str) -> str:

@@ -35,6 +35,7 @@ from pipeline.nightly.ledger import (
 from pipeline.nightly.options import NightlyOptions
 from pipeline.nightly.record import names, write_record
 from pipeline.nightly.repository import Failed, last_line
+from pipeline.nightly.unlabelled import answers_file
 from pipeline.nightly.watch import Findings
 from pipeline.params import Params
 from pipeline.params.aliases import CHAMPION, Alias, read_aliases, write_aliases
@@ -169,6 +170,9 @@ def abandon() -> Night:
                 ):
                     quarantine.dvc_file(place).unlink(missing_ok=True)
                     remove(place)
+        answers = answers_file(night.run)
+        for path in (answers, quarantine.dvc_file(answers)):
+            path.unlink(missing_ok=True)
         repository.restore("dvc.lock")
         journal.close()
         return night

@@ -45,7 +45,10 @@ def tools_of(params: Params, options: NightlyOptions) -> Tools:
 
     def judged(night: Night, champion: Alias | None) -> Night:
         verdict = judge(params, options, night, champion)
-        night = replace(night, answers=answer(params, night, champion))
+        answers = answer(params, night, champion)
+        if answers and answers.file:
+            repository.run_dvc("add", "--quiet", answers.file)
+        night = replace(night, answers=answers)
         if not night.batches():
             return replace(night, verdict=verdict)
         earlier = [

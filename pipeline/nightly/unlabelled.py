@@ -25,7 +25,7 @@ from pipeline.monitoring.expected_quality import (
     expected_by_presence,
     subset_scores,
 )
-from pipeline.nightly.journal import FOLDER, Answers, Night
+from pipeline.nightly.journal import Answers, Night
 from pipeline.params import Params
 from pipeline.params.aliases import Alias
 from pipeline.parts import manifest
@@ -33,7 +33,8 @@ from pipeline.raw.roots import Raw
 from pipeline.store.format.reader import table_of
 from pipeline.store.trees.revision import Revision
 
-ANSWERS = FOLDER / "answers"
+# Beside the data that they are of: DVC keeps each night's file, and git the file that names it.
+ANSWERS = Path(DATA, "answers")
 # What the estimate is of, where the model in use chooses one of several classes or labels.
 FIGURE = "macro_f1"
 
@@ -56,7 +57,7 @@ def answer(params: Params, night: Night, champion: Alias | None) -> Answers | No
     count = f"{len(ids):,} sample(s) without labels"
     if champion is None:
         return Answers(len(ids), 0, why=f"{count}: no model is in use that could answer them.")
-    path = ANSWERS / f"{night.run}.parquet"
+    path = answers_file(night.run)
     told = []
     try:
         predictor = Predictor.load(Path(), champion.model, champion.revision)
@@ -78,6 +79,11 @@ def answer(params: Params, night: Night, champion: Alias | None) -> Answers | No
     except PipelineError as error:
         return Answers(len(ids), answered, str(path), why=f"{why}; nothing is expected: {error}")
     return Answers(len(ids), answered, str(path), expected, usual, f"{why}; {reason}")
+
+
+def answers_file(run: str) -> Path:
+    """Where the answers of a run lie; beside it is what DVC knows of them."""
+    return ANSWERS / f"{run}.parquet"
 
 
 def _samples(params: Params, ids: Sequence[str]) -> Iterator[Sample]:

@@ -19,7 +19,7 @@ from pipeline.store.views import is_table
 
 # Names that become folders and stages of DVC, for which a dot leads into a section.
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
-NAMED = ("sources", "features", "models", "compress", "predict")
+NAMED = ("sources", "features", "models", "compress", "predict", "verification")
 # Names of targets become folders of learning curves and fields of SQL.
 TARGET = re.compile(r"\w([\w -]*\w)?")
 # What the project calls so itself where such a name would stand, in whatever case.
@@ -62,6 +62,7 @@ def cross_check(values: Mapping[str, Any], named: Mapping[str, Collection[str]])
         yield from _towers(path, model, values)
     yield from _compressed(values, named)
     yield from _predicted(values, named)
+    yield from _verified(values, named)
     if values["curate"]:
         yield from _joins(values)
     if values["evaluate"]:
@@ -270,6 +271,12 @@ def _predicted(values: Mapping[str, Any], named: Mapping[str, Collection[str]]) 
         elif sources.issuperset(named["sources"]):
             reason = "nothing is learnt from a source that is answered for, and there is no other"
             yield f"predict.{name}.source", reason
+
+
+def _verified(values: Mapping[str, Any], named: Mapping[str, Collection[str]]) -> Mistakes:
+    for name, options in values["verification"].items():
+        for system, each in options.systems.items():
+            yield from _features(f"verification.{name}.systems.{system}", each, named)
 
 
 def _told(error: ValueError) -> str:

@@ -16,7 +16,10 @@ from pipeline.params.yaml_edit import MISSING, Keys, differences, edit_yaml, to_
 from pipeline.parts.dvc_restore import Cache
 
 # Of these sections a model's score is no function.
-BESIDE = ("models", "compress", "comparison", "execution", "report", "monitoring", "contract")
+BESIDE = (
+    *("models", "compress", "comparison", "verification"),
+    *("execution", "report", "monitoring", "contract"),
+)
 
 
 def options(trial: Trial, standing: Trial, model: str) -> dict[Keys, Any]:

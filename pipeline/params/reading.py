@@ -21,9 +21,10 @@ from pipeline.models.compression.options import CompressionOptions
 from pipeline.models.evaluation.options import EvaluationOptions
 from pipeline.models.options import ModelOptions
 from pipeline.models.task_options import kinds_with_options
+from pipeline.models.verification.options import VerificationOptions
 from pipeline.monitoring.contract import Contract
 from pipeline.monitoring.options import MonitoringOptions
-from pipeline.params.agreement import cross_check
+from pipeline.params.agreement import NAMED, cross_check
 from pipeline.params.document import read
 from pipeline.params.sections import (
     CleanSection,
@@ -145,6 +146,7 @@ class _Reading:
             "contract": dict(self._each(document, "contract", Contract)),
             "compress": dict(self._each(document, "compress", CompressionOptions)),
             "predict": dict(self._each(document, "predict", PredictOptions)),
+            "verification": dict(self._each(document, "verification", VerificationOptions)),
         }
         values["sources"] = _with_fallback(values["sources"], values["clean"])
         single: dict[str, type[Options]] = {
@@ -163,10 +165,7 @@ class _Reading:
         values["comparison"] = comparison and self._check(
             ComparisonOptions, comparison, "comparison"
         )
-        named = {
-            name: self._names(document, name)
-            for name in ("sources", "targets", "features", "models", "compress", "predict")
-        }
+        named = {name: self._names(document, name) for name in (*NAMED, "targets")}
         self.problems += cross_check(values, named)
         return None if self.problems else Params(**values)
 

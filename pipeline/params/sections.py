@@ -17,6 +17,7 @@ from pipeline.models.compression.options import CompressionOptions
 from pipeline.models.evaluation.options import EvaluationOptions
 from pipeline.models.options import ModelOptions
 from pipeline.models.tasks import Kind
+from pipeline.models.verification.options import VerificationOptions
 from pipeline.monitoring.contract import Contract
 from pipeline.monitoring.options import MonitoringOptions
 from pipeline.raw.request import DownloadOptions
@@ -156,6 +157,7 @@ class Params:
     evaluate: EvaluationOptions
     compress: dict[str, CompressionOptions]
     predict: dict[str, PredictOptions]
+    verification: dict[str, VerificationOptions]
     comparison: ComparisonOptions | None
     report: ReportOptions
     handover: HandoverOptions

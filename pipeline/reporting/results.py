@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.core.errors import PipelineError, unknown
-from pipeline.core.folders import COMPARISON
+from pipeline.core.folders import COMPARISON, VERIFICATION
 from pipeline.execution.run_record import last_made
 from pipeline.models.comparison.candidate import CHOICE
 from pipeline.models.evaluation.nearest import NAME as NEAREST
@@ -17,6 +17,7 @@ from pipeline.reporting.choice import rank_models
 from pipeline.reporting.difference import model_difference
 from pipeline.reporting.format import amount, count, listed, percent, points
 from pipeline.reporting.inputs import EvaluatedModel, ReportInputs
+from pipeline.reporting.verification.sections import VerificationData
 
 # Resamples of the paired bootstrap.
 DRAWS = 2000
@@ -56,6 +57,7 @@ def results(
     blocks = [
         *(_evaluated(inputs, task, figures) for task in tasks),
         *_compared(inputs.root / COMPARISON),
+        *verified(inputs.root / VERIFICATION),
         *_took(stages),
     ]
     return "\n\n".join(blocks) + "\n"
@@ -190,6 +192,61 @@ def _compared(folder: Path) -> Iterator[str]:
     if gains:
         heads = ["model", "against", "points of macro-F1", "p, corrected by Holm"]
         yield _table(heads, gains)
+
+
+def verified(folder: Path) -> Iterator[str]:
+    """Each verification's systems, by the equal error rate, and what its threshold costs."""
+    for out in sorted(path.parent for path in folder.glob("*/figures.csv")):
+        data = VerificationData(out.name, out)
+        kinds = list(dict.fromkeys(kind for _, kind in data.kinds))
+        mass = f"{100 * data.protocol['options']['confidence']:g} %"
+        for enrolled in dict.fromkeys(n for n, _ in data.kinds):
+            rows = [
+                [
+                    f"`{name}`",
+                    data.made(name),
+                    *(_interval(data.figures.get((name, enrolled, kind)), "eer") for kind in kinds),
+                    _more(data.figures[name, enrolled, kinds[0]].get("eer_more")),
+                    *(_interval(data.figures[name, enrolled, kinds[0]], figure)
+                      for figure in ("miss", "false_acceptance", "cllr")),
+                ]
+                for name, *rest in data.figures
+                if rest == [enrolled, kinds[0]]
+            ]  # fmt: skip
+            heads = [
+                *("system", "scores", *(f"EER, {kind}, %" for kind in kinds)),
+                *(
+                    f"points to `{data.answers}`",
+                    "own refused, %",
+                    "others accepted, %",
+                    "Cllr, bits",
+                ),
+            ]
+            yield (
+                f"**{out.name}**, {count(data.protocol['people'])} people, each known by "
+                f"{enrolled} of their samples; {mass} intervals by resampling people.\n\n"
+                + _table(heads, rows)
+            )
+
+
+def _more(figure: Mapping[str, Any] | None) -> str:
+    """How much more a system's equal error rate is than that of the one that answers."""
+    if figure is None:
+        return ""
+    if figure["low"] is None:
+        return points(figure["value"])
+    return _points(figure["value"], figure["low"], figure["high"])
+
+
+def _interval(figures: Mapping[str, Any] | None, name: str) -> str:
+    """A figure of a verification with its interval; Cllr is no share."""
+    if figures is None:
+        return DASH
+    value, low, high = (figures[name][end] for end in ("value", "low", "high"))
+    written = "{:.2f}".format if name == "cllr" else percent
+    return (
+        written(value) if low is None else f"{written(value)} ({written(low)} to {written(high)})"
+    )
 
 
 def _took(stages: Mapping[str, Sequence[str]]) -> Iterator[str]:

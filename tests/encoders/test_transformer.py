@@ -11,42 +11,19 @@ import numpy as np
 import pytest
 import torch
 from pydantic import ValidationError
-from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
 from pipeline.core.errors import PipelineError
 from pipeline.encoders.transformer import Encoder, Options, parameters, shape, weights
+from tests.encoders import tiny_models
+from tests.encoders.tiny_models import WORDS
 
-WORDS = ["a", "big", "grey", "wolf", "howls", "at", "the", "moon"]
 TEXTS = ["wolf", "A big wolf", "the moon at a big grey wolf howls", "zebra"]
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder() -> Path:
     """A BERT of two layers and random weights, as `save_pretrained` leaves one."""
-    from transformers import BertConfig, BertModel
-
-    folder = tmp_path_factory.mktemp("bert")
-    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *WORDS]
-    config = BertConfig(
-        vocab_size=len(vocabulary),
-        hidden_size=16,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        intermediate_size=32,
-        max_position_embeddings=24,
-    )
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        BertModel(config).save_pretrained(folder)
-    ids = {word: place for place, word in enumerate(vocabulary)}
-    tokenizer = Tokenizer(models.WordPiece(ids, unk_token="[UNK]"))
-    tokenizer.normalizer = normalizers.BertNormalizer()
-    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    tokenizer.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
-    # As MiniLM's, it comes with a length that every text is padded to.
-    tokenizer.enable_padding(length=20)
-    tokenizer.save(str(folder / "tokenizer.json"))
-    return folder
+    return tiny_models.folder("bert")
 
 
 def options(folder: Path, **changes: Any) -> Options:
@@ -118,6 +95,20 @@ def test_shape_and_lengths(folder: Path) -> None:
     assert vectors.shape == (4, *shape(options(folder))) == (4, 16)
     np.testing.assert_array_equal(lengths, np.ones(4, np.int32))
     assert lengths.dtype == np.int32
+
+
+@pytest.mark.parametrize("backend", ["onnxruntime", "torch"])
+def test_states_stay_a_sequence(folder: Path, backend: str) -> None:
+    asked = {"pooling": "sequence", "normalise": False, "backend": backend, "max_tokens": 12}
+    texts = [*TEXTS, "wolf " * 20]
+    sequences, lengths = Encoder(options(folder, **asked)).encode(texts)
+    assert sequences.shape == (5, *shape(options(folder, **asked))) == (5, 12, 16)
+    assert lengths.tolist() == [3, 5, 10, 3, 12]
+    for text, sequence, length in zip(TEXTS, sequences, lengths, strict=False):
+        np.testing.assert_allclose(sequence[:length], states(folder, text), atol=1e-5)
+        assert not sequence[length:].any()
+    (alone,), _ = Encoder(options(folder, **asked)).encode(texts[2:3])
+    assert alone.tobytes() == sequences[2].tobytes()
 
 
 def test_planning_loads_no_heavy_library(folder: Path) -> None:

@@ -31,9 +31,17 @@ def folder(kind: str) -> Path:
     path = _parent() / kind
     with torch.random.fork_rng():
         torch.manual_seed(SEEDED)
-        model, extractor = (_vision(kind), None) if kind in VISION else _speech(kind)
+        model, extractor = (
+            _text()
+            if kind == "bert"
+            else (_vision(kind), None)
+            if kind in VISION
+            else _speech(kind)
+        )
         model.save_pretrained(path)
-    if extractor is not None:
+    if kind == "bert":
+        extractor.save(str(path / "tokenizer.json"))
+    elif extractor is not None:
         extractor.save_pretrained(path)
     else:  # the library's own processors want torchvision, which nothing here needs
         (path / "preprocessor_config.json").write_text(json.dumps(PICTURES))
@@ -53,6 +61,25 @@ SMALL: dict[str, Any] = {
     "num_attention_heads": 2,
     "intermediate_size": 32,
 }
+
+
+WORDS = ("a", "big", "grey", "wolf", "howls", "at", "the", "moon")
+
+
+def _text() -> tuple[Any, Any]:
+    """A BERT, and its tokenizer, which pads every text to a length as MiniLM's does."""
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+    from transformers import BertConfig, BertModel
+
+    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *WORDS]
+    config = BertConfig(vocab_size=len(vocabulary), max_position_embeddings=24, **SMALL)
+    ids = {word: place for place, word in enumerate(vocabulary)}
+    tokenizer = Tokenizer(models.WordPiece(ids, unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.BertNormalizer()
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
+    tokenizer.enable_padding(length=20)
+    return BertModel(config), tokenizer
 
 
 def _vision(kind: str) -> Any:

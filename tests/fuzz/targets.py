@@ -311,6 +311,17 @@ def _unpack(data: bytes, folder: Path) -> None:
     unpack(folder / "package", {"usr/share/tuxpaint/stamps": ""}, folder / "out")
 
 
+def _sounds_xml(folder: Path) -> list[bytes]:
+    sound = '<sound name="\u00c9" file="fr/alpha/a-26.ogg" />'
+    return [f'<?xml version="1.0" encoding="utf-8"?><klettres>{sound * 3}</klettres>'.encode()]
+
+
+def _names(data: bytes, folder: Path) -> object:
+    from pipeline.sources.klettres import names
+
+    return names(data)
+
+
 # FFmpeg asks for what a file claims, and touches none of it.
 FFMPEG_BYTES = LARGEST_ALLOCATION + (512 << 20)
 
@@ -320,6 +331,7 @@ TARGETS = {
     "sound": Target(_sounds, _clean_sound, FFMPEG_BYTES),
     "film": Target(_films, _clean_film, FFMPEG_BYTES),
     "text": Target(_texts, _clean_text),
+    "sounds.xml": Target(_sounds_xml, _names),
     "csv": Target(_csv, _scan_as("metadata.csv")),
     "jsonl": Target(_jsonl, _scan_as("metadata.jsonl")),
     "parquet": Target(_parquet, _scan_as("metadata.parquet")),

@@ -244,18 +244,26 @@ def test_a_remote_that_stays_down_keeps_no_landing_waiting(world: World) -> None
 def test_data_of_nights_that_were_not_pushed_go_with_the_next(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[list[str]] = []
-    monkeypatch.setattr(repository, "_push_data", lambda remote, tags: asked.append(tags))
+    Path(".dvc").mkdir()
+    Path(".dvc/config").write_text("[core]\n    analytics = false\n")
+    Path(".dvc/config.local").write_text("['remote \"store\"']\n    url = /store\n")
+    git("add", ".dvc/config")
+    git("commit", "--quiet", "--message", "DVC")
+    pushed: list[list[str]] = []
+
+    def dvc(*arguments: str) -> None:
+        assert arguments == ("push", "--quiet", "--remote", "store")
+        assert "/store" in Path(".dvc/config.local").read_text()
+        pushed.append(sorted(path.stem for path in Path("data/raw/shapes").glob("*.dvc")))
+
+    monkeypatch.setattr(repository, "run_dvc", dvc)
     git("init", "--quiet", "--bare", "remote.git")
     for number in range(4):
         put_landing(f"{number}", 10 * number)
         world.night()
         if number in (1, 3):
             repository.push("store", "remote.git")
-    assert asked == [
-        ["nightly/2026-03-02", "nightly/2026-03-03"],
-        ["nightly/2026-03-04", "nightly/2026-03-05"],
-    ]
+    assert pushed == [["0"], ["0", "1"], ["0", "1", "2"], ["0", "1", "2", "3"]]
     assert len(git("ls-remote", "--tags", "remote.git").splitlines()) == 4
     with pytest.raises(Failed, match="git push nowhere"):
         repository.push("", "nowhere")
@@ -408,8 +416,13 @@ def test_a_run_does_not_go_on_where_another_commit_is_checked_out(world: World) 
     git("commit", "--allow-empty", "--quiet", "--message", "a person's")
     with pytest.raises(PipelineError, match="is not what it began on"):
         world.night()
+    answers = Path("data/answers/2026-03-02.parquet")
+    answers.parent.mkdir()
+    answers.touch()
+    give_to_dvc(answers)
     running.abandon()
     assert (world.batches(), git("status", "--porcelain")) == ([], "")
+    assert not answers.exists()
     world.reproduce = None
     world.night()
     assert world.batches() == ["a"]

@@ -82,7 +82,7 @@ def test_they_are_answered_and_the_night_says_so(params: Params, champion: Alias
     assert "image" not in table["present"].to_pylist()[0]
     assert answers.expected is not None
     assert answers.usual is not None
-    assert f"gated at {champion.revision[:12]}, in .pipeline/nightly/answers" in answers.why
+    assert f"gated at {champion.revision[:12]}, in data/answers/2026-03-02.parquet" in answers.why
     assert ("image is missing in 83%" in answers.why) == (answers.expected < answers.usual)
     bounds = re.search(r"by their probabilities macro-F1 is (\S+) \((\S+) to (\S+)\)", answers.why)
     assert bounds is not None

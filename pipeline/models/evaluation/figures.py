@@ -13,7 +13,7 @@ from pipeline.models.decoding import Decoding
 from pipeline.models.evaluation.answers import Answers
 from pipeline.models.evaluation.bootstrap import Resamples, interval, replicates, replicates_of_rows
 from pipeline.models.evaluation.options import EvaluationOptions
-from pipeline.models.metrics import bin_of, calibration, calibration_error, scores
+from pipeline.models.metrics import bin_of, calibration, calibration_error, class_scores, scores
 from pipeline.models.tasks import FOLDER, Generative, headline
 
 
@@ -78,12 +78,10 @@ def _resampled_sums(answers: Answers, resamples: Resamples) -> dict[str, np.ndar
 
 
 def metrics_without_intervals(answers: Answers) -> dict[str, float]:
-    """The figures without intervals."""
-    own_figures = answers.task.figures(answers.truth, answers.answer, answers.prediction)
-    return {
-        **(scores(answers.truth, answers.prediction) if answers.task.ONE_CLASS else {}),
-        **own_figures,
-    }
+    """The figures without intervals: by tallies, as there are hundreds of groups."""
+    truth, prediction = answers.truth, answers.prediction
+    tallied = class_scores(truth, prediction, answers.classes) if answers.task.ONE_CLASS else {}
+    return {**tallied, **answers.task.figures(truth, answers.answer, prediction)}
 
 
 def baseline(

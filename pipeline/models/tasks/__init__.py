@@ -5,6 +5,7 @@ Code elsewhere asks the task and never its name, so that a kind is added by addi
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Protocol
@@ -154,8 +155,9 @@ def _check_kind(kind: str) -> str:
 Kind = Annotated[str, AfterValidator(_check_kind)]
 
 
+@functools.cache
 def task_of(kind: str) -> Task:
-    """The task of a kind."""
+    """The task of a kind, which is asked for at each sample: finding it lists a folder."""
     return registry.load(FOLDER, kind, Task)
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+import resource
 import shutil
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -56,7 +58,7 @@ class Lived:
     cleaned_rows:
         Assets that were decoded.
     seconds, cpu_seconds:
-        Of all starts, and of all stages.
+        Of all starts, with DVC and all stages.
     right:
         Whether outcome, starts, words and the message to people are what the fault asks for.
     """
@@ -68,12 +70,12 @@ class Lived:
     right: bool
     starts: int
     landed: int
-    new_assets: int
-    cleaned_rows: int
     computed_rows: int
-    cpu_seconds: float
-    seconds: float
+    cleaned_rows: int
     why: str
+    new_assets: int = 0
+    cpu_seconds: float = 0.0
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,11 @@ class World:
 
     def live(self, fault: Fault, now: datetime, new_assets: int = 0) -> Lived:
         """One night, started anew as often as the fault makes it fail."""
-        begun, starts = datetime.now(UTC), 0
+        begun, cpu, starts = time.perf_counter(), _cpu_seconds(), 0
+
+        def clock() -> datetime:
+            return now + timedelta(seconds=time.perf_counter() - begun)
+
         told = len(self.hook.told)
         words: list[str] = []
         night: Night | None = None
@@ -115,7 +121,7 @@ class World:
             while night is None:
                 starts += 1
                 params = self.load()
-                played = replace(self.tools(params), now=lambda: now)
+                played = replace(self.tools(params), now=clock)
                 try:
                     with ExitStack() as failures:
                         if starts <= fault.fails:
@@ -127,15 +133,25 @@ class World:
                     if starts > fault.fails:
                         raise
                     words.append(str(failure))
-        lived = _lived(night, fault, starts, begun, self.hook.told[told:], words)
-        return replace(lived, new_assets=new_assets)
+        lived = _lived(night, fault, starts, self.hook.told[told:], words)
+        return replace(
+            lived,
+            new_assets=new_assets,
+            cpu_seconds=round(_cpu_seconds() - cpu, 2),
+            seconds=round(time.perf_counter() - begun, 2),
+        )
+
+
+def _cpu_seconds() -> float:
+    """What this process and those that it started and that have ended have used."""
+    usages = map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(usage.ru_utime + usage.ru_stime for usage in usages)
 
 
 def _lived(
     night: Night,
     fault: Fault,
     starts: int,
-    begun: datetime,
     told: Sequence[str],
     words: Sequence[str],
 ) -> Lived:
@@ -152,11 +168,8 @@ def _lived(
         is_right and named is not None and is_told,
         starts,
         record["landed_files"],
-        0,
-        sum(s["computed_rows"] for s in record["stages"] if s["stage"].startswith("clean/")),
         record["computed_rows"],
-        record["cpu_seconds"],
-        (datetime.now(UTC) - begun).total_seconds(),
+        sum(s["computed_rows"] for s in record["stages"] if s["stage"].startswith("clean/")),
         night.verdict.why,
     )
 

@@ -20,7 +20,7 @@ from pipeline.reporting.inputs import ReportInputs
 PAGE = "index.html"
 # What changes nothing that the page shows: where data is fetched from, and what has a page of its
 # own.
-UNSEEN = ("fetch", "compress", "comparison")
+UNSEEN = ("fetch", "compress", "comparison", "verification")
 
 
 def plan(params: Params, item: str = "", root: Path = Path(DATA)) -> artifact.ArtifactPlan:

@@ -25,9 +25,11 @@ DATA_PAGE, PLAIN = 0, 0
 # Fields of PageHeader and of the DataPageHeader in it.
 TYPE, UNCOMPRESSED, COMPRESSED, DATA_HEADER = 1, 2, 3, 5
 NUM_VALUES, ENCODING = 1, 2
-# Fields on the way from the footer to a chunk's codec, and the codecs that there are.
-ROW_GROUPS, COLUMNS, META_DATA, CODEC = 4, 1, 3, 4
-CODECS = range(8)
+# Fields of the footer, of a RowGroup in it, and of a ColumnMetaData in that.
+ROW_GROUPS = 4
+COLUMNS, NUM_ROWS, META_DATA = 1, 3, 3
+CODEC, CHUNK_VALUES, CHUNK_COMPRESSED, DATA_PAGE_OFFSET, DICTIONARY = 4, 5, 7, 9, 11
+NO_CODEC = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,43 +59,41 @@ def extents(path: Path, metadata: pq.FileMetaData, field: pa.Field) -> tuple[Ext
     paths = [metadata.schema.column(i).path for i in range(metadata.num_columns)]
     column = paths.index(f"{VECTOR}.list.element")
     row_bytes = kind.list_size * kind.value_type.bit_width // 8
-    found_extents = []
+    extents = []
     with path.open("rb", buffering=0) as file:
-        _check_codecs(file.fileno(), metadata.serialized_size)
-        for number in range(metadata.num_row_groups):
-            group = metadata.row_group(number)
-            if not group.num_rows:
+        for group in _row_groups(file.fileno(), metadata.serialized_size):
+            rows = group[NUM_ROWS]
+            if not rows:
                 continue
-            offset = _values_offset(file.fileno(), group.column(column), group.num_rows, row_bytes)
-            if offset is None or group.column(column).num_values != group.num_rows * kind.list_size:
+            chunk = group[COLUMNS][column][META_DATA]
+            offset = _values_offset(file.fileno(), chunk, rows, row_bytes)
+            if offset is None or chunk[CHUNK_VALUES] != rows * kind.list_size:
                 return None
-            found_extents.append(Extent(offset, group.num_rows))
-    return tuple(found_extents)
+            extents.append(Extent(offset, rows))
+    return tuple(extents)
 
 
-def _check_codecs(file: int, size: int) -> None:
-    """ValueError for a codec that there is not: asked for its name, pyarrow ends the process."""
+def _row_groups(file: int, size: int) -> list[dict[int, Any]]:
+    """From the footer's bytes: pyarrow ends the process over what it finds wrong in a chunk's."""
     data = os.pread(file, size, os.fstat(file).st_size - size - 8)
-    footer, _ = read_struct(data, 0)
-    for group in footer[ROW_GROUPS]:
-        for chunk in group[COLUMNS]:
-            if chunk[META_DATA][CODEC] not in CODECS:
-                raise ValueError(f"there is no codec {chunk[META_DATA][CODEC]}")
+    footer, _ = read_struct(data)
+    groups: list[dict[int, Any]] = footer[ROW_GROUPS]
+    return groups
 
 
-def _values_offset(file: int, chunk: Any, rows: int, row_bytes: int) -> int | None:
+def _values_offset(file: int, chunk: dict[int, Any], rows: int, row_bytes: int) -> int | None:
     """Where the values of a chunk begin, if it is one plain page without a null."""
-    if chunk.compression != "UNCOMPRESSED" or chunk.has_dictionary_page:
+    if chunk[CODEC] != NO_CODEC or DICTIONARY in chunk:
         return None
-    start = chunk.data_page_offset
+    start = chunk[DATA_PAGE_OFFSET]
     try:
         header, length = read_struct(os.pread(file, HEAD, start))
         page = header[DATA_HEADER]
         proven = (
             header[TYPE] == DATA_PAGE
             and header[UNCOMPRESSED] == header[COMPRESSED]
-            and length + header[COMPRESSED] == chunk.total_compressed_size
-            and page[NUM_VALUES] == chunk.num_values
+            and length + header[COMPRESSED] == chunk[CHUNK_COMPRESSED]
+            and page[NUM_VALUES] == chunk[CHUNK_VALUES]
             and page[ENCODING] == PLAIN
         )
     except (KeyError, IndexError, ValueError, TypeError):

@@ -222,6 +222,18 @@ def test_a_codec_that_there_is_not_does_not_end_the_process(tmp_path: Path) -> N
         vectors_of(tmp_path / "f")
 
 
+def test_statistics_that_cannot_be_do_not_end_the_process(tmp_path: Path) -> None:
+    write_features(table(values(5)), tmp_path / "f", {})
+    data = (tmp_path / "f").read_bytes()
+    levels = b"\x3c\x29\x26"  # SizeStatistics: a list of two whole numbers, one for each level
+    assert data.count(levels) == 1
+    (tmp_path / "f").write_bytes(data.replace(levels, b"\x3c\x29\x16"))
+    vectors = vectors_of(tmp_path / "f")  # which say nothing of the values
+    assert (vectors.rows, vectors.extents is not None) == (5, True)
+    with pytest.raises(OSError, match="mismatch"):
+        pq.read_table(tmp_path / "f")
+
+
 def test_vectors_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
     lists = pa.array([[b"ab"], [b"cd"]], pa.list_(pa.binary(), 1))
     pq.write_table(pa.table({VECTOR: lists}), tmp_path / "f")

@@ -1,0 +1,187 @@
+"""Whether raw samples are of enrolled people, by a verifier of a project."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from pipeline.core.errors import PipelineError, Rejected, unknown
+from pipeline.core.files.digest import digest_file
+from pipeline.core.folders import CLEAN, DATA, VERIFICATION
+from pipeline.inference.encoding import Encoding
+from pipeline.inference.samples import Sample, read_asset
+from pipeline.models.feature_compatibility import check_features
+from pipeline.models.verification.people import People, pooled
+from pipeline.models.verification.trials import Trials
+from pipeline.models.verification.verifier import ARRAYS, CARD, Verifier, load_verifier
+from pipeline.params import Params, load
+from pipeline.parts.artifact import read_manifest
+from pipeline.parts.manifest import read_function
+
+Features = Mapping[str, tuple[np.ndarray, int]]  # feature set → values and their length
+Enrolment = Mapping[str, Sequence[Features]]  # person → what each sample gave
+Refusal = tuple[str | None, str, str, str]  # modality, stage, reason, message
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Whether a sample is of a person.
+
+    Parameters
+    ----------
+    llr:
+        Natural logarithm of how much likelier the sample is if it is the person's than if it is
+        another's; None where nothing was left to compare.
+    same:
+        Whether that reaches the verifier's threshold.
+    enrolled:
+        Samples that the person was known by.
+    refused:
+        What of the sample was refused, and why.
+    """
+
+    sample_id: str
+    person: str
+    llr: float | None
+    same: bool | None
+    enrolled: int
+    refused: tuple[Refusal, ...]
+
+
+class RawVerifier:
+    """Enrols people and answers for new samples, by the work of the stages clean and extract."""
+
+    def __init__(self, verifier: Verifier, params: Params, encodings: Sequence[Encoding]) -> None:
+        self.verifier, self.params, self._encodings = verifier, params, encodings
+
+    @classmethod
+    def load(cls, root: str | Path, name: str) -> Self:
+        """A verifier of a project, by its name under `verification` in params.yaml.
+
+        Raises
+        ------
+        PipelineError
+            There is none of that name, it is not made yet, its files are not those that were
+            written, or this code makes other features than those that it was taught by.
+        """
+        root = Path(root)
+        params = load(root / "params.yaml")
+        if name not in params.verification:
+            raise PipelineError(unknown("verification", name, params.verification))
+        folder = root / DATA / VERIFICATION / name
+        files = read_manifest(folder)["files"]
+        for file in (CARD, ARRAYS):
+            path = folder / file
+            if not path.is_file() or digest_file(path, "md5") != files[file]:
+                raise PipelineError(
+                    f"{path} is not the file that the stage wrote: `dvc checkout --force` brings "
+                    f"it back, `dvc repro trials@{name}` makes it anew"
+                )
+        verifier = load_verifier(folder)
+        names: dict[str, list[str]] = {}
+        for feature_set in verifier.options.features:
+            if feature_set not in params.features:
+                raise PipelineError(unknown("feature set", feature_set, params.features))
+            names.setdefault(params.features[feature_set].modality, []).append(feature_set)
+        encodings = [Encoding(modality, params, sets) for modality, sets in names.items()]
+        cleaned = {f"{CLEAN}/{m}": read_function(root / DATA / CLEAN / m) for m in names}
+        functions = {name: each for e in encodings for name, each in e.functions.items()}
+        check_features(name, {**verifier.made_by, **cleaned}, functions)
+        return cls(verifier, params, encodings)
+
+    def enrol(self, people: Mapping[str, Iterable[Sample]]) -> Enrolment:
+        """What people are known by.
+
+        Raises
+        ------
+        PipelineError
+            Of a person nothing is left: each sample was refused, of which the message says why.
+        """
+        known: dict[str, list[Features]] = {}
+        for person, samples in people.items():
+            encoded = [self._encode(sample) for sample in samples]
+            known[person] = [features for features, _ in encoded if features]
+            if not known[person]:
+                reasons = [f"{why[2]}: {why[3]}" for _, refused in encoded for why in refused]
+                listed = "; ".join(dict.fromkeys(reasons)) or "no samples were given"
+                raise PipelineError(f"nothing is left to know {person} by: {listed}")
+        return known
+
+    def answer(self, enrolment: Enrolment, samples: Iterable[Sample]) -> Iterator[Answer]:
+        """Of each sample and each person that was enrolled, whether it is they."""
+        for sample in samples:
+            features, refused = self._encode(sample)
+            for person, known in enrolment.items():
+                llr = self._llr(known, features) if features else None
+                same = None if llr is None else llr >= self.verifier.options.threshold
+                yield Answer(sample.sample_id, person, llr, same, len(known), tuple(refused))
+
+    def _llr(self, known: Sequence[Features], probe: Features) -> float | None:
+        rows = [*known, probe]
+        count = len(known)
+        people = People(
+            sample_ids=[""] * len(rows),
+            names=[""],
+            person=np.zeros(len(rows), np.int64),
+            circle=np.zeros(len(rows), np.int64),
+            content=np.full(len(rows), ""),
+            vectors={name: self._vectors(name, rows) for name in self.verifier.options.features},
+            present={
+                name: np.array([name in row for row in rows])
+                for name in self.verifier.options.features
+            },
+            left_out={},
+        )
+        trial = Trials(
+            enrolled=np.arange(count)[None],
+            probe=np.array([count]),
+            same=np.array([False]),
+            same_content=np.array([False]),
+            fold=np.array([0]),
+        )
+        (llr,) = self.verifier.llr(people, trial).tolist()
+        return None if np.isnan(llr) else llr
+
+    def _vectors(self, name: str, rows: Sequence[Features]) -> np.ndarray:
+        """Of each row, float32 (n, D); zeros where it has none."""
+        blank = np.zeros_like(next((row[name][0] for row in rows if name in row), np.zeros(1)))
+        values, lengths = zip(*(row.get(name, (blank, 0)) for row in rows), strict=True)
+        return pooled(np.stack(values), np.array(lengths))
+
+    def _encode(self, sample: Sample) -> tuple[Features, list[Refusal]]:
+        """Features of what a sample has, and what of it was refused."""
+        if sample.refused:
+            return {}, [(None, "predict", sample.refused.reason, sample.refused.message)]
+        features: dict[str, Any] = {}
+        refused: list[Refusal] = []
+        for encoding in self._encodings:
+            if encoding.modality not in sample.contents:
+                continue
+            try:
+                asset = read_asset(encoding.modality, sample.contents[encoding.modality])
+            except Rejected as why:
+                refused.append((encoding.modality, "read", why.reason, why.message))
+                continue
+            cleaned = encoding.clean(asset)
+            made = (
+                {f"{CLEAN}/{encoding.modality}": cleaned}
+                if isinstance(cleaned, Rejected)
+                else {
+                    name: encoding.features(name, [cleaned])[0]
+                    for name in self.verifier.options.features
+                    if self.params.features[name].modality == encoding.modality
+                }
+            )
+            for stage, outcome in made.items():
+                if isinstance(outcome, Rejected):
+                    refused.append((encoding.modality, stage, outcome.reason, outcome.message))
+                else:
+                    features[stage] = outcome
+        if not features and not refused:
+            reads = ", ".join(encoding.modality for encoding in self._encodings)
+            refused.append((None, "predict", "no_modality", f"the verifier reads {reads}"))
+        return features, refused
