@@ -63,6 +63,6 @@ def test_drawings_are_put_into_words_reported_asked_and_handed_over(inside: Path
 
     code, output = call("package", "picture", "--out", "handed")
     assert code == 0, output
-    assert "| caption | text | a text |" in Path("handed", "README.md").read_text()
+    assert "| caption | text | a text |" in Path("handed", "model_card.md").read_text()
     code, output = call("predict", str(drawing), "--model", "handed", "--json")
     assert json.loads(output.splitlines()[0])["answer.caption"] == answer["answer.caption"]
