@@ -70,10 +70,10 @@ def test_every_mistake_is_said_at_once_with_its_path() -> None:
         (("curate", "join_on", "audio"), "near", "perceptual hash; there are: image; set it"),
         (
             ("targets", "language", "kind"),
-            "text",
-            "targets.language.kind: unknown kind 'text'",
+            "words",
+            "targets.language.kind: unknown kind 'words'",
         ),
-        (("targets", "language", "kind"), "text", "there are: binary, multiclass, multi"),
+        (("targets", "language", "kind"), "words", "there are: binary, multiclass, multi"),
         (
             ("models", "image", "tasks"),
             {"category": {"kind": "regression"}},
@@ -306,3 +306,20 @@ def test_a_licence_is_of_a_feature_set() -> None:
     changed["handover"]["licences"] = {"mfcc": "MIT", "mfccs": "MIT"}
     (mistake,) = mistakes(changed)
     assert mistake.startswith("handover.licences.mfccs: unknown feature set 'mfccs'; there are:")
+
+
+def test_a_text_has_options_of_its_own_by_the_kind_of_its_target() -> None:
+    changed = document()
+    changed["targets"]["name"] = {"kind": "text"}
+    changed["models"]["image"]["tasks"] = {"name": {"vocabulary": 300}, "category": {}}
+    task = parse(changed).models["image"].as_kinds({"name": "text", "category": "multiclass"})
+    assert task.tasks["name"].model_dump()["vocabulary"] == 300
+    assert task.model_dump(mode="json")["tasks"]["name"]["decoding"] == "greedy"
+    changed["models"]["image"]["tasks"]["name"] = {"vocabulary": 3, "beam": 2}
+    (problem,) = mistakes(changed)
+    assert problem.startswith("models.image.tasks.name: vocabulary: Input should be greater")
+    assert "beam: Extra inputs" in problem
+    changed["models"]["image"]["tasks"]["name"] = None
+    changed["compress"] = {"small": {"model": "image"}}
+    (problem,) = mistakes(changed)
+    assert problem.startswith("compress.small.model: 'image' answers with a text ('name')")
