@@ -11,6 +11,7 @@ import typer
 from pipeline.cli.blame import blame
 from pipeline.cli.encoders import encoders
 from pipeline.cli.errors import handle_errors
+from pipeline.cli.freeze import freeze
 from pipeline.cli.gc import gc
 from pipeline.cli.init import init
 from pipeline.cli.metrics import leaderboard, metrics
@@ -53,6 +54,7 @@ app.command()(encoders)
 app.command()(package)
 # Modalities are plug-ins, so that their options are read by the command itself.
 app.command(context_settings={"ignore_unknown_options": True})(predict)
+app.command()(freeze)
 app.command()(blame)
 app.command()(trial)
 app.command()(plots)
