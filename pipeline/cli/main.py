@@ -24,6 +24,7 @@ from pipeline.cli.prune import prune
 from pipeline.cli.recipes import recipes
 from pipeline.cli.rejects import rejects
 from pipeline.cli.results import results
+from pipeline.cli.segment import segment
 from pipeline.cli.serve import serve
 from pipeline.cli.store import app as store
 from pipeline.cli.trial import trial
@@ -60,6 +61,7 @@ app.command()(plots)
 app.command()(promote)
 app.command()(rejects)
 app.command()(prune)
+app.command()(segment)
 app.command()(serve)
 app.command()(gc)
 app.command()(validate)
