@@ -36,6 +36,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     monkeypatch.setattr(decide.manifest, "read", lambda *arguments: known)
     monkeypatch.setattr(tools, "tools_of", lambda params, options: world.tools())
     monkeypatch.setattr("pipeline.nightly.watch.with_learnt_contract", lambda text, *others: text)
+    monkeypatch.setattr("pipeline.nightly.rerun.rerun", lambda *arguments: (3, []))
     (tmp_path / ".dvc").mkdir()
     return world
 
