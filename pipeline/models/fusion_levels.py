@@ -14,13 +14,15 @@ from torch import Tensor, nn
 
 
 class FeatureLevel(nn.Module):
-    """The fusion makes one row of all tokens, which one head per task reads."""
+    """The fusion makes one row of all tokens, which one head per task reads; None without tasks."""
 
     def __init__(self, fusion: Any, heads: Sequence[nn.Module]) -> None:
         super().__init__()
         self.fusion, self.heads = fusion, nn.ModuleList(heads)
 
     def forward(self, tokens: Any, present: Tensor) -> list[Tensor]:
+        if self.fusion is None:
+            return []
         row = self.fusion(tokens, present)
         return [head(row) for head in self.heads]
 

@@ -30,7 +30,7 @@ FITTED: tuple[str, ...] = ("mean", "deviation")
 def classes(values: Iterable[object], order: Sequence[str]) -> list[str]:
     """A number has none."""
     if order:
-        raise PipelineError("`order` is of classes, and a target of kind regression has none")
+        raise PipelineError("`order` is of classes, and a number has none")
     return []
 
 
