@@ -19,6 +19,7 @@ from pipeline.core.folders import DATA, RAW, REPORTS
 from pipeline.nightly.options import NightlyOptions
 from pipeline.nightly.quarantine import HELD
 from pipeline.nightly.repository import run_dvc
+from pipeline.nightly.unlabelled import ANSWERS
 from pipeline.store.trees.git import git
 
 HOOK = "SIMULATED_WEBHOOK"
@@ -132,8 +133,9 @@ def hook() -> Iterator[Hook]:
 
 def data_digests(root: Path = Path(DATA)) -> dict[str, str]:
     """Path → digest of all that stages made of the accepted batches, but for the report."""
+    others = (RAW, HELD, REPORTS, ANSWERS.name)
     return {
         path.relative_to(root).as_posix(): digest_file(path)
         for path in sorted(root.rglob("[!.]*"))
-        if path.is_file() and path.relative_to(root).parts[0] not in (RAW, HELD, REPORTS)
+        if path.is_file() and path.relative_to(root).parts[0] not in others
     }
