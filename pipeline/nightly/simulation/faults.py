@@ -40,7 +40,7 @@ class Fault:
 
 
 NOTHING = Fault("nothing", ("nothing",), "Nothing new has landed")
-CORRUPT = Fault("corrupt", ("bad_data",), "refused")
+CORRUPT = Fault("corrupt", ("bad_data",), "refused|rejected")
 DUPLICATE = Fault("duplicate", ("nothing",), "is in already")
 SCHEMA = Fault("schema", ("bad_data",), "column")
 MISSING = Fault("missing", ("bad_data",), r"0\.0% have \w+; .* is usual")
