@@ -61,8 +61,10 @@ class Remotes:
     def put(self, project: Path) -> None:
         """Make both, and let a project know them."""
         self.folder.mkdir()
-        git(Path(), "init", "--quiet", "--bare", str(self.folder / "git"))
-        git(project, "remote", "set-url", "origin", str(self.folder / "git"))
+        branch = git(project, "symbolic-ref", "--short", "HEAD").decode().strip()
+        bare = str(self.folder / "git")
+        git(Path(), "init", "--quiet", "--bare", f"--initial-branch={branch}", bare)
+        git(project, "remote", "set-url", "origin", bare)
         (project / ".dvc" / "config.local").write_text(
             f"['remote \"{REMOTE}\"']\n    url = {self.folder / REMOTE}\n"
         )
