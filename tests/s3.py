@@ -25,5 +25,7 @@ def s3_server() -> Iterator[str]:
                 break
             assert server.poll() is None, "the S3 server, of the package moto, does not start"
             time.sleep(0.1)
-        yield address
-        server.terminate()
+        try:
+            yield address
+        finally:
+            server.terminate()

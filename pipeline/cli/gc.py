@@ -23,7 +23,7 @@ def gc(
         str, typer.Option(help="A remote of DVC's instead of the cache; others may push there.")
     ] = "",
     grace_hours: Annotated[
-        float, typer.Option(min=0, help="What was written to the cache so lately is left.")
+        float, typer.Option(min=0, help="What was written so lately is left.")
     ] = 24.0,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would go, and remove nothing.")

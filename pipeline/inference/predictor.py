@@ -121,6 +121,11 @@ class Predictor:
 
         files.hold()
         about = files.about
+        if not files.options.tasks:
+            raise PipelineError(
+                f"model '{about.model}' has no tasks to answer: it aligns modalities, and is for "
+                "`pipeline freeze`"
+            )
         params = parse(about.params, f"params.yaml of model '{about.model}'")
         encodings = _encodings(params, about.features)
         functions = _functions(encodings)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 
 class FeatureLevel(nn.Module):
-    """The fusion makes one row of all tokens, which one head per task reads.
+    """The fusion makes one row of all tokens, which one head per task reads; None without tasks.
 
     A head of a `Generative` task reads the fusion's tokens instead, if it has such, and the row as
     the only token if not. `sequences` says of each head whether it is one.
@@ -33,6 +33,8 @@ class FeatureLevel(nn.Module):
         teach: bool = False,
     ) -> list[Tensor]:
         """`targets` of each task, and whether they are taught, go to heads that read sequences."""
+        if self.fusion is None:
+            return []
         row = None if all(self.sequences) and self._has_tokens else self.fusion(tokens, present)
         memory = self._memory(tokens, present, row) if any(self.sequences) else ()
         return [

@@ -1,4 +1,4 @@
-"""A model: one tower per feature set, their fusion, one head per task."""
+"""A model: one tower per feature set, their fusion, one head per task, maybe a shared space."""
 
 from __future__ import annotations
 
@@ -10,14 +10,16 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.core.errors import PipelineError
+from pipeline.models.alignment.space import Space
 from pipeline.models.decoding import Decoding
 from pipeline.models.examples import Examples, FeatureSpec
+from pipeline.models.frames import frame_mean
 from pipeline.models.fusion import fusion_of
 from pipeline.models.fusion_levels import DecisionLevel, FeatureLevel
 from pipeline.models.options import ModelOptions
 from pipeline.models.prediction import ROWS
 from pipeline.models.tower import Tower
-from pipeline.models.training.batches import Tensors
+from pipeline.models.training.batches import NetworkInputs, Tensors
 
 
 class Network(nn.Module):
@@ -58,6 +60,7 @@ class Network(nn.Module):
             self.absent = nn.Parameter(torch.randn(len(sets), options.tower.width) * 0.02)
         self.decodings = {task: Decoding(options.tasks[task].kind) for task in classes}
         self.level = _level([tower.width for tower in chosen], classes, options)
+        self.space = _space(sets, towers, options)
 
     def forward(
         self,
@@ -85,7 +88,7 @@ class Network(nn.Module):
         teach: whether sequences are compared with the targets, as in training.
         """
         self.eval()
-        batches = []
+        batches: list[dict[str, Tensor]] = []
         with torch.inference_mode():
             for start in range(0, len(visible), ROWS):
                 rows = np.arange(start, min(start + ROWS, len(visible)))
@@ -111,9 +114,62 @@ class Network(nn.Module):
 
         Where the fusion is of decisions, each set has to answer by itself.
         """
-        tokens = self.tokens(values, lengths, present)
-        outputs = self.level.training_outputs(*tokens, self._listed(targets))
+        return self.task_outputs(*self.tokens(values, lengths, present), targets)
+
+    def task_outputs(
+        self, tokens: Any, present: Tensor, targets: Mapping[str, Tensor] | None = None
+    ) -> list[dict[str, Tensor]]:
+        """The same of what `tokens` gives."""
+        outputs = self.level.training_outputs(tokens, present, self._listed(targets))
         return [self._by_task(each) for each in outputs]
+
+    def alignment_loss(self, tokens: Any, inputs: NetworkInputs, component: Tensor) -> Tensor:
+        """One number; component: int64 (n,). The network has a space."""
+        space = self.with_space()
+        present = inputs.present[:, : len(self.names)]
+        vectors, has = space(tokens, present)
+        loss = space.loss(vectors, has, component)
+        if space.options.reconstruction:
+            seen = [
+                tower.standardised(inputs.values[name], inputs.lengths[name])
+                for name, tower in self.by_name.items()
+            ]
+            pooled = [
+                frame_mean(values, inputs.lengths[name]) if values.ndim == 3 else values
+                for name, values in zip(self.by_name, seen, strict=True)
+            ]
+            loss = loss + space.options.reconstruction * space.reconstruction(vectors, has, pooled)
+        return space.options.weight * loss
+
+    def vectors(self, tensors: Tensors, visible: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Where examples lie in the space: float32 (n, modalities, dimension), at view 0.
+
+        And bool (n, modalities): which there are, in the order of `Examples.modalities`.
+        """
+        space = self.with_space().eval()
+        self.eval()
+        vectors, has = [], []
+        with torch.inference_mode():
+            for start in range(0, len(visible), ROWS):
+                rows = np.arange(start, min(start + ROWS, len(visible)))
+                inputs = tensors.gather(rows, kept=visible[rows])
+                tokens, _ = self.tokens(inputs.values, inputs.lengths, inputs.present)
+                of_rows = space(tokens, inputs.present[:, : len(self.names)])
+                vectors.append(of_rows[0].cpu().numpy())
+                has.append(of_rows[1].cpu().numpy())
+        return np.concatenate(vectors), np.concatenate(has)
+
+    def likeness(self, cosines: np.ndarray) -> np.ndarray:
+        """Probabilities of answers, float32 (n, answers), by their cosines in the space."""
+        with torch.inference_mode():
+            logits = torch.from_numpy(cosines) * self.with_space().scale
+            return logits.softmax(1).cpu().numpy()
+
+    def with_space(self) -> Space:
+        """The space of its modalities; PipelineError if it has none."""
+        if self.space is None:
+            raise PipelineError("this model has no space of its modalities: give it an `alignment`")
+        return self.space
 
     def set_weights(
         self, values: Mapping[str, Tensor], lengths: Mapping[str, Tensor], present: Tensor
@@ -147,6 +203,28 @@ class Network(nn.Module):
         for name, tower in self.by_name.items():
             tower.fit(train, name)
 
+    def take_towers(self, other: Network) -> None:
+        """Have the towers of another network, for the feature sets that both read.
+
+        Raises
+        ------
+        PipelineError
+            There is no such set, or its tower is another one there.
+        """
+        shared = [name for name in self.names if name in other.by_name]
+        if not shared:
+            raise PipelineError(
+                f"towers_from: that model reads {', '.join(other.names)}, and this one none of them"
+            )
+        for name in shared:
+            try:
+                self.by_name[name].load_state_dict(other.by_name[name].state_dict())
+            except RuntimeError:
+                raise PipelineError(
+                    f"towers_from: the tower of '{name}' is another one there: give this model the "
+                    "same `tower`, or leave out towers_from"
+                ) from None
+
     def size(self) -> int:
         """Number of trained parameters."""
         return sum(parameter.numel() for parameter in self.parameters())
@@ -165,9 +243,11 @@ def _level(
     module = fusion_of(options.fusion)
     fusion_options = module.Options(**options.fusion_options)
     sets, width = len(widths), options.tower.width
-    if options.joins_decisions:
+    if options.joins_decisions and classes:
         outputs = list(classes.values())
         return DecisionLevel(module.build(sets, outputs, fusion_options), sets, width, outputs)
+    if not classes:
+        return FeatureLevel(None, [], [])
     fusion: Any = (
         module.build(widths, options.tower, fusion_options)
         if options.early
@@ -179,3 +259,15 @@ def _level(
     ]
     sequences = [options.tasks[task].task.SEQUENCE for task in classes]
     return FeatureLevel(fusion, heads, sequences)
+
+
+def _space(
+    sets: Sequence[FeatureSpec], towers: Sequence[Tower], options: ModelOptions
+) -> Space | None:
+    """Where the model's modalities meet, if it has such."""
+    if options.alignment is None:
+        return None
+    modalities = sorted({spec.modality for spec in sets})
+    owner = [modalities.index(spec.modality) for spec in sets]
+    bands = [0 if tower.ids else spec.shape[-1] for spec, tower in zip(sets, towers, strict=True)]
+    return Space(owner, options.tower.width, bands, options.alignment)

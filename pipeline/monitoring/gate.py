@@ -53,7 +53,7 @@ class Question:
         Answers to them.
     fresh:
         Answers to components of which no sample had landed when either model was trained: of the
-        challenger of an earlier night, as a rule. None: no such landed.
+        challenger of the last night, of this recipe. None: no such landed.
     weights:
         Of the classes, float (classes,); see `class_weights`.
     validation_gain:
@@ -96,7 +96,7 @@ class Decision:
     macro_f1_gain:
         The same in macro-F1, without bounds.
     worst:
-        The slice that loses most.
+        The slice of frozen or fresh components that loses most.
     looks:
         To be appended to the ledger, whatever the verdict.
     """
@@ -127,7 +127,10 @@ def decide(question: Question, looks: Sequence[Look], options: GateOptions, seed
     gains = frozen.gains(weights)
     looks = [look for look in looks if look.night != question.night]
     low, high = _interval(gains, generator(seed, "gain", question.night))
-    slices = slice_gains(frozen, weights, seed)
+    test_sets: dict[str, PairedAnswers] = {FROZEN: frozen}
+    if question.fresh is not None:
+        test_sets[FRESH] = question.fresh
+    slices = slice_gains(test_sets, weights, seed)
     claims: tuple[Claim, ...] = ("better", "not_worse") if question.demands else ("better",)
     taken: list[Look] = []
     for claim in claims:
@@ -291,8 +294,8 @@ def _slice_loses(slices: Sequence[SliceGain], options: GateOptions) -> Rule | No
             return "slice", (
                 f"Held: the challenger is good enough on the whole, but loses "
                 f"{_points(-each.gain)} where {each.attribute} is {each.value} "
-                f"({each.components} components, p = {each.p:.2g} corrected for {len(slices)} "
-                f"slices). The model in use stays."
+                f"({each.components} {each.test_set} components, p = {each.p:.2g} corrected for "
+                f"{len(slices)} slices). The model in use stays."
             )
     return None
 

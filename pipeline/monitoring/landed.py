@@ -38,7 +38,8 @@ class Landed:
     stages:
         Stage → rows that it refused and rows that it was offered, of this batch.
     known:
-        Modality → digests of assets that are equal or near to one of an earlier batch.
+        Modality → digests of assets that are equal or near to one of an earlier batch; to one of a
+        sample with a target, if any sample of this batch has one.
     contradicted:
         Ids of samples that are known under another target: see `contradicted`.
     """
@@ -127,8 +128,12 @@ def read_landed(
         rows = samples.filter(_of(samples, [(source, batch)]))
         if (source, batch) in wanted:
             before = samples.filter(_of(samples, earlier))
+            # Labels that come later bring the media again that came without.
+            labelled = (
+                before.filter(_has_target(before)) if pc.any(_has_target(rows)).as_py() else before
+            )
             known = {
-                name: known_assets(name, rows[name], before[name], table, options)
+                name: known_assets(name, rows[name], labelled[name], table, options)
                 for name, table in measured.items()
             }
             landed.append(
@@ -193,7 +198,7 @@ def contradicted(
                     yield row["sample_id"], (target, content), row[target]
 
     said: dict[tuple[str, tuple[str | None, ...]], set[Any]] = {k: set() for _, k, _ in stated(new)}
-    for _, key, value in stated(earlier) if len(earlier) else ():
+    for _, key, value in stated(earlier):
         if key in said:
             said[key].add(value)
     settled = {key for key, values in said.items() if values}
@@ -262,6 +267,14 @@ def _stage_counts(
         for batch, rows in offered.items():
             counts.setdefault(batch, {})[stage] = refused[batch], rows
     return counts
+
+
+def _has_target(samples: pa.Table) -> pa.Array:
+    """Which samples have one; all where there are none to have."""
+    targets = [name for name in samples.column_names if name.startswith(TARGET)]
+    columns = [samples[name].is_valid().to_pylist() for name in targets]
+    rows = zip(*columns, strict=True) if columns else [(True,)] * len(samples)
+    return pa.array(map(any, rows), pa.bool_())
 
 
 def _of(samples: pa.Table, batches: Iterable[tuple[str, str]]) -> pa.Array:

@@ -88,12 +88,13 @@ def class_weights(truth: np.ndarray, component: np.ndarray, classes: int) -> np.
 
 @dataclass(frozen=True)
 class SliceGain:
-    """What the challenger gains on the samples with one value of an attribute.
+    """What the challenger gains on the samples of a test set with one value of an attribute.
 
     `p` is the chance of so large a loss if the models were alike there, corrected for the number of
     slices by Holm's step-down.
     """
 
+    test_set: str
     attribute: str
     value: str
     components: int
@@ -101,23 +102,27 @@ class SliceGain:
     p: float
 
 
-def slice_gains(answers: PairedAnswers, weights: np.ndarray, seed: int) -> list[SliceGain]:
-    """Every slice of MIN_COMPONENTS components and more, the greatest loss first.
+def slice_gains(
+    answers: Mapping[str, PairedAnswers], weights: np.ndarray, seed: int
+) -> list[SliceGain]:
+    """Every slice of each test set of MIN_COMPONENTS components and more, the greatest loss first.
 
     The p-value is that of the paired permutation test: if two models are alike, which of them
     answered what is a coin's toss for each component (Fisher 1935), here FLIPS tosses.
     """
     measured = []
-    for attribute, values in answers.slices.items():
+    for test_set, attribute in ((t, a) for t, each in answers.items() for a in each.slices):
+        values = answers[test_set].slices[attribute]
         for value in sorted({str(value) for value in values if value is not None}):
             rows = np.array([each is not None and str(each) == value for each in values])
-            gains = answers.take(rows).gains(weights)
+            gains = answers[test_set].take(rows).gains(weights)
             if len(gains) >= MIN_COMPONENTS:
-                chance = loss_p_value(gains, generator(seed, "slice", attribute, value))
-                measured.append((attribute, value, len(gains), float(gains.mean()), chance))
+                chance = loss_p_value(gains, generator(seed, "slice", test_set, attribute, value))
+                named = (test_set, attribute, value)
+                measured.append((*named, len(gains), float(gains.mean()), chance))
     corrected = holm([chance for *_, chance in measured])
-    slices = [SliceGain(*row[:4], p) for row, p in zip(measured, corrected, strict=True)]
-    return sorted(slices, key=lambda each: (each.gain, each.attribute, each.value))
+    slices = [SliceGain(*row[:5], p) for row, p in zip(measured, corrected, strict=True)]
+    return sorted(slices, key=lambda each: (each.gain, each.test_set, each.attribute, each.value))
 
 
 def loss_p_value(gains: np.ndarray, rng: np.random.Generator) -> float:

@@ -3,31 +3,32 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
-import pyarrow.parquet as pq
 
 from pipeline.core.errors import PipelineError
 from pipeline.core.files.atomic import atomic_write
-from pipeline.core.files.digest import digest_json
 from pipeline.core.files.documents import parsed, reading
-from pipeline.core.folders import CODE, CURATED, DATA, EVALUATION, MODELS, RAW
-from pipeline.execution.run_record import last_made
+from pipeline.core.folders import CURATED, DATA, MODELS, RAW
 from pipeline.models.evaluation.options import PRESENCE
 from pipeline.models.tasks import task_of
-from pipeline.monitoring.gate import Costs, Question, decide
-from pipeline.monitoring.ledger import Look
+from pipeline.monitoring.gate import Question, decide
+from pipeline.monitoring.ledger import FRESH, Look
 from pipeline.monitoring.options import GateOptions
 from pipeline.monitoring.paired_answers import PairedAnswers, class_weights
+from pipeline.nightly.costs import costs
+from pipeline.nightly.fresh import SPLIT, Answers, fresh_answers
 from pipeline.nightly.journal import Night, Verdict
+from pipeline.nightly.model_answers import Answer, evaluated
 from pipeline.nightly.options import NightlyOptions
-from pipeline.nightly.record import read_records
+from pipeline.nightly.recipe import model_name, recipe
 from pipeline.params import Params
 from pipeline.params.aliases import Alias
 from pipeline.parts.artifact import read_manifest
+from pipeline.raw.held_samples import held_ids
 from pipeline.store.format.reader import table_of
 from pipeline.store.model_card import CARD
 from pipeline.store.trees.revision import Revision
@@ -36,16 +37,6 @@ from pipeline.store.trees.tree import Tree, WorkTree
 LOOKS = Path("nightly", "looks.jsonl")
 # All test components have one name, however many there come to be: see `frozen_level`.
 TEST = "test"
-
-
-@dataclass(frozen=True)
-class Answer:
-    """To one sample: labels as text, and the modalities that the model saw."""
-
-    split: str
-    truth: str
-    prediction: str
-    present: tuple[str, ...]
 
 
 def judge(params: Params, options: NightlyOptions, night: Night, champion: Alias | None) -> Verdict:
@@ -64,7 +55,7 @@ def judge(params: Params, options: NightlyOptions, night: Night, champion: Alias
         return Verdict("promoted", "first", why)
     try:
         there = Revision.at(Path(), champion.revision)
-        names = _name(there, champion.model), _name(here, options.model)
+        names = model_name(there, champion.model), model_name(here, options.model)
     except PipelineError as error:
         raise PipelineError(
             f"aliases.yaml: the model in use, {champion.model} at {champion.revision[:12]}, cannot "
@@ -79,9 +70,9 @@ def judge(params: Params, options: NightlyOptions, night: Night, champion: Alias
             f"and decide by `pipeline nightly promote {night.run}`."
         )
         return Verdict("held", "by_hand", why)
-    before = _answers(there, champion.model, task)
-    after = _answers(here, options.model, task)
-    question = _question(params, night, task, names, before, after)
+    frozen = evaluated(there, champion.model, task), evaluated(here, options.model, task)
+    fresh = fresh_answers(params, options.model, task, night, champion)
+    question = _question(params, night, task, names, frozen, fresh)
     if question is None:
         why = (
             "Held: the challenger and the model in use have no test sample in common, so nothing "
@@ -90,13 +81,11 @@ def judge(params: Params, options: NightlyOptions, night: Night, champion: Alias
         return Verdict("held", "nothing_in_common", why)
     question = replace(
         question,
-        recipe=_recipe(params, options),
+        recipe=recipe(here, params, options.model),
         demands=_demands(there, champion, options.model, task, params),
-        costs=(_past_costs(champion), _costs(options.model)),
+        costs=costs(params, options.model, champion),
     )
-    # No fresh components are asked, so that all of the error is the frozen ones'.
-    options_of_gate = params.monitoring.gate.model_copy(update={"fresh_share": 0.0})
-    return ask(question, read_looks(), options_of_gate, params.seed)
+    return ask(question, read_looks(), params.monitoring.gate, params.seed)
 
 
 def ask(question: Question, looks: Sequence[Look], options: GateOptions, seed: int) -> Verdict:
@@ -111,6 +100,16 @@ def ask(question: Question, looks: Sequence[Look], options: GateOptions, seed: i
     }
     if decision.worst is not None:
         figures["worst_slice"] = decision.worst.gain
+    for look in decision.looks:
+        if (look.kind, look.claim) == (FRESH, "better"):
+            figures |= {
+                "fresh_gain": look.gain,
+                "fresh_components": float(look.components),
+                "fresh_evidence": look.e_value,
+            }
+    for whose, cost in zip(("before", "after"), question.costs, strict=True):
+        measured = {name: value for name, value in asdict(cost).items() if value is not None}
+        figures |= {f"{name}_{whose}": value for name, value in measured.items()}
     return Verdict(
         "promoted" if decision.verdict == "promote" else "held",
         decision.rule,
@@ -161,18 +160,26 @@ def _question(
     night: Night,
     task: str,
     names: tuple[str, str],
-    before: Mapping[str, Answer],
-    after: Mapping[str, Answer],
+    frozen: Answers,
+    fresh: Answers | None,
 ) -> Question | None:
-    """What is asked, but for demands and costs; None without a common test sample."""
+    """What is asked, but for demands and costs; None without a common test sample.
+
+    What classes weigh comes from samples of the train split that no test reads, so not from fresh
+    ones.
+    """
+    before, after = frozen
+    unread = fresh[0].keys() if fresh else ()
     curated = table_of(
         WorkTree(Path(DATA)), CURATED, ["sample_id", "component", "split", f"target.{task}"]
     ).to_pylist()
     components = {row["sample_id"]: row["component"] for row in curated}
-    train = [row for row in curated if row["split"] == "train" and row[f"target.{task}"]]
+    labelled = [row for row in curated if row["split"] == "train" and row[f"target.{task}"]]
+    train = [row for row in labelled if row["sample_id"] not in unread]
+    answers = [answer for each in (*frozen, *(fresh or ())) for answer in each.values()]
     labels = sorted(
-        {row[f"target.{task}"] for row in train}
-        | {label for answer in _all(before, after) for label in (answer.truth, answer.prediction)}
+        {row[f"target.{task}"] for row in labelled}
+        | {label for answer in answers for label in (answer.truth, answer.prediction)}
     )
     places = {label: place for place, label in enumerate(labels)}
     splits = {
@@ -193,13 +200,10 @@ def _question(
         recipe="",
         test_set=TEST,
         frozen=splits["test"],
+        fresh=_paired(SPLIT, *fresh, components, places) if fresh else None,
         weights=weights,
         validation_gain=float(validation.gains(weights).mean()) if len(validation) else None,
     )
-
-
-def _all(*answers: Mapping[str, Answer]) -> Iterable[Answer]:
-    return (answer for by_sample in answers for answer in by_sample.values())
 
 
 def _paired(
@@ -209,7 +213,13 @@ def _paired(
     components: Mapping[str, str],
     places: Mapping[str, int],
 ) -> PairedAnswers:
-    """The samples of a split that both models answered, neither having learnt from them."""
+    """The samples of a split that both models answered, neither having learnt from them.
+
+    Parameters
+    ----------
+    before, after:
+        Sample → answer, of the model in use and of the other.
+    """
     common = sorted(
         sample
         for sample in before.keys() & after.keys() & components.keys()
@@ -224,41 +234,6 @@ def _paired(
             PRESENCE: np.array(["+".join(after[s].present) or "none" for s in common], object),
             "class": np.array([after[sample].truth for sample in common], object),
         },
-    )
-
-
-def _answers(tree: Tree, model: str, task: str) -> dict[str, Answer]:
-    path = tree.file(f"{EVALUATION}/{model}/predictions.parquet")
-    columns = ["sample_id", "split", "task", "truth", "prediction", "present"]
-    with reading(path):
-        rows = pq.read_table(path, columns=columns).to_pylist()
-    return {
-        row["sample_id"]: Answer(
-            row["split"], row["truth"], row["prediction"], tuple(row["present"])
-        )
-        for row in rows
-        if row["task"] == task and row["truth"] is not None
-    }
-
-
-def _name(tree: Tree, model: str) -> str:
-    """What names a model's bytes for good."""
-    path = tree.file(f"{MODELS}/{model}/manifest.json")
-    with reading(path):
-        return f"{model} {json.loads(path.read_bytes())['key'][:16]}"
-
-
-def _recipe(params: Params, options: NightlyOptions) -> str:
-    """Digest of what makes challengers but data."""
-    model = params.models[options.model]
-    features = {name: params.features[name].options.model_dump() for name in model.features}
-    code = Path(DATA, CODE)
-    return digest_json(
-        [
-            model.model_dump(mode="json"),
-            features,
-            code.read_text() if code.is_file() else "",
-        ]
     )
 
 
@@ -277,25 +252,23 @@ def _demands(
         gone = [batch for batch in there.names(f"{RAW}/{source}") if batch not in standing]
         if gone:
             demands.append(f"{', '.join(gone)} was withdrawn, from which the model in use learnt")
+    held = {sample for source in params.sources for sample in held_ids(Path(DATA, RAW, source))}
+    split = dict(zip(*_columns(there, "sample_id", "split"), strict=True))
+    if gone := [sample for sample in sorted(held) if split.get(sample) == "train"]:
+        demands.append(
+            f"{len(gone)} sample(s) were withdrawn, from which the model in use learnt, such as "
+            f"{gone[0]}"
+        )
     return tuple(demands)
+
+
+def _columns(tree: Tree, *names: str) -> list[list[str]]:
+    """Of the curated samples."""
+    table = table_of(tree, CURATED, names)
+    return [table[name].to_pylist() for name in names]
 
 
 def _classes(tree: Tree, model: str, task: str) -> set[str]:
     path = tree.file(f"{MODELS}/{model}/{CARD}")
     with reading(path):
         return set(json.loads(path.read_bytes())["tasks"].get(task, {}).get("classes", ()))
-
-
-def _costs(model: str) -> Costs:
-    made = last_made(f"train/{model}")
-    return Costs(training_seconds=made.get("cpu_seconds"))
-
-
-def _past_costs(champion: Alias) -> Costs:
-    """What the model in use took to train, if the night that trained it is recorded."""
-    for record in read_records():
-        if record["revision"] == champion.revision:
-            for stage in record["stages"] or ():
-                if stage["stage"] == f"train/{champion.model}" and stage["computed"]:
-                    return Costs(training_seconds=stage["cpu_seconds"])
-    return Costs()

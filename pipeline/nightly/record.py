@@ -154,7 +154,8 @@ def _row(night: Night, now: datetime) -> dict[str, Any]:
         "computed_rows": sum(
             stage["computed_rows"] for stage in stages if stage["stage"].split("/")[0] in PER_ROW
         ),
-        "seconds": (now - started).total_seconds(),
+        # A clock may be set back meanwhile.
+        "seconds": max((now - started).total_seconds(), 0.0),
         "cpu_seconds": sum(stage["cpu_seconds"] for stage in stages),
         "gpu_seconds": sum(stage["gpu_seconds"] for stage in stages),
         "landings": [vars(delivery) for delivery in night.deliveries],

@@ -98,7 +98,7 @@ def sweep(keep: Keep, remove: bool, remote: str = "", grace: float = GRACE_S) ->
     remote:
         Name of a remote of DVC's; empty: the cache.
     grace:
-        Seconds for which what was written is left in the cache.
+        Seconds for which what was written is left, be it of work that no commit here names yet.
 
     Raises
     ------
@@ -110,7 +110,7 @@ def sweep(keep: Keep, remove: bool, remote: str = "", grace: float = GRACE_S) ->
     if dvc is None:
         raise PipelineError("this folder is no DVC project, so it has no cache: run `dvc init`")
     _check_idle(dvc)
-    store = _Remote(Remote.of(dvc, remote)) if remote else _Cache(cache_folder(dvc), grace)
+    store = _Remote(Remote.of(dvc, remote), grace) if remote else _Cache(cache_folder(dvc), grace)
     objects = store.objects()
     tracked = _Tracked()
     revisions = [
@@ -271,6 +271,7 @@ class _Cache:
 @dataclass
 class _Remote:
     remote: Remote
+    grace: float
     paths: dict[str, str] = field(default_factory=dict)
 
     def objects(self) -> dict[str, int]:
@@ -279,7 +280,8 @@ class _Remote:
         return {md5: sizes[path] for md5, path in self.paths.items()}
 
     def is_recent(self, md5: str) -> bool:
-        return False
+        written = self.remote.written(self.paths[md5])
+        return written is not None and time.time() - written < self.grace
 
     def remove(self, md5: str) -> None:
         self.remote.remove(self.paths[md5])

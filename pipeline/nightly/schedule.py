@@ -45,6 +45,11 @@ class Job:
         )
 
     @property
+    def unit(self) -> str:
+        """What a scheduler of this machine calls it."""
+        return f"{self.name}-nightly"
+
+    @property
     def clock(self) -> tuple[int, int]:
         hour, minute = self.schedule.at.split(":")
         return int(hour), int(minute)
@@ -65,13 +70,12 @@ class Job:
         return f"sleep $(shuf -i 0-{60 * self.schedule.jitter_minutes} -n 1)"
 
 
-def systemd(job: Job) -> str:
-    """A service and its timer, in one text that names the file of each."""
+def systemd_units(job: Job) -> dict[str, str]:
+    """File name → text, of a service and of its timer."""
     hour, minute = job.clock
     # In a unit, % begins a specifier and $ a variable.
     folder, command = (text.replace("%", "%%") for text in (job.folder, job.command))
-    return f"""\
-# ~/.config/systemd/user/{job.name}-nightly.service
+    service = f"""\
 [Unit]
 Description=Nightly run of {job.name}
 After=network-online.target
@@ -87,8 +91,8 @@ TimeoutStartSec={job.timeout}
 # Only what was killed; the command tries again by itself what the machine or the network failed.
 Restart=on-abnormal
 RestartSec={60 * job.schedule.backoff_minutes}
-
-# ~/.config/systemd/user/{job.name}-nightly.timer
+"""
+    timer = f"""\
 [Unit]
 Description=Nightly run of {job.name}, {job.schedule.at} {job.schedule.zone}
 
@@ -99,9 +103,17 @@ Persistent=true
 
 [Install]
 WantedBy=timers.target
-
-# Then: systemctl --user daemon-reload && systemctl --user enable --now {job.name}-nightly.timer
 """
+    return {f"{job.unit}.service": service, f"{job.unit}.timer": timer}
+
+
+def systemd(job: Job) -> str:
+    """A service and its timer, in one text that names the file of each."""
+    units = [
+        f"# ~/.config/systemd/user/{name}\n{text}\n" for name, text in systemd_units(job).items()
+    ]
+    then = f"systemctl --user daemon-reload && systemctl --user enable --now {job.unit}.timer"
+    return f"{''.join(units)}# Then: {then}\n"
 
 
 def cron(job: Job) -> str:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -13,11 +12,9 @@ import pyarrow.parquet as pq
 
 from pipeline.core.errors import PipelineError
 from pipeline.core.files.documents import reading
-from pipeline.core.folders import ASSETS, CURATED, DATA, EVALUATION, RAW, SAMPLES
-from pipeline.core.records import UNLABELLED
+from pipeline.core.folders import CURATED, DATA, EVALUATION, SAMPLES
 from pipeline.inference.prediction_files import prediction_file
 from pipeline.inference.predictor import Predictor
-from pipeline.inference.samples import Content, Sample
 from pipeline.models.tasks import task_of
 from pipeline.monitoring.expected_quality import (
     Confident,
@@ -26,10 +23,10 @@ from pipeline.monitoring.expected_quality import (
     subset_scores,
 )
 from pipeline.nightly.journal import Answers, Night
+from pipeline.nightly.raw_samples import raw_samples, unlabelled_ids
 from pipeline.params import Params
 from pipeline.params.aliases import Alias
 from pipeline.parts import manifest
-from pipeline.raw.roots import Raw
 from pipeline.store.format.reader import table_of
 from pipeline.store.trees.revision import Revision
 
@@ -47,11 +44,7 @@ def answer(params: Params, night: Night, champion: Alias | None) -> Answers | No
     answers then have no file, and say why.
     """
     batches = {(delivery.source, delivery.batch) for delivery in night.batches()}
-    ids = sorted(
-        reject.subject
-        for reject in manifest.rejects(Path(DATA, CURATED).joinpath)
-        if reject.reason == UNLABELLED and (reject.source, reject.batch) in batches
-    )
+    ids = unlabelled_ids(batches)
     if not ids:
         return None
     count = f"{len(ids):,} sample(s) without labels"
@@ -63,7 +56,7 @@ def answer(params: Params, night: Night, champion: Alias | None) -> Answers | No
         predictor = Predictor.load(Path(), champion.model, champion.revision)
         path.parent.mkdir(parents=True, exist_ok=True)
         with prediction_file(path, predictor.schema()) as write:
-            for predicted in predictor.stream(_samples(params, ids)):
+            for predicted in predictor.stream(raw_samples(params, ids)):
                 write(predicted.answers)
                 told.append(predicted.answers)
     except PipelineError as error:
@@ -84,40 +77,6 @@ def answer(params: Params, night: Night, champion: Alias | None) -> Answers | No
 def answers_file(run: str) -> Path:
     """Where the answers of a run lie; beside it is what DVC knows of them."""
     return ANSWERS / f"{run}.parquet"
-
-
-def _samples(params: Params, ids: Sequence[str]) -> Iterator[Sample]:
-    """Samples with their raw contents, in the order of their names."""
-    root = Path(DATA)
-    raw = Raw((root / RAW).absolute(), params.roots, params.download)
-    table = manifest.read(root / SAMPLES)
-    rows = table.filter(pc.is_in(table["sample_id"], value_set=pa.array(ids))).sort_by("sample_id")
-    assets = {name: _assets(root / ASSETS / name, rows[name]) for name in params.modalities}
-    for row in rows.to_pylist():
-        yield Sample(
-            row["sample_id"],
-            {
-                name: _content(raw, of_modality[row[name]])
-                for name, of_modality in assets.items()
-                if row[name] in of_modality
-            },
-        )
-
-
-def _assets(folder: Path, digests: pa.ChunkedArray) -> dict[str, dict[str, Any]]:
-    table = manifest.read(folder, ["digest", "source", "locator", "data"])
-    rows = table.filter(pc.is_in(table["digest"], value_set=pc.unique(digests)))
-    return {row["digest"]: row for row in rows.to_pylist()}
-
-
-def _content(raw: Raw, asset: dict[str, Any]) -> Content:
-    """A file by its path, whose ending may say what it is; else the bytes."""
-    if asset["data"] is not None:
-        return bytes(asset["data"])
-    path: Path = raw.folder / asset["locator"]
-    if path.is_file():
-        return path
-    return raw.read(asset["source"], asset["locator"], asset["digest"])
 
 
 def _expected(

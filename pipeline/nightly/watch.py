@@ -9,19 +9,25 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 import yaml
 
 from pipeline.core.errors import PipelineError
-from pipeline.core.folders import CURATED, DATA
+from pipeline.core.folders import CURATED, DATA, SAMPLES
+from pipeline.core.records import UNLABELLED
 from pipeline.monitoring.columns import sample_columns
 from pipeline.monitoring.contract import Contract, Violation, check_contract
 from pipeline.monitoring.drift import NightDrift, Observed, night_drift, pooled
 from pipeline.monitoring.landed import read_landed
 from pipeline.monitoring.learnt_contract import learn_contract
 from pipeline.nightly.journal import Delivery
+from pipeline.nightly.raw_samples import unlabelled_ids
 from pipeline.params import Params
 from pipeline.parts import manifest
-from pipeline.store.join import join_work_tree
+from pipeline.store.format.reader import StoredFeatures
+from pipeline.store.join import align
+from pipeline.store.trees.tree import WorkTree
 
 Key = tuple[str, str]
 
@@ -90,7 +96,9 @@ def _rows(batch: Key, violations: Sequence[Violation]) -> dict[str, str]:
 def drift(
     params: Params, model: str, deliveries: Sequence[Delivery], earlier: Sequence[float]
 ) -> NightDrift:
-    """Tonight's curated samples against all others: columns, and what the model reads.
+    """Tonight's samples against all others: columns, and what the model reads.
+
+    Samples are those that are curated, and those that curation left out for want of a label alone.
 
     Parameters
     ----------
@@ -99,13 +107,18 @@ def drift(
     """
     root = Path(DATA)
     tonight = {(delivery.source, delivery.batch) for delivery in deliveries}
-    curated = manifest.read(root / CURATED)
+    samples = _samples(root)
     landed = read_landed(root, params.modalities, params.curate, sorted(tonight)[:1])
     columns = sample_columns(
-        curated, landed[0].measured if landed else {}, params.monitoring.attributes
+        samples, landed[0].measured if landed else {}, params.monitoring.attributes
     )
-    joined = join_work_tree(
-        root, {name: params.features[name].modality for name in params.models[model].features}
+    tree = WorkTree(root)
+    joined = align(
+        samples,
+        {
+            name: (StoredFeatures(tree, name), params.features[name].modality)
+            for name in params.models[model].features
+        },
     )
     features = {
         name: pooled(joined.values[name], joined.lengths[name], joined.present[name])
@@ -126,6 +139,17 @@ def drift(
         for rows in (~new, new)
     )
     return night_drift(reference, observed, earlier, params.monitoring.drift, params.seed)
+
+
+def _samples(root: Path) -> pa.Table:
+    """The curated samples, and those without a label, whose group stands for their component."""
+    curated = manifest.read(root / CURATED).drop_columns("joined_by")
+    samples = manifest.read(root / SAMPLES)
+    ids = pa.array(unlabelled_ids(), pa.string())
+    bare = samples.filter(pc.is_in(samples["sample_id"], value_set=ids))
+    bare = bare.append_column("component", bare["group"])
+    bare = bare.append_column("split", pa.repeat(UNLABELLED, len(bare)))
+    return pa.concat_tables([curated, bare.select(curated.column_names).cast(curated.schema)])
 
 
 def drift_rows(drift: NightDrift) -> list[dict[str, Any]]:

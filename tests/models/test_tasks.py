@@ -31,13 +31,20 @@ from tests.models import world as worlds
 from tests.models.world import TASKS, chosen
 
 WORLD = worlds.world()
-KINDS = {"multiclass": 4, "binary": 2, "multilabel": 3, "ordinal": 4, "regression": 0}
+KINDS = {
+    "multiclass": 4,
+    "binary": 2,
+    "multilabel": 3,
+    "ordinal": 4,
+    "regression": 0,
+    "sentiment": 0,
+}
 
 
 def truth(kind: str, n: int) -> torch.Tensor:
     """Targets that follow from the first column of `seen`; the last is missing."""
     x = seen(n)[:, 0].contiguous()
-    if kind == "regression":
+    if not KINDS[kind]:
         target = x.clone()
         target[-1] = math.nan
     elif kind == "multilabel":
@@ -123,7 +130,7 @@ def test_answers_are_probabilities_or_values(kind) -> None:
         answer = Decoding(kind, temperature=0.3).probabilities(20 * head(seen(50)))
     assert answer.shape == (50, KINDS[kind] or 1)
     assert answer.dtype == np.float32
-    if kind != "regression":
+    if KINDS[kind]:
         assert ((answer >= 0) & (answer <= 1)).all()
     if kind in ("multiclass", "binary", "ordinal"):
         np.testing.assert_allclose(answer.sum(1), 1, rtol=1e-5)
@@ -191,6 +198,26 @@ def test_a_number_has_hubers_loss() -> None:
         torch.tensor([[0.5], [3.0]]), torch.tensor([0.0, 0.0]), 0.0, 0.0
     )
     assert result.tolist() == pytest.approx([0.125, 2.5])
+
+
+def test_sentiment_has_the_figures_of_the_field() -> None:
+    """Of which rounding, and what becomes of neutral truths, are settled by convention."""
+    truth = np.array([-2, -1, -0.5, 0, 0, 0.5, 1, 1.5, 2], np.float32)
+    answer = np.array([-2.6, 0.2, -0.4, -0.1, 0.7, 0.6, 1.4, -0.2, 3.0], np.float32)
+    result = task_of("sentiment").figures(truth, answer[:, None], answer)
+    assert result["acc2"] == pytest.approx(5 / 7)
+    felt = truth != 0
+    weighted = sk.f1_score((truth > 0)[felt], (answer > 0)[felt], average="weighted")
+    assert result["acc2_f1"] == pytest.approx(weighted)
+    assert result["acc2_nonnegative"] == pytest.approx(6 / 9)
+    assert result["acc3"] == pytest.approx(5 / 9)  # wrong: -1, 0.7, 0.6, -0.2
+    assert result["acc5"] == pytest.approx(5 / 9)
+    assert result["mae"] == pytest.approx(np.abs(truth - answer).mean())
+    assert result["pearson"] == pytest.approx(np.corrcoef(truth, answer)[0, 1])
+    same = task_of("sentiment").figures(truth, np.zeros((9, 1)), np.zeros(9))
+    assert "pearson" not in same
+    assert same["acc3"] == pytest.approx(4 / 9)
+    assert "acc2" not in task_of("sentiment").figures(np.zeros(2), np.ones((2, 1)), np.ones(2))
 
 
 def test_labels_weigh_the_same_present_and_absent() -> None:

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from pipeline.monitoring import simulation
+from benchmarks import gate_nights
+from benchmarks.gate_nights import Nights, nights_to_naive_promotion, nights_to_promotion
 from pipeline.monitoring.evidence import Evidence
 from pipeline.monitoring.gate import Costs, Question, decide
 from pipeline.monitoring.ledger import Look, fresh_level, frozen_level
 from pipeline.monitoring.options import GateOptions
 from pipeline.monitoring.paired_answers import PairedAnswers, class_weights, slice_gains
-from pipeline.monitoring.simulation import Nights, nights_to_naive_promotion, nights_to_promotion
 from pipeline.monitoring.spending import series
 
 OPTIONS = GateOptions()
@@ -63,13 +63,13 @@ def test_a_gain_of_three_points_is_found(world: Nights, by: int, power: float) -
 def test_the_simulated_gate_is_the_gate(monkeypatch: pytest.MonkeyPatch) -> None:
     """One repetition, night by night through `decide`, promotes on the same night."""
     outcomes: list[np.ndarray] = []
-    drawn = simulation._outcomes
+    drawn = gate_nights._outcomes
 
     def kept(*arguments, **named):
         outcomes.append(drawn(*arguments, **named))
         return outcomes[-1]
 
-    monkeypatch.setattr(simulation, "_outcomes", kept)
+    monkeypatch.setattr(gate_nights, "_outcomes", kept)
     world = Nights(nights=25, fresh=40, gain=0.03)
     nights = nights_to_promotion(world, OPTIONS, 8, seed=3)
     frozen, validation, fresh = outcomes
@@ -81,7 +81,8 @@ def test_the_simulated_gate_is_the_gate(monkeypatch: pytest.MonkeyPatch) -> None
             tonight = replace(
                 question(
                     answers(*frozen[repetition, night], world.frozen),
-                    fresh=answers(*fresh[repetition, night], world.fresh),
+                    # Of the challenger of the night before, which the first night has not.
+                    fresh=answers(*fresh[repetition, night], world.fresh) if night else None,
                     validation_gain=(won - lost) / world.validation,
                 ),
                 night=str(night),
@@ -216,7 +217,7 @@ def test_rare_classes_weigh_more_and_slices_are_by_component() -> None:
     losing = PairedAnswers(
         component, truth, truth, np.where(kinds == "few", 1 - truth, truth), {"kind": kinds}
     )
-    worst, other = slice_gains(losing, np.ones(2), 0)
+    worst, other = slice_gains({"frozen": losing}, np.ones(2), 0)
     assert (worst.value, worst.components, worst.gain) == ("few", 8, -1.0)
     # All 8 signs fall one way in 1 of 256.
     assert worst.p == pytest.approx(2 / 256, abs=0.004)

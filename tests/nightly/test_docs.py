@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 import yaml
 
@@ -30,8 +31,12 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
     put_landing("good", 10)
     world.problems = {"bad": "it has no sound"}
     monkeypatch.setattr(decide.Revision, "at", lambda *arguments: _Models())
+    known = pa.table({"sample_id": ["shapes/good/s10"]})
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setattr(decide.manifest, "read", lambda *arguments: known)
     monkeypatch.setattr(tools, "tools_of", lambda params, options: world.tools())
     monkeypatch.setattr("pipeline.nightly.watch.with_learnt_contract", lambda text, *others: text)
+    monkeypatch.setattr("pipeline.nightly.rerun.rerun", lambda *arguments: (3, []))
     (tmp_path / ".dvc").mkdir()
     return world
 

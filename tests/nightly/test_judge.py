@@ -15,15 +15,19 @@ import yaml
 
 from pipeline.core.errors import PipelineError
 from pipeline.monitoring.contract import Violation
+from pipeline.monitoring.gate import Costs
 from pipeline.monitoring.ledger import frozen_level
 from pipeline.nightly import judge as judging
 from pipeline.nightly import watch
 from pipeline.nightly.journal import Delivery, Night, Verdict
 from pipeline.nightly.judge import judge, read_looks, write_looks
+from pipeline.nightly.model_answers import Answer
 from pipeline.nightly.options import NightlyOptions
 from pipeline.nightly.watch import check_batches, drift, findings, with_learnt_contract
 from pipeline.params import load, parse
 from pipeline.params.aliases import Alias
+from pipeline.parts import manifest
+from pipeline.raw.held_samples import write_held
 
 OPTIONS = NightlyOptions.model_validate({"inbox": {"shapes": {"root": "x"}}, "model": "gated"})
 NIGHT = Night("2026-03-02", "2026-03-02T02:30:00+00:00", "0" * 40)
@@ -48,12 +52,15 @@ def past(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Past
     """The project, in which a champion of an earlier revision is in use."""
     monkeypatch.chdir(project)
     monkeypatch.setattr(judging, "LOOKS", tmp_path / "looks.jsonl")
-    for folder in ("evaluation/gated", "models/gated"):
+    for folder in ("evaluation/gated", "models/gated", "curated"):
         shutil.copytree(Path("data", folder), tmp_path / folder)
     past = Past(tmp_path)
     manifest = tmp_path / "models/gated/manifest.json"
     manifest.write_text(json.dumps({"key": "that of another"}))
     monkeypatch.setattr(judging.Revision, "at", lambda *arguments: past)
+    # Which tests of their own look at.
+    monkeypatch.setattr(judging, "fresh_answers", lambda *arguments: None)
+    monkeypatch.setattr(judging, "costs", lambda *arguments: (Costs(), Costs()))
     return past
 
 
@@ -92,8 +99,9 @@ def test_luck_on_few_components_does_not_promote(past: Past) -> None:
     answer(past, wrong=0.9)
     verdict = judge(load(), OPTIONS, NIGHT, CHAMPION)
     (look,) = verdict.looks
-    # No fresh components are asked, so none of the error is kept for them.
-    error = load().monitoring.gate.error
+    # The share of fresh components stays theirs on nights without any.
+    gate = load().monitoring.gate
+    error = gate.error * (1 - gate.fresh_share)
     assert look["level"] == frozen_level([], "test", look["champion"], error)
     assert (look["kind"], look["claim"], look["night"]) == ("frozen", "better", "2026-03-02")
     assert verdict.figures["gain"] > 0.3
@@ -105,6 +113,62 @@ def test_luck_on_few_components_does_not_promote(past: Past) -> None:
     assert (kept.night, kept.e_value, kept.level) == ("2026-03-02", look["e_value"], look["level"])
     later = judge(load(), OPTIONS, replace(NIGHT, run="2026-03-03"), CHAMPION)
     assert later.looks[0]["level"] < look["level"], "each look leaves less to spend"
+
+
+def test_fresh_components_are_asked_beside_the_frozen_ones(
+    past: Past, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of tonight's samples, which no weight of a class comes from."""
+    answer(past, wrong=0.9)
+    tonight = sorted(one_of_each_component())[::3][:12]
+    fresh = [
+        {name: Answer("fresh", truth, said or truth, ("image",)) for name, truth in tonight}
+        for said in ("circle", "")
+    ]
+    monkeypatch.setattr(judging, "fresh_answers", lambda *arguments: tuple(fresh))
+    verdict = judge(load(), OPTIONS, NIGHT, CHAMPION)
+    looks = {look["kind"]: look for look in verdict.looks}
+    assert looks["fresh"]["components"] == verdict.figures["fresh_components"] == 12
+    assert looks["fresh"]["observations"] == 12
+    share = sum(truth != "circle" for _, truth in tonight) / 12
+    assert verdict.figures["fresh_gain"] == pytest.approx(share, abs=0.2)
+    assert looks["fresh"]["e_value"] == verdict.figures["fresh_evidence"] > 1
+    write_looks(replace(NIGHT, verdict=verdict))
+    later = judge(load(), OPTIONS, replace(NIGHT, run="2026-03-03"), CHAMPION)
+    (look,) = (look for look in later.looks if look["kind"] == "fresh")
+    assert look["observations"] == 24, "the stream goes on"
+
+
+def one_of_each_component() -> list[tuple[str, str]]:
+    """(sample, truth) of all curated samples, each a component of its own."""
+    rows = manifest.read(Path("data/curated"), ["sample_id", "target.shape", "component"])
+    by_component = {row["component"]: row for row in rows.to_pylist()}
+    return [(row["sample_id"], row["target.shape"]) for row in by_component.values()]
+
+
+def test_what_models_cost_stands_in_the_verdict(
+    past: Past, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer(past, wrong=0.9)
+    monkeypatch.setattr(judging, "costs", lambda *arguments: (Costs(2.0, 5.0), Costs(9.0, 6.0)))
+    verdict = judge(load(), OPTIONS, NIGHT, CHAMPION)
+    assert (verdict.outcome, verdict.rule) == ("held", "costs")
+    assert "takes 9 ms a sample to answer, the model in use 2; up to 1.5 times" in verdict.why
+    assert verdict.figures["latency_ms_after"] == 9.0
+    assert verdict.figures["training_seconds_before"] == 5.0
+
+
+def test_withdrawn_samples_are_a_demand(past: Past) -> None:
+    split = manifest.read(Path("data/curated"), ["sample_id", "split"]).to_pylist()
+    learnt = next(row["sample_id"] for row in split if row["split"] == "train")
+    _, batch, sample = learnt.split("/")
+    folder = Path("data/raw/shapes")
+    write_held(folder, {(batch, sample): "its owner asked", ("gone", "x"): "of no batch"})
+    try:
+        verdict = judge(load(), OPTIONS, NIGHT, CHAMPION)
+    finally:
+        write_held(folder, {})
+    assert "not_worse" in {look["claim"] for look in verdict.looks}
 
 
 def test_a_class_that_the_champion_does_not_know_is_a_demand(past: Past) -> None:

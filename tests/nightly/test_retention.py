@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 import yaml
+from pyarrow import fs
 
 from pipeline.core.errors import PipelineError
 from pipeline.nightly import retention
 from pipeline.nightly.ledger import Event, Ledger, write_ledger
 from pipeline.nightly.retention import Keep, sweep
 from pipeline.params.aliases import Alias, write_aliases
+from pipeline.store.trees.remote import DvcObject, object_path
 from tests.command import call
 from tests.dataset import AUTHOR
+from tests.s3 import s3_server
 
 CACHE = Path(".dvc", "cache", "files", "md5")
 
@@ -49,14 +54,14 @@ def put_version(name: str) -> None:
     (place / f"{name}.dvc").write_text(yaml.safe_dump({"outs": [{"path": name, "md5": batch}]}))
 
 
-def standing() -> set[str]:
-    """The versions of which the cache has the file that is theirs alone."""
+def standing(folder: Path = CACHE) -> set[str]:
+    """The versions of which the cache, or a remote, has the file that is theirs alone."""
     names = ("branch", *(f"night {number}" for number in range(1, 8)), "never", "worked on")
     return {
         name
         for name in names
         if Path(
-            CACHE,
+            folder,
             (md5 := hashlib.md5(f"only in {name}".encode()).hexdigest())[:2],
             md5[2:],
         ).is_file()
@@ -154,6 +159,65 @@ def test_what_a_revision_lacked_before_is_told(project: dict[str, str]) -> None:
     swept = sweep(Keep(nights=1, months=0), remove=True, grace=0)
     lacking = {revision.name: revision.lacking for revision in swept.revisions if revision.lacking}
     assert lacking == {"champion": {md5}}
+
+
+@pytest.fixture
+def remote(project: dict[str, str]) -> Path:
+    """A remote in a folder that has what the cache has, and as much of a clone's that has not
+    told anybody yet."""
+    config = "[core]\n    remote = store\n['remote \"store\"']\n    url = ../remote\n"
+    Path(".dvc", "config").write_text(config)
+    folder = Path("remote", "files", "md5")
+    shutil.copytree(CACHE, folder)
+    for path in folder.glob("*/*"):
+        os.utime(path, (1, 1))
+    (folder / "ab").mkdir(exist_ok=True)
+    (folder / "ab" / ("c" * 30)).write_bytes(b"of another clone")
+    return folder
+
+
+def test_a_remote_keeps_what_the_cache_would_and_each_kept_revision_opens_from_it(
+    project: dict[str, str], remote: Path
+) -> None:
+    """A failed night, which names what others have, takes nobody's place."""
+    git("tag", "nightly/2026-03-02")
+    before = {*CACHE.glob("*/*")}
+    code, output = call("gc", "--keep-nights", "2", "--keep-months", "0", "--remote", "store")
+    assert code == 0, output
+    assert "kept: written lately\t1\t16" in output, "it may be of a night elsewhere"
+    assert {*CACHE.glob("*/*")} == before, "the cache is not the remote"
+    assert standing(remote) == {"branch", "night 1", "night 2", "night 6", "night 7", "worked on"}
+    shutil.rmtree(CACHE)
+    for kept in sweep(Keep(nights=2, months=0), remove=False, grace=0).revisions:
+        for md5 in kept.objects:
+            assert object_path(Path(), DvcObject(md5), kept.name, check=True).is_file()
+    sweep(Keep(nights=2, months=0), remove=True, remote="default", grace=0)
+    assert not (remote / "ab" / ("c" * 30)).exists()
+
+
+@pytest.mark.slow
+def test_a_remote_on_s3_is_swept(
+    project: dict[str, str], remote: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("dvc_s3", reason="DVC reaches S3 through dvc-s3, which is not installed")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    with s3_server() as address:
+        far = f"s3://bucket/far?scheme=http&endpoint_override={address}&region=us-east-1"
+        system, base = fs.FileSystem.from_uri(f"{far}&allow_bucket_creation=true")
+        system.create_dir("bucket")
+        fs.copy_files("remote", base, destination_filesystem=system)
+        config = Path(".dvc", "config").read_text().replace("../remote", "s3://bucket/far")
+        config += f"    endpointurl = http://{address}\n    region = us-east-1\n"
+        Path(".dvc", "config").write_text(config)
+        keep = Keep(nights=1, months=0)
+        assert sweep(keep, remove=True, remote="store").removed == {}, "all was put there just now"
+        swept = sweep(keep, remove=True, remote="store", grace=0)
+        left = fs.FileSelector(f"{base}/files/md5", recursive=True)
+        names = {info.base_name for info in system.get_file_info(left) if info.is_file}
+    assert len(swept.removed) == len(list(remote.glob("*/*"))) - len(names)
+    assert hashlib.md5(b"only in night 3").hexdigest() in swept.removed
+    assert hashlib.md5(b"only in night 2").hexdigest()[2:] in names, "it is in use"
 
 
 def test_it_waits_for_dvc(project: dict[str, str]) -> None:

@@ -90,7 +90,9 @@ def test_they_are_answered_and_the_night_says_so(params: Params, champion: Alias
     assert low < high
     assert 0 < middle <= 1.5, "what probabilities promise, less what they promised too much"
     assert manifest.read(Path("data/curated")).num_rows == 42, "none of them is learnt from"
-    assert drift(params, "gated", NIGHT.deliveries, []).p == 1.0
+    seen = drift(params, "gated", NIGHT.deliveries, [])
+    assert (seen.findings[0].subject, seen.findings[0].components) == ("presence.image", 6)
+    assert (seen.noticed, "target.shape" in seen.untested) == (True, True)
 
     night = replace(NIGHT, answers=answers)
     assert save(night) == read_journal(), "a killed run goes on with its answers"

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -89,9 +90,9 @@ class World:
     def options(self) -> NightlyOptions:
         return load_options(self.params)
 
-    def night(self, one: bool = False) -> Night:
+    def night(self, one: bool = False, **played: Any) -> Night:
         self.now += timedelta(days=1)
-        return run(self.params, self.options, self.tools(), one)
+        return run(self.params, self.options, replace(self.tools(), **played), one)
 
     def batches(self) -> list[str]:
         """What lies below data/raw, as git and the file system agree."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tomllib
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from pipeline import recipes
 from pipeline.core.errors import PipelineError
 from pipeline.encoders import _pretrained, speaker
 from pipeline.params import parse
+from pipeline.project import layout
 from tests.command import call
 from tests.dataset import HERE
 from tests.encoders import tiny_models
@@ -120,6 +122,7 @@ def test_an_extra_that_is_not_installed_is_named(
     about = known.about.model_copy(update={"extras": ("here", "far", "old")})
     assert recipes.missing_extras(about) == ["far", "old"]
     monkeypatch.setattr(recipes, "load", lambda name: recipes.Recipe(name, about, known.params))
+    monkeypatch.setattr(layout, "new_project", lambda folder, params: nullcontext())
     code, output = call("init", "mine", "--recipe", "stamps")
     assert (code, "pip install 'multimodal-pipeline[far,old]'" in output) == (0, True), output
 

@@ -33,7 +33,7 @@ FITTED: tuple[str, ...] = ("mean", "deviation")
 def classes(values: Iterable[object], options: TaskOptions) -> list[str]:
     """A number has none."""
     if options.order:
-        raise PipelineError("`order` is of classes, and a target of kind regression has none")
+        raise PipelineError("`order` is of classes, and a number has none")
     return []
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from pipeline.models.alignment.options import ALIGNMENT
 from pipeline.models.examples import Examples
 from pipeline.models.options import ModelOptions
 from pipeline.models.targets import has_target
@@ -47,13 +48,14 @@ def example_weights(
     tasks: Mapping[str, TaskOptions],
     device: torch.device,
 ) -> dict[str, Tensor]:
-    """By task, `balanced_weights` of the examples, on a device."""
-    return {
-        task: torch.from_numpy(
-            balanced_weights(examples.targets[task], examples.component, k, tasks[task])
-        ).to(device)
+    """By task, `balanced_weights` of the examples, on a device; of an alignment 1 each."""
+    weights = {
+        task: balanced_weights(examples.targets[task], examples.component, k, tasks[task])
         for task, k in classes.items()
     }
+    if ALIGNMENT in examples.targets:
+        weights[ALIGNMENT] = np.ones(len(examples), np.float32)
+    return {objective: torch.from_numpy(array).to(device) for objective, array in weights.items()}
 
 
 def loss(
@@ -93,7 +95,7 @@ class Combination(nn.Module):
 
     def __init__(self, options: ModelOptions) -> None:
         super().__init__()
-        self.tasks = list(options.tasks)
+        self.tasks = options.objectives
         learned = options.weighting == "uncertainty"
         self.log_variance = nn.Parameter(torch.zeros(len(self.tasks))) if learned else None
 

@@ -6,8 +6,11 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+import numpy as np
 import torch
 
+from pipeline.models.alignment.options import ALIGNMENT
+from pipeline.models.alignment.retrieval import MEAN_RECALL, Retrieval
 from pipeline.models.decoding import Decoding, fit_decoding
 from pipeline.models.examples import Examples
 from pipeline.models.metrics import class_scores
@@ -35,16 +38,17 @@ class Validation:
         self.options = options
         self.tensors = Tensors(examples, device)
         self.weights = example_weights(examples, self.classes, options.tasks, device)
+        self._alignment = Retrieval(examples) if options.alignment else None
 
     def __call__(self, network: Network) -> dict[str, float]:
         """By task: `validation/TASK/loss`, weighted as in training, and figures of its kind.
 
         Accuracy and macro-F1 of classes and labels, R² of a number, with probabilities as they
-        come and thresholds of a half. And `validation/score`, which early stopping wants high: the
-        mean of macro-F1 or R² of the tasks by their weights, or minus the sum of their losses. All
-        tasks have a say, because the figure of one on a small split jumps, and a lucky early epoch
-        would leave the others half learnt. If a loss is no finite number there are the losses and
-        a score that is NaN.
+        come and thresholds of a half; of an alignment its mean recall. And `validation/score`,
+        which early stopping wants high: the mean of macro-F1, R² or mean recall by the tasks'
+        weights, or minus the sum of their losses. All tasks have a say, because the figure of one
+        on a small split jumps, and a lucky early epoch would leave the others half learnt. If a
+        loss is no finite number there are the losses and a score that is NaN.
         """
         outputs = network.predict_logits(self.tensors, self.examples.present)
         taught = outputs
@@ -58,12 +62,17 @@ class Validation:
             self.options.label_smoothing,
         )
         figures = {f"validation/{task}/loss": each.item() for task, each in losses.items()}
+        if self._alignment is not None:
+            figures[f"validation/{ALIGNMENT}/loss"] = self._alignment_loss(network)
         if not all(map(math.isfinite, figures.values())):
             # scikit-learn refuses what is no number, or calls it class 0.
             return {**figures, "validation/score": math.nan}
         for task, k in self.classes.items():
             for name, value in self._figures(task, k, outputs[task]).items():
                 figures[f"validation/{task}/{name}"] = value
+        if self._alignment is not None:
+            vectors = network.vectors(self.tensors, self.examples.present)
+            figures[f"validation/{ALIGNMENT}/{MEAN_RECALL}"] = self._alignment.mean_recall(*vectors)
         return {**figures, "validation/score": self._score(figures)}
 
     def calibrate(self, network: Network, scales: Mapping[str, tuple[float, float]]) -> None:
@@ -102,15 +111,28 @@ class Validation:
         figures = ("accuracy", best) if "accuracy" in learned.FIGURES else (best,)
         return {name: measured.get(name, 0.0) for name in figures}
 
+    def _alignment_loss(self, network: Network) -> float:
+        """The mean over batches as large as training's, each weighed by its examples."""
+        network.eval()
+        count, total = len(self.examples), 0.0
+        with torch.inference_mode():
+            for start in range(0, count, self.options.batch_size):
+                rows = np.arange(start, min(start + self.options.batch_size, count))
+                inputs = self.tensors.gather(rows)
+                tokens, _ = network.tokens(inputs.values, inputs.lengths, inputs.present)
+                component = self.tensors.targets[ALIGNMENT][start : start + len(rows)]
+                loss = network.alignment_loss(tokens, inputs, component)
+                total += loss.item() * len(rows)
+        return total / count
+
     def _score(self, figures: Mapping[str, float]) -> float:
-        tasks = self.options.tasks
-        if self.options.monitor == "loss":
-            return -sum(figures[f"validation/{task}/loss"] for task in tasks)
-        total = sum(options.weight for options in tasks.values())
-        return (
-            sum(
-                o.weight * figures[f"validation/{task}/{ranked_by(o.task)}"]
-                for task, o in tasks.items()
-            )
-            / total
-        )
+        options = self.options
+        if options.monitor == "loss":
+            return -sum(figures[f"validation/{name}/loss"] for name in options.objectives)
+        weighed = [
+            (task.weight, f"{name}/{ranked_by(task.task)}") for name, task in options.tasks.items()
+        ]
+        if options.alignment is not None:
+            weighed.append((options.alignment.weight, f"{ALIGNMENT}/{MEAN_RECALL}"))
+        total = sum(weight for weight, _ in weighed)
+        return sum(weight * figures[f"validation/{name}"] for weight, name in weighed) / total

@@ -182,11 +182,21 @@ class Remote:
         return cls(chosen, kind(**options), root)
 
     def objects(self) -> dict[str, int]:
-        """Path → bytes of every object that it has."""
+        """Path → bytes of every object that it has; many are asked about at once."""
         start = self.system.join(self.root, "files", "md5")
         with self._reporting_errors():
             paths = sorted(self.system.find(start))
-            return {path: self.system.size(path) or 0 for path in paths}
+            told = zip(paths, self.system.info(paths), strict=True)
+            # Some keep an empty object for each folder.
+            return {path: info["size"] or 0 for path, info in told if info["type"] == "file"}
+
+    def written(self, path: str) -> float | None:
+        """When an object was put there, in seconds since 1970; None where it keeps no times."""
+        with self._reporting_errors():
+            try:
+                return float(self.system.modified(path).timestamp())
+            except NotImplementedError:
+                return None
 
     def md5(self, path: str) -> str:
         """The MD5 of an object's bytes, all of which are read."""

@@ -1,9 +1,12 @@
-"""How often the gate would promote: by luck, and rightly. Statistics alone; nothing is trained.
+"""How often the gate would promote, by luck and rightly: `python -m benchmarks.gate_nights`.
+
+Statistics alone; nothing is trained. It prints the tables of docs/monitoring.md.
 
 A share of the components is contested: there a challenger and the model in use may differ. Each of
 these has a lean of its own, from Beta(½, ½), which all challengers of a recipe share, so that a
 frozen set that is lucky for one of them is lucky for all that follow: the hardest case for a gate
-that asks it every night.
+that asks it every night. Fresh components are answered by the challenger of the night before, so
+that the first night has none.
 """
 
 from __future__ import annotations
@@ -16,6 +19,42 @@ from pipeline.core.randomness import generator
 from pipeline.monitoring.evidence import FRACTIONS, log_mean_exp
 from pipeline.monitoring.options import GateOptions
 from pipeline.monitoring.spending import series
+
+GAIN = 0.03
+BY = (1, 7, 30, 90, 365)
+
+
+def main() -> None:
+    options = GateOptions()
+    lone = options.model_copy(update={"fresh_share": 0.0})
+    print("| 400 nights without a gain | this gate | p < 0.05 each night |\n|---|---|---|")
+    for frozen in (100, 400, 1200):
+        world = Nights(frozen=frozen, validation=frozen)
+        lucky, fooled = (
+            (nights > 0).mean()
+            for nights in (
+                nights_to_promotion(world, options, 2000, seed=0),
+                nights_to_naive_promotion(world, 500, seed=0),
+            )
+        )
+        print(f"| {frozen:,} frozen components, 20 fresh a night | {lucky:.1%} | {fooled:.0%} |")
+    print(
+        f"\n| +3 points, promoted by night | {' | '.join(map(str, BY))} |\n|---|{'---|' * len(BY)}"
+    )
+    for frozen, fresh in (
+        (400, 0),
+        (400, 20),
+        (400, 60),
+        (1200, 0),
+        (1200, 20),
+        (1200, 60),
+        (3000, 0),
+    ):
+        world = Nights(frozen=frozen, validation=frozen, fresh=fresh, gain=GAIN)
+        night = nights_to_promotion(world, options if fresh else lone, 500, seed=0)
+        shares = (((night > 0) & (night <= by)).mean() for by in BY)
+        landing = f"{fresh} fresh a night" if fresh else "none fresh (`fresh_share: 0`)"
+        print(f"| {frozen:,} frozen, {landing} | {' | '.join(f'{s:.0%}' for s in shares)} |")
 
 
 @dataclass(frozen=True)
@@ -49,7 +88,9 @@ def nights_to_promotion(
     with np.errstate(divide="ignore"):
         sufficient = asked & (_log_evidence(frozen) >= -np.log(level))
         needed = -np.log(options.error * share * series(1))
-    fresh = _outcomes(rng, world, world.fresh, repetitions, lasting=False).cumsum(1)
+    fresh = _outcomes(rng, world, world.fresh, repetitions, lasting=False)
+    fresh[:, 0] = 0
+    fresh = fresh.cumsum(1)
     promotes = (sufficient | (_log_evidence(fresh) >= needed)) & (gain >= options.margin)
     return np.where(promotes.any(1), promotes.argmax(1) + 1, 0)
 
@@ -101,3 +142,7 @@ def _mean(outcomes: np.ndarray, components: int) -> np.ndarray:
 def _log_evidence(outcomes: np.ndarray) -> np.ndarray:
     """Logarithm of `Evidence.value` of so many gains of 1 and -1."""
     return log_mean_exp(outcomes @ np.log1p([FRACTIONS, -FRACTIONS]))
+
+
+if __name__ == "__main__":
+    main()
