@@ -17,7 +17,7 @@ from pipeline.models.tasks._search import Search
 from pipeline.models.tasks._subwords import END
 
 if TYPE_CHECKING:
-    from pipeline.models.tasks.text import Options
+    from pipeline.models.tasks._text_options import Options
 
 # Keys and values, (n, heads, places, width of a head) each.
 Kept = tuple[Tensor, Tensor]

@@ -11,7 +11,7 @@ from pipeline.core.randomness import generator
 from pipeline.models.tasks._subwords import END
 
 if TYPE_CHECKING:
-    from pipeline.models.tasks.text import Options
+    from pipeline.models.tasks._text_options import Options
 
 
 class Search:
