@@ -122,12 +122,16 @@ def test_stages_never_import_stages_nor_kernels_params() -> None:
 # A proposal of params for a person's folder chooses among what this package brings.
 NAME_MODALITIES = (
     *("modalities.", "encoders.", "project.proposal"),
-    *(f"sources.{name}" for name in ("emoji", "fillets", "hedgewars", "klettres", "stamps")),
+    *(
+        f"sources.{name}"
+        for name in ("big_buck_bunny", "emoji", "fillets", "hedgewars", "klettres", "stamps")
+    ),
 )
 OTHER_TEXT = {
     "core.logs",
     "nightly.notify",
     "nightly.page",
+    "nightly.simulation.project",
     "reporting.plots.detection",
     "reporting.plots.panels",
     "reporting.plots.rows",

@@ -63,25 +63,38 @@ class Network(nn.Module):
         self.space = _space(sets, towers, options)
 
     def forward(
-        self, values: Mapping[str, Tensor], lengths: Mapping[str, Tensor], present: Tensor
+        self,
+        values: Mapping[str, Tensor],
+        lengths: Mapping[str, Tensor],
+        present: Tensor,
+        targets: Mapping[str, Tensor] | None = None,
+        teach: bool = False,
     ) -> dict[str, Tensor]:
         """Logits (n, outputs) by task, as many as the head of its kind has.
 
         values: by set, float32 (n, *shape); lengths: by set, (n,); present: bool (n, sets), of
         which further columns are of sets that this network does not read.
-        Whatever stands in an absent set is not looked at.
+        Whatever stands in an absent set is not looked at. What a task whose answer is a sequence
+        does with its targets, if any are given, says `tasks.Generative`.
         """
-        return self._by_task(self.level(*self.tokens(values, lengths, present)))
+        tokens = self.tokens(values, lengths, present)
+        return self._by_task(self.level(*tokens, self._listed(targets), teach))
 
-    def predict_logits(self, tensors: Tensors, visible: np.ndarray) -> dict[str, Tensor]:
-        """Logits (n, outputs) by task, at view 0, without dropout; `visible`: bool (n, sets)."""
+    def predict_logits(
+        self, tensors: Tensors, visible: np.ndarray, teach: bool = False
+    ) -> dict[str, Tensor]:
+        """Logits (n, outputs) by task, at view 0, without dropout; `visible`: bool (n, sets).
+
+        teach: whether sequences are compared with the targets, as in training.
+        """
         self.eval()
         batches: list[dict[str, Tensor]] = []
         with torch.inference_mode():
             for start in range(0, len(visible), ROWS):
                 rows = np.arange(start, min(start + ROWS, len(visible)))
                 inputs = tensors.gather(rows, kept=visible[rows])
-                batches.append(self(inputs.values, inputs.lengths, inputs.present))
+                targets = tensors.gather_targets(rows)
+                batches.append(self(inputs.values, inputs.lengths, inputs.present, targets, teach))
         return {task: torch.cat([batch[task] for batch in batches]) for task in self.tasks}
 
     def answers(self, examples: Examples, visible: np.ndarray) -> dict[str, np.ndarray]:
@@ -91,17 +104,24 @@ class Network(nn.Module):
         return {task: self.decodings[task].probabilities(each) for task, each in logits.items()}
 
     def training_outputs(
-        self, values: Mapping[str, Tensor], lengths: Mapping[str, Tensor], present: Tensor
+        self,
+        values: Mapping[str, Tensor],
+        lengths: Mapping[str, Tensor],
+        present: Tensor,
+        targets: Mapping[str, Tensor] | None = None,
     ) -> list[dict[str, Tensor]]:
         """What training compares with the targets: logits by task, once or often.
 
         Where the fusion is of decisions, each set has to answer by itself.
         """
-        return self.task_outputs(*self.tokens(values, lengths, present))
+        return self.task_outputs(*self.tokens(values, lengths, present), targets)
 
-    def task_outputs(self, tokens: Any, present: Tensor) -> list[dict[str, Tensor]]:
+    def task_outputs(
+        self, tokens: Any, present: Tensor, targets: Mapping[str, Tensor] | None = None
+    ) -> list[dict[str, Tensor]]:
         """The same of what `tokens` gives."""
-        return [self._by_task(each) for each in self.level.training_outputs(tokens, present)]
+        outputs = self.level.training_outputs(tokens, present, self._listed(targets))
+        return [self._by_task(each) for each in outputs]
 
     def alignment_loss(self, tokens: Any, inputs: NetworkInputs, component: Tensor) -> Tensor:
         """One number; component: int64 (n,). The network has a space."""
@@ -209,6 +229,9 @@ class Network(nn.Module):
         """Number of trained parameters."""
         return sum(parameter.numel() for parameter in self.parameters())
 
+    def _listed(self, targets: Mapping[str, Tensor] | None) -> list[Tensor | None] | None:
+        return None if targets is None else [targets.get(task) for task in self.tasks]
+
     def _by_task(self, each: Sequence[Tensor]) -> dict[str, Tensor]:
         return dict(zip(self.tasks, each, strict=True))
 
@@ -224,14 +247,18 @@ def _level(
         outputs = list(classes.values())
         return DecisionLevel(module.build(sets, outputs, fusion_options), sets, width, outputs)
     if not classes:
-        return FeatureLevel(None, [])
+        return FeatureLevel(None, [], [])
     fusion: Any = (
         module.build(widths, options.tower, fusion_options)
         if options.early
         else module.build(sets, width, fusion_options)
     )
-    heads = [options.tasks[task].task.layer(fusion.width, count) for task, count in classes.items()]
-    return FeatureLevel(fusion, heads)
+    heads = [
+        options.tasks[task].task.layer(fusion.width, count, options.tasks[task])
+        for task, count in classes.items()
+    ]
+    sequences = [options.tasks[task].task.SEQUENCE for task in classes]
+    return FeatureLevel(fusion, heads, sequences)
 
 
 def _space(

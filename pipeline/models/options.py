@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
 from pipeline.core import registry
 from pipeline.core.errors import PipelineError
@@ -13,40 +13,15 @@ from pipeline.core.options import Options
 from pipeline.models import fusion, tasks, towers
 from pipeline.models.alignment.options import ALIGNMENT, AlignmentOptions
 from pipeline.models.fusion import fusion_of
-from pipeline.models.tasks import Kind, Task, task_of
+from pipeline.models.task_options import TaskOfKind, TaskOptions
 from pipeline.models.tower_options import TowerOfKind, TowerOptions, check_shape, of_kind
 from pipeline.models.towers import identity
 
 
-class TaskOptions(Options):
-    """How one target is learned, how much it counts, and how its examples are weighed."""
-
-    kind: Kind = Field(
-        default="multiclass",
-        description="what it is learned as; left out, what `targets` says that it is",
-    )
-    order: tuple[str, ...] = Field(
-        default=(),
-        description="its classes from low to high, of two the positive one last; left out, "
-        "numbers by value and anything else as text",
-    )
-    focal: float = Field(
-        default=0.0, ge=0, le=10, description="power by which easy examples count less; 0 is none"
-    )
-    weight: float = Field(default=1.0, gt=0, le=1000, description="factor of this task's loss")
-    classes: Literal["balanced", "as_is"] = Field(
-        default="balanced", description="whether each class, or each example, counts the same"
-    )
-    examples: Literal["component", "sample"] = Field(
-        default="sample",
-        description="what counts as one example: a component, whose samples then share its "
-        "weight, suits a target that is the same for all of them; a sample, any other",
-    )
-
-    @property
-    def task(self) -> Task:
-        """What its kind does."""
-        return task_of(self.kind)
+def _of_kind(options: TaskOptions, kind: str) -> TaskOptions:
+    given = {**options.model_dump(exclude_unset=True), "kind": kind}
+    checked: TaskOptions = TypeAdapter(TaskOfKind).validate_python(given)
+    return checked
 
 
 class ModelOptions(Options):
@@ -67,7 +42,7 @@ class ModelOptions(Options):
         default="masked",
         description="whether the fusion leaves an absent set out, or sees a learned token there",
     )
-    tasks: dict[str, TaskOptions] = Field(
+    tasks: dict[str, TaskOfKind] = Field(
         default_factory=dict, description="targets to learn, by name"
     )
     alignment: AlignmentOptions | None = Field(
@@ -335,9 +310,7 @@ class ModelOptions(Options):
     def as_kinds(self, kinds: Mapping[str, str]) -> Self:
         """The same, each task that names no kind being learned as what its target is."""
         learned = {
-            task: options
-            if "kind" in options.model_fields_set
-            else options.model_copy(update={"kind": kinds[task]})
+            task: options if "kind" in options.model_fields_set else _of_kind(options, kinds[task])
             for task, options in self.tasks.items()
         }
         return self.model_copy(update={"tasks": learned})

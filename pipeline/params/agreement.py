@@ -182,6 +182,10 @@ def _tasks(
     for task, options in model.tasks.items():
         path = f"{where}.tasks.{task}"
         kind = values["targets"].get(task)
+        given = getattr(options, "given", "")
+        if given and (given not in named["targets"] or given == task):
+            others = [name for name in named["targets"] if name != task]
+            yield f"{path}.given", unknown("target", given, others)
         if task not in named["targets"]:
             yield path, unknown("target", task, named["targets"])
         elif (
@@ -274,6 +278,10 @@ def _compressed(values: Mapping[str, Any], named: Mapping[str, Collection[str]])
         if not model.tasks:
             yield f"{path}.model", f"'{options.model}' has no tasks by which it could be judged"
             continue
+        for task, learned in model.tasks.items():
+            if task_of(_learned(learned, values["targets"].get(task, learned.kind))).SEQUENCE:
+                reason = f"'{options.model}' answers with a text ('{task}'), whose decoder is left"
+                yield f"{path}.model", f"{reason} as it is: no smaller model is made of it"
         try:
             student = options.student_of(model)
         except ValueError as error:

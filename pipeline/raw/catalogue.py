@@ -343,10 +343,15 @@ def _path(content: str | Inline) -> str:
 
 
 def _target(sample: Sample, name: str, task: ModuleType) -> str | float | None:
-    """A number, or the canonical name of a class; of several labels in a cell, of each."""
+    """A number, or the canonical name of a class; of several labels in a cell, of each.
+
+    What is a text of many words stands as the source has it.
+    """
     value = (sample.targets or {}).get(name)
     if value is None:
         return None
+    if task.SEQUENCE and isinstance(value, str):
+        return value if value.strip() else None
     if not task.NUMBER:
         return (canonical(value) if task.ONE_CLASS else _labels(value)) or None
     try:

@@ -12,6 +12,7 @@ from pipeline.core.folders import COMPARISON, VERIFICATION
 from pipeline.execution.run_record import last_made
 from pipeline.models.alignment.retrieval import CUTS
 from pipeline.models.comparison.candidate import CHOICE
+from pipeline.models.evaluation.nearest import NAME as NEAREST
 from pipeline.models.tasks import HEADLINES, Figure
 from pipeline.reporting.choice import rank_models
 from pipeline.reporting.difference import model_difference
@@ -117,6 +118,10 @@ def _evaluated(inputs: ReportInputs, task: str, shown: Sequence[str]) -> str:
         name, values = trivial
         answers = [amount(values[f], figures[f].share) if f in values else "" for f in figures]
         rows.append([f"*{name}*", "nothing", *answers, *([""] if differences else [])])
+    for model in {model.modalities: model for model in reversed(models)}.values():
+        if near := tests[model.name].get(NEAREST):
+            answers = [amount(near[f], figures[f].share) if f in near else "" for f in figures]
+            rows.append([f"*{NEAREST}*", listed(model.modalities), *answers])
     heads = ["model", "reads", *(figure.title for figure in figures.values())]
     if differences:
         heads.append(f"points of macro-F1 to `{models[0].name}`")

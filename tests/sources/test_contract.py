@@ -17,6 +17,8 @@ KINDS = names(FOLDER)
 # Names that mean something to one kind or another, and what none can make sense of.
 FILES = {
     "bird/duck.png": b"\x89PNG",
+    "bird/duck.svg": b"<svg/>",
+    "drawings.jsonl": b'{"path": "bird/duck.svg", "title": "A duck"}\n{"path"',
     "bird/duck.txt": b"A duck.\nfr.utf8=Un canard.",
     "bird/duck_desc.ogg": b"OggS",
     "bird/duck_desc_fr.ogg": b"",

@@ -16,6 +16,7 @@ from pipeline.models.metrics import class_scores
 from pipeline.models.tasks import Figure, regression
 
 ONE_CLASS, NUMBER, SOFTMAX = regression.ONE_CLASS, regression.NUMBER, regression.SOFTMAX
+SEQUENCE, Options = regression.SEQUENCE, regression.Options
 FIGURES: Mapping[str, Figure] = {
     # First, since it is the same of the standardised target, on which trainings are judged.
     "pearson": Figure("Pearson's r", share=False),

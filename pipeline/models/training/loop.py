@@ -6,7 +6,7 @@ import logging
 import math
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -18,7 +18,7 @@ from pipeline.models.examples import Examples
 from pipeline.models.network import Network
 from pipeline.models.options import ModelOptions
 from pipeline.models.statistics import standardise_targets, target_scales
-from pipeline.models.targets import Unlearnable, check_learnable, has_target, prior
+from pipeline.models.targets import Unlearnable, check_learnable, has_target
 from pipeline.models.training.determinism import deterministic
 from pipeline.models.training.parallel import SINGLE_PROCESS, World
 from pipeline.models.training.snapshot import Snapshots
@@ -106,7 +106,10 @@ def train(
             f"{list(options.features)}: mend the data, or the model's features or primary"
         )
     scales = target_scales(seen)
-    priors = {task: prior(seen.targets[task], len(names)) for task, names in classes.items()}
+    priors = {
+        task: options.tasks[task].prior(seen.targets[task], len(names))
+        for task, names in classes.items()
+    }
     seen, judged = (standardise_targets(split, scales) for split in (seen, judged))
     counts = {task: len(names) for task, names in classes.items()}
     with deterministic(seed, "train", device):
@@ -114,7 +117,9 @@ def train(
         if towers_from is not None:
             network.take_towers(towers_from)
         network.to(device)
-        validator = Validation(judged, counts, options, device)
+        for task, names in classes.items():
+            network.decodings[task] = replace(network.decodings[task], classes=tuple(names))
+        validator = Validation(judged, classes, options, device)
         trainer = Trainer(network, seen, validator, options, device, teacher)
         history, spent = _fit(trainer, seed, device, snapshots, world, epochs)
         validator.calibrate(network, scales)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -28,15 +28,16 @@ class Validation:
     def __init__(
         self,
         examples: Examples,
-        classes: Mapping[str, int],
+        classes: Mapping[str, Sequence[str]],
         options: ModelOptions,
         device: torch.device,
     ) -> None:
         self.examples = examples
-        self.classes = classes
+        self.names = classes
+        self.classes = {task: len(names) for task, names in classes.items()}
         self.options = options
         self.tensors = Tensors(examples, device)
-        self.weights = example_weights(examples, classes, options.tasks, device)
+        self.weights = example_weights(examples, self.classes, options.tasks, device)
         self._alignment = Retrieval(examples) if options.alignment else None
 
     def __call__(self, network: Network) -> dict[str, float]:
@@ -50,8 +51,11 @@ class Validation:
         loss is no finite number there are the losses and a score that is NaN.
         """
         outputs = network.predict_logits(self.tensors, self.examples.present)
+        taught = outputs
+        if any(options.task.SEQUENCE for options in self.options.tasks.values()):
+            taught = network.predict_logits(self.tensors, self.examples.present, teach=True)
         losses = loss(
-            outputs,
+            taught,
             self.tensors.targets,
             self.weights,
             self.options.tasks,
@@ -90,19 +94,22 @@ class Validation:
     def _figures(self, task: str, classes: int, outputs: torch.Tensor) -> dict[str, float]:
         """Of numbers as they were learned, standardised, to which R² is all the same."""
         learned = self.options.tasks[task].task
-        decoding = Decoding(self.options.tasks[task].kind)
+        kind, names = self.options.tasks[task].kind, tuple(self.names[task])
+        decoding = Decoding(kind, classes=names)
         labelled = has_target(self.examples.targets[task])
         truth, answer = (
             self.examples.targets[task][labelled],
             decoding.probabilities(outputs)[labelled],
         )
         decision = decoding.predict(answer)
-        if truth.dtype.kind == "i":
+        if learned.ONE_CLASS:
             measured = class_scores(truth, decision, classes)
         else:
+            truth, decision = decoding.measurable(truth), decoding.measurable(decision)
             measured = learned.figures(truth, answer, decision) if len(truth) else {}
-        names = ("accuracy", ranked_by(learned)) if classes else (ranked_by(learned),)
-        return {name: measured.get(name, 0.0) for name in names}
+        best = ranked_by(learned)
+        figures = ("accuracy", best) if "accuracy" in learned.FIGURES else (best,)
+        return {name: measured.get(name, 0.0) for name in figures}
 
     def _alignment_loss(self, network: Network) -> float:
         """The mean over batches as large as training's, each weighed by its examples."""

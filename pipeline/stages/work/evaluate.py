@@ -57,8 +57,8 @@ def evaluate_model(
     from pipeline.models.evaluation.results import write_evaluation
     from pipeline.models.examples import build_examples, classes_of
     from pipeline.models.feature_compatibility import check_features
-    from pipeline.models.options import TaskOptions
     from pipeline.models.saving import load_model
+    from pipeline.models.task_options import TaskOptions
     from pipeline.models.training.determinism import deterministic
     from pipeline.parts.manifest import read_function
     from pipeline.stages.work.slices import slice_values
@@ -91,7 +91,7 @@ def evaluate_model(
     ]
     test = by_split["test"]
     with deterministic(seed, "evaluate"):
-        evaluation = evaluate(name, model, splits, options, seed)
+        evaluation = evaluate(name, model, splits, options, seed, by_split["train"])
         if model.classes and test.seen.any():  # else answers are the prior's, whatever is hidden
             _explain(evaluation, model, by_split["train"], test, options, seed)
         if model.options.alignment is not None:
