@@ -128,6 +128,7 @@ OTHER_TEXT = {
     "core.logs",
     "nightly.notify",
     "nightly.page",
+    "nightly.simulation.project",
     "reporting.plots.detection",
     "reporting.plots.panels",
     "reporting.plots.rows",

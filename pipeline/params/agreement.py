@@ -275,13 +275,13 @@ def _compressed(values: Mapping[str, Any], named: Mapping[str, Collection[str]])
             yield f"{path}.model", unknown("model", options.model, named["models"])
         if (model := values["models"].get(options.model)) is None:
             continue
+        if not model.tasks:
+            yield f"{path}.model", f"'{options.model}' has no tasks by which it could be judged"
+            continue
         for task, learned in model.tasks.items():
             if task_of(_learned(learned, values["targets"].get(task, learned.kind))).SEQUENCE:
                 reason = f"'{options.model}' answers with a text ('{task}'), whose decoder is left"
                 yield f"{path}.model", f"{reason} as it is: no smaller model is made of it"
-        if not model.tasks:
-            yield f"{path}.model", f"'{options.model}' has no tasks by which it could be judged"
-            continue
         try:
             student = options.student_of(model)
         except ValueError as error:

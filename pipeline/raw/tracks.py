@@ -1,10 +1,12 @@
 """Files that hold other modalities beside their own, or have a time of which a span is taken.
 
-A modality of such files, as of films, has a part `tracks`: see `Tracks`.
+A modality of such files, as of films, has a part `tracks`: see `Tracks`. What is asked of each row
+of a table is looked up once.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from typing import Any, Protocol
 
@@ -40,6 +42,7 @@ class Tracks(Protocol):
         """A file of the modality, for its cleaning with these options; Rejected, nothing else."""
 
 
+@functools.cache
 def tracks_in(media_type: str) -> Tracks | None:
     """What reads files of that kind; None where they hold themselves alone."""
     holder = modality_by_type(media_type)
@@ -55,6 +58,7 @@ def tracks_with(modality: str, media_type: str) -> Tracks | None:
     return tracks if tracks and modality in tracks.GIVES else None
 
 
+@functools.cache
 def endings_with(modality: str) -> list[str]:
     """How files of that modality end out of which it is taken, such as those of subtitles."""
     return [
@@ -71,6 +75,7 @@ def given() -> list[str]:
     return sorted({m for name in holders for m in load(f"{FOLDER}/{name}", PART, Tracks).GIVES})
 
 
+@functools.cache
 def takes_spans(modality: str) -> bool:
     """Whether a modality's own cleaning takes a span of a file."""
     return bool(getattr(cleaning_of(modality), "SPANS", False))

@@ -212,10 +212,12 @@ class _Reading:
         roles = {role: column for role, column in self.roles.items() if column in cells}
         assets: dict[str, str | Inline] = {}
         columns = {f"target.{name}": column for column, name in self.options.targets.items()}
+        film = None
         for modality, column, path in _files(cells, roles):
             inside = path if is_url(path) else PurePosixPath(self.place, path).as_posix()
             if takes_spans(modality) or tracks_with(modality, by_name(path)):
                 inside = spans.join(inside, spans.PATH, _span(cells, roles, inside))
+            film = inside if takes_spans(modality) else film
             assets[modality], columns[modality] = inside, column
         names = [str(path) for _, path in sorted(assets.items())]
         for modality in sorted(inline_types().keys() & roles.keys()):
@@ -225,14 +227,13 @@ class _Reading:
             # Bytes that are not UTF-8 go on as they stood there: cleaning mends or rejects them.
             assets[modality] = Inline(_text(cells, roles[modality]), self.name)
             columns[modality] = roles[modality]
-        films = [str(path) for modality, path in assets.items() if takes_spans(modality)]
-        for modality in self.options.from_video if films else ():
-            assets.setdefault(modality, self._in_film(films[0], modality))
+        for modality in self.options.from_video if film else ():
+            assets.setdefault(modality, self._in_film(str(film), modality))
         return Sample(
             sample_id=_name(cells, roles.get("sample_id"))
             or "+".join(names)
             or f"{self.name}:{row.number}",
-            group=_name(cells, roles.get("group")) or _cut_from(assets),
+            group=_name(cells, roles.get("group")) or _cut_from(names, film),
             assets=assets,
             split_given=_standing(
                 _split(cells, roles.get("split")) or SPLITS.get(self.place.lower().rstrip("/")),
@@ -311,10 +312,10 @@ def _span(cells: Mapping[str, Any], roles: Mapping[str, str], path: str) -> span
     return spans.Span(start, end)
 
 
-def _cut_from(assets: Mapping[str, str | Inline]) -> str | None:
+def _cut_from(names: Iterable[str], film: str | None) -> str | None:
     """The file of which a row is a span, if it is of one: the film rather than its subtitles."""
-    for modality in sorted(assets, key=lambda name: not takes_spans(name)):
-        path, span = spans.split(str(assets[modality]), spans.PATH)
+    for name in names if film is None else (film,):
+        path, span = spans.split(name, spans.PATH)
         if span:
             return path
     return None

@@ -130,6 +130,23 @@ def test_every_mistake_is_said_at_once_with_its_path() -> None:
             "compress.s.student: tower width",
         ),
         (("comparison", "models", "late", "workers"), 2, "comparison.models.late.workers: here"),
+        (
+            ("comparison", "models", "late", "towers_from"),
+            "encoders/shared",
+            "comparison.models.late.towers_from: classifiers are compared on folds",
+        ),
+        (
+            ("models", "image", "alignment"),
+            {},
+            "models.image.alignment: all its features are of image: name one of another modality",
+        ),
+        (("evaluate", "zero_shot"), ["shap"], "evaluate.zero_shot.0: unknown target 'shap'"),
+        (("evaluate", "label_shares"), [2], "evaluate.label_shares.0: "),
+        (
+            ("targets", "alignment"),
+            {"kind": "multiclass"},
+            "'alignment' is a name that the project",
+        ),
         (("comparison", "resamples"), 2000, "could be sure at a confidence of 0.95 with fewer"),
     ],
 )
@@ -140,6 +157,25 @@ def test_a_mistake_names_what_is_wrong(path: tuple[str, ...], value: Any, messag
         section = section[key]
     section[path[-1]] = value
     assert [line for line in mistakes(changed) if message in line]
+
+
+def test_what_has_no_tasks_is_not_compressed() -> None:
+    changed = document()
+    shared = {key: changed["models"]["gated"][key] for key in ("features", "fusion", "tower")}
+    changed["models"]["shared"] = {**shared, "alignment": {}}
+    parse(changed)
+    changed["compress"] = {"small": {"model": "shared"}}
+    (mistake,) = mistakes(changed)
+    assert mistake.startswith("compress.small.model: 'shared' has no tasks")
+
+
+def test_classes_that_a_sample_has_several_of_have_no_single_name() -> None:
+    changed = document()
+    changed["targets"]["traits"] = {"kind": "multilabel"}
+    changed["evaluate"]["zero_shot"] = ["traits"]
+    assert mistakes(changed) == [
+        "evaluate.zero_shot.0: 'traits' is of kind multilabel, and no sample has one class of it"
+    ]
 
 
 def own(**sections: Any) -> dict[str, Any]:

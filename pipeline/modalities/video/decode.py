@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import math
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 SLACK = 1.0
 # Packets that may lie before others' times, whose pictures are then not seen: so many, and a share.
 MISPLACED, MISPLACED_SHARE = 5, 0.1
+# A unit of type 5 behind the mark at which units begin.
+_H264_RESTART = re.compile(rb"\0\0\x01[\x05\x25\x45\x65]")
 # Seconds of a film of which a span is wanted, at most.
 LONGEST = 100_000.0
 # Codecs of which a packet marked as a key decodes without what stands before it.
@@ -191,7 +194,7 @@ def _survey(file: Any, track: Any, limits: Limits) -> tuple[Survey, Clock]:
             misplaced += packet.dts < latest
             latest = max(latest, packet.dts)
         whole = max(whole, start + (packet.duration or 0))
-        if packet.is_keyframe:
+        if packet.is_keyframe and _restarts(packet, track.codec_context):
             keys.append(start)
         if packet.is_discard:
             continue
@@ -224,6 +227,26 @@ def _survey(file: Any, track: Any, limits: Limits) -> tuple[Survey, Clock]:
         tuple(times) if can_skip and is_known else (),
         origin,
     ), clock
+
+
+def _restarts(packet: Any, context: Any) -> bool:
+    """Whether nothing behind a key needs what stands before it, as far as its codec's name tells.
+
+    In H.264 a key may be a picture from which one only recovers, with references to what was
+    before: of those that restart one unit is of type 5 (ITU-T H.264, 7.4.1.2.4).
+    """
+    if context.codec.canonical_name != "h264":
+        return True
+    data, about = bytes(packet), context.extradata or b""
+    if about[:1] != b"\1":
+        return _H264_RESTART.search(data) is not None
+    # Units stand behind their lengths (ISO 14496-15, 5.3.3.1), of so many bytes.
+    width, at = (about[4] & 3) + 1, 0
+    while at + width < len(data):
+        if data[at + width] & 31 == 5:
+            return True
+        at += width + int.from_bytes(data[at : at + width], "big")
+    return False
 
 
 def _frames(

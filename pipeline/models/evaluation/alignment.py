@@ -67,11 +67,13 @@ def add_retrieval(
     The answers stay the same in all resamples. A split without pairs adds nothing.
     """
     examples = split.examples
+    if not examples.seen.any():
+        return
     vectors, has = _vectors(model.torch_network, examples)
     component = np.unique(examples.component, return_inverse=True)[1]
-    components = int(component.max(initial=-1)) + 1
+    components = int(component.max()) + 1
     resamples = Resamples(
-        generator(seed, "bootstrap", ALIGNMENT, split.name), max(components, 1), options.resamples
+        generator(seed, "bootstrap", ALIGNMENT, split.name), components, options.resamples
     )
     figures, recalls = [], []
     for (asked, answering), answered in Retrieval(examples)(vectors, has):
@@ -115,6 +117,8 @@ def add_zero_shot(
     learned temperature.
     """
     network, examples = model.torch_network, split.examples
+    if not examples.seen.any():
+        return
     vectors, has = _vectors(network, examples)
     for target, names in named.items():
         spoken = _vectors(network, names.words)

@@ -41,7 +41,8 @@ def label_share_figures(
 
     Means over `options.draws` draws of which components are labelled, those of a smaller share
     among those of a larger one; intervals over the test split's components. The validation split
-    stops training, whatever the share.
+    stops training, whatever the share. Nothing where no draw is asked for, or no test sample has
+    the target.
     """
     labelled = {
         name: examples.take(has_target(examples.targets[target]))
@@ -49,6 +50,8 @@ def label_share_figures(
     }
     chosen = classifier_options(model.options, target)
     test = labelled["test"]
+    if not len(test) or not options.draws:
+        return {}
     scorer = Scorer(
         test.targets[target],
         test.component,

@@ -106,3 +106,13 @@ def test_known_towers_help_where_labels_are_few(model):
     assert all_labels["warm"]["value"] > 0.8
     assert few["gain"]["value"] > 0
     assert label_share_figures(short, SPLITS, "side", CLASSES, OPTIONS, 0) == figures
+
+
+def test_an_empty_split_has_no_figures(model):
+    nobody = Split("test", SPLITS["test"].take(np.arange(0)), {})
+    evaluation = Evaluation()
+    add_retrieval(evaluation, "shared", model, nobody, OPTIONS, 0)
+    add_zero_shot(evaluation, model, nobody, {}, OPTIONS, 0)
+    empty = {**SPLITS, "test": nobody.examples}
+    assert label_share_figures(model, empty, "side", CLASSES, OPTIONS, 0) == {}
+    assert evaluation == Evaluation()
