@@ -16,7 +16,7 @@ from pipeline.core.errors import PipelineError
 from pipeline.core.records import Inline, Sample
 from pipeline.nightly.options import Webhook
 from pipeline.nightly.repository import Failed
-from pipeline.nightly.simulation import faults
+from pipeline.nightly.simulation import faults, project
 from pipeline.nightly.simulation.faults import CALM, PLANTED, Fault, plan_faults
 from pipeline.nightly.simulation.landings import (
     Piece,
@@ -29,6 +29,7 @@ from pipeline.nightly.simulation.nights import START, World
 from pipeline.nightly.simulation.project import HOOK, Remotes, hook
 from pipeline.params import load
 from pipeline.raw.folders import LocalFolder
+from pipeline.store.trees.git import git
 from tests.dataset import CLASSES, put_batch
 from tests.nightly.world import World as Played
 from tests.nightly.world import new_world
@@ -201,9 +202,22 @@ def test_a_webhook_hangs_until_it_is_let_go() -> None:
     assert told.told == ["a"]
 
 
-def test_remotes_go_away_and_come_back(tmp_path: Path) -> None:
+def test_remotes_go_away_and_come_back(
+    world: Played, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (world.folder / ".dvc").mkdir()
+    (world.folder / ".dvc" / "config").touch()
+    git(world.folder, "switch", "--quiet", "--create", "nights")
+    git(world.folder, "add", ".dvc/config")
+    git(world.folder, "commit", "--quiet", "--message", "DVC")
+    git(world.folder, "remote", "add", "origin", "elsewhere")
     remotes = Remotes(tmp_path / "remotes")
-    (remotes.folder / "git").mkdir(parents=True)
-    with remotes.gone():
-        assert not (remotes.folder / "git").exists()
-    assert (remotes.folder / "git").is_dir()
+    remotes.put(world.folder)
+    with remotes.gone(), pytest.raises(PipelineError):
+        git(world.folder, "push", "--quiet", "origin", "HEAD")
+    git(world.folder, "push", "--quiet", "origin", "HEAD")
+    asked: list[tuple[str, ...]] = []
+    monkeypatch.setattr(project, "run_dvc", lambda *arguments: asked.append(arguments))
+    remotes.clone(tmp_path / "clone")
+    assert (tmp_path / "clone" / "params.yaml").is_file()
+    assert asked == [("pull", "--quiet", "--remote", "store")]

@@ -22,7 +22,7 @@ from pipeline.nightly.record import read_record
 from pipeline.nightly.repository import Failed
 from pipeline.nightly.run import Tools, run
 from pipeline.nightly.simulation import faults
-from pipeline.nightly.simulation.faults import CALM, Crashed, Fault, failing, plan_faults
+from pipeline.nightly.simulation.faults import CALM, GOOD, Crashed, Fault, failing, plan_faults
 from pipeline.nightly.simulation.landings import (
     Piece,
     cut,
@@ -54,7 +54,7 @@ class Lived:
     Attributes
     ----------
     landed, new_assets:
-        Files that landed, and contents of all modalities that no earlier night had.
+        Files that landed, and contents of all modalities that no earlier night brought in.
     cleaned_rows:
         Assets that were decoded.
     seconds, cpu_seconds:
@@ -234,8 +234,10 @@ def simulate(
                 now = START + timedelta(days=place)
                 inbox, name = folder / "inbox", f"{now:%Y-%m-%d}"
                 assets = _land(batch, landings[place], fault, inbox, name, target, seed)
-                yield world.live(fault, now, len(assets - known))
-                known |= assets
+                lived = world.live(fault, now, len(assets - known))
+                if lived.outcome in GOOD:  # what is held is cleaned anew where it comes again
+                    known |= assets
+                yield lived
             yield _prove(folder, remotes, reproduce)
         finally:
             os.chdir(here)

@@ -19,6 +19,7 @@ from pipeline.core.folders import DATA, RAW, REPORTS
 from pipeline.nightly.options import NightlyOptions
 from pipeline.nightly.quarantine import HELD
 from pipeline.nightly.repository import run_dvc
+from pipeline.nightly.unlabelled import ANSWERS
 from pipeline.store.trees.git import git
 
 HOOK = "SIMULATED_WEBHOOK"
@@ -60,8 +61,10 @@ class Remotes:
     def put(self, project: Path) -> None:
         """Make both, and let a project know them."""
         self.folder.mkdir()
-        git(Path(), "init", "--quiet", "--bare", str(self.folder / "git"))
-        git(project, "remote", "set-url", "origin", str(self.folder / "git"))
+        branch = git(project, "symbolic-ref", "--short", "HEAD").decode().strip()
+        bare = str(self.folder / "git")
+        git(Path(), "init", "--quiet", "--bare", f"--initial-branch={branch}", bare)
+        git(project, "remote", "set-url", "origin", bare)
         (project / ".dvc" / "config.local").write_text(
             f"['remote \"{REMOTE}\"']\n    url = {self.folder / REMOTE}\n"
         )
@@ -132,8 +135,9 @@ def hook() -> Iterator[Hook]:
 
 def data_digests(root: Path = Path(DATA)) -> dict[str, str]:
     """Path → digest of all that stages made of the accepted batches, but for the report."""
+    others = (RAW, HELD, REPORTS, ANSWERS.name)
     return {
         path.relative_to(root).as_posix(): digest_file(path)
         for path in sorted(root.rglob("[!.]*"))
-        if path.is_file() and path.relative_to(root).parts[0] not in (RAW, HELD, REPORTS)
+        if path.is_file() and path.relative_to(root).parts[0] not in others
     }
