@@ -77,7 +77,9 @@ RECIPES = tuple(line for line in SHOWN if re.match(r"pipeline init \w+ --recipe 
 TRIALS = tuple(line for line in SHOWN if line.startswith("pipeline trial "))
 # tests/nightly/test_docs.py
 NIGHTLY = tuple(line for line in SHOWN if line.startswith(("pipeline nightly ", "pipeline gc ")))
-ELSEWHERE = OWN_DATA + BATCHES + SWEEP + COMPARISON + NIGHTLY + RECIPES + TRIALS
+# tests/test_windows.py
+FILMS = tuple(line for line in SHOWN if line.startswith("pipeline segment "))
+ELSEWHERE = OWN_DATA + BATCHES + SWEEP + COMPARISON + NIGHTLY + RECIPES + TRIALS + FILMS
 
 
 def test_commands_are_found() -> None:

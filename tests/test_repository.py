@@ -122,12 +122,13 @@ def test_stages_never_import_stages_nor_kernels_params() -> None:
 # A proposal of params for a person's folder chooses among what this package brings.
 NAME_MODALITIES = (
     *("modalities.", "encoders.", "project.proposal"),
-    *("sources.stamps", "sources.hedgewars", "sources.klettres"),
+    *(f"sources.{name}" for name in ("emoji", "fillets", "hedgewars", "klettres", "stamps")),
 )
 OTHER_TEXT = {
     "core.logs",
     "nightly.notify",
     "nightly.page",
+    "nightly.simulation.project",
     "reporting.plots.detection",
     "reporting.plots.panels",
     "reporting.plots.rows",

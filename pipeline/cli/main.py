@@ -11,6 +11,7 @@ import typer
 from pipeline.cli.blame import blame
 from pipeline.cli.encoders import encoders
 from pipeline.cli.errors import handle_errors
+from pipeline.cli.freeze import freeze
 from pipeline.cli.gc import gc
 from pipeline.cli.init import init
 from pipeline.cli.metrics import leaderboard, metrics
@@ -23,6 +24,7 @@ from pipeline.cli.prune import prune
 from pipeline.cli.recipes import recipes
 from pipeline.cli.rejects import rejects
 from pipeline.cli.results import results
+from pipeline.cli.segment import segment
 from pipeline.cli.serve import serve
 from pipeline.cli.store import app as store
 from pipeline.cli.trial import trial
@@ -52,12 +54,14 @@ app.command()(encoders)
 app.command()(package)
 # Modalities are plug-ins, so that their options are read by the command itself.
 app.command(context_settings={"ignore_unknown_options": True})(predict)
+app.command()(freeze)
 app.command()(blame)
 app.command()(trial)
 app.command()(plots)
 app.command()(promote)
 app.command()(rejects)
 app.command()(prune)
+app.command()(segment)
 app.command()(serve)
 app.command()(gc)
 app.command()(validate)

@@ -12,6 +12,7 @@ import typer
 from pipeline.cli.arguments import Force, Json
 from pipeline.cli.errors import handle_errors
 from pipeline.cli.output import show
+from pipeline.core.errors import PipelineError
 from pipeline.core.terminal import say
 
 if TYPE_CHECKING:
@@ -51,6 +52,13 @@ def predict(
     explain: Annotated[
         bool, typer.Option("--explain", help="Also tell what each modality gave to the answer.")
     ] = False,
+    given: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="TASK=VALUE",
+            help="What a task that answers with a text is told, such as caption=fr.",
+        ),
+    ] = None,
     source: Annotated[
         str, typer.Option(help="Read folders as this source of params.yaml reads its batches.")
     ] = "",
@@ -79,11 +87,12 @@ def predict(
     predictor = Predictor.of(_files(model, rev))
     samples = samples_of(inputs, predictor.params, source, sys.stdin.buffer)
     tasks = task or None
+    begin = dict(_told(each) for each in given or ())
     top = top or (SHOWN if out is None and not json else None)
     counts = {"samples": 0, "answered": 0, "refused contents": 0}
 
     def answers() -> Iterator[pa.Table]:
-        for each in predictor.stream(samples, tasks, top, explain):
+        for each in predictor.stream(samples, tasks, top, explain, begin):
             answered = each.answers.num_rows - each.answers["present"].null_count
             counts["samples"] += each.answers.num_rows
             counts["answered"] += answered
@@ -101,6 +110,13 @@ def predict(
     say(f"{out or 'predict'}: {told}", error=True)
     if counts["answered"] < counts["samples"]:
         raise typer.Exit(UNANSWERED)
+
+
+def _told(given: str) -> tuple[str, str]:
+    task, mark, value = given.partition("=")
+    if not mark:
+        raise PipelineError(f"--given {given}: write the task and what it is told, TASK=VALUE")
+    return task, value
 
 
 def _files(model: str, rev: str) -> ModelFiles:

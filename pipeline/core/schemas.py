@@ -99,7 +99,8 @@ def predictions_schema() -> pa.Schema:
     """One row a sample, split and task: probabilities over `classes` of the model card, and truth.
 
     Labels stand in `prediction` and `truth` with `|` between them; a number stands there as text,
-    and has no probabilities. `present` lists the modalities that the model saw.
+    and has no probabilities; a text has one, of the whole. `present` lists the modalities that the
+    model saw.
     """
     text = pa.string()
     return pa.schema(

@@ -206,8 +206,8 @@ def _having(record: Record, modalities: Iterable[str], targets: Mapping[str, str
     yield from (f"modality {name}" for name in modalities if record[name] is not None)
     for target, kind in targets.items():
         task, value = load("models/tasks", kind), record[f"target.{target}"]
-        if value is not None:
-            labels = [value] if task.ONE_CLASS else task.classes([value], ())
+        if value is not None and not task.SEQUENCE:
+            labels = [value] if task.ONE_CLASS else task.classes([value], task.Options())
             yield from (f"{target}: {label}" for label in labels)
 
 

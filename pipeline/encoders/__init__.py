@@ -32,7 +32,8 @@ class EncoderKind(Protocol):
 
     Some have more. `IDS = True` says that the values are ids of words. `prepare(contents, options)`
     does the work that needs no encoder: its results are what `encode` gets, and where encoders sit
-    on GPUs other processes do it. `parameters(options)` says what of the options is keyed, where
+    on GPUs other processes do it. `space(options)` names what encoders of several modalities share,
+    whose vectors may be compared. `parameters(options)` says what of the options is keyed, where
     that is not all; `modules(options)`, which modules it calls by name. `LICENCE` is that of the
     weights. Options named `device` (`cpu`, `cuda`), `backend`, `batch_size` and `model` (a folder
     of weights, or a name) are known by these names.

@@ -46,7 +46,8 @@ class Encoding:
         """What cleaning makes of it: the row of data/clean, or why it is refused."""
         source = Source("", asset.media_type, asset.data)
         row = Row(asset.digest, asset.digest, "", "", 0, 0, source)
-        (outcome,) = apply_bisecting(self._clean_rows, [row], [asset.data], self._clean.stage)
+        taken = apply_bisecting(self._clean.prepare, [row], [asset.data], self._clean.stage)
+        (outcome,) = apply_bisecting(self._clean_rows, [row], taken, self._clean.stage)
         return _told(self._clean.stage, row, outcome)
 
     def features(self, name: str, cleaned: Sequence[Mapping[str, Any]]) -> list[Outcome]:

@@ -8,6 +8,7 @@ from itertools import chain
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
+from pipeline.core import spans
 from pipeline.core.errors import PipelineError, Rejected, unknown
 from pipeline.core.records import Inline, Scan
 from pipeline.inference.samples import Content, Sample
@@ -17,6 +18,7 @@ from pipeline.raw.listing import Listing, absent
 from pipeline.raw.media_types import inline_types, modality_by_name
 from pipeline.raw.near_names import NearNames
 from pipeline.raw.table_file import MAX_ROWS
+from pipeline.raw.tracks import takes_spans
 from pipeline.sources import folder as tables
 from pipeline.sources import source_of
 
@@ -54,13 +56,13 @@ def samples_of(
         given.append([Sample("+".join(files) or "1", contents)])
     for path in paths:
         if path == LIST:
-            given.append(_listed(stdin))
+            given.append(_listed(stdin, params))
         elif Path(path).is_dir():
             given.append(_in_folder(Path(path), params, source))
         elif _is_table(path):
             given.append(_in_table(Path(path)))
         else:
-            given.append([_file(path)])
+            given.append([_file(path, params)])
     if not given:
         raise PipelineError("give files, a folder, a table, or - for a list: see --help")
     return chain.from_iterable(given)
@@ -89,10 +91,13 @@ def _contents(
     return paths, contents
 
 
-def _file(path: str) -> Sample:
-    modality = modality_by_name(path)
+def _file(path: str, params: Params) -> Sample:
+    """A file, or a span of one; of a film also what a source of params takes out of films."""
+    modality = modality_by_name(spans.split(path, spans.PATH)[0])
     if modality is not None:
-        return Sample(_shown(path), {modality: Path(path)})
+        options = [source.options for source in params.sources.values() if takes_spans(modality)]
+        beside = (name for one in options for name in getattr(one, "from_video", ()))
+        return Sample(_shown(path), dict.fromkeys([modality, *beside], Path(path)))
     return Sample(
         _shown(path),
         {},
@@ -111,7 +116,7 @@ def _is_table(path: str) -> bool:
     return suffix in tables.SUFFIXES and modality_by_name(path) is None and Path(path).is_file()
 
 
-def _listed(stdin: BinaryIO | None) -> Iterator[Sample]:
+def _listed(stdin: BinaryIO | None, params: Params) -> Iterator[Sample]:
     """A sample for each line of a list, which is read to its end first."""
     if stdin is None:
         raise PipelineError(f"there is no standard input to read the list {LIST} from")
@@ -126,7 +131,7 @@ def _listed(stdin: BinaryIO | None) -> Iterator[Sample]:
             raise PipelineError(f"the list has more than {MAX_ROWS:,} lines: ask in several runs")
     if not paths:
         raise PipelineError("the list is empty")
-    return map(_file, paths)
+    return (_file(path, params) for path in paths)
 
 
 def _in_folder(path: Path, params: Params, source: str) -> Iterator[Sample]:
@@ -140,7 +145,7 @@ def _in_folder(path: Path, params: Params, source: str) -> Iterator[Sample]:
     elif any(name in listing.files for name in tables.TABLES):
         scan = tables.scan(folder, tables.Options.model_validate({}))
     else:
-        yield from _by_name(path, names)
+        yield from _by_name(path, names, params)
         yield from (
             Sample(f"{path}/{name}", {}, Rejected(*why)) for name, why in listing.refused.items()
         )
@@ -148,9 +153,10 @@ def _in_folder(path: Path, params: Params, source: str) -> Iterator[Sample]:
     near = NearNames(listing.files)
 
     def content(name: str) -> Content:
-        if name in listing.files:
+        file, _ = spans.split(name, spans.PATH)
+        if file in listing.files:
             return path / name
-        return Rejected(*(listing.refused.get(name) or absent(name, near)))
+        return Rejected(*(listing.refused.get(file) or absent(file, near)))
 
     yield from _scanned(scan, str(path), content)
 
@@ -204,7 +210,7 @@ def _scanned(scan: Scan, where: str, content: Callable[[str], Content]) -> Itera
         yield Sample(refusal.subject, {}, Rejected(refusal.reason, refusal.message))
 
 
-def _by_name(folder: Path, names: Iterable[str]) -> Iterator[Sample]:
+def _by_name(folder: Path, names: Iterable[str], params: Params) -> Iterator[Sample]:
     """Files of one name but for its ending, of different modalities, are one sample."""
     together: dict[str, list[str]] = {}
     for name in names:
@@ -215,7 +221,7 @@ def _by_name(folder: Path, names: Iterable[str]) -> Iterator[Sample]:
             contents = {str(m): folder / name for m, name in zip(modalities, files, strict=True)}
             yield Sample(f"{folder}/{stem}", contents)
         else:
-            yield from (_file(f"{folder}/{name}") for name in files)
+            yield from (_file(f"{folder}/{name}", params) for name in files)
 
 
 def _is_hidden(name: str) -> bool:

@@ -6,7 +6,7 @@ import sys
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -18,10 +18,12 @@ import pyarrow as pa
 from pipeline.core.errors import PipelineError, Rejected, unknown
 from pipeline.core.files.digest import digest_json
 from pipeline.core.folders import CLEAN
+from pipeline.core.registry import load
 from pipeline.inference.encoding import Encoding
 from pipeline.inference.samples import Asset, Sample, read_asset
 from pipeline.models.answer_table import REFUSAL, answer_schema, answer_table, unlabelled
 from pipeline.models.examples import Examples
+from pipeline.models.tasks import FOLDER, Generative, task_of
 from pipeline.params import Params, parse
 from pipeline.project.model_files import ModelFiles, find_model, open_model
 
@@ -119,6 +121,11 @@ class Predictor:
 
         files.hold()
         about = files.about
+        if not files.options.tasks:
+            raise PipelineError(
+                f"model '{about.model}' has no tasks to answer: it aligns modalities, and is for "
+                "`pipeline freeze`"
+            )
         params = parse(about.params, f"params.yaml of model '{about.model}'")
         encodings = _encodings(params, about.features)
         functions = _functions(encodings)
@@ -161,10 +168,11 @@ class Predictor:
         tasks: Sequence[str] | None = None,
         top: int | None = None,
         explain: bool = False,
+        given: Mapping[str, str] | None = None,
     ) -> Predictions:
         """Answer for some samples: see `stream`."""
         schema = self.schema(tasks, explain)
-        answered = list(self.stream(samples, tasks, top, explain))
+        answered = list(self.stream(samples, tasks, top, explain, given))
         return Predictions(
             pa.concat_tables([schema.empty_table(), *(each.answers for each in answered)]),
             pa.concat_tables([REJECTS.empty_table(), *(each.rejects for each in answered)]),
@@ -176,6 +184,7 @@ class Predictor:
         tasks: Sequence[str] | None = None,
         top: int | None = None,
         explain: bool = False,
+        given: Mapping[str, str] | None = None,
     ) -> Iterator[Predictions]:
         """Answer for samples as they come, BATCH of them in memory at a time.
 
@@ -187,16 +196,29 @@ class Predictor:
             Tell the probabilities of so many classes, the most probable first; None: of all.
         explain:
             Also tell what each modality gave to the answer: see `models.answer_table`.
+        given:
+            By task that answers with a text, what its decoder is told, such as a language.
 
         Raises
         ------
         PipelineError
-            The model has no such task, or the machine fell short.
+            The model has no such task, cannot be told so, or the machine fell short.
         """
-        chosen = self._chosen(tasks)
+        chosen, told = self._chosen(tasks), self._told(given or {})
         iterator = iter(samples)
         while batch := list(islice(iterator, BATCH)):
-            yield self._answer(batch, chosen, top, explain)
+            yield self._answer(batch, chosen, top, explain, told)
+
+    def _told(self, given: Mapping[str, str]) -> dict[str, int]:
+        """By task the class that its decoder is told."""
+        told = {}
+        for task, value in given.items():
+            (chosen,) = self._chosen([task])
+            kind = self.model.options.tasks[chosen].kind
+            if not task_of(kind).SEQUENCE:
+                raise PipelineError(f"task '{task}' answers with no text: it can be told nothing")
+            told[task] = load(FOLDER, kind, Generative).begin(value, self.model.classes[task])
+        return told
 
     def _chosen(self, tasks: Sequence[str] | None) -> list[str]:
         known = list(self.model.classes)
@@ -206,7 +228,12 @@ class Predictor:
         return known if tasks is None else list(tasks)
 
     def _answer(
-        self, samples: Sequence[Sample], tasks: Sequence[str], top: int | None, explain: bool
+        self,
+        samples: Sequence[Sample],
+        tasks: Sequence[str],
+        top: int | None,
+        explain: bool,
+        told: Mapping[str, int],
     ) -> Predictions:
         refusals: list[list[_Refusal]] = [
             [_Refusal(None, "predict", sample.refused)] if sample.refused else []
@@ -214,6 +241,8 @@ class Predictor:
         ]
         inputs: list[dict[str, str]] = [{} for _ in samples]
         examples = self._examples(samples, refusals, inputs)
+        begun = {task: np.full((len(samples), 1), place) for task, place in told.items()}
+        examples = replace(examples, targets=begun)
         for row in np.flatnonzero(~examples.seen).tolist():
             if not samples[row].refused:
                 refusals[row].append(_Refusal(None, "predict", self._nothing_seen(samples[row])))

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline.core import spans
 from pipeline.core.errors import Rejected
 from pipeline.core.files.digest import digest_bytes
 from pipeline.raw.listing import NOT_A_FILE
@@ -59,8 +60,14 @@ def read_asset(modality: str, content: Content) -> Asset:
     if isinstance(content, Rejected):
         raise content
     if isinstance(content, Path):
-        data = _read_file(content)
-        return Asset(digest_bytes(data), by_content(data[:HEAD_BYTES], content.name), data)
+        path, span = spans.split(str(content), spans.PATH)
+        data = _read_file(Path(path))
+        media_type = by_content(data[:HEAD_BYTES], Path(path).name)
+        return Asset(
+            spans.digest(digest_bytes(data), span),
+            spans.join(media_type, spans.MEDIA_TYPE, span),
+            data,
+        )
     inline = inline_types().get(modality)
     if isinstance(content, str):
         if inline is None:

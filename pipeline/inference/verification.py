@@ -90,7 +90,7 @@ class RawVerifier:
         encodings = [Encoding(modality, params, sets) for modality, sets in names.items()]
         cleaned = {f"{CLEAN}/{m}": read_function(root / DATA / CLEAN / m) for m in names}
         functions = {name: each for e in encodings for name, each in e.functions.items()}
-        check_features(name, {**verifier.made_by, **cleaned}, functions)
+        check_features(name, {**verifier.made_by, **cleaned}, functions, "trials")
         return cls(verifier, params, encodings)
 
     def enrol(self, people: Mapping[str, Iterable[Sample]]) -> Enrolment:

@@ -4,7 +4,8 @@
 - `clean.py`, a `Cleaning`: a file's bytes → content;
 - `augment.py`, an `Augmentation`: content → a view of it;
 - `examples.py`, `Examples`, which the tests of all modalities and encoders take;
-- `show.py`, a `Showing`, if it can be shown on a page.
+- `show.py`, a `Showing`, if it can be shown on a page;
+- `tracks.py`, a `raw.tracks.Tracks`, if its files hold other modalities too.
 
 No other package names a modality: it asks the folder, which may be a third party's. (What
 `pipeline init` proposes for somebody's folder is chosen among those that are here.)
@@ -83,7 +84,8 @@ class Cleaning(Protocol):
     """From a file's bytes to content.
 
     Some have `parameters(options)` too: what of the options is keyed and what else changes the
-    bits, such as how a library was built, where that is not the options alone.
+    bits, such as how a library was built, where that is not the options alone. Those with `SPANS`,
+    which is True, take of a file the span that is a parameter of its media type (`core.spans`).
 
     Attributes
     ----------

@@ -15,8 +15,8 @@ from pipeline.models.explanation.shapley import shapley
 from pipeline.models.tasks import Task, task_of
 
 if TYPE_CHECKING:
-    from pipeline.models.options import TaskOptions
     from pipeline.models.saving import TrainedModel
+    from pipeline.models.task_options import TaskOptions
 
 # Products of matrices add up in an order that the number of rows decides, up to so many: batches
 # of a multiple of it answer a row alike, whatever stands beside it.
@@ -55,15 +55,18 @@ def unlabelled(
 def answer_schema(tasks: Mapping[str, TaskOptions], explain: bool = False) -> pa.Schema:
     """By task `answer.<task>`, `confidence.<task>`, `probabilities.<task>`; and `present`.
 
-    The answer is a class, labels with `|` between them, or a number, which has no confidence and no
-    probabilities. With `explain`, `contributions.<task>`: see `contributions`.
+    The answer is a class, labels with `|` between them, a text, which has no probabilities, or a
+    number, which has no confidence either. With `explain`, `contributions.<task>`: see
+    `contributions`.
     """
     fields: list[tuple[str, pa.DataType]] = []
     for name, options in tasks.items():
         number = _task(options.kind).NUMBER
         fields.append((f"answer.{name}", pa.float64() if number else pa.string()))
         if not number:
-            fields += [(f"confidence.{name}", pa.float32()), (f"probabilities.{name}", SHARES)]
+            fields.append((f"confidence.{name}", pa.float32()))
+        if not number and not _task(options.kind).SEQUENCE:
+            fields.append((f"probabilities.{name}", SHARES))
         if explain:
             fields.append((f"contributions.{name}", SHARES))
     return pa.schema([*fields, ("present", pa.list_(pa.string()))])
@@ -104,7 +107,8 @@ def answer_table(
         else:
             columns[f"answer.{task}"] = [kind.say(each, classes) for each in decisions]
             columns[f"confidence.{task}"] = list(kind.certainty(answer, decisions))
-            columns[f"probabilities.{task}"] = [_shares(row, classes, top) for row in answer]
+            if not kind.SEQUENCE:
+                columns[f"probabilities.{task}"] = [_shares(row, classes, top) for row in answer]
     if explain:
         for task, given in contributions(model, visible, tasks).items():
             columns[f"contributions.{task}"] = [

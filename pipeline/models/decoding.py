@@ -26,7 +26,8 @@ class Decoding:
 
     `temperature` divides the logits of classes and labels (Guo et al. 2017, arXiv:1706.04599);
     `thresholds` say from which probability on the positive class, or each label, is answered;
-    `mean` and `deviation` are the train split's, of a number, which is learned standardised.
+    `mean` and `deviation` are the train split's, of a number, which is learned standardised;
+    `classes` are the task's, by name.
     """
 
     kind: str = "multiclass"
@@ -34,6 +35,7 @@ class Decoding:
     thresholds: tuple[float, ...] = (0.5,)
     mean: float = 0.0
     deviation: float = 1.0
+    classes: tuple[str, ...] = ()
 
     @property
     def task(self) -> Task:
@@ -52,6 +54,12 @@ class Decoding:
         """Indices (n,), labels 0 or 1 (n, labels), or values (n,)."""
         return self.task.decide(answer, self.thresholds)
 
+    def measurable(self, decisions: np.ndarray) -> np.ndarray:
+        """Decisions, or truths, as figures take them: of sequences their text, object (n,)."""
+        if not self.task.SEQUENCE:
+            return decisions
+        return np.array([self.format(each, self.classes) for each in decisions], object)
+
     def format(self, decision: Any, classes: Sequence[str]) -> str:
         """A decision, or a truth, as text."""
         return self.task.say(decision, classes)
@@ -64,8 +72,9 @@ class Decoding:
     @classmethod
     def from_card(cls, card: dict[str, Any]) -> Decoding:
         fields = {name: card[name] for name in cls.__dataclass_fields__ if name in card}
-        if "thresholds" in fields:
-            fields["thresholds"] = tuple(fields["thresholds"])
+        for name in ("thresholds", "classes"):
+            if name in fields:
+                fields[name] = tuple(fields[name])
         return cls(**fields)
 
 

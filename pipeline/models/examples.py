@@ -9,8 +9,8 @@ from typing import Protocol
 import numpy as np
 
 from pipeline.core.errors import PipelineError
-from pipeline.models.options import TaskOptions
 from pipeline.models.targets import is_known
+from pipeline.models.task_options import TaskOptions
 
 
 class JoinedSamples(Protocol):
@@ -116,7 +116,7 @@ def classes_of(joined: JoinedSamples, tasks: Mapping[str, TaskOptions]) -> dict[
     """By task, its classes in order: all that occur, in whatever split; none of a number.
 
     A class that the train split lacks is thereby a class that the model gets wrong, rather than
-    one that is left out of its figures.
+    one that is left out of its figures. The vocabulary of a text is that of the train split alone.
 
     Raises
     ------
@@ -129,8 +129,10 @@ def classes_of(joined: JoinedSamples, tasks: Mapping[str, TaskOptions]) -> dict[
             raise PipelineError(
                 f"no sample has the target '{task}': name another one in tasks, or mend the data"
             )
+        rows = joined.split == "train" if options.task.SEQUENCE else slice(None)
         try:
-            classes_by_task[task] = options.task.classes(joined.targets[task], options.order)
+            cells = options.cells(joined.targets, task)
+            classes_by_task[task] = options.task.classes(cells[rows], options)
         except PipelineError as error:
             raise PipelineError(f"tasks.{task}: {error}") from None
     return classes_by_task
@@ -171,7 +173,7 @@ def build_examples(
         lengths=lengths,
         present=np.stack([original.present[name] for name in sets], axis=1),
         targets={
-            task: tasks[task].task.encode(original.targets[task], named)
+            task: tasks[task].task.encode(tasks[task].cells(original.targets, task), named)
             for task, named in classes.items()
         },
         component=np.asarray(original.component),

@@ -12,7 +12,10 @@ Function = Mapping[str, Any]
 
 
 def check_features(
-    model: str, trained_on: Mapping[str, Function], functions: Mapping[str, Function]
+    model: str,
+    trained_on: Mapping[str, Function],
+    functions: Mapping[str, Function],
+    stage: str = "train",
 ) -> None:
     """Compare what made a model's features with what made those that it is given.
 
@@ -24,6 +27,8 @@ def check_features(
         Feature set → fingerprint of the function that made it, as model.json has it (`made_by`).
     functions:
         The same of the features at hand: `manifest.read_function`, or a store's `provenance`.
+    stage:
+        The one that makes it.
 
     Raises
     ------
@@ -42,5 +47,5 @@ def check_features(
         listed = "\n  ".join(wrong)
         raise PipelineError(
             f"model '{model}' was trained on other features than these:\n  {listed}\n"
-            f"Train it again (`dvc repro train@{model}`), or use the revision it was trained at."
+            f"Train it again (`dvc repro {stage}@{model}`), or use the revision it was trained at."
         )

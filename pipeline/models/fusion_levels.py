@@ -14,24 +14,55 @@ from torch import Tensor, nn
 
 
 class FeatureLevel(nn.Module):
-    """The fusion makes one row of all tokens, which one head per task reads."""
+    """The fusion makes one row of all tokens, which one head per task reads; None without tasks.
 
-    def __init__(self, fusion: Any, heads: Sequence[nn.Module]) -> None:
+    A head of a `Generative` task reads the fusion's tokens instead, if it has such, and the row as
+    the only token if not. `sequences` says of each head whether it is one.
+    """
+
+    def __init__(self, fusion: Any, heads: Sequence[nn.Module], sequences: Sequence[bool]) -> None:
         super().__init__()
         self.fusion, self.heads = fusion, nn.ModuleList(heads)
+        self.sequences = list(sequences)
 
-    def forward(self, tokens: Any, present: Tensor) -> list[Tensor]:
-        row = self.fusion(tokens, present)
-        return [head(row) for head in self.heads]
+    def forward(
+        self,
+        tokens: Any,
+        present: Tensor,
+        targets: Sequence[Tensor | None] | None = None,
+        teach: bool = False,
+    ) -> list[Tensor]:
+        """`targets` of each task, and whether they are taught, go to heads that read sequences."""
+        if self.fusion is None:
+            return []
+        row = None if all(self.sequences) and self._has_tokens else self.fusion(tokens, present)
+        memory = self._memory(tokens, present, row) if any(self.sequences) else ()
+        return [
+            head(*memory, targets and targets[i], teach) if sequence else head(row)
+            for i, (head, sequence) in enumerate(zip(self.heads, self.sequences, strict=True))
+        ]
 
-    def training_outputs(self, tokens: Any, present: Tensor) -> list[list[Tensor]]:
-        return [self(tokens, present)]
+    def training_outputs(
+        self, tokens: Any, present: Tensor, targets: Sequence[Tensor | None] | None = None
+    ) -> list[list[Tensor]]:
+        return [self(tokens, present, targets, teach=True)]
 
     def set_weights(self, tokens: Any, present: Tensor) -> list[Tensor] | None:
         """How much each set counts, (n, sets), the same for all tasks."""
         if not hasattr(self.fusion, "set_weights"):
             return None
         return [self.fusion.set_weights(tokens, present)] * len(self.heads)
+
+    @property
+    def _has_tokens(self) -> bool:
+        return hasattr(self.fusion, "fused_tokens")
+
+    def _memory(self, tokens: Any, present: Tensor, row: Tensor | None) -> tuple[Tensor, Tensor]:
+        """The tokens that are read, (n, tokens, width), and which are absent, bool (n, tokens)."""
+        if row is None or self._has_tokens:
+            fused: tuple[Tensor, Tensor] = self.fusion.fused_tokens(tokens, present)
+            return fused
+        return row[:, None], torch.zeros_like(row[:, :1], dtype=torch.bool)
 
 
 class HeadPerSet(nn.ModuleList):
@@ -52,10 +83,18 @@ class DecisionLevel(nn.Module):
         self.fusion = fusion
         self.heads = nn.ModuleList(HeadPerSet(sets, width, n) for n in outputs)
 
-    def forward(self, tokens: Tensor, present: Tensor) -> list[Tensor]:
+    def forward(
+        self,
+        tokens: Tensor,
+        present: Tensor,
+        targets: Sequence[Tensor | None] | None = None,
+        teach: bool = False,
+    ) -> list[Tensor]:
         return self._fuse(self._logits(tokens), present)
 
-    def training_outputs(self, tokens: Tensor, present: Tensor) -> list[list[Tensor]]:
+    def training_outputs(
+        self, tokens: Tensor, present: Tensor, targets: Sequence[Tensor | None] | None = None
+    ) -> list[list[Tensor]]:
         """Each set's answers by themselves, then, if what joins them learns, the joint ones.
 
         The joint ones leave the heads alone: what joins has to do so by the answers as they are. An

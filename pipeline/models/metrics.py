@@ -35,18 +35,18 @@ def from_tally(counts: np.ndarray) -> dict[str, np.ndarray]:
     """
     hits, support, predicted = np.moveaxis(counts.astype(np.float64), -2, 0)
     total = support.sum(-1)
-    recall, precision = _ratio(hits, support), _ratio(hits, predicted)
-    f1 = _ratio(2 * hits, support + predicted)
+    recall, precision = ratio(hits, support), ratio(hits, predicted)
+    f1 = ratio(2 * hits, support + predicted)
     occurring = (support > 0).sum(-1)
 
     def macro(figure: np.ndarray) -> np.ndarray:
-        return _ratio((figure * (support > 0)).sum(-1), occurring)
+        return ratio((figure * (support > 0)).sum(-1), occurring)
 
     def weighted(figure: np.ndarray) -> np.ndarray:
-        return _ratio((figure * support).sum(-1), total)
+        return ratio((figure * support).sum(-1), total)
 
     return {
-        "accuracy": _ratio(hits.sum(-1), total),
+        "accuracy": ratio(hits.sum(-1), total),
         "balanced_accuracy": macro(recall),
         "macro_f1": macro(f1),
         "weighted_f1": weighted(f1),
@@ -108,7 +108,7 @@ def calibration_error(sums: np.ndarray) -> np.ndarray:
     Σ count/n · |accuracy - confidence| (Naeini et al. 2015; Guo et al. 2017, arXiv:1706.04599).
     """
     gaps: np.ndarray = abs(sums[..., 2] - sums[..., 1]).sum(-1)
-    return _ratio(gaps, sums[..., 0].sum(-1))
+    return ratio(gaps, sums[..., 0].sum(-1))
 
 
 def calibration(confidence: np.ndarray, correct: np.ndarray, bins: int) -> np.ndarray:
@@ -118,9 +118,10 @@ def calibration(confidence: np.ndarray, correct: np.ndarray, bins: int) -> np.nd
     return np.stack([np.bincount(place, column, minlength=bins) for column in columns], 1)
 
 
-def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
+def ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
+    """The one over the other, float64; 0 where that would be divided by zero."""
     above, below = np.broadcast_arrays(
         np.asarray(above, dtype=np.float64), np.asarray(below, dtype=np.float64)
     )
-    ratio: np.ndarray = np.divide(above, below, out=np.zeros_like(above), where=below > 0)
-    return ratio
+    quotient: np.ndarray = np.divide(above, below, out=np.zeros_like(above), where=below > 0)
+    return quotient

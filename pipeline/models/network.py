@@ -1,4 +1,4 @@
-"""A model: one tower per feature set, their fusion, one head per task."""
+"""A model: one tower per feature set, their fusion, one head per task, maybe a shared space."""
 
 from __future__ import annotations
 
@@ -10,14 +10,16 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.core.errors import PipelineError
+from pipeline.models.alignment.space import Space
 from pipeline.models.decoding import Decoding
 from pipeline.models.examples import Examples, FeatureSpec
+from pipeline.models.frames import frame_mean
 from pipeline.models.fusion import fusion_of
 from pipeline.models.fusion_levels import DecisionLevel, FeatureLevel
 from pipeline.models.options import ModelOptions
 from pipeline.models.prediction import ROWS
 from pipeline.models.tower import Tower
-from pipeline.models.training.batches import Tensors
+from pipeline.models.training.batches import NetworkInputs, Tensors
 
 
 class Network(nn.Module):
@@ -58,27 +60,41 @@ class Network(nn.Module):
             self.absent = nn.Parameter(torch.randn(len(sets), options.tower.width) * 0.02)
         self.decodings = {task: Decoding(options.tasks[task].kind) for task in classes}
         self.level = _level([tower.width for tower in chosen], classes, options)
+        self.space = _space(sets, towers, options)
 
     def forward(
-        self, values: Mapping[str, Tensor], lengths: Mapping[str, Tensor], present: Tensor
+        self,
+        values: Mapping[str, Tensor],
+        lengths: Mapping[str, Tensor],
+        present: Tensor,
+        targets: Mapping[str, Tensor] | None = None,
+        teach: bool = False,
     ) -> dict[str, Tensor]:
         """Logits (n, outputs) by task, as many as the head of its kind has.
 
         values: by set, float32 (n, *shape); lengths: by set, (n,); present: bool (n, sets), of
         which further columns are of sets that this network does not read.
-        Whatever stands in an absent set is not looked at.
+        Whatever stands in an absent set is not looked at. What a task whose answer is a sequence
+        does with its targets, if any are given, says `tasks.Generative`.
         """
-        return self._by_task(self.level(*self.tokens(values, lengths, present)))
+        tokens = self.tokens(values, lengths, present)
+        return self._by_task(self.level(*tokens, self._listed(targets), teach))
 
-    def predict_logits(self, tensors: Tensors, visible: np.ndarray) -> dict[str, Tensor]:
-        """Logits (n, outputs) by task, at view 0, without dropout; `visible`: bool (n, sets)."""
+    def predict_logits(
+        self, tensors: Tensors, visible: np.ndarray, teach: bool = False
+    ) -> dict[str, Tensor]:
+        """Logits (n, outputs) by task, at view 0, without dropout; `visible`: bool (n, sets).
+
+        teach: whether sequences are compared with the targets, as in training.
+        """
         self.eval()
-        batches = []
+        batches: list[dict[str, Tensor]] = []
         with torch.inference_mode():
             for start in range(0, len(visible), ROWS):
                 rows = np.arange(start, min(start + ROWS, len(visible)))
                 inputs = tensors.gather(rows, kept=visible[rows])
-                batches.append(self(inputs.values, inputs.lengths, inputs.present))
+                targets = tensors.gather_targets(rows)
+                batches.append(self(inputs.values, inputs.lengths, inputs.present, targets, teach))
         return {task: torch.cat([batch[task] for batch in batches]) for task in self.tasks}
 
     def answers(self, examples: Examples, visible: np.ndarray) -> dict[str, np.ndarray]:
@@ -88,14 +104,72 @@ class Network(nn.Module):
         return {task: self.decodings[task].probabilities(each) for task, each in logits.items()}
 
     def training_outputs(
-        self, values: Mapping[str, Tensor], lengths: Mapping[str, Tensor], present: Tensor
+        self,
+        values: Mapping[str, Tensor],
+        lengths: Mapping[str, Tensor],
+        present: Tensor,
+        targets: Mapping[str, Tensor] | None = None,
     ) -> list[dict[str, Tensor]]:
         """What training compares with the targets: logits by task, once or often.
 
         Where the fusion is of decisions, each set has to answer by itself.
         """
-        outputs = self.level.training_outputs(*self.tokens(values, lengths, present))
+        return self.task_outputs(*self.tokens(values, lengths, present), targets)
+
+    def task_outputs(
+        self, tokens: Any, present: Tensor, targets: Mapping[str, Tensor] | None = None
+    ) -> list[dict[str, Tensor]]:
+        """The same of what `tokens` gives."""
+        outputs = self.level.training_outputs(tokens, present, self._listed(targets))
         return [self._by_task(each) for each in outputs]
+
+    def alignment_loss(self, tokens: Any, inputs: NetworkInputs, component: Tensor) -> Tensor:
+        """One number; component: int64 (n,). The network has a space."""
+        space = self.with_space()
+        present = inputs.present[:, : len(self.names)]
+        vectors, has = space(tokens, present)
+        loss = space.loss(vectors, has, component)
+        if space.options.reconstruction:
+            seen = [
+                tower.standardised(inputs.values[name], inputs.lengths[name])
+                for name, tower in self.by_name.items()
+            ]
+            pooled = [
+                frame_mean(values, inputs.lengths[name]) if values.ndim == 3 else values
+                for name, values in zip(self.by_name, seen, strict=True)
+            ]
+            loss = loss + space.options.reconstruction * space.reconstruction(vectors, has, pooled)
+        return space.options.weight * loss
+
+    def vectors(self, tensors: Tensors, visible: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Where examples lie in the space: float32 (n, modalities, dimension), at view 0.
+
+        And bool (n, modalities): which there are, in the order of `Examples.modalities`.
+        """
+        space = self.with_space().eval()
+        self.eval()
+        vectors, has = [], []
+        with torch.inference_mode():
+            for start in range(0, len(visible), ROWS):
+                rows = np.arange(start, min(start + ROWS, len(visible)))
+                inputs = tensors.gather(rows, kept=visible[rows])
+                tokens, _ = self.tokens(inputs.values, inputs.lengths, inputs.present)
+                of_rows = space(tokens, inputs.present[:, : len(self.names)])
+                vectors.append(of_rows[0].cpu().numpy())
+                has.append(of_rows[1].cpu().numpy())
+        return np.concatenate(vectors), np.concatenate(has)
+
+    def likeness(self, cosines: np.ndarray) -> np.ndarray:
+        """Probabilities of answers, float32 (n, answers), by their cosines in the space."""
+        with torch.inference_mode():
+            logits = torch.from_numpy(cosines) * self.with_space().scale
+            return logits.softmax(1).cpu().numpy()
+
+    def with_space(self) -> Space:
+        """The space of its modalities; PipelineError if it has none."""
+        if self.space is None:
+            raise PipelineError("this model has no space of its modalities: give it an `alignment`")
+        return self.space
 
     def set_weights(
         self, values: Mapping[str, Tensor], lengths: Mapping[str, Tensor], present: Tensor
@@ -129,9 +203,34 @@ class Network(nn.Module):
         for name, tower in self.by_name.items():
             tower.fit(train, name)
 
+    def take_towers(self, other: Network) -> None:
+        """Have the towers of another network, for the feature sets that both read.
+
+        Raises
+        ------
+        PipelineError
+            There is no such set, or its tower is another one there.
+        """
+        shared = [name for name in self.names if name in other.by_name]
+        if not shared:
+            raise PipelineError(
+                f"towers_from: that model reads {', '.join(other.names)}, and this one none of them"
+            )
+        for name in shared:
+            try:
+                self.by_name[name].load_state_dict(other.by_name[name].state_dict())
+            except RuntimeError:
+                raise PipelineError(
+                    f"towers_from: the tower of '{name}' is another one there: give this model the "
+                    "same `tower`, or leave out towers_from"
+                ) from None
+
     def size(self) -> int:
         """Number of trained parameters."""
         return sum(parameter.numel() for parameter in self.parameters())
+
+    def _listed(self, targets: Mapping[str, Tensor] | None) -> list[Tensor | None] | None:
+        return None if targets is None else [targets.get(task) for task in self.tasks]
 
     def _by_task(self, each: Sequence[Tensor]) -> dict[str, Tensor]:
         return dict(zip(self.tasks, each, strict=True))
@@ -144,13 +243,31 @@ def _level(
     module = fusion_of(options.fusion)
     fusion_options = module.Options(**options.fusion_options)
     sets, width = len(widths), options.tower.width
-    if options.joins_decisions:
+    if options.joins_decisions and classes:
         outputs = list(classes.values())
         return DecisionLevel(module.build(sets, outputs, fusion_options), sets, width, outputs)
+    if not classes:
+        return FeatureLevel(None, [], [])
     fusion: Any = (
         module.build(widths, options.tower, fusion_options)
         if options.early
         else module.build(sets, width, fusion_options)
     )
-    heads = [options.tasks[task].task.layer(fusion.width, count) for task, count in classes.items()]
-    return FeatureLevel(fusion, heads)
+    heads = [
+        options.tasks[task].task.layer(fusion.width, count, options.tasks[task])
+        for task, count in classes.items()
+    ]
+    sequences = [options.tasks[task].task.SEQUENCE for task in classes]
+    return FeatureLevel(fusion, heads, sequences)
+
+
+def _space(
+    sets: Sequence[FeatureSpec], towers: Sequence[Tower], options: ModelOptions
+) -> Space | None:
+    """Where the model's modalities meet, if it has such."""
+    if options.alignment is None:
+        return None
+    modalities = sorted({spec.modality for spec in sets})
+    owner = [modalities.index(spec.modality) for spec in sets]
+    bands = [0 if tower.ids else spec.shape[-1] for spec, tower in zip(sets, towers, strict=True)]
+    return Space(owner, options.tower.width, bands, options.alignment)

@@ -5,47 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
 from pipeline.core import registry
 from pipeline.core.errors import PipelineError
 from pipeline.core.options import Options
 from pipeline.models import fusion, tasks, towers
+from pipeline.models.alignment.options import ALIGNMENT, AlignmentOptions
 from pipeline.models.fusion import fusion_of
-from pipeline.models.tasks import Kind, Task, task_of
+from pipeline.models.task_options import TaskOfKind, TaskOptions
 from pipeline.models.tower_options import TowerOfKind, TowerOptions, check_shape, of_kind
 from pipeline.models.towers import identity
 
 
-class TaskOptions(Options):
-    """How one target is learned, how much it counts, and how its examples are weighed."""
-
-    kind: Kind = Field(
-        default="multiclass",
-        description="what it is learned as; left out, what `targets` says that it is",
-    )
-    order: tuple[str, ...] = Field(
-        default=(),
-        description="its classes from low to high, of two the positive one last; left out, "
-        "numbers by value and anything else as text",
-    )
-    focal: float = Field(
-        default=0.0, ge=0, le=10, description="power by which easy examples count less; 0 is none"
-    )
-    weight: float = Field(default=1.0, gt=0, le=1000, description="factor of this task's loss")
-    classes: Literal["balanced", "as_is"] = Field(
-        default="balanced", description="whether each class, or each example, counts the same"
-    )
-    examples: Literal["component", "sample"] = Field(
-        default="sample",
-        description="what counts as one example: a component, whose samples then share its "
-        "weight, suits a target that is the same for all of them; a sample, any other",
-    )
-
-    @property
-    def task(self) -> Task:
-        """What its kind does."""
-        return task_of(self.kind)
+def _of_kind(options: TaskOptions, kind: str) -> TaskOptions:
+    given = {**options.model_dump(exclude_unset=True), "kind": kind}
+    checked: TaskOptions = TypeAdapter(TaskOfKind).validate_python(given)
+    return checked
 
 
 class ModelOptions(Options):
@@ -66,12 +42,28 @@ class ModelOptions(Options):
         default="masked",
         description="whether the fusion leaves an absent set out, or sees a learned token there",
     )
-    tasks: dict[str, TaskOptions] = Field(min_length=1, description="targets to learn, by name")
+    tasks: dict[str, TaskOfKind] = Field(
+        default_factory=dict, description="targets to learn, by name"
+    )
+    alignment: AlignmentOptions | None = Field(
+        default=None,
+        exclude_if=lambda options: options is None,
+        description="one space for the modalities, learned from what occurs together; with or "
+        "without tasks",
+    )
     weighting: Literal["fixed", "uncertainty"] = Field(
         default="fixed",
         description="whether the tasks' weights stand, or a learned factor multiplies each",
     )
-    primary: str = Field(description="the task by which models are compared")
+    towers_from: str = Field(
+        default="",
+        exclude_if=lambda folder: not folder,
+        description="folder that `pipeline freeze` wrote: towers of sets that its model reads too "
+        "begin as they are there, empty: at random",
+    )
+    primary: str = Field(
+        default="", description="the task by which models are compared; alignment where none is"
+    )
     modality_dropout: float = Field(
         default=0.4, ge=0, lt=1, description="chance that training hides a modality of an example"
     )
@@ -90,7 +82,7 @@ class ModelOptions(Options):
     monitor: Literal["macro_f1", "loss"] = Field(
         default="macro_f1",
         description="what on the validation split must get better, the tasks' mean by weight: "
-        "macro-F1 (R² of a number), or the loss",
+        "macro-F1 (R² of a number, mean recall of an alignment), or the loss",
     )
     batch_size: int = Field(default=256, ge=1, le=65_536, description="examples per step")
     learning_rate: float = Field(
@@ -174,13 +166,24 @@ class ModelOptions(Options):
         }
         return {**data, "towers": towers}
 
+    @model_validator(mode="before")
+    @classmethod
+    def _compare_by_alignment(cls, data: Any) -> Any:
+        """Without tasks there is nothing else to compare by."""
+        if isinstance(data, dict) and data.get("alignment") is not None and not data.get("tasks"):
+            return {"primary": ALIGNMENT, **data}
+        return data
+
     @model_validator(mode="after")
     def _agree(self) -> Self:
         for task, options in self.tasks.items():
             if len(set(options.order)) < len(options.order):
                 raise ValueError(f"tasks.{task}.order: one is named twice")
-        if self.primary not in self.tasks:
-            raise ValueError(f"primary: '{self.primary}' is not one of tasks: {list(self.tasks)}")
+        if not self.objectives:
+            raise ValueError("tasks: name a target to learn, or give the model an `alignment`")
+        if self.primary not in self.objectives:
+            listed = list(self.objectives)
+            raise ValueError(f"primary: '{self.primary}' is not one of tasks: {listed}")
         if len(set(self.features)) < len(self.features):
             raise ValueError(f"features: one is named twice in {list(self.features)}")
         for name, tower_options in self.towers.items():
@@ -220,6 +223,27 @@ class ModelOptions(Options):
                 "precision: float16 needs `device: cuda`; bfloat16 and float32 do without"
             )
         return self
+
+    @model_validator(mode="after")
+    def _check_alignment(self) -> Self:
+        if self.alignment is None:
+            return self
+        if self.early:
+            raise ValueError(
+                "alignment: fusion 'early' joins sets before any tower, and a space needs a tower "
+                "for each: take another fusion"
+            )
+        if self.accumulate > 1 or self.workers > 1:
+            raise ValueError(
+                "alignment: its loss compares all examples of a batch with each other: leave "
+                "accumulate and workers at 1"
+            )
+        return self
+
+    @property
+    def objectives(self) -> tuple[str, ...]:
+        """What has a loss of its own: the tasks and, last, the alignment."""
+        return (*self.tasks, *([ALIGNMENT] if self.alignment is not None else []))
 
     @property
     def early(self) -> bool:
@@ -286,9 +310,7 @@ class ModelOptions(Options):
     def as_kinds(self, kinds: Mapping[str, str]) -> Self:
         """The same, each task that names no kind being learned as what its target is."""
         learned = {
-            task: options
-            if "kind" in options.model_fields_set
-            else options.model_copy(update={"kind": kinds[task]})
+            task: options if "kind" in options.model_fields_set else _of_kind(options, kinds[task])
             for task, options in self.tasks.items()
         }
         return self.model_copy(update={"tasks": learned})

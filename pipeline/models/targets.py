@@ -5,6 +5,7 @@
 | one class | int64 (n,): an index into the task's classes, -1 where it is missing |
 | any number of labels | float32 (n, labels) of 0 and 1, all NaN where it is missing |
 | a number | float32 (n,), NaN where it is missing |
+| a sequence of classes | int64 (n, longest): indices, then -1; -1 alone where it is missing |
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ def is_known(value: object) -> bool:
 def has_target(targets: np.ndarray) -> np.ndarray:
     """bool (n,): which examples have a target."""
     if targets.dtype.kind == "i":
-        return np.asarray(targets >= 0)
+        return np.asarray((targets if targets.ndim == 1 else targets[:, 0]) >= 0)
     return np.asarray(~np.isnan(targets.reshape(len(targets), -1)).any(1))
 
 

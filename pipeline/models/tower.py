@@ -57,6 +57,11 @@ class Tower(nn.Module):
         self.scale.copy_(torch.where(deviation > 1e-6, 1 / deviation, 1.0))
 
     def forward(self, values: Tensor, lengths: Tensor) -> Tensor:
+        token: Tensor = self.kind(self.standardised(values, lengths), lengths)
+        return token
+
+    def standardised(self, values: Tensor, lengths: Tensor) -> Tensor:
+        """What the kind reads: (n, *shape), 0 beyond a row's length; ids stay as they are."""
         if not self.ids:
             # Cut first, since a huge value less a mean of the other sign is no number.
             largest = torch.finfo(values.dtype).max / 2
@@ -64,5 +69,4 @@ class Tower(nn.Module):
             values = values.clamp(-LARGEST, LARGEST)
         if values.ndim == 3:
             values = values.where(frame_mask(values.shape[1], lengths), 0.0)
-        token: Tensor = self.kind(values, lengths)
-        return token
+        return values

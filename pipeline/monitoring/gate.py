@@ -317,11 +317,15 @@ def _promotion(question: Question, gain: float, shown: Sequence[Look]) -> Rule:
 
 def _evidence(look: Look) -> str:
     claim = "that it is better" if look.claim == "better" else "that it is not worse"
-    count = f"{look.observations} that landed since" if look.kind == FRESH else f"{look.components}"
+    components = (
+        f"{look.observations} components that landed since"
+        if look.kind == FRESH
+        else f"{look.components} components"
+    )
     odds = f"{look.e_value:,.{0 if look.e_value >= 10 else 1}f}"
     if look.e_value > 1e6:
         odds = "more than a million"
-    return f"the evidence {claim} is {odds} : 1 over {count} components"
+    return f"the evidence {claim} is {odds} : 1 over {components}"
 
 
 def _gains(share: float) -> str:

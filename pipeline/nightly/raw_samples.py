@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.core import spans
 from pipeline.core.folders import ASSETS, CURATED, DATA, RAW, SAMPLES
 from pipeline.core.records import UNLABELLED
 from pipeline.inference.samples import Content, Sample
@@ -56,6 +57,6 @@ def _content(raw: Raw, asset: dict[str, Any]) -> Content:
     if asset["data"] is not None:
         return bytes(asset["data"])
     path: Path = raw.folder / asset["locator"]
-    if path.is_file():
+    if Path(spans.split(str(path), spans.PATH)[0]).is_file():
         return path
     return raw.read(asset["source"], asset["locator"], asset["digest"])

@@ -18,7 +18,6 @@ from typing import TypeVar
 from pipeline.core.errors import PipelineError
 from pipeline.core.files.atomic import remove
 from pipeline.core.files.lock import locked
-from pipeline.core.records import UNLABELLED
 from pipeline.nightly import arrival, journal, quarantine, repository
 from pipeline.nightly.choose import all_landings, choose, numbered
 from pipeline.nightly.journal import LOCK, STATES, Delivery, Night, State, Verdict
@@ -39,6 +38,7 @@ from pipeline.nightly.unlabelled import answers_file
 from pipeline.nightly.watch import Findings
 from pipeline.params import Params
 from pipeline.params.aliases import CHAMPION, Alias, read_aliases, write_aliases
+from pipeline.parts.plan import NORMAL
 from pipeline.parts.refusals import kept
 from pipeline.raw.held_samples import HELD
 from pipeline.stages.graph import labels
@@ -292,7 +292,7 @@ def _guilty(night: Night, params: Params) -> list[tuple[str, str]]:
         (reject.source, reject.batch)
         for stage in labels(params, compares=False)
         for reject in kept(stage) or ()
-        if reject.reason not in (UNLABELLED, HELD)
+        if reject.reason not in (*NORMAL, HELD)
     )
     return sorted(tonight & refused.keys()) or sorted(tonight)
 

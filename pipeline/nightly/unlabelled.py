@@ -88,8 +88,9 @@ def _expected(
     """
     task = predictor.model.options.primary
     kind = task_of(predictor.model.options.tasks[task].kind)
-    if kind.NUMBER:
-        return None, None, f"{task} is a number, of which nothing is expected"
+    if kind.NUMBER or kind.SEQUENCE:
+        what = "number" if kind.NUMBER else "text"
+        return None, None, f"{task} is a {what}, of which nothing is expected"
     there = Revision.at(Path(), champion.revision)
     folder = f"{EVALUATION}/{champion.model}"
     scores = subset_scores(there.file(f"{folder}/subsets.csv"), task, "test", FIGURE)

@@ -94,7 +94,8 @@ def _task(inputs: ReportInputs, model: EvaluatedModel, task: str) -> dict[str, A
     return {
         "name": task,
         "kind": described["kind"],
-        "classes": model.classes[task],
+        "is_text": kind.SEQUENCE,
+        "classes": [] if kind.SEQUENCE else model.classes[task],
         "temperature": described.get("temperature"),
         "thresholds": described.get("thresholds", []),
         "trivial": kind.TRIVIAL,

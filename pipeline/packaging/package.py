@@ -17,7 +17,7 @@ from pipeline.core.folders import DATA, EVALUATION
 from pipeline.core.registry import locate
 from pipeline.encoders import FOLDER as ENCODERS
 from pipeline.modalities import FOLDER as MODALITIES
-from pipeline.modalities import part
+from pipeline.modalities import has_part, part
 from pipeline.models.saving import GRAPH
 from pipeline.packaging.archive import write_zip
 from pipeline.packaging.code import needed, source
@@ -44,7 +44,7 @@ MODEL_CARD, DATA_CARD, PREDICT, LICENCE = "model_card.md", "data_card.md", "pred
 REQUIREMENTS = "requirements.txt"
 ARCHIVE = ".zip"
 # Parts of a modality that making features takes.
-PARTS = ("clean", "content", "augment")
+PARTS = ("clean", "content", "augment", "tracks")
 # What answering starts from, beside the plug-ins that the model and its features name. `parse`
 # wants a source, whose kind a package says in `sources`.
 ENTRIES = (
@@ -183,7 +183,12 @@ class _Model:
         kinds = (self.params.features[name].encoder for name in self.files.about.features)
         plugins = {
             *(locate(ENCODERS, kind) for kind in kinds),
-            *(part(modality, name) for modality in self.modalities for name in PARTS),
+            *(
+                part(modality, name)
+                for modality in self.modalities
+                for name in PARTS
+                if has_part(modality, name)
+            ),
             *(locate(MODALITIES, modality) for modality in self.modalities),
             *self.params.models[self.name].as_kinds(self.params.targets).modules,
         }

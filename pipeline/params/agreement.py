@@ -13,6 +13,7 @@ from pipeline.core.errors import PipelineError, unknown
 from pipeline.core.records import SPLITS
 from pipeline.encoders import encoder_of
 from pipeline.modalities import measures, modality_of
+from pipeline.models.alignment.options import ALIGNMENT
 from pipeline.models.evaluation.options import DURATION, PRESENCE
 from pipeline.models.tasks import kinds, task_of
 from pipeline.store.views import is_table
@@ -25,7 +26,7 @@ TARGET = re.compile(r"\w([\w -]*\w)?")
 # What the project calls so itself where such a name would stand, in whatever case.
 RESERVED = {
     "features": {"sample_id", "sample_ids", "split"},  # beside sets, in what is exported
-    "targets": {*SPLITS, "score"},  # beside tasks, among the curves of a training
+    "targets": {*SPLITS, "score", ALIGNMENT},  # beside tasks, among the curves of a training
 }
 
 Mistakes = Iterator[tuple[str, str]]
@@ -60,6 +61,7 @@ def cross_check(values: Mapping[str, Any], named: Mapping[str, Collection[str]])
         yield from _tasks(path, model, values, named)
         yield from _views(path, model, values)
         yield from _towers(path, model, values)
+        yield from _alignment(path, model, values)
     yield from _compressed(values, named)
     yield from _predicted(values, named)
     yield from _verified(values, named)
@@ -67,6 +69,7 @@ def cross_check(values: Mapping[str, Any], named: Mapping[str, Collection[str]])
         yield from _joins(values)
     if values["evaluate"]:
         yield from _groups(values, named)
+        yield from _named_classes(values, named)
     for name in values["contract"]:
         if name not in named["sources"]:
             yield f"contract.{name}", unknown("source", name, named["sources"])
@@ -81,6 +84,10 @@ def cross_check(values: Mapping[str, Any], named: Mapping[str, Collection[str]])
             if model.workers > 1:
                 path = f"comparison.models.{name}.workers"
                 yield path, "here trainings run side by side, each in one process: leave it at 1"
+            if model.alignment or model.towers_from:
+                option = "alignment" if model.alignment else "towers_from"
+                problem = "classifiers are compared on folds that no tower has seen"
+                yield f"comparison.models.{name}.{option}", f"{problem}: leave it out"
         kind = values["targets"].get(task)
         if kind is not None and not task_of(kind).ONE_CLASS:
             problem = f"compares by macro-F1, and '{task}' is of kind {kind}"
@@ -175,6 +182,10 @@ def _tasks(
     for task, options in model.tasks.items():
         path = f"{where}.tasks.{task}"
         kind = values["targets"].get(task)
+        given = getattr(options, "given", "")
+        if given and (given not in named["targets"] or given == task):
+            others = [name for name in named["targets"] if name != task]
+            yield f"{path}.given", unknown("target", given, others)
         if task not in named["targets"]:
             yield path, unknown("target", task, named["targets"])
         elif (
@@ -233,6 +244,27 @@ def _towers(path: str, model: Any, values: Mapping[str, Any]) -> Mistakes:
             yield f"{path}.{option}", problem
 
 
+def _alignment(path: str, model: Any, values: Mapping[str, Any]) -> Mistakes:
+    """A space needs modalities to align."""
+    if model.alignment is None or not values["features"].keys() >= {*model.features}:
+        return
+    modalities = {values["features"][used].modality for used in model.features}
+    if len(modalities) < 2:
+        problem = f"all its features are of {', '.join(modalities)}: name one of another modality"
+        yield f"{path}.alignment", problem
+
+
+def _named_classes(values: Mapping[str, Any], named: Mapping[str, Collection[str]]) -> Mistakes:
+    """Targets whose classes have names by which they can be told."""
+    for i, target in enumerate(values["evaluate"].zero_shot):
+        kind = values["targets"].get(target)
+        if target not in named["targets"]:
+            yield f"evaluate.zero_shot.{i}", unknown("target", target, named["targets"])
+        elif kind is not None and not task_of(kind).ONE_CLASS:
+            problem = f"'{target}' is of kind {kind}, and no sample has one class of it"
+            yield f"evaluate.zero_shot.{i}", problem
+
+
 def _compressed(values: Mapping[str, Any], named: Mapping[str, Collection[str]]) -> Mistakes:
     """Compressions of models that there are, to students that these can teach."""
     for name, options in values["compress"].items():
@@ -243,6 +275,13 @@ def _compressed(values: Mapping[str, Any], named: Mapping[str, Collection[str]])
             yield f"{path}.model", unknown("model", options.model, named["models"])
         if (model := values["models"].get(options.model)) is None:
             continue
+        if not model.tasks:
+            yield f"{path}.model", f"'{options.model}' has no tasks by which it could be judged"
+            continue
+        for task, learned in model.tasks.items():
+            if task_of(_learned(learned, values["targets"].get(task, learned.kind))).SEQUENCE:
+                reason = f"'{options.model}' answers with a text ('{task}'), whose decoder is left"
+                yield f"{path}.model", f"{reason} as it is: no smaller model is made of it"
         try:
             student = options.student_of(model)
         except ValueError as error:

@@ -20,6 +20,7 @@ from pipeline.models.comparison.options import ComparisonOptions
 from pipeline.models.compression.options import CompressionOptions
 from pipeline.models.evaluation.options import EvaluationOptions
 from pipeline.models.options import ModelOptions
+from pipeline.models.task_options import kinds_with_options
 from pipeline.models.verification.options import VerificationOptions
 from pipeline.monitoring.contract import Contract
 from pipeline.monitoring.options import MonitoringOptions
@@ -87,6 +88,34 @@ def _with_fallback(
     }
 
 
+def _with_kinds(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The same, tasks being of the kind that their target has where that has options of its own."""
+    targets, models = document.get("targets"), document.get("models")
+    if not isinstance(targets, Mapping) or not isinstance(models, Mapping):
+        return dict(document)
+    own = {
+        name: {"kind": target["kind"]}
+        for name, target in targets.items()
+        if isinstance(target, Mapping) and target.get("kind") in kinds_with_options()
+    }
+
+    def told(model: Any) -> Any:
+        tasks = model.get("tasks") if isinstance(model, Mapping) else None
+        if not isinstance(tasks, Mapping) or not own.keys() & tasks.keys():
+            return model
+        return {
+            **model,
+            "tasks": {
+                name: {**own.get(name, {}), **(options or {})}
+                if isinstance(options or {}, Mapping)
+                else options
+                for name, options in tasks.items()
+            },
+        }
+
+    return {**document, "models": {name: told(model) for name, model in models.items()}}
+
+
 @dataclass
 class _Reading:
     """Collects mistakes while sections are turned into models."""
@@ -113,7 +142,7 @@ class _Reading:
             },
             "clean": self._clean(document, modalities),
             "augment": self._augment(document, modalities),
-            "models": dict(self._each(document, "models", ModelOptions)),
+            "models": dict(self._each(_with_kinds(document), "models", ModelOptions)),
             "contract": dict(self._each(document, "contract", Contract)),
             "compress": dict(self._each(document, "compress", CompressionOptions)),
             "predict": dict(self._each(document, "predict", PredictOptions)),

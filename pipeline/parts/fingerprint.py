@@ -26,6 +26,7 @@ from pipeline.parts.code import code, imports, is_ours, modules_of, remember
 # Libraries of this package whose distribution is called otherwise.
 DISTRIBUTIONS = {
     "cv2": "opencv-python-headless",
+    "scenedetect": "scenedetect-headless",
     "PIL": "pillow",
     "sklearn": "scikit-learn",
     "yaml": "PyYAML",

@@ -45,6 +45,8 @@ from pipeline.parts.valid_parts import is_provisional, is_whole, listed_entries,
 
 # Reasons that the message of a failed stage tells.
 SHOWN = 3
+# Reasons that say of nothing that it is wrong: an example may lack a target, a film its sound.
+NORMAL = (UNLABELLED, "absent")
 
 
 @dataclass(frozen=True)
@@ -293,7 +295,7 @@ def check_limit(
     what: str = "rows",
     files: Mapping[str, str] | None = None,
 ) -> None:
-    """Fail a stage whose share of rejected rows passes its limit; those without labels count not.
+    """Fail a stage whose share of rejected rows passes its limit; the NORMAL ones do not count.
 
     The message tells the commonest reasons with an example of each; all that was refused is kept
     where `pipeline rejects` reads it.
@@ -307,7 +309,7 @@ def check_limit(
     files:
         Digest → the file that it is of, where that is known.
     """
-    rejected = summary.rejected - summary.reasons.get(UNLABELLED, 0)
+    rejected = summary.rejected - sum(summary.reasons.get(reason, 0) for reason in NORMAL)
     total = summary.rows + rejected
     if not total or rejected / total <= limit:
         refusals.forget(stage)
@@ -323,7 +325,7 @@ def check_limit(
                 *(
                     f"  {n} {reason}, {_example(examples[reason], files or {})}"
                     for reason, n in common
-                    if reason != UNLABELLED
+                    if reason not in NORMAL
                 ),
                 f"The previous outputs stand; `pipeline rejects --stage {stage}` shows what was "
                 f"refused. {_advice(summary)}raise the stage's reject_limit in params.yaml.",

@@ -11,6 +11,7 @@ from pathlib import PurePosixPath
 from types import ModuleType
 from typing import Any
 
+from pipeline.core import spans
 from pipeline.core.batches import in_order
 from pipeline.core.errors import Rejected
 from pipeline.core.files.digest import digest_bytes
@@ -176,7 +177,8 @@ def _batch(
         for modality, content in contents.items():
             if (modality, content) not in assets:
                 asset = _asset(modality, content, listing, facts)
-                locator = raw.locator(source, name, _path(content))
+                place = content.path if isinstance(content, Inline) else content
+                locator = raw.locator(source, name, place)
                 about = {"source": source, "batch": name, "locator": locator}
                 assets[modality, content] = asset | about
         samples.append(
@@ -313,29 +315,43 @@ def _left(
 
 def _files(wanted: Iterable[Contents]) -> set[str]:
     """The assets among what samples want that are files of their own."""
-    return {content for contents in wanted for content in contents.values() if type(content) is str}
+    return {
+        _path(content)
+        for contents in wanted
+        for content in contents.values()
+        if isinstance(content, str)
+    }
 
 
 def _asset(modality: str, content: str | Inline, there: Listing, facts: Facts) -> Record:
-    """What a file is, or content that stands inside one."""
+    """What a file is, a span of its time, or content that stands inside one."""
     if isinstance(content, Inline):
         digest, size = digest_bytes(content.data), len(content.data)
         media_type, data = inline_types().get(modality, UNKNOWN), content.data
     else:
-        digest, media_type = facts[content]
-        size, data = there.files[content], None
+        path, span = spans.split(content, spans.PATH)
+        digest, media_type = facts[path]
+        digest = spans.digest(digest, span)
+        media_type = spans.join(media_type, spans.MEDIA_TYPE, span)
+        size, data = there.files[path], None
     return {"digest": digest, "size": size, "media_type": media_type, "data": data}
 
 
 def _path(content: str | Inline) -> str:
-    return content.path if isinstance(content, Inline) else content
+    """The file, of which the content may be a span."""
+    return content.path if isinstance(content, Inline) else spans.split(content, spans.PATH)[0]
 
 
 def _target(sample: Sample, name: str, task: ModuleType) -> str | float | None:
-    """A number, or the canonical name of a class; of several labels in a cell, of each."""
+    """A number, or the canonical name of a class; of several labels in a cell, of each.
+
+    What is a text of many words stands as the source has it.
+    """
     value = (sample.targets or {}).get(name)
     if value is None:
         return None
+    if task.SEQUENCE and isinstance(value, str):
+        return value if value.strip() else None
     if not task.NUMBER:
         return (canonical(value) if task.ONE_CLASS else _labels(value)) or None
     try:

@@ -50,8 +50,11 @@ def modality_by_name(path: str) -> str | None:
     type's own first word.
     """
     media_type = by_name(path)
-    if media_type == UNKNOWN:
-        return None
+    return None if media_type == UNKNOWN else modality_by_type(media_type)
+
+
+def modality_by_type(media_type: str) -> str:
+    """The same of a media type."""
     return _takers().get(media_type, media_type.partition("/")[0])
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from pyarrow import ArrowException
 from pyarrow.fs import FileSystem
 
+from pipeline.core import spans
 from pipeline.core.errors import PipelineError
 from pipeline.core.files.digest import digest_bytes
 from pipeline.raw.downloads import Downloads, is_url, path_of
@@ -56,7 +57,7 @@ class Raw:
         return Downloads(self.folder / source, source in self.downloaded, expected)
 
     def read(self, source: str, locator: str, digest: str) -> bytes:
-        """The bytes that ingest saw at a locator.
+        """The bytes that ingest saw at a locator; of a span, those of the file that it is cut from.
 
         Raises
         ------
@@ -64,6 +65,7 @@ class Raw:
             The file is gone, is another one by now, or cannot be read.
         """
         root = self.roots.get(source)
+        locator, span = spans.split(locator, spans.PATH)
         again = "since ingest: run `dvc repro` again"
         with as_pipeline_error(locator):
             try:
@@ -75,7 +77,7 @@ class Raw:
                     data = (self.folder / locator).read_bytes()
             except FileNotFoundError:
                 raise PipelineError(f"there is no {locator}: it went {again}") from None
-        if digest_bytes(data) != digest:
+        if spans.digest(digest_bytes(data), span) != digest:
             raise PipelineError(f"{locator} changed {again}")
         return data
 

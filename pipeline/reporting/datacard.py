@@ -107,7 +107,7 @@ def _spreads(inputs: ReportInputs) -> list[dict[str, Any]]:
     columns = {
         name: [row.get(f"target.{name}") for row in inputs.curated]
         for name, kind in inputs.targets.items()
-        if not task_of(kind).NUMBER
+        if not task_of(kind).NUMBER and not task_of(kind).SEQUENCE
     }
     if "language" not in columns:
         columns["language"] = [row["attributes"].get("language") for row in inputs.curated]

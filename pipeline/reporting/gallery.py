@@ -50,20 +50,26 @@ def build(inputs: ReportInputs, options: ReportOptions, choice: Choice) -> dict[
 
 
 def _answers(inputs: ReportInputs, model: EvaluatedModel, task: str) -> list[Answer]:
-    """The model's answers on the test split, likeliest three classes each; none of a number."""
+    """The model's answers on the test split, likeliest three classes each; none of a number.
+
+    A text has no other classes beside it, and its own probability.
+    """
+    generated = model.task(task).SEQUENCE
     classes = model.classes.get(task, [])
     answers = []
     for row in model.predictions:
         relevant = row["split"] == "test" and row["task"] == task and row["truth"] is not None
         if relevant and row["probabilities"] and row["sample_id"] in inputs.by_id:
-            shares = dict(zip(classes, row["probabilities"], strict=False))
+            shares = {} if generated else dict(zip(classes, row["probabilities"], strict=False))
             likely = sorted(shares.items(), key=lambda p: (-p[1], p[0]))
             answers.append(
                 Answer(
                     sample_id=row["sample_id"],
                     prediction=row["prediction"],
                     truth=row["truth"],
-                    confidence=_certainty(model.task(task), row["prediction"], shares),
+                    confidence=row["probabilities"][0]
+                    if generated
+                    else _certainty(model.task(task), row["prediction"], shares),
                     top=tuple(likely[:3]),
                 )
             )

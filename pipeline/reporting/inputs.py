@@ -57,6 +57,18 @@ class EvaluatedModel:
     @cached_property
     def tasks(self) -> dict[str, Any]:
         """Task → split → metric → {value, low, high}, the counts being plain numbers."""
+        return {task: each for task, each in self._figures.items() if task not in self.aligned}
+
+    @cached_property
+    def aligned(self) -> dict[str, Any]:
+        """The same of what was measured of its alignment, if it has one: see `docs/models.md`."""
+        if not self.card.get("options", {}).get("alignment"):
+            return {}
+        tasks = self.card["tasks"]
+        return {name: each for name, each in self._figures.items() if name not in tasks}
+
+    @cached_property
+    def _figures(self) -> dict[str, Any]:
         return measured.read_figures(self.evaluated)
 
     @cached_property
@@ -175,8 +187,17 @@ class ReportInputs:
 
     @cached_property
     def evaluated(self) -> list[EvaluatedModel]:
-        """The models that were evaluated."""
-        models = [
+        """The models of which tasks were evaluated."""
+        return [model for model in self._models if model.tasks]
+
+    @cached_property
+    def aligned(self) -> list[EvaluatedModel]:
+        """The models of which an alignment was evaluated."""
+        return [model for model in self._models if model.aligned]
+
+    @cached_property
+    def _models(self) -> list[EvaluatedModel]:
+        return [
             EvaluatedModel(
                 name,
                 self.root / MODELS / name,
@@ -185,7 +206,6 @@ class ReportInputs:
             )
             for name in self.models
         ]
-        return [model for model in models if model.tasks]
 
     @cached_property
     def stages(self) -> list[Stage]:

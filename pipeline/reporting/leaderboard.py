@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 from pipeline.core.records import MIN_COMPONENTS
+from pipeline.models.evaluation.nearest import NAME as NEAREST
 from pipeline.models.tasks import ranked_by
 from pipeline.reporting.choice import Choice, of_evaluated_models, rank_models
 from pipeline.reporting.format import amount
@@ -77,6 +78,11 @@ def _board(inputs: ReportInputs, task: str, choice: Choice) -> dict[str, Any] | 
         "fewest": MIN_COMPONENTS,
         "unmeasured": unmeasured,
         "trivial": (tests[0].get(learned.TRIVIAL) or {}).get(first),
+        "nearest": [
+            (model.name, test[NEAREST][first])
+            for model, test in zip(models, tests, strict=True)
+            if first in test.get(NEAREST, {})
+        ],
         "figures": {
             name: figure for name, figure in figures.items() if any(name in test for test in tests)
         },

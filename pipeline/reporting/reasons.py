@@ -10,7 +10,7 @@ from pipeline.reporting.inputs import Absent, EvaluatedModel
 
 def has_classes(task: Task) -> bool:
     """Whether answers are classes or labels, each with a probability."""
-    return not task.NUMBER
+    return not task.NUMBER and not task.SEQUENCE
 
 
 def has_one_class(task: Task) -> bool:

@@ -10,18 +10,24 @@ from typing import Any
 from pipeline.core.errors import PipelineError, unknown
 from pipeline.core.folders import COMPARISON, VERIFICATION
 from pipeline.execution.run_record import last_made
+from pipeline.models.alignment.retrieval import CUTS
 from pipeline.models.comparison.candidate import CHOICE
+from pipeline.models.evaluation.nearest import NAME as NEAREST
 from pipeline.models.tasks import HEADLINES, Figure
 from pipeline.reporting.choice import rank_models
 from pipeline.reporting.difference import model_difference
 from pipeline.reporting.format import amount, count, listed, percent, points
 from pipeline.reporting.inputs import EvaluatedModel, ReportInputs
+from pipeline.reporting.retrieval import spaces
 from pipeline.reporting.verification.sections import VerificationData
 
 # Resamples of the paired bootstrap.
 DRAWS = 2000
 # Between these a page holds what was written there last.
 BEGIN, END = "<!-- results -->", "<!-- /results -->"
+RANK = {"median_rank": Figure("median rank", share=False, less_is_better=True)}
+NAMED = {"accuracy": Figure("accuracy"), "macro_f1": Figure("macro-F1")}
+SHARES = {"warm": Figure("these towers"), "cold": Figure("none"), "gain": Figure("gain")}
 DASH = "\N{EM DASH}"
 
 
@@ -42,7 +48,7 @@ def results(
     PipelineError
         No model is evaluated, or none has a figure of that name.
     """
-    if not inputs.evaluated:
+    if not inputs.evaluated and not inputs.aligned:
         raise PipelineError("no model is evaluated yet: run `dvc repro`")
     known = {
         name
@@ -55,6 +61,7 @@ def results(
     tasks = dict.fromkeys(task for model in inputs.evaluated for task in model.tasks)
     blocks = [
         *(_evaluated(inputs, task, figures) for task in tasks),
+        *_aligned(inputs),
         *_compared(inputs.root / COMPARISON),
         *verified(inputs.root / VERIFICATION),
         *_took(stages),
@@ -111,10 +118,41 @@ def _evaluated(inputs: ReportInputs, task: str, shown: Sequence[str]) -> str:
         name, values = trivial
         answers = [amount(values[f], figures[f].share) if f in values else "" for f in figures]
         rows.append([f"*{name}*", "nothing", *answers, *([""] if differences else [])])
+    for model in {model.modalities: model for model in reversed(models)}.values():
+        if near := tests[model.name].get(NEAREST):
+            answers = [amount(near[f], figures[f].share) if f in near else "" for f in figures]
+            rows.append([f"*{NEAREST}*", listed(model.modalities), *answers])
     heads = ["model", "reads", *(figure.title for figure in figures.values())]
     if differences:
         heads.append(f"points of macro-F1 to `{models[0].name}`")
     return heading + "\n\n" + _table(heads, rows)
+
+
+def _aligned(inputs: ReportInputs) -> Iterator[str]:
+    """What each learned space finds, names and saves."""
+    for space in spaces(inputs):
+        found = {**{f"recall_{cut}": Figure(f"recall@{cut}") for cut in CUTS}, **RANK}
+        blocks = (
+            ("asked → answering", found, space.directions, "recall_1"),
+            ("told by the classes' names", NAMED, space.named, "accuracy"),
+            ("macro-F1 with so many of the labels", SHARES, space.shares, ""),
+        )
+        (mean,) = _cells({"mean": space.mean_recall}, {"mean": Figure("mean recall")})
+        yield f"**`{space.model.name}`** on the test split: mean recall {mean}."
+        for head, figures, measured, trivial in blocks:
+            rows = [
+                [
+                    name,
+                    *_cells(each, figures),
+                    *([percent(each["chance"][trivial])] if trivial else []),
+                    count(each["n"]),
+                ]
+                for name, each in measured.items()
+            ]
+            chance = [f"{figures[trivial].title} by chance"] if trivial else []
+            if rows:
+                titles = [figure.title for figure in figures.values()]
+                yield _table([head, *titles, *chance, "n"], rows)
 
 
 def _differences(

@@ -14,12 +14,14 @@ import pyarrow.compute as pc
 
 from pipeline.core.errors import PipelineError, Rejected
 from pipeline.core.machine.environment import hold
+from pipeline.encoders import encoder_of
 from pipeline.inference.encoding import Encoding
 from pipeline.inference.samples import read_asset
 from pipeline.modalities import content_of, modality_of
 from pipeline.params import parse
 from pipeline.parts.part import Outcome
 from pipeline.project.model_files import sections_of_features
+from pipeline.raw.media_types import modality_by_name
 from pipeline.search.contents import read_contents
 from pipeline.store.trees.consistent_read import consistent_read
 
@@ -57,7 +59,8 @@ def question(store: Store, name: str, text: str) -> Question:
     """Understand what a person asks of a feature set.
 
     An id that the set has a row of is that row; of a set of texts anything else is words; of others
-    it is the path of a file.
+    it is the path of a file. A set in a space that several modalities share may be asked by each of
+    these, as far as the store has a set of it there.
 
     Raises
     ------
@@ -73,24 +76,54 @@ def question(store: Store, name: str, text: str) -> Question:
         return Question(text, features.modality, content_by_digest.get(asset), text)
     if pc.index(store.samples()["sample_id"], text).as_py() >= 0:
         raise PipelineError(f"the sample {text} has no row in {name}: ask by another sample or set")
-    content: str | Path
-    if modality_of(features.modality).INLINE:
-        content = text
-    elif Path(text).is_file():
-        content = Path(text)
-    else:
-        raise PipelineError(
-            f"'{text}' is no file, and no sample or asset with a row in {name}, which describes "
-            f"{features.modality}: give the path of one, or an id; words are asked of sets of texts"
-        )
-    encoding = _encoding(store, name)
+    asked = _understanding(store, name, text)
+    modality = store[asked].modality
+    content = text if modality_of(modality).INLINE else Path(text)
+    encoding = _encoding(store, asked)
     try:
-        row = _passed(encoding.clean(read_asset(features.modality, content)))
-        query, length = _passed(encoding.features(name, [row])[0])
+        row = _passed(encoding.clean(read_asset(modality, content)))
+        query, length = _passed(encoding.features(asked, [row])[0])
     except Rejected as why:
         raise PipelineError(f"'{text}' is refused as {why.reason}: {why.message}") from None
-    cleaned = content_of(features.modality).unpack(row["data"], row["shape"])
-    return Question(text, features.modality, cleaned, query, length)
+    cleaned = content_of(modality).unpack(row["data"], row["shape"])
+    return Question(text, modality, cleaned, query, length)
+
+
+def _understanding(store: Store, name: str, text: str) -> str:
+    """The feature set that makes a vector of words or a file: the one that is asked, or another of
+    its space.
+
+    Raises
+    ------
+    PipelineError
+        None can.
+    """
+    modality_of_set = {mate: store[mate].modality for mate in _space(store, name)}
+    inline = [mate for mate, own in modality_of_set.items() if modality_of(own).INLINE]
+    if Path(text).is_file() and name not in inline:
+        meant = modality_by_name(text)
+        return next((mate for mate, own in modality_of_set.items() if own == meant), name)
+    if inline:
+        return inline[0]
+    raise PipelineError(
+        f"'{text}' is no file, and no sample or asset with a row in {name}, which describes "
+        f"{store[name].modality}: give the path of one, or an id; words are asked of sets of texts"
+    )
+
+
+def _space(store: Store, name: str) -> list[str]:
+    """The set, and those whose vectors may be compared with its own."""
+    sections = store.tree.params.get("features") or {}
+
+    def space_of(section: dict[str, Any]) -> str | None:
+        kind = encoder_of(section["encoder"])
+        space = getattr(kind, "space", None)
+        options = {key: section[key] for key in kind.Options.model_fields if key in section}
+        return space(kind.Options(**options)) if space else None
+
+    spaces = {mate: space_of(section) for mate, section in sections.items() if mate in store}
+    own = spaces.get(name)
+    return [name, *(m for m, space in spaces.items() if own and space == own and m != name)]
 
 
 def _passed(outcome: Outcome) -> Any:

@@ -8,7 +8,8 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -100,12 +101,20 @@ class FetchOptions(Options):
         return self
 
 
-def fetch(folder: Path, options: FetchOptions) -> bool:
-    """Put what a source takes of its packages at <folder>/<version>; see `place`."""
+def fetch(folder: Path, options: FetchOptions, finish: Way = lambda tree: None) -> bool:
+    """Put what a source takes of its packages at <folder>/<version>; see `place`.
+
+    `finish` makes the batch of what was unpacked.
+    """
+
+    def unpack_and_finish(tree: Path) -> None:
+        unpack_packages(options, tree)
+        finish(tree)
+
     return place(
         folder / options.version,
         options.tree,
-        [lambda tree: unpack_packages(options, tree)],
+        [unpack_and_finish],
         lambda reasons: f"{folder.name} {options.version} cannot be fetched:\n{reasons[0]}",
     )
 
@@ -134,6 +143,16 @@ def unpack_packages(options: FetchOptions, tree: Path) -> None:
             problems.append(f"- {name} {wanted.version} ({package.client}): {error}")
     if problems:
         raise PipelineError("\n".join([*problems, ELSEWHERE]))
+
+
+def keep(tree: Path, paths: Collection[str]) -> None:
+    """Remove all files of a batch but those at `paths`, and what folders are empty then."""
+    for path in sorted(tree.rglob("*"), reverse=True):
+        if path.is_dir():
+            with suppress(OSError):
+                path.rmdir()
+        elif path.relative_to(tree).as_posix() not in paths:
+            path.unlink()
 
 
 def place(

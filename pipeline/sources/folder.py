@@ -9,6 +9,8 @@ for each sample. Its columns, all of them optional:
 - `sample_id`: else the sample is called after its files, or by its row where it has none;
 - `group`: what must not straddle splits, such as a speaker; else each sample is its own group;
 - `split`: train, validation (or valid, val, dev) or test;
+- `start` and `end`, in seconds: of the row's films and subtitles what lies from `start` on until
+  just before `end`. Without a `group`, all spans of a file are one;
 - any others, which params name as targets or attributes.
 
 A table that calls them otherwise is read by the option `columns`. Paths are relative to the batch's
@@ -25,13 +27,14 @@ state none. Without any table it may have a folder for each class, `<class>/…`
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
 from pydantic import Field, field_validator
 
+from pipeline.core import spans
 from pipeline.core.errors import Rejected
 from pipeline.core.identity import canonical
 from pipeline.core.options import Options as Base
@@ -39,8 +42,9 @@ from pipeline.core.records import Inline, Refusal, Sample, Scan, Split
 from pipeline.core.text_decoding import text_encoding
 from pipeline.raw.downloads import file_name, is_url
 from pipeline.raw.folders import Folder
-from pipeline.raw.media_types import inline_types, modality_by_name
+from pipeline.raw.media_types import by_name, inline_types, modality_by_name
 from pipeline.raw.table_file import Table, TableRow, read
+from pipeline.raw.tracks import endings_with, given, takes_spans, tracks_with
 
 SUFFIXES = (".csv", ".tsv", ".json", ".jsonl", ".parquet", ".xlsx")
 TABLES = tuple(f"metadata{suffix}" for suffix in SUFFIXES)
@@ -59,7 +63,8 @@ SPLITS: dict[str, Split] = {
 }
 
 
-ROLES = ("sample_id", "group", "split")
+TIMES = ("start", "end")
+ROLES = ("sample_id", "group", "split", *TIMES)
 
 
 class Options(Base):
@@ -68,13 +73,19 @@ class Options(Base):
     columns: dict[str, str] = Field(
         default_factory=dict,
         description="column → what this source calls it: file_name, <modality>_file_name, text, "
-        "sample_id, group or split, such as {image: image_file_name, speaker: group}",
+        "sample_id, group, split, start or end, such as {image: image_file_name, speaker: group}",
     )
     targets: dict[str, str] = Field(
         default_factory=dict, description="column → name of the target that it holds"
     )
     attributes: tuple[str, ...] = Field(
         (), description="columns that reports may group by, kept as text"
+    )
+    from_video: tuple[str, ...] = Field(
+        (),
+        description="modalities that a row's film gives where the row names nothing else of them: "
+        "image (what is seen in its middle), audio, text (subtitles in it, or in a file beside it "
+        "that is called like it)",
     )
     folders: str | None = Field(
         None, description="target that folders are the classes of, in batches without a table"
@@ -99,6 +110,13 @@ class Options(Base):
                 known = ", ".join([FILE_NAME, f"<modality>_{FILE_NAME}", *inline_types(), *ROLES])
                 raise ValueError(f"{column}: '{role}' is no column of this source; say {known}")
         return _once(columns, "column")
+
+    @field_validator("from_video")
+    @classmethod
+    def _are_in_films(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in set(names).difference(given()):
+            raise ValueError(f"a film gives no '{name}'; say {', '.join(given())}")
+        return names
 
     @field_validator("targets")
     @classmethod
@@ -156,7 +174,7 @@ def _scanned(folder: Folder, place: str, names: list[str], options: Options) -> 
         message = f"{names[0]}: {reject.message}" if place else reject.message
         return Scan([], [Refusal("file", names[0], reject.reason, message)])
 
-    reading = _Reading(names[0], table, options, place)
+    reading = _Reading(names[0], table, options, place, files)
     samples, refused = [], []
     for row in table.rows:
         try:
@@ -175,6 +193,7 @@ class _Reading:
     table: Table
     options: Options
     place: str = ""
+    files: Collection[str] = ()
     # Of the same columns there are few sets, and as many mappings are kept.
     _columns: dict[tuple[str, ...], dict[str, str]] = field(default_factory=dict)
 
@@ -193,8 +212,12 @@ class _Reading:
         roles = {role: column for role, column in self.roles.items() if column in cells}
         assets: dict[str, str | Inline] = {}
         columns = {f"target.{name}": column for column, name in self.options.targets.items()}
+        film = None
         for modality, column, path in _files(cells, roles):
             inside = path if is_url(path) else PurePosixPath(self.place, path).as_posix()
+            if takes_spans(modality) or tracks_with(modality, by_name(path)):
+                inside = spans.join(inside, spans.PATH, _span(cells, roles, inside))
+            film = inside if takes_spans(modality) else film
             assets[modality], columns[modality] = inside, column
         names = [str(path) for _, path in sorted(assets.items())]
         for modality in sorted(inline_types().keys() & roles.keys()):
@@ -204,11 +227,13 @@ class _Reading:
             # Bytes that are not UTF-8 go on as they stood there: cleaning mends or rejects them.
             assets[modality] = Inline(_text(cells, roles[modality]), self.name)
             columns[modality] = roles[modality]
+        for modality in self.options.from_video if film else ():
+            assets.setdefault(modality, self._in_film(str(film), modality))
         return Sample(
             sample_id=_name(cells, roles.get("sample_id"))
             or "+".join(names)
             or f"{self.name}:{row.number}",
-            group=_name(cells, roles.get("group")),
+            group=_name(cells, roles.get("group")) or _cut_from(names, film),
             assets=assets,
             split_given=_standing(
                 _split(cells, roles.get("split")) or SPLITS.get(self.place.lower().rstrip("/")),
@@ -220,6 +245,13 @@ class _Reading:
             where=self.where(row),
             columns=self._columns.setdefault((*columns, *columns.values()), columns),
         )
+
+    def _in_film(self, film: str, modality: str) -> str:
+        """The file in which a film's modality is, of the same span: its own, or one beside it."""
+        path, span = spans.split(film, spans.PATH)
+        stem = path.removesuffix(PurePosixPath(path).suffix)
+        beside = [stem + ending for ending in endings_with(modality) if stem + ending in self.files]
+        return spans.join((*beside, path)[0], spans.PATH, span)
 
 
 def _names_file(role: str) -> bool:
@@ -249,8 +281,8 @@ def _files(cells: Mapping[str, Any], roles: Mapping[str, str]) -> Iterator[tuple
             continue
         cell = _utf8(cells, column)
         path = cell if is_url(cell) else PurePosixPath(cell).as_posix()
-        by_name = modality_by_name(file_name(path))
-        modality = role.removesuffix(FILE_NAME).removesuffix("_") or by_name
+        named = modality_by_name(spans.split(file_name(path), spans.PATH)[0])
+        modality = role.removesuffix(FILE_NAME).removesuffix("_") or named
         if modality is None:
             raise Rejected(
                 "unknown_media_type",
@@ -262,6 +294,31 @@ def _files(cells: Mapping[str, Any], roles: Mapping[str, str]) -> Iterator[tuple
             raise Rejected("ambiguous", f"{both} both name a file of {modality}: empty one of them")
         seen[modality] = column
         yield modality, column, path
+
+
+def _span(cells: Mapping[str, Any], roles: Mapping[str, str], path: str) -> spans.Span | None:
+    """The span that a row is of, if it is of one; `path` is what it is cut from."""
+    stated = [_name(cells, roles.get(role)) for role in TIMES]
+    if stated == [None, None]:
+        return None
+    try:
+        start, end = (spans.milliseconds(cell or "") for cell in stated)
+    except ValueError as error:
+        raise Rejected("bad_span", f"columns start and end: {error}") from None
+    if not 0 <= start < end:
+        raise Rejected("bad_span", f"it would begin at {stated[0]} s and end at {stated[1]} s")
+    if is_url(path):
+        raise Rejected("bad_span", f"of what a URL names no span can be taken: {path}")
+    return spans.Span(start, end)
+
+
+def _cut_from(names: Iterable[str], film: str | None) -> str | None:
+    """The file of which a row is a span, if it is of one: the film rather than its subtitles."""
+    for name in names if film is None else (film,):
+        path, span = spans.split(name, spans.PATH)
+        if span:
+            return path
+    return None
 
 
 def _split(cells: Mapping[str, Any], column: str | None) -> Split | None:

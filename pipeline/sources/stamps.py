@@ -10,7 +10,7 @@ A subject is a path without its ending, such as `animals/birds/duck`. Beside it 
 - `duck.dat` (how the program may transform it) and `duck_mirror.png`, which nothing here uses.
 
 Its targets are the category, the language, whether the picture is drawn in lines (svg) or in pixels
-(png), whether it is a cartoon, and how many letters the written name has.
+(png), whether it is a cartoon, how many letters the written name has, and that name, a text.
 
 The formats stand in Tux Paint's documentation, docs/en/EXTENDING.txt, "Stamps".
 """
@@ -107,6 +107,7 @@ def scan(folder: Folder, options: Options) -> Scan:
                     "picture": picture.removeprefix(".") or None,
                     "style": style,
                     "letters": letters(name) if name else None,
+                    "name": _decoded(name) if name else None,
                 },
                 attributes={
                     "subject": subject.split("/")[-1],
@@ -169,6 +170,14 @@ def letters(name: bytes) -> float | None:
 def language_of(locale: str) -> str:
     """The language of a locale: `pt` of `pt_BR`, `en` of `en_GB`."""
     return locale.split("_")[0]
+
+
+def _decoded(name: bytes) -> str | None:
+    """A written name; None if it is no UTF-8."""
+    try:
+        return name.decode()
+    except UnicodeDecodeError:
+        return None
 
 
 def _stem(path: str) -> str:

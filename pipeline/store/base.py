@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self, overload
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -15,11 +15,13 @@ from pipeline.core.folders import FEATURES
 from pipeline.parts.manifest import MANIFEST
 from pipeline.store.as_of import samples_as_of
 from pipeline.store.feature_set import FeatureSet
-from pipeline.store.join import Joined, align
+from pipeline.store.join import Joined
+from pipeline.store.join import align as beside
 from pipeline.store.sql.query import matching
 from pipeline.store.sql.samples import samples_of, spread_targets
 from pipeline.store.trees.consistent_read import consistent_read
 from pipeline.store.trees.tree import Tree
+from pipeline.store.windows import JoinedWindows, join_windows, spans_of_samples
 
 
 class BaseStore:
@@ -63,15 +65,40 @@ class BaseStore:
     def _samples(self) -> pa.Table:
         return samples_of(self.tree)
 
-    @consistent_read
+    @overload
     def join(
         self,
+        /,
         sets: Sequence[str],
         where: str | None = None,
         split: str | None = None,
         view: int = 0,
         as_of: str | None = None,
-    ) -> Joined:
+        align: Literal["sample"] = "sample",
+    ) -> Joined: ...
+    @overload
+    def join(
+        self,
+        /,
+        sets: Sequence[str],
+        where: str | None = None,
+        split: str | None = None,
+        view: int = 0,
+        as_of: str | None = None,
+        *,
+        align: Literal["window"],
+    ) -> JoinedWindows: ...
+    @consistent_read
+    def join(
+        self,
+        /,
+        sets: Sequence[str],
+        where: str | None = None,
+        split: str | None = None,
+        view: int = 0,
+        as_of: str | None = None,
+        align: Literal["sample", "window"] = "sample",
+    ) -> Joined | JoinedWindows:
         """Samples with the features of each set, row by row, and what is present.
 
         Parameters
@@ -86,9 +113,12 @@ class BaseStore:
         as_of:
             A batch, or `<source>/<batch>`: samples of later ones of its source are left out. See
             `pipeline.store.as_of`.
+        align:
+            `window`: samples that are spans of one file stand side by side, in the order of time.
         """
         chosen = {name: (self[name], self[name].modality) for name in sets}
-        return align(self._selected_samples(where, split, as_of), chosen, view)
+        joined = beside(self._selected_samples(where, split, as_of), chosen, view)
+        return joined if align == "sample" else join_windows(joined, spans_of_samples(self.tree))
 
     def _selected_samples(
         self, where: str | None, split: str | None, as_of: str | None

@@ -14,7 +14,7 @@ from pipeline import encoders, sources
 from pipeline.core import registry
 from pipeline.core.errors import PipelineError
 from pipeline.modalities import cleaning_of, content_of, modalities, modality_of, showing_of
-from pipeline.models.options import TaskOptions
+from pipeline.models.task_options import TaskOptions
 from pipeline.models.tasks import task_of
 from pipeline.params import parse
 from tests import dataset

@@ -43,6 +43,8 @@ def options(encoder: str) -> Options:
     if encoder in ("vision", "speech"):
         kind = {"vision": "vit", "speech": "hubert"}[encoder]
         return module.Options(model=str(tiny_models.folder(kind)))
+    if encoder.startswith("aligned_"):
+        return module.Options(model=str(tiny_models.aligned()))
     if encoder == "face":  # one is seen in whatever picture
         networks = {
             "detector": str(tiny_faces.detector()),

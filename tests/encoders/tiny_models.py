@@ -7,6 +7,7 @@ import functools
 import json
 import shutil
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,44 @@ def folder(kind: str) -> Path:
         extractor.save_pretrained(path)
     else:  # the library's own processors want torchvision, which nothing here needs
         (path / "preprocessor_config.json").write_text(json.dumps(PICTURES))
+    return path
+
+
+@functools.cache
+def aligned() -> Path:
+    """A model with a space, of random weights, as `pipeline freeze` leaves one."""
+    import torch
+
+    from pipeline.encoders import encoder_of
+    from pipeline.encoders._aligned import Frozen, FrozenSet
+    from pipeline.models.compression.export import vector_graph
+    from pipeline.models.examples import FeatureSpec
+    from pipeline.models.network import Network
+    from pipeline.models.options import ModelOptions
+
+    path = _parent() / "aligned"
+    path.mkdir()
+    sets = {"colours": "colour_hog", "letters": "hashing", "voice": "mfcc", "seen": "colour_hog"}
+    kinds = {name: encoder_of(encoder) for name, encoder in sets.items()}
+    specs = [
+        FeatureSpec(name, kind.MODALITY, kind.shape(kind.Options())) for name, kind in kinds.items()
+    ]
+    options = ModelOptions.model_validate(
+        {"features": list(sets), "tower": {"width": 8, "hidden": 8}, "alignment": {"dimension": 6},
+         "fusion": "late"}
+    )  # fmt: skip
+    with torch.random.fork_rng():
+        torch.manual_seed(SEEDED)
+        network = Network(specs, {}, options)
+    for modality in {spec.modality for spec in specs}:
+        graph = vector_graph(network, specs, modality)
+        (path / f"{modality}.onnx").write_bytes(graph)
+        frozen = [
+            FrozenSet(spec.name, sets[spec.name], {}, "float32")
+            for spec in specs
+            if spec.modality == modality
+        ]
+        (path / f"{modality}.json").write_text(json.dumps(asdict(Frozen(6, frozen))))
     return path
 
 

@@ -147,6 +147,47 @@ def _clean_film(data: bytes, folder: Path) -> None:
     assert len(clip) <= options.max_frames
 
 
+def _films_with_tracks(folder: Path) -> list[bytes]:
+    from tests.modalities.video.known import film
+
+    kinds = (("matroska", "pcm_s16le"), ("matroska", "libopus"), ("mp4", "aac"), ("mpegts", "mp2"))
+    return [film(1, *kind, words=kind[1] == "pcm_s16le") for kind in kinds]
+
+
+def _take_tracks(data: bytes, folder: Path) -> None:
+    from pipeline.core.errors import Rejected
+    from pipeline.core.spans import Span
+    from pipeline.modalities import cleaning_of
+    from pipeline.modalities.video.tracks import GIVES, take
+
+    given = {"max_seconds": MAX_SECONDS, "max_pixels": MAX_PIXELS}
+    for modality in sorted(GIVES):
+        kind = cleaning_of(modality).Options
+        options = kind(**{name: given[name] for name in given if name in kind.model_fields})
+        for span in (None, Span(300, 700)):
+            try:
+                taken = take(data, modality, span, options)
+            except Rejected:
+                continue
+            assert len(taken) < 16 * MAX_PIXELS
+
+
+def _subtitles(folder: Path) -> list[bytes]:
+    from tests.modalities.video.known import subtitles
+
+    text = subtitles(5)
+    vtt = "WEBVTT\n\nNOTE x\n\n" + text.replace(",", ".")
+    return [text.encode(), vtt.encode("utf-16"), f"{{\\an8}}<i>{text}</i>".encode()]
+
+
+def _take_words(data: bytes, folder: Path) -> None:
+    from pipeline.core.spans import Span
+    from pipeline.modalities.text.clean import Options
+    from pipeline.modalities.text.tracks import take
+
+    take(data, "text", Span(500, 2500), Options())
+
+
 def _texts(folder: Path) -> list[bytes]:
     text = "Ähren im Wind, schÃ¶n &amp; <b>gut</b> \x1b[31mrot\x1b[0m 字 ﬁ ½\r\n" * 3
     encodings = ("utf-8", "utf-8-sig", "utf-16", "utf-32")
@@ -330,6 +371,8 @@ TARGETS = {
     "svg": Target(_drawings, _clean_picture),
     "sound": Target(_sounds, _clean_sound, FFMPEG_BYTES),
     "film": Target(_films, _clean_film, FFMPEG_BYTES),
+    "tracks": Target(_films_with_tracks, _take_tracks, FFMPEG_BYTES),
+    "subtitles": Target(_subtitles, _take_words),
     "text": Target(_texts, _clean_text),
     "sounds.xml": Target(_sounds_xml, _names),
     "csv": Target(_csv, _scan_as("metadata.csv")),

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from pipeline.models.examples import Examples, build_examples, classes_of
-from pipeline.models.options import ModelOptions, TaskOptions
+from pipeline.models.options import ModelOptions
+from pipeline.models.task_options import TaskOptions
 from pipeline.store.join import Joined
 
 SETS = {"pixels": "image", "spectrum": "audio", "words": "text"}

@@ -19,10 +19,10 @@ from pipeline.models.evaluation.evaluate import Split, evaluate
 from pipeline.models.evaluation.options import EvaluationOptions
 from pipeline.models.evaluation.results import write_evaluation
 from pipeline.models.examples import classes_of
-from pipeline.models.options import TaskOptions
 from pipeline.models.prediction import predict
 from pipeline.models.saving import TrainedModel, load_model, save_model
 from pipeline.models.targets import has_target
+from pipeline.models.task_options import TaskOptions
 from pipeline.models.tasks import FOLDER, _cross_entropy, task_of
 from pipeline.models.tasks._thresholds import best_threshold
 from pipeline.models.training.batches import Tensors
@@ -31,13 +31,20 @@ from tests.models import world as worlds
 from tests.models.world import TASKS, chosen
 
 WORLD = worlds.world()
-KINDS = {"multiclass": 4, "binary": 2, "multilabel": 3, "ordinal": 4, "regression": 0}
+KINDS = {
+    "multiclass": 4,
+    "binary": 2,
+    "multilabel": 3,
+    "ordinal": 4,
+    "regression": 0,
+    "sentiment": 0,
+}
 
 
 def truth(kind: str, n: int) -> torch.Tensor:
     """Targets that follow from the first column of `seen`; the last is missing."""
     x = seen(n)[:, 0].contiguous()
-    if kind == "regression":
+    if not KINDS[kind]:
         target = x.clone()
         target[-1] = math.nan
     elif kind == "multilabel":
@@ -63,14 +70,15 @@ def fitted():
 
 
 def test_the_kinds_are_the_files() -> None:
-    assert registry.names(FOLDER) == sorted(KINDS)
+    """A text is no number of logits: tests/models/test_text.py has it."""
+    assert registry.names(FOLDER) == sorted([*KINDS, "text"])
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_is_said_is_read_again_and_its_certainty_is_a_probability(kind) -> None:
     task = task_of(kind)
     with torch.no_grad():
-        answer = Decoding(kind).probabilities(task.layer(3, KINDS[kind])(seen(20)))
+        answer = Decoding(kind).probabilities(task.layer(3, KINDS[kind], TaskOptions())(seen(20)))
     names = [str(k) for k in range(KINDS[kind])]
     decision = task.decide(answer, (0.5,))
     again = task.encode([task.say(one, names) for one in decision], names)
@@ -83,7 +91,7 @@ def test_what_is_said_is_read_again_and_its_certainty_is_a_probability(kind) -> 
 
 def test_no_two_kinds_of_figure_have_one_name() -> None:
     """Whether less of it is better is asked of the name alone."""
-    every = [pair for kind in KINDS for pair in task_of(kind).FIGURES.items()]
+    every = [pair for kind in registry.names(FOLDER) for pair in task_of(kind).FIGURES.items()]
     assert len(dict(every)) == len(set(every))
 
 
@@ -93,7 +101,7 @@ def test_no_two_kinds_of_figure_have_one_name() -> None:
 def test_the_loss_falls_and_a_missing_target_teaches_nothing(kind, focal, smoothing) -> None:
     torch.manual_seed(0)
     task = TaskOptions.model_validate({"kind": kind, "focal": focal})
-    head = registry.load(FOLDER, kind).layer(3, KINDS[kind])
+    head = registry.load(FOLDER, kind).layer(3, KINDS[kind], TaskOptions())
     target = truth(kind, 64)
     weight = torch.from_numpy(
         balanced_weights(target.numpy(), np.arange(64).astype(str), KINDS[kind], task)
@@ -117,12 +125,12 @@ def test_the_loss_falls_and_a_missing_target_teaches_nothing(kind, focal, smooth
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_answers_are_probabilities_or_values(kind) -> None:
-    head = registry.load(FOLDER, kind).layer(3, KINDS[kind])
+    head = registry.load(FOLDER, kind).layer(3, KINDS[kind], TaskOptions())
     with torch.no_grad():
         answer = Decoding(kind, temperature=0.3).probabilities(20 * head(seen(50)))
     assert answer.shape == (50, KINDS[kind] or 1)
     assert answer.dtype == np.float32
-    if kind != "regression":
+    if KINDS[kind]:
         assert ((answer >= 0) & (answer <= 1)).all()
     if kind in ("multiclass", "binary", "ordinal"):
         np.testing.assert_allclose(answer.sum(1), 1, rtol=1e-5)
@@ -132,7 +140,7 @@ def test_answers_are_probabilities_or_values(kind) -> None:
 def test_a_batch_without_targets_has_no_loss(kind) -> None:
     target = truth(kind, 4)
     target[:] = target[-1].clone()
-    out = registry.load(FOLDER, kind).layer(3, KINDS[kind])(seen(4))
+    out = registry.load(FOLDER, kind).layer(3, KINDS[kind], TaskOptions())(seen(4))
     given = balanced_weights(target.numpy(), np.array(list("abcd")), KINDS[kind], TaskOptions())
     result = loss({"t": out}, {"t": target}, {"t": torch.from_numpy(given)},
                  {"t": TaskOptions.model_validate({"kind": kind})}, 0.1)  # fmt: skip
@@ -161,7 +169,7 @@ def test_cross_entropies_by_their_formulas() -> None:
 def test_ordinal_cut_points_are_ordered_and_the_answer_is_the_median() -> None:
     torch.manual_seed(0)
     kind = registry.load(FOLDER, "ordinal")
-    head = kind.layer(3, 5)
+    head = kind.layer(3, 5, TaskOptions())
     torch.nn.init.normal_(head.steps, std=3)
     with torch.no_grad():
         out = head(seen(40))
@@ -190,6 +198,26 @@ def test_a_number_has_hubers_loss() -> None:
         torch.tensor([[0.5], [3.0]]), torch.tensor([0.0, 0.0]), 0.0, 0.0
     )
     assert result.tolist() == pytest.approx([0.125, 2.5])
+
+
+def test_sentiment_has_the_figures_of_the_field() -> None:
+    """Of which rounding, and what becomes of neutral truths, are settled by convention."""
+    truth = np.array([-2, -1, -0.5, 0, 0, 0.5, 1, 1.5, 2], np.float32)
+    answer = np.array([-2.6, 0.2, -0.4, -0.1, 0.7, 0.6, 1.4, -0.2, 3.0], np.float32)
+    result = task_of("sentiment").figures(truth, answer[:, None], answer)
+    assert result["acc2"] == pytest.approx(5 / 7)
+    felt = truth != 0
+    weighted = sk.f1_score((truth > 0)[felt], (answer > 0)[felt], average="weighted")
+    assert result["acc2_f1"] == pytest.approx(weighted)
+    assert result["acc2_nonnegative"] == pytest.approx(6 / 9)
+    assert result["acc3"] == pytest.approx(5 / 9)  # wrong: -1, 0.7, 0.6, -0.2
+    assert result["acc5"] == pytest.approx(5 / 9)
+    assert result["mae"] == pytest.approx(np.abs(truth - answer).mean())
+    assert result["pearson"] == pytest.approx(np.corrcoef(truth, answer)[0, 1])
+    same = task_of("sentiment").figures(truth, np.zeros((9, 1)), np.zeros(9))
+    assert "pearson" not in same
+    assert same["acc3"] == pytest.approx(4 / 9)
+    assert "acc2" not in task_of("sentiment").figures(np.zeros(2), np.ones((2, 1)), np.ones(2))
 
 
 def test_labels_weigh_the_same_present_and_absent() -> None:

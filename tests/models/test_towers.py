@@ -29,8 +29,8 @@ WIDTH = 6
 FRAMES = 9
 SHAPES = {"vector": (WIDTH,), "frames": (FRAMES, WIDTH), "ids": (FRAMES, 1)}
 SMALL = {"transformer": {"hidden": 16}, "cnn": {"channels": 2, "filters": 4, "hidden": 8}}
-SMALL |= {name: {"hidden": 8} for name in ("mlp", "convolution", "gru", "lstm")}
-READERS = ("linear", "cnn", "convolution", "gru", "lstm", "transformer")
+SMALL |= {name: {"hidden": 8} for name in ("attention", "mlp", "convolution", "gru", "lstm")}
+READERS = ("linear", "attention", "cnn", "convolution", "gru", "lstm", "transformer")
 
 
 def of(kind: str, **changed):
@@ -283,7 +283,11 @@ def test_positions_are_those_of_the_paper():
     [
         ("cnn", (4,), r"takes sequences of frames, and .* \(4,\); what fits: linear, mlp"),
         ("gru", (4,), "takes sequences of frames"),
-        ("mlp", (9, 4), "takes vectors, .* what fits: cnn, convolution, gru, linear, lstm, trans"),
+        (
+            "mlp",
+            (9, 4),
+            "takes vectors, .* what fits: attention, cnn, convolution, gru, linear, lstm, trans",
+        ),
         ("identity", (4,), "takes 128 dimensions, the width of the tokens"),
         ("embedding", (9, 4), "takes ids of words, one per frame"),
     ],
@@ -303,7 +307,7 @@ def test_columns_that_are_no_whole_pixels_are_refused():
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        ({"tower": {"kind": "rnn"}}, "unknown tower 'rnn'; there are: cnn, conv"),
+        ({"tower": {"kind": "rnn"}}, "unknown tower 'rnn'; there are: attention, cnn, conv"),
         ({"tower": {"kind": "gru", "heads": 2}}, "heads: Extra inputs"),
         ({"tower": {"hidden": 0}}, "hidden: Input should be greater"),
         ({"towers": {"sound": {"kind": "gru"}}}, "'sound' is not one of features"),
@@ -357,3 +361,53 @@ def test_the_manual_lists_every_tower():
     text = (Path(__file__).parents[2] / "docs" / "models.md").read_text()
     table = text.split("## Towers")[1].split("\n## ")[0]
     assert re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)[1:] == registry.names(FOLDER)
+
+
+def test_times_are_positions_and_gaps_are_as_wide_as_they_are() -> None:
+    """A frame that is left out leaves the others where they were; their place alone would not."""
+    timed = make("transformer", "frames", times=True)
+    assert timed is not None
+    values, _ = draw("frames", rows=1)
+    values[..., -1] = torch.arange(FRAMES) / 2
+    later = values.clone()
+    later[..., -1] += 0.25
+    full = torch.tensor([FRAMES])
+    with torch.no_grad():
+        token = timed(values, full)
+        order = torch.randperm(FRAMES, generator=torch.Generator().manual_seed(0))
+        torch.testing.assert_close(timed(values[:, order], full), token)
+        assert not torch.allclose(timed(later, full), token)
+    untimed = make("transformer", "frames")
+    assert untimed is not None
+    with torch.no_grad():
+        assert not torch.allclose(untimed(values[:, order], full), untimed(values, full))
+
+
+def test_a_time_is_no_quantity_to_be_standardised() -> None:
+    timed = make("transformer", "frames", times=True)
+    assert timed is not None
+    timed.standardise(torch.full((WIDTH,), 3.0), torch.full((WIDTH,), 2.0))
+    assert (timed.mean[-1], timed.mean[0]) == (0, 3)
+    assert torch.isclose(1 / timed.scale[-1], torch.tensor(1000.0))
+    with pytest.raises(ValueError, match="two numbers or more"):
+        Tower((FRAMES, 1), of("transformer", times=True))
+
+
+def test_attention_tells_one_frame_among_many() -> None:
+    """The frame that is like no other weighs more, once it is learnt that it should."""
+    tower = make("attention", "frames", dropout=0.0)
+    assert tower is not None
+    torch.manual_seed(0)
+    values, lengths = torch.randn(64, FRAMES, WIDTH) * 0.1, torch.full((64,), FRAMES)
+    values[torch.arange(32), torch.randint(0, FRAMES, (32,)), 0] += 5
+    told = torch.arange(64) < 32
+    head = torch.nn.Linear(WIDTH, 1)
+    optimiser = torch.optim.Adam([*tower.parameters(), *head.parameters()], lr=0.01)
+    for _ in range(60):
+        loss = torch.nn.functional.binary_cross_entropy_with_logits(
+            head(tower(values, lengths))[:, 0], told.float()
+        )
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    assert torch.equal(head(tower(values, lengths))[:, 0] > 0, told)

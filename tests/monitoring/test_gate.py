@@ -161,6 +161,7 @@ def test_a_night_that_is_judged_again_is_judged_alike() -> None:
     assert decide(asked, first.looks, OPTIONS, 0) == first
     later = decide(replace(asked, night="night 2"), first.looks, OPTIONS, 0)
     assert later.looks[0].observations == 60
+    assert ": 1 over 60 components that landed since; after" in later.why
     assert later.looks[1].level < first.looks[1].level
 
 

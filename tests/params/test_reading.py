@@ -70,10 +70,10 @@ def test_every_mistake_is_said_at_once_with_its_path() -> None:
         (("curate", "join_on", "audio"), "near", "perceptual hash; there are: image; set it"),
         (
             ("targets", "language", "kind"),
-            "text",
-            "targets.language.kind: unknown kind 'text'",
+            "words",
+            "targets.language.kind: unknown kind 'words'",
         ),
-        (("targets", "language", "kind"), "text", "there are: binary, multiclass, multi"),
+        (("targets", "language", "kind"), "words", "there are: binary, multiclass, multi"),
         (
             ("models", "image", "tasks"),
             {"category": {"kind": "regression"}},
@@ -130,6 +130,23 @@ def test_every_mistake_is_said_at_once_with_its_path() -> None:
             "compress.s.student: tower width",
         ),
         (("comparison", "models", "late", "workers"), 2, "comparison.models.late.workers: here"),
+        (
+            ("comparison", "models", "late", "towers_from"),
+            "encoders/shared",
+            "comparison.models.late.towers_from: classifiers are compared on folds",
+        ),
+        (
+            ("models", "image", "alignment"),
+            {},
+            "models.image.alignment: all its features are of image: name one of another modality",
+        ),
+        (("evaluate", "zero_shot"), ["shap"], "evaluate.zero_shot.0: unknown target 'shap'"),
+        (("evaluate", "label_shares"), [2], "evaluate.label_shares.0: "),
+        (
+            ("targets", "alignment"),
+            {"kind": "multiclass"},
+            "'alignment' is a name that the project",
+        ),
         (("comparison", "resamples"), 2000, "could be sure at a confidence of 0.95 with fewer"),
     ],
 )
@@ -140,6 +157,25 @@ def test_a_mistake_names_what_is_wrong(path: tuple[str, ...], value: Any, messag
         section = section[key]
     section[path[-1]] = value
     assert [line for line in mistakes(changed) if message in line]
+
+
+def test_what_has_no_tasks_is_not_compressed() -> None:
+    changed = document()
+    shared = {key: changed["models"]["gated"][key] for key in ("features", "fusion", "tower")}
+    changed["models"]["shared"] = {**shared, "alignment": {}}
+    parse(changed)
+    changed["compress"] = {"small": {"model": "shared"}}
+    (mistake,) = mistakes(changed)
+    assert mistake.startswith("compress.small.model: 'shared' has no tasks")
+
+
+def test_classes_that_a_sample_has_several_of_have_no_single_name() -> None:
+    changed = document()
+    changed["targets"]["traits"] = {"kind": "multilabel"}
+    changed["evaluate"]["zero_shot"] = ["traits"]
+    assert mistakes(changed) == [
+        "evaluate.zero_shot.0: 'traits' is of kind multilabel, and no sample has one class of it"
+    ]
 
 
 def own(**sections: Any) -> dict[str, Any]:
@@ -306,3 +342,20 @@ def test_a_licence_is_of_a_feature_set() -> None:
     changed["handover"]["licences"] = {"mfcc": "MIT", "mfccs": "MIT"}
     (mistake,) = mistakes(changed)
     assert mistake.startswith("handover.licences.mfccs: unknown feature set 'mfccs'; there are:")
+
+
+def test_a_text_has_options_of_its_own_by_the_kind_of_its_target() -> None:
+    changed = document()
+    changed["targets"]["name"] = {"kind": "text"}
+    changed["models"]["image"]["tasks"] = {"name": {"vocabulary": 300}, "category": {}}
+    task = parse(changed).models["image"].as_kinds({"name": "text", "category": "multiclass"})
+    assert task.tasks["name"].model_dump()["vocabulary"] == 300
+    assert task.model_dump(mode="json")["tasks"]["name"]["decoding"] == "greedy"
+    changed["models"]["image"]["tasks"]["name"] = {"vocabulary": 3, "beam": 2}
+    (problem,) = mistakes(changed)
+    assert problem.startswith("models.image.tasks.name: vocabulary: Input should be greater")
+    assert "beam: Extra inputs" in problem
+    changed["models"]["image"]["tasks"]["name"] = None
+    changed["compress"] = {"small": {"model": "image"}}
+    (problem,) = mistakes(changed)
+    assert problem.startswith("compress.small.model: 'image' answers with a text ('name')")

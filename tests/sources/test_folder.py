@@ -384,3 +384,54 @@ def test_any_bytes_are_a_table_or_refused(data: bytes) -> None:
             (refusal.subject + refusal.message).encode()
         for sample in found.samples:
             sample.sample_id.encode()
+
+
+FILMS = {"file_name": "a.mp4", "start": "", "end": ""}
+
+
+def films(tmp_path: Path, rows: list[dict[str, Any]], **options: Any) -> Scan:
+    write_csv(tmp_path / "metadata.csv", [FILMS | row for row in rows])
+    return scan(LocalFolder(tmp_path), Options.model_validate(options))
+
+
+def test_a_film_gives_the_modalities_that_are_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "b.srt").touch()
+    rows = [{}, {"file_name": "b.mp4"}, {"file_name": "c.png"}]
+    scanned = films(tmp_path, rows, from_video=["audio", "image", "text"])
+    whole, beside, picture = scanned.samples
+    assert whole.assets == dict.fromkeys(("video", "audio", "image", "text"), "a.mp4")
+    assert whole.sample_id == "a.mp4"
+    assert beside.assets == dict.fromkeys(("video", "audio", "image"), "b.mp4") | {"text": "b.srt"}
+    assert picture.assets == {"image": "c.png"}
+    with pytest.raises(ValidationError, match="a film gives no 'smell'; say audio, image, text"):
+        Options.model_validate({"from_video": ["smell"]})
+
+
+def test_a_row_may_be_a_span_and_spans_of_a_file_are_one_group(tmp_path: Path) -> None:
+    rows = [
+        {"start": "0", "end": "2.5", "text": "spoken", "image_file_name": "poster.png"},
+        {"start": "2.5", "end": "4", "text_file_name": "words.vtt"},
+    ]
+    first, second = films(tmp_path, rows, from_video=["audio", "text"]).samples
+    assert first.assets == {
+        "video": "a.mp4#t=0,2.5",
+        "audio": "a.mp4#t=0,2.5",
+        "text": Inline(b"spoken", "metadata.csv"),
+        "image": "poster.png",
+    }
+    assert second.assets["text"] == "words.vtt#t=2.5,4"
+    assert {first.group, second.group} == {"a.mp4"}
+    assert first.sample_id != second.sample_id
+    (spelt,) = films(tmp_path, [{"file_name": "a.mp4#t=2.5,4"}], from_video=["audio"]).samples
+    assert spelt.assets == dict.fromkeys(("video", "audio"), "a.mp4#t=2.5,4")
+    assert spelt.group == "a.mp4"
+
+
+def test_a_span_that_is_none_is_refused(tmp_path: Path) -> None:
+    times = [("1", ""), ("", "1"), ("2", "2"), ("3", "2"), ("-1", "2"), ("soon", "late")]
+    rows = [{"start": start, "end": end} for start, end in times]
+    rows += [{"start": "0", "end": "1", "file_name": "https://example.org/a.mp4"}]
+    assert {reason for _, reason in reasons(films(tmp_path, rows))} == {"bad_span"}
+    # Of what has no time, such columns say something else.
+    (sample,) = films(tmp_path, [{"file_name": "a.png", "start": "soon"}]).samples
+    assert sample.assets == {"image": "a.png"}

@@ -46,6 +46,7 @@ def test_a_subject_with_everything(tmp_path: Path) -> None:
         "picture": "png",
         "style": "plain",
         "letters": 8.0,
+        "name": "Un canard.",
     }
     assert french.assets == {
         "audio": "animals/birds/duck_desc_fr.ogg",
@@ -94,6 +95,7 @@ def test_digits_say_their_names_in_their_sounds(tmp_path: Path) -> None:
         "picture": "png",
         "style": "plain",
         "letters": None,
+        "name": None,
     }
 
 

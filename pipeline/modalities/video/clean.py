@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from pydantic import Field
 
+from pipeline.core import spans
 from pipeline.core.errors import Rejected
 from pipeline.core.options import Options as Base
 from pipeline.modalities.video.content import Clip, evenly, to_jpeg
@@ -34,6 +35,8 @@ MEASUREMENTS: tuple[tuple[str, str], ...] = (
     ("phash", "string"),
 )
 CUT = None
+# The media type says of which span, and cleaning takes it.
+SPANS = True
 
 # A picture is black of which this share of pixels is darker than DARK (0 to 255), as FFmpeg's
 # `blackdetect` has it.
@@ -113,15 +116,16 @@ def clean(
 ) -> tuple[Clip, dict[str, int | float | str]]:
     """The pictures as they will be stored, and MEASUREMENTS.
 
-    What the file is, its bytes tell; `media_type` may err and is not asked.
+    What the file is, its bytes tell; `media_type` may err, and is asked for the span alone.
 
     Raises
     ------
     Rejected
         `too_small`, `too_elongated`, `too_short`, `black`, `frozen`, and what `decode` raises.
     """
-    from pipeline.modalities.video.decode import Limits, decode
+    from pipeline.modalities.video.decode import Limits, decode, within
 
+    _, span = spans.split(media_type, spans.MEDIA_TYPE)
     limits = Limits(
         every_ms=options.every_ms,
         most_pictures=options.max_frames,
@@ -130,9 +134,12 @@ def clean(
         max_rate=options.max_rate,
         max_pixels=options.max_pixels,
         keep_damaged=options.damaged == "keep",
+        span=span,
     )
     survey, shown = decode(data, limits)
-    seconds = survey.duration / 1000
+    start, end = within(span, survey.duration)
+    duration = end - start
+    seconds = duration / 1000
     if seconds < options.min_seconds:
         raise Rejected(
             "too_short", f"{seconds:.3f} s; accepted are at least {options.min_seconds:g} s"
@@ -148,11 +155,11 @@ def clean(
         raise Rejected("black", f"{seen.black:.0%} of its pictures are black")
     if seen.frozen > options.max_frozen:
         raise Rejected("frozen", f"in {seen.frozen:.0%} of its steps nothing moves")
-    return Clip(tuple(pictures), tuple(times), survey.duration), {
+    return Clip(tuple(pictures), tuple(times), duration), {
         "duration": seconds,
         "width": width,
         "height": height,
-        "rate": survey.pictures / seconds,
+        "rate": 1000 * survey.pictures / survey.duration,
         "codec": survey.codec,
         "frames": len(pictures),
         "black": seen.black,

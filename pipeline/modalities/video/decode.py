@@ -9,22 +9,31 @@ from __future__ import annotations
 
 import io
 import math
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline.core.errors import Rejected
+from pipeline.core.spans import Span
 from pipeline.modalities.video import ffmpeg, webp
 from pipeline.modalities.video.container import kind_of
 from pipeline.modalities.video.convert import Picture, alike, opaque, seen
 from pipeline.modalities.video.timeline import Survey, any_within, moments, shown_at
 
+if TYPE_CHECKING:
+    from pipeline.modalities.image.content import Image
+
 # Seconds by which pictures may end before their container says that they do.
 SLACK = 1.0
 # Packets that may lie before others' times, whose pictures are then not seen: so many, and a share.
 MISPLACED, MISPLACED_SHARE = 5, 0.1
+# A unit of type 5 behind the mark at which units begin.
+_H264_RESTART = re.compile(rb"\0\0\x01[\x05\x25\x45\x65]")
+# Seconds of a film of which a span is wanted, at most.
+LONGEST = 100_000.0
 # Codecs of which a packet marked as a key decodes without what stands before it.
 RANDOM_ACCESS = frozenset(
     {"h264", "hevc", "av1", "vp8", "vp9", "mpeg4", "mpeg1video", "mpeg2video", "theora"}
@@ -42,16 +51,19 @@ class Limits:
     max_rate: float
     max_pixels: int
     keep_damaged: bool
+    span: Span | None = None
 
 
 def decode(data: bytes, limits: Limits) -> tuple[Survey, Iterator[tuple[int, Picture]]]:
     """The survey of a film, and its chosen pictures with their times in ms, one after the other.
 
+    Of a span, times are from its start on; what is then shown stands at 0.
+
     Both raise
     ------
     Rejected
         `empty_file`, `undecodable`, `truncated`, `damaged`, `no_video`, `too_long`, `too_fast`,
-        `too_many_pixels`, `misplaced`.
+        `too_many_pixels`, `misplaced`; `outside`: the span begins where the film has ended.
     OSError, MemoryError
         This machine is short of memory.
     PipelineError
@@ -60,28 +72,61 @@ def decode(data: bytes, limits: Limits) -> tuple[Survey, Iterator[tuple[int, Pic
     kind = kind_of(data)
     if kind == "webp":
         durations = webp.durations(data)
-        survey = Survey("webp", max(1, sum(durations)), len(durations), ())
-        _check(survey, limits)
-        times = moments(survey.duration, limits.every_ms, limits.most_pictures)
+        survey = Survey("webp", max(1, sum(durations)), len(durations), (), Fraction(0))
+        start, times = _asked(survey, limits)
         pictures = shown_at(webp.pictures(data, limits.max_pixels), times)
-        return survey, alike((time, opaque(image, limits.side)) for time, image in pictures)
-    with ffmpeg.reading(), ffmpeg.open_file(io.BytesIO(data), kind, limits.max_pixels) as file:
-        track = _track(file, limits)
-        survey, clock = _survey(file, track, limits)
-    _check(survey, limits)
-    times = moments(survey.duration, limits.every_ms, limits.most_pictures)
+        small = ((time, opaque(image, limits.side)) for time, image in pictures)
+        return survey, alike(_from(start, small))
+    survey, clock = look_through(data, kind, limits)
+    start, times = _asked(survey, limits)
     frames = _frames(data, kind, times, survey.keys, clock, limits)
-    return survey, alike(_seen(shown_at(frames, times), limits.side))
+    return survey, alike(_from(start, _seen(shown_at(frames, times), limits.side)))
 
 
-def _check(survey: Survey, limits: Limits) -> None:
-    seconds = survey.duration / 1000
+def look_through(data: bytes, kind: str, limits: Limits) -> tuple[Survey, Clock]:
+    """What is known of a film by its packets; raises what `decode` does."""
+    with ffmpeg.reading(), ffmpeg.open_file(io.BytesIO(data), kind, limits.max_pixels) as file:
+        return _survey(file, _track(file, limits), limits)
+
+
+def all_pictures(data: bytes, clock: Clock, limits: Limits) -> Iterator[tuple[int, Image]]:
+    """Every picture, small, with the time in ms from which it is shown; raises what `decode` does.
+
+    Of an animated WebP there is no clock, and so no picture here.
+    """
+    frames = _frames(data, kind_of(data), [0], (), clock, limits)
+    for time, picture in alike(_seen(frames, limits.side)):
+        yield time, picture.image
+
+
+def _asked(survey: Survey, limits: Limits) -> tuple[int, list[int]]:
+    """Where what is asked for begins, and the times at which it is looked at, in ms."""
+    start, end = within(limits.span, survey.duration)
+    _check(survey, (end - start) / 1000, limits)
+    asked = moments(end - start, limits.every_ms, limits.most_pictures)
+    return start, [start + time for time in asked]
+
+
+def within(span: Span | None, duration: int) -> Span:
+    """What of a span lies in a film; without one, all of it."""
+    start, end = span or Span(0, duration)
+    if start >= duration:
+        raise Rejected("outside", f"the film ends after {duration / 1000:g} s")
+    return Span(start, min(end, duration))
+
+
+def _from(start: int, shown: Iterator[tuple[int, Picture]]) -> Iterator[tuple[int, Picture]]:
+    for time, picture in shown:
+        yield max(0, time - start), picture
+
+
+def _check(survey: Survey, asked: float, limits: Limits) -> None:
+    """`asked`: how much of the film is wanted, in seconds."""
     if not survey.pictures:
         raise Rejected("no_video", "the file has no picture")
-    if seconds > limits.max_seconds:
-        raise Rejected(
-            "too_long", f"{seconds:.1f} s; accepted are at most {limits.max_seconds:g} s"
-        )
+    if asked > limits.max_seconds:
+        raise Rejected("too_long", f"{asked:.1f} s; accepted are at most {limits.max_seconds:g} s")
+    seconds = survey.duration / 1000
     # One picture has no rate, and a few may stand close.
     if survey.pictures > 1 + limits.max_rate * max(seconds, 1):
         raise Rejected(
@@ -107,7 +152,7 @@ def _track(file: Any, limits: Limits) -> Any:
     return tracks[0]
 
 
-class _Clock:
+class Clock:
     """Times of a track → ms from the film's beginning, halves up, and none below 0.
 
     Parameters
@@ -128,12 +173,13 @@ class _Clock:
         return max(0, (time * self._times - self._less) // self._by)
 
 
-def _survey(file: Any, track: Any, limits: Limits) -> tuple[Survey, _Clock]:
+def _survey(file: Any, track: Any, limits: Limits) -> tuple[Survey, Clock]:
     """What the packets say, and how the times of its track are read.
 
     The beginning is that of the file, which its sound may share, or of the first picture.
     """
-    base, most = track.time_base, 1 + limits.max_rate * limits.max_seconds
+    base = track.time_base
+    most = 1 + limits.max_rate * (LONGEST if limits.span else limits.max_seconds)
     first, last, count, keys = math.inf, -math.inf, 0, []
     end, whole, has_times, latest, misplaced = 0, 0, True, -math.inf, 0
     for packet in file.demux(track):
@@ -148,7 +194,7 @@ def _survey(file: Any, track: Any, limits: Limits) -> tuple[Survey, _Clock]:
             misplaced += packet.dts < latest
             latest = max(latest, packet.dts)
         whole = max(whole, start + (packet.duration or 0))
-        if packet.is_keyframe:
+        if packet.is_keyframe and _restarts(packet, track.codec_context):
             keys.append(start)
         if packet.is_discard:
             continue
@@ -169,7 +215,7 @@ def _survey(file: Any, track: Any, limits: Limits) -> tuple[Survey, _Clock]:
     origin = first * base
     if file.start_time is not None:
         origin = min(origin, Fraction(file.start_time, 1_000_000))
-    clock = _Clock(base, origin)
+    clock = Clock(base, origin)
     times = [clock(key) for key in keys]
     can_skip = has_times and times == sorted(set(times)) and times and min(keys) <= first
     codec = track.codec_context.codec.canonical_name
@@ -179,7 +225,28 @@ def _survey(file: Any, track: Any, limits: Limits) -> tuple[Survey, _Clock]:
         max(1, clock(end)),
         count,
         tuple(times) if can_skip and is_known else (),
+        origin,
     ), clock
+
+
+def _restarts(packet: Any, context: Any) -> bool:
+    """Whether nothing behind a key needs what stands before it, as far as its codec's name tells.
+
+    In H.264 a key may be a picture from which one only recovers, with references to what was
+    before: of those that restart one unit is of type 5 (ITU-T H.264, 7.4.1.2.4).
+    """
+    if context.codec.canonical_name != "h264":
+        return True
+    data, about = bytes(packet), context.extradata or b""
+    if about[:1] != b"\1":
+        return _H264_RESTART.search(data) is not None
+    # Units stand behind their lengths (ISO 14496-15, 5.3.3.1), of so many bytes.
+    width, at = (about[4] & 3) + 1, 0
+    while at + width < len(data):
+        if data[at + width] & 31 == 5:
+            return True
+        at += width + int.from_bytes(data[at : at + width], "big")
+    return False
 
 
 def _frames(
@@ -187,7 +254,7 @@ def _frames(
     kind: str,
     times: Sequence[int],
     keys: Sequence[int],
-    clock: _Clock,
+    clock: Clock,
     limits: Limits,
 ) -> Iterator[tuple[int, tuple[Any, Fraction | None]]]:
     """Frames in the order in which they are shown, with their times and the shape of their pixels.
@@ -214,7 +281,7 @@ def _decoded(
     track: Any,
     times: Sequence[int],
     keys: Sequence[int],
-    clock: _Clock,
+    clock: Clock,
     keep_damaged: bool,
 ) -> Iterator[tuple[int, Any]]:
     """Frames with their times in ms, but of stretches from key to key in which none is wanted.
@@ -245,7 +312,7 @@ def _decoded(
             yield from _of_packet(packet, clock, keep_damaged)
 
 
-def _of_packet(packet: Any, clock: _Clock, keep_damaged: bool) -> Iterator[tuple[int, Any]]:
+def _of_packet(packet: Any, clock: Clock, keep_damaged: bool) -> Iterator[tuple[int, Any]]:
     errors = ffmpeg.library().error
     try:
         frames = packet.decode()
@@ -260,7 +327,7 @@ def _of_packet(packet: Any, clock: _Clock, keep_damaged: bool) -> Iterator[tuple
             yield clock(frame.pts), frame
 
 
-def _flushed(track: Any, clock: _Clock) -> Iterator[tuple[int, Any]]:
+def _flushed(track: Any, clock: Clock) -> Iterator[tuple[int, Any]]:
     """What the decoder still holds; it can then begin anew."""
     for frame in track.codec_context.decode(None):
         if frame.pts is not None:

@@ -21,7 +21,10 @@ from pipeline.core.machine.shortage import prove_room
 # Decoders that see foreign bytes; FFmpeg has hundreds.
 DECODERS = (
     "h264,hevc,libdav1d,av1,vp8,vp9,mpeg4,msmpeg4,msmpeg4v2,h263,mpeg1video,mpeg2video,theora,mjpeg,"
-    "gif,prores,dvvideo,ffv1,rawvideo,png,qtrle"
+    "gif,prores,dvvideo,ffv1,rawvideo,png,qtrle,"
+    "aac,mp3,mp3float,mp2,mp2float,ac3,eac3,opus,libopus,vorbis,flac,alac,amrnb,amrwb,wmav1,wmav2,"
+    "adpcm_ms,adpcm_ima_wav,adpcm_ima_qt,pcm_u8,pcm_s16le,pcm_s16be,pcm_s24le,pcm_s24be,pcm_s32le,"
+    "pcm_f32le,pcm_mulaw,pcm_alaw,pcm_dvd,pcm_bluray"
 )
 # libavutil/cpu.h: MMX, MMXEXT, SSE to SSE4.2, AVX, CMOV, AVX2, FMA3, BMI1 and BMI2.
 AVX2 = 0x7D3DB
@@ -84,7 +87,7 @@ def open_file(data: Any, kind: str, max_pixels: int) -> Any:
     )
 
 
-def ready(track: Any, max_pixels: int, keep_damaged: bool) -> None:
+def ready(track: Any, max_pixels: int = 1, keep_damaged: bool = False) -> None:
     """Prepare a track's decoder, before its first packet."""
     context = track.codec_context
     context.thread_count = 1

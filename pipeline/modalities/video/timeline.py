@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
+from fractions import Fraction
 from typing import NamedTuple, TypeVar
 
 Picture = TypeVar("Picture")
@@ -18,13 +19,14 @@ class Survey(NamedTuple):
     """What is known of a film before it is decoded, in ms from its beginning.
 
     `pictures` is how many there are; `keys` are the times of packets at which decoding can begin,
-    ascending, and none where it can't.
+    ascending, and none where it can't. `origin` is the beginning, in seconds, as the file counts.
     """
 
     codec: str
     duration: int
     pictures: int
     keys: tuple[int, ...]
+    origin: Fraction
 
 
 def moments(duration: int, every_ms: int | None, most: int) -> list[int]:

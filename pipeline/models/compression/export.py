@@ -20,6 +20,7 @@ from pipeline.models.network import Network
 from pipeline.models.onnx_network import PRESENT, lengths_name, values_name
 
 OPSET = 17
+VECTOR = "vector"
 # Rows of the trace, of which the graph keeps no number.
 TRACED = 3
 
@@ -37,6 +38,33 @@ def onnx_graph(network: Network, sets: Sequence[FeatureSpec]) -> bytes:
     ]
     names = [spec.name for spec in sets]
     inputs = [*map(values_name, names), *map(lengths_name, names), PRESENT]
+    return _exported(_Answers(network), network, spread, inputs, network.tasks)
+
+
+def vector_graph(network: Network, sets: Sequence[FeatureSpec], modality: str) -> bytes:
+    """From the feature sets of one modality, all there, to its vector in the network's space.
+
+    Its inputs are values and lengths, as those of `onnx_graph`; its output `vector`, float32
+    (n, dimension).
+    """
+    used = [spec for spec in sets if spec.modality == modality]
+    spread = [
+        *(torch.zeros(TRACED, *spec.shape) for spec in used),
+        *(torch.ones(TRACED, dtype=torch.int32) for _ in used),
+    ]
+    names = [spec.name for spec in used]
+    inputs = [*map(values_name, names), *map(lengths_name, names)]
+    return _exported(_Vector(network, names), network, spread, inputs, [VECTOR])
+
+
+def _exported(
+    module: nn.Module,
+    network: Network,
+    spread: Sequence[Tensor],
+    inputs: Sequence[str],
+    outputs: Sequence[str],
+) -> bytes:
+    """The graph of a module around a network, which is left as it was."""
     training = network.training
     buffer: Any = io.BytesIO()  # a file too, whatever its types say
     with warnings.catch_warnings(), _operators():
@@ -44,12 +72,12 @@ def onnx_graph(network: Network, sets: Sequence[FeatureSpec]) -> bytes:
         # wants another library and takes ten times as long.
         warnings.simplefilter("ignore")
         torch.onnx.export(
-            _Answers(network).eval(),
+            module.eval(),
             tuple(spread),
             buffer,
             input_names=inputs,
-            output_names=network.tasks,
-            dynamic_axes={name: {0: "n"} for name in (*inputs, *network.tasks)},
+            output_names=outputs,
+            dynamic_axes={name: {0: "n"} for name in (*inputs, *outputs)},
             opset_version=OPSET,
             dynamo=False,
         )
@@ -104,6 +132,26 @@ class _Answers(nn.Module):
             spread[-1],
         )
         return [self.network.decodings[task].answer(each) for task, each in logits.items()]
+
+
+class _Vector(nn.Module):
+    """The towers of some sets of one modality, with their inputs side by side, up to its vector."""
+
+    def __init__(self, network: Network, names: Sequence[str]) -> None:
+        super().__init__()
+        self.network, self.names = network, list(names)
+
+    def forward(self, *spread: Tensor) -> Tensor:
+        count = len(self.names)
+        tokens = [
+            self.network.by_name[name](values, lengths)
+            for name, values, lengths in zip(
+                self.names, spread[:count], spread[count:], strict=True
+            )
+        ]
+        return self.network.with_space().vector(
+            tokens, [self.network.names.index(name) for name in self.names]
+        )
 
 
 @contextmanager

@@ -16,7 +16,8 @@ from pipeline.models.tasks import Task, task_of
 class Answers:
     """n answers: truths and decisions, the probabilities behind them, the component's index.
 
-    `truth` and `prediction` are class indices (n,), labels 0 or 1 (n, labels) or values (n,);
+    `truth` and `prediction` are class indices (n,), labels 0 or 1 (n, labels), values (n,) or
+    texts, object (n,);
     `confidence` the probability of the answered class (n,) or of each label (n, labels), and
     `correct` whether it came true; `answer` is what `predict` gave, (n, classes) or (n, 1).
     """
@@ -69,8 +70,8 @@ def known_answers(
     probabilities = answer[labelled]
     decision = decoding.predict(probabilities)
     return Answers(
-        truth=examples.targets[task][labelled],
-        prediction=decision,
+        truth=decoding.measurable(examples.targets[task][labelled]),
+        prediction=decoding.measurable(decision),
         confidence=decoding.task.confidence(probabilities, decision),
         component=np.unique(examples.component[labelled], return_inverse=True)[1],
         classes=answer.shape[1],

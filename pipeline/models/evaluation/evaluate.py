@@ -11,6 +11,7 @@ import numpy as np
 
 from pipeline.core.randomness import generator
 from pipeline.models.decoding import Decoding
+from pipeline.models.evaluation import nearest
 from pipeline.models.evaluation.answers import Answers, known_answers
 from pipeline.models.evaluation.figures import all_metrics, baseline, metrics_without_intervals
 from pipeline.models.evaluation.options import EvaluationOptions
@@ -25,6 +26,8 @@ from pipeline.models.tasks import headline
 Table = list[dict[str, Any]]
 # Figures of groups and subsets: of classes and labels the first two, of a number the others.
 BRIEF = ("accuracy", "macro_f1", "mae", "r2")
+# Of texts; tables have no columns of them where there are none.
+BRIEF_OF_TEXTS = ("chrf", "exact_match")
 
 
 @dataclass(frozen=True)
@@ -60,13 +63,19 @@ class Evaluation:
 
 
 def evaluate(
-    name: str, model: TrainedModel, splits: Collection[Split], options: EvaluationOptions, seed: int
+    name: str,
+    model: TrainedModel,
+    splits: Collection[Split],
+    options: EvaluationOptions,
+    seed: int,
+    train: Examples | None = None,
 ) -> Evaluation:
     """Measure a model on some splits.
 
     Every example counts: one that the model can see nothing of is answered by the prior, so that
     models of different modalities are compared on the same examples; `unseen` says how many. A
     split of which it sees none has no figures, and one of fewer than MIN_COMPONENTS no intervals.
+    With `train`, what is generated is also held against the answers of the nearest examples there.
     """
     evaluation = Evaluation({task: {} for task in model.classes})
     for split in splits:
@@ -90,7 +99,27 @@ def evaluate(
                 options=options,
                 seed=seed,
             )
+            if train is not None and model.options.tasks[task].task.SEQUENCE:
+                _add_nearest(evaluation.metrics[task][split.name], model, train, split, task)
     return evaluation
+
+
+def _add_nearest(
+    figures: dict[str, Any], model: TrainedModel, train: Examples, split: Split, task: str
+) -> None:
+    """Add the headlines of the nearest training example's answers, where there are figures."""
+    labelled = split.examples.take(has_target(split.examples.targets[task]))
+    if not labelled.seen.any():
+        return
+    towers, decoding = model.torch_network.by_name, model.network.decodings[task]
+    ids = [name for name, tower in towers.items() if tower.ids]
+    rows = nearest.nearest_rows(train, labelled, task, skipped=ids)
+    unlike = decoding.measurable(decoding.predict(model.priors[task][None]))
+    near = np.where(rows < 0, unlike, decoding.measurable(train.targets[task][rows]))
+    truth = decoding.measurable(labelled.targets[task])
+    figures[nearest.NAME] = headline(
+        decoding.task, decoding.task.figures(truth, model.priors[task], near)
+    )
 
 
 def _add_task(
@@ -157,7 +186,7 @@ def _confusion(task: str, answers: Answers, classes: list[str]) -> Iterator[dict
 
 
 def _classes(answers: Answers, classes: list[str]) -> Iterator[dict[str, Any]]:
-    if not classes:
+    if not classes or answers.task.SEQUENCE:
         return
     columns = ("class", "precision", "recall", "f1", "support")
     for row in per_class(answers.truth, answers.prediction, classes):
@@ -166,7 +195,10 @@ def _classes(answers: Answers, classes: list[str]) -> Iterator[dict[str, Any]]:
 
 def _brief_figures(answers: Answers) -> dict[str, Any]:
     figures = metrics_without_intervals(answers)
-    return {"n": len(answers), **{name: figures[name] for name in BRIEF if name in figures}}
+    return {
+        "n": len(answers),
+        **{name: figures[name] for name in (*BRIEF, *BRIEF_OF_TEXTS) if name in figures},
+    }
 
 
 def _groups(split: Split, task: str, answers: Answers) -> Iterator[dict[str, Any]]:
@@ -233,11 +265,13 @@ def _predictions(
 ) -> Iterator[dict[str, Any]]:
     examples = split.examples
     targets = examples.targets[task]
+    decisions = decoding.predict(predicted)
+    of_answers = decoding.task.confidence(predicted, decisions)[:, None]
     for sample, has, probabilities, decision, truth, is_labelled in zip(
         examples.sample_ids,
         examples.has,
-        predicted,
-        decoding.predict(predicted),
+        of_answers if decoding.task.SEQUENCE else predicted,
+        decisions,
         targets,
         has_target(targets),
         strict=True,

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from pipeline.core import registry
 from pipeline.core.errors import PipelineError
 from pipeline.core.records import MIN_COMPONENTS
 from pipeline.models.decoding import Decoding
@@ -13,7 +14,7 @@ from pipeline.models.evaluation.answers import Answers
 from pipeline.models.evaluation.bootstrap import Resamples, interval, replicates, replicates_of_rows
 from pipeline.models.evaluation.options import EvaluationOptions
 from pipeline.models.metrics import bin_of, calibration, calibration_error, class_scores, scores
-from pipeline.models.tasks import headline
+from pipeline.models.tasks import FOLDER, Generative, headline
 
 
 def all_metrics(
@@ -43,7 +44,9 @@ def all_metrics(
         ]
         drawn = {name: np.concatenate([block[name] for block in blocks]) for name in values}
     own_figures = _task_figures(answers, options.bins)
-    if own_figures:
+    if answers.task.SEQUENCE:
+        values, drawn = own_figures, _resampled_sums(answers, resamples)
+    elif own_figures:
         values |= own_figures
         drawn |= replicates_of_rows(
             resamples,
@@ -64,6 +67,16 @@ def all_metrics(
     return metrics
 
 
+def _resampled_sums(answers: Answers, resamples: Resamples) -> dict[str, np.ndarray]:
+    """Every figure of every resample, of what is a function of sums over the answers."""
+    task = registry.load(FOLDER, answers.kind, Generative)
+    terms = task.statistics(answers.truth, answers.prediction)
+    of_components = np.zeros((answers.components, terms.shape[1]))
+    np.add.at(of_components, answers.component, terms)
+    blocks = [task.from_sums(counts @ of_components) for counts in resamples]
+    return {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
+
+
 def metrics_without_intervals(answers: Answers) -> dict[str, float]:
     """The figures without intervals: by tallies, as there are hundreds of groups."""
     truth, prediction = answers.truth, answers.prediction
@@ -82,7 +95,7 @@ def baseline(
     if answers.task.ONE_CLASS:
         prediction = np.full(len(answers), int(prior.argmax()))
     else:
-        prediction = replace(decoding, thresholds=(0.5,)).predict(answer)
+        prediction = decoding.measurable(replace(decoding, thresholds=(0.5,)).predict(answer))
     metrics = metrics_without_intervals(replace(answers, prediction=prediction, answer=answer))
     return {answers.task.TRIVIAL: headline(answers.task, metrics)}
 

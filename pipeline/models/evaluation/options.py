@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import Field
 
 from pipeline.core.options import Options
@@ -38,4 +40,16 @@ class EvaluationOptions(Options):
         le=100_000,
         description="test samples whose answers are traced back to features; takes captum. Nothing "
         "is traced if the primary task is not multiclass, or a feature set holds ids of words",
+    )
+    zero_shot: tuple[str, ...] = Field(
+        default=(),
+        exclude_if=lambda targets: not targets,
+        description="targets of one class a sample whose class names, as words, are matched with "
+        "what is seen and heard, for models with an alignment",
+    )
+    label_shares: tuple[Annotated[float, Field(gt=0, le=1)], ...] = Field(
+        default=(),
+        exclude_if=lambda shares: not shares,
+        description="shares of the train split's components by whose labels classifiers of each "
+        "target of zero_shot are trained, from an alignment's towers and from none",
     )

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from pipeline.core.schemas import predictions_schema
 from pipeline.models.evaluation import measured
-from pipeline.models.evaluation.evaluate import BRIEF, Evaluation
+from pipeline.models.evaluation.evaluate import BRIEF, BRIEF_OF_TEXTS, Evaluation
 
 COLUMNS = {
     "figures": measured.COLUMNS,
@@ -31,11 +31,13 @@ def write_evaluation(folder: Path, primary: str, evaluation: Evaluation) -> None
     predictions = pa.Table.from_pylist(evaluation.predictions, schema=predictions_schema())
     pq.write_table(predictions, folder / "predictions.parquet", compression="zstd")
     for table, columns in COLUMNS.items():
+        rows = (
+            list(measured.figure_rows(evaluation.metrics))
+            if table == "figures"
+            else getattr(evaluation, table)
+        )
+        of_texts = [name for name in BRIEF_OF_TEXTS if any(name in row for row in rows)]
         with (folder / f"{table}.csv").open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, columns, lineterminator="\n")
+            writer = csv.DictWriter(file, [*columns, *of_texts], lineterminator="\n")
             writer.writeheader()
-            writer.writerows(
-                measured.figure_rows(evaluation.metrics)
-                if table == "figures"
-                else getattr(evaluation, table)
-            )
+            writer.writerows(rows)

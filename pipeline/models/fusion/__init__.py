@@ -39,7 +39,8 @@ class FusionKind(Protocol):
         Of tokens it is built with how many `sets` there are and with their `width`. Called with
         tokens, float (n, sets, width), and present, bool (n, sets), it gives float (n, its `width`)
         to the heads. If it has weights, `set_weights(tokens, present)` says how much each set
-        counts, float (n, sets).
+        counts, float (n, sets). If it keeps tokens apart, `fused_tokens(tokens, present)` gives
+        them to heads that read sequences, float (n, k, `width`), and which are absent, bool (n, k).
 
         Of decisions it is built with the number of sets and a list with the number of classes of
         each task. Called with a task's number, logits, float (n, sets, classes), as they are, and

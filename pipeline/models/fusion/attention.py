@@ -58,6 +58,12 @@ def build(sets: int, width: int, options: Options) -> nn.Module:
             read: Tensor = self.encoder(sequence, src_key_padding_mask=absent)[:, 0]
             return read
 
+        def fused_tokens(
+            self, tokens: Float[Tensor, "n sets width"], present: Bool[Tensor, "n sets"]
+        ) -> tuple[Float[Tensor, "n sets+1 width"], Bool[Tensor, "n sets+1"]]:
+            sequence, absent = self.sequence(tokens, present)
+            return self.encoder(sequence, src_key_padding_mask=absent), absent
+
         def set_weights(
             self, tokens: Float[Tensor, "n sets width"], present: Bool[Tensor, "n sets"]
         ) -> Float[Tensor, "n sets"]:

@@ -44,6 +44,10 @@ class Task(Protocol):
         A cell is a number, and stands as float64 in tables; of any other kind it is text.
     SOFTMAX:
         There is one logit per class, and their softmax is the answer.
+    SEQUENCE:
+        The answer is a sequence of classes, such as words; it is then a `Generative`.
+    Options:
+        A `TaskOptions`.
     FIGURES:
         Every figure that is measured of it, in the order of reports. By the first models are
         chosen and ranked, and early stopping wants it best; the first HEADLINES are its headlines.
@@ -58,17 +62,22 @@ class Task(Protocol):
     ONE_CLASS: bool
     NUMBER: bool
     SOFTMAX: bool
+    SEQUENCE: bool
+    Options: Any
     FIGURES: Mapping[str, Figure]
     TRIVIAL: str
     FITTED: tuple[str, ...]
 
-    def classes(self, values: Iterable[object], order: Sequence[str]) -> list[str]:
-        """Names of the classes, in the order of the probabilities; PipelineError if they cannot."""
+    def classes(self, values: Iterable[object], options: Any) -> list[str]:
+        """Names of the classes, in the order of the probabilities; PipelineError if they cannot.
+
+        values: of all splits, or of the train split alone where they are what is learnt (SEQUENCE).
+        """
 
     def encode(self, values: Iterable[object], classes: Sequence[str]) -> np.ndarray:
         """Cells of a table → an array (see `targets`)."""
 
-    def layer(self, width: int, classes: int) -> nn.Module:
+    def layer(self, width: int, classes: int, options: Any) -> nn.Module:
         """The head: (n, width) → logits (n, outputs)."""
 
     def loss(self, logits: Tensor, targets: Tensor, smoothing: float, focal: float) -> Tensor:
@@ -98,7 +107,10 @@ class Task(Protocol):
     def figures(
         self, truth: np.ndarray, answer: np.ndarray, decision: np.ndarray
     ) -> dict[str, float]:
-        """Those of FIGURES that are not measured of all classes; fewer where they don't exist."""
+        """Those of FIGURES that are not measured of all classes; fewer where they don't exist.
+
+        Of a sequence truth and decision come as `say` has them, object (n,) of str.
+        """
 
 
 class Thresholded(Task, Protocol):
@@ -106,6 +118,27 @@ class Thresholded(Task, Protocol):
 
     def fit_thresholds(self, answer: np.ndarray, truth: np.ndarray) -> list[float]:
         """On validation: one, or one per label."""
+
+
+class Generative(Task, Protocol):
+    """A kind whose answer is a sequence, made class by class.
+
+    Its targets are int64 (n, longest): classes, -1 beyond the end. What its `layer` gives is called
+    with the fusion's tokens, float (n, tokens, width), which of them are absent, bool (n, tokens),
+    the targets or None, and whether it is taught. Then it says what `loss` wants to know of each
+    class of each target, float (n, longest, terms). Else it answers, float32 (n, 1 + longest): the
+    probability of the answer, then its classes, -1 beyond the end; of targets it sees at most the
+    first class, if that is what it is told.
+    """
+
+    def begin(self, value: str, classes: Sequence[str]) -> int:
+        """The class that tells the head a value; PipelineError if it can be told no such."""
+
+    def statistics(self, truth: np.ndarray, decision: np.ndarray) -> np.ndarray:
+        """Of each answer what its figures are made of, float64 (n, terms)."""
+
+    def from_sums(self, sums: np.ndarray) -> dict[str, np.ndarray]:
+        """The figures of sums of `statistics`: (…, terms) → (…) each."""
 
 
 def kinds() -> list[str]:

@@ -10,6 +10,7 @@ import numpy as np
 from pipeline.core.errors import PipelineError
 from pipeline.models import classified
 from pipeline.models.targets import occurring_classes, order_classes
+from pipeline.models.task_options import TaskOptions
 from pipeline.models.tasks import Figure, _cross_entropy
 from pipeline.models.tasks._thresholds import best_threshold
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 ONE_CLASS = True
 NUMBER = False
 SOFTMAX = False
+SEQUENCE = False
+Options = TaskOptions
 FIGURES: Mapping[str, Figure] = {
     "macro_f1": classified.FIGURES["macro_f1"],
     "accuracy": classified.FIGURES["accuracy"],
@@ -34,15 +37,15 @@ confidence = certainty = classified.confidence
 correct = classified.correct
 
 
-def classes(values: Iterable[object], order: Sequence[str]) -> list[str]:
+def classes(values: Iterable[object], options: TaskOptions) -> list[str]:
     """As declared, else by value or as text: no before yes, 0 before 1."""
-    names = order_classes(occurring_classes(values), order)
+    names = order_classes(occurring_classes(values), options.order)
     if len(names) > 2:
         raise PipelineError(f"a binary target has two classes, not {len(names)}: {names}")
     return names
 
 
-def layer(width: int, classes: int) -> nn.Module:
+def layer(width: int, classes: int, options: TaskOptions) -> nn.Module:
     from torch import nn
 
     return nn.Linear(width, 1)

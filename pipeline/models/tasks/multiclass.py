@@ -9,6 +9,7 @@ import numpy as np
 
 from pipeline.models import classified
 from pipeline.models.targets import occurring_classes, order_classes
+from pipeline.models.task_options import TaskOptions
 from pipeline.models.tasks import _cross_entropy
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 ONE_CLASS = True
 NUMBER = False
 SOFTMAX = True
+SEQUENCE = False
+Options = TaskOptions
 FIGURES: Mapping[str, Figure] = classified.FIGURES
 TRIVIAL = "majority"
 FITTED: tuple[str, ...] = ("temperature",)
@@ -27,13 +30,13 @@ confidence = certainty = classified.confidence
 correct = classified.correct
 
 
-def classes(values: Iterable[object], order: Sequence[str]) -> list[str]:
+def classes(values: Iterable[object], options: TaskOptions) -> list[str]:
     """As declared, else sorted as text."""
     names = occurring_classes(values)
-    return order_classes(names, order) if order else sorted(names)
+    return order_classes(names, options.order) if options.order else sorted(names)
 
 
-def layer(width: int, classes: int) -> nn.Module:
+def layer(width: int, classes: int, options: TaskOptions) -> nn.Module:
     from torch import nn
 
     return nn.Linear(width, classes)

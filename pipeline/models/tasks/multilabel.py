@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pipeline.models.targets import SEPARATOR, is_known, order_classes, split_labels
+from pipeline.models.task_options import TaskOptions
 from pipeline.models.tasks import Figure, _cross_entropy
 from pipeline.models.tasks._thresholds import best_threshold
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 ONE_CLASS = False
 NUMBER = False
 SOFTMAX = False
+SEQUENCE = False
+Options = TaskOptions
 FIGURES: Mapping[str, Figure] = {
     "macro_f1": Figure("macro-F1"),
     "mean_average_precision": Figure("mean average precision"),
@@ -30,10 +33,10 @@ TRIVIAL = "majority"
 FITTED: tuple[str, ...] = ("temperature", "thresholds")
 
 
-def classes(values: Iterable[object], order: Sequence[str]) -> list[str]:
+def classes(values: Iterable[object], options: TaskOptions) -> list[str]:
     """All labels that occur, as declared, else by value or as text."""
     names = {label for value in values if is_known(value) for label in split_labels(value)}
-    return order_classes(names, order)
+    return order_classes(names, options.order)
 
 
 def encode(values: Iterable[object], classes: Sequence[str]) -> np.ndarray:
@@ -47,7 +50,7 @@ def encode(values: Iterable[object], classes: Sequence[str]) -> np.ndarray:
     return encoded
 
 
-def layer(width: int, classes: int) -> nn.Module:
+def layer(width: int, classes: int, options: TaskOptions) -> nn.Module:
     from torch import nn
 
     return nn.Linear(width, classes)

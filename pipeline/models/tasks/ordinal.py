@@ -14,6 +14,7 @@ import numpy as np
 
 from pipeline.models import classified
 from pipeline.models.targets import occurring_classes, order_classes
+from pipeline.models.task_options import TaskOptions
 from pipeline.models.tasks import Figure, _cross_entropy
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 ONE_CLASS = True
 NUMBER = False
 SOFTMAX = False
+SEQUENCE = False
+Options = TaskOptions
 FIGURES: Mapping[str, Figure] = {
     "macro_f1": classified.FIGURES["macro_f1"],
     "rank_mae": Figure("mean error in ranks", share=False, less_is_better=True),
@@ -35,12 +38,12 @@ confidence = certainty = classified.confidence
 correct = classified.correct
 
 
-def classes(values: Iterable[object], order: Sequence[str]) -> list[str]:
+def classes(values: Iterable[object], options: TaskOptions) -> list[str]:
     """As declared; else numbers by value, and anything else as text."""
-    return order_classes(occurring_classes(values), order)
+    return order_classes(occurring_classes(values), options.order)
 
 
-def layer(width: int, classes: int) -> nn.Module:
+def layer(width: int, classes: int, options: TaskOptions) -> nn.Module:
     """logits (n, classes - 1), of being above class 0, 1, …"""
     from pipeline.models.tasks._cumulative import Cumulative
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from pipeline.core.errors import PipelineError
 from pipeline.models.targets import is_known
+from pipeline.models.task_options import TaskOptions
 from pipeline.models.tasks import Figure
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 ONE_CLASS = False
 NUMBER = True
 SOFTMAX = False
+SEQUENCE = False
+Options = TaskOptions
 FIGURES: Mapping[str, Figure] = {
     "r2": Figure("R²", share=False),
     "mae": Figure("MAE", share=False, less_is_better=True),
@@ -27,10 +30,10 @@ TRIVIAL = "mean"
 FITTED: tuple[str, ...] = ("mean", "deviation")
 
 
-def classes(values: Iterable[object], order: Sequence[str]) -> list[str]:
+def classes(values: Iterable[object], options: TaskOptions) -> list[str]:
     """A number has none."""
-    if order:
-        raise PipelineError("`order` is of classes, and a target of kind regression has none")
+    if options.order:
+        raise PipelineError("`order` is of classes, and a number has none")
     return []
 
 
@@ -41,7 +44,7 @@ def encode(values: Iterable[object], classes: Sequence[str]) -> np.ndarray:
     return wide.astype(np.float32)
 
 
-def layer(width: int, classes: int) -> nn.Module:
+def layer(width: int, classes: int, options: TaskOptions) -> nn.Module:
     from torch import nn
 
     return nn.Linear(width, 1)

@@ -87,6 +87,11 @@ class Tensors:
             present if kept is None else present & _sent(kept, self.device),
         )
 
+    def gather_targets(self, rows: np.ndarray) -> dict[str, Tensor]:
+        """By task the targets of some rows."""
+        place = _sent(rows, self.device)
+        return {task: values[place] for task, values in self.targets.items()}
+
 
 def fits(size: int, free: int | None) -> bool:
     """Whether features of `size` bytes stay where networks compute; None: there is no limit.
@@ -117,7 +122,7 @@ def microbatches(
             inputs = source.gather(
                 part_rows, {m: view[part] for m, view in views.items()}, kept[part]
             )
-            targets = {task: values[place] for task, values in source.targets.items()}
+            targets = source.gather_targets(part_rows)
             batch_weights = {task: values[place] for task, values in weights.items()}
             portion = _count_targets(weights, part_rows) / batch_counts.clamp(min=1)
             batch.append(MicroBatch(inputs, targets, batch_weights, portion))

@@ -6,18 +6,19 @@ import logging
 import math
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
 
 from pipeline.core.errors import PipelineError
 from pipeline.core.randomness import generator
+from pipeline.models.alignment.components import with_components
 from pipeline.models.examples import Examples
 from pipeline.models.network import Network
 from pipeline.models.options import ModelOptions
 from pipeline.models.statistics import standardise_targets, target_scales
-from pipeline.models.targets import Unlearnable, check_learnable, has_target, prior
+from pipeline.models.targets import Unlearnable, check_learnable, has_target
 from pipeline.models.training.determinism import deterministic
 from pipeline.models.training.parallel import SINGLE_PROCESS, World
 from pipeline.models.training.snapshot import Snapshots
@@ -62,6 +63,7 @@ def train(
     epochs: int | None = None,
     start: Network | None = None,
     teacher: Teacher | None = None,
+    towers_from: Network | None = None,
 ) -> Trained:
     """Train a network on one split and stop by the other.
 
@@ -82,6 +84,8 @@ def train(
     teacher:
         Whose answers are learned beside the truth. It may read sets that the network does not: the
         network's own come first in the examples.
+    towers_from:
+        A network whose towers a new one begins with, for the sets that both read.
 
     Raises
     ------
@@ -92,6 +96,9 @@ def train(
     """
     seen = training.take(training.seen)
     judged = validation.take(validation.seen)
+    if options.alignment is not None:
+        seen = with_components(seen, "train")
+        judged = with_components(judged, "validation")
     check_learnable(seen.targets, options.features)
     if not has_target(judged.targets[options.primary]).any():
         raise Unlearnable(
@@ -99,13 +106,20 @@ def train(
             f"{list(options.features)}: mend the data, or the model's features or primary"
         )
     scales = target_scales(seen)
-    priors = {task: prior(seen.targets[task], len(names)) for task, names in classes.items()}
+    priors = {
+        task: options.tasks[task].prior(seen.targets[task], len(names))
+        for task, names in classes.items()
+    }
     seen, judged = (standardise_targets(split, scales) for split in (seen, judged))
     counts = {task: len(names) for task, names in classes.items()}
     with deterministic(seed, "train", device):
         network = _new_network(seen, counts, options) if start is None else start
+        if towers_from is not None:
+            network.take_towers(towers_from)
         network.to(device)
-        validator = Validation(judged, counts, options, device)
+        for task, names in classes.items():
+            network.decodings[task] = replace(network.decodings[task], classes=tuple(names))
+        validator = Validation(judged, classes, options, device)
         trainer = Trainer(network, seen, validator, options, device, teacher)
         history, spent = _fit(trainer, seed, device, snapshots, world, epochs)
         validator.calibrate(network, scales)
@@ -177,7 +191,7 @@ class _Progress:
         if not (self._speaks and history.curves and (ended or now - self._told >= LINE_SECONDS)):
             return
         self._told, last = now, history.curves[-1]
-        losses = (f"{task} {last[f'train/{task}/loss']:.4g}" for task in self._options.tasks)
+        losses = (f"{name} {last[f'train/{name}/loss']:.4g}" for name in self._options.objectives)
         LOG.info(
             "epoch %d of %d: train loss %s, validation score %.4g, the best in epoch %d",
             len(history.curves),

@@ -8,9 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from pipeline.models.alignment.options import ALIGNMENT
 from pipeline.models.examples import Examples
-from pipeline.models.options import ModelOptions, TaskOptions
+from pipeline.models.options import ModelOptions
 from pipeline.models.targets import has_target
+from pipeline.models.task_options import TaskOptions
 
 
 def balanced_weights(
@@ -21,9 +23,9 @@ def balanced_weights(
     With `examples: component` the samples of a component share one example's weight; with
     `classes: balanced` each class that occurs then weighs the same. Of labels (n, labels), each
     column for itself, having the label and not having it being the classes. A number has no
-    classes.
+    classes, and a sequence no one class.
     """
-    if targets.ndim == 2:
+    if targets.ndim == 2 and targets.dtype.kind == "f":
         bits = np.where(np.isnan(targets), -1, targets).astype(np.int64)
         columns = [balanced_weights(column, component, 2, options) for column in bits.T]
         return np.stack(columns, 1)
@@ -32,7 +34,7 @@ def balanced_weights(
     if options.examples == "component":
         _, member, size = np.unique(component[labelled], return_inverse=True, return_counts=True)
         weight[labelled] = 1 / size[member]
-    if options.classes == "balanced" and targets.dtype.kind == "i":
+    if options.classes == "balanced" and targets.dtype.kind == "i" and targets.ndim == 1:
         mass = np.bincount(targets[labelled], weight[labelled], minlength=classes)
         weight[labelled] /= mass[targets[labelled]]
     if labelled.any():
@@ -46,13 +48,14 @@ def example_weights(
     tasks: Mapping[str, TaskOptions],
     device: torch.device,
 ) -> dict[str, Tensor]:
-    """By task, `balanced_weights` of the examples, on a device."""
-    return {
-        task: torch.from_numpy(
-            balanced_weights(examples.targets[task], examples.component, k, tasks[task])
-        ).to(device)
+    """By task, `balanced_weights` of the examples, on a device; of an alignment 1 each."""
+    weights = {
+        task: balanced_weights(examples.targets[task], examples.component, k, tasks[task])
         for task, k in classes.items()
     }
+    if ALIGNMENT in examples.targets:
+        weights[ALIGNMENT] = np.ones(len(examples), np.float32)
+    return {objective: torch.from_numpy(array).to(device) for objective, array in weights.items()}
 
 
 def loss(
@@ -76,6 +79,8 @@ def mean_loss(example_losses: Tensor, truth: Tensor, weights: Tensor) -> Tensor:
     """The mean of weight times loss, of the shape of the weights, over the rows with a target."""
     # Weights are 0 where the target is missing, of which the loss may then say anything.
     has_truth = truth.isfinite() if truth.is_floating_point() else truth >= 0
+    if has_truth.ndim > weights.ndim:  # a sequence, which is known if it begins
+        has_truth = has_truth[:, 0]
     return (example_losses * weights).sum() / has_truth.sum().clamp(min=1)
 
 
@@ -90,7 +95,7 @@ class Combination(nn.Module):
 
     def __init__(self, options: ModelOptions) -> None:
         super().__init__()
-        self.tasks = list(options.tasks)
+        self.tasks = options.objectives
         learned = options.weighting == "uncertainty"
         self.log_variance = nn.Parameter(torch.zeros(len(self.tasks))) if learned else None
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from pipeline.models.network import Network
-from pipeline.models.options import TaskOptions
+from pipeline.models.task_options import TaskOptions
 from pipeline.models.tasks import Task
 from pipeline.models.training.batches import MicroBatch, NetworkInputs
 from pipeline.models.training.losses import mean_loss

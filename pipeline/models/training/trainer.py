@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pipeline.models.alignment.options import ALIGNMENT
 from pipeline.models.examples import Examples
 from pipeline.models.network import Network
 from pipeline.models.options import ModelOptions
@@ -72,7 +73,7 @@ class Trainer:
         `train/TASK/loss` is a task's mean; where one is no finite number nothing is validated.
         """
         losses = self._pass(rng, world)
-        means = dict(zip(self.validation.classes, losses.tolist(), strict=True))
+        means = dict(zip(self.options.objectives, losses.tolist(), strict=True))
         figures = {f"train/{task}/loss": mean for task, mean in means.items()}
         figures |= self._combination.factors()
         if losses.isfinite().all():
@@ -80,9 +81,9 @@ class Trainer:
         return figures
 
     def _pass(self, rng: np.random.Generator, world: World) -> Tensor:
-        """A step by each batch; the mean loss of each task, float64 (tasks,)."""
+        """A step by each batch; the mean loss of each objective, float64 (objectives,)."""
         self.network.train()
-        total = torch.zeros(len(self.validation.classes), dtype=torch.float64, device=self._device)
+        total = torch.zeros(len(self.options.objectives), dtype=torch.float64, device=self._device)
         batches = microbatches(
             rng, self._examples, self._source, self._weights, self.options, world
         )
@@ -98,10 +99,11 @@ class Trainer:
         return total / len(self._examples)
 
     def _accumulate(self, microbatch: MicroBatch) -> Tensor:
-        """Add the gradient of a part of a batch; its share of the batch's loss by task."""
+        """Add the gradient of a part of a batch; its share of the batch's loss by objective."""
         inputs = microbatch.inputs
         with self._optimization.autocast():
-            answered = self.network.training_outputs(inputs.values, inputs.lengths, inputs.present)
+            tokens, counted = self.network.tokens(inputs.values, inputs.lengths, inputs.present)
+            answered = self.network.task_outputs(tokens, counted, microbatch.targets)
             outputs = [
                 loss(
                     logits,
@@ -118,10 +120,17 @@ class Trainer:
                     self._teacher.losses(logits, taught, truth, microbatch, self.options.tasks)
                     for logits, truth in zip(answered, outputs, strict=True)
                 ]
+            aligned = (
+                self.network.alignment_loss(tokens, inputs, microbatch.targets[ALIGNMENT])
+                if self.options.alignment
+                else None
+            )
         losses = {
             task: torch.stack([output[task] for output in outputs]).mean()
             for task in self.validation.classes
         }
+        if aligned is not None:
+            losses[ALIGNMENT] = aligned
         self._optimization.backward(self._combination(losses, microbatch.portion))
         shares = torch.stack(list(losses.values())) * microbatch.portion
         return shares.detach().double()

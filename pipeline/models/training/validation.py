@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+import numpy as np
 import torch
 
+from pipeline.models.alignment.options import ALIGNMENT
+from pipeline.models.alignment.retrieval import MEAN_RECALL, Retrieval
 from pipeline.models.decoding import Decoding, fit_decoding
 from pipeline.models.examples import Examples
 from pipeline.models.metrics import class_scores
@@ -25,41 +28,51 @@ class Validation:
     def __init__(
         self,
         examples: Examples,
-        classes: Mapping[str, int],
+        classes: Mapping[str, Sequence[str]],
         options: ModelOptions,
         device: torch.device,
     ) -> None:
         self.examples = examples
-        self.classes = classes
+        self.names = classes
+        self.classes = {task: len(names) for task, names in classes.items()}
         self.options = options
         self.tensors = Tensors(examples, device)
-        self.weights = example_weights(examples, classes, options.tasks, device)
+        self.weights = example_weights(examples, self.classes, options.tasks, device)
+        self._alignment = Retrieval(examples) if options.alignment else None
 
     def __call__(self, network: Network) -> dict[str, float]:
         """By task: `validation/TASK/loss`, weighted as in training, and figures of its kind.
 
         Accuracy and macro-F1 of classes and labels, R² of a number, with probabilities as they
-        come and thresholds of a half. And `validation/score`, which early stopping wants high: the
-        mean of macro-F1 or R² of the tasks by their weights, or minus the sum of their losses. All
-        tasks have a say, because the figure of one on a small split jumps, and a lucky early epoch
-        would leave the others half learnt. If a loss is no finite number there are the losses and
-        a score that is NaN.
+        come and thresholds of a half; of an alignment its mean recall. And `validation/score`,
+        which early stopping wants high: the mean of macro-F1, R² or mean recall by the tasks'
+        weights, or minus the sum of their losses. All tasks have a say, because the figure of one
+        on a small split jumps, and a lucky early epoch would leave the others half learnt. If a
+        loss is no finite number there are the losses and a score that is NaN.
         """
         outputs = network.predict_logits(self.tensors, self.examples.present)
+        taught = outputs
+        if any(options.task.SEQUENCE for options in self.options.tasks.values()):
+            taught = network.predict_logits(self.tensors, self.examples.present, teach=True)
         losses = loss(
-            outputs,
+            taught,
             self.tensors.targets,
             self.weights,
             self.options.tasks,
             self.options.label_smoothing,
         )
         figures = {f"validation/{task}/loss": each.item() for task, each in losses.items()}
+        if self._alignment is not None:
+            figures[f"validation/{ALIGNMENT}/loss"] = self._alignment_loss(network)
         if not all(map(math.isfinite, figures.values())):
             # scikit-learn refuses what is no number, or calls it class 0.
             return {**figures, "validation/score": math.nan}
         for task, k in self.classes.items():
             for name, value in self._figures(task, k, outputs[task]).items():
                 figures[f"validation/{task}/{name}"] = value
+        if self._alignment is not None:
+            vectors = network.vectors(self.tensors, self.examples.present)
+            figures[f"validation/{ALIGNMENT}/{MEAN_RECALL}"] = self._alignment.mean_recall(*vectors)
         return {**figures, "validation/score": self._score(figures)}
 
     def calibrate(self, network: Network, scales: Mapping[str, tuple[float, float]]) -> None:
@@ -81,29 +94,45 @@ class Validation:
     def _figures(self, task: str, classes: int, outputs: torch.Tensor) -> dict[str, float]:
         """Of numbers as they were learned, standardised, to which R² is all the same."""
         learned = self.options.tasks[task].task
-        decoding = Decoding(self.options.tasks[task].kind)
+        kind, names = self.options.tasks[task].kind, tuple(self.names[task])
+        decoding = Decoding(kind, classes=names)
         labelled = has_target(self.examples.targets[task])
         truth, answer = (
             self.examples.targets[task][labelled],
             decoding.probabilities(outputs)[labelled],
         )
         decision = decoding.predict(answer)
-        if truth.dtype.kind == "i":
+        if learned.ONE_CLASS:
             measured = class_scores(truth, decision, classes)
         else:
+            truth, decision = decoding.measurable(truth), decoding.measurable(decision)
             measured = learned.figures(truth, answer, decision) if len(truth) else {}
-        names = ("accuracy", ranked_by(learned)) if classes else (ranked_by(learned),)
-        return {name: measured.get(name, 0.0) for name in names}
+        best = ranked_by(learned)
+        figures = ("accuracy", best) if "accuracy" in learned.FIGURES else (best,)
+        return {name: measured.get(name, 0.0) for name in figures}
+
+    def _alignment_loss(self, network: Network) -> float:
+        """The mean over batches as large as training's, each weighed by its examples."""
+        network.eval()
+        count, total = len(self.examples), 0.0
+        with torch.inference_mode():
+            for start in range(0, count, self.options.batch_size):
+                rows = np.arange(start, min(start + self.options.batch_size, count))
+                inputs = self.tensors.gather(rows)
+                tokens, _ = network.tokens(inputs.values, inputs.lengths, inputs.present)
+                component = self.tensors.targets[ALIGNMENT][start : start + len(rows)]
+                loss = network.alignment_loss(tokens, inputs, component)
+                total += loss.item() * len(rows)
+        return total / count
 
     def _score(self, figures: Mapping[str, float]) -> float:
-        tasks = self.options.tasks
-        if self.options.monitor == "loss":
-            return -sum(figures[f"validation/{task}/loss"] for task in tasks)
-        total = sum(options.weight for options in tasks.values())
-        return (
-            sum(
-                o.weight * figures[f"validation/{task}/{ranked_by(o.task)}"]
-                for task, o in tasks.items()
-            )
-            / total
-        )
+        options = self.options
+        if options.monitor == "loss":
+            return -sum(figures[f"validation/{name}/loss"] for name in options.objectives)
+        weighed = [
+            (task.weight, f"{name}/{ranked_by(task.task)}") for name, task in options.tasks.items()
+        ]
+        if options.alignment is not None:
+            weighed.append((options.alignment.weight, f"{ALIGNMENT}/{MEAN_RECALL}"))
+        total = sum(weight for weight, _ in weighed)
+        return sum(weight * figures[f"validation/{name}"] for weight, name in weighed) / total

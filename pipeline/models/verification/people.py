@@ -99,11 +99,12 @@ def people_of(joined: Joined, options: VerificationOptions, seed: int) -> People
     index = {name: place for place, name in enumerate(names)}
     of_rows = np.array([index[str(person[row])] for row in rows], np.int64)
     circle = _circles(of_rows, joined.component[rows], len(names))
-    if (circles := len(np.unique(circle))) < 2 * options.folds:
+    repeated = np.bincount(of_rows, minlength=len(names)) > 1
+    if (circles := len(np.unique(circle[repeated]))) < 2 * options.folds:
         raise PipelineError(
-            f"{circles} people that curation keeps apart are too few for {options.folds} folds, "
-            f"each of which needs two to hold against each other: gather samples of more people, "
-            f"or lower verification's folds"
+            f"{circles} people that curation keeps apart, with two samples or more each, are too "
+            f"few for {options.folds} folds, each of which needs two to hold against each other: "
+            f"gather samples of more people, or lower verification's folds"
         )
     return People(
         sample_ids=[joined.sample_ids[row] for row in rows],

@@ -144,6 +144,8 @@ class PairLogistic:
         values = projection(vectors)
         pairs = draw_trials(people, np.zeros(len(values), np.int64), 1, 4, seed)
         features = _of_pairs(values[pairs.enrolled[:, 0]], values[pairs.probe])
+        if pairs.same.all() or not pairs.same.any():  # nobody here has two samples
+            return cls(projection, np.zeros(features.shape[1]))
         model = LogisticRegression(C=1.0, class_weight="balanced", max_iter=1000)
         return cls(projection, model.fit(features, pairs.same).coef_[0])
 

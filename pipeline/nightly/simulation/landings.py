@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from pipeline.core import spans
 from pipeline.core.errors import PipelineError
 from pipeline.core.files.digest import digest_bytes, digest_file
 from pipeline.core.folders import DATA, RAW
@@ -44,7 +45,8 @@ class Piece:
     def files(self) -> set[str]:
         """Paths below the batch that they name."""
         cells = (row.items() for row in self.rows)
-        return {cell for row in cells for name, cell in row if name.endswith(FILE_NAME) and cell}
+        named = (cell for row in cells for name, cell in row if name.endswith(FILE_NAME) and cell)
+        return {spans.split(cell, spans.PATH)[0] for cell in named}
 
 
 def largest_batch(source: str) -> Path:
@@ -185,7 +187,9 @@ def _row(sample: Sample) -> Row:
 def _assets(place: Path, row: Row) -> Iterator[tuple[str, str]]:
     for name, cell in row.items():
         if cell and name.endswith(FILE_NAME):
-            yield name.removesuffix(f"_{FILE_NAME}"), digest_file(place / cell)
+            path, span = spans.split(cell, spans.PATH)
+            of_file = digest_file(place / path)
+            yield name.removesuffix(f"_{FILE_NAME}"), spans.digest(of_file, span)
         elif cell and name in inline_types():
             yield name, digest_bytes(cell.encode())
 

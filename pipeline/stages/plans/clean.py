@@ -11,10 +11,11 @@ from pipeline.modalities import cleaning_of, part
 from pipeline.params import Params
 from pipeline.parts import manifest
 from pipeline.parts.fingerprint import fingerprint
-from pipeline.parts.part import Row, row_key
+from pipeline.parts.part import Row
 from pipeline.parts.plan import PartsPlan
 from pipeline.raw.roots import Raw
-from pipeline.stages.work.clean import Clean, Source
+from pipeline.stages.work.clean import Source
+from pipeline.stages.work.clean_tracks import CleanTracks, key_of
 
 COLUMNS = ["digest", "media_type", "size", "locator", "data"]
 
@@ -28,7 +29,7 @@ def plan(params: Params, modality: str, root: Path = Path(DATA)) -> PartsPlan:
         ["pipeline.stages.work.clean", part(modality, "clean"), part(modality, "content")],
         parameters(options) if parameters else options.model_dump(mode="json"),
     )
-    work = Clean(modality, options, Raw((root / RAW).absolute(), params.roots), identity)
+    work = CleanTracks(modality, options, Raw((root / RAW).absolute(), params.roots), identity)
     assets = root / ASSETS / modality
     most_bytes = cleaning.most_bytes
 
@@ -37,7 +38,7 @@ def plan(params: Params, modality: str, root: Path = Path(DATA)) -> PartsPlan:
             for asset in table.to_pylist():
                 yield Row(
                     digest=asset["digest"],
-                    key=row_key(asset["digest"], asset["media_type"]),
+                    key=key_of(asset["digest"], asset["media_type"], modality),
                     source=entry.source,
                     batch=entry.batch,
                     size=most_bytes(asset["size"], options),

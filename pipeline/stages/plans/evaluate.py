@@ -10,7 +10,9 @@ import pyarrow.parquet as pq
 
 from pipeline.core.files.documents import reading
 from pipeline.core.folders import CURATED, DATA, EVALUATION, FEATURES, MODELS
+from pipeline.core.options import Options
 from pipeline.core.registry import locate
+from pipeline.modalities import modality_of
 from pipeline.params import Params
 from pipeline.parts import artifact
 from pipeline.parts.fingerprint import fingerprint
@@ -44,9 +46,12 @@ def plan(params: Params, name: str, root: Path = Path(DATA)) -> artifact.Artifac
     model = artifact.read_manifest(root / MODELS / name)["files"]
     explaining = [locate("models/explanation", "gradients")] if params.evaluate.attributed else []
     inference: dict[str, float] = {}
+    words = _words(params, name)
 
     def compute(folder: Path) -> None:
-        inference.update(evaluate_model(folder, name, params.evaluate, params.seed, sets, root))
+        inference.update(
+            evaluate_model(folder, name, params.evaluate, params.seed, sets, root, words)
+        )
 
     return artifact.ArtifactPlan(
         out=out,
@@ -86,3 +91,19 @@ def _rows(out: Path) -> int:
     with reading(path):
         samples = pq.read_table(path, columns=["sample_id"])["sample_id"]
     return int(pc.count_distinct(samples).as_py())
+
+
+def _words(params: Params, name: str) -> dict[str, tuple[str, Options]]:
+    """The feature sets by which a model is to understand names of classes, as words; or none.
+
+    What they do is keyed by what they made, as the model's inputs are.
+    """
+    model = params.models[name]
+    if model.alignment is None or not params.evaluate.zero_shot:
+        return {}
+    used = {feature_set: params.features[feature_set] for feature_set in model.features}
+    return {
+        feature_set: (section.encoder, section.options)
+        for feature_set, section in used.items()
+        if modality_of(section.modality).INLINE
+    }

@@ -8,11 +8,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pipeline.core.errors import PipelineError
+from pipeline.core.files.digest import digest_file
 from pipeline.core.files.documents import document
 from pipeline.core.files.lock import lock_path
 from pipeline.core.folders import CURATED, DATA, FEATURES, MODELS
 from pipeline.execution.probe import processor_on
 from pipeline.execution.process_group import run_distributed
+from pipeline.models.saving import WEIGHTS
 from pipeline.params import Params
 from pipeline.parts import artifact
 from pipeline.parts.fingerprint import fingerprint
@@ -65,6 +68,9 @@ def plan(params: Params, name: str, root: Path = Path(DATA)) -> TrainPlan:
     out = root / MODELS / name
     tables = (CURATED, *(f"{FEATURES}/{used}" for used in sets))
     inputs = {table: manifest_digest(root / table, params.predicted) for table in tables}
+    frozen = Path(options.towers_from) if options.towers_from else None
+    if frozen is not None:
+        inputs |= {f"towers_from/{path.name}": digest_file(path) for path in _model_files(frozen)}
     training: dict[str, Any] = {}
 
     def compute(folder: Path) -> None:
@@ -78,6 +84,7 @@ def plan(params: Params, name: str, root: Path = Path(DATA)) -> TrainPlan:
             snapshot=planned.snapshot,
             key=planned.key,
             processor=planned.fingerprint.processor,
+            frozen=frozen,
         )
         spent = job.run(
             lambda work, size: run_distributed(work, size, params.execution, options.device)
@@ -112,6 +119,23 @@ def plan(params: Params, name: str, root: Path = Path(DATA)) -> TrainPlan:
         count=lambda: _count(out, training),
     )
     return planned
+
+
+def _model_files(folder: Path) -> list[Path]:
+    """Those of a model that `pipeline freeze` wrote.
+
+    Raises
+    ------
+    PipelineError
+        One is missing.
+    """
+    paths = [folder / CARD, folder / WEIGHTS]
+    if missing := [path.name for path in paths if not path.is_file()]:
+        raise PipelineError(
+            f"towers_from: {folder} holds no {' and no '.join(missing)}: `pipeline freeze MODEL "
+            f"--out {folder}` writes them"
+        )
+    return paths
 
 
 def _count(out: Path, training: dict[str, Any]) -> TrainSummary:

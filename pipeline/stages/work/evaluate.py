@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.core.folders import FEATURES, MODELS
+from pipeline.encoders import encoder_of, prepared
 
 if TYPE_CHECKING:
-    from pipeline.models.evaluation.evaluate import Evaluation
+    import numpy as np
+
+    from pipeline.core.options import Options
+    from pipeline.models.evaluation.evaluate import Evaluation, Split
     from pipeline.models.evaluation.options import EvaluationOptions
-    from pipeline.models.examples import Examples
+    from pipeline.models.examples import Examples, FeatureSpec
     from pipeline.models.saving import TrainedModel
 
 SPLITS = ("validation", "test")
@@ -24,6 +28,7 @@ def evaluate_model(
     seed: int,
     sets: Mapping[str, str],
     root: Path,
+    words: Mapping[str, tuple[str, Options]],
 ) -> dict[str, float]:
     """Predict validation and test, measure, and write the tables into `folder`.
 
@@ -31,6 +36,9 @@ def evaluate_model(
     ----------
     sets:
         Feature set → modality.
+    words:
+        The feature sets that describe words → their encoder and its options: by them names of
+        classes are understood.
     root:
         The data directory, where the model is.
 
@@ -47,9 +55,10 @@ def evaluate_model(
     from pipeline.core.files.documents import document
     from pipeline.models.evaluation.evaluate import Split, evaluate, unmeasured
     from pipeline.models.evaluation.results import write_evaluation
-    from pipeline.models.examples import build_examples
+    from pipeline.models.examples import build_examples, classes_of
     from pipeline.models.feature_compatibility import check_features
     from pipeline.models.saving import load_model
+    from pipeline.models.task_options import TaskOptions
     from pipeline.models.training.determinism import deterministic
     from pipeline.parts.manifest import read_function
     from pipeline.stages.work.slices import slice_values
@@ -65,7 +74,11 @@ def evaluate_model(
     functions = {feature_set: read_function(root / FEATURES / feature_set) for feature_set in sets}
     check_features(name, model.made_by, functions)
     joined = join_work_tree(root, sets)
-    data = build_examples([joined], sets, model.classes, model.options.tasks)
+    tasks, classes = model.options.tasks, model.classes
+    if model.options.alignment is not None:
+        named = {target: TaskOptions() for target in options.zero_shot}
+        tasks, classes = {**named, **tasks}, {**classes_of(joined, named), **classes}
+    data = build_examples([joined], sets, classes, tasks)
     by_split = {split: data.take(joined.split == split) for split in ("train", *SPLITS)}
     groups = slice_values(joined, options.group_by, sets, root)
     splits = [
@@ -78,11 +91,14 @@ def evaluate_model(
     ]
     test = by_split["test"]
     with deterministic(seed, "evaluate"):
-        evaluation = evaluate(name, model, splits, options, seed)
-        if test.seen.any():  # else the answers are the prior's, whatever happens to the modalities
+        evaluation = evaluate(name, model, splits, options, seed, by_split["train"])
+        if model.classes and test.seen.any():  # else answers are the prior's, whatever is hidden
             _explain(evaluation, model, by_split["train"], test, options, seed)
+        if model.options.alignment is not None:
+            named_classes = {target: classes[target] for target in options.zero_shot}
+            _align(evaluation, name, model, splits, by_split, named_classes, words, options, seed)
     write_evaluation(folder, model.options.primary, evaluation)
-    if not test.seen.any():
+    if not model.classes or not test.seen.any():
         return {}
     return {"samples": len(test), "seconds": round(evaluation.seconds["test"], 6)}
 
@@ -117,3 +133,49 @@ def _explain(
         evaluation.contributions += module.attribution_rows(
             model, test, means, options.attributed, seed
         )
+
+
+def _align(
+    evaluation: Evaluation,
+    name: str,
+    model: TrainedModel,
+    splits: Sequence[Split],
+    by_split: Mapping[str, Examples],
+    classes: Mapping[str, list[str]],
+    words: Mapping[str, tuple[str, Options]],
+    options: EvaluationOptions,
+    seed: int,
+) -> None:
+    """Add what the space finds, what it tells by names of classes, and what it saves in labels."""
+    from pipeline.models.evaluation.alignment import Named, add_retrieval, add_zero_shot
+    from pipeline.models.evaluation.label_shares import label_share_figures
+
+    for split in splits:
+        add_retrieval(evaluation, name, model, split, options, seed)
+    if words:
+        named = {
+            target: Named(names, _understood(names, model.sets, words))
+            for target, names in classes.items()
+        }
+        for split in splits:
+            add_zero_shot(evaluation, model, split, named, options, seed)
+    for target, names in classes.items():
+        figures = label_share_figures(model, by_split, target, names, options, seed)
+        evaluation.metrics |= {share: {"test": each} for share, each in figures.items()}
+
+
+def _understood(
+    names: Sequence[str], sets: Sequence[FeatureSpec], words: Mapping[str, tuple[str, Options]]
+) -> Examples:
+    """Names of classes, whose _ are blanks, as examples that have words alone."""
+    from pipeline.models.answer_table import unlabelled
+
+    contents = [name.replace("_", " ") for name in names]
+    features: dict[str, list[tuple[np.ndarray, int] | None]] = {
+        spec.name: [None] * len(names) for spec in sets
+    }
+    for feature_set, (encoder, options) in words.items():
+        kind = encoder_of(encoder)
+        values, lengths = kind.Encoder(options).encode(prepared(kind, contents, options))
+        features[feature_set] = [*zip(values, lengths.tolist(), strict=True)]
+    return unlabelled(sets, features)

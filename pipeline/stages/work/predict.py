@@ -20,7 +20,7 @@ from pipeline.store.format.reader import StoredFeatures
 from pipeline.store.trees.tree import WorkTree
 
 if TYPE_CHECKING:
-    from pipeline.models.options import TaskOptions
+    from pipeline.models.task_options import TaskOptions
     from pipeline.parts.fingerprint import Fingerprint
     from pipeline.project.model_files import ModelFiles
 

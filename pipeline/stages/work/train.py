@@ -37,6 +37,8 @@ class Training:
         The file that a killed training goes on from, and the key that it must be of.
     processor:
         What the model's key says that computes.
+    frozen:
+        The folder of a frozen model whose towers this one begins with; None: it begins at random.
     """
 
     folder: Path
@@ -48,6 +50,7 @@ class Training:
     snapshot: Path
     key: str
     processor: str
+    frozen: Path | None = None
 
     def run(self, distribute: RunDistributed) -> dict[str, Any]:
         """Train and save the model.
@@ -64,14 +67,14 @@ class Training:
         """
         # Other processes may work in other folders.
         paths = {name: getattr(self, name).absolute() for name in ("folder", "root", "snapshot")}
-        job = replace(self, **paths)
+        job = replace(self, **paths, frozen=self.frozen and self.frozen.absolute())
         return distribute(partial(_train_as_one_of, job), self.options.workers)
 
     def train(self, world: World) -> dict[str, Any]:
         """Train as one process of them all; the first saves the model."""
         from pipeline.core.machine.device import torch_device
         from pipeline.models.examples import build_examples, classes_of
-        from pipeline.models.saving import save_model, save_untrained
+        from pipeline.models.saving import load_model, save_model, save_untrained
         from pipeline.models.targets import Unlearnable
         from pipeline.models.training.loop import train
         from pipeline.models.training.snapshot import Snapshots
@@ -86,9 +89,18 @@ class Training:
         device = torch_device(options.device)
         snapshots = Snapshots(self.snapshot, self.key, writes=world.rank == 0)
         about = self._about(training, validation)
+        towers_from = load_model(self.frozen).torch_network if self.frozen else None
         try:
             trained = train(
-                training, validation, classes, options, self.seed, device, snapshots, world
+                training,
+                validation,
+                classes,
+                options,
+                self.seed,
+                device,
+                snapshots,
+                world,
+                towers_from=towers_from,
             )
         except Unlearnable as error:
             if world.rank == 0:

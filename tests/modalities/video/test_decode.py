@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import sys
 from typing import Any
 
@@ -9,8 +10,10 @@ import pytest
 from pipeline.core.errors import PipelineError
 from pipeline.modalities.video import decode, ffmpeg
 from pipeline.modalities.video.clean import Options, clean, parameters
+from pipeline.modalities.video.container import kind_of
 from pipeline.modalities.video.content import Clip
 from pipeline.modalities.video.examples import animation, film, moving
+from pipeline.modalities.video.segments import LIMITS
 from tests.modalities.video.films import edited, numbered, numbers, turned, with_sound
 
 av = pytest.importorskip("av")
@@ -87,7 +90,8 @@ def test_long_films_are_looked_at_evenly(every_ms: int | None) -> None:
 @pytest.mark.parametrize(
     ("container", "codec", "options"),
     [
-        ("mp4", "libx264", {"g": "12", "bf": "3", "x264-params": "open-gop=1:scenecut=0"}),
+        ("mp4", "libx264", {"g": "12", "bf": "3", "x264-params": "scenecut=0"}),
+        ("mpegts", "libx264", {"g": "12", "bf": "3", "x264-params": "scenecut=0"}),
         ("matroska", "libx265", {"x265-params": "log-level=none:cutree=0:keyint=12:open-gop=1"}),
         ("webm", "libvpx-vp9", {"g": "12", "auto-alt-ref": "1", "lag-in-frames": "9"}),
         ("mpegts", "mpeg2video", {"g": "12", "bf": "2", "strict": "unofficial"}),
@@ -114,6 +118,18 @@ def test_what_is_not_wanted_is_not_decoded(
     read = 0
     assert cleaned(data, every_ms=None, max_frames=3) == (few, measured)
     assert read > 80
+
+
+@pytest.mark.parametrize("container", ["mp4", "matroska", "mpegts"])
+def test_a_key_that_refers_to_what_stands_before_it_is_none(container: str) -> None:
+    """In H.264 a film may be marked as one can tune in to it, and not decoded from there."""
+    options = {"g": "12", "bf": "3", "x264-params": "open-gop=1:scenecut=0"}
+    data = film(moving(48, 64, 64), container, "libx264", options=options)
+    kind = kind_of(data)
+    with ffmpeg.open_file(io.BytesIO(data), kind, 1 << 20) as file:
+        marked = sum(packet.is_keyframe for packet in file.demux(file.streams.video[0]))
+    survey, _ = decode.look_through(data, kind, LIMITS)
+    assert (marked, len(survey.keys)) == (4, 1)
 
 
 def test_pictures_and_sound_have_one_beginning() -> None:

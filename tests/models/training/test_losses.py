@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.models.options import TaskOptions
+from pipeline.models.task_options import TaskOptions
 from pipeline.models.training.losses import balanced_weights, loss
 
 TARGETS = np.array([0, 0, 0, 1, -1])

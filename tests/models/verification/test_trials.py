@@ -36,8 +36,13 @@ def test_people_are_named_by_a_target_or_an_attribute() -> None:
 
 @pytest.mark.parametrize("name", ["said", "age"])
 def test_people_whom_curation_joins_are_not_told_apart(name: str) -> None:
-    with pytest.raises(PipelineError, match=r"1 people that curation keeps apart are too few"):
+    with pytest.raises(PipelineError, match=r"1 people that curation keeps apart"):
         people_of(joined(), options(people=name), 0)
+
+
+def test_people_of_one_sample_each_cannot_be_verified() -> None:
+    with pytest.raises(PipelineError, match=r"^0 people .* with two samples or more each"):
+        people_of(joined(people=12, clips=1), options(), 0)
 
 
 @pytest.mark.parametrize(("option", "value"), [("people", "who"), ("content", "what")])

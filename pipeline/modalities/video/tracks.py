@@ -1,0 +1,202 @@
+"""What else a film's file holds: its sound, the picture in its middle, its subtitles.
+
+All on the one time axis of the film's pictures, whose beginning is 0. Each comes out as a file that
+the modality cleans as any other: sound as WAV, a picture as PNG, words as UTF-8.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import re
+import struct
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from pipeline.core.errors import Rejected
+from pipeline.core.spans import Span
+from pipeline.modalities.audio.recording import check, too_long
+from pipeline.modalities.text.subtitles import Cue, words
+from pipeline.modalities.video import MEDIA_TYPES as FILMS
+from pipeline.modalities.video import ffmpeg
+from pipeline.modalities.video.container import kind_of
+from pipeline.modalities.video.decode import LONGEST, Limits, decode, look_through
+
+MEDIA_TYPES = frozenset(film.name for film in FILMS if film.name.startswith("video/"))
+GIVES = frozenset({"audio", "image", "text"})
+
+# Seconds of sound that are decoded before a span, in which a decoder finds its way: Opus asks for
+# 80 ms (RFC 7845, 4.6), the frames of AAC overlap by half.
+PREROLL = Fraction(1, 4)
+# Seconds by which a frame of sound may lie off the end of the one before, since containers round
+# times; beyond it there is a gap, or one is cut.
+JITTER = Fraction(1, 25)
+# Of a picture, in pixels: no film is larger.
+SIDE = 1 << 16
+# Pictures a second and pixels, of a film whose sound is asked for.
+FASTEST, MAX_PIXELS = 100_000.0, 1 << 26
+
+
+def parameters() -> dict[str, str]:
+    """What is keyed beside the code: FFmpeg's version and the instruction set it is held to."""
+    return ffmpeg.build()
+
+
+def take(data: bytes, modality: str, span: Span | None, options: Any) -> bytes:
+    """The file that a modality cleans.
+
+    Parameters
+    ----------
+    span:
+        None: the whole film.
+    options:
+        Of the modality's cleaning.
+
+    Raises
+    ------
+    Rejected
+        `absent`: there is nothing of the kind, or not then; `outside`: the film ends before; and
+        what reading the film raises.
+    """
+    if modality == "image":
+        return _picture(data, span, options)
+    if modality == "audio":
+        return _sound(data, span, options)
+    return words(_subtitles(data), span).encode()
+
+
+def _picture(data: bytes, span: Span | None, options: Any) -> bytes:
+    """PNG of what is seen in the middle, at the film's own size."""
+    from pipeline.modalities.image.opencv import cv2
+
+    keep = options.damaged == "keep"
+    limits = Limits(None, 1, SIDE, LONGEST, FASTEST, options.max_pixels, keep, span)
+    _, shown = decode(data, limits)
+    ((_, picture),) = shown
+    image = cv2.cvtColor(picture.image, cv2.COLOR_RGB2BGR)
+    return cv2.imencode(".png", image, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1].tobytes()
+
+
+def _sound(data: bytes, span: Span | None, options: Any) -> bytes:
+    """WAV, float32, of the first track: samples whose time lies in the span, silence for gaps.
+
+    Where the sound begins later than what is asked for, it begins with silence; where it ends
+    earlier, it ends there.
+    """
+    kind = kind_of(data)
+    origin = _origin(data, kind)
+    with ffmpeg.reading(), ffmpeg.open_file(io.BytesIO(data), kind, MAX_PIXELS) as file:
+        tracks = [track for track in file.streams.audio if track.codec_context is not None]
+        if not tracks:
+            raise Rejected("absent", "the film has no sound that can be decoded")
+        ffmpeg.ready(tracks[0])
+        rate = int(tracks[0].rate)
+        check(rate, tracks[0].channels, 0, options.max_seconds, options.max_channels)
+        start, end = (math.ceil(Fraction(time * rate, 1000)) for time in span or (0, 0))
+        blocks = []
+        for place, block in _blocks(file, tracks[0], origin, span):
+            first, last = max(place, start), min(place + block.shape[1], end if span else math.inf)
+            if first < last:
+                blocks.append((first - start, block[:, first - place : int(last) - place]))
+            if blocks and last - start > options.max_seconds * rate:
+                raise too_long((last - start) / rate, options.max_seconds)
+    if not blocks:
+        raise Rejected("absent", "it has no sound" + (" at that time" if span else ""))
+    place, block = blocks[-1]
+    samples = np.zeros((place + block.shape[1], len(block)), np.float32)
+    for place, block in blocks:
+        if len(block) != samples.shape[1]:
+            raise Rejected("mixed_formats", "the sound changes its channels on the way")
+        samples[place : place + block.shape[1]] = block.T
+    return _wav(samples, rate)
+
+
+def _origin(data: bytes, kind: str) -> Fraction:
+    """The film's beginning, in seconds, as its file counts."""
+    limits = Limits(None, 1, SIDE, LONGEST, FASTEST, MAX_PIXELS, True, Span(0, 1))
+    try:
+        return look_through(data, kind, limits)[0].origin
+    except Rejected as rejected:
+        if rejected.reason != "no_video":
+            raise
+    with ffmpeg.reading(), ffmpeg.open_file(io.BytesIO(data), kind, MAX_PIXELS) as file:
+        return Fraction(file.start_time or 0, 1_000_000)
+
+
+def _blocks(
+    file: Any, track: Any, origin: Fraction, span: Span | None
+) -> Iterator[tuple[int, np.ndarray]]:
+    """Sound, float32 (channels, samples), each with the place of its first sample from 0 on.
+
+    Of a span no more is decoded than is near it.
+    """
+    rate, expected = int(track.rate), None
+    resampler = ffmpeg.library().AudioResampler(format="fltp")
+    for packet in file.demux(track):
+        if span and packet.pts is not None:
+            time = packet.pts * track.time_base - origin
+            if time + (packet.duration or 0) * track.time_base < span.start / 1000 - PREROLL:
+                continue
+            if time > span.end / 1000 + PREROLL:
+                return
+        for frame in packet.decode():
+            if frame.sample_rate != rate:
+                raise Rejected("mixed_formats", "the sound changes its sampling rate on the way")
+            if frame.pts is not None:
+                place = round((frame.pts * frame.time_base - origin) * rate)
+                if expected is None or abs(place - expected) > JITTER * rate:
+                    expected = place
+            for made in resampler.resample(frame):
+                yield expected or 0, made.to_ndarray()
+                expected = (expected or 0) + made.samples
+
+
+def _subtitles(data: bytes) -> Iterator[Cue]:
+    """Of the first track of words."""
+    kind = kind_of(data)
+    origin = _origin(data, kind)
+    with ffmpeg.reading(), ffmpeg.open_file(io.BytesIO(data), kind, MAX_PIXELS) as file:
+        tracks = [track for track in file.streams.subtitles if _codec(track) in _WORDS]
+        if not tracks:
+            raise Rejected("absent", "the film has no subtitles that are words")
+        read, base = _WORDS[_codec(tracks[0])], tracks[0].time_base
+        for packet in file.demux(tracks[0]):
+            if packet.pts is not None and packet.size:
+                start, end = (
+                    round(1000 * (time * base - origin))
+                    for time in (packet.pts, packet.pts + (packet.duration or 0))
+                )
+                yield Cue(start, end, read(bytes(packet)).decode(errors="surrogateescape"))
+
+
+def _codec(track: Any) -> str:
+    return "" if track.codec_context is None else str(track.codec_context.codec.canonical_name)
+
+
+def _of_substation(packet: bytes) -> bytes:
+    """The ninth field of an event in Matroska; its line breaks as such."""
+    return re.sub(rb"\\[Nnh]", b"\n", packet.split(b",", 8)[-1])
+
+
+# By codec, the words of a packet.
+_WORDS: dict[str, Callable[[bytes], bytes]] = {
+    "mov_text": lambda packet: packet[2 : 2 + int.from_bytes(packet[:2], "big")],
+    "subrip": bytes,
+    "webvtt": bytes,
+    "text": bytes,
+    "ass": _of_substation,
+    "ssa": _of_substation,
+}
+
+
+def _wav(samples: np.ndarray, rate: int) -> bytes:
+    """float32 (samples, channels) as a file of IEEE floats (RIFF WAVE, format 3)."""
+    body = samples.astype("<f4").tobytes()
+    frame = 4 * samples.shape[1]
+    form = struct.pack("<HHIIHH", 3, samples.shape[1], rate, rate * frame, frame, 32)
+    chunks = b"WAVEfmt " + struct.pack("<I", len(form)) + form
+    chunks += b"data" + struct.pack("<I", len(body)) + body
+    return b"RIFF" + struct.pack("<I", len(chunks)) + chunks

@@ -1,0 +1,169 @@
+"""A Transformer decoder over fused tokens: what it says of given sub-words, and what it answers.
+
+Vaswani et al. 2017 (arXiv:1706.03762), with the norms before (Xiong et al. 2020, arXiv:2002.04745)
+and the logits by the embedding of the sub-words (Press & Wolf 2017, arXiv:1608.05859). Answers are
+made with the keys and values of earlier places kept; they are what they would be without.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from pipeline.models.tasks._search import Search
+from pipeline.models.tasks._subwords import END
+
+if TYPE_CHECKING:
+    from pipeline.models.tasks._text_options import Options
+
+# Keys and values, (n, heads, places, width of a head) each.
+Kept = tuple[Tensor, Tensor]
+
+
+class Attention(nn.Module):
+    """Queries (n, places, hidden) to keys and values of as many places as there are."""
+
+    def __init__(self, hidden: int, heads: int, dropout: float) -> None:
+        super().__init__()
+        self.heads, self.dropout = heads, dropout
+        self.query = nn.Linear(hidden, hidden)
+        self.key_value = nn.Linear(hidden, 2 * hidden)
+        self.out = nn.Linear(hidden, hidden)
+
+    def keep(self, source: Tensor) -> Kept:
+        """What can be asked of a source (n, places, hidden)."""
+        key, value = self.key_value(source).chunk(2, -1)
+        return self._by_head(key), self._by_head(value)
+
+    def forward(self, asking: Tensor, kept: Kept, seen: Tensor | None) -> Tensor:
+        """seen: bool (n, 1, places or 1, places of the source); None: all is."""
+        answered = functional.scaled_dot_product_attention(
+            self._by_head(self.query(asking)),
+            *kept,
+            attn_mask=seen,
+            dropout_p=self.dropout if self.training else 0.0,
+        )
+        joined: Tensor = self.out(answered.transpose(1, 2).flatten(2))
+        return joined
+
+    def _by_head(self, array: Tensor) -> Tensor:
+        return array.view(*array.shape[:2], self.heads, -1).transpose(1, 2)
+
+
+class Layer(nn.Module):
+    """Attention to what was said, attention to the fused tokens, and two layers, normed before."""
+
+    def __init__(self, options: Options) -> None:
+        super().__init__()
+        hidden, heads, dropout = options.hidden, options.heads, options.dropout
+        self.said = Attention(hidden, heads, dropout)
+        self.read = Attention(hidden, heads, dropout)
+        self.norms = nn.ModuleList(nn.LayerNorm(hidden) for _ in range(3))
+        self.mix = nn.Sequential(
+            nn.Linear(hidden, options.expansion * hidden),
+            nn.GELU(),
+            nn.Dropout(dropout),
+            nn.Linear(options.expansion * hidden, hidden),
+        )
+        self.drop = nn.Dropout(dropout)
+
+    def forward(
+        self, x: Tensor, before: Kept | None, seen: Tensor | None, memory: Kept, there: Tensor
+    ) -> tuple[Tensor, Kept]:
+        """The new places (n, places, hidden), and the keys and values of all so far."""
+        normed = self.norms[0](x)
+        kept = self.said.keep(normed)
+        if before is not None:
+            kept = (torch.cat([before[0], kept[0]], 2), torch.cat([before[1], kept[1]], 2))
+        x = x + self.drop(self.said(normed, kept, seen))
+        x = x + self.drop(self.read(self.norms[1](x), memory, there))
+        return x + self.drop(self.mix(self.norms[2](x))), kept
+
+
+class Decoder(nn.Module):
+    """The head of a text: see `Generative`; its terms are log p of a sub-word, and the mean log p.
+
+    The mean runs over the vocabulary, as label smoothing wants it.
+    """
+
+    def __init__(self, width: int, vocabulary: int, options: Options) -> None:
+        super().__init__()
+        self.options = options
+        self.memory = nn.Sequential(nn.Linear(width, options.hidden), nn.LayerNorm(options.hidden))
+        self.words = nn.Embedding(vocabulary, options.hidden)
+        nn.init.normal_(self.words.weight, std=options.hidden**-0.5)
+        self.places = nn.Parameter(torch.randn(options.longest, options.hidden) * 0.02)
+        self.layers: Any = nn.ModuleList(Layer(options) for _ in range(options.layers))
+        self.norm = nn.LayerNorm(options.hidden)
+        self.drop = nn.Dropout(options.dropout)
+
+    def forward(
+        self, tokens: Tensor, absent: Tensor, targets: Tensor | None = None, teach: bool = False
+    ) -> Tensor:
+        if targets is not None and teach:
+            return self.say(tokens, absent, targets)
+        told = targets[:, 0] if targets is not None and self.options.given else None
+        return self.answer(tokens, absent, told)
+
+    def say(self, tokens: Tensor, absent: Tensor, targets: Tensor) -> Tensor:
+        """What it says of each sub-word of the targets, all before being given."""
+        longest = int((targets >= 0).sum(1).max().clamp(1, self.options.longest))
+        truth = targets[:, :longest]
+        begin = truth.new_full((len(truth), 1), END)
+        given = torch.cat([begin, truth[:, :-1].clamp(min=END)], 1)
+        memory, there = self.remember(tokens, absent)
+        earlier = torch.ones(longest, longest, dtype=torch.bool, device=truth.device).tril()
+        logits, _ = self.step(given, 0, None, earlier, memory, there)
+        shares = logits.log_softmax(2)
+        of_truth = -functional.nll_loss(
+            shares.flatten(0, 1), truth.flatten(), ignore_index=-1, reduction="none"
+        )
+        terms = torch.stack([of_truth.view_as(truth), shares.mean(2)], 2)
+        # As many places for every batch, so that batches can be joined.
+        most = min(targets.shape[1], self.options.longest)
+        return functional.pad(terms, (0, 0, 0, most - longest))
+
+    def answer(self, tokens: Tensor, absent: Tensor, told: Tensor | None) -> Tensor:
+        """The answers of the options' search, float32 (n, 1 + longest).
+
+        told: what each begins with, (n,), -1 where that is left to the search; None: of all.
+        """
+        search = Search(len(tokens), self.options, tokens.device, told)
+        memory, there = self.remember(tokens, absent)
+        rows = search.origin
+        memory = [(key[rows], value[rows]) for key, value in memory]
+        there, kept = there[rows], None
+        for place in range(self.options.longest):
+            logits, kept = self.step(search.last, place, kept, None, memory, there)
+            parents = search.extend(logits[:, -1])
+            if search.ended:
+                break
+            kept = [(key[parents], value[parents]) for key, value in kept]
+        return search.answers()
+
+    def remember(self, tokens: Tensor, absent: Tensor) -> tuple[list[Kept], Tensor]:
+        """Of each layer what the fused tokens say, and which are there, bool (n, 1, 1, tokens)."""
+        # Where none is there all count, being zeros: attention to nothing would be no number.
+        absent = absent & ~absent.all(1, keepdim=True)
+        memory = self.memory(tokens.where(~absent[..., None], 0.0))
+        return [layer.read.keep(memory) for layer in self.layers], ~absent[:, None, None]
+
+    def step(
+        self,
+        given: Tensor,
+        place: int,
+        kept: list[Kept] | None,
+        earlier: Tensor | None,
+        memory: list[Kept],
+        there: Tensor,
+    ) -> tuple[Tensor, list[Kept]]:
+        """Logits (n, places, vocabulary) of what follows sub-words given from a place on."""
+        x = self.drop(self.words(given) + self.places[place : place + given.shape[1]])
+        grown = []
+        for i, layer in enumerate(self.layers):
+            x, keys = layer(x, kept and kept[i], earlier, memory[i], there)
+            grown.append(keys)
+        return functional.linear(self.norm(x), self.words.weight), grown
