@@ -76,7 +76,8 @@ def networks(fusion: str):
     every = specs(fusion)
     size = SETS_AT_MOST.get(fusion, len(every))
     for start in range(0, len(every), size):
-        part = every[start : start + size]
+        # The last two together: a fusion takes no single set.
+        part = every[min(start, len(every) - min(size, 2)) :][:size]
         yield make(fusion, part)[0], [spec for _, spec in part]
 
 
