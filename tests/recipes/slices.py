@@ -65,6 +65,8 @@ def put_slice(
         part["models"] = {
             name: {**model, **training} for name, model in part["models"].items() if name in models
         }
+    if not document.get("comparison", {"models": {}})["models"]:
+        document.pop("comparison", None)
     for feature_set, options in features.items():
         document["features"][feature_set].update(options)
     (folder / "params.yaml").write_text(yaml.safe_dump(document))
