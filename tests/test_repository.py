@@ -118,20 +118,20 @@ def test_stages_never_import_stages_nor_kernels_params() -> None:
 
 
 # A modality's own folder, encoders, which say whose content they take, and sources that
-# know what they bring. What is logged as text, and an element of SVG, are no modality.
+# know what they bring. What is logged as text, an element of SVG, and a kind of target are no modality.
 # A proposal of params for a person's folder chooses among what this package brings.
 NAME_MODALITIES = (
     *("modalities.", "encoders.", "project.proposal"),
-    *(
-        f"sources.{name}"
-        for name in ("big_buck_bunny", "emoji", "fillets", "hedgewars", "klettres", "stamps")
-    ),
+    *("sources.big_buck_bunny", "sources.emoji", "sources.fillets", "sources.hedgewars"),
+    *("sources.klettres", "sources.openclipart", "sources.stamps"),
 )
 OTHER_TEXT = {
     "core.logs",
+    "models.tasks._text_options",
     "nightly.notify",
     "nightly.page",
     "nightly.simulation.project",
+    "nightly.unlabelled",
     "reporting.plots.detection",
     "reporting.plots.panels",
     "reporting.plots.rows",
