@@ -118,7 +118,7 @@ def test_stages_never_import_stages_nor_kernels_params() -> None:
 
 
 # A modality's own folder, encoders, which say whose content they take, and sources that
-# know what they bring. What is logged as text, an element of SVG, and a kind of target are no modality.
+# know what they bring. What is logged as text, an element of SVG, and a kind of target are none.
 # A proposal of params for a person's folder chooses among what this package brings.
 NAME_MODALITIES = (
     *("modalities.", "encoders.", "project.proposal"),
