@@ -40,7 +40,6 @@ from pipeline.params.sections import (
     SourceSection,
     TargetOptions,
 )
-from pipeline.raw.media_types import inline_types
 from pipeline.raw.request import DownloadOptions
 from pipeline.reporting.options import ReportOptions
 from pipeline.sources import fetchable, source_of
@@ -75,7 +74,7 @@ def _with_fallback(
     sources: dict[str, SourceSection], clean: Mapping[str, CleanSection]
 ) -> dict[str, SourceSection]:
     """Where a source says no encoding of its tables, that of what stands in their cells holds."""
-    inline = (clean[modality] for modality in inline_types() if modality in clean)
+    inline = (section for modality, section in clean.items() if modality_of(modality).INLINE)
     stated = (getattr(section.options, "fallback", None) for section in inline)
     fallback = next((encoding for encoding in stated if encoding), None)
     if fallback is None:

@@ -29,6 +29,7 @@ def test_every_option_of_an_encoder_is_told(name: str) -> None:
 def test_an_encoder_with_weights_names_their_licence(name: str) -> None:
     module = registry.load("encoders", name)
     has_none = name in (
-        "colour_hog", "hashing", "librosa", "logmel", "mfcc", "motion", "pixels", "tokens"
+        "colour_hog", "hashing", "librosa", "logmel", "mfcc", "motion", "pixels", "prosody",
+        "tokens",
     )  # fmt: skip
     assert (licence(module) == OWN) == has_none

@@ -125,6 +125,7 @@ def test_a_kind_of_target_comes_from_a_package_elsewhere(
     theirs("models/tasks", "from pipeline.models.tasks.multiclass import *\n")
     assert TaskOptions(kind="theirs").task.ONE_CLASS
     sys.modules.pop("their_module")
+    task_of.cache_clear()
     theirs("models/tasks", "ONE_CLASS = True\n")
     with pytest.raises(
         PipelineError, match=r"task 'theirs' \(their_module\) lacks FIGURES, FITTED"

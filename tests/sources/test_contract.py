@@ -25,6 +25,8 @@ FILES = {
     "up-1.csv": b"1,2",
     "up-2.csv": b"",
     "metadata.csv": b"file_name,text\nbird/duck.png,A duck\nnowhere.png,\n",
+    "shots.csv": b"shot,start,end,scene,seen1,seen2,action1,action2,mood1,mood2\n"
+    b"s1,0,1.5,wood,bunny,bunny,calm,calm,tense,tense\n",
     "sentiment.csv": b"line,first,second\nbird/song,1,2\n",
     "script/bird/dialogs_en.lua": b'dialogId("song", "font_big", "Peep")',
     "sound/bird/cs/song.ogg": b"",

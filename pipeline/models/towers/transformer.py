@@ -82,7 +82,9 @@ def build(shape: tuple[int, ...], options: Options) -> nn.Module:
             token: Tensor = self.leave(self.encoder(sequence, src_key_padding_mask=padding)[:, 0])
             return token
 
-        def pool(self, mean: Tensor, deviation: Tensor) -> tuple[Tensor, Tensor]:
+        def pool(
+            self, mean: Float[Tensor, " bands"], deviation: Float[Tensor, " bands"]
+        ) -> tuple[Float[Tensor, " bands"], Float[Tensor, " bands"]]:
             """Times are not standardised by what occurs: a second is the same in every model."""
             if options.times:
                 mean, deviation = mean.clone(), deviation.clone()
