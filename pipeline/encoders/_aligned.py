@@ -141,6 +141,6 @@ class AlignedEncoder:
             inputs[f"lengths.{each.name}"] = lengths
         vectors = np.zeros((len(contents), self._frozen.dimension), np.float32)
         for row in range(len(contents)):
-            given = {name: inputs[name][row : row + 1] for name in self._inputs}
-            vectors[row] = self._session.run(None, given)[0][0]
+            one_row = {name: inputs[name][row : row + 1] for name in self._inputs}
+            vectors[row] = self._session.run(None, one_row)[0][0]
         return vectors, np.ones(len(contents), np.int32)

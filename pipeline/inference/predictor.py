@@ -204,21 +204,21 @@ class Predictor:
         PipelineError
             The model has no such task, cannot be told so, or the machine fell short.
         """
-        chosen, told = self._chosen(tasks), self._told(given or {})
+        chosen, begun = self._chosen(tasks), self._begun(given or {})
         iterator = iter(samples)
         while batch := list(islice(iterator, BATCH)):
-            yield self._answer(batch, chosen, top, explain, told)
+            yield self._answer(batch, chosen, top, explain, begun)
 
-    def _told(self, given: Mapping[str, str]) -> dict[str, int]:
+    def _begun(self, given: Mapping[str, str]) -> dict[str, int]:
         """By task the class that its decoder is told."""
-        told = {}
+        begun = {}
         for task, value in given.items():
             (chosen,) = self._chosen([task])
             kind = self.model.options.tasks[chosen].kind
             if not task_of(kind).SEQUENCE:
                 raise PipelineError(f"task '{task}' answers with no text: it can be told nothing")
-            told[task] = load(FOLDER, kind, Generative).begin(value, self.model.classes[task])
-        return told
+            begun[task] = load(FOLDER, kind, Generative).begin(value, self.model.classes[task])
+        return begun
 
     def _chosen(self, tasks: Sequence[str] | None) -> list[str]:
         known = list(self.model.classes)

@@ -131,9 +131,9 @@ def _evaluated(inputs: ReportInputs, task: str, shown: Sequence[str]) -> str:
 def _aligned(inputs: ReportInputs) -> Iterator[str]:
     """What each learned space finds, names and saves."""
     for space in spaces(inputs):
-        found = {**{f"recall_{cut}": Figure(f"recall@{cut}") for cut in CUTS}, **RANK}
+        recalls = {**{f"recall_{cut}": Figure(f"recall@{cut}") for cut in CUTS}, **RANK}
         blocks = (
-            ("asked → answering", found, space.directions, "recall_1"),
+            ("asked → answering", recalls, space.directions, "recall_1"),
             ("told by the classes' names", NAMED, space.named, "accuracy"),
             ("macro-F1 with so many of the labels", SHARES, space.shares, ""),
         )

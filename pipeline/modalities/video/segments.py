@@ -74,8 +74,8 @@ def _cuts(pictures: Iterator[tuple[int, Image]], detector: str, shortest: int) -
     finder = _detector(detector, shortest)
     for ms, image in pictures:
         time = _timecode(ms)
-        found = finder.process_frame(time, cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
-        yield from (cut.frame_num for cut in found)
+        cuts = finder.process_frame(time, cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+        yield from (cut.frame_num for cut in cuts)
     yield from (cut.frame_num for cut in finder.post_process(time))
 
 

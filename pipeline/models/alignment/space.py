@@ -106,8 +106,8 @@ class Space(nn.Module):
             rows = has[:, modality] & others.any(1)
             if self.bands[place] and rows.any():
                 known = others[rows, :, None] * vectors[rows]
-                told = decoder(known.sum(1) / others[rows].sum(1, keepdim=True))
-                losses.append(functional.huber_loss(told, target[rows]))
+                restored = decoder(known.sum(1) / others[rows].sum(1, keepdim=True))
+                losses.append(functional.huber_loss(restored, target[rows]))
         return torch.stack(losses).mean() if losses else vectors.sum() * 0
 
     @property

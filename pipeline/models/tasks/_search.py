@@ -64,10 +64,10 @@ class Search:
             drawn = self._draw(shares, place)
             shares = torch.where(drawn, shares, -torch.inf)
         if place == 0 and self._told is not None:
-            told = self._told[self.origin][:, None]
-            words = torch.arange(vocabulary, device=told.device)
-            free = torch.where(words == told, 0.0, -torch.inf).to(shares)
-            shares = torch.where(told >= 0, free, shares)
+            first = self._told[self.origin][:, None]
+            words = torch.arange(vocabulary, device=first.device)
+            free = torch.where(words == first, 0.0, -torch.inf).to(shares)
+            shares = torch.where(first >= 0, free, shares)
         # What has ended goes on by its end alone, at no cost.
         over = torch.full_like(shares[:1], -torch.inf)
         over[:, END] = 0

@@ -135,7 +135,7 @@ def _measured(
     def figures(weights: np.ndarray) -> Figures:
         curve = error_curve(ratios, trials.same, weights)
         miss, false = rates_at(options.threshold, ratios, trials.same, weights)
-        told = {
+        rates = {
             "eer": eer(curve),
             "min_dcf": least_cost(curve, costs),
             "act_dcf": costs.of(miss, false),
@@ -145,8 +145,8 @@ def _measured(
         }
         if raw is not None and copied is not None:
             miss, false = rates_at(copied, raw, trials.same, weights)
-            told |= {"copied_miss": miss, "copied_false_acceptance": false}
-        return told
+            rates |= {"copied_miss": miss, "copied_false_acceptance": false}
+        return rates
 
     values = figures(np.ones(len(ratios)))
     values["min_cllr"] = np.array(least_cllr(ratios, trials.same))

@@ -9,11 +9,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from pipeline.core.folders import FEATURES
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from pipeline.models.verification.crossfit import Judged
     from pipeline.models.verification.figures import Figure
     from pipeline.models.verification.options import VerificationOptions
@@ -112,10 +114,6 @@ class TrialsWork:
 
     def _trials(self, people: People, judged: Mapping[int, Judged]) -> None:
         """A row a trial: both sides, the truth, and what each system says (null: nothing)."""
-        import numpy as np
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
         ids = np.array(people.sample_ids, object)
         names = np.array(people.names, object)
         tables = [
@@ -157,7 +155,6 @@ def _metrics(figures: Sequence[Figure]) -> dict[str, Any]:
 
 def _curves(judged: Mapping[int, Judged]) -> Iterator[dict[str, Any]]:
     """Error rates of each system against all impostors, at thresholds evenly spread in probit."""
-    import numpy as np
     from scipy.stats import norm
 
     from pipeline.models.verification.detection import error_curve
@@ -185,7 +182,7 @@ def _errors_of_people(
         ratios, trials = each.ratios[options.answering], each.trials
         claimed = people.person[trials.enrolled[:, 0]]
         for person, name in enumerate(people.names):
-            rows = (claimed == person) & (ratios == ratios)
+            rows = (claimed == person) & ~np.isnan(ratios)
             own, others = rows & trials.same, rows & ~trials.same
             yield {
                 "person": name,

@@ -186,9 +186,9 @@ class Remote:
         start = self.system.join(self.root, "files", "md5")
         with self._reporting_errors():
             paths = sorted(self.system.find(start))
-            told = zip(paths, self.system.info(paths), strict=True)
+            infos = zip(paths, self.system.info(paths), strict=True)
             # Some keep an empty object for each folder.
-            return {path: info["size"] or 0 for path, info in told if info["type"] == "file"}
+            return {path: info["size"] or 0 for path, info in infos if info["type"] == "file"}
 
     def written(self, path: str) -> float | None:
         """When an object was put there, in seconds since 1970; None where it keeps no times."""
