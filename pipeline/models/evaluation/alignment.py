@@ -83,9 +83,9 @@ def add_retrieval(
         figures.append(answered.figures())
         recalls.append([drawn[f"recall_{cut}"] for cut in CUTS])
         measured = {direction: _measured(answered, drawn, component, options)}
-        for value, questions in _groups(split, answered):
+        for group, questions in _groups(split, answered):
             drawn = replicates_of_rows(resamples, component[questions.asked], questions.figures)
-            measured[f"{direction}, {value}"] = _measured(questions, drawn, component, options)
+            measured[f"{direction}, {group}"] = _measured(questions, drawn, component, options)
         for task, each in measured.items():
             evaluation.metrics.setdefault(task, {})[split.name] = each
         evaluation.predictions += _found(name, split, asked, answering, answered)
