@@ -2,17 +2,15 @@
 
 The multimodal transformer of Tsai et al. 2019 (MulT, arXiv:1906.00295): for each ordered pair
 (i, j) a stack of layers of its own, in which the tokens of i are queries and those of j keys and
-values. The streams of i, side by side, go through a transformer over their time, of which the mean
-is taken; then one layer over all sets. Sinusoids of their times tell tokens which others are of
-their time.
+values. The streams of i, side by side, go through a transformer over their time, which is read at
+its last token; then one layer over all sets. Sinusoids of their times tell tokens which others are
+of their time.
 
 A set of one token has no time: it bears no sinusoids, and its streams are all that it says.
 
-What differs: the convolution before is the set's tower; of the streams the paper takes the last
-token, which sequences with nothing at their end do not have. Since attention over one key would
-always be 1, a key and a value of zeros stand beside all others, which makes it a gate: i decides
-how much it takes of j. If j is absent, zeros are all there is; if i is absent, its streams are
-zeros.
+What differs: the convolution before is the set's tower. Since attention over one key would always
+be 1, a key and a value of zeros stand beside all others, which makes it a gate: i decides how much
+it takes of j. If j is absent, zeros are all there is; if i is absent, its streams are zeros.
 """
 
 from __future__ import annotations
@@ -52,7 +50,6 @@ def build(longest: Sequence[int], width: int, options: Options) -> nn.Module:
     import torch
     from torch import nn
 
-    from pipeline.models.frames import masked_mean
     from pipeline.models.fusion._sequences import placed
 
     sets = len(longest)
@@ -109,12 +106,19 @@ def build(longest: Sequence[int], width: int, options: Options) -> nn.Module:
                     first = torch.arange(stream.shape[1], device=stream.device) == 0
                     for layer in self.over_time[str(i)]:
                         stream = layer(stream, src_key_padding_mask=~(counted[i] | first))
-                row = masked_mean(stream, counted[i][..., None])
-                rows.append(row.where(present[:, i : i + 1], 0.0))
+                rows.append(_last(stream, counted[i]).where(present[:, i : i + 1], 0.0))
             joined: Tensor = self.join(torch.cat(rows, 1))
             return joined
 
     return Fusion()
+
+
+def _last(
+    stream: Float[Tensor, "n targets streams"], counted: Bool[Tensor, "n targets"]
+) -> Float[Tensor, "n streams"]:
+    """The last token of each row that counts, or the first if none does."""
+    place = (counted.sum(1) - 1).clamp(min=0)[:, None, None]
+    return stream.gather(1, place.expand(-1, 1, stream.shape[2]))[:, 0]
 
 
 def _layer(width: int, options: Options) -> nn.ModuleDict:
