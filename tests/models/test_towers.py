@@ -17,10 +17,10 @@ from pipeline.core import registry
 from pipeline.core.errors import PipelineError
 from pipeline.models.examples import FeatureSpec
 from pipeline.models.network import Network
+from pipeline.models.positions import positions
 from pipeline.models.tower import Tower
 from pipeline.models.tower_options import of_kind, tower_of
 from pipeline.models.towers import FOLDER
-from pipeline.models.towers.transformer import positions
 from pipeline.models.training.determinism import deterministic
 from tests.models.shapes import hold
 from tests.models.synthetic import options
