@@ -57,3 +57,10 @@ def milliseconds(seconds: str) -> int:
 def digest(of: str, span: Span | None) -> str:
     """What a span is known by, from the digest of the file's bytes; without one, that itself."""
     return of if span is None else digest_json([of, *span])
+
+
+def evenly(count: int, most: int) -> list[int]:
+    """Places of at most `most` of `count`, from the middles of equal stretches."""
+    if count <= most:
+        return list(range(count))
+    return [(2 * place + 1) * count // (2 * most) for place in range(most)]
