@@ -48,11 +48,13 @@ class Tower(nn.Module):
         self.places = -(-shape[0] // self.step) if self.step else 1
 
     def fit(self, train: Examples, name: str) -> None:
-        """Learn what the feature set looks like in training: its statistics, or its words."""
+        """Learn what its set looks like, by statistics or words, and begin as others left it."""
         if self.ids:
             self.kind.fit(*map(torch.from_numpy, id_counts(train, name)))
         else:
             self.standardise(*map(torch.from_numpy, feature_moments(train, name)))
+        if hasattr(self.kind, "begin"):
+            self.kind.begin()
 
     def standardise(self, mean: Tensor, deviation: Tensor) -> None:
         """Set the statistics, (bands,) each; a feature that never varies is only centred."""
