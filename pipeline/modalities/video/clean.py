@@ -10,7 +10,8 @@ from pydantic import Field
 from pipeline.core import spans
 from pipeline.core.errors import Rejected
 from pipeline.core.options import Options as Base
-from pipeline.modalities.video.content import Clip, evenly, to_jpeg
+from pipeline.core.spans import evenly
+from pipeline.modalities.video.content import Clip, to_jpeg
 
 if TYPE_CHECKING:
     from pipeline.modalities.image.content import Image
