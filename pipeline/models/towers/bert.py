@@ -134,8 +134,8 @@ def last_layers(options: Options) -> list[dict[str, Tensor]]:
     from pipeline.core.errors import PipelineError
     from pipeline.encoders import transformer
 
-    network = transformer.Options(
-        model=options.model, revision=options.revision, sha256=options.sha256
+    network = transformer.Options.model_validate(
+        {name: getattr(options, name) for name in ("model", "revision", "sha256")}
     )
     tensors: dict[str, Tensor] = {}
     for path in transformer.weights(network):

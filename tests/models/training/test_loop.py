@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from pydantic import TypeAdapter
 
 from pipeline.core.errors import PipelineError
 from pipeline.models.examples import build_examples, classes_of
@@ -17,6 +18,8 @@ from pipeline.models.metrics import scores
 from pipeline.models.prediction import predict
 from pipeline.models.saving import load_model, save_model
 from pipeline.models.statistics import feature_moments
+from pipeline.models.task_options import TaskOfKind
+from pipeline.models.tasks import regression
 from pipeline.models.training.loop import Trained, train
 from tests.models.synthetic import SETS, TASK_OPTIONS, TASKS, joined, options, split_of
 
@@ -60,6 +63,22 @@ def test_both_tasks_are_learnt():
     best = trained.curves[trained.best_epoch]
     assert best["validation/category/macro_f1"] > 0.5
     assert best["validation/language/macro_f1"] > 0.6
+
+
+def test_an_error_is_best_where_it_is_least(monkeypatch: pytest.MonkeyPatch):
+    """By whatever figure a kind is ranked."""
+    monkeypatch.setattr(
+        regression, "FIGURES", {"mae": regression.FIGURES["mae"], **regression.FIGURES}
+    )
+    task = TypeAdapter(TaskOfKind).validate_python({"kind": "regression"})
+    size = np.array([float(name[1:]) for name in WORLD.targets["category"]], dtype=object)
+    world = replace(WORLD, targets={"size": size})
+    data = build_examples([world], SETS, {"size": []}, {"size": task})
+    training, validation = (data.take(world.split == name) for name in ("train", "validation"))
+    chosen = options(tasks={"size": task}, primary="size", epochs=4, learning_rate=0.02)
+    trained = train(training, validation, {"size": []}, chosen, 7, CPU)
+    errors = [epoch["validation/size/mae"] for epoch in trained.curves]
+    assert trained.best_epoch == np.argmin(errors) != np.argmax(errors)
 
 
 def test_modality_dropout_helps_where_a_modality_is_missing():
