@@ -14,7 +14,7 @@ from pipeline.core.records import SPLITS
 from pipeline.encoders import encoder_of
 from pipeline.modalities import measures, modality_of
 from pipeline.models.alignment.options import ALIGNMENT
-from pipeline.models.evaluation.options import DURATION, PRESENCE
+from pipeline.models.evaluation.options import DURATION, PRESENCE, SOURCE
 from pipeline.models.tasks import kinds, task_of
 from pipeline.store.views import is_table
 
@@ -269,6 +269,8 @@ def _alignment(path: str, model: Any, values: Mapping[str, Any]) -> Mistakes:
 
 def _named_classes(values: Mapping[str, Any], named: Mapping[str, Collection[str]]) -> Mistakes:
     """Targets whose classes have names by which they can be told."""
+    if values["evaluate"].label_shares and not values["evaluate"].zero_shot:
+        yield "evaluate.label_shares", "name the targets that are learned in `evaluate.zero_shot`"
     for i, target in enumerate(values["evaluate"].zero_shot):
         kind = values["targets"].get(target)
         if target not in named["targets"]:
@@ -357,7 +359,7 @@ def _groups(values: Mapping[str, Any], named: Mapping[str, Collection[str]]) -> 
         if declared is None:
             return
         attributes |= set(declared)
-    known = {*named["targets"], *attributes, PRESENCE}
+    known = {*named["targets"], *attributes, PRESENCE, SOURCE}
     if any(measures(name, DURATION) for name in values["clean"]):
         known.add(DURATION)
     for i, name in enumerate(values["evaluate"].group_by):

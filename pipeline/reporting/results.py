@@ -19,7 +19,7 @@ from pipeline.reporting.choice import rank_models
 from pipeline.reporting.difference import model_difference
 from pipeline.reporting.format import amount, count, listed, percent, points
 from pipeline.reporting.inputs import EvaluatedModel, ReportInputs
-from pipeline.reporting.retrieval import spaces
+from pipeline.reporting.retrieval import Space, spaces
 from pipeline.reporting.verification.sections import VerificationData
 
 # Resamples of the paired bootstrap.
@@ -135,16 +135,18 @@ def _evaluated(inputs: ReportInputs, task: str, shown: Sequence[str]) -> str:
 
 
 def _aligned(inputs: ReportInputs) -> Iterator[str]:
-    """What each learned space finds, names and saves."""
-    for space in spaces(inputs):
+    """What each objective gives, then what each learned space finds, names and saves."""
+    measured_spaces = [*spaces(inputs)]
+    if measured_spaces:
+        yield _objectives(measured_spaces)
+    for space in measured_spaces:
         recalls = {**{f"recall_{cut}": Figure(f"recall@{cut}") for cut in CUTS}, **RANK}
         blocks = (
             ("asked → answering", recalls, space.directions, "recall_1"),
             ("told by the classes' names", NAMED, space.named, "accuracy"),
             ("macro-F1 with so many of the labels", SHARES, space.shares, ""),
         )
-        (mean,) = _cells({"mean": space.mean_recall}, {"mean": Figure("mean recall")})
-        yield f"**`{space.model.name}`** on the test split: mean recall {mean}."
+        yield f"**`{space.model.name}`** on the test split:"
         for head, figures, measured, trivial in blocks:
             rows = [
                 [
@@ -159,6 +161,24 @@ def _aligned(inputs: ReportInputs) -> Iterator[str]:
             if rows:
                 titles = [figure.title for figure in figures.values()]
                 yield _table([head, *titles, *chance, "n"], rows)
+
+
+def _objectives(measured_spaces: Sequence[Space]) -> str:
+    """Space by space: by what it was learned, what it finds on average, what names alone tell."""
+    named = dict.fromkeys(name for space in measured_spaces for name in space.named)
+    figures = {
+        "mean": Figure("mean recall"),
+        **{name: Figure(f"{name}, accuracy") for name in named},
+    }
+    rows = []
+    for space in measured_spaces:
+        weight = space.options["reconstruction"]
+        objective = space.options["loss"] + (f" and {weight:g} of reconstruction" if weight else "")
+        told = {name: space.named[name]["accuracy"] for name in named if name in space.named}
+        cells = _cells({"mean": space.mean_recall, **told}, figures)
+        rows.append([f"`{space.model.name}`", objective, *cells])
+    heads = ["space", "objective", *(figure.title for figure in figures.values())]
+    return "**What finds what** on the test split:\n\n" + _table(heads, rows)
 
 
 def _differences(

@@ -11,6 +11,7 @@ from pipeline.core.errors import PipelineError
 from pipeline.execution import process_group
 from pipeline.execution.options import ExecutionOptions
 from pipeline.execution.process_group import check_room, run_distributed
+from pipeline.execution.ray_session import session
 
 OPTIONS = ExecutionOptions()
 
@@ -72,8 +73,15 @@ def test_all_meet_at_one_address_and_the_first_answers(inside, two):
     assert len({path.name.split("-")[1] for path in inside.glob("?-*")}) == 2
 
 
+@pytest.fixture(scope="module")
+def ray_runs():
+    """Ray takes longer to start than all that is done on it; the test above has it started."""
+    with session(2):
+        yield
+
+
 @pytest.mark.slow
-def test_a_death_begins_all_anew_and_a_third_is_said(inside, two):
+def test_a_death_begins_all_anew_and_a_third_is_said(inside, two, ray_runs):
     assert run_distributed(partial(mortal, inside, 1), 2, OPTIONS) == 2
     for path in inside.glob("?-*"):
         path.unlink()
@@ -83,7 +91,7 @@ def test_a_death_begins_all_anew_and_a_third_is_said(inside, two):
 
 
 @pytest.mark.slow
-def test_what_the_work_raises_is_raised(inside, two):
+def test_what_the_work_raises_is_raised(inside, two, ray_runs):
     with pytest.raises(PipelineError, match="mend this"):
         run_distributed(mistaken, 2, OPTIONS)
     with pytest.raises(ZeroDivisionError):

@@ -225,36 +225,54 @@ STILL = {
     "fusion_options": {"dropout": 0.0},
     "epochs": 4,
 }
+BY_TWO = {"m": options(**STILL, workers=2, accumulate=2)}
+
+
+@pytest.fixture
+def two(monkeypatch):
+    two_cpus(monkeypatch)
+
+
+def two_cpus(patch):
+    """Whatever there is."""
+    patch.setattr("pipeline.execution.process_group.os.sched_getaffinity", lambda pid: {0, 1})
+
+
+@pytest.fixture(scope="module")
+def made_by_two(tmp_path_factory):
+    """What two workers make undisturbed, and the summary."""
+    folder = tmp_path_factory.mktemp("two")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        two_cpus(patch)
+        store_world(ROOT)
+        summary = plan(params(BY_TWO, execution=ExecutionOptions()), "m").run()
+    return folder / OUT, summary
 
 
 @pytest.mark.slow
-def test_two_workers_come_to_what_one_does(world, two):
+def test_two_workers_come_to_what_one_does(world, made_by_two):
     from pipeline.models.saving import load_model
 
     plan(params({"m": options(**STILL)}), "m").run()
     single = json.loads((OUT / "model.json").read_text())
     weights = load_model(OUT).network.state_dict()
-    chosen = {"m": options(**STILL, workers=2, accumulate=2)}
-    summary = plan(params(chosen, execution=ExecutionOptions()), "m").run()
+    made, summary = made_by_two
     assert summary.training["examples_per_second"] > 0
-    both = json.loads((OUT / "model.json").read_text())
+    both = json.loads((made / "model.json").read_text())
     assert both["best"] == pytest.approx(single["best"], rel=1e-3, abs=1e-3)
-    for name, tensor in load_model(OUT).network.state_dict().items():
+    for name, tensor in load_model(made).network.state_dict().items():
         assert tensor.numpy() == pytest.approx(weights[name].numpy(), rel=1e-2, abs=1e-3)
 
 
 @pytest.mark.slow
-def test_a_killed_worker_costs_its_epoch(world, two, monkeypatch):
-    chosen = {"m": options(epochs=4, workers=2)}
-    plan(params(chosen, execution=ExecutionOptions()), "m").run()
-    unbroken = files()
-    shutil.rmtree(OUT)
+def test_a_killed_worker_costs_its_epoch(world, made_by_two, two, monkeypatch):
     monkeypatch.setattr("pipeline.stages.work.train._train_as_one_of", mortal)
-    summary = plan(params(chosen, execution=ExecutionOptions()), "m").run()
+    summary = plan(params(BY_TWO, execution=ExecutionOptions()), "m").run()
     assert Path("died").read_text() == "1"
     # The first worker may have been through the epoch by then.
     assert summary.training["resumed"] in (2, 3)
-    assert files() == unbroken
+    assert files() == files(made_by_two[0])
 
 
 def mortal(job, rank, size, address):
@@ -268,9 +286,3 @@ def mortal(job, rank, size, address):
         died.write_text("1")
         die_in(2)
     return train._train_as_one_of(job, rank, size, address)
-
-
-@pytest.fixture
-def two(monkeypatch):
-    """Two CPUs, whatever there is."""
-    monkeypatch.setattr("pipeline.execution.process_group.os.sched_getaffinity", lambda pid: {0, 1})
