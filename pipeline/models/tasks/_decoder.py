@@ -149,7 +149,8 @@ class Reader(nn.Module):
         gate = self.gate(state).sigmoid() * (~beyond).any(2, keepdim=True)
         place = memory.words.clamp(min=0)[:, None].expand_as(pointed)
         copied = torch.zeros_like(shares).scatter_add(2, place, pointed * gate)
-        return (shares.exp() * (1 - gate) + copied).clamp(min=1e-9).log()
+        mixed: Tensor = (shares.exp() * (1 - gate) + copied).clamp(min=1e-9).log()
+        return mixed
 
 
 class Decoder(nn.Module):
