@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from pipeline.core import registry
 from pipeline.core.errors import PipelineError
 from pipeline.models.alignment.space import Space
 from pipeline.models.decoding import Decoding
@@ -18,6 +19,7 @@ from pipeline.models.fusion import fusion_of
 from pipeline.models.fusion_levels import DecisionLevel, FeatureLevel
 from pipeline.models.options import ModelOptions
 from pipeline.models.prediction import ROWS
+from pipeline.models.tasks import FOLDER, Generative
 from pipeline.models.tower import Tower
 from pipeline.models.training.batches import NetworkInputs, Tensors
 
@@ -58,6 +60,7 @@ class Network(nn.Module):
         self.absent = None
         if options.absent == "learned":
             self.absent = nn.Parameter(torch.randn(len(sets), options.tower.width) * 0.02)
+        self._reads = {task: options.tasks[task].reads for task in classes}
         self.decodings = {task: Decoding(options.tasks[task].kind) for task in classes}
         sizes = [tower.places for tower in towers]
         if options.early:
@@ -81,7 +84,8 @@ class Network(nn.Module):
         does with its targets, if any are given, says `tasks.Generative`.
         """
         tokens = self.tokens(values, lengths, present)
-        return self._by_task(self.level(*tokens, self._listed(targets), teach))
+        texts = self.texts(values, present)
+        return self._by_task(self.level(*tokens, self._listed(targets), teach, texts))
 
     def predict_logits(
         self, tensors: Tensors, visible: np.ndarray, teach: bool = False
@@ -117,13 +121,18 @@ class Network(nn.Module):
 
         Where the fusion is of decisions, each set has to answer by itself.
         """
-        return self.task_outputs(*self.tokens(values, lengths, present), targets)
+        tokens, texts = self.tokens(values, lengths, present), self.texts(values, present)
+        return self.task_outputs(*tokens, targets, texts)
 
     def task_outputs(
-        self, tokens: Any, present: Tensor, targets: Mapping[str, Tensor] | None = None
+        self,
+        tokens: Any,
+        present: Tensor,
+        targets: Mapping[str, Tensor] | None = None,
+        texts: Sequence[Tensor | None] | None = None,
     ) -> list[dict[str, Tensor]]:
-        """The same of what `tokens` gives."""
-        outputs = self.level.training_outputs(tokens, present, self._listed(targets))
+        """The same of what `tokens` and `texts` give."""
+        outputs = self.level.training_outputs(tokens, present, self._listed(targets), texts)
         return [self._by_task(each) for each in outputs]
 
     def alignment_loss(self, tokens: Any, inputs: NetworkInputs, component: Tensor) -> Tensor:
@@ -204,6 +213,19 @@ class Network(nn.Module):
         if self.absent is None:
             return stacked, present
         return stacked.where(present[..., None], self.absent), torch.ones_like(present)
+
+    def texts(self, values: Mapping[str, Tensor], present: Tensor) -> list[Tensor | None]:
+        """By task, the sub-words of the text that its head reads: see `Generative.read`."""
+        return [self._text(task, values, present) for task in self.tasks]
+
+    def _text(self, task: str, values: Mapping[str, Tensor], present: Tensor) -> Tensor | None:
+        name, decoding = self._reads[task], self.decodings[task]
+        if not name:
+            return None
+        written = values[name][..., 0] * present[:, self.names.index(name), None]
+        reading = registry.load(FOLDER, decoding.kind, Generative)
+        subwords = reading.read(written.cpu().numpy(), decoding.classes)
+        return torch.from_numpy(subwords).to(written.device)
 
     def token(self, name: str, values: Tensor, lengths: Tensor) -> Tensor:
         """What a space reads of a feature set that is there, (n, width)."""

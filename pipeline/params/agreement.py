@@ -182,6 +182,8 @@ def _tasks(
     for task, options in model.tasks.items():
         path = f"{where}.tasks.{task}"
         kind = values["targets"].get(task)
+        if options.reads:
+            yield from _read(f"{path}.copies", options.reads, model, values)
         given = getattr(options, "given", "")
         if given and (given not in named["targets"] or given == task):
             others = [name for name in named["targets"] if name != task]
@@ -206,6 +208,17 @@ def _tasks(
             if options.kind not in fit:
                 problem = f"a target of kind {kind} cannot be learnt as {options.kind}"
                 yield f"{path}.kind", f"{problem}; there are: {', '.join(fit)}"
+
+
+def _read(path: str, used: str, model: Any, values: Mapping[str, Any]) -> Mistakes:
+    """A text that a head reads is one of the model's sets, as the encoder `utf8` makes them."""
+    fit = [
+        name
+        for name in model.features
+        if name in values["features"] and values["features"][name].encoder == "utf8"
+    ]
+    if used not in fit:
+        yield path, unknown("feature set of the encoder utf8 among `features`", used, fit)
 
 
 def _one_class() -> list[str]:
