@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from pipeline.core.records import UNLABELLED
+from pipeline.encoders import encoder_of
 from pipeline.inference.encoding import Encoding
 from pipeline.inference.inputs import samples_of
 from pipeline.inference.samples import read_asset
@@ -62,7 +63,7 @@ def params() -> dict[str, Any]:
         "modalities": ["audio", "image", "text", "video"],
         "targets": {"second": {"kind": "multiclass"}},
         "clean": {
-            "audio": {**kept, "level_dbfs": 0, "trim_db": 120},
+            "audio": {**kept, "level_dbfs": 0, "trim_db": None},
             "image": {**kept, "min_contrast": 0},
             "text": kept,
             "video": {**kept, "every_ms": 100},
@@ -70,8 +71,23 @@ def params() -> dict[str, Any]:
         "augment": {name: {"views": 0} for name in ("audio", "image", "text", "video")},
         "features": {
             "heard": {"modality": "audio", "encoder": "mfcc"},
+            "heard_in_time": {
+                "modality": "audio",
+                "encoder": "windows",
+                "seconds": 0.5,
+                "hop": 0.5,
+                "windows": 4,
+            },
             "look": {"modality": "image", "encoder": "pixels"},
             "motion": {"modality": "video", "encoder": "motion"},
+            "seen_in_time": {
+                "modality": "video",
+                "encoder": "frames",
+                "pictures": {"encoder": "colour_hog"},
+                "frames": 4,
+                "pooling": "sequence",
+                "times": True,
+            },
             "words": {"modality": "text", "encoder": "hashing"},
         },
         "curate": {"min_components_per_class": 1, "max_component_share": 1.0},
@@ -146,6 +162,25 @@ def test_each_window_sounds_as_what_is_heard_in_it(project: Path) -> None:
         assert len(samples) == 2 * known.RATE
         for second, heard in enumerate(np.split(samples, 2)):
             assert np.abs(np.fft.rfft(heard)).argmax() == known.pitch(start + second)
+
+
+def test_what_is_seen_and_heard_in_a_window_is_on_one_axis_of_time(project: Path) -> None:
+    """Each half second of sound stands at its middle, as the picture does that is seen then."""
+    joined = open_store(project).join(["heard_in_time", "seen_in_time"])
+    both = joined.present["heard_in_time"] & joined.present["seen_in_time"]
+    assert both.sum() == 8
+    heard, seen = (joined.values[name][both][..., -1] for name in joined.values)
+    np.testing.assert_allclose(heard, [[0.25, 0.75, 1.25, 1.75]] * 8)
+    np.testing.assert_allclose(seen, heard, atol=0.05)
+    tones = known.tones(5).astype(np.float32) / 8000
+    mfcc = encoder_of("mfcc")
+    encoder = mfcc.Encoder(mfcc.Options())
+    for row in np.flatnonzero(both):
+        start = float(joined.targets["second"][row])
+        middle = round((start + 1.25) * known.RATE)
+        expected, _ = encoder.encode([tones[middle - known.RATE // 4 : middle + known.RATE // 4]])
+        values = joined.values["heard_in_time"][row, 2, :-1]
+        assert int(values[20:84].argmax()) == int(expected[0, 20:84].argmax())
 
 
 def test_each_window_has_the_words_that_are_said_in_it(project: Path) -> None:

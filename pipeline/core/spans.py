@@ -65,3 +65,10 @@ def clock(ms: int) -> str:
     hours, minutes = divmod(seconds // 60, 60)
     of_hours = f"{hours}:{minutes:02}" if hours else f"{minutes}"
     return f"{of_hours}:{seconds % 60:02}.{rest // 100}"
+
+
+def evenly(count: int, most: int) -> list[int]:
+    """Places of at most `most` of `count`, from the middles of equal stretches."""
+    if count <= most:
+        return list(range(count))
+    return [(2 * place + 1) * count // (2 * most) for place in range(most)]

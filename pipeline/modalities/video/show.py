@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pipeline.core.media_card import CardOptions, MediaCard
-from pipeline.core.spans import clock
+from pipeline.core.spans import clock, evenly
 from pipeline.modalities.image.opencv import cv2
 from pipeline.modalities.image.show import webp
-from pipeline.modalities.video.content import Clip, evenly
+from pipeline.modalities.video.content import Clip
 
 if TYPE_CHECKING:
     from pipeline.modalities.image.content import Image
