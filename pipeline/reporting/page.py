@@ -74,6 +74,7 @@ def render(inputs: ReportInputs, options: ReportOptions) -> str:
             sections=[(s, data) for s, data in built if not isinstance(data, Absent)],
             left_out=[(s, data.note) for s, data in built if isinstance(data, Absent)],
             models=inputs.evaluated,
+            spaces=[*retrieval.spaces(inputs)],
             modalities=inputs.modalities,
             **style_and_script(),
         )
