@@ -12,6 +12,7 @@ from pipeline.core.folders import COMPARISON, VERIFICATION
 from pipeline.execution.run_record import last_made
 from pipeline.models.alignment.retrieval import CUTS
 from pipeline.models.comparison.candidate import CHOICE
+from pipeline.models.evaluation.nearest import LEAD
 from pipeline.models.evaluation.nearest import NAME as NEAREST
 from pipeline.models.tasks import HEADLINES, Figure
 from pipeline.reporting.choice import rank_models
@@ -104,12 +105,15 @@ def _evaluated(inputs: ReportInputs, task: str, shown: Sequence[str]) -> str:
         f"by resampling components."
     )
     differences = _differences(inputs, models, task)
+    leads = {model.name: _more(tests[model.name].get(LEAD)) for model in models}
+    leads = leads if any(leads.values()) else {}
     rows = [
         [
             f"`{model.name}`",
             listed(model.modalities),
             *_cells(tests[model.name], figures),
             *([differences.get(model.name, "")] if differences else []),
+            *([leads[model.name]] if leads else []),
         ]
         for model in models
     ]
@@ -117,14 +121,16 @@ def _evaluated(inputs: ReportInputs, task: str, shown: Sequence[str]) -> str:
     if trivial:
         name, values = trivial
         answers = [amount(values[f], figures[f].share) if f in values else "" for f in figures]
-        rows.append([f"*{name}*", "nothing", *answers, *([""] if differences else [])])
+        rows.append([f"*{name}*", "nothing", *answers, *[""] * (bool(differences) + bool(leads))])
     for model in {model.modalities: model for model in reversed(models)}.values():
         if near := tests[model.name].get(NEAREST):
             answers = [amount(near[f], figures[f].share) if f in near else "" for f in figures]
-            rows.append([f"*{NEAREST}*", listed(model.modalities), *answers])
+            rows.append([f"*{NEAREST}*", listed(model.modalities), *answers, ""])
     heads = ["model", "reads", *(figure.title for figure in figures.values())]
     if differences:
         heads.append(f"points of macro-F1 to `{models[0].name}`")
+    if leads:
+        heads.append(f"points of {next(iter(figures.values())).title} to the {NEAREST}")
     return heading + "\n\n" + _table(heads, rows)
 
 
@@ -283,7 +289,7 @@ def verified(folder: Path) -> Iterator[str]:
 
 
 def _more(figure: Mapping[str, Any] | None) -> str:
-    """How much more a system's equal error rate is than that of the one that answers."""
+    """How much more a figure is than the one that it is held against."""
     if figure is None:
         return ""
     if figure["low"] is None:
