@@ -13,6 +13,7 @@ from pipeline.reporting import (
     contributions,
     curves,
     datacard,
+    films,
     gallery,
     leaderboard,
     lineage,
@@ -31,6 +32,7 @@ from pipeline.reporting.section import Section, build_sections
 SECTIONS = (
     Section("leaderboard", "Leaderboard", leaderboard.build),
     Section("gallery", "Samples", gallery.build),
+    Section("films", "Films", films.build),
     Section("confusion", "Confusion", confusion.build),
     Section("breakdown", "Classes", breakdown.build),
     Section("subsets", "Modalities", subsets.build),

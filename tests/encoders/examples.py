@@ -51,6 +51,8 @@ def options(encoder: str) -> Options:
         return module.Options(
             pictures={"encoder": "colour_hog"}, pooling="sequence", frames=6, times=True
         )
+    if encoder == "windows":  # of which some are silent
+        return module.Options(seconds=0.4, hop=0.3, windows=6)
     return module.Options()
 
 

@@ -21,11 +21,11 @@ from pipeline.core.files.digest import digest_file
 from pipeline.encoders.transformer import Encoder, Options
 from pipeline.models.examples import FeatureSpec
 from pipeline.models.network import Network
+from pipeline.models.positions import positions
 from pipeline.models.tower import Tower
 from pipeline.models.tower_options import of_kind, tower_of
 from pipeline.models.towers import FOLDER
 from pipeline.models.towers.bert import last_layers
-from pipeline.models.towers.transformer import positions
 from pipeline.models.training.determinism import deterministic
 from tests.encoders import tiny_models
 from tests.models.shapes import hold
