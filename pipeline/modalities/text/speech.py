@@ -39,7 +39,7 @@ class Speech(Base):
         "each utterance; tiny.en knows English alone",
     )
     min_confidence: float = Field(
-        0.35,
+        0.2,
         ge=0,
         le=1,
         description="mean probability of an utterance's words below which none of them is taken",
