@@ -79,7 +79,7 @@ def _bar(pictures: list[npt.NDArray[np.bool_]]) -> float:
 
 def _edges(picture: npt.NDArray[np.bool_]) -> tuple[int, int]:
     """Lines above and below in which nothing is seen."""
-    rows = picture.any(axis=1)
+    rows: npt.NDArray[np.bool_] = np.asarray(picture.any(axis=1))
     return int(rows.argmax()), int(rows[::-1].argmax())
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import io
+import shutil
+import subprocess
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -178,6 +180,20 @@ def test_nobody_speaks_in_silence_noise_and_tones() -> None:
     with pytest.raises(Rejected) as refused:
         of_recording(wav(sound), "text", None, OPTIONS)
     assert refused.value.reason == "absent"
+
+
+@has_recogniser
+@pytest.mark.slow
+@pytest.mark.skipif(not shutil.which("espeak-ng"), reason="there is no espeak-ng that speaks")
+def test_a_spoken_sentence_is_understood(tmp_path: Path) -> None:
+    sentence = "Good morning. The captain walks along the beach with his old brown dog."
+    path = tmp_path / "spoken.wav"
+    subprocess.run(["espeak-ng", "-v", "en", "-s", "130", "-w", path, sentence], check=True)
+    text, measured = of_recording(path.read_bytes(), "text", None, OPTIONS)
+    heard, spoken = text.decode().split(), sentence.split()
+    assert len(heard) == len(spoken)
+    assert sum(map(str.__ne__, heard, spoken)) <= 2
+    assert measured["confidence"] > 0.6
 
 
 @has_recogniser
