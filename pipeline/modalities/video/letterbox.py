@@ -70,11 +70,11 @@ def _bar(pictures: list[npt.NDArray[np.bool_]]) -> float:
     above, below = edges.min(axis=0)
     if abs(above - below) > slack or min(above, below) < NARROWEST * height:
         return 0.0
-    begin = [
+    shows_bars = [
         (edge <= np.array([above, below]) + slack).all() and _is_straight(picture, slack)
         for picture, edge in zip(pictures, edges, strict=True)
     ]
-    return float(max(above, below) / height) if np.mean(begin) >= AGREE else 0.0
+    return float(max(above, below) / height) if np.mean(shows_bars) >= AGREE else 0.0
 
 
 def _edges(picture: npt.NDArray[np.bool_]) -> tuple[int, int]:
