@@ -22,6 +22,8 @@ from pipeline.monitoring.landed import Landed
 # What a share may move at least, whatever the accepted batches had.
 LEAST_SLACK = 0.02
 CHANCE = 0.001
+# Of right answers, of which a model may keep so many less than it promised.
+SHORTFALL = 0.2
 # So many widths of a range beyond it is far, where a single sample is named.
 FAR = 3
 PRESENT = "yes"
@@ -67,6 +69,12 @@ class Contract(Options):
         le=1,
         description="share that may be known, asset for asset, under another target",
     )
+    disagreed: float = Field(
+        default=SHORTFALL,
+        ge=0,
+        le=1,
+        description="share of labels beyond what is expected that the model in use may contradict",
+    )
     rejects: dict[str, float] = Field(description="stage → share of its rows that it may refuse")
     chance: float = Field(
         default=CHANCE, gt=0, lt=1, description="that a batch as allowed is held by mistake"
@@ -82,8 +90,8 @@ class Violation:
     level:
         What should be held: all that the source sends, the batch, or these rows of it.
     what:
-        `schema`, `samples`, `presence`, `shares`, `new_values`, `ranges`, `known`, `contradicted`
-        or `rejects`.
+        `schema`, `samples`, `presence`, `shares`, `new_values`, `ranges`, `known`, `contradicted`,
+        `rejects` or `labels`.
     subject:
         The column, modality, value or stage.
     measured, low, high:

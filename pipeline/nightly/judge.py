@@ -14,7 +14,6 @@ from pipeline.core.files.atomic import atomic_write
 from pipeline.core.files.documents import parsed, reading
 from pipeline.core.folders import CURATED, DATA, MODELS, RAW
 from pipeline.models.evaluation.options import PRESENCE
-from pipeline.models.tasks import task_of
 from pipeline.monitoring.gate import Question, decide
 from pipeline.monitoring.ledger import FRESH, Look
 from pipeline.monitoring.options import GateOptions
@@ -22,7 +21,7 @@ from pipeline.monitoring.paired_answers import PairedAnswers, class_weights
 from pipeline.nightly.costs import costs
 from pipeline.nightly.fresh import SPLIT, Answers, fresh_answers
 from pipeline.nightly.journal import Night, Verdict
-from pipeline.nightly.model_answers import Answer, evaluated
+from pipeline.nightly.model_answers import Answer, evaluated, is_choice
 from pipeline.nightly.options import NightlyOptions
 from pipeline.nightly.recipe import model_name, recipe
 from pipeline.params import Params
@@ -64,7 +63,7 @@ def judge(params: Params, options: NightlyOptions, night: Night, champion: Alias
     if names[0] == names[1]:
         return Verdict("held", "same", "Held: tonight's data changed nothing of the model in use.")
     task = params.models[options.model].primary
-    if not task_of(params.targets[task]).ONE_CLASS:
+    if not is_choice(params, task):
         why = (
             f"Held: {task} is no choice of one class, which the gate compares; look at the report "
             f"and decide by `pipeline nightly promote {night.run}`."

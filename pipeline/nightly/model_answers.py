@@ -12,6 +12,8 @@ import pyarrow.parquet as pq
 from pipeline.core.errors import PipelineError, unknown
 from pipeline.core.files.documents import reading
 from pipeline.core.folders import CLEAN, DATA, EVALUATION, FEATURES
+from pipeline.models.tasks import task_of
+from pipeline.params import Params
 from pipeline.parts.manifest import read_function
 from pipeline.project.model_files import ModelFiles
 from pipeline.store.format.reader import StoredFeatures
@@ -27,6 +29,12 @@ class Answer:
     truth: str
     prediction: str
     present: tuple[str, ...]
+
+
+def is_choice(params: Params, task: str) -> bool:
+    """Whether a task is to choose one of several classes, so that an answer is right or wrong."""
+    target = params.targets.get(task)
+    return target is not None and task_of(target).ONE_CLASS
 
 
 def evaluated(tree: Tree, model: str, task: str) -> dict[str, Answer]:

@@ -12,6 +12,7 @@ from pipeline.core.folders import DATA, REPORTS
 from pipeline.nightly import repository
 from pipeline.nightly.journal import FOLDER, Delivery, Night
 from pipeline.nightly.judge import judge
+from pipeline.nightly.labels import model_to_ask
 from pipeline.nightly.notify import message, notify
 from pipeline.nightly.options import NightlyOptions
 from pipeline.nightly.page import render
@@ -21,7 +22,7 @@ from pipeline.nightly.run import Tools
 from pipeline.nightly.unlabelled import answer
 from pipeline.nightly.watch import Findings, check_batches, drift, drift_rows
 from pipeline.params import Params
-from pipeline.params.aliases import Alias
+from pipeline.params.aliases import CHAMPION, Alias, read_aliases
 from pipeline.stages.forecast import forecast
 from pipeline.stages.graph import labels
 
@@ -40,8 +41,13 @@ def tools_of(params: Params, options: NightlyOptions) -> Tools:
     def findings(deliveries: list[Delivery]) -> Findings:
         if not any(delivery.source in params.contract for delivery in deliveries):
             return Findings()
-        repository.run_dvc("repro", "ingest", *(f"clean@{name}" for name in params.modalities))
-        return check_batches(params, deliveries)
+        task = params.models[options.model].primary
+        files = model_to_ask(params, read_aliases(Path()).get(CHAMPION), task)
+        stages = ["ingest", *(f"clean@{name}" for name in params.modalities)]
+        if files is not None:
+            stages += ["curate", *(f"extract@{name}" for name in files.about.features)]
+        repository.run_dvc("repro", *stages)
+        return check_batches(params, deliveries, files, task)
 
     def judged(night: Night, champion: Alias | None) -> Night:
         verdict = judge(params, options, night, champion)

@@ -87,7 +87,10 @@ def _expected(
     Where the task is one class, the sentence also says what the answers' own probabilities expect.
     """
     task = predictor.model.options.primary
-    kind = task_of(predictor.model.options.tasks[task].kind)
+    tasks = predictor.model.options.tasks
+    if task not in tasks:
+        return None, None, f"{task} is no target, of which nothing is expected"
+    kind = task_of(tasks[task].kind)
     if kind.NUMBER or kind.SEQUENCE:
         what = "number" if kind.NUMBER else "text"
         return None, None, f"{task} is a {what}, of which nothing is expected"

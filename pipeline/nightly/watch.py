@@ -22,9 +22,11 @@ from pipeline.monitoring.drift import NightDrift, Observed, night_drift, pooled
 from pipeline.monitoring.landed import read_landed
 from pipeline.monitoring.learnt_contract import learn_contract
 from pipeline.nightly.journal import Delivery
+from pipeline.nightly.labels import label_violations
 from pipeline.nightly.raw_samples import unlabelled_ids
 from pipeline.params import Params
 from pipeline.parts import manifest
+from pipeline.project.model_files import ModelFiles
 from pipeline.store.format.reader import StoredFeatures
 from pipeline.store.join import align
 from pipeline.store.trees.tree import WorkTree
@@ -45,10 +47,18 @@ class Findings:
     rows: dict[Key, dict[str, str]] = field(default_factory=dict)
 
 
-def check_batches(params: Params, deliveries: Sequence[Delivery]) -> Findings:
+def check_batches(
+    params: Params, deliveries: Sequence[Delivery], files: ModelFiles | None = None, task: str = ""
+) -> Findings:
     """Hold batches that are ingested and clean against the contract that params state.
 
     Where a source breaks it as a whole, as by another schema, all that it sent tonight is held.
+
+    Parameters
+    ----------
+    files, task:
+        The model that is asked about the labels of what is not held for another reason; batches
+        are then curated, too, and the model's feature sets stand. None: nobody is asked.
     """
     tonight = [(delivery.source, delivery.batch) for delivery in deliveries]
     contracted = [key for key in tonight if key[0] in params.contract]
@@ -61,6 +71,10 @@ def check_batches(params: Params, deliveries: Sequence[Delivery]) -> Findings:
             landed, params.contract[landed.source], params.monitoring.attributes
         )
     ]
+    held = findings(tonight, violations).held
+    unheld = [key for key in contracted if key not in held]
+    if files is not None and unheld:
+        violations += label_violations(params, files, task, tonight, unheld)
     return findings(tonight, violations)
 
 

@@ -11,7 +11,8 @@ from pydantic import Field
 from pipeline.core import spans
 from pipeline.core.errors import Rejected
 from pipeline.core.options import Options as Base
-from pipeline.modalities.video.content import Clip, evenly, to_jpeg
+from pipeline.core.spans import evenly
+from pipeline.modalities.video.content import Clip, to_jpeg
 from pipeline.modalities.video.letterbox import Bars, find_bars
 
 if TYPE_CHECKING:

@@ -46,7 +46,7 @@ SCHEMA = Fault("schema", ("bad_data",), "column")
 MISSING = Fault("missing", ("bad_data",), r"0\.0% have \w+; .* is usual")
 # A small night has too little for the contract, which counts groups, and enough for drift.
 DRIFTED = Fault("drifted", (*GOOD, "bad_data"), r"Other data than before|in \d.*% is usual")
-POISONED = Fault("poisoned", ("held",))
+POISONED = Fault("poisoned", ("bad_data",), r"agrees with \d+% of the labels")
 DISK_FULL = Fault("disk full", GOOD, NO_SPACE, fails=1)
 REMOTE_DOWN = Fault("remote down", GOOD, "push", fails=1)
 WEBHOOK_HANGS = Fault("webhook hangs", GOOD)

@@ -125,6 +125,38 @@ def test_what_is_not_wanted_is_not_decoded(
     assert read > 80
 
 
+@pytest.mark.parametrize(
+    ("container", "codec", "options"),
+    [
+        ("mp4", "libx264", {"bf": "7", "x264-params": "b-pyramid=normal:scenecut=0"}),
+        ("mpegts", "libx264", {"bf": "3", "flags": "+ildct+ilme"}),
+        ("mpegts", "mpeg2video", {"bf": "2", "g": "96"}),
+        ("mpegts", "mpeg2video", {"bf": "2", "g": "96", "flags": "+ildct+ilme"}),
+    ],
+)
+def test_what_no_other_picture_needs_is_not_decoded(
+    container: str, codec: str, options: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = film(moving(96, 64, 64), container, codec, options=options)
+    decoded = 0
+
+    def counted(*arguments: Any) -> Any:
+        nonlocal decoded
+        for picture in of_packet(*arguments):
+            decoded += 1
+            yield picture
+
+    of_packet = decode._of_packet
+    monkeypatch.setattr(decode, "_of_packet", counted)
+    few, measured = cleaned(data, every_ms=1700)
+    assert len(few) == 6
+    assert decoded < 75
+    monkeypatch.setattr(decode, "DISPOSABLE", frozenset())
+    decoded = 0
+    assert cleaned(data, every_ms=1700) == (few, measured)
+    assert decoded > 85
+
+
 @pytest.mark.parametrize("container", ["mp4", "matroska", "mpegts"])
 def test_a_key_that_refers_to_what_stands_before_it_is_none(container: str) -> None:
     """In H.264 a film may be marked as one can tune in to it, and not decoded from there."""

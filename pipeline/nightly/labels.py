@@ -1,0 +1,123 @@
+"""The labels of tonight's batches, held against what the model in use answers.
+
+It has learnt from none of them, and is asked before anything is trained: a batch whose labels were
+mixed up stays out as any that breaks its contract.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.core.errors import PipelineError
+from pipeline.core.folders import CURATED, DATA, EVALUATION
+from pipeline.core.randomness import generator
+from pipeline.monitoring.contract import Violation
+from pipeline.monitoring.expected_quality import subset_scores
+from pipeline.monitoring.label_agreement import LabelledAnswers, check_labels, label_agreement
+from pipeline.nightly.model_answers import asked, is_choice
+from pipeline.params import Params
+from pipeline.params.aliases import Alias
+from pipeline.project.model_files import ModelFiles, find_model
+from pipeline.store.format.reader import table_of
+from pipeline.store.trees.revision import Revision
+from pipeline.store.trees.tree import WorkTree
+
+logger = logging.getLogger(__name__)
+Key = tuple[str, str]
+TEST = "test"
+
+
+def model_to_ask(params: Params, champion: Alias | None, task: str) -> ModelFiles | None:
+    """The model in use; None where there is none, or it cannot be asked, of which the log tells."""
+    if champion is None or not is_choice(params, task):
+        return None
+    try:
+        files = find_model(Path(), champion.model, champion.revision)
+    except PipelineError as error:
+        logger.warning("labels are not checked: %s", error)
+        return None
+    return files if {*files.about.features} <= {*params.features} else None
+
+
+def label_violations(
+    params: Params, files: ModelFiles, task: str, tonight: Collection[Key], batches: Sequence[Key]
+) -> list[Violation]:
+    """What the labels of batches break, once they are curated and their features stand.
+
+    A model that cannot be asked holds nothing, of which the log tells.
+
+    Parameters
+    ----------
+    tonight:
+        All that landed, (source, batch), of which no component counts as one of the test split.
+    batches:
+        Those of them to check, whose source has a contract.
+    """
+    try:
+        answers, batch = _answers(files, task, tonight)
+    except PipelineError as error:
+        logger.warning("labels are not checked: %s", error)
+        return []
+    test = _take(answers, batch == TEST)
+    violations = []
+    for key in batches:
+        rng = generator(params.seed, "labels", *key)
+        agreement = label_agreement(
+            test, _take(answers, batch == "/".join(key)), params.monitoring.drift, rng
+        )
+        if agreement is not None:
+            violations.append(check_labels(key, task, agreement, params.contract[key[0]]))
+    return [violation for violation in violations if violation is not None]
+
+
+def _answers(
+    files: ModelFiles, task: str, tonight: Collection[Key]
+) -> tuple[LabelledAnswers, np.ndarray]:
+    """Of the model in use to all of tonight's labelled samples and to the test components.
+
+    Returns
+    -------
+    The answers, and str (n,): `<source>/<batch>` of tonight's, TEST of others.
+    """
+    there = Revision.at(Path(), files.about.revision)
+    curated = table_of(WorkTree(Path(DATA)), CURATED)
+    curated = curated.filter(pc.is_valid(curated[f"target.{task}"]))
+    learnt = table_of(there, CURATED, ["sample_id", "split"])
+    learnt = learnt.filter(pc.not_equal(learnt["split"], TEST))
+    pairs = zip(curated["source"].to_pylist(), curated["batch"].to_pylist(), strict=True)
+    is_new = pa.array([pair in tonight for pair in pairs], pa.bool_())
+    taken = pc.or_(is_new, pc.is_in(curated["sample_id"], value_set=learnt["sample_id"]))
+    others = pc.unique(curated["component"].filter(taken))
+    is_test = pc.and_(
+        pc.equal(curated["split"], TEST),
+        pc.invert(pc.is_in(curated["component"], value_set=others)),
+    )
+    samples = curated.filter(pc.or_(is_new, is_test))
+    answers = asked(files, samples, task, TEST)
+    promised = subset_scores(
+        there.file(f"{EVALUATION}/{files.about.model}/subsets.csv"), task, TEST, "accuracy"
+    )
+    rows = [row for row in samples.to_pylist() if row["sample_id"] in answers]
+    told = [answers[row["sample_id"]] for row in rows]
+    batch = [(row["source"], row["batch"]) for row in rows]
+    return LabelledAnswers(
+        np.array([row["component"] for row in rows], str),
+        np.array([answer.truth for answer in told], str),
+        np.array([answer.truth == answer.prediction for answer in told], bool),
+        np.array([promised[frozenset(answer.present)] for answer in told], float),
+    ), np.array(["/".join(key) if key in tonight else TEST for key in batch], str)
+
+
+def _take(answers: LabelledAnswers, rows: np.ndarray) -> LabelledAnswers:
+    return LabelledAnswers(
+        answers.component[rows],
+        answers.label[rows],
+        answers.is_right[rows],
+        answers.promised[rows],
+    )

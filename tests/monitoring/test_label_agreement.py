@@ -1,0 +1,141 @@
+"""Labels: honest nights are let in, hard and mute ones too; mixed-up labels are named."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.stats import binom
+
+from pipeline.monitoring.contract import Contract, Limits
+from pipeline.monitoring.label_agreement import (
+    LabelAgreement,
+    LabelledAnswers,
+    check_labels,
+    label_agreement,
+)
+from pipeline.monitoring.options import DriftOptions
+
+CONTRACT = Contract(
+    batches=20,
+    schema={},
+    attributes=(),
+    samples=Limits(low=1, high=1000),
+    presence={},
+    shares={},
+    ranges={},
+    known=1.0,
+    rejects={},
+)
+OPTIONS = DriftOptions(permutations=1_999)
+KEY = ("s", "n")
+CLASSES = np.array(["cat", "dog", "owl", "eel"])
+SHARES = (0.4, 0.3, 0.2, 0.1)
+# How often the model knows a component of each; it hardly ever knows an eel.
+KNOWN = dict(zip(CLASSES.tolist(), (0.8, 0.7, 0.6, 0.1), strict=True))
+ROWS = 4
+
+
+def landing(
+    seed: int,
+    components: int,
+    classes: tuple[str, ...] = (),
+    mute: float = 0.1,
+    mixed: bool = False,
+) -> LabelledAnswers:
+    """ROWS samples a component of one class, which the model mostly knows or mostly does not.
+
+    Without sound, in a share `mute` of the components, it knows half as many.
+    """
+    rng = np.random.default_rng(seed)
+    truth = rng.choice(classes or CLASSES, components, p=None if classes else SHARES)
+    is_mute = rng.random(components) < mute
+    odds = np.array([KNOWN[name] for name in truth]) * np.where(is_mute, 0.5, 1.0)
+    is_known = rng.random(components) < odds
+    share = np.where(is_known, 0.95, 0.05)
+    said = np.where(
+        rng.random((components, ROWS)) < share[:, None],
+        truth[:, None],
+        rng.choice(CLASSES[:3], (components, ROWS)),
+    )
+    label = rng.permutation(truth) if mixed else truth
+    return LabelledAnswers(
+        np.repeat([f"{seed}-{i}" for i in range(components)], ROWS),
+        np.repeat(label, ROWS),
+        (said == label[:, None]).ravel(),
+        np.repeat(np.where(is_mute, 0.4, 0.7), ROWS),
+    )
+
+
+TEST = landing(999, 60)
+
+
+def agreement(tonight: LabelledAnswers, seed: int = 0, test: LabelledAnswers = TEST):
+    return label_agreement(test, tonight, OPTIONS, np.random.default_rng(seed))
+
+
+def is_held(tonight: LabelledAnswers, seed: int = 0, test: LabelledAnswers = TEST) -> bool:
+    agreed = agreement(tonight, seed, test)
+    return agreed is not None and check_labels(KEY, "kind", agreed, CONTRACT) is not None
+
+
+def test_fewer_than_one_honest_night_of_a_hundred_is_held() -> None:
+    """By references of their own, as the guarantee has it; and a year against the same one."""
+    nights = [agreement(landing(i, 20), i, landing(5_000 + i, 60)) for i in range(200)]
+    held = sum(check_labels(KEY, "kind", night, CONTRACT) is not None for night in nights)
+    assert binom.sf(held - 1, len(nights), CONTRACT.chance) > 0.01
+    # The p-values are exact: had they been small by themselves, the limit would mean nothing.
+    p = np.array([night.p for night in nights])
+    assert binom.sf((p <= 0.1).sum() - 1, len(p), 0.1) > 0.01
+    assert (p <= 0.1).mean() > 0.04
+    assert sum(is_held(landing(i, 20), i) for i in range(365)) < 0.01 * 365
+
+
+@pytest.mark.parametrize(("components", "power"), [(12, 0.35), (20, 0.8), (40, 1.0)])
+def test_mixed_up_labels_are_named(components: int, power: float) -> None:
+    held = [is_held(landing(i, components, mixed=True), i) for i in range(40)]
+    assert np.mean(held) >= power
+
+
+def test_a_night_of_a_hard_class_is_honest() -> None:
+    eels = [landing(i, 20, classes=("eel",)) for i in range(40)]
+    assert np.mean([each.is_right.mean() for each in eels]) < 0.2
+    assert sum(is_held(each, i, landing(999, 200)) for i, each in enumerate(eels)) == 0
+
+
+def test_a_night_without_sound_is_honest() -> None:
+    mute = [landing(i, 20, mute=1.0) for i in range(40)]
+    assert sum(is_held(each, i) for i, each in enumerate(mute)) <= 1
+    # Were it not for what is promised of them, some would be held.
+    even = [LabelledAnswers(m.component, m.label, m.is_right, np.zeros(80)) for m in mute]
+    test = LabelledAnswers(TEST.component, TEST.label, TEST.is_right, np.zeros(240))
+    assert sum(is_held(each, i, test) for i, each in enumerate(even)) > 1
+
+
+def test_a_component_speaks_once_and_by_its_commonest_label() -> None:
+    few = LabelledAnswers(
+        np.repeat([f"c{i}" for i in range(5)], 3),
+        np.array(["cat", "cat", "dog"] * 5),
+        np.array([True, False, False] * 5),
+        np.full(15, 0.7),
+    )
+    agreed = agreement(few)
+    assert agreed is not None
+    assert (agreed.components, agreed.agreed) == (5, 0.5)
+
+
+def test_nothing_is_said_of_few_components_or_of_labels_that_no_test_component_has() -> None:
+    assert agreement(landing(0, 4)) is None
+    assert agreement(landing(0, 20, classes=("eel",)), test=landing(1, 60, ("cat", "dog"))) is None
+
+
+def test_a_shortfall_is_a_breach_where_it_is_wide_and_no_chance() -> None:
+    poisoned = LabelAgreement(19, 0.06, 0.61, 0.0004)
+    breach = check_labels(KEY, "kind", poisoned, CONTRACT)
+    assert breach is not None
+    assert (breach.level, breach.what, breach.subject) == ("batch", "labels", "kind")
+    assert breach.message.startswith(
+        "s/n: the model in use agrees with 6% of the labels of kind where 61% are expected"
+    )
+    assert (breach.measured, round(breach.low, 2)) == (0.06, 0.41)
+    for honest in (LabelAgreement(900, 0.5, 0.6, 1e-9), LabelAgreement(5, 0.0, 0.6, 0.01)):
+        assert check_labels(KEY, "kind", honest, CONTRACT) is None
