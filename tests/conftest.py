@@ -18,7 +18,7 @@ from pipeline.core.machine.processor import INSTRUCTIONS
 
 establish(INSTRUCTIONS)
 
-from tests.dataset import put_batch, put_project, run  # noqa: E402 (it imports NumPy)
+from tests.dataset import put_batch, put_project, run, run_stages  # noqa: E402 (it imports NumPy)
 
 # Worker processes, of Ray too, find the tests' own modules.
 os.environ["PYTHONPATH"] = os.pathsep.join(
@@ -38,13 +38,21 @@ settings.load_profile("steady")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files that may take longest begin first, so that no worker is left alone with one.
 
-    What a test may take is its own timeout; slow ones without count a minute.
+    What a test may take is its own timeout; of those without, a slow one counts a minute, another
+    a second. The project is made by the first file that wants it, and the next would only wait for
+    it: so a file that does without stands between them.
     """
     weight: Counter[Path] = Counter()
     for item in items:
         limit, slow = item.get_closest_marker("timeout"), item.get_closest_marker("slow")
-        weight[item.path] += limit.args[0] if limit else 60 * bool(slow)
-    items.sort(key=lambda item: -weight[item.path])
+        weight[item.path] += limit.args[0] if limit else 60 if slow else 1
+    order = sorted(weight, key=lambda path: -weight[path])
+    wanting = {i.path for i in items if "project_that_ran" in getattr(i, "fixturenames", ())}
+    second = next((path for path in order[1:] if path not in wanting), None)
+    if second is not None:
+        order.remove(second)
+        order.insert(1, second)
+    items.sort(key=lambda item: order.index(item.path))
 
 
 @pytest.fixture(autouse=True)
@@ -93,7 +101,9 @@ def project_that_ran(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -
             making = folder.with_name("project-in-the-making")
             put_project(making, executor="serial")
             put_batch(making / "data" / "raw" / "shapes" / "first", 0, 14)
-            run(making, "dvc", "repro")
+            # For a third of what `dvc repro` takes, which tests/project/test_init.py runs.
+            run_stages(making)
+            run(making, "dvc", "commit", "--quiet", "--force")
             making.rename(folder)
     return folder
 
@@ -104,3 +114,12 @@ def project(project_that_ran: Path, tmp_path_factory: pytest.TempPathFactory) ->
     folder = tmp_path_factory.mktemp("project") / "project"
     shutil.copytree(project_that_ran, folder, symlinks=True)
     return folder
+
+
+@pytest.fixture(scope="module")
+def ray_runs() -> Iterator[None]:
+    """Ray on this machine: to start it takes longer than all that a file's tests do on it."""
+    from pipeline.execution.ray_session import session
+
+    with session(4):
+        yield

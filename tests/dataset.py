@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import atexit
 import csv
+import functools
 import io
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import cv2
@@ -126,22 +129,37 @@ def params(**execution: object) -> dict[str, object]:
 
 
 def put_project(folder: Path, **execution: object) -> None:
-    """A project as a user would have it: the graph, the package, params, git and DVC."""
-    (folder / "requirements").mkdir(parents=True)
+    """A project as a user would have it: the graph, the package, params, git and DVC.
+
+    Where the package has run, its compiled modules and what was learnt of its code come along: they
+    go by the sources' times and digests, and to make them anew takes seconds in each project.
+    """
+    shutil.copytree(_template(), folder, symlinks=True, dirs_exist_ok=True)
+    (folder / "params.yaml").write_text(yaml.safe_dump(params(**execution)))
+    run(folder, "git", "add", "--all")
+    run(folder, "git", *AUTHOR, "commit", "--quiet", "--message", "start")
+
+
+LEARN = "from pipeline.parts.code import package_digest, remember; package_digest(); remember()"
+
+
+@functools.cache
+def _template() -> Path:
+    """A project without params, made once a process: copying takes less than starting DVC."""
+    folder = Path(tempfile.mkdtemp(prefix="project-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    (folder / "requirements").mkdir()
     shutil.copy(HERE / "requirements" / "lock.txt", folder / "requirements")
     for name in ("dvc.yaml", ".dvcignore", ".gitignore"):
         shutil.copy(HERE / name, folder)
-    ignored = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(HERE / "pipeline", folder / "pipeline", ignore=ignored)
-    (folder / "params.yaml").write_text(yaml.safe_dump(params(**execution)))
-    for command in (
-        ["git", "init", "--quiet"],
-        ["dvc", "init", "--quiet"],
-        ["dvc", "config", "core.analytics", "false"],
-        ["git", "add", "--all"],
-        ["git", *AUTHOR, "commit", "--quiet", "--message", "start"],
-    ):
-        run(folder, *command)
+    # Python writes a compiled module under another name first.
+    unfinished = shutil.ignore_patterns("*.pyc.*")
+    shutil.copytree(HERE / "pipeline", folder / "pipeline", ignore=unfinished)
+    run(folder, "git", "init", "--quiet")
+    run(folder, "dvc", "init", "--quiet")
+    run(folder, "dvc", "config", "core.analytics", "false")
+    run(folder, sys.executable, "-c", LEARN)
+    return folder
 
 
 def environment(folder: Path) -> dict[str, str]:

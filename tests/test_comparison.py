@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.command import records
 from tests.dataset import HERE, run
 
 COMPARISON = {
@@ -68,11 +69,8 @@ def test_the_graph_compares_and_then_has_nothing_to_do(project: Path, tmp_path: 
 
 
 def planned(folder: Path, *stage: str) -> dict[str, Any]:
-    """The last forecast that is told."""
-    found: dict[str, Any] = json.loads(
-        run(folder, "pipeline", "plan", *stage, "--json").stdout.splitlines()[-1]
-    )
-    return found
+    """The last forecast."""
+    return records(folder, "plan", *stage)[-1]
 
 
 def test_every_fusion_is_compared() -> None:

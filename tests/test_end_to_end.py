@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.command import records
 from tests.dataset import picture, put_batch, put_project, run, run_stages, tree, write_metadata
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -23,8 +24,7 @@ def repro(folder: Path) -> dict[str, dict[str, Any]]:
     """Run what has to be run; stage → record, of the stages that DVC started."""
     shutil.rmtree(folder / ".pipeline" / "runs", ignore_errors=True)
     run(folder, "dvc", "repro")
-    lines = run(folder, "pipeline", "runs", "--json").stdout.splitlines()
-    return {record["stage"]: record for record in map(json.loads, lines)}
+    return {record["stage"]: record for record in records(folder, "runs")}
 
 
 def planned(folder: Path) -> dict[str, dict[str, Any]]:
@@ -64,8 +64,8 @@ def change(folder: Path, **settings: dict[str, dict[str, object]]) -> None:
 
 def test_every_stage_of_the_graph_wrote_what_it_promises(project: Path) -> None:
     metrics = json.loads((project / "data/evaluation/gated/metrics.json").read_text())
-    said = run(project, "pipeline", "metrics", "gated", "--json").stdout.splitlines()
-    test = {row["figure"]: row for row in map(json.loads, said) if row["split"] == "test"}
+    figures = records(project, "metrics", "gated")
+    test = {row["figure"]: row for row in figures if row["split"] == "test"}
     assert test["n"]["value"] > 0
     assert test["accuracy"]["low"] <= test["accuracy"]["value"] <= test["accuracy"]["high"]
     assert metrics["test"]["shape"] == {"macro_f1": test["macro_f1"]["value"]}
@@ -95,7 +95,11 @@ def test_deleted_outputs_come_back_from_the_cache(project: Path) -> None:
 
 
 @pytest.mark.parametrize("executor", ["processes", "ray"])
-def test_every_executor_gives_the_same_bytes(project: Path, tmp_path: Path, executor: str) -> None:
+def test_every_executor_gives_the_same_bytes(
+    project: Path, tmp_path: Path, executor: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor does it change any how Python hashes."""
+    monkeypatch.setenv("PYTHONHASHSEED", "12345")
     put_project(tmp_path / "other", executor=executor, workers=2)
     shutil.copytree(project / "data" / "raw", tmp_path / "other" / "data" / "raw")
     run_stages(tmp_path / "other")
@@ -205,9 +209,7 @@ def test_what_is_bad_is_refused_with_its_reason_and_the_rest_goes_through(
         ignored.write("/data/raw/shapes/bad/pipe.png\n/data/raw/shapes/bad/link.png\n")
     run(other, "pipeline", "check")
     run(other, "dvc", "repro", "curate")
-    lines = run(other, "pipeline", "rejects", "--json").stdout.splitlines()
-    found = {json.loads(line)["reason"] for line in lines}
-    assert expected <= found
+    assert expected <= {one["reason"] for one in records(other, "rejects")}
     listed = run(other, "pipeline", "rejects").stdout
     assert all(reason in listed for reason in expected)
     assert run(other, "pipeline", "rejects", "--stage", "clean/audio").stdout

@@ -19,6 +19,7 @@ from pipeline.params import parse
 from pipeline.parts.code import package_digest
 from pipeline.stages.graph import labels, upstream
 from pipeline.stages.plans.code import libraries
+from tests.command import records
 from tests.dataset import HERE, environment, put_batch, put_project, run
 from tests.dataset import params as small
 
@@ -220,8 +221,7 @@ def ran(folder: Path) -> dict[str, int]:
     shutil.rmtree(folder / ".pipeline" / "runs")
     run(folder, "dvc", "repro", *TARGETS)
     assert "up to date" in run(folder, "dvc", "status", "code", "ingest", *TARGETS).stdout
-    lines = run(folder, "pipeline", "runs", "--json").stdout.splitlines()
-    return {record["stage"]: record["computed"] for record in map(json.loads, lines)}
+    return {record["stage"]: record["computed"] for record in records(folder, "runs")}
 
 
 def edit(folder: Path, path: str, before: str, after: str) -> None:

@@ -33,7 +33,9 @@ def search(
     name: Set,
     question: Annotated[
         str,
-        typer.Argument(help="Words, for a set of texts; a picture's or sound's file; or an id."),
+        typer.Argument(
+            help="Words, for texts or sets of their space; a picture's or sound's file; or an id."
+        ),
     ],
     k: Annotated[int, typer.Option("-k", min=1, help="Samples.")] = 12,
     where: Where = "",
@@ -50,10 +52,15 @@ def search(
     rev: Rev = "",
     json: Json = False,
 ) -> None:
-    """List the samples nearest to words, a picture or a sound, cleaned and encoded as the set."""
+    """List the samples nearest to words, a picture or a sound, cleaned and encoded as the set.
+
+    Of a set of texts each sample's is shown.
+    """
     # An id is asked of any processor; of words and files it is said later what is wrong.
     with suppress(PipelineError):
         compute_as(name, rev)
+    from pipeline.modalities import modality_of
+    from pipeline.search.contents import read_contents
     from pipeline.search.hits import search_samples
     from pipeline.search.question import question as understood
     from pipeline.store.files.output_path import check_free
@@ -71,13 +78,18 @@ def search(
         with atomic_write(Path(sheet)) as temporary:
             temporary.write_text(page, encoding="utf-8")
         say(f"{sheet}: the page", error=True)
+    modality = store[name].modality
+    shown = {hit.digests[modality] for hit in hits} if modality_of(modality).INLINE else set()
+    words = read_contents(store.tree, modality, shown)
     show(
         (
-            {"score": float(f"{hit.score:.4f}"), "sample": hit.sample_id, "targets": hit.targets}
+            {"score": float(f"{hit.score:.4f}"), "sample": hit.sample_id}
+            | ({modality: words.get(hit.digests[modality])} if shown else {})
+            | {"targets": hit.targets}
             | ({"digests": hit.digests} if json else {})
             for hit in hits
         ),
-        ("score", "sample", "targets"),
+        ("score", "sample", *([modality] if shown else []), "targets"),
         json,
     )
 

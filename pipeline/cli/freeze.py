@@ -38,3 +38,5 @@ def freeze(
                 f"  {model}_{modality}: "
                 f"{{modality: {modality}, encoder: aligned_{modality}, model: {folder}}}"
             )
+        say("Write them into params.yaml, `dvc repro`, and ask any of them with words or a file:")
+        say(f"  pipeline store search {model}_{modalities[0]} QUESTION")

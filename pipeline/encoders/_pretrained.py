@@ -1,11 +1,13 @@
 """Networks in the Hugging Face format: where they lie, what they are, how they run and are pooled.
 
-A model is a folder, or a name on the hub, which is asked only for what its cache does not hold. It
-is keyed by the digests of its files, and may be pinned to one. No code from it is run.
+A model is a folder, one within an installed package (`package:NAME/FOLDER`), or a name on the hub,
+which is asked only for what its cache does not hold. It is keyed by the digests of its files, and
+may be pinned to one. No code from it is run, nor is the package imported.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,13 +25,18 @@ if TYPE_CHECKING:
 
 WEIGHTS = "*.safetensors"
 CONFIG = "config.json"
+PACKAGE = "package:"
 Pooling = Literal["mean", "cls", "max", "model"]
 
 
 class Pretrained(Base):
     """Which network."""
 
-    model: str = Field(min_length=1, description="folder, or name on the Hugging Face hub")
+    model: str = Field(
+        min_length=1,
+        description="folder, `package:NAME/FOLDER` of one in an installed package, or name on the "
+        "Hugging Face hub",
+    )
     revision: str = Field("main", description="branch, tag or commit, for a model from the hub")
     sha256: str = Field(
         "",
@@ -81,10 +88,11 @@ def locate(options: Pretrained, files: Sequence[str]) -> Path:
     Raises
     ------
     PipelineError
-        It is neither a folder nor on the hub, or the hub is out of reach.
+        It is neither a folder nor on the hub, its package is not installed, or the hub is out of
+        reach.
     """
-    folder = Path(options.model)
-    if folder.is_dir():
+    folder = _folder(options.model)
+    if folder is not None:
         return folder
     from huggingface_hub import snapshot_download
 
@@ -135,9 +143,23 @@ def weights(options: Pretrained, files: Sequence[str], how: str) -> list[Path]:
 def parameters(options: Pretrained) -> dict[str, Any]:
     """What of the options is keyed: a model in a folder is known by its files, not by its path."""
     keyed = options.model_dump(mode="json", exclude={"sha256"})
-    if Path(options.model).is_dir():
+    if _folder(options.model) is not None:
         del keyed["model"]
     return keyed
+
+
+def _folder(model: str) -> Path | None:
+    """Where a model lies on this machine; None: it is a name on the hub."""
+    if not model.startswith(PACKAGE):
+        return Path(model) if Path(model).is_dir() else None
+    package, _, inside = model.removeprefix(PACKAGE).partition("/")
+    spec = importlib.util.find_spec(package) if package.isidentifier() else None
+    if spec is None or not spec.submodule_search_locations:
+        raise PipelineError(f"model '{model}': no package {package} is installed; pip install it")
+    folder = Path(spec.submodule_search_locations[0], inside)
+    if not folder.is_dir():
+        raise PipelineError(f"model '{model}': the package {package} has no folder {inside}")
+    return folder
 
 
 def read_config(folder: Path, name: str = CONFIG) -> dict[str, Any]:

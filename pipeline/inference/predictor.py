@@ -123,8 +123,9 @@ class Predictor:
         about = files.about
         if not files.options.tasks:
             raise PipelineError(
-                f"model '{about.model}' has no tasks to answer: it aligns modalities, and is for "
-                "`pipeline freeze`"
+                f"model '{about.model}' has no tasks to answer: it aligns modalities. `pipeline "
+                f"freeze {about.model}` says how its space becomes feature sets, which "
+                "`pipeline store search` asks with words or files"
             )
         params = parse(about.params, f"params.yaml of model '{about.model}'")
         encodings = _encodings(params, about.features)

@@ -17,8 +17,12 @@ def frame_mask(count: int, lengths: Tensor) -> Tensor:
 
 def frame_mean(frames: Tensor, lengths: Tensor) -> Tensor:
     """(n, frames, bands) to (n, bands), over the frames within the lengths; 0 if there is none."""
-    within = frame_mask(frames.shape[1], lengths)
-    return frames.where(within, 0.0).sum(1) / within.sum(1).clamp(min=1)
+    return masked_mean(frames, frame_mask(frames.shape[1], lengths))
+
+
+def masked_mean(frames: Tensor, counted: Tensor) -> Tensor:
+    """(n, frames, bands) to (n, bands), over the frames that count, bool (n, frames, 1), or 0."""
+    return frames.where(counted, 0.0).sum(1) / counted.sum(1).clamp(min=1)
 
 
 def reverse_frames(frames: Tensor, lengths: Tensor) -> Tensor:

@@ -31,21 +31,28 @@ class FeatureLevel(nn.Module):
         present: Tensor,
         targets: Sequence[Tensor | None] | None = None,
         teach: bool = False,
+        texts: Sequence[Tensor | None] | None = None,
     ) -> list[Tensor]:
-        """`targets` of each task, and whether they are taught, go to heads that read sequences."""
+        """What heads of sequences get too: `targets`, whether they are taught, `texts`, by task."""
         if self.fusion is None:
             return []
         row = None if all(self.sequences) and self._has_tokens else self.fusion(tokens, present)
         memory = self._memory(tokens, present, row) if any(self.sequences) else ()
         return [
-            head(*memory, targets and targets[i], teach) if sequence else head(row)
+            head(*memory, targets and targets[i], teach, texts and texts[i])
+            if sequence
+            else head(row)
             for i, (head, sequence) in enumerate(zip(self.heads, self.sequences, strict=True))
         ]
 
     def training_outputs(
-        self, tokens: Any, present: Tensor, targets: Sequence[Tensor | None] | None = None
+        self,
+        tokens: Any,
+        present: Tensor,
+        targets: Sequence[Tensor | None] | None = None,
+        texts: Sequence[Tensor | None] | None = None,
     ) -> list[list[Tensor]]:
-        return [self(tokens, present, targets, teach=True)]
+        return [self(tokens, present, targets, True, texts)]
 
     def set_weights(self, tokens: Any, present: Tensor) -> list[Tensor] | None:
         """How much each set counts, (n, sets), the same for all tasks."""
@@ -89,11 +96,16 @@ class DecisionLevel(nn.Module):
         present: Tensor,
         targets: Sequence[Tensor | None] | None = None,
         teach: bool = False,
+        texts: Sequence[Tensor | None] | None = None,
     ) -> list[Tensor]:
         return self._fuse(self._logits(tokens), present)
 
     def training_outputs(
-        self, tokens: Tensor, present: Tensor, targets: Sequence[Tensor | None] | None = None
+        self,
+        tokens: Tensor,
+        present: Tensor,
+        targets: Sequence[Tensor | None] | None = None,
+        texts: Sequence[Tensor | None] | None = None,
     ) -> list[list[Tensor]]:
         """Each set's answers by themselves, then, if what joins them learns, the joint ones.
 

@@ -9,15 +9,17 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from pipeline.core import registry
 from pipeline.core.errors import PipelineError
 from pipeline.models.alignment.space import Space
 from pipeline.models.decoding import Decoding
 from pipeline.models.examples import Examples, FeatureSpec
-from pipeline.models.frames import frame_mean
+from pipeline.models.frames import frame_mean, masked_mean
 from pipeline.models.fusion import fusion_of
 from pipeline.models.fusion_levels import DecisionLevel, FeatureLevel
 from pipeline.models.options import ModelOptions
 from pipeline.models.prediction import ROWS
+from pipeline.models.tasks import FOLDER, Generative
 from pipeline.models.tower import Tower
 from pipeline.models.training.batches import NetworkInputs, Tensors
 
@@ -54,12 +56,16 @@ class Network(nn.Module):
         towers = [Tower(spec.shape, kind) for spec, kind in zip(sets, chosen, strict=True)]
         self.by_name = dict(zip(self.names, towers, strict=True))
         self.towers = nn.ModuleList(towers)
-        self.early = options.early
+        self.early, self.sequences = options.early, options.joins_sequences
         self.absent = None
         if options.absent == "learned":
             self.absent = nn.Parameter(torch.randn(len(sets), options.tower.width) * 0.02)
+        self._reads = {task: options.tasks[task].reads for task in classes}
         self.decodings = {task: Decoding(options.tasks[task].kind) for task in classes}
-        self.level = _level([tower.width for tower in chosen], classes, options)
+        sizes = [tower.places for tower in towers]
+        if options.early:
+            sizes = [tower.width for tower in chosen]
+        self.level = _level(sizes, classes, options)
         self.space = _space(sets, towers, options)
 
     def forward(
@@ -78,7 +84,8 @@ class Network(nn.Module):
         does with its targets, if any are given, says `tasks.Generative`.
         """
         tokens = self.tokens(values, lengths, present)
-        return self._by_task(self.level(*tokens, self._listed(targets), teach))
+        texts = self.texts(values, present)
+        return self._by_task(self.level(*tokens, self._listed(targets), teach, texts))
 
     def predict_logits(
         self, tensors: Tensors, visible: np.ndarray, teach: bool = False
@@ -114,20 +121,25 @@ class Network(nn.Module):
 
         Where the fusion is of decisions, each set has to answer by itself.
         """
-        return self.task_outputs(*self.tokens(values, lengths, present), targets)
+        tokens, texts = self.tokens(values, lengths, present), self.texts(values, present)
+        return self.task_outputs(*tokens, targets, texts)
 
     def task_outputs(
-        self, tokens: Any, present: Tensor, targets: Mapping[str, Tensor] | None = None
+        self,
+        tokens: Any,
+        present: Tensor,
+        targets: Mapping[str, Tensor] | None = None,
+        texts: Sequence[Tensor | None] | None = None,
     ) -> list[dict[str, Tensor]]:
-        """The same of what `tokens` gives."""
-        outputs = self.level.training_outputs(tokens, present, self._listed(targets))
+        """The same of what `tokens` and `texts` give."""
+        outputs = self.level.training_outputs(tokens, present, self._listed(targets), texts)
         return [self._by_task(each) for each in outputs]
 
     def alignment_loss(self, tokens: Any, inputs: NetworkInputs, component: Tensor) -> Tensor:
         """One number; component: int64 (n,). The network has a space."""
         space = self.with_space()
         present = inputs.present[:, : len(self.names)]
-        vectors, has = space(tokens, present)
+        vectors, has = space(self._set_tokens(tokens), present)
         loss = space.loss(vectors, has, component)
         if space.options.reconstruction:
             seen = [
@@ -154,7 +166,7 @@ class Network(nn.Module):
                 rows = np.arange(start, min(start + ROWS, len(visible)))
                 inputs = tensors.gather(rows, kept=visible[rows])
                 tokens, _ = self.tokens(inputs.values, inputs.lengths, inputs.present)
-                of_rows = space(tokens, inputs.present[:, : len(self.names)])
+                of_rows = space(self._set_tokens(tokens), inputs.present[:, : len(self.names)])
                 vectors.append(of_rows[0].cpu().numpy())
                 has.append(of_rows[1].cpu().numpy())
         return np.concatenate(vectors), np.concatenate(has)
@@ -184,19 +196,48 @@ class Network(nn.Module):
         """What the fusion takes: tokens (n, sets, width), and which of them count, (n, sets).
 
         Learned tokens stand in for absent sets and count; to `early` goes a list, as sets differ in
-        width.
+        width, and to fusions of sequences one of what `Tower.sequence` gives.
         """
-        tokens, present = [], present[:, : len(self.names)]
+        tokens: list[Any] = []
+        present = present[:, : len(self.names)]
         for i, (name, tower) in enumerate(self.by_name.items()):
             array = values[name]
             mask = present[:, i].view(-1, *[1] * (array.ndim - 1))
-            tokens.append(tower(array.where(mask, 0.0), lengths[name]))
-        if self.early:
-            return tokens, present
+            read = tower.sequence if self.sequences else tower
+            tokens.append(read(array.where(mask, 0.0), lengths[name]))
+        if self.early or self.sequences:
+            if self.absent is None:
+                return tokens, present
+            return _filled(tokens, present, self.absent), torch.ones_like(present)
         stacked = torch.stack(tokens, 1)
         if self.absent is None:
             return stacked, present
         return stacked.where(present[..., None], self.absent), torch.ones_like(present)
+
+    def texts(self, values: Mapping[str, Tensor], present: Tensor) -> list[Tensor | None]:
+        """By task, the sub-words of the text that its head reads: see `Generative.read`."""
+        return [self._text(task, values, present) for task in self.tasks]
+
+    def _text(self, task: str, values: Mapping[str, Tensor], present: Tensor) -> Tensor | None:
+        name, decoding = self._reads[task], self.decodings[task]
+        if not name:
+            return None
+        written = values[name][..., 0] * present[:, self.names.index(name), None]
+        reading = registry.load(FOLDER, decoding.kind, Generative)
+        subwords = reading.read(written.cpu().numpy(), decoding.classes)
+        return torch.from_numpy(subwords).to(written.device)
+
+    def token(self, name: str, values: Tensor, lengths: Tensor) -> Tensor:
+        """What a space reads of a feature set that is there, (n, width)."""
+        tower = self.by_name[name]
+        return _mean(tower.sequence(values, lengths)) if self.sequences else tower(values, lengths)
+
+    def _set_tokens(self, tokens: Any) -> Tensor:
+        """Of what `tokens` gives, what a space reads of each set: (n, sets, width)."""
+        if not self.sequences:
+            stacked: Tensor = tokens
+            return stacked
+        return torch.stack([_mean(sequence) for sequence in tokens], 1)
 
     def fit(self, train: Examples) -> None:
         """Tell each tower what its feature set looks like in training."""
@@ -236,22 +277,41 @@ class Network(nn.Module):
         return dict(zip(self.tasks, each, strict=True))
 
 
+def _filled(sequences: Sequence[Any], present: Tensor, absent: Tensor) -> list[Any]:
+    """The sequences, where a set is absent with its row of `absent`, (sets, width), alone."""
+    filled = []
+    for i, (tokens, counted, times) in enumerate(sequences):
+        mask = present[:, i : i + 1]
+        first = torch.arange(tokens.shape[1], device=tokens.device) == 0
+        filled.append((tokens.where(mask[..., None], absent[i]), counted.where(mask, first), times))
+    return filled
+
+
+def _mean(sequence: tuple[Tensor, Tensor, Tensor]) -> Tensor:
+    """One token (n, width) of what `Tower.sequence` gives."""
+    tokens, counted, _ = sequence
+    return masked_mean(tokens, counted[..., None])
+
+
 def _level(
-    widths: Sequence[int], classes: Mapping[str, int], options: ModelOptions
+    sizes: Sequence[int], classes: Mapping[str, int], options: ModelOptions
 ) -> FeatureLevel | DecisionLevel:
-    """What is between the towers, of these widths, and the logits."""
+    """What is between the towers and the logits.
+
+    sizes: of each set how many tokens its tower gives at most, or its width where none does.
+    """
     module = fusion_of(options.fusion)
     fusion_options = module.Options(**options.fusion_options)
-    sets, width = len(widths), options.tower.width
+    sets, width = len(sizes), options.tower.width
     if options.joins_decisions and classes:
         outputs = list(classes.values())
         return DecisionLevel(module.build(sets, outputs, fusion_options), sets, width, outputs)
     if not classes:
         return FeatureLevel(None, [], [])
-    fusion: Any = (
-        module.build(widths, options.tower, fusion_options)
-        if options.early
-        else module.build(sets, width, fusion_options)
+    fusion: Any = module.build(
+        sizes if options.early or options.joins_sequences else sets,
+        options.tower if options.early else width,
+        fusion_options,
     )
     heads = [
         options.tasks[task].task.layer(fusion.width, count, options.tasks[task])

@@ -251,6 +251,11 @@ class ModelOptions(Options):
         return fusion_of(self.fusion).LEVEL == "features"
 
     @property
+    def joins_sequences(self) -> bool:
+        """Whether the fusion attends over sequences, which towers then keep apart."""
+        return fusion_of(self.fusion).LEVEL == "sequences"
+
+    @property
     def joins_decisions(self) -> bool:
         """Whether the sets decide by themselves, and the fusion joins their decisions."""
         return fusion_of(self.fusion).LEVEL == "decisions"

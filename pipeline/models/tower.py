@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.models.frames import frame_mask
+from pipeline.models.positions import TIME_SCALE
 from pipeline.models.statistics import feature_moments, id_counts
 from pipeline.models.tower_options import TowerOptions, check_shape, tower_of
 
@@ -22,7 +23,8 @@ LARGEST = 10.0
 class Tower(nn.Module):
     """Blank what lies beyond a row's length, standardise, then read as the kind does.
 
-    `forward` takes values (n, *shape) float32 and lengths (n,) int and gives (n, width).
+    `forward` takes values (n, *shape) float32 and lengths (n,) int and gives (n, width). `places`
+    is how many tokens `sequence` gives of the longest row.
 
     Raises
     ------
@@ -41,24 +43,54 @@ class Tower(nn.Module):
             self.register_buffer("mean", torch.zeros(shape[-1]))
             self.register_buffer("scale", torch.ones(shape[-1]))
         self.kind: Any = options.build(tuple(shape))
+        self.times = options.times
+        self.step = getattr(self.kind, "step", 0) if len(shape) == 2 else 0
+        self.places = -(-shape[0] // self.step) if self.step else 1
 
     def fit(self, train: Examples, name: str) -> None:
-        """Learn what the feature set looks like in training: its statistics, or its words."""
+        """Learn what its set looks like, by statistics or words, and begin as others left it."""
         if self.ids:
             self.kind.fit(*map(torch.from_numpy, id_counts(train, name)))
         else:
             self.standardise(*map(torch.from_numpy, feature_moments(train, name)))
+        if hasattr(self.kind, "begin"):
+            self.kind.begin()
 
     def standardise(self, mean: Tensor, deviation: Tensor) -> None:
         """Set the statistics, (bands,) each; a feature that never varies is only centred."""
         if hasattr(self.kind, "pool"):
             mean, deviation = self.kind.pool(mean, deviation)
+        if self.times:
+            # They are not standardised by what occurs: a second is the same in every model.
+            mean, deviation = mean.clone(), deviation.clone()
+            mean[-1], deviation[-1] = 0.0, TIME_SCALE
         self.mean.copy_(mean)
         self.scale.copy_(torch.where(deviation > 1e-6, 1 / deviation, 1.0))
 
     def forward(self, values: Tensor, lengths: Tensor) -> Tensor:
         token: Tensor = self.kind(self.standardised(values, lengths), lengths)
         return token
+
+    def sequence(self, values: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """A token for each frame, or for as many as the kind makes one of; or its one token.
+
+        Tokens float (n, k, width), which of them are of frames within the row's length, bool
+        (n, k), and where they stand, float (n, k): at the seconds that frames bear, or their place.
+        """
+        if not self.step:
+            token = self(values, lengths)[:, None]
+            return (
+                token,
+                torch.ones_like(token[..., 0], dtype=torch.bool),
+                token.new_zeros(()).expand(token.shape[:2]),
+            )
+        read = self.standardised(values, lengths)
+        tokens = self.kind.frames(read, lengths)
+        within = frame_mask(tokens.shape[1], (lengths + self.step - 1) // self.step)[..., 0]
+        if self.times:
+            return tokens, within, read[:, :: self.step, -1] * TIME_SCALE
+        places = torch.arange(tokens.shape[1], device=values.device) * self.step
+        return tokens, within, places.to(values.dtype).expand(within.shape)
 
     def standardised(self, values: Tensor, lengths: Tensor) -> Tensor:
         """What the kind reads: (n, *shape), 0 beyond a row's length; ids stay as they are."""

@@ -23,6 +23,11 @@ class TowerOptions(Options):
     width: int = Field(
         default=128, ge=1, le=4096, description="dimensions of the token that comes out"
     )
+    times: bool = Field(
+        default=False,
+        description="whether a frame's last number is its time in seconds, which is its position "
+        "for `transformer` and for fusions of sequences",
+    )
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -88,6 +93,8 @@ def _mistake(shape: Sequence[int], options: TowerOptions, ids: bool | None) -> s
     module = tower_of(options.kind)
     if ids is not None and ids != module.IDS:
         return "takes ids of words" if module.IDS else "takes quantities, not ids of words"
+    if options.times and (module.IDS or len(shape) != 2 or shape[1] < 2):
+        return "takes frames of two numbers or more, of which the last is their time"
     try:
         module.check(tuple(shape), options)
     except ValueError as error:

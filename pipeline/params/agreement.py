@@ -14,7 +14,7 @@ from pipeline.core.records import SPLITS
 from pipeline.encoders import encoder_of
 from pipeline.modalities import measures, modality_of
 from pipeline.models.alignment.options import ALIGNMENT
-from pipeline.models.evaluation.options import DURATION, PRESENCE
+from pipeline.models.evaluation.options import DURATION, PRESENCE, SOURCE
 from pipeline.models.tasks import kinds, task_of
 from pipeline.store.views import is_table
 
@@ -182,6 +182,8 @@ def _tasks(
     for task, options in model.tasks.items():
         path = f"{where}.tasks.{task}"
         kind = values["targets"].get(task)
+        if options.reads:
+            yield from _read(f"{path}.copies", options.reads, model, values)
         given = getattr(options, "given", "")
         if given and (given not in named["targets"] or given == task):
             others = [name for name in named["targets"] if name != task]
@@ -206,6 +208,17 @@ def _tasks(
             if options.kind not in fit:
                 problem = f"a target of kind {kind} cannot be learnt as {options.kind}"
                 yield f"{path}.kind", f"{problem}; there are: {', '.join(fit)}"
+
+
+def _read(path: str, used: str, model: Any, values: Mapping[str, Any]) -> Mistakes:
+    """A text that a head reads is one of the model's sets, as the encoder `utf8` makes them."""
+    fit = [
+        name
+        for name in model.features
+        if name in values["features"] and values["features"][name].encoder == "utf8"
+    ]
+    if used not in fit:
+        yield path, unknown("feature set of the encoder utf8 among `features`", used, fit)
 
 
 def _one_class() -> list[str]:
@@ -239,6 +252,10 @@ def _towers(path: str, model: Any, values: Mapping[str, Any]) -> Mistakes:
         ids[used] = getattr(encoder, "IDS", False)
         if ids[used] and feature.dtype != "float32":
             yield f"features.{used}.dtype", f"ids of words need float32, not {feature.dtype}"
+        timed = getattr(feature.options, "times", False)
+        if model.tower_of(used, shapes[used]).times and not timed:
+            problem = f"the frames of '{used}' bear no times: `frames` and `windows` make such"
+            yield f"{path}.towers.{used}.times", problem
     if len(shapes) == len(model.features):
         for option, problem in model.check_shapes(shapes, ids).items():
             yield f"{path}.{option}", problem
@@ -256,6 +273,8 @@ def _alignment(path: str, model: Any, values: Mapping[str, Any]) -> Mistakes:
 
 def _named_classes(values: Mapping[str, Any], named: Mapping[str, Collection[str]]) -> Mistakes:
     """Targets whose classes have names by which they can be told."""
+    if values["evaluate"].label_shares and not values["evaluate"].zero_shot:
+        yield "evaluate.label_shares", "name the targets that are learned in `evaluate.zero_shot`"
     for i, target in enumerate(values["evaluate"].zero_shot):
         kind = values["targets"].get(target)
         if target not in named["targets"]:
@@ -344,7 +363,7 @@ def _groups(values: Mapping[str, Any], named: Mapping[str, Collection[str]]) -> 
         if declared is None:
             return
         attributes |= set(declared)
-    known = {*named["targets"], *attributes, PRESENCE}
+    known = {*named["targets"], *attributes, PRESENCE, SOURCE}
     if any(measures(name, DURATION) for name in values["clean"]):
         known.add(DURATION)
     for i, name in enumerate(values["evaluate"].group_by):

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 from pipeline.core.records import MIN_COMPONENTS
+from pipeline.models.evaluation.nearest import LEAD
 from pipeline.models.evaluation.nearest import NAME as NEAREST
 from pipeline.models.tasks import ranked_by
 from pipeline.reporting.choice import Choice, of_evaluated_models, rank_models
@@ -79,7 +80,7 @@ def _board(inputs: ReportInputs, task: str, choice: Choice) -> dict[str, Any] | 
         "unmeasured": unmeasured,
         "trivial": (tests[0].get(learned.TRIVIAL) or {}).get(first),
         "nearest": [
-            (model.name, test[NEAREST][first])
+            (model.name, test[NEAREST][first], test[LEAD])
             for model, test in zip(models, tests, strict=True)
             if first in test.get(NEAREST, {})
         ],

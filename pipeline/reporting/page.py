@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +13,7 @@ from pipeline.reporting import (
     contributions,
     curves,
     datacard,
+    films,
     gallery,
     leaderboard,
     lineage,
@@ -28,20 +27,12 @@ from pipeline.reporting import (
 from pipeline.reporting.inputs import Absent, ReportInputs
 from pipeline.reporting.options import ReportOptions
 from pipeline.reporting.page_assets import TEMPLATES, jinja_environment, style_and_script
-
-
-@dataclass(frozen=True)
-class Section:
-    """One part of the page, drawn by templates/<anchor>.html from what `build` returns."""
-
-    anchor: str
-    title: str
-    build: Callable[[ReportInputs, ReportOptions], dict[str, Any] | Absent]
-
+from pipeline.reporting.section import Section, build_sections
 
 SECTIONS = (
     Section("leaderboard", "Leaderboard", leaderboard.build),
     Section("gallery", "Samples", gallery.build),
+    Section("films", "Films", films.build),
     Section("confusion", "Confusion", confusion.build),
     Section("breakdown", "Classes", breakdown.build),
     Section("subsets", "Modalities", subsets.build),
@@ -65,15 +56,14 @@ def templates() -> list[Path]:
 
 def render(inputs: ReportInputs, options: ReportOptions) -> str:
     """The whole page as HTML: a pure function of what it reads."""
-    built = [(section, section.build(inputs, options)) for section in SECTIONS]
     return (
         jinja_environment(TEMPLATES)
         .get_template("page.html")
         .render(
             opening=_data(summary.build(inputs, options)),
-            sections=[(s, data) for s, data in built if not isinstance(data, Absent)],
-            left_out=[(s, data.note) for s, data in built if isinstance(data, Absent)],
+            **build_sections(SECTIONS, inputs, options),
             models=inputs.evaluated,
+            spaces=[*retrieval.spaces(inputs)],
             modalities=inputs.modalities,
             **style_and_script(),
         )

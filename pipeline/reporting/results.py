@@ -12,13 +12,14 @@ from pipeline.core.folders import COMPARISON, VERIFICATION
 from pipeline.execution.run_record import last_made
 from pipeline.models.alignment.retrieval import CUTS
 from pipeline.models.comparison.candidate import CHOICE
+from pipeline.models.evaluation.nearest import LEAD
 from pipeline.models.evaluation.nearest import NAME as NEAREST
 from pipeline.models.tasks import HEADLINES, Figure
 from pipeline.reporting.choice import rank_models
 from pipeline.reporting.difference import model_difference
 from pipeline.reporting.format import amount, count, listed, percent, points
 from pipeline.reporting.inputs import EvaluatedModel, ReportInputs
-from pipeline.reporting.retrieval import spaces
+from pipeline.reporting.retrieval import Space, spaces
 from pipeline.reporting.verification.sections import VerificationData
 
 # Resamples of the paired bootstrap.
@@ -104,12 +105,15 @@ def _evaluated(inputs: ReportInputs, task: str, shown: Sequence[str]) -> str:
         f"by resampling components."
     )
     differences = _differences(inputs, models, task)
+    leads = {model.name: _more(tests[model.name].get(LEAD)) for model in models}
+    leads = leads if any(leads.values()) else {}
     rows = [
         [
             f"`{model.name}`",
             listed(model.modalities),
             *_cells(tests[model.name], figures),
             *([differences.get(model.name, "")] if differences else []),
+            *([leads[model.name]] if leads else []),
         ]
         for model in models
     ]
@@ -117,28 +121,32 @@ def _evaluated(inputs: ReportInputs, task: str, shown: Sequence[str]) -> str:
     if trivial:
         name, values = trivial
         answers = [amount(values[f], figures[f].share) if f in values else "" for f in figures]
-        rows.append([f"*{name}*", "nothing", *answers, *([""] if differences else [])])
+        rows.append([f"*{name}*", "nothing", *answers, *[""] * (bool(differences) + bool(leads))])
     for model in {model.modalities: model for model in reversed(models)}.values():
         if near := tests[model.name].get(NEAREST):
             answers = [amount(near[f], figures[f].share) if f in near else "" for f in figures]
-            rows.append([f"*{NEAREST}*", listed(model.modalities), *answers])
+            rows.append([f"*{NEAREST}*", listed(model.modalities), *answers, ""])
     heads = ["model", "reads", *(figure.title for figure in figures.values())]
     if differences:
         heads.append(f"points of macro-F1 to `{models[0].name}`")
+    if leads:
+        heads.append(f"points of {next(iter(figures.values())).title} to the {NEAREST}")
     return heading + "\n\n" + _table(heads, rows)
 
 
 def _aligned(inputs: ReportInputs) -> Iterator[str]:
-    """What each learned space finds, names and saves."""
-    for space in spaces(inputs):
+    """What each objective gives, then what each learned space finds, names and saves."""
+    measured_spaces = [*spaces(inputs)]
+    if measured_spaces:
+        yield _objectives(measured_spaces)
+    for space in measured_spaces:
         recalls = {**{f"recall_{cut}": Figure(f"recall@{cut}") for cut in CUTS}, **RANK}
         blocks = (
             ("asked → answering", recalls, space.directions, "recall_1"),
             ("told by the classes' names", NAMED, space.named, "accuracy"),
             ("macro-F1 with so many of the labels", SHARES, space.shares, ""),
         )
-        (mean,) = _cells({"mean": space.mean_recall}, {"mean": Figure("mean recall")})
-        yield f"**`{space.model.name}`** on the test split: mean recall {mean}."
+        yield f"**`{space.model.name}`** on the test split:"
         for head, figures, measured, trivial in blocks:
             rows = [
                 [
@@ -153,6 +161,24 @@ def _aligned(inputs: ReportInputs) -> Iterator[str]:
             if rows:
                 titles = [figure.title for figure in figures.values()]
                 yield _table([head, *titles, *chance, "n"], rows)
+
+
+def _objectives(measured_spaces: Sequence[Space]) -> str:
+    """Space by space: by what it was learned, what it finds on average, what names alone tell."""
+    named = dict.fromkeys(name for space in measured_spaces for name in space.named)
+    figures = {
+        "mean": Figure("mean recall"),
+        **{name: Figure(f"{name}, accuracy") for name in named},
+    }
+    rows = []
+    for space in measured_spaces:
+        weight = space.options["reconstruction"]
+        objective = space.options["loss"] + (f" and {weight:g} of reconstruction" if weight else "")
+        told = {name: space.named[name]["accuracy"] for name in named if name in space.named}
+        cells = _cells({"mean": space.mean_recall, **told}, figures)
+        rows.append([f"`{space.model.name}`", objective, *cells])
+    heads = ["space", "objective", *(figure.title for figure in figures.values())]
+    return "**What finds what** on the test split:\n\n" + _table(heads, rows)
 
 
 def _differences(
@@ -263,7 +289,7 @@ def verified(folder: Path) -> Iterator[str]:
 
 
 def _more(figure: Mapping[str, Any] | None) -> str:
-    """How much more a system's equal error rate is than that of the one that answers."""
+    """How much more a figure is than the one that it is held against."""
     if figure is None:
         return ""
     if figure["low"] is None:

@@ -58,9 +58,10 @@ class Question:
 def question(store: Store, name: str, text: str) -> Question:
     """Understand what a person asks of a feature set.
 
-    An id that the set has a row of is that row; of a set of texts anything else is words; of others
-    it is the path of a file. A set in a space that several modalities share may be asked by each of
-    these, as far as the store has a set of it there.
+    An id that the set has a row of is that row. A set in a space that several modalities share may
+    be asked by each of these, as far as the store has a set of it there: by a file of another
+    modality, else by words. Of a set of texts alone anything else is words; of others it is the
+    path of a file.
 
     Raises
     ------
@@ -100,9 +101,11 @@ def _understanding(store: Store, name: str, text: str) -> str:
     """
     modality_of_set = {mate: store[mate].modality for mate in _space(store, name)}
     inline = [mate for mate, own in modality_of_set.items() if modality_of(own).INLINE]
-    if Path(text).is_file() and name not in inline:
+    if _is_file(text):
         meant = modality_by_name(text)
-        return next((mate for mate, own in modality_of_set.items() if own == meant), name)
+        takers = [m for m, own in modality_of_set.items() if own == meant and m not in inline]
+        if takers or name not in inline:
+            return takers[0] if takers else name
     if inline:
         return inline[0]
     raise PipelineError(
@@ -148,3 +151,11 @@ def _encoding(store: Store, name: str) -> Encoding:
     except PipelineError as error:
         raise PipelineError(f"{error}\nAsk with the code of that revision.") from None
     return Encoding(store[name].modality, params, [name])
+
+
+def _is_file(text: str) -> bool:
+    """Whether a question is the path of a file; words may be longer than any path."""
+    try:
+        return Path(text).is_file()
+    except OSError:
+        return False

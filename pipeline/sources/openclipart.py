@@ -2,8 +2,8 @@
 
 A batch holds `<folder>/…/<name>.svg` and `drawings.jsonl`, a line for each with what its metadata
 (Dublin Core in RDF) state: title, keywords, description, creator, licence. Targets are the caption,
-a text, which is the title; the keywords, labels; and the top folder, a class. The keywords are the
-sample's text too. A creator's drawings are a group.
+a text, which is the title; the keywords, labels; and the top folder, a class. The sample's text is
+the keywords, or what else `words` names. A creator's drawings are a group.
 
 Many titles are of a series and say nothing of its single drawings, as `Etiquette Icons` on 207 of
 them: a title that more than `series` drawings bear is left out, and the drawing has none.
@@ -14,10 +14,10 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from html import unescape
 from pathlib import Path, PurePosixPath
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from pydantic import Field, ValidationError
 
@@ -44,6 +44,9 @@ class Options(Base):
     topics: tuple[str, ...] = Field((), description="top folders that are taken; empty: all")
     titled: bool = Field(False, description="whether drawings without a title are left out")
     series: int = Field(5, ge=1, description="drawings that may share a title, at most")
+    words: tuple[Literal["title", "keywords", "description"], ...] = Field(
+        ("keywords",), min_length=1, description="what a sample's text says, in this order"
+    )
 
 
 class FetchOptions(_packages.FetchOptions):
@@ -98,7 +101,7 @@ def scan(folder: Folder, options: Options) -> Scan:
     titled = [each.title != "" and bearers[each.title] <= options.series for each in drawings]
     return Scan(
         [
-            _sample(drawing, is_titled)
+            _sample(drawing, is_titled, options.words)
             for drawing, is_titled in zip(drawings, titled, strict=True)
             if is_titled or not options.titled
         ],
@@ -139,10 +142,15 @@ def _stated(pattern: re.Pattern[str], metadata: str) -> Iterator[str]:
             yield text
 
 
-def _sample(drawing: Drawing, is_titled: bool) -> Sample:
+def _sample(drawing: Drawing, is_titled: bool, words: Iterable[str]) -> Sample:
     assets: dict[str, str | Inline] = {"image": drawing.path}
-    if drawing.keywords:
-        assets["text"] = Inline(", ".join(drawing.keywords).encode(), STATED)
+    said = {
+        "title": drawing.title,
+        "keywords": ", ".join(drawing.keywords),
+        "description": drawing.description,
+    }
+    if text := ". ".join(dict.fromkeys(said[name] for name in words if said[name])):
+        assets["text"] = Inline(text.encode(), STATED)
     return Sample(
         sample_id=drawing.path.removesuffix(SUFFIX),
         group=drawing.creator or None,

@@ -30,6 +30,6 @@ def test_an_encoder_with_weights_names_their_licence(name: str) -> None:
     module = registry.load("encoders", name)
     has_none = name in (
         "colour_hog", "hashing", "librosa", "logmel", "mfcc", "motion", "pixels", "prosody",
-        "tokens",
+        "tokens", "utf8",
     )  # fmt: skip
     assert (licence(module) == OWN) == has_none

@@ -73,7 +73,7 @@ def test_all_meet_at_one_address_and_the_first_answers(inside, two):
 
 
 @pytest.mark.slow
-def test_a_death_begins_all_anew_and_a_third_is_said(inside, two):
+def test_a_death_begins_all_anew_and_a_third_is_said(inside, two, ray_runs):
     assert run_distributed(partial(mortal, inside, 1), 2, OPTIONS) == 2
     for path in inside.glob("?-*"):
         path.unlink()
@@ -83,7 +83,7 @@ def test_a_death_begins_all_anew_and_a_third_is_said(inside, two):
 
 
 @pytest.mark.slow
-def test_what_the_work_raises_is_raised(inside, two):
+def test_what_the_work_raises_is_raised(inside, two, ray_runs):
     with pytest.raises(PipelineError, match="mend this"):
         run_distributed(mistaken, 2, OPTIONS)
     with pytest.raises(ZeroDivisionError):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 
 import pytest
 
+from tests.command import records
 from tests.dataset import run, tree
 from tests.integrity.whole import flip
 
@@ -45,7 +45,7 @@ def test_removed_files_are_made_again_and_those_alone(project: Path, tmp_path: P
     run(other, "dvc", "repro")
     assert tree(other) == before
     run(other, "pipeline", "validate", "--cache")
-    records = map(json.loads, run(other, "pipeline", "runs", "--json").stdout.splitlines())
-    computed = {one["stage"]: one["computed"] for one in records if one.get("computed")}
+    ran = records(other, "runs")
+    computed = {one["stage"]: one["computed"] for one in ran if one.get("computed")}
     assert computed["extract/mfcc"] == computed["clean/audio"] == 1
     assert "extract/colour_hog" not in computed

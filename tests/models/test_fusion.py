@@ -38,7 +38,25 @@ def make(name: str, sets: int, seed: int = 0, **changed):
     except ValueError:
         return None
     torch.manual_seed(seed)
+    if module.LEVEL == "sequences":
+        return OneToken(hold(module.build([1] * sets, WIDTH, chosen)).eval())
     return hold(module.build(sets, WIDTH, chosen)).eval()
+
+
+class OneToken(torch.nn.Module):
+    """As other fusions are called, with sequences of one token."""
+
+    def __init__(self, fusion: torch.nn.Module) -> None:
+        super().__init__()
+        self.fusion, self.width = fusion, fusion.width
+
+    def forward(self, tokens: torch.Tensor, present: torch.Tensor) -> torch.Tensor:
+        alone = torch.ones(tokens.shape[:2], dtype=torch.bool)[..., None]
+        times = torch.zeros(alone.shape)
+        whole = range(tokens.shape[1])
+        return self.fusion(
+            [(tokens[:, i : i + 1], alone[:, i], times[:, i]) for i in whole], present
+        )
 
 
 class Early(torch.nn.Module):
@@ -296,7 +314,10 @@ def test_the_manual_lists_every_fusion_with_its_parameters():
             continue
         module = fusion_of(name)
         width = 128 if name in NAMES else [8]
-        fusion = module.build(1 if name == "none" else 3, width, module.Options())
+        sets = 1 if name == "none" else 3
+        fusion = module.build(
+            [1] * sets if module.LEVEL == "sequences" else sets, width, module.Options()
+        )
         counted[name] = f"{sum(parameter.numel() for parameter in fusion.parameters()):,}"
     assert listed == counted
 
@@ -371,7 +392,7 @@ def test_nothing_is_taken_from_an_absent_set(absent):
     present = (torch.arange(2) != absent).expand(4, 2)
     with torch.no_grad():
         before = fusion(tokens, present)
-        for stream in fusion.streams:
+        for stream in fusion.fusion.streams:
             stream[0]["source"].bias += 1  # what a source would say, whatever its token
         assert torch.equal(fusion(tokens, present), before)
         assert not torch.equal(fusion(tokens, torch.ones_like(present)), before)

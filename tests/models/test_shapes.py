@@ -11,8 +11,8 @@ from torch import Tensor
 
 from pipeline.core import registry
 from pipeline.models.fusion import FOLDER as FUSIONS
+from pipeline.models.positions import positions
 from pipeline.models.towers import FOLDER
-from pipeline.models.towers.transformer import positions
 from tests.models import test_decisions, test_towers
 from tests.models.shapes import held, hints, methods, parts
 from tests.models.test_fusion import EVERY, NAMES, WIDTH, draw, make, masks, some
@@ -26,7 +26,7 @@ def built(name: str) -> torch.nn.Module:
         return test_towers.make(kind, shape).kind
     if kind in NAMES:
         fusion = some(kind)[0]
-        return fusion.fusion if kind == "early" else fusion
+        return getattr(fusion, "fusion", fusion)
     return test_decisions.make(kind)
 
 

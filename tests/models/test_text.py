@@ -11,8 +11,11 @@ import torch
 from torch.nn import functional
 
 from pipeline.core.errors import PipelineError
+from pipeline.encoders import utf8
 from pipeline.models import text_metrics
+from pipeline.models.evaluation.answers import known_answers
 from pipeline.models.evaluation.evaluate import Split, evaluate
+from pipeline.models.evaluation.figures import lead as ahead_of
 from pipeline.models.evaluation.nearest import nearest_rows
 from pipeline.models.evaluation.options import EvaluationOptions
 from pipeline.models.evaluation.results import write_evaluation
@@ -30,7 +33,18 @@ from tests.models.world import SETS, chosen
 
 SMALL = {"kind": "text", "vocabulary": 290, "hidden": 32, "layers": 1, "heads": 2, "longest": 12}
 COLOURS = {"k0": "red", "k1": "blue", "k2": "green", "k3": "white"}
-ODD = ["  a\tb\n", "\x00", "日本 🦆", "007", "NA", "naïve Ünïcode", "", "don't, won't"]
+ODD = [
+    "  a\tb\n",
+    "\x00",
+    "日本 🦆",
+    "007",
+    "NA",
+    "naïve Ünïcode",
+    "",
+    "don't, won't",
+    "LaTeX \x0e A",
+    "ß İ ŉ ǅ",
+]
 
 
 def captioned(subjects: int = 60, tail: str = ""):
@@ -82,7 +96,7 @@ def likelihood(made: Decoder, ids: torch.Tensor) -> torch.Tensor:
 def test_any_text_is_read_back_as_it_was() -> None:
     vocabulary = fit_vocabulary(["the cat", "the dog", "the end"], 270)
     assert 257 < len(vocabulary) <= 270
-    assert "the" in vocabulary
+    assert "Ġthe" in vocabulary
     assert [decode(ids, vocabulary) for ids in encode(ODD, vocabulary)] == ODD
     assert encode([""], vocabulary) == [[END]]
 
@@ -197,11 +211,10 @@ def test_the_loss_is_the_smoothed_cross_entropy_of_each_sub_word() -> None:
     assert terms.shape == (3, 4, 2)
     losses = text.loss(terms, targets, 0.1, 0.0)
     assert losses[2] == 0
-    read, there = made.remember(tokens, absent)
     given = torch.tensor([[0, 3, 2], [0, 1, 1]])
     earlier = torch.ones(3, 3, dtype=torch.bool).tril()
-    halves = [(key[:2], value[:2]) for key, value in read]
-    logits, _ = made.step(given, 0, None, earlier, halves, there[:2])
+    halves = made.remember(tokens, absent).take(torch.arange(2))
+    logits, _ = made.step(given, 0, None, earlier, halves)
     by_hand = functional.cross_entropy(logits[0], targets[0, :3], label_smoothing=0.1)
     assert losses[0].item() == pytest.approx(by_hand.item(), rel=1e-5)
     losses.sum().backward()
@@ -215,6 +228,52 @@ def test_nothing_of_an_absent_token_is_read() -> None:
     with torch.no_grad():
         assert torch.equal(made(tokens, absent), made(spoilt, absent))
         assert made(tokens, torch.ones_like(absent)).isfinite().all()
+
+
+def read_and_copied(words: int) -> tuple[Decoder, list[str], np.ndarray]:
+    """A decoder that reads, a vocabulary, and what it has to read: a colour among letters."""
+    made = decoder(300, copies="said", hidden=32, longest=4)
+    vocabulary = fit_vocabulary(["red", "blue"], 300)
+    rng = np.random.default_rng(words)
+    texts = [f"{'xyz'[i % 3]}, {''.join(rng.choice([*'abcd'], 2))}" for i in range(words)]
+    ids, lengths = utf8.Encoder(utf8.Options(bytes=8)).encode(texts)
+    assert lengths.tolist() == [5] * words
+    return made, vocabulary, ids[..., 0]
+
+
+def test_what_is_read_can_be_copied_though_it_was_never_said() -> None:
+    made, vocabulary, written = read_and_copied(200)
+    for parameter in made.parameters():
+        torch.nn.init.normal_(parameter, std=0.1)
+    seen = torch.from_numpy(text.read(written, vocabulary))
+    truth = torch.tensor(encode([t[3:] for t in utf8.written(written)], vocabulary))
+    tokens, absent = torch.zeros(200, 1, 8), torch.zeros(200, 1, dtype=torch.bool)
+    # No text of training has the pair that the last ones have.
+    held = (seen == encode(["d"], vocabulary)[0][1]).any(1)
+    optimizer = torch.optim.Adam(made.parameters(), lr=0.01)
+    for _ in range(60):
+        terms = made(tokens[~held], absent[~held], truth[~held], teach=True, text=seen[~held])
+        optimizer.zero_grad()
+        text.loss(terms, truth[~held], 0.0, 0.0).mean().backward()
+        optimizer.step()
+    with torch.no_grad():
+        answers = made(tokens[held], absent[held], text=seen[held])[:, 1:].long()
+    assert (answers[:, : truth.shape[1]] == truth[held]).all(1).float().mean() > 0.5
+
+
+def test_a_decoder_that_reads_does_without_a_text_and_with_a_longer_one() -> None:
+    made, vocabulary, written = read_and_copied(16)
+    tokens, absent = memory()
+    said = torch.from_numpy(text.read(written, vocabulary))
+    none = torch.from_numpy(text.read(np.zeros_like(written), vocabulary))
+    assert (none == -1).all()
+    with torch.no_grad():
+        answers = made(tokens, absent, text=said)
+        padded = made(tokens, absent, text=functional.pad(said, (0, 9), value=-1))
+        np.testing.assert_allclose(answers, padded, atol=1e-5)
+        np.testing.assert_allclose(made(tokens, absent, text=none), made(tokens, absent), atol=1e-5)
+        shares, _ = made.step(said[:, :1], 0, None, None, made.remember(tokens, absent, said))
+    np.testing.assert_allclose(shares.exp().sum(2), 1.0, atol=1e-4)
 
 
 def test_attention_hands_over_all_of_its_tokens() -> None:
@@ -317,8 +376,17 @@ def test_the_nearest_example_answers_and_is_beaten_by_what_joins(fitted) -> None
     assert (nearest_rows(parts["train"], unseen, "caption") == -1).all()
     measured = evaluate("m", model, [Split("test", parts["test"], {})],
                         EvaluationOptions(resamples=100), 7, parts["train"])  # fmt: skip
-    nearest = measured.metrics["caption"]["test"]["nearest neighbour"]
-    assert nearest["chrf"] > measured.metrics["caption"]["test"]["most frequent"]["chrf"]
+    figures = measured.metrics["caption"]["test"]
+    nearest, lead, chrf = figures["nearest neighbour"], figures["lead"], figures["chrf"]
+    assert nearest["chrf"] > figures["most frequent"]["chrf"]
+    assert lead["value"] == pytest.approx(chrf["value"] - nearest["chrf"])
+    assert lead["low"] < lead["value"] < lead["high"]
+    answered = predict(model.network, parts["test"], model.priors)["caption"]
+    answers = known_answers(parts["test"], "caption", answered, model.network.decodings["caption"])
+    equal = ahead_of(
+        answers, answers.prediction, EvaluationOptions(resamples=100), np.random.default_rng(1)
+    )
+    assert equal == {"value": 0, "low": 0, "high": 0}, "both are measured on the same resamples"
 
 
 def test_a_decoder_can_be_told_what_its_text_begins_with() -> None:

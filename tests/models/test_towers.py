@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -15,20 +17,25 @@ from pydantic import ValidationError
 
 from pipeline.core import registry
 from pipeline.core.errors import PipelineError
+from pipeline.core.files.digest import digest_file
+from pipeline.encoders.transformer import Encoder, Options
 from pipeline.models.examples import FeatureSpec
 from pipeline.models.network import Network
+from pipeline.models.positions import positions
 from pipeline.models.tower import Tower
 from pipeline.models.tower_options import of_kind, tower_of
 from pipeline.models.towers import FOLDER
-from pipeline.models.towers.transformer import positions
+from pipeline.models.towers.bert import last_layers
 from pipeline.models.training.determinism import deterministic
+from tests.encoders import tiny_models
 from tests.models.shapes import hold
-from tests.models.synthetic import options
+from tests.models.synthetic import joined, options, split_of
 
 WIDTH = 6
 FRAMES = 9
 SHAPES = {"vector": (WIDTH,), "frames": (FRAMES, WIDTH), "ids": (FRAMES, 1)}
 SMALL = {"transformer": {"hidden": 16}, "cnn": {"channels": 2, "filters": 4, "hidden": 8}}
+SMALL["bert"] = {"heads": 2, "expansion": 2}
 SMALL |= {name: {"hidden": 8} for name in ("attention", "mlp", "convolution", "gru", "lstm")}
 READERS = ("linear", "attention", "cnn", "convolution", "gru", "lstm", "transformer")
 
@@ -307,7 +314,7 @@ def test_columns_that_are_no_whole_pixels_are_refused():
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        ({"tower": {"kind": "rnn"}}, "unknown tower 'rnn'; there are: attention, cnn, conv"),
+        ({"tower": {"kind": "rnn"}}, "unknown tower 'rnn'; there are: attention, bert, cnn, conv"),
         ({"tower": {"kind": "gru", "heads": 2}}, "heads: Extra inputs"),
         ({"tower": {"hidden": 0}}, "hidden: Input should be greater"),
         ({"towers": {"sound": {"kind": "gru"}}}, "'sound' is not one of features"),
@@ -411,3 +418,55 @@ def test_attention_tells_one_frame_among_many() -> None:
         loss.backward()
         optimiser.step()
     assert torch.equal(head(tower(values, lengths))[:, 0] > 0, told)
+
+
+def bert(**changed):
+    """The options of one that begins as a network of two layers does in its last."""
+    folder = tiny_models.folder("bert")
+    given = {"model": str(folder), "sha256": digest_file(folder / "model.safetensors"), **changed}
+    return of("bert", width=16, **given)
+
+
+def test_what_begins_as_a_bert_says_what_it_says() -> None:
+    """Its last layer over the states below, as the library computes them."""
+    texts = ["a big grey wolf", "moon", "the wolf howls at the moon"]
+    network = {"model": str(tiny_models.folder("bert")), "max_tokens": 9, "normalise": False}
+    below, lengths = Encoder(Options(layer=1, pooling="sequence", **network)).encode(texts)
+    mean, _ = Encoder(Options(pooling="mean", **network)).encode(texts)
+    tower = Tower(below.shape[1:], bert()).eval()
+    tower.standardise(torch.full((16,), 3.0), torch.full((16,), 2.0))
+    tower.kind.begin()
+    tower.kind.leave = torch.nn.Identity()
+    with torch.no_grad():
+        said = tower(torch.from_numpy(below), torch.from_numpy(lengths))
+    torch.testing.assert_close(said, torch.from_numpy(mean), atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"sha256": "0" * 64}, "it is another model, or a damaged one"),
+        ({"layers": 3}, "no last 3 layers of BERT's form"),
+        ({"model": "package:nowhere/model"}, "no package nowhere is installed"),
+    ],
+)
+def test_another_network_is_not_begun_as(changed, message) -> None:
+    with pytest.raises(PipelineError, match=message):
+        Tower((9, 16), bert(**changed)).kind.begin()
+
+
+def test_what_it_begins_as_is_pinned() -> None:
+    with pytest.raises(ValueError, match="give the digest of the weights"):
+        of("bert", model="somewhere")
+
+
+def test_training_begins_as_it_says() -> None:
+    world = joined(subjects=12)
+    states = np.random.default_rng(0).normal(size=(len(world.sample_ids), 9, 16))
+    world = replace(world, values={**world.values, "words": states.astype(np.float32)})
+    tower = Tower((9, 16), bert())
+    assert not torch.equal(
+        tower.kind.layers[0].linear1.weight, last_layers(bert())[0]["linear1.weight"]
+    )
+    tower.fit(split_of(world, "train"), "words")
+    torch.testing.assert_close(dict(tower.kind.layers[0].state_dict()), last_layers(bert())[0])

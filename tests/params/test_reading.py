@@ -142,6 +142,7 @@ def test_every_mistake_is_said_at_once_with_its_path() -> None:
         ),
         (("evaluate", "zero_shot"), ["shap"], "evaluate.zero_shot.0: unknown target 'shap'"),
         (("evaluate", "label_shares"), [2], "evaluate.label_shares.0: "),
+        (("evaluate", "label_shares"), [0.5], "evaluate.label_shares: name the targets"),
         (
             ("targets", "alignment"),
             {"kind": "multiclass"},
@@ -239,11 +240,11 @@ def test_names_of_targets_may_be_words_of_any_language() -> None:
 
 
 def test_groups_are_targets_or_attributes_that_the_sources_have() -> None:
-    parse(own(evaluate={"group_by": ["size", "artist", "presence"]}))
+    parse(own(evaluate={"group_by": ["size", "artist", "presence", "source"]}))
     (mistake,) = mistakes(own(evaluate={"group_by": ["shape", "artsit"]}))
     assert mistake == (
         "evaluate.group_by.1: unknown target or attribute 'artsit'; there are: artist, "
-        "presence, shape, size"
+        "presence, shape, size, source"
     )
 
 
@@ -263,6 +264,11 @@ def test_durations_are_those_of_clips() -> None:
         ({"encoder": "tokens"}, {"tower": {"kind": "gru"}}, "takes quantities, not ids of words"),
         ({"encoder": "tokens"}, {"tower": {"kind": "gru"}}, "what fits: embedding"),
         ({"encoder": "logmel"}, {"tower": {"kind": "embedding"}}, "takes ids of words, and"),
+        (
+            {"encoder": "logmel"},
+            {"tower": {"kind": "gru", "times": True}},
+            "m.towers.f.times: the frames of 'f' bear no times",
+        ),
         ({"encoder": "tokens", "dtype": "float16"}, {"tower": {"kind": "embedding"}}, "float32"),
         ({"encoder": "logmel"}, {"fusion": "early"}, None),
         ({"encoder": "tokens"}, {"fusion": "early"}, "m.towers.f: tower 'identity' takes quant"),
@@ -283,6 +289,24 @@ def test_a_tower_reads_what_its_encoder_makes(
     else:
         (mistake,) = mistakes(changed)
         assert said in mistake
+
+
+def test_a_decoder_copies_from_a_text_of_its_model() -> None:
+    changed = own(
+        modalities=["text"],
+        targets={"shape": {"kind": "multiclass"}, "caption": {"kind": "text"}},
+        features={"f": {"modality": "text", "encoder": "utf8"},
+                  "h": {"modality": "text", "encoder": "hashing"}},
+        models={"m": {"features": ["f", "h"], "fusion": "attention",
+                      "towers": {"f": {"kind": "embedding"}},
+                      "tasks": {"caption": {"copies": "f"}}, "primary": "caption"}},
+    )  # fmt: skip
+    parsed = parse(changed).models["m"]
+    assert parsed.tasks["caption"].reads == "f"
+    changed["models"]["m"]["tasks"]["caption"]["copies"] = "h"
+    (mistake,) = mistakes(changed)
+    assert mistake.startswith("models.m.tasks.caption.copies: unknown feature set of the encoder")
+    assert mistake.endswith("'h'; there are: f")
 
 
 def test_a_source_that_does_not_say_its_attributes_may_have_any() -> None:

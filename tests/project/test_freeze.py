@@ -17,6 +17,7 @@ from pipeline.models.saving import load_model
 from pipeline.models.training.batches import Tensors
 from pipeline.params import load
 from pipeline.parts.artifact import read_manifest
+from pipeline.search.contents import read_contents
 from pipeline.search.hits import search_samples
 from pipeline.search.question import question
 from pipeline.stages.plans import evaluate, extract, train
@@ -99,9 +100,17 @@ def test_words_and_pictures_are_asked_of_any_set_of_the_space(
     assert all("image" in hit.digests for hit in hits)
     path = tmp_path / "mine.png"
     path.write_bytes(picture("circle", 3))
-    seen = question(store, "shared_text", str(path))
-    assert seen.modality == "text"  # of a set of texts anything is words
     assert question(store, "shared_audio", str(path)).modality == "image"
+    assert question(store, "shared_text", str(path)).modality == "image"
+    assert question(store, "hashing", str(path)).modality == "text"  # which has no other way
+    code, output = call("store", "search", "shared_text", str(path), "-k", "3", "--each", "text")
+    assert code == 0, output
+    heads, *rows = (line.split("\t") for line in output.splitlines())
+    assert heads == ["score", "sample", "text", "targets"]
+    texts = {row["text"] for row in store.samples().to_pylist()}
+    known = read_contents(store.tree, "text", texts).values()
+    assert len({words for _, _, words, _ in rows}) == 3
+    assert {words for _, _, words, _ in rows} <= {*known}
     with pytest.raises(PipelineError, match="words are asked of sets of texts"):
         question(store, "colour_hog", "a bright cross")
 

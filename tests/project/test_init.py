@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,8 +18,10 @@ from pipeline.cli import init
 from pipeline.params import load, parse
 from pipeline.project import layout
 from pipeline.project.layout import EXAMPLE
+from pipeline.stages.plans import ingest
 from tests.command import call
-from tests.dataset import AUTHOR, CLASSES, HERE, picture
+from tests.dataset import AUTHOR, CLASSES, HERE, picture, write_metadata
+from tests.test_docs import OWN_DATA
 
 
 def run(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
@@ -129,16 +132,22 @@ def test_on_a_terminal_it_asks_until_the_answer_is_one(monkeypatch: pytest.Monke
 @pytest.mark.parametrize(
     ("put", "modalities"), [(put_kaggle, ["image", "text"]), (put_classes, ["image"])]
 )
-def test_from_a_folder_to_a_report(tmp_path: Path, put: object, modalities: list[str]) -> None:
-    assert callable(put)
+def test_from_a_folder_to_a_report_in_five_lines(
+    tmp_path: Path,
+    put: Callable[[Path], None],
+    modalities: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Those of the manual."""
+    monkeypatch.setenv("HOME", str(tmp_path))
     put(tmp_path / "my-data")
-    run(tmp_path, "pipeline", "init", "--data", "my-data", "mine")
+    told = run(tmp_path, "sh", "-ec", "\n".join(OWN_DATA)).stdout
+    assert "nothing was refused" in told
+    assert told.splitlines()[-1].endswith("data/reports/index.html")
     project = tmp_path / "mine"
     params = yaml.safe_load((project / "params.yaml").read_text())
     assert params["modalities"] == modalities
     assert "clean" not in params
-    run(project, "pipeline", "check")
-    run(project, "dvc", "repro")
     assert (project / "data" / "reports" / "index.html").is_file()
     models = {path.name for path in (project / "data" / "evaluation").iterdir()}
     assert models == set(params["models"])
@@ -148,4 +157,23 @@ def test_from_a_folder_to_a_report(tmp_path: Path, put: object, modalities: list
     again = run(project, "dvc", "repro").stdout
     assert again.count("Running stage") == 1
     assert "Running stage 'code'" in again
-    assert "nothing was refused" in run(project, "pipeline", "rejects").stdout
+
+
+def test_a_table_beside_its_files_is_read_as_it_stands(
+    inside: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = inside / "my-data"
+    mine.mkdir()
+    rows = []
+    for label in CLASSES:
+        for i in range(12):
+            (mine / f"{label}-{i}.png").write_bytes(picture(label, i))
+            text = f"{label} {i}"
+            rows.append({"file_name": f"{label}-{i}.png", "text": text, "label": label})
+    write_metadata(mine, rows)
+    code, output = call("init", "--data", "my-data", "mine")
+    assert code == 0, output
+    monkeypatch.chdir("mine")
+    params = load()
+    assert params.modalities == ("image", "text")
+    assert ingest.plan(params).run().rows == len(rows)

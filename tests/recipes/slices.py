@@ -36,7 +36,7 @@ LEFT_OUT = ("code", "params", "fetch")
 def put_slice(
     folder: Path,
     name: str,
-    raw: Callable[[Path], None],
+    raw: Callable[[Path], None] | Mapping[str, Callable[[Path], None]],
     models: Collection[str],
     features: Mapping[str, Mapping[str, Any]],
     training: Mapping[str, Any] = BRIEF,
@@ -46,7 +46,7 @@ def put_slice(
     Parameters
     ----------
     raw:
-        Puts the batches of the recipe's one source into a folder.
+        Puts the batches of the recipe's one source into a folder; of several one each, by name.
     models:
         Those of the recipe, and of its comparison, that are trained.
     features:
@@ -56,8 +56,9 @@ def put_slice(
     """
     document = yaml.safe_load(recipes.load(name).params)
     del document["fetch"]
-    (source,) = document["sources"]
-    raw(folder / "data" / "raw" / source)
+    by_source = raw if isinstance(raw, Mapping) else dict.fromkeys(document["sources"], raw)
+    for source, put in by_source.items():
+        put(folder / "data" / "raw" / source)
     for section, options in SMALL.items():
         document[section] = {**document.get(section, {}), **options}
     document.get("comparison", {}).update(FEW_FOLDS)

@@ -71,6 +71,15 @@ def test_a_drawing_says_its_title_keywords_creator_and_licence(tmp_path: Path) -
     assert not result.refused
 
 
+def test_its_words_are_what_is_asked_for(tmp_path: Path) -> None:
+    samples = scanned(tmp_path, words=["title", "keywords", "description"]).samples
+    words = {sample.sample_id: sample.assets.get("text") for sample in samples}
+    duck = "A duck & a pond. bird, big bird. by hand"
+    assert words["animals/duck"] == Inline(duck.encode(), "drawings.jsonl")
+    assert words["tools/saw"] == Inline(b"bird, big bird. by hand", "drawings.jsonl")
+    assert words["tools/bare"] is None
+
+
 def test_a_line_that_is_none_is_refused(tmp_path: Path) -> None:
     (tmp_path / "drawings.jsonl").write_text('{"path": "a/b.svg"}\n{"path": 3}\n')
     result = scan(LocalFolder(tmp_path), Options())

@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import math
 import re
+from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -21,7 +22,13 @@ from pipeline.core.spans import Span
 from pipeline.modalities.video import ffmpeg, webp
 from pipeline.modalities.video.container import kind_of
 from pipeline.modalities.video.convert import Picture, alike, opaque, seen
-from pipeline.modalities.video.timeline import Survey, any_within, moments, shown_at
+from pipeline.modalities.video.timeline import (
+    Survey,
+    any_within,
+    moments,
+    shown_at,
+    shown_or_beside,
+)
 
 if TYPE_CHECKING:
     from pipeline.modalities.image.content import Image
@@ -38,6 +45,9 @@ LONGEST = 100_000.0
 RANDOM_ACCESS = frozenset(
     {"h264", "hevc", "av1", "vp8", "vp9", "mpeg4", "mpeg1video", "mpeg2video", "theora"}
 )
+# Codecs of which a picture that says that no other refers to it may be left out. In HEVC one of a
+# higher layer may refer to it all the same, in VP8 and VP9 its head may change what others mean.
+DISPOSABLE = frozenset({"h264", "mpeg1video", "mpeg2video"})
 
 
 @dataclass(frozen=True)
@@ -72,14 +82,14 @@ def decode(data: bytes, limits: Limits) -> tuple[Survey, Iterator[tuple[int, Pic
     kind = kind_of(data)
     if kind == "webp":
         durations = webp.durations(data)
-        survey = Survey("webp", max(1, sum(durations)), len(durations), (), Fraction(0))
+        survey = Survey("webp", max(1, sum(durations)), len(durations), (), (), Fraction(0))
         start, times = _asked(survey, limits)
         pictures = shown_at(webp.pictures(data, limits.max_pixels), times)
         small = ((time, opaque(image, limits.side)) for time, image in pictures)
         return survey, alike(_from(start, small))
     survey, clock = look_through(data, kind, limits)
     start, times = _asked(survey, limits)
-    frames = _frames(data, kind, times, survey.keys, clock, limits)
+    frames = _frames(data, kind, times, survey.keys, survey.times, clock, limits)
     return survey, alike(_from(start, _seen(shown_at(frames, times), limits.side)))
 
 
@@ -94,7 +104,7 @@ def all_pictures(data: bytes, clock: Clock, limits: Limits) -> Iterator[tuple[in
 
     Of an animated WebP there is no clock, and so no picture here.
     """
-    frames = _frames(data, kind_of(data), [0], (), clock, limits)
+    frames = _frames(data, kind_of(data), [0], (), (), clock, limits)
     for time, picture in alike(_seen(frames, limits.side)):
         yield time, picture.image
 
@@ -180,7 +190,7 @@ def _survey(file: Any, track: Any, limits: Limits) -> tuple[Survey, Clock]:
     """
     base = track.time_base
     most = 1 + limits.max_rate * (LONGEST if limits.span else limits.max_seconds)
-    first, last, count, keys = math.inf, -math.inf, 0, []
+    pictures, keys = array("q"), []
     end, whole, has_times, latest, misplaced = 0, 0, True, -math.inf, 0
     for packet in file.demux(track):
         start = packet.dts if packet.pts is None else packet.pts
@@ -198,20 +208,20 @@ def _survey(file: Any, track: Any, limits: Limits) -> tuple[Survey, Clock]:
             keys.append(start)
         if packet.is_discard:
             continue
-        first, last, count = min(first, start), max(last, start), count + 1
+        pictures.append(start)
         end = max(end, start + (packet.duration or 0))
-        if count > most:
+        if len(pictures) > most:
             raise Rejected("too_fast", f"it has more than {most:.0f} pictures")
-    if not count:
+    if not pictures:
         raise Rejected("no_video", "the file has no picture")
-    if misplaced > MISPLACED + MISPLACED_SHARE * count:
+    if misplaced > MISPLACED + MISPLACED_SHARE * len(pictures):
         raise Rejected("misplaced", "the times of its pictures go back")
     claimed = (track.duration or 0) + (track.start_time or 0)
     if (claimed - whole) * base > SLACK and not limits.keep_damaged:
         raise Rejected("truncated", "the pictures end before the file says that they do")
-    first, last = int(first), int(last)
+    first, last = min(pictures), max(pictures)
     if end <= last:  # Nothing says how long the last one is shown: as long as others are.
-        end = last + (last - first) // max(1, count - 1)
+        end = last + (last - first) // max(1, len(pictures) - 1)
     origin = first * base
     if file.start_time is not None:
         origin = min(origin, Fraction(file.start_time, 1_000_000))
@@ -220,11 +230,13 @@ def _survey(file: Any, track: Any, limits: Limits) -> tuple[Survey, Clock]:
     can_skip = has_times and times == sorted(set(times)) and times and min(keys) <= first
     codec = track.codec_context.codec.canonical_name
     is_known = codec in RANDOM_ACCESS
+    can_leave_out = has_times and codec in DISPOSABLE and not limits.keep_damaged
     return Survey(
         codec,
         max(1, clock(end)),
-        count,
+        len(pictures),
         tuple(times) if can_skip and is_known else (),
+        array("q", sorted(map(clock, pictures))) if can_leave_out else (),
         origin,
     ), clock
 
@@ -254,16 +266,18 @@ def _frames(
     kind: str,
     times: Sequence[int],
     keys: Sequence[int],
+    pictures: Sequence[int],
     clock: Clock,
     limits: Limits,
 ) -> Iterator[tuple[int, tuple[Any, Fraction | None]]]:
     """Frames in the order in which they are shown, with their times and the shape of their pixels.
 
-    Of stretches between keys in which nothing is wanted, none is decoded.
+    Of stretches between keys in which nothing is wanted, none is decoded; of `pictures`, none that
+    is neither wanted nor needed for others.
     """
     with ffmpeg.reading(), ffmpeg.open_file(io.BytesIO(data), kind, limits.max_pixels) as file:
         track = _track(file, limits)
-        decoded = _decoded(file, track, times, keys, clock, limits.keep_damaged)
+        decoded = _decoded(file, track, times, keys, pictures, clock, limits.keep_damaged)
         last = -1
         for time, frame in decoded:
             if time <= last:  # It is never seen.
@@ -281,17 +295,21 @@ def _decoded(
     track: Any,
     times: Sequence[int],
     keys: Sequence[int],
+    pictures: Sequence[int],
     clock: Clock,
     keep_damaged: bool,
 ) -> Iterator[tuple[int, Any]]:
     """Frames with their times in ms, but of stretches from key to key in which none is wanted.
 
-    Pictures that are shown before a key and stored after it belong to the stretch before.
+    Of `pictures`, the ascending times of all or none, what is not wanted and says that no other
+    refers to it is left out. Pictures that are shown before a key and stored after it belong to the
+    stretch before.
     """
     wanted = {start: any_within(times, start, end) for start, end in pairwise([*keys, math.inf])}
     if keys:
         wanted[keys[0]] |= any_within(times, 0, keys[0])
     is_open, closing, begin = not keys, None, -1
+    needed = shown_or_beside(pictures, times)
     for packet in file.demux(track):
         time = None if packet.pts is None else clock(packet.pts)
         if packet.is_keyframe and time in wanted:
@@ -309,6 +327,8 @@ def _decoded(
             yield from _flushed(track, clock)
         # What is shown before the key at which decoding began needs what stands before it.
         elif is_open and packet.size and (time is None or time >= begin):
+            can_be_left_out = pictures and time not in needed
+            track.codec_context.skip_frame = "NONREF" if can_be_left_out else "DEFAULT"
             yield from _of_packet(packet, clock, keep_damaged)
 
 
@@ -316,7 +336,8 @@ def _of_packet(packet: Any, clock: Clock, keep_damaged: bool) -> Iterator[tuple[
     errors = ffmpeg.library().error
     try:
         frames = packet.decode()
-    except errors.InvalidDataError:
+    # The second is -1, which FFmpeg's Theora says of a packet that it gives up.
+    except (errors.InvalidDataError, errors.PermissionError):
         if not keep_damaged:
             raise
         return

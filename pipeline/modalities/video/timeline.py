@@ -7,7 +7,7 @@ time until the next one's.
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from typing import NamedTuple, TypeVar
@@ -19,13 +19,15 @@ class Survey(NamedTuple):
     """What is known of a film before it is decoded, in ms from its beginning.
 
     `pictures` is how many there are; `keys` are the times of packets at which decoding can begin,
-    ascending, and none where it can't. `origin` is the beginning, in seconds, as the file counts.
+    ascending, and none where it can't; `times` those of all pictures, ascending, and none where
+    each is needed for others. `origin` is the beginning, in seconds, as the file counts.
     """
 
     codec: str
     duration: int
     pictures: int
     keys: tuple[int, ...]
+    times: Sequence[int]
     origin: Fraction
 
 
@@ -59,6 +61,15 @@ def shown_at(
         held = time, picture
     if held is not None:
         yield held
+
+
+def shown_or_beside(pictures: Sequence[int], times: Sequence[int]) -> set[int]:
+    """Of ascending times of pictures those shown at some of `times`, and their neighbours'.
+
+    The neighbours because two fields that make one picture may have a time each.
+    """
+    shown = {bisect_right(pictures, time) - 1 for time in times}
+    return {each for place in shown for each in pictures[max(0, place - 1) : place + 2]}
 
 
 def any_within(times: Sequence[int], start: float, end: float) -> bool:

@@ -1,15 +1,17 @@
 """How well one modality finds another in the space that they share.
 
-Asked with a picture, say, the names of the split are ranked by the cosine. Right is every name of
-the picture's component; its rank is one more than the number of wrong names that are as near as
-the nearest right one, or nearer. Contents that several samples of a component share are asked, and
-stand among the answers, once.
+Asked with a picture, say, the names of the split are ranked by the cosine. Right is every name that
+stands beside the picture in a sample; its rank is one more than the number of wrong names that are
+as near as the nearest right one, or nearer. Wrong are those of other components alone: what else is
+of its own, such as a twin's name or another drawing by the same hand, counts neither way, as in
+training. Contents that several samples of a component share are asked, and stand among the answers,
+once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import permutations
 
 import numpy as np
@@ -33,16 +35,20 @@ class Answered:
     rank:
         Of the first right answer, int64 (q,), from 1.
     nearest:
-        The row of the nearest answer, int64 (q,).
-    right, answers:
-        How many answers are right, int64 (q,), of how many there are.
+        The row of the nearest answer that is right or wrong, int64 (q,).
+    right, wrong:
+        How many answers are, int64 (q,).
     """
 
     asked: np.ndarray
     rank: np.ndarray
     nearest: np.ndarray
     right: np.ndarray
-    answers: int
+    wrong: np.ndarray
+
+    def take(self, questions: np.ndarray) -> Answered:
+        """Some of the questions: bool (q,) or places."""
+        return Answered(*(getattr(self, each.name)[questions] for each in fields(self)))
 
     def figures(self, rows: np.ndarray | slice = slice(None)) -> dict[str, float]:
         """`recall_1`, `recall_5`, `recall_10`, `median_rank` of some questions; none of none."""
@@ -59,9 +65,9 @@ class Answered:
 
     def _chance(self, cut: int) -> np.ndarray:
         """1 - C(wrong, cut) / C(answers, cut): that not all of the first are wrong, (q,)."""
-        first = np.arange(min(cut, self.answers))
-        wrong = (self.answers - self.right)[:, None] - first
-        return np.asarray(1 - (wrong.clip(min=0) / (self.answers - first)).prod(1))
+        wrong = self.wrong[:, None] - np.arange(cut)
+        answers = wrong + self.right[:, None]
+        return np.asarray(1 - (wrong.clip(min=0) / answers.clip(min=1)).prod(1))
 
 
 class Retrieval:
@@ -70,7 +76,7 @@ class Retrieval:
     def __init__(self, examples: Examples) -> None:
         self.modalities = examples.modalities
         self._component = np.unique(examples.component, return_inverse=True)[1]
-        self._distinct = [_distinct(examples, self._component, m) for m in self.modalities]
+        self._first = [_first_rows(examples, self._component, m) for m in self.modalities]
 
     def __call__(
         self, vectors: np.ndarray, has: np.ndarray
@@ -79,17 +85,20 @@ class Retrieval:
 
         vectors: (n, modalities, dimension) of length 1; has: bool (n, modalities).
         """
-        rows = [distinct[has[distinct, m]] for m, distinct in enumerate(self._distinct)]
         for asked, answering in permutations(range(len(self.modalities)), 2):
-            answered = rank_answers(
-                vectors[:, asked],
-                vectors[:, answering],
-                rows[asked],
-                rows[answering],
-                self._component,
-            )
-            if len(answered.asked):
-                yield (self.modalities[asked], self.modalities[answering]), answered
+            paired = has[:, asked] & has[:, answering]
+            if paired.any():
+                yield (
+                    (self.modalities[asked], self.modalities[answering]),
+                    rank_answers(
+                        vectors[:, asked],
+                        vectors[:, answering],
+                        self._first[asked][paired],
+                        self._first[answering][paired],
+                        np.unique(self._first[answering][has[:, answering]]),
+                        self._component,
+                    ),
+                )
 
     def mean_recall(self, vectors: np.ndarray, has: np.ndarray) -> float:
         """The mean of the recalls at all cuts in all directions; 0 if there are none."""
@@ -106,29 +115,44 @@ def rank_answers(
     questions: np.ndarray,
     answers: np.ndarray,
     asked: np.ndarray,
+    right: np.ndarray,
     answering: np.ndarray,
     component: np.ndarray,
 ) -> Answered:
-    """Rank some rows of `answers`, (n, dimension), for some rows of `questions`, block by block."""
-    known = np.isin(component[asked], component[answering])
-    asked = asked[known]
+    """Rank rows of `answers` for rows of `questions`, both (n, dimension), block by block.
+
+    Parameters
+    ----------
+    asked, right:
+        Pair by pair the row of a question and that of a right answer, int64 (pairs,).
+    answering:
+        The rows that are ranked, int64, rising.
+    component:
+        int64 (n,).
+    """
+    asked, question = np.unique(asked, return_inverse=True)
+    place = np.searchsorted(answering, right)
     rank = np.empty(len(asked), np.int64)
-    nearest, right_count = rank.copy(), rank.copy()
-    size = max(1, LARGEST // max(len(answering), 1))
+    nearest, right_count, wrong_count = rank.copy(), rank.copy(), rank.copy()
+    size = max(1, LARGEST // len(answering))
     for start in range(0, len(asked), size):
         block = slice(start, start + size)
         cosine = questions[asked[block]] @ answers[answering].T
-        right = component[asked[block], None] == component[answering]
-        best = np.where(right, cosine, -np.inf).max(1, keepdims=True)
-        rank[block] = 1 + ((cosine >= best) & ~right).sum(1)
-        nearest[block] = answering[cosine.argmax(1)]
-        right_count[block] = right.sum(1)
-    return Answered(asked, rank, nearest, right_count, len(answering))
+        inside = (question >= start) & (question < start + size)
+        is_right = np.zeros(cosine.shape, bool)
+        is_right[question[inside] - start, place[inside]] = True
+        is_wrong = component[asked[block], None] != component[answering]
+        best = np.where(is_right, cosine, -np.inf).max(1, keepdims=True)
+        rank[block] = 1 + ((cosine >= best) & is_wrong).sum(1)
+        nearest[block] = answering[np.where(is_right | is_wrong, cosine, -np.inf).argmax(1)]
+        right_count[block], wrong_count[block] = is_right.sum(1), is_wrong.sum(1)
+    return Answered(asked, rank, nearest, right_count, wrong_count)
 
 
-def _distinct(examples: Examples, component: np.ndarray, modality: str) -> np.ndarray:
-    """The first row of each content of a modality in each component, int64, rising."""
+def _first_rows(examples: Examples, component: np.ndarray, modality: str) -> np.ndarray:
+    """Of each row the first of its component with the same content, int64 (n,); -1: it has none."""
     columns = [i for i, spec in enumerate(examples.sets) if spec.modality == modality]
+    first = np.full(len(examples), -1)
     rows: dict[tuple[int, bytes], int] = {}
     for row in np.flatnonzero(examples.present[:, columns].any(1)):
         content = b"".join(
@@ -136,5 +160,5 @@ def _distinct(examples: Examples, component: np.ndarray, modality: str) -> np.nd
             for i in columns
             if examples.present[row, i]
         )
-        rows.setdefault((int(component[row]), content), int(row))
-    return np.array(sorted(rows.values()), np.int64)
+        first[row] = rows.setdefault((int(component[row]), content), int(row))
+    return first

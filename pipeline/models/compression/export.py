@@ -144,7 +144,7 @@ class _Vector(nn.Module):
     def forward(self, *spread: Tensor) -> Tensor:
         count = len(self.names)
         tokens = [
-            self.network.by_name[name](values, lengths)
+            self.network.token(name, values, lengths)
             for name, values, lengths in zip(
                 self.names, spread[:count], spread[count:], strict=True
             )

@@ -64,7 +64,8 @@ def add_retrieval(
 ) -> None:
     """Add what each modality finds in each other, with intervals over components of the questions.
 
-    The answers stay the same in all resamples. A split without pairs adds nothing.
+    The answers stay the same in all resamples, and for the questions of each value by which the
+    test is cut (`image → text, source drawings`). A split without pairs adds nothing.
     """
     examples = split.examples
     if not examples.seen.any():
@@ -77,19 +78,16 @@ def add_retrieval(
     )
     figures, recalls = [], []
     for (asked, answering), answered in Retrieval(examples)(vectors, has):
+        direction = f"{asked} → {answering}"
         drawn = replicates_of_rows(resamples, component[answered.asked], answered.figures)
         figures.append(answered.figures())
         recalls.append([drawn[f"recall_{cut}"] for cut in CUTS])
-        of = component[answered.asked]
-        evaluation.metrics.setdefault(f"{asked} → {answering}", {})[split.name] = {
-            "n": len(answered.asked),
-            "components": len(np.unique(of)),
-            **{
-                figure: _with_interval(value, drawn[figure], components, options)
-                for figure, value in figures[-1].items()
-            },
-            "chance": answered.chance,
-        }
+        measured = {direction: _measured(answered, drawn, component, options)}
+        for group, questions in _groups(split, answered):
+            drawn = replicates_of_rows(resamples, component[questions.asked], questions.figures)
+            measured[f"{direction}, {group}"] = _measured(questions, drawn, component, options)
+        for task, each in measured.items():
+            evaluation.metrics.setdefault(task, {})[split.name] = each
         evaluation.predictions += _found(name, split, asked, answering, answered)
     if figures:
         value = mean_recall(figures)
@@ -153,6 +151,34 @@ def _with_interval(
         return {"value": value}
     low, high = interval(drawn, options.confidence)
     return {"value": value, "low": low, "high": high}
+
+
+def _measured(
+    questions: Answered,
+    drawn: Mapping[str, np.ndarray],
+    component: np.ndarray,
+    options: EvaluationOptions,
+) -> dict[str, Any]:
+    """The figures of some questions, whose resamples are `drawn`."""
+    components = len(np.unique(component[questions.asked]))
+    return {
+        "n": len(questions.asked),
+        "components": components,
+        **{
+            figure: _with_interval(value, drawn[figure], components, options)
+            for figure, value in questions.figures().items()
+        },
+        "chance": questions.chance,
+    }
+
+
+def _groups(split: Split, answered: Answered) -> Iterator[tuple[str, Answered]]:
+    """The questions of each value by which the split is cut."""
+    for attribute, values in split.groups.items():
+        of = values[answered.asked]
+        for value in sorted({str(value) for value in of if value is not None}):
+            questions = answered.take(np.array([str(each) == value for each in of]))
+            yield f"{attribute} {value}", questions
 
 
 def _found(

@@ -13,7 +13,12 @@ from pipeline.core.randomness import generator
 from pipeline.models.decoding import Decoding
 from pipeline.models.evaluation import nearest
 from pipeline.models.evaluation.answers import Answers, known_answers
-from pipeline.models.evaluation.figures import all_metrics, baseline, metrics_without_intervals
+from pipeline.models.evaluation.figures import (
+    all_metrics,
+    baseline,
+    lead,
+    metrics_without_intervals,
+)
 from pipeline.models.evaluation.options import EvaluationOptions
 from pipeline.models.evaluation.subsets import all_subsets
 from pipeline.models.examples import Examples, JoinedSamples
@@ -100,14 +105,29 @@ def evaluate(
                 seed=seed,
             )
             if train is not None and model.options.tasks[task].task.SEQUENCE:
-                _add_nearest(evaluation.metrics[task][split.name], model, train, split, task)
+                rng = generator(seed, "bootstrap", task, split.name)
+                answers = known_answers(
+                    split.examples, task, predicted[task], model.network.decodings[task]
+                )
+                figures = evaluation.metrics[task][split.name]
+                _add_nearest(figures, model, train, split, task, answers, options, rng)
     return evaluation
 
 
 def _add_nearest(
-    figures: dict[str, Any], model: TrainedModel, train: Examples, split: Split, task: str
+    figures: dict[str, Any],
+    model: TrainedModel,
+    train: Examples,
+    split: Split,
+    task: str,
+    answers: Answers,
+    options: EvaluationOptions,
+    rng: np.random.Generator,
 ) -> None:
-    """Add the headlines of the nearest training example's answers, where there are figures."""
+    """Add the headlines of the nearest training example's answers, and the model's lead on them.
+
+    Where there are figures.
+    """
     labelled = split.examples.take(has_target(split.examples.targets[task]))
     if not labelled.seen.any():
         return
@@ -120,6 +140,7 @@ def _add_nearest(
     figures[nearest.NAME] = headline(
         decoding.task, decoding.task.figures(truth, model.priors[task], near)
     )
+    figures[nearest.LEAD] = lead(answers, near, options, rng)
 
 
 def _add_task(

@@ -14,7 +14,7 @@ from pipeline.models.evaluation.answers import Answers
 from pipeline.models.evaluation.bootstrap import Resamples, interval, replicates, replicates_of_rows
 from pipeline.models.evaluation.options import EvaluationOptions
 from pipeline.models.metrics import bin_of, calibration, calibration_error, class_scores, scores
-from pipeline.models.tasks import FOLDER, Generative, headline
+from pipeline.models.tasks import FOLDER, Generative, headline, ranked_by
 
 
 def all_metrics(
@@ -75,6 +75,25 @@ def _resampled_sums(answers: Answers, resamples: Resamples) -> dict[str, np.ndar
     np.add.at(of_components, answers.component, terms)
     blocks = [task.from_sums(counts @ of_components) for counts in resamples]
     return {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
+
+
+def lead(
+    answers: Answers, other: np.ndarray, options: EvaluationOptions, rng: np.random.Generator
+) -> dict[str, float]:
+    """By how much generated answers are ahead of others in the figure that models are ranked by.
+
+    value, low, high, as `all_metrics` has them. Both are measured on the same resamples, so that
+    what is easy or hard for both does not count. other: object (n,), in the order of the answers.
+    """
+    figure, others = ranked_by(answers.task), replace(answers, prediction=other)
+    both = [metrics_without_intervals(each)[figure] for each in (answers, others)]
+    sign = answers.task.FIGURES[figure].sign
+    ahead = {"value": sign * (both[0] - both[1])}
+    if answers.components >= MIN_COMPONENTS:
+        resamples = Resamples(rng, answers.components, options.resamples)
+        drawn = [_resampled_sums(each, resamples)[figure] for each in (answers, others)]
+        ahead["low"], ahead["high"] = interval(sign * (drawn[0] - drawn[1]), options.confidence)
+    return ahead
 
 
 def metrics_without_intervals(answers: Answers) -> dict[str, float]:

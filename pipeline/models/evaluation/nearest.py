@@ -11,6 +11,8 @@ from pipeline.models.statistics import feature_moments
 from pipeline.models.targets import has_target
 
 NAME = "nearest neighbour"
+# By how much a model is ahead of it.
+LEAD = "lead"
 
 
 def nearest_rows(

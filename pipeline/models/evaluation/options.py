@@ -9,7 +9,7 @@ from pydantic import Field
 from pipeline.core.options import Options
 
 # Slices of every project; a target or an attribute of the same name goes before.
-PRESENCE = "presence"
+PRESENCE, SOURCE = "presence", "source"
 # What some modality's cleaning measures, in seconds.
 DURATION = "duration"
 
@@ -26,7 +26,8 @@ class EvaluationOptions(Options):
     )
     group_by: tuple[str, ...] = Field(
         default=(),
-        description="targets or attributes by whose values the test is cut; presence, duration",
+        description="targets or attributes by whose values the test is cut; presence, source, "
+        "duration",
     )
     draws: int = Field(
         default=3,

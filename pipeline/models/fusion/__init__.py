@@ -21,8 +21,8 @@ class FusionKind(Protocol):
     Attributes
     ----------
     LEVEL:
-        What it joins: `tokens` of towers; `decisions`, with one head per set and task that learns
-        by its own loss; or `features`, before any tower.
+        What it joins: `tokens` of towers; `sequences` of such, over which it attends; `decisions`,
+        with one head per set and task that learns by its own loss; or `features`, before any tower.
     Options:
         A `pipeline.core.options.Options`.
     """
@@ -41,6 +41,11 @@ class FusionKind(Protocol):
         to the heads. If it has weights, `set_weights(tokens, present)` says how much each set
         counts, float (n, sets). If it keeps tokens apart, `fused_tokens(tokens, present)` gives
         them to heads that read sequences, float (n, k, `width`), and which are absent, bool (n, k).
+
+        Of sequences it is built with the greatest length of each set, 1 where it is one token, and
+        with their width. Called with of each set its tokens, float (n, k, width), which of them
+        count, bool (n, k), and when they are, float (n, k), and with present, it gives and has the
+        same. What does not count, of padding or of an absent set, has no influence.
 
         Of decisions it is built with the number of sets and a list with the number of classes of
         each task. Called with a task's number, logits, float (n, sets, classes), as they are, and

@@ -1,17 +1,19 @@
 """Sets exchange what they know through a few shared tokens alone.
 
 Attention bottlenecks (MBT, Nagrani et al. 2021, arXiv:2107.00135): in each layer every set has an
-encoder of its own over its token and the shared ones; the shared tokens that come out are averaged
-over the present sets. h is the mean of the present sets' tokens after the last layer, so that the
-linear heads average the sets' logits, as the paper does. The first layer writes and the second
-reads, hence two layers at least.
+encoder of its own over its tokens and the shared ones; the shared tokens that come out are averaged
+over the present sets. A sequence is read at a learned token before its first; sinusoids of their
+times place its tokens. h is the mean of what is read of the present sets after the last layer, so
+that the linear heads average the sets' logits, as the paper does. The first layer writes and the
+second reads, hence two layers at least.
 
-What differs: the paper's sets are sequences with a class token each, here a set is its one token.
-In the paper's lower layers each set is by itself; here it is so in its tower.
+A set of one token is read at that, and has no place. In the paper's lower layers each set is by
+itself; here it is so in its tower.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from jaxtyping import Bool, Float
     from torch import Tensor, nn
 
-LEVEL = "tokens"
+LEVEL = "sequences"
 
 
 class Options(pipeline.core.options.Options):
@@ -38,9 +40,12 @@ def check(sets: int, width: int, options: Options) -> None:
     check_heads(width, options.heads)
 
 
-def build(sets: int, width: int, options: Options) -> nn.Module:
+def build(longest: Sequence[int], width: int, options: Options) -> nn.Module:
     import torch
     from torch import nn
+
+    from pipeline.models.fusion._sequences import placed
+    from pipeline.models.pooling import equal
 
     class Fusion(nn.Module):
         def __init__(self) -> None:
@@ -52,30 +57,50 @@ def build(sets: int, width: int, options: Options) -> nn.Module:
             self.width = width
             self.shared = nn.ParameterList([torch.randn(1, options.shared, width) * 0.02])
             self.rounds: Any = nn.ModuleList(
-                nn.ModuleList(encoder() for _ in range(sets)) for _ in range(options.layers)
+                nn.ModuleList(encoder() for _ in longest) for _ in range(options.layers)
             )
             self.norm = nn.LayerNorm(width)
+            self.readers = nn.ParameterDict(
+                {
+                    str(i): torch.randn(1, 1, width) * 0.02
+                    for i, count in enumerate(longest)
+                    if count > 1
+                }
+            )
 
         def forward(
-            self, tokens: Float[Tensor, "n sets width"], present: Bool[Tensor, "n sets"]
+            self,
+            sequences: list[
+                tuple[Float[Tensor, "n _ width"], Bool[Tensor, "n _"], Float[Tensor, "n _"]]
+            ],
+            present: Bool[Tensor, "n sets"],
         ) -> Float[Tensor, "n width"]:
             """0 if nothing is there."""
-            from pipeline.models.pooling import equal
-
-            shares = equal(present)
-            tokens = tokens.where(present[..., None], 0.0)
-            shared = self.shared[0].expand(tokens.shape[0], -1, -1)
+            rows, shares = present.shape[0], equal(present)
+            shared = self.shared[0].expand(rows, -1, -1)
+            tokens: list[Tensor] = []
+            absent: list[Tensor | None] = []
+            for i, (each, counted, times) in enumerate(sequences):
+                counted = counted & present[:, i : i + 1]
+                each = placed(each, counted, times, longest[i])
+                if longest[i] > 1:
+                    reader = self.readers[str(i)].expand(rows, -1, -1)
+                    each = torch.cat([reader, each], 1)
+                    always = present.new_zeros(rows, 1 + options.shared)
+                    absent.append(torch.cat([always[:, :1], ~counted, always[:, 1:]], 1))
+                else:
+                    absent.append(None)
+                tokens.append(each)
             for encoders in self.rounds:
-                seen = torch.stack(
-                    [
-                        encoder(torch.cat([tokens[:, i : i + 1], shared], 1))
-                        for i, encoder in enumerate(encoders)
-                    ],
-                    1,
-                )
-                tokens = seen[:, :, 0]
-                shared = (shares[..., None, None] * seen[:, :, 1:]).sum(1)
-            fused: Tensor = (shares[..., None] * self.norm(tokens)).sum(1)
+                seen = [
+                    encoder(torch.cat([each, shared], 1), src_key_padding_mask=mask)
+                    for encoder, each, mask in zip(encoders, tokens, absent, strict=True)
+                ]
+                tokens = [each[:, : -options.shared] for each in seen]
+                written = torch.stack([each[:, -options.shared :] for each in seen], 1)
+                shared = (shares[..., None, None] * written).sum(1)
+            read = torch.stack([each[:, 0] for each in tokens], 1)
+            fused: Tensor = (shares[..., None] * self.norm(read)).sum(1)
             return fused
 
     return Fusion()

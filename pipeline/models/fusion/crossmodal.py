@@ -1,34 +1,40 @@
 """Each set asks each other one by attention, and all the answers are joined.
 
-Pairwise cross-modal attention after the multimodal transformer of Tsai et al. 2019 (MulT,
-arXiv:1906.00295): for each ordered pair (i, j) a stack of layers of its own, in which the token
-of i is the query and that of j key and value; the streams side by side, then one layer.
+The multimodal transformer of Tsai et al. 2019 (MulT, arXiv:1906.00295): for each ordered pair
+(i, j) a stack of layers of its own, in which the tokens of i are queries and those of j keys and
+values. The streams of i, side by side, go through a transformer over their time, which is read at
+its last token; then one layer over all sets. Sinusoids of their times tell tokens which others are
+of their time.
 
-What differs: the paper's sets are sequences, here a set is one token. So there are no positions, no
-convolution before and no self-attention over time after; and since attention over one key would
-always be 1, a key and a value of zeros stand beside it, which makes it a gate: i decides how much
+A set of one token has no time: it bears no sinusoids, and its streams are all that it says.
+
+What differs: the convolution before is the set's tower. Since attention over one key would always
+be 1, a key and a value of zeros stand beside all others, which makes it a gate: i decides how much
 it takes of j. If j is absent, zeros are all there is; if i is absent, its streams are zeros.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
 import pipeline.core.options
-from pipeline.models.encoder_layer import Dropout, Expansion, Heads, check_heads
+from pipeline.models.encoder_layer import Dropout, Expansion, Heads, check_heads, encoder_layer
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float
     from torch import Tensor, nn
 
-LEVEL = "tokens"
+LEVEL = "sequences"
 
 
 class Options(pipeline.core.options.Options):
     hidden: int = Field(128, ge=1, le=4096, description="dimensions that go on to the heads")
-    layers: int = Field(1, ge=1, le=12, description="layers of each ordered pair of sets")
+    layers: int = Field(
+        1, ge=1, le=12, description="layers of each ordered pair of sets, and over time"
+    )
     heads: Heads = 4
     expansion: Expansion = 2
     dropout: Dropout = 0.1
@@ -40,9 +46,13 @@ def check(sets: int, width: int, options: Options) -> None:
     check_heads(width, options.heads)
 
 
-def build(sets: int, width: int, options: Options) -> nn.Module:
+def build(longest: Sequence[int], width: int, options: Options) -> nn.Module:
     import torch
     from torch import nn
+
+    from pipeline.models.fusion._sequences import placed
+
+    sets = len(longest)
 
     class Fusion(nn.Module):
         def __init__(self) -> None:
@@ -57,22 +67,58 @@ def build(sets: int, width: int, options: Options) -> nn.Module:
                 nn.LayerNorm(len(self.pairs) * width),
                 nn.Linear(len(self.pairs) * width, self.width),
             )
+            self.over_time: Any = nn.ModuleDict(
+                {
+                    str(i): nn.ModuleList(
+                        encoder_layer(
+                            (sets - 1) * width, options.heads, options.expansion, options.dropout
+                        )
+                        for _ in range(options.layers)
+                    )
+                    for i, count in enumerate(longest)
+                    if count > 1
+                }
+            )
 
         def forward(
-            self, tokens: Float[Tensor, "n sets width"], present: Bool[Tensor, "n sets"]
+            self,
+            sequences: list[
+                tuple[Float[Tensor, "n _ width"], Bool[Tensor, "n _"], Float[Tensor, "n _"]]
+            ],
+            present: Bool[Tensor, "n sets"],
         ) -> Float[Tensor, "n hidden={self.width}"]:
-            # Attention multiplies what is masked by 0, which would not silence a NaN.
-            tokens = tokens.where(present[..., None], 0.0)
-            streams = []
+            counted = [each & present[:, i : i + 1] for i, (_, each, _) in enumerate(sequences)]
+            tokens = [
+                placed(each, counted[i], times, longest[i])
+                for i, (each, _, times) in enumerate(sequences)
+            ]
+            streams: dict[int, list[Tensor]] = {i: [] for i in range(sets)}
             for (i, j), layers in zip(self.pairs, self.streams, strict=True):
-                target, source = tokens[:, i : i + 1], tokens[:, j : j + 1]
+                target = tokens[i]
                 for layer in layers:
-                    target = _ask(layer, target, source, ~present[:, j : j + 1])
-                streams.append(target[:, 0].where(present[:, i : i + 1], 0.0))
-            joined: Tensor = self.join(torch.cat(streams, 1))
+                    target = _ask(layer, target, tokens[j], ~counted[j])
+                streams[i].append(target)
+            rows = []
+            for i, of_set in streams.items():
+                stream = torch.cat(of_set, 2)
+                if longest[i] > 1:
+                    # A sequence of nothing attends to its first place, lest it be no number.
+                    first = torch.arange(stream.shape[1], device=stream.device) == 0
+                    for layer in self.over_time[str(i)]:
+                        stream = layer(stream, src_key_padding_mask=~(counted[i] | first))
+                rows.append(_last(stream, counted[i]).where(present[:, i : i + 1], 0.0))
+            joined: Tensor = self.join(torch.cat(rows, 1))
             return joined
 
     return Fusion()
+
+
+def _last(
+    stream: Float[Tensor, "n targets streams"], counted: Bool[Tensor, "n targets"]
+) -> Float[Tensor, "n streams"]:
+    """The last token of each row that counts, or the first if none does."""
+    place = (counted.sum(1) - 1).clamp(min=0)[:, None, None]
+    return stream.gather(1, place.expand(-1, 1, stream.shape[2]))[:, 0]
 
 
 def _layer(width: int, options: Options) -> nn.ModuleDict:
@@ -99,11 +145,11 @@ def _layer(width: int, options: Options) -> nn.ModuleDict:
 
 def _ask(
     layer: nn.ModuleDict,
-    target: Float[Tensor, "n 1 width"],
-    source: Float[Tensor, "n 1 width"],
-    absent: Bool[Tensor, "n 1"],
-) -> Float[Tensor, "n 1 width"]:
-    """The target's token after it has asked the source, which may be absent."""
+    target: Float[Tensor, "n targets width"],
+    source: Float[Tensor, "n sources width"],
+    absent: Bool[Tensor, "n sources"],
+) -> Float[Tensor, "n targets width"]:
+    """The target's tokens after they have asked the source's, of which any may be absent."""
     key = layer["source"](source)
     taken, _ = layer["attention"](
         layer["target"](target), key, key, key_padding_mask=absent, need_weights=False

@@ -32,6 +32,11 @@ class Figure:
     share: bool = True
     less_is_better: bool = False
 
+    @property
+    def sign(self) -> int:
+        """By what values are multiplied so that more is better: 1 or -1."""
+        return -1 if self.less_is_better else 1
+
 
 class Task(Protocol):
     """A kind of target: a module of pure functions.
@@ -125,11 +130,18 @@ class Generative(Task, Protocol):
 
     Its targets are int64 (n, longest): classes, -1 beyond the end. What its `layer` gives is called
     with the fusion's tokens, float (n, tokens, width), which of them are absent, bool (n, tokens),
-    the targets or None, and whether it is taught. Then it says what `loss` wants to know of each
+    the targets or None, whether it is taught, and what `read` makes of the text that its options
+    name, or None. Taught, it says what `loss` wants to know of each
     class of each target, float (n, longest, terms). Else it answers, float32 (n, 1 + longest): the
     probability of the answer, then its classes, -1 beyond the end; of targets it sees at most the
     first class, if that is what it is told.
     """
+
+    def read(self, written: np.ndarray, classes: Sequence[str]) -> np.ndarray:
+        """Classes of texts, int64 (n, longest), -1 beyond, from ids of `utf8`, float32 (n, bytes).
+
+        A row of zeros is no text.
+        """
 
     def begin(self, value: str, classes: Sequence[str]) -> int:
         """The class that tells the head a value; PipelineError if it can be told no such."""

@@ -3,16 +3,22 @@
 Vaswani et al. 2017 (arXiv:1706.03762), with the norms before (Xiong et al. 2020, arXiv:2002.04745)
 and the logits by the embedding of the sub-words (Press & Wolf 2017, arXiv:1608.05859). Answers are
 made with the keys and values of earlier places kept; they are what they would be without.
+
+A text that it reads is sub-words too, whose embeddings go through a layer of self-attention and
+stand beside the fused tokens. Of each place a gate says with which probability the next sub-word is
+one of them, which attention then points at (See et al. 2017, arXiv:1704.04368).
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from pipeline.models.encoder_layer import encoder_layer
 from pipeline.models.tasks._search import Search
 from pipeline.models.tasks._subwords import END
 
@@ -83,6 +89,70 @@ class Layer(nn.Module):
         return x + self.drop(self.mix(self.norms[2](x))), kept
 
 
+@dataclass(frozen=True)
+class Memory:
+    """What n answers are made from.
+
+    Attributes
+    ----------
+    layers:
+        Of each layer the keys and values of fused tokens, then of the text.
+    there:
+        bool (n, 1, 1, tokens and sub-words): which of them are.
+    words:
+        The text's sub-words, int64 (n, sub-words), -1 beyond its end.
+    keys:
+        What is pointed at, float (n, sub-words, hidden).
+    """
+
+    layers: list[Kept]
+    there: Tensor
+    words: Tensor
+    keys: Tensor
+
+    def take(self, rows: Tensor) -> Memory:
+        layers = [(key[rows], value[rows]) for key, value in self.layers]
+        return Memory(layers, self.there[rows], self.words[rows], self.keys[rows])
+
+
+class Reader(nn.Module):
+    """A text that is read, and copied from."""
+
+    def __init__(self, options: Options) -> None:
+        super().__init__()
+        hidden = options.hidden
+        # What stands beside a sub-word, by which copying goes on from one to the next.
+        self.beside = nn.Conv1d(hidden, hidden, 3, padding=1)
+        self.layer = encoder_layer(hidden, options.heads, options.expansion, options.dropout)
+        self.norm = nn.LayerNorm(hidden)
+        self.key = nn.Linear(hidden, hidden)
+        self.query = nn.Linear(hidden, hidden)
+        self.gate = nn.Linear(hidden, 1)
+
+    def forward(self, embedded: Tensor, beyond: Tensor) -> Tensor:
+        """Sub-words (n, places, hidden) in their context; beyond: bool (n, places)."""
+        embedded = embedded.masked_fill(beyond[..., None], 0.0)
+        near = embedded + self.beside(embedded.transpose(1, 2)).transpose(1, 2)
+        # Where there is no text all counts: attention to nothing would be no number.
+        masked = beyond & ~beyond.all(1, keepdim=True)
+        read: Tensor = self.norm(self.layer(near, src_key_padding_mask=masked))
+        return read
+
+    def copy(self, state: Tensor, shares: Tensor, memory: Memory) -> Tensor:
+        """log p of the next sub-word, said or copied: (n, places, vocabulary).
+
+        state: (n, places, hidden); shares: log p of those that are said.
+        """
+        beyond = (memory.words < 0)[:, None]
+        scores = self.query(state) @ memory.keys.transpose(1, 2) * state.shape[2] ** -0.5
+        pointed = scores.masked_fill(beyond, -1e9).softmax(2).masked_fill(beyond, 0.0)
+        gate = self.gate(state).sigmoid() * (~beyond).any(2, keepdim=True)
+        place = memory.words.clamp(min=0)[:, None].expand_as(pointed)
+        copied = torch.zeros_like(shares).scatter_add(2, place, pointed * gate)
+        mixed: Tensor = (shares.exp() * (1 - gate) + copied).clamp(min=1e-9).log()
+        return mixed
+
+
 class Decoder(nn.Module):
     """The head of a text: see `Generative`; its terms are log p of a sub-word, and the mean log p.
 
@@ -99,25 +169,30 @@ class Decoder(nn.Module):
         self.layers: Any = nn.ModuleList(Layer(options) for _ in range(options.layers))
         self.norm = nn.LayerNorm(options.hidden)
         self.drop = nn.Dropout(options.dropout)
+        self.reader = Reader(options) if options.copies else None
 
     def forward(
-        self, tokens: Tensor, absent: Tensor, targets: Tensor | None = None, teach: bool = False
+        self,
+        tokens: Tensor,
+        absent: Tensor,
+        targets: Tensor | None = None,
+        teach: bool = False,
+        text: Tensor | None = None,
     ) -> Tensor:
+        memory = self.remember(tokens, absent, text)
         if targets is not None and teach:
-            return self.say(tokens, absent, targets)
+            return self.say(memory, targets)
         told = targets[:, 0] if targets is not None and self.options.given else None
-        return self.answer(tokens, absent, told)
+        return self.answer(memory, told)
 
-    def say(self, tokens: Tensor, absent: Tensor, targets: Tensor) -> Tensor:
+    def say(self, memory: Memory, targets: Tensor) -> Tensor:
         """What it says of each sub-word of the targets, all before being given."""
         longest = int((targets >= 0).sum(1).max().clamp(1, self.options.longest))
         truth = targets[:, :longest]
         begin = truth.new_full((len(truth), 1), END)
         given = torch.cat([begin, truth[:, :-1].clamp(min=END)], 1)
-        memory, there = self.remember(tokens, absent)
         earlier = torch.ones(longest, longest, dtype=torch.bool, device=truth.device).tril()
-        logits, _ = self.step(given, 0, None, earlier, memory, there)
-        shares = logits.log_softmax(2)
+        shares, _ = self.step(given, 0, None, earlier, memory)
         of_truth = -functional.nll_loss(
             shares.flatten(0, 1), truth.flatten(), ignore_index=-1, reduction="none"
         )
@@ -126,30 +201,37 @@ class Decoder(nn.Module):
         most = min(targets.shape[1], self.options.longest)
         return functional.pad(terms, (0, 0, 0, most - longest))
 
-    def answer(self, tokens: Tensor, absent: Tensor, told: Tensor | None) -> Tensor:
+    def answer(self, memory: Memory, told: Tensor | None) -> Tensor:
         """The answers of the options' search, float32 (n, 1 + longest).
 
         told: what each begins with, (n,), -1 where that is left to the search; None: of all.
         """
-        search = Search(len(tokens), self.options, tokens.device, told)
-        memory, there = self.remember(tokens, absent)
-        rows = search.origin
-        memory = [(key[rows], value[rows]) for key, value in memory]
-        there, kept = there[rows], None
+        search = Search(len(memory.there), self.options, memory.there.device, told)
+        memory, kept = memory.take(search.origin), None
         for place in range(self.options.longest):
-            logits, kept = self.step(search.last, place, kept, None, memory, there)
-            parents = search.extend(logits[:, -1])
+            shares, kept = self.step(search.last, place, kept, None, memory)
+            parents = search.extend(shares[:, -1])
             if search.ended:
                 break
             kept = [(key[parents], value[parents]) for key, value in kept]
         return search.answers()
 
-    def remember(self, tokens: Tensor, absent: Tensor) -> tuple[list[Kept], Tensor]:
-        """Of each layer what the fused tokens say, and which are there, bool (n, 1, 1, tokens)."""
+    def remember(self, tokens: Tensor, absent: Tensor, text: Tensor | None = None) -> Memory:
+        """What there is to read: fused tokens, and the sub-words of a text."""
         # Where none is there all count, being zeros: attention to nothing would be no number.
         absent = absent & ~absent.all(1, keepdim=True)
-        memory = self.memory(tokens.where(~absent[..., None], 0.0))
-        return [layer.read.keep(memory) for layer in self.layers], ~absent[:, None, None]
+        source = self.memory(tokens.where(~absent[..., None], 0.0))
+        if self.reader is None or text is None:
+            nothing = torch.zeros_like(absent[:, :0], dtype=torch.long)
+            return self._memory(source, absent, nothing, source[:, :0])
+        beyond = text < 0
+        read = self.reader(self.drop(self.words(text.clamp(min=END))), beyond)
+        both, missing = torch.cat([source, read], 1), torch.cat([absent, beyond], 1)
+        return self._memory(both, missing, text, self.reader.key(read))
+
+    def _memory(self, source: Tensor, absent: Tensor, words: Tensor, keys: Tensor) -> Memory:
+        layers = [layer.read.keep(source) for layer in self.layers]
+        return Memory(layers, ~absent[:, None, None], words, keys)
 
     def step(
         self,
@@ -157,13 +239,14 @@ class Decoder(nn.Module):
         place: int,
         kept: list[Kept] | None,
         earlier: Tensor | None,
-        memory: list[Kept],
-        there: Tensor,
+        memory: Memory,
     ) -> tuple[Tensor, list[Kept]]:
-        """Logits (n, places, vocabulary) of what follows sub-words given from a place on."""
+        """log p (n, places, vocabulary) of what follows sub-words given from a place on."""
         x = self.drop(self.words(given) + self.places[place : place + given.shape[1]])
         grown = []
         for i, layer in enumerate(self.layers):
-            x, keys = layer(x, kept and kept[i], earlier, memory[i], there)
+            x, keys = layer(x, kept and kept[i], earlier, memory.layers[i], memory.there)
             grown.append(keys)
-        return functional.linear(self.norm(x), self.words.weight), grown
+        x = self.norm(x)
+        shares = functional.linear(x, self.words.weight).log_softmax(2)
+        return shares if self.reader is None else self.reader.copy(x, shares, memory), grown

@@ -5,17 +5,23 @@ Byte-pair encoding (Sennrich et al. 2016, arXiv:1508.07909) over the bytes of UT
 list: the end of a text, all bytes, then what was merged, in that order, which says how to encode.
 Bytes are written as the printable characters of the library's byte level. Behind them may stand
 what a text is told to begin with, marked by `TOLD`, which no sub-word begins with.
+
+A word is the same sub-words wherever it stands: a text begins with a space, and a capital is a mark
+and its small letter (Berard et al. 2019, arXiv:1910.14589, have the mark behind the word).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from functools import cache
+import re
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from itertools import pairwise
 
 # The end of a text, and what stands before its first sub-word.
 END = 0
 TOLD = "\n"
+# Before a letter, and the space in front of it, that stands for its capital; or before itself.
+CAPITAL = "\x0e"
 
 
 def fit_vocabulary(texts: Iterable[str], size: int) -> list[str]:
@@ -29,7 +35,7 @@ def fit_vocabulary(texts: Iterable[str], size: int) -> list[str]:
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    tokenizer.train_from_iterator(texts, trainer)
+    tokenizer.train_from_iterator(map(_written, texts), trainer)
     place = tokenizer.get_vocab()
     return ["", *sorted(place, key=place.__getitem__)]
 
@@ -38,11 +44,19 @@ def encode(texts: Iterable[str], vocabulary: Sequence[str]) -> list[list[int]]:
     """The sub-words of each text, and the end."""
     from tokenizers import pre_tokenizers
 
-    rank = {subword: place for place, subword in enumerate(vocabulary)}
     split = pre_tokenizers.ByteLevel(add_prefix_space=False).pre_tokenize_str
+    merged = _merging(tuple(vocabulary))
+    return [[*(id for word, _ in split(_written(text)) for id in merged(word)), END]
+            for text in texts]  # fmt: skip
 
-    @cache
-    def merged(word: str) -> list[int]:
+
+@lru_cache(maxsize=8)
+def _merging(vocabulary: tuple[str, ...]) -> Callable[[str], tuple[int, ...]]:
+    """From a word to its sub-words."""
+    rank = {subword: place for place, subword in enumerate(vocabulary)}
+
+    @lru_cache(maxsize=1 << 16)
+    def merged(word: str) -> tuple[int, ...]:
         parts = list(word)
         while len(parts) > 1:
             pairs = [first + second for first, second in pairwise(parts)]
@@ -50,9 +64,9 @@ def encode(texts: Iterable[str], vocabulary: Sequence[str]) -> list[list[int]]:
             if pairs[best] not in rank:
                 break
             parts[best : best + 2] = [pairs[best]]
-        return [rank[part] for part in parts]
+        return tuple(rank[part] for part in parts)
 
-    return [[*(id for word, _ in split(text) for id in merged(word)), END] for text in texts]
+    return merged
 
 
 def decode(ids: Iterable[int], vocabulary: Sequence[str]) -> str:
@@ -61,5 +75,23 @@ def decode(ids: Iterable[int], vocabulary: Sequence[str]) -> str:
 
     subwords = [vocabulary[id] for id in ids if id > END]
     spoken = [subword for subword in subwords if not subword.startswith(TOLD)]
-    text: str = decoders.ByteLevel().decode(spoken)
-    return text
+    return _read(decoders.ByteLevel().decode(spoken))
+
+
+def _written(text: str) -> str:
+    """A text with a space before it, its capitals as marks and small letters."""
+    return re.sub(f"( ?)([{CAPITAL}\\w])", _marked, f" {text}") if text else ""
+
+
+def _marked(match: re.Match[str]) -> str:
+    space, letter = match.groups()
+    small = letter.lower()
+    if letter == CAPITAL or (small != letter and small.upper() == letter):
+        return f"{CAPITAL}{space}{small}"
+    return match[0]
+
+
+def _read(written: str) -> str:
+    """What `_written` made that of; of what it never makes something near it."""
+    text = re.sub(f"{CAPITAL}( ?)(.)", lambda m: m[1] + m[2].upper(), written, flags=re.DOTALL)
+    return text.removeprefix(" ")

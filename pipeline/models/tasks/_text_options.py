@@ -50,6 +50,15 @@ class Options(TaskOptions):
     given: str = Field(
         "", description="target whose value the decoder is told, such as the language; empty: none"
     )
+    copies: str = Field(
+        "",
+        description="feature set of the encoder `utf8` that the decoder reads sub-word by sub-word "
+        "and may copy from; empty: none",
+    )
+
+    @property
+    def reads(self) -> str:
+        return self.copies
 
     @model_validator(mode="after")
     def _check_decoder(self) -> Self:

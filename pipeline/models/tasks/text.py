@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pipeline.core.errors import PipelineError, unknown
+from pipeline.encoders import utf8
 from pipeline.models import text_metrics
 from pipeline.models.targets import is_known
 from pipeline.models.tasks import Figure, _subwords
@@ -67,6 +68,15 @@ def encode(values: Iterable[object], classes: Sequence[str]) -> np.ndarray:
         if is_known(value):
             ids = subwords[str(value)]
             encoded[row, : len(ids)] = ids
+    return encoded
+
+
+def read(written: np.ndarray, classes: Sequence[str]) -> np.ndarray:
+    """int64 (n, longest text): the sub-words alone of texts that the encoder `utf8` made ids of."""
+    subwords = [ids[:-1] for ids in _subwords.encode(utf8.written(written), classes)]
+    encoded = np.full((len(subwords), max([1, *map(len, subwords)])), -1, np.int64)
+    for row, ids in enumerate(subwords):
+        encoded[row, : len(ids)] = ids
     return encoded
 
 

@@ -31,6 +31,8 @@ def recurrent(
     from torch import nn
 
     class Tower(nn.Module):
+        step = 1
+
         def __init__(self) -> None:
             super().__init__()
             hidden = options.hidden
@@ -40,9 +42,20 @@ def recurrent(
         def forward(
             self, values: Float[Tensor, "n frames bands"], lengths: Int[Tensor, " n"]
         ) -> Float[Tensor, "n width"]:
-            forward, backward = self.units
-            states = [forward(values)[0], backward(reverse_frames(values, lengths))[0]]
+            states = self._states(values, lengths)
             token: Tensor = self.head(torch.cat([frame_mean(each, lengths) for each in states], 1))
             return token
+
+        def frames(
+            self, values: Float[Tensor, "n frames bands"], lengths: Int[Tensor, " n"]
+        ) -> Float[Tensor, "n frames width"]:
+            ahead, behind = self._states(values, lengths)
+            tokens: Tensor = self.head(torch.cat([ahead, reverse_frames(behind, lengths)], 2))
+            return tokens
+
+        def _states(self, values: Tensor, lengths: Tensor) -> list[Tensor]:
+            """(n, frames, hidden) of each direction, in the order in which it reads."""
+            forward, backward = self.units
+            return [forward(values)[0], backward(reverse_frames(values, lengths))[0]]
 
     return Tower()

@@ -44,7 +44,7 @@ def build(shape: tuple[int, ...], options: Options) -> nn.Module:
     class Tower(nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.channels = options.channels
+            self.channels, self.step = options.channels, 2**options.layers
             sizes = [options.channels, *(options.filters * 2**i for i in range(options.layers))]
             self.steps = nn.ModuleList(
                 nn.Conv2d(before, after, kernel_size=3, stride=2, padding=1)
@@ -69,12 +69,8 @@ def build(shape: tuple[int, ...], options: Options) -> nn.Module:
         def forward(
             self, values: Float[Tensor, "n frames bands"], lengths: Int[Tensor, " n"]
         ) -> Float[Tensor, "n width"]:
-            features = values.view(*values.shape[:2], -1, self.channels).permute(0, 3, 1, 2)
-            for step in self.steps:
-                lengths = (lengths + 1) // 2
-                features = torch.nn.functional.gelu(step(features))
-                within = frame_mask(features.shape[2], lengths)[:, None]
-                features = features.where(within, 0.0)
+            features, lengths = self._features(values, lengths)
+            within = frame_mask(features.shape[2], lengths)[:, None]
             mean = features.sum((2, 3)) / (lengths.clamp(min=1) * features.shape[3])[:, None]
             least = torch.finfo(features.dtype).min
             peak = (
@@ -82,5 +78,23 @@ def build(shape: tuple[int, ...], options: Options) -> nn.Module:
             )
             token: Tensor = self.head(torch.cat([mean, peak], 1))
             return token
+
+        def frames(
+            self, values: Float[Tensor, "n frames bands"], lengths: Int[Tensor, " n"]
+        ) -> Float[Tensor, "n steps width"]:
+            """Of each row of the plane its mean and its maximum."""
+            features, _ = self._features(values, lengths)
+            rows = torch.cat([features.mean(3), features.amax(3)], 1).transpose(1, 2)
+            tokens: Tensor = self.head(rows)
+            return tokens
+
+        def _features(self, values: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+            """(n, filters, steps, columns), zeros beyond the lengths, which are (n,) of steps."""
+            features = values.view(*values.shape[:2], -1, self.channels).permute(0, 3, 1, 2)
+            for step in self.steps:
+                lengths = (lengths + 1) // 2
+                features = torch.nn.functional.gelu(step(features))
+                features = features.where(frame_mask(features.shape[2], lengths)[:, None], 0.0)
+            return features, lengths
 
     return Tower()

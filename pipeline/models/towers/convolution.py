@@ -30,6 +30,8 @@ def build(shape: tuple[int, ...], options: Options) -> nn.Module:
     from torch import nn
 
     class Tower(nn.Module):
+        step = 4
+
         def __init__(self) -> None:
             super().__init__()
             hidden = options.hidden
@@ -43,17 +45,30 @@ def build(shape: tuple[int, ...], options: Options) -> nn.Module:
         def forward(
             self, values: Float[Tensor, "n frames bands"], lengths: Int[Tensor, " n"]
         ) -> Float[Tensor, "n width"]:
-            features = values
-            for step in self.steps:
-                lengths = (lengths + 1) // 2
-                features = torch.nn.functional.gelu(step(features.transpose(1, 2))).transpose(1, 2)
-                within = frame_mask(features.shape[1], lengths)
-                features = features.where(within, 0.0)
+            features, lengths = self._features(values, lengths)
+            within = frame_mask(features.shape[1], lengths)
             least = torch.finfo(features.dtype).min
             peak = features.masked_fill(~within, least).amax(1).where(lengths[:, None] > 0, 0.0)
             token: Tensor = self.head(
                 self.join(torch.cat([frame_mean(features, lengths), peak], 1))
             )
             return token
+
+        def frames(
+            self, values: Float[Tensor, "n frames bands"], lengths: Int[Tensor, " n"]
+        ) -> Float[Tensor, "n steps width"]:
+            """Each is its own mean and maximum."""
+            features, _ = self._features(values, lengths)
+            tokens: Tensor = self.head(self.join(torch.cat([features, features], 2)))
+            return tokens
+
+        def _features(self, values: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+            """(n, steps, hidden), zeros beyond the lengths, which are now (n,) of these."""
+            features = values
+            for step in self.steps:
+                lengths = (lengths + 1) // 2
+                features = torch.nn.functional.gelu(step(features.transpose(1, 2))).transpose(1, 2)
+                features = features.where(frame_mask(features.shape[1], lengths), 0.0)
+            return features, lengths
 
     return Tower()

@@ -57,6 +57,8 @@ class Options(TowerOptions):
 def check(shape: tuple[int, ...], options: Options) -> None:
     if len(shape) != 2 or shape[1] != 1:
         raise ValueError("takes ids of words, one per frame")
+    if options.reader.times:
+        raise ValueError("takes a reader without times, which words do not bear")
     check_tower((shape[0], options.numbers), options.reader, ids=False)
 
 
@@ -70,7 +72,8 @@ def build(shape: tuple[int, ...], options: Options) -> nn.Module:
             self.at_least = options.at_least
             reader = options.reader.build((shape[0], options.numbers))
             self.vectors = nn.Embedding(options.words + 1, options.numbers)
-            self.reader = reader
+            self.reader: Any = reader
+            self.step = getattr(reader, "step", 0)
             self.register_buffer("words", torch.full((options.words,), NONE))
 
         def fit(self, ids: Int[Tensor, " k"], count: Int[Tensor, " k"]) -> None:
@@ -85,12 +88,23 @@ def build(shape: tuple[int, ...], options: Options) -> nn.Module:
             self, values: Float[Tensor, "n frames 1"], lengths: Int[Tensor, " n"]
         ) -> Float[Tensor, "n width"]:
             """The values are ids."""
+            token: Tensor = self.reader(self._vectors(values, lengths), lengths)
+            return token
+
+        def frames(
+            self, values: Float[Tensor, "n frames 1"], lengths: Int[Tensor, " n"]
+        ) -> Float[Tensor, "n steps width"]:
+            """As the reader has them."""
+            tokens: Tensor = self.reader.frames(self._vectors(values, lengths), lengths)
+            return tokens
+
+        def _vectors(self, values: Tensor, lengths: Tensor) -> Tensor:
+            """(n, frames, numbers), zeros beyond the lengths."""
             words = self.get_buffer("words")
             ids = values[..., 0].nan_to_num().clamp(0, NONE - 1).long()
             place = torch.searchsorted(words, ids).clamp(max=len(words) - 1)
             vectors = self.vectors((place + 1).where(words[place] == ids, 0))
-            features = vectors.where(frame_mask(vectors.shape[1], lengths), 0.0)
-            token: Tensor = self.reader(features, lengths)
-            return token
+            within: Tensor = vectors.where(frame_mask(vectors.shape[1], lengths), 0.0)
+            return within
 
     return Tower()

@@ -35,9 +35,16 @@ def build(shape: tuple[int, ...], options: Options) -> nn.Module:
     from torch import nn
 
     class Tower(nn.Module):
+        step = 1
+
         def forward(
             self, values: Float[Tensor, "n *frames width"], lengths: Int[Tensor, " n"]
         ) -> Float[Tensor, "n width"]:
             return values if values.ndim == 2 else frame_mean(values, lengths)
+
+        def frames(
+            self, values: Float[Tensor, "n frames width"], lengths: Int[Tensor, " n"]
+        ) -> Float[Tensor, "n frames width"]:
+            return values
 
     return Tower()

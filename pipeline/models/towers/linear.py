@@ -28,6 +28,8 @@ def build(shape: tuple[int, ...], options: Options) -> nn.Module:
     from torch import nn
 
     class Tower(nn.Module):
+        step = 1
+
         def __init__(self) -> None:
             super().__init__()
             self.layers = nn.Sequential(
@@ -39,5 +41,11 @@ def build(shape: tuple[int, ...], options: Options) -> nn.Module:
         ) -> Float[Tensor, "n width"]:
             token: Tensor = self.layers(values if values.ndim == 2 else frame_mean(values, lengths))
             return token
+
+        def frames(
+            self, values: Float[Tensor, "n frames bands"], lengths: Int[Tensor, " n"]
+        ) -> Float[Tensor, "n frames width"]:
+            tokens: Tensor = self.layers(values)
+            return tokens
 
     return Tower()

@@ -3,8 +3,7 @@
 Vaswani et al. 2017 (arXiv:1706.03762), its sinusoids for positions; frames beyond a row's length
 are masked as keys. The token that is read stands before the first frame and has no position.
 
-A frame's position is its place, or, where frames bear times, its time: then those that are missing
-or lie at uneven distances are as far from each other as they are.
+A frame's position is its place, or, where frames bear times, its time.
 """
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ from pydantic import Field
 
 from pipeline.models.encoder_layer import Dropout, Layers, encoder_layer
 from pipeline.models.frames import check_frames, frame_mask
+from pipeline.models.positions import TIME_SCALE, positions, sinusoids
 from pipeline.models.tower_options import TowerOptions
 
 if TYPE_CHECKING:
@@ -22,9 +22,6 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 IDS = False
-# Seconds by which times are divided, as other numbers are by their deviation: up to ten times as
-# long, which is where towers cut numbers off, they are exact to a millisecond.
-TIME_SCALE = 1000.0
 
 
 class Options(TowerOptions):
@@ -35,16 +32,10 @@ class Options(TowerOptions):
     heads: int = Field(4, ge=1, le=64, description="attention heads; divides `hidden`")
     expansion: int = Field(2, ge=1, le=8, description="inner layer's width over `hidden`")
     dropout: Dropout = 0.1
-    times: bool = Field(
-        False,
-        description="whether a frame's last number is its time in seconds, which is its position",
-    )
 
 
 def check(shape: tuple[int, ...], options: Options) -> None:
     check_frames(shape)
-    if options.times and shape[1] < 2:
-        raise ValueError("takes frames of two numbers or more, of which the last is their time")
     if options.hidden % options.heads:
         raise ValueError(
             f"takes heads that divide its hidden {options.hidden}, not {options.heads}"
@@ -56,6 +47,8 @@ def build(shape: tuple[int, ...], options: Options) -> nn.Module:
     from torch import nn
 
     class Tower(nn.Module):
+        step = 1
+
         def __init__(self) -> None:
             super().__init__()
             hidden = options.hidden
@@ -71,6 +64,17 @@ def build(shape: tuple[int, ...], options: Options) -> nn.Module:
         def forward(
             self, values: Float[Tensor, "n frames bands"], lengths: Int[Tensor, " n"]
         ) -> Float[Tensor, "n width"]:
+            token: Tensor = self.leave(self._encoded(values, lengths)[:, 0])
+            return token
+
+        def frames(
+            self, values: Float[Tensor, "n frames bands"], lengths: Int[Tensor, " n"]
+        ) -> Float[Tensor, "n frames width"]:
+            tokens: Tensor = self.leave(self._encoded(values, lengths)[:, 1:])
+            return tokens
+
+        def _encoded(self, values: Tensor, lengths: Tensor) -> Tensor:
+            """The token that is read, then the frames: (n, 1 + frames, hidden)."""
             if options.times:
                 values, times = values[..., :-1], values[..., -1]
                 places = sinusoids(times * TIME_SCALE, options.hidden)
@@ -79,32 +83,7 @@ def build(shape: tuple[int, ...], options: Options) -> nn.Module:
             reader = self.reader[0].expand(values.shape[0], -1, -1)
             sequence = torch.cat([reader, self.enter(values) + places], 1)
             padding = ~frame_mask(sequence.shape[1], lengths + 1)[..., 0]
-            token: Tensor = self.leave(self.encoder(sequence, src_key_padding_mask=padding)[:, 0])
-            return token
-
-        def pool(
-            self, mean: Float[Tensor, " bands"], deviation: Float[Tensor, " bands"]
-        ) -> tuple[Float[Tensor, " bands"], Float[Tensor, " bands"]]:
-            """Times are not standardised by what occurs: a second is the same in every model."""
-            if options.times:
-                mean, deviation = mean.clone(), deviation.clone()
-                mean[-1], deviation[-1] = 0.0, TIME_SCALE
-            return mean, deviation
+            encoded: Tensor = self.encoder(sequence, src_key_padding_mask=padding)
+            return encoded
 
     return Tower()
-
-
-def positions(count: int, hidden: int) -> Float[Tensor, "{count} {hidden}"]:
-    """Those of the first places."""
-    import torch
-
-    return sinusoids(torch.arange(count), hidden)
-
-
-def sinusoids(places: Float[Tensor, "*frames"], hidden: int) -> Float[Tensor, "*frames {hidden}"]:
-    """Sines and cosines of geometrically growing wavelengths, of places or seconds."""
-    import torch
-
-    rate = 10_000 ** (-torch.arange(0, hidden, 2, device=places.device) / hidden)
-    angles = places[..., None] * rate
-    return torch.stack([angles.sin(), angles.cos()], -1).flatten(-2)

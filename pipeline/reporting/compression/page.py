@@ -2,44 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from pipeline.core.folders import EVALUATION, MODELS
 from pipeline.reporting.compression import sections
 from pipeline.reporting.compression.sections import CompressionData
-from pipeline.reporting.inputs import Absent, EvaluatedModel, ReportInputs
+from pipeline.reporting.inputs import EvaluatedModel, ReportInputs
 from pipeline.reporting.options import ReportOptions
 from pipeline.reporting.overlay import overlay
-from pipeline.reporting.page_assets import TEMPLATES, jinja_environment, style_and_script
+from pipeline.reporting.section import Section, render_page
 
-HERE = TEMPLATES / "compression"
 COPIES = Path(".pipeline", "compressed")
 
 
-@dataclass(frozen=True)
-class CompressionSection:
-    """One part of the page, drawn by templates/compression/<anchor>.html."""
-
-    anchor: str
-    title: str
-    build: Callable[[CompressionData], dict[str, Any] | Absent]
-
-
 SECTIONS = (
-    CompressionSection("certificate", "Certificate", sections.certificate),
-    CompressionSection("figures", "Figures", sections.figures),
-    CompressionSection("slices", "Slices", sections.slices),
-    CompressionSection("changed", "Changed answers", sections.changed),
+    Section("certificate", "Certificate", sections.certificate),
+    Section("figures", "Figures", sections.figures),
+    Section("slices", "Slices", sections.slices),
+    Section("changed", "Changed answers", sections.changed),
 )
-
-
-def compression_templates() -> list[Path]:
-    """The files beside the code that shape the page, and so belong to its key."""
-    shared = [TEMPLATES / name for name in ("page.html", "macros.html", "style.css", "script.js")]
-    return [*shared, *sorted(HERE.iterdir())]
 
 
 def render_compression(
@@ -60,17 +42,7 @@ def render_compression(
         inputs=inputs,
         options=options,
     )
-    built = [(section, section.build(data)) for section in SECTIONS]
-    return (
-        jinja_environment(HERE, TEMPLATES)
-        .get_template("compression.html")
-        .render(
-            opening=sections.summary(data),
-            sections=[(s, each) for s, each in built if not isinstance(each, Absent)],
-            left_out=[(s, each.note) for s, each in built if isinstance(each, Absent)],
-            **style_and_script(HERE / "compression.css"),
-        )
-    )
+    return render_page("compression", sections.summary(data), SECTIONS, data)
 
 
 def dated_copy(name: str, page: str, costs: Mapping[str, Mapping[str, float]]) -> Path:

@@ -27,7 +27,7 @@ def plan(params: Params, item: str = "", root: Path = Path(DATA)) -> ArtifactPla
     PipelineError
         params.yaml has no comparison, or a model of it is not cross-validated yet.
     """
-    from pipeline.reporting.comparison.page import comparison_templates
+    from pipeline.reporting.section import page_templates
 
     options = params.comparison
     if options is None:
@@ -84,7 +84,7 @@ def plan(params: Params, item: str = "", root: Path = Path(DATA)) -> ArtifactPla
     }
     return ArtifactPlan(
         out=root / COMPARISON,
-        fingerprint=fingerprint("compare", code, keyed, comparison_templates(), device="cpu"),
+        fingerprint=fingerprint("compare", code, keyed, page_templates("comparison"), device="cpu"),
         inputs={name: manifest_digest(root / name, params.predicted) for name in read},
         make=make,
         count=lambda: Summary(rows=len(options.models)),

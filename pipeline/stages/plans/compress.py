@@ -46,7 +46,7 @@ def plan(params: Params, name: str, root: Path = Path(DATA)) -> artifact.Artifac
     PipelineError
         The model is not trained, or not evaluated.
     """
-    from pipeline.reporting.compression.page import compression_templates
+    from pipeline.reporting.section import page_templates
 
     options = params.compress[name]
     model = params.models[options.model].as_kinds(params.targets)
@@ -107,7 +107,7 @@ def plan(params: Params, name: str, root: Path = Path(DATA)) -> artifact.Artifac
                 "gallery": params.report.gallery,
                 "seed": params.seed,
             },
-            compression_templates(),
+            page_templates("compression"),
             device="cpu",
         ),
         inputs=read,

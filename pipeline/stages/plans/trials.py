@@ -17,7 +17,7 @@ PAGE = "index.html"
 
 def plan(params: Params, name: str, root: Path = Path(DATA)) -> ArtifactPlan:
     """Verify people by one section's systems; nothing if neither features nor options changed."""
-    from pipeline.reporting.verification.page import verification_templates
+    from pipeline.reporting.section import page_templates
 
     options = params.verification[name]
     sets = {used: params.features[used].modality for used in options.features}
@@ -40,7 +40,7 @@ def plan(params: Params, name: str, root: Path = Path(DATA)) -> ArtifactPlan:
                 "modalities": sets,
                 "seed": params.seed,
             },
-            verification_templates(),
+            page_templates("verification"),
         ),
         inputs={table: manifest_digest(root / table, params.predicted) for table in tables},
         make=make,

@@ -11,7 +11,7 @@ import numpy as np
 from pipeline.core.errors import PipelineError, unknown
 from pipeline.core.folders import CLEAN, CURATED
 from pipeline.modalities import measures, modalities
-from pipeline.models.evaluation.options import DURATION, PRESENCE
+from pipeline.models.evaluation.options import DURATION, PRESENCE, SOURCE
 
 if TYPE_CHECKING:
     from pipeline.store.join import Joined
@@ -24,8 +24,8 @@ def slice_values(
 ) -> dict[str, np.ndarray]:
     """By name, the value of each sample, (n,) of str, None where it has none.
 
-    `presence` names the modalities of `sets` that a sample has, `duration` the quarter of all
-    clips in whose range the sample's falls.
+    `presence` names the modalities of `sets` that a sample has, `source` whence it is, `duration`
+    the quarter of all clips in whose range the sample's falls.
 
     Raises
     ------
@@ -43,10 +43,12 @@ def slice_values(
             )
         elif name == PRESENCE:
             values_by_name[name] = _presence(joined, sets)
+        elif name == SOURCE:
+            values_by_name[name] = joined.source.astype(object)
         elif name == DURATION:
             values_by_name[name] = _quarters(_durations(joined, root))
         else:
-            choices = {*joined.targets, *attributes, PRESENCE, DURATION}
+            choices = {*joined.targets, *attributes, PRESENCE, SOURCE, DURATION}
             raise PipelineError(
                 f"evaluate.group_by: {unknown('target or attribute', name, choices)}"
             )

@@ -36,7 +36,8 @@ SPLITS = {
         ("test", 30, 2, 0.1),
     )
 }
-TEST = Split("test", SPLITS["test"], {})
+HALF = np.where(np.arange(len(SPLITS["test"])) < 30, "first", "second").astype(object)
+TEST = Split("test", SPLITS["test"], {"half": HALF})
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +56,7 @@ def retrieved(model) -> Evaluation:
 
 
 def test_every_direction_has_figures_with_intervals(retrieved):
-    assert len(retrieved.metrics) == 7
+    assert len(retrieved.metrics) == 7 + 6 * 2
     for task, splits in retrieved.metrics.items():
         figures = splits["test"]
         for name in ("mean_recall",) if task == "alignment" else ("recall_1", "median_rank"):
@@ -64,11 +65,23 @@ def test_every_direction_has_figures_with_intervals(retrieved):
         splits["test"][f"recall_{cut}"]["value"]
         for task, splits in retrieved.metrics.items()
         for cut in CUTS
-        if task != "alignment"
+        if task != "alignment" and "half" not in task
     ]
     mean = retrieved.metrics["alignment"]["test"]["mean_recall"]["value"]
     assert mean == pytest.approx(np.mean(recalls))
     assert retrieved.headlines == {"test": {"alignment": {"mean_recall": mean}}}
+
+
+def test_questions_of_each_group_are_asked_among_all_answers(retrieved):
+    whole = retrieved.metrics["image → text"]["test"]
+    first, second = (
+        retrieved.metrics[f"image → text, half {half}"]["test"] for half in ("first", "second")
+    )
+    assert first["n"] + second["n"] == whole["n"]
+    assert first["components"] == second["components"] == 15
+    shares = [each["n"] * each["recall_1"]["value"] / whole["n"] for each in (first, second)]
+    assert sum(shares) == pytest.approx(whole["recall_1"]["value"])
+    assert first["chance"]["recall_1"] == pytest.approx(whole["chance"]["recall_1"], rel=0.1)
 
 
 def test_a_prediction_is_right_where_the_nearest_is_kin(retrieved, tmp_path):
@@ -105,7 +118,12 @@ def test_known_towers_help_where_labels_are_few(model):
     assert few["gain"]["value"] == pytest.approx(few["warm"]["value"] - few["cold"]["value"])
     assert all_labels["warm"]["value"] > 0.8
     assert few["gain"]["value"] > 0
-    assert label_share_figures(short, SPLITS, "side", CLASSES, OPTIONS, 0) == figures
+    none = np.full(len(SPLITS["train"]), -1)  # a target that only samples of another source have
+    besides = {
+        name: replace(each, targets={**each.targets, "folder": none[: len(each)]})
+        for name, each in SPLITS.items()
+    }
+    assert label_share_figures(short, besides, "side", CLASSES, OPTIONS, 0) == figures
 
 
 def test_an_empty_split_has_no_figures(model):

@@ -69,10 +69,16 @@ def die_in(epoch: int, monkeypatch: pytest.MonkeyPatch | None = None) -> None:
 
 
 @pytest.fixture(scope="module")
-def unbroken(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    folder = tmp_path_factory.mktemp("unbroken")
+def ended(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A training that came to its end, with its last snapshot."""
+    folder = tmp_path_factory.mktemp("ended")
     learn(folder, **EVERYTHING)
-    return files(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def unbroken(ended: Path) -> dict[str, bytes]:
+    return files(ended)
 
 
 SCRIPT = """
@@ -103,8 +109,8 @@ def test_a_default_one_too(tmp_path, monkeypatch):
     assert files(tmp_path / "broken") == files(tmp_path / "unbroken")
 
 
-def test_one_that_was_at_its_end_only_takes_its_weights(tmp_path, unbroken):
-    learn(tmp_path, **EVERYTHING)
+def test_one_that_was_at_its_end_only_takes_its_weights(tmp_path, ended, unbroken):
+    shutil.copy(ended / "state", tmp_path)
     assert learn(tmp_path, **EVERYTHING).spent["resumed"] == EPOCHS
     assert files(tmp_path) == unbroken
 
@@ -125,18 +131,17 @@ def test_early_stopping_is_found_again(tmp_path):
         (lambda data: b"", "is damaged"),
     ],
 )
-def test_a_damaged_snapshot_is_not_used(tmp_path, unbroken, capsys, harm, said):
-    learn(tmp_path, **EVERYTHING)
+def test_a_damaged_snapshot_is_not_used(tmp_path, ended, unbroken, capsys, harm, said):
     state = tmp_path / "state"
-    state.write_bytes(harm(state.read_bytes()))
+    state.write_bytes(harm((ended / "state").read_bytes()))
     assert learn(tmp_path, **EVERYTHING).spent["resumed"] == 0
     assert f"{state} {said}: training starts anew" in capsys.readouterr().err
     assert files(tmp_path) == unbroken
 
 
-def test_one_of_another_configuration_is_not_used(tmp_path, unbroken, capsys):
-    learn(tmp_path, key="other")
-    assert learn(tmp_path, **EVERYTHING).spent["resumed"] == 0
+def test_one_of_another_configuration_is_not_used(tmp_path, ended, unbroken, capsys):
+    shutil.copy(ended / "state", tmp_path)
+    assert learn(tmp_path, key="other", **EVERYTHING).spent["resumed"] == 0
     assert "is of another configuration" in capsys.readouterr().err
     assert files(tmp_path) == unbroken
 

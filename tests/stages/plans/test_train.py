@@ -169,14 +169,25 @@ LONG = options(epochs=4)
 SNAPSHOT = Path(".pipeline", "snapshots", "data-models-m.pt")
 
 
-def test_a_killed_stage_goes_on_and_ends_the_same(world, capsys):
+@pytest.fixture(scope="module")
+def killed(tmp_path_factory):
+    """A project whose training was killed in its third epoch."""
+    folder = tmp_path_factory.mktemp("killed")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        store_world(ROOT)
+        died = subprocess.run([sys.executable, "-c", KILLED], check=False)
+        assert died.returncode == -signal.SIGKILL
+        assert SNAPSHOT.is_file()
+        assert not OUT.exists()
+    return folder
+
+
+def test_a_killed_stage_goes_on_and_ends_the_same(world, killed, capsys):
     plan(params({"m": LONG}), "m").run()
     unbroken = files()
     shutil.rmtree(OUT)
-    killed = subprocess.run([sys.executable, "-c", KILLED], check=False)
-    assert killed.returncode == -signal.SIGKILL
-    assert SNAPSHOT.is_file()
-    assert not OUT.exists()
+    shutil.copytree(killed / SNAPSHOT.parent, SNAPSHOT.parent, dirs_exist_ok=True)
     summary = plan(params({"m": LONG}), "m").run()
     assert summary.training["resumed"] == 2
     assert files() == unbroken
@@ -184,11 +195,11 @@ def test_a_killed_stage_goes_on_and_ends_the_same(world, capsys):
     assert capsys.readouterr().err == ""
 
 
-def test_a_snapshot_of_other_options_is_said_and_not_used(world, capsys):
+def test_a_snapshot_of_other_options_is_said_and_not_used(world, killed, capsys):
     plan(params({"m": CHOSEN}), "m").run()
     unbroken = files()
     shutil.rmtree(OUT)
-    subprocess.run([sys.executable, "-c", KILLED], check=False)
+    shutil.copytree(killed / SNAPSHOT.parent, SNAPSHOT.parent, dirs_exist_ok=True)
     assert plan(params({"m": CHOSEN}), "m").run().training["resumed"] == 0
     assert "data-models-m.pt is of another configuration" in capsys.readouterr().err
     assert files() == unbroken
@@ -225,36 +236,54 @@ STILL = {
     "fusion_options": {"dropout": 0.0},
     "epochs": 4,
 }
+BY_TWO = {"m": options(**STILL, workers=2, accumulate=2)}
+
+
+@pytest.fixture
+def two(monkeypatch):
+    two_cpus(monkeypatch)
+
+
+def two_cpus(patch):
+    """Whatever there is."""
+    patch.setattr("pipeline.execution.process_group.os.sched_getaffinity", lambda pid: {0, 1})
+
+
+@pytest.fixture(scope="module")
+def made_by_two(tmp_path_factory):
+    """What two workers make undisturbed, and the summary."""
+    folder = tmp_path_factory.mktemp("two")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        two_cpus(patch)
+        store_world(ROOT)
+        summary = plan(params(BY_TWO, execution=ExecutionOptions()), "m").run()
+    return folder / OUT, summary
 
 
 @pytest.mark.slow
-def test_two_workers_come_to_what_one_does(world, two):
+def test_two_workers_come_to_what_one_does(world, made_by_two):
     from pipeline.models.saving import load_model
 
     plan(params({"m": options(**STILL)}), "m").run()
     single = json.loads((OUT / "model.json").read_text())
     weights = load_model(OUT).network.state_dict()
-    chosen = {"m": options(**STILL, workers=2, accumulate=2)}
-    summary = plan(params(chosen, execution=ExecutionOptions()), "m").run()
+    made, summary = made_by_two
     assert summary.training["examples_per_second"] > 0
-    both = json.loads((OUT / "model.json").read_text())
+    both = json.loads((made / "model.json").read_text())
     assert both["best"] == pytest.approx(single["best"], rel=1e-3, abs=1e-3)
-    for name, tensor in load_model(OUT).network.state_dict().items():
+    for name, tensor in load_model(made).network.state_dict().items():
         assert tensor.numpy() == pytest.approx(weights[name].numpy(), rel=1e-2, abs=1e-3)
 
 
 @pytest.mark.slow
-def test_a_killed_worker_costs_its_epoch(world, two, monkeypatch):
-    chosen = {"m": options(epochs=4, workers=2)}
-    plan(params(chosen, execution=ExecutionOptions()), "m").run()
-    unbroken = files()
-    shutil.rmtree(OUT)
+def test_a_killed_worker_costs_its_epoch(world, made_by_two, two, monkeypatch):
     monkeypatch.setattr("pipeline.stages.work.train._train_as_one_of", mortal)
-    summary = plan(params(chosen, execution=ExecutionOptions()), "m").run()
+    summary = plan(params(BY_TWO, execution=ExecutionOptions()), "m").run()
     assert Path("died").read_text() == "1"
     # The first worker may have been through the epoch by then.
     assert summary.training["resumed"] in (2, 3)
-    assert files() == unbroken
+    assert files() == files(made_by_two[0])
 
 
 def mortal(job, rank, size, address):
@@ -268,9 +297,3 @@ def mortal(job, rank, size, address):
         died.write_text("1")
         die_in(2)
     return train._train_as_one_of(job, rank, size, address)
-
-
-@pytest.fixture
-def two(monkeypatch):
-    """Two CPUs, whatever there is."""
-    monkeypatch.setattr("pipeline.execution.process_group.os.sched_getaffinity", lambda pid: {0, 1})

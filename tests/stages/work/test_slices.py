@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,12 @@ def test_presence_names_the_modalities_that_the_model_reads():
     words = {"words": "text"}
     alone = slice_values(WORLD, ["presence"], words, Path("data"))["presence"]
     assert set(alone) == {"text", "none"}
+
+
+def test_a_source_is_a_slice_unless_an_attribute_is_called_so():
+    assert slice_values(WORLD, ["source"], SETS, Path("data"))["source"].tolist() == [*WORLD.source]
+    told = replace(WORLD, attributes=[{"source": "web"} for _ in WORLD.sample_ids])
+    assert set(slice_values(told, ["source"], SETS, Path("data"))["source"]) == {"web"}
 
 
 def test_durations_fall_into_quarters(monkeypatch, tmp_path):
