@@ -17,6 +17,9 @@ PACKAGES = {
     "datasets": ("datasets==5.2.0", "pandas==3.1.1"),
     "daft": ("daft==0.7.26",),
     "lance": ("pylance==14.0.2", "pandas==3.1.1"),
+    "decord": ("decord==0.6.0",),
+    # The last whose package asks for no CUDA.
+    "torchcodec": ("torchcodec==0.13.0",),
 }
 # Whatever a peer asks for, torch stays the project's.
 PINNED = ("torch==2.13.0",)

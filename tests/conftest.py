@@ -111,3 +111,12 @@ def project(project_that_ran: Path, tmp_path_factory: pytest.TempPathFactory) ->
     folder = tmp_path_factory.mktemp("project") / "project"
     shutil.copytree(project_that_ran, folder, symlinks=True)
     return folder
+
+
+@pytest.fixture(scope="module")
+def ray_runs() -> Iterator[None]:
+    """Ray on this machine: to start it takes longer than all that a file's tests do on it."""
+    from pipeline.execution.ray_session import session
+
+    with session(4):
+        yield

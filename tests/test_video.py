@@ -102,6 +102,7 @@ def params() -> dict[str, Any]:
                 "pictures": {"encoder": "colour_hog"},
                 "frames": 4,
                 "pooling": "sequence",
+                "times": True,
             },
         },
         "curate": {"min_components_per_class": 3, "max_component_share": 0.5},
@@ -110,9 +111,9 @@ def params() -> dict[str, Any]:
             "both": {
                 **model,
                 "features": ["look", "frames"],
-                "fusion": "gated",
+                "fusion": "crossmodal",
                 "epochs": 1,
-                "towers": {"frames": {"kind": "gru", "width": 16}},
+                "towers": {"frames": {"kind": "gru", "width": 16, "times": True}},
             },
         },
         "evaluate": {"resamples": 100, "group_by": ["presence"]},
@@ -153,7 +154,7 @@ def test_sets_hold_views_and_sequences(project: Path) -> None:
     motion = store["motion"].to_numpy(["digest", "vector", "length"], view=1)
     assert motion["vector"].shape == (37, 36)
     frames = store["frames"].to_numpy(["digest", "vector", "length"], view=0)
-    assert frames["vector"].shape == (37, 4, 1956)
+    assert frames["vector"].shape == (37, 4, 1957)
     assert set(frames["length"]) == {4}
 
 
@@ -181,6 +182,10 @@ def test_the_page_shows_contact_sheets_and_stays_small(project: Path) -> None:
     sheets = re.findall(r'src="data:image/webp;base64,([^"]+)" [^>]*alt="Video', page)
     assert len(sheets) >= 2
     assert max(map(len, sheets)) < 30_000
+    section = page[page.index('<section id="films"') :].partition("</section>")[0]
+    assert section.count('class="reel"') == section.count("<img ") == 4
+    assert section.count("<title>0:00.0 to 0:0") == 3 * 4  # what is true, and said by two models
+    assert len(section) < 100_000
     assert len(page) < 400_000
 
 

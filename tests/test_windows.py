@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from pipeline.core.records import UNLABELLED
+from pipeline.encoders import encoder_of
 from pipeline.inference.encoding import Encoding
 from pipeline.inference.inputs import samples_of
 from pipeline.inference.samples import read_asset
@@ -29,12 +30,16 @@ from pipeline.parts import manifest
 from pipeline.project.model_files import sections_of_features
 from pipeline.stages.graph import items
 from pipeline.stages.run import find
+from pipeline.stages.verify import verify
 from pipeline.store import open_store
+from pipeline.store.diff import store_difference
 from pipeline.store.rejects import collect, reject_folders
 from pipeline.store.trees.tree import WorkTree
 from tests.command import call
+from tests.dataset import run as command_line
 from tests.modalities.video import known
 from tests.modalities.video.films import numbers
+from tests.test_crash import SITE
 from tests.test_docs import commands
 
 pytest.importorskip("av")
@@ -58,7 +63,7 @@ def params() -> dict[str, Any]:
         "modalities": ["audio", "image", "text", "video"],
         "targets": {"second": {"kind": "multiclass"}},
         "clean": {
-            "audio": {**kept, "level_dbfs": 0, "trim_db": 120},
+            "audio": {**kept, "level_dbfs": 0, "trim_db": None},
             "image": {**kept, "min_contrast": 0},
             "text": kept,
             "video": {**kept, "every_ms": 100},
@@ -66,11 +71,27 @@ def params() -> dict[str, Any]:
         "augment": {name: {"views": 0} for name in ("audio", "image", "text", "video")},
         "features": {
             "heard": {"modality": "audio", "encoder": "mfcc"},
+            "heard_in_time": {
+                "modality": "audio",
+                "encoder": "windows",
+                "seconds": 0.5,
+                "hop": 0.5,
+                "windows": 4,
+            },
             "look": {"modality": "image", "encoder": "pixels"},
             "motion": {"modality": "video", "encoder": "motion"},
+            "seen_in_time": {
+                "modality": "video",
+                "encoder": "frames",
+                "pictures": {"encoder": "colour_hog"},
+                "frames": 4,
+                "pooling": "sequence",
+                "times": True,
+            },
             "words": {"modality": "text", "encoder": "hashing"},
         },
         "curate": {"min_components_per_class": 1, "max_component_share": 1.0},
+        "parts": {"mean_rows": 3},
         "models": {},
         "execution": {"executor": "serial"},
     }
@@ -143,6 +164,25 @@ def test_each_window_sounds_as_what_is_heard_in_it(project: Path) -> None:
             assert np.abs(np.fft.rfft(heard)).argmax() == known.pitch(start + second)
 
 
+def test_what_is_seen_and_heard_in_a_window_is_on_one_axis_of_time(project: Path) -> None:
+    """Each half second of sound stands at its middle, as the picture does that is seen then."""
+    joined = open_store(project).join(["heard_in_time", "seen_in_time"])
+    both = joined.present["heard_in_time"] & joined.present["seen_in_time"]
+    assert both.sum() == 8
+    heard, seen = (joined.values[name][both][..., -1] for name in joined.values)
+    np.testing.assert_allclose(heard, [[0.25, 0.75, 1.25, 1.75]] * 8)
+    np.testing.assert_allclose(seen, heard, atol=0.05)
+    tones = known.tones(5).astype(np.float32) / 8000
+    mfcc = encoder_of("mfcc")
+    encoder = mfcc.Encoder(mfcc.Options())
+    for row in np.flatnonzero(both):
+        start = float(joined.targets["second"][row])
+        middle = round((start + 1.25) * known.RATE)
+        expected, _ = encoder.encode([tones[middle - known.RATE // 4 : middle + known.RATE // 4]])
+        values = joined.values["heard_in_time"][row, 2, :-1]
+        assert int(values[20:84].argmax()) == int(expected[0, 20:84].argmax())
+
+
 def test_each_window_has_the_words_that_are_said_in_it(project: Path) -> None:
     words = contents(project, "text")
     said = {start: f"{known.WORDS[start]} {known.WORDS[start + 1]}" for start in range(4)}
@@ -213,21 +253,74 @@ def test_a_film_that_comes_later_costs_itself_alone(
     assert all(path.read_bytes() == data for path, data in before.items())
 
 
-@pytest.mark.slow
-def test_processes_make_the_same_parts(
+def test_a_new_window_of_a_known_film_costs_itself_alone(
     project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shutil.copytree(project, tmp_path / "again")
-    monkeypatch.chdir(tmp_path / "again")
-    here = {**params(), "execution": {"executor": "processes", "workers": 2}}
-    Path("params.yaml").write_text(yaml.safe_dump(here))
+    shutil.copytree(project, tmp_path / "grown")
+    monkeypatch.chdir(tmp_path / "grown")
+    with Path("data/raw/films/first/metadata.csv").open("a") as table:
+        table.write("full.mkv,0.500,0.900,0.000\n")
     loaded = load()
-    for modality in ("audio", "text"):
-        made = Path("data/clean", modality)
-        before = {path.name: path.read_bytes() for path in made.iterdir()}
-        shutil.rmtree(made)
-        assert find(loaded, "clean", modality)(loaded, modality).run().computed > 0
-        assert {path.name: path.read_bytes() for path in made.iterdir()} == before
+    find(loaded, "ingest", "")(loaded, "").run()
+    for stage in ("clean", "augment", "extract"):
+        for item in items(loaded, stage):
+            done = find(loaded, stage, item)(loaded, item).run()
+            assert done.computed_rows == (stage != "augment")
+    difference = store_difference(open_store(project), open_store("."))
+    assert {name: each.counts for name, each in difference.sets.items()} == {
+        name: {"added": 1, "removed": 0, "changed": 0} for name in open_store(".")
+    }
+
+
+def test_a_window_is_followed_to_its_film_and_computed_again(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(project)
+    store = open_store(project)
+    sample = "films/first/full.mkv#t=1,3"
+    traced = store.trace(sample)["modalities"]
+    assert {each["asset"]["locator"] for each in traced.values()} == {sample}
+    loaded = load()
+    verified = list(verify(loaded, store, sample))
+    assert len(verified) == len(loaded.modalities) + len(store)
+    assert all(each.equal for each in verified)
+
+
+def uncleaned(project: Path, folder: Path, executor: str) -> Path:
+    """A copy of the project without clean films, which other processes shall make."""
+    shutil.copytree(project, folder)
+    here = {**params(), "execution": {"executor": executor, "workers": 2}}
+    (folder / "params.yaml").write_text(yaml.safe_dump(here))
+    shutil.rmtree(folder / "data" / "clean" / "video")
+    return folder
+
+
+def films(folder: Path) -> dict[str, bytes]:
+    """The files of the clean films."""
+    paths = (folder / "data" / "clean" / "video").iterdir()
+    return {path.name: path.read_bytes() for path in paths}
+
+
+@pytest.mark.slow
+def test_processes_that_are_killed_while_they_write_make_the_same_parts(
+    project: Path, tmp_path: Path
+) -> None:
+    folder = uncleaned(project, tmp_path / "killed", "processes")
+    (folder / "marks").mkdir()
+    (folder / "sitecustomize.py").write_text(SITE.format(victim="worker", seed="", one_in=1))
+    command_line(folder, "pipeline", "stage", "clean", "video")
+    assert len(list((folder / "marks").iterdir())) > 1
+    assert films(folder) == films(project)
+
+
+@pytest.mark.slow
+def test_ray_makes_the_same_parts(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(uncleaned(project, tmp_path / "ray", "ray"))
+    loaded = load()
+    assert find(loaded, "clean", "video")(loaded, "video").run().computed > 1
+    assert films(Path()) == films(project)
 
 
 def test_windows_land_together_with_their_film(

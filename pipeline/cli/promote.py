@@ -42,7 +42,7 @@ def promote(
     if model not in known:
         raise PipelineError(unknown("model", model, known))
     experiments = trials.read(trials.show_experiments(), model, metric)
-    ranked = trials.ranked(experiments, metric)
+    ranked = trials.ranked(experiments)
     winner = ranked[0]
     columns = ("best", "experiment", "validation", "options", "state")
     show(_rows(ranked, experiments.baseline, model), columns, False)

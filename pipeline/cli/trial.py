@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.arguments import Json
+from pipeline.cli.arguments import Json, Rev
 from pipeline.cli.errors import handle_errors
 from pipeline.cli.output import show
 
@@ -32,6 +32,7 @@ def trial(
             help="A file or folder that is known to be of a person; given once for each.",
         ),
     ],
+    rev: Rev = "",
     json: Json = False,
 ) -> None:
     """Tell whether new samples are of the enrolled people: a log-likelihood ratio and an answer.
@@ -44,7 +45,7 @@ def trial(
     from pipeline.inference.inputs import samples_of
     from pipeline.inference.verification import RawVerifier
 
-    loaded = RawVerifier.load(Path(), verifier)
+    loaded = RawVerifier.load(Path(), verifier, rev or None)
     paths: dict[str, list[str]] = {}
     for each in enrolled:
         # A path may hold a = of its own.

@@ -34,6 +34,27 @@ class MediaCard:
     caption: str = ""
 
 
+@dataclass(frozen=True)
+class Strip:
+    """A stretch of time from left to right: pictures end to end, or an outline.
+
+    Parameters
+    ----------
+    picture:
+        A data: URI of pictures of one width.
+    times:
+        When each of them is shown, in ms, from left to right; None where there is none.
+    outline:
+        An SVG path in a box `width` wide and `height` high.
+    """
+
+    width: int
+    height: int
+    picture: str | None = None
+    times: tuple[int | None, ...] = ()
+    outline: str | None = None
+
+
 def uri(media_type: str, data: bytes) -> str:
     """Data as a URI that needs no request."""
     return f"data:{media_type};base64,{b64encode(data).decode()}"

@@ -57,3 +57,18 @@ def milliseconds(seconds: str) -> int:
 def digest(of: str, span: Span | None) -> str:
     """What a span is known by, from the digest of the file's bytes; without one, that itself."""
     return of if span is None else digest_json([of, *span])
+
+
+def clock(ms: int) -> str:
+    """As players show it: hours if there are any, minutes, seconds and tenths, `1:02:03.4`."""
+    seconds, rest = divmod(ms, 1000)
+    hours, minutes = divmod(seconds // 60, 60)
+    of_hours = f"{hours}:{minutes:02}" if hours else f"{minutes}"
+    return f"{of_hours}:{seconds % 60:02}.{rest // 100}"
+
+
+def evenly(count: int, most: int) -> list[int]:
+    """Places of at most `most` of `count`, from the middles of equal stretches."""
+    if count <= most:
+        return list(range(count))
+    return [(2 * place + 1) * count // (2 * most) for place in range(most)]

@@ -35,8 +35,9 @@ class EncoderKind(Protocol):
     on GPUs other processes do it. `space(options)` names what encoders of several modalities share,
     whose vectors may be compared. `parameters(options)` says what of the options is keyed, where
     that is not all; `modules(options)`, which modules it calls by name. `LICENCE` is that of the
-    weights. Options named `device` (`cpu`, `cuda`), `backend`, `batch_size` and `model` (a folder
-    of weights, or a name) are known by these names.
+    weights. Options named `device` (`cpu`, `cuda`), `backend`, `batch_size`, `model` (a folder of
+    weights, or a name) and `times` (whether a frame's last number is its time, in seconds) are
+    known by these names.
 
     Attributes
     ----------

@@ -7,18 +7,14 @@ if `times` says so; `mean` and `max` give any tower a vector.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field, model_validator
 
-from pipeline.core.errors import PipelineError
-from pipeline.core.options import Options as Base
-from pipeline.core.registry import locate
-from pipeline.encoders import FOLDER, EncoderKind, encoder_of, prepared
-from pipeline.modalities.video.content import evenly
+from pipeline.core.spans import evenly
+from pipeline.encoders import _parts
+from pipeline.encoders._parts import OfParts, vectors, width
 
 if TYPE_CHECKING:
     from pipeline.modalities.video.content import Clip
@@ -26,11 +22,15 @@ if TYPE_CHECKING:
 MODALITY = "video"
 COST_MS = 200.0
 LICENCE = "that of the encoder of pictures"
-OF_PICTURES = "image"
+weights, parameters, modules = _parts.weights, _parts.parameters, _parts.modules
 
 
-class Options(Base):
+class Options(OfParts):
     """Which encoder, of how many pictures, and what becomes of them."""
+
+    PARTS: ClassVar[str] = "pictures"
+    PARTS_MODALITY: ClassVar[str] = "image"
+    EXAMPLE: ClassVar[str] = "efficientnet_lite0"
 
     pictures: dict[str, Any] = Field(
         {"encoder": "efficientnet_lite0"},
@@ -47,76 +47,17 @@ class Options(Base):
     )
 
     @model_validator(mode="after")
-    def _fits(self) -> Options:
-        try:
-            kind, _ = self.kind, self.inner
-        except PipelineError as error:
-            raise ValueError(str(error)) from None
-        if kind.MODALITY != OF_PICTURES:
-            raise ValueError(f"'{self.name}' encodes {kind.MODALITY}, not pictures")
+    def _times_of_a_sequence(self) -> Options:
         if self.times and self.pooling != "sequence":
             raise ValueError("times are kept of a sequence alone: write `pooling: sequence`")
         return self
 
-    @property
-    def name(self) -> str:
-        """Of the encoder of pictures."""
-        return str(self.pictures.get("encoder"))
-
-    @property
-    def kind(self) -> EncoderKind:
-        return encoder_of(self.name)
-
-    @cached_property
-    def inner(self) -> Base:
-        """The options of the encoder of pictures."""
-        stated = {name: value for name, value in self.pictures.items() if name != "encoder"}
-        options: Base = self.kind.Options(**stated)
-        return options
-
-    @property
-    def device(self) -> str:
-        return getattr(self.inner, "device", "cpu")
-
-    @property
-    def backend(self) -> str:
-        return getattr(self.inner, "backend", "torch")
-
 
 def shape(options: Options) -> tuple[int, ...]:
-    """(D,), or (frames, D), with one number more for times.
-
-    Raises
-    ------
-    PipelineError
-        The encoder of pictures makes sequences.
-    """
-    width, *others = options.kind.shape(options.inner)
-    if others:
-        raise PipelineError(
-            f"the encoder '{options.name}' makes a sequence of each picture; name one that makes "
-            f"vectors, such as efficientnet_lite0"
-        )
+    """(D,), or (frames, D), with one number more for times; raises what `_parts.width` does."""
     if options.pooling == "sequence":
-        return options.frames, width + options.times
-    return (width,)
-
-
-def weights(options: Options) -> list[Path]:
-    """Those of the encoder of pictures."""
-    return list(options.kind.weights(options.inner))
-
-
-def parameters(options: Options) -> dict[str, Any]:
-    """What is keyed: of the inner options what their own encoder says."""
-    keyed = getattr(options.kind, "parameters", None)
-    inner = keyed(options.inner) if keyed else options.inner.model_dump(mode="json")
-    return options.model_dump(mode="json") | {"pictures": {"encoder": options.name, **inner}}
-
-
-def modules(options: Options) -> list[str]:
-    """The modules that are called by name, whose code is keyed too."""
-    return [locate(FOLDER, options.name)]
+        return options.frames, width(options) + options.times
+    return (width(options),)
 
 
 class Encoder:
@@ -132,13 +73,13 @@ class Encoder:
         lengths = np.ones(len(contents), np.int32)
         for row, clip in enumerate(contents):
             places = evenly(len(clip), self.options.frames)
-            vectors = self._vectors(clip, places)
+            seen = self._vectors(clip, places)
             if self.options.pooling == "mean":
-                values[row] = vectors.mean(0, dtype=np.float64)
+                values[row] = seen.mean(0, dtype=np.float64)
             elif self.options.pooling == "max":
-                values[row] = vectors.max(0)
+                values[row] = seen.max(0)
             else:
-                values[row, : len(places), : vectors.shape[1]] = vectors
+                values[row, : len(places), : seen.shape[1]] = seen
                 if self.options.times:
                     values[row, : len(places), -1] = [clip.times[place] / 1000 for place in places]
                 lengths[row] = len(places)
@@ -147,9 +88,8 @@ class Encoder:
     def _vectors(self, clip: Clip, places: Sequence[int]) -> np.ndarray:
         """float32 (pictures, D); as many are decoded at once as the encoder takes."""
         at_once = int(getattr(self.options.inner, "batch_size", 1))
-        vectors = []
+        made = []
         for start in range(0, len(places), at_once):
             images = list(clip.images(places[start : start + at_once]))
-            made, _ = self._encoder.encode(prepared(self.options.kind, images, self.options.inner))
-            vectors.append(made)
-        return np.concatenate(vectors)
+            made.append(vectors(self._encoder, images, self.options))
+        return np.concatenate(made)

@@ -20,7 +20,7 @@ import numpy as np
 from pydantic import Field
 
 from pipeline.core.options import Options as Base
-from pipeline.modalities.video.content import evenly
+from pipeline.core.spans import evenly
 
 if TYPE_CHECKING:
     from pipeline.modalities.image.content import Image

@@ -18,7 +18,6 @@ from pipeline.raw.listing import Listing, absent
 from pipeline.raw.media_types import inline_types, modality_by_name
 from pipeline.raw.near_names import NearNames
 from pipeline.raw.table_file import MAX_ROWS
-from pipeline.raw.tracks import takes_spans
 from pipeline.sources import folder as tables
 from pipeline.sources import source_of
 
@@ -92,11 +91,11 @@ def _contents(
 
 
 def _file(path: str, params: Params) -> Sample:
-    """A file, or a span of one; of a film also what a source of params takes out of films."""
+    """A file, or a span of one, with what a source of params takes out of files of its kind."""
     modality = modality_by_name(spans.split(path, spans.PATH)[0])
     if modality is not None:
-        options = [source.options for source in params.sources.values() if takes_spans(modality)]
-        beside = (name for one in options for name in getattr(one, "from_video", ()))
+        options = [source.options for source in params.sources.values()]
+        beside = (name for one in options for name in getattr(one, f"from_{modality}", ()))
         return Sample(_shown(path), dict.fromkeys([modality, *beside], Path(path)))
     return Sample(
         _shown(path),

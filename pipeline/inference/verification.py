@@ -11,16 +11,17 @@ import numpy as np
 
 from pipeline.core.errors import PipelineError, Rejected, unknown
 from pipeline.core.files.digest import digest_file
-from pipeline.core.folders import CLEAN, DATA, VERIFICATION
+from pipeline.core.files.documents import document
+from pipeline.core.folders import CLEAN, VERIFICATION
 from pipeline.inference.encoding import Encoding
 from pipeline.inference.samples import Sample, read_asset
 from pipeline.models.feature_compatibility import check_features
 from pipeline.models.verification.people import People, pooled
 from pipeline.models.verification.trials import Trials
 from pipeline.models.verification.verifier import ARRAYS, CARD, Verifier, load_verifier
-from pipeline.params import Params, load
-from pipeline.parts.artifact import read_manifest
-from pipeline.parts.manifest import read_function
+from pipeline.params import Params, load, parse
+from pipeline.parts import artifact, manifest
+from pipeline.store.trees.opening import open_tree
 
 Features = Mapping[str, tuple[np.ndarray, int]]  # feature set → values and their length
 Enrolment = Mapping[str, Sequence[Features]]  # person → what each sample gave
@@ -59,36 +60,49 @@ class RawVerifier:
         self.verifier, self.params, self._encodings = verifier, params, encodings
 
     @classmethod
-    def load(cls, root: str | Path, name: str) -> Self:
+    def load(cls, root: str | Path, name: str, revision: str | None = None) -> Self:
         """A verifier of a project, by its name under `verification` in params.yaml.
+
+        Parameters
+        ----------
+        revision:
+            A git revision, whose files are read from DVC's cache or fetched from its remote,
+            without touching the work tree. None: the work tree.
 
         Raises
         ------
         PipelineError
-            There is none of that name, it is not made yet, its files are not those that were
-            written, or this code makes other features than those that it was taught by.
+            There is none of that name or no such revision, it is not made yet, its files are not
+            those that were written, or this code makes other features than those that it was
+            taught by.
         """
-        root = Path(root)
-        params = load(root / "params.yaml")
+        tree = open_tree(Path(root), revision)
+        if revision is None:
+            params = load(Path(root, "params.yaml"))
+        else:
+            params = parse(tree.params, f"params.yaml of {tree.name}")
         if name not in params.verification:
             raise PipelineError(unknown("verification", name, params.verification))
-        folder = root / DATA / VERIFICATION / name
-        files = read_manifest(folder)["files"]
-        for file in (CARD, ARRAYS):
-            path = folder / file
-            if not path.is_file() or digest_file(path, "md5") != files[file]:
+        folder = f"{VERIFICATION}/{name}"
+        written = document(tree.file(f"{folder}/{artifact.MANIFEST}"), artifact.Manifest)
+        paths = {file: tree.file(f"{folder}/{file}") for file in (CARD, ARRAYS)}
+        for file, path in paths.items():
+            if digest_file(path, "md5") != written.files[file]:
                 raise PipelineError(
                     f"{path} is not the file that the stage wrote: `dvc checkout --force` brings "
                     f"it back, `dvc repro trials@{name}` makes it anew"
                 )
-        verifier = load_verifier(folder)
+        verifier = load_verifier(paths[CARD], paths[ARRAYS])
         names: dict[str, list[str]] = {}
         for feature_set in verifier.options.features:
             if feature_set not in params.features:
                 raise PipelineError(unknown("feature set", feature_set, params.features))
             names.setdefault(params.features[feature_set].modality, []).append(feature_set)
         encodings = [Encoding(modality, params, sets) for modality, sets in names.items()]
-        cleaned = {f"{CLEAN}/{m}": read_function(root / DATA / CLEAN / m) for m in names}
+        cleaned = {}
+        for modality in names:
+            path = tree.file(f"{CLEAN}/{modality}/{manifest.MANIFEST}")
+            cleaned[f"{CLEAN}/{modality}"] = document(path, manifest.Manifest).function
         functions = {name: each for e in encodings for name, each in e.functions.items()}
         check_features(name, {**verifier.made_by, **cleaned}, functions, "trials")
         return cls(verifier, params, encodings)

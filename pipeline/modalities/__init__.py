@@ -5,6 +5,7 @@
 - `augment.py`, an `Augmentation`: content → a view of it;
 - `examples.py`, `Examples`, which the tests of all modalities and encoders take;
 - `show.py`, a `Showing`, if it can be shown on a page;
+- `strip.py`, a `reporting.strips.Stripping`, if it can be shown along a time axis;
 - `tracks.py`, a `raw.tracks.Tracks`, if its files hold other modalities too.
 
 No other package names a modality: it asks the folder, which may be a third party's. (What

@@ -117,7 +117,7 @@ def leave_one_out(
     learnt_from:
         Batch → samples that it gives to learn from.
     """
-    sign = -1.0 if full.task.FIGURES[figure].less_is_better else 1.0
+    sign = full.task.FIGURES[figure].sign
     of_batch = {name: np.array([each == name for each in batch_of], bool) for name in without}
     value, draws, drawn = figure_of(full.take(judged), figure), None, np.empty(0)
     if full.take(judged).components >= MIN_COMPONENTS:

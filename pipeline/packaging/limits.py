@@ -65,7 +65,7 @@ def limits(model: EvaluatedModel, task: str) -> TaskLimits:
     """What the evaluation's tables say of one task."""
     figures = model.task(task).FIGURES
     by = next((name for name in BY if name in figures), next(iter(figures)))
-    sign = -1 if figures[by].less_is_better else 1
+    sign = figures[by].sign
     groups = [row for row in _rows(model, "groups", task) if row.get(by)]
     enough = [row for row in groups if int(row["components"]) >= COMPONENTS]
     slices = [

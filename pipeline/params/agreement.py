@@ -252,6 +252,10 @@ def _towers(path: str, model: Any, values: Mapping[str, Any]) -> Mistakes:
         ids[used] = getattr(encoder, "IDS", False)
         if ids[used] and feature.dtype != "float32":
             yield f"features.{used}.dtype", f"ids of words need float32, not {feature.dtype}"
+        timed = getattr(feature.options, "times", False)
+        if model.tower_of(used, shapes[used]).times and not timed:
+            problem = f"the frames of '{used}' bear no times: `frames` and `windows` make such"
+            yield f"{path}.towers.{used}.times", problem
     if len(shapes) == len(model.features):
         for option, problem in model.check_shapes(shapes, ids).items():
             yield f"{path}.{option}", problem

@@ -26,9 +26,9 @@ class Trial:
     ----------
     params:
         The whole of its params.yaml, as DVC reads it.
-    score:
-        The figure on the validation split; None where it was not measured. The test split is
-        never read: choosing by it would spoil what it says of the chosen.
+    score, metric:
+        A figure on the validation split, and which; None and empty where it was not measured. The
+        test split is never read: choosing by it would spoil what it says of the chosen.
     made:
         Manifest of what the model's stages made → its MD5, DVC's name for it.
     """
@@ -37,6 +37,7 @@ class Trial:
     state: str
     params: Mapping[str, Any]
     score: float | None = None
+    metric: str = ""
     made: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -121,7 +122,7 @@ def read(document: Sequence[Mapping[str, Any]], model: str, metric: str = "") ->
     return Trials(_params(document[0]), standing, tried)
 
 
-def ranked(trials: Trials, metric: str = "") -> list[Trial]:
+def ranked(trials: Trials) -> list[Trial]:
     """All trials by their validation score, the best first, those without one last.
 
     Of equal ones the standing is first, so that nothing is changed for nothing, then by name.
@@ -137,11 +138,11 @@ def ranked(trials: Trials, metric: str = "") -> list[Trial]:
             f"no experiment has a validation score: {states}. `dvc queue logs NAME` tells why one "
             f"failed; `dvc exp run --run-all` runs those that are queued"
         )
-    sign = 1.0 if _is_error(metric) else -1.0
 
     def place(trial: Trial) -> tuple[bool, float, bool, str]:
         unknown = trial.score is None
-        return unknown, sign * (trial.score or 0.0), trial is not trials.baseline, trial.name
+        better = -_sign(trial.metric) * (trial.score or 0.0)
+        return unknown, better, trial is not trials.baseline, trial.name
 
     return sorted((trials.baseline, *trials.tried), key=place)
 
@@ -152,26 +153,27 @@ def _trial(name: str, state: str, rev: Mapping[str, Any], model: str, metric: st
     manifests = (f"{DATA}/{folder}/{model}/manifest.json" for folder in (MODELS, EVALUATION))
     digests = {path: outs[path]["hash"] for path in manifests if (outs.get(path) or {}).get("hash")}
     done = state == "success"
-    score = _score(data.get("metrics") or {}, model, metric) if done else None
-    return Trial(name, state, _params(rev), score, digests if done else {})
+    score, measured = _score(data.get("metrics") or {}, model, metric) if done else (None, "")
+    return Trial(name, state, _params(rev), score, measured, digests if done else {})
 
 
-def _score(metrics: Mapping[str, Any], model: str, metric: str) -> float | None:
-    """The figure of the primary task on validation."""
+def _score(metrics: Mapping[str, Any], model: str, metric: str) -> tuple[float | None, str]:
+    """The figure of the primary task on validation, and its name."""
     splits = (metrics.get(f"{DATA}/{EVALUATION}/{model}/metrics.json") or {}).get("data") or {}
     # The one task is the primary; its first figure is the one that the report ranks by.
     figures: dict[str, float] = next(iter(splits.get("validation", {}).values()), {})
     if not figures:
-        return None
+        return None, ""
     if metric and metric not in figures:
         raise PipelineError(unknown("metric", metric, figures))
-    return float(figures[metric or next(iter(figures))])
+    measured = metric or next(iter(figures))
+    return float(figures[measured]), measured
 
 
-def _is_error(metric: str) -> bool:
-    """Whether less of it is better, by what any kind of task says of it."""
+def _sign(metric: str) -> int:
+    """-1 if less of it is better, by what any kind of task says of it."""
     figures = (task_of(kind).FIGURES.get(metric) for kind in kinds())
-    return any(figure.less_is_better for figure in figures if figure)
+    return min((figure.sign for figure in figures if figure), default=1)
 
 
 def _state(experiment: Mapping[str, Any]) -> str:

@@ -65,11 +65,12 @@ def package_digest(plugins: Iterable[str] = ()) -> str:
     return digest_json(digests | {module: code(module).digest for module in theirs})
 
 
-def imports(module: str) -> list[str]:
+@functools.cache
+def imports(module: str) -> tuple[str, ...]:
     """The modules that a module imports, those of this package in full."""
     ours = [name for name in code(module).names if is_ours(name)]
     foreign = [name for name in code(module).names if not is_ours(name)]
-    return [name for name in ours if _exists(name)] + foreign
+    return (*(name for name in ours if _exists(name)), *foreign)
 
 
 def is_ours(module: str) -> bool:

@@ -170,6 +170,7 @@ def _top(module: str) -> str:
     return module.partition(".")[0]
 
 
+@cache
 def _version(distribution: str) -> str | None:
     try:
         return _torch_version() if distribution == "torch" else version(distribution)

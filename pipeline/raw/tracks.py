@@ -38,8 +38,14 @@ class Tracks(Protocol):
     def parameters(self) -> Mapping[str, str]:
         """What changes the bytes beside the code, such as the version of a library."""
 
-    def take(self, data: bytes, modality: str, span: Span | None, options: Any) -> bytes:
-        """A file of the modality, for its cleaning with these options; Rejected, nothing else."""
+    def take(
+        self, data: bytes, modality: str, span: Span | None, options: Any
+    ) -> tuple[bytes, Mapping[str, float]]:
+        """A file of the modality, for its cleaning with these options; Rejected, nothing else.
+
+        With it what was measured on the way, of the modality's MEASUREMENTS, in whose place it
+        stands.
+        """
 
 
 @functools.cache
@@ -69,10 +75,11 @@ def endings_with(modality: str) -> list[str]:
     ]
 
 
-def given() -> list[str]:
-    """All modalities that are taken out of files, sorted."""
-    holders = [name for name in modalities() if has_part(name, PART)]
-    return sorted({m for name in holders for m in load(f"{FOLDER}/{name}", PART, Tracks).GIVES})
+def given(holder: str) -> list[str]:
+    """The modalities that are taken out of files of that modality, sorted."""
+    if holder not in modalities() or not has_part(holder, PART):
+        return []
+    return sorted(load(f"{FOLDER}/{holder}", PART, Tracks).GIVES)
 
 
 @functools.cache

@@ -78,8 +78,8 @@ def rank_models(models: Sequence[EvaluatedModel], task: str, split: str) -> list
     def place(model: EvaluatedModel) -> tuple[bool, float, str]:
         figure = score(model, task, split)
         learned = model.task(task)
-        sign = 1 if learned.FIGURES[ranked_by(learned)].less_is_better else -1
-        return figure is None, sign * (figure or 0.0), model.name
+        sign = learned.FIGURES[ranked_by(learned)].sign
+        return figure is None, -sign * (figure or 0.0), model.name
 
     return sorted(models, key=place)
 

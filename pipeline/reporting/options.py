@@ -13,6 +13,9 @@ class ReportOptions(CardOptions):
     gallery: int = Field(
         24, ge=0, le=64, description="Test samples shown, at most; half of them wrong ones."
     )
+    films: int = Field(
+        4, ge=0, le=24, description="Films shown on their time axis with what was said, at most."
+    )
     sheet: int = Field(
         4, ge=0, le=12, description="Assets of each modality shown beside their augmented views."
     )

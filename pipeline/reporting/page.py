@@ -13,6 +13,7 @@ from pipeline.reporting import (
     contributions,
     curves,
     datacard,
+    films,
     gallery,
     leaderboard,
     lineage,
@@ -31,6 +32,7 @@ from pipeline.reporting.section import Section, build_sections
 SECTIONS = (
     Section("leaderboard", "Leaderboard", leaderboard.build),
     Section("gallery", "Samples", gallery.build),
+    Section("films", "Films", films.build),
     Section("confusion", "Confusion", confusion.build),
     Section("breakdown", "Classes", breakdown.build),
     Section("subsets", "Modalities", subsets.build),
@@ -61,6 +63,7 @@ def render(inputs: ReportInputs, options: ReportOptions) -> str:
             opening=_data(summary.build(inputs, options)),
             **build_sections(SECTIONS, inputs, options),
             models=inputs.evaluated,
+            spaces=[*retrieval.spaces(inputs)],
             modalities=inputs.modalities,
             **style_and_script(),
         )

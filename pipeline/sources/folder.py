@@ -32,7 +32,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from pipeline.core import spans
 from pipeline.core.errors import Rejected
@@ -85,7 +85,12 @@ class Options(Base):
         (),
         description="modalities that a row's film gives where the row names nothing else of them: "
         "image (what is seen in its middle), audio, text (subtitles in it, or in a file beside it "
-        "that is called like it)",
+        "that is called like it; else what is spoken, where clean.text.speech says so)",
+    )
+    from_audio: tuple[str, ...] = Field(
+        (),
+        description="modalities that a row's recording gives where the row names nothing else of "
+        "them: text (what is spoken, as clean.text.speech says)",
     )
     folders: str | None = Field(
         None, description="target that folders are the classes of, in batches without a table"
@@ -111,11 +116,12 @@ class Options(Base):
                 raise ValueError(f"{column}: '{role}' is no column of this source; say {known}")
         return _once(columns, "column")
 
-    @field_validator("from_video")
+    @field_validator("from_video", "from_audio")
     @classmethod
-    def _are_in_films(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        for name in set(names).difference(given()):
-            raise ValueError(f"a film gives no '{name}'; say {', '.join(given())}")
+    def _are_in_files(cls, names: tuple[str, ...], about: ValidationInfo) -> tuple[str, ...]:
+        holder = str(about.field_name).removeprefix("from_")
+        for name in set(names).difference(given(holder)):
+            raise ValueError(f"{holder} gives no '{name}'; say {', '.join(given(holder))}")
         return names
 
     @field_validator("targets")
@@ -227,8 +233,11 @@ class _Reading:
             # Bytes that are not UTF-8 go on as they stood there: cleaning mends or rejects them.
             assets[modality] = Inline(_text(cells, roles[modality]), self.name)
             columns[modality] = roles[modality]
+        recording = assets.get("audio")
         for modality in self.options.from_video if film else ():
             assets.setdefault(modality, self._in_film(str(film), modality))
+        for modality in self.options.from_audio if recording else ():
+            assets.setdefault(modality, str(recording))
         return Sample(
             sample_id=_name(cells, roles.get("sample_id"))
             or "+".join(names)

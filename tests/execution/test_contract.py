@@ -25,7 +25,11 @@ def executor(kind: str) -> Executor:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_bytes_are_those_of_one_process(kind: str, inside: Path) -> None:
+def test_the_bytes_are_those_of_one_process(
+    kind: str, inside: Path, request: pytest.FixtureRequest
+) -> None:
+    if kind == "ray":
+        request.getfixturevalue("ray_runs")
     work = Square(function(), fails_on=7)
     numbers = range(-3, 40)
     expected = serial(work, numbers)
@@ -36,7 +40,11 @@ def test_the_bytes_are_those_of_one_process(kind: str, inside: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_mistake_of_the_user_ends_the_work(kind: str, inside: Path) -> None:
+def test_a_mistake_of_the_user_ends_the_work(
+    kind: str, inside: Path, request: pytest.FixtureRequest
+) -> None:
+    if kind == "ray":
+        request.getfixturevalue("ray_runs")
     with pytest.raises(PipelineError, match="told to break"):
         bring(executor(kind), Square(function(), breaks_on=5))
 

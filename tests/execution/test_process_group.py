@@ -11,7 +11,6 @@ from pipeline.core.errors import PipelineError
 from pipeline.execution import process_group
 from pipeline.execution.options import ExecutionOptions
 from pipeline.execution.process_group import check_room, run_distributed
-from pipeline.execution.ray_session import session
 
 OPTIONS = ExecutionOptions()
 
@@ -71,13 +70,6 @@ def test_all_meet_at_one_address_and_the_first_answers(inside, two):
     said = {path.name.split("-")[0]: path.read_text() for path in inside.glob("?-*")}
     assert said == {"0": address, "1": address}
     assert len({path.name.split("-")[1] for path in inside.glob("?-*")}) == 2
-
-
-@pytest.fixture(scope="module")
-def ray_runs():
-    """Ray takes longer to start than all that is done on it; the test above has it started."""
-    with session(2):
-        yield
 
 
 @pytest.mark.slow

@@ -166,7 +166,7 @@ def _take_tracks(data: bytes, folder: Path) -> None:
         options = kind(**{name: given[name] for name in given if name in kind.model_fields})
         for span in (None, Span(300, 700)):
             try:
-                taken = take(data, modality, span, options)
+                taken, _ = take(data, modality, span, options)
             except Rejected:
                 continue
             assert len(taken) < 16 * MAX_PIXELS

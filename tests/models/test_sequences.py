@@ -9,10 +9,13 @@ import pytest
 import torch
 
 from pipeline.core import registry
-from pipeline.models.compression.export import vector_graph
+from pipeline.models.compression.export import onnx_graph, vector_graph
+from pipeline.models.compression.pruning import prune
+from pipeline.models.compression.quantisation import quantise_dynamic
 from pipeline.models.examples import Examples, FeatureSpec
 from pipeline.models.fusion import FOLDER, fusion_of
 from pipeline.models.network import Network
+from pipeline.models.onnx_network import OnnxNetwork
 from pipeline.models.options import ModelOptions
 from pipeline.models.prediction import predict
 from pipeline.models.tower_options import of_kind
@@ -194,6 +197,7 @@ def films(count: int, seed: int) -> Examples:
         values["heard"][0, row, :length, 0] += marks if together[row] else -marks
     values["seen"][..., -1] = (np.arange(2 * WINDOWS) + 0.5) / 2
     values["heard"][..., -1] = np.arange(WINDOWS) + 0.5
+    windows = windows.astype(np.int32)
     lengths = {"seen": 2 * windows[None], "heard": windows[None]}
     names = np.arange(count).astype(str)
     present = np.ones((count, 2), bool)
@@ -259,8 +263,34 @@ def test_a_space_reads_the_mean_of_a_sequence():
     session = onnxruntime.InferenceSession(vector_graph(network, SETS, "audio"))
     feed = {
         "values.heard": batch.values["heard"][0],
-        "lengths.heard": batch.lengths["heard"][0].astype(np.int32),
+        "lengths.heard": batch.lengths["heard"][0],
     }
     (frozen,) = session.run(None, feed)
     place = batch.modalities.index("audio")
     np.testing.assert_allclose(frozen, vectors[:, place], atol=1e-6)
+
+
+@pytest.mark.parametrize("fusion", FUSIONS)
+def test_what_attends_over_sequences_is_pruned_and_quantised(fusion):
+    torch.manual_seed(0)
+    network = Network(SETS, {"together": 2}, options(fusion)).eval()
+    batch = films(64, 0)
+    visible = np.random.default_rng(0).random((64, 2)) < 0.8
+    assert prune(network, 0.5, lambda: network.answers(batch, visible)) == 64
+    answers = network.answers(batch, visible)["together"]
+    graph = quantise_dynamic(onnx_graph(network, SETS))
+    whole = OnnxNetwork(graph, SETS, network.decodings).answers(batch, visible)["together"]
+    np.testing.assert_allclose(whole, answers, atol=0.02)
+    assert np.ptp(whole, axis=0).min() > 0.01
+
+
+@pytest.mark.parametrize("name", FUSIONS)
+def test_half_precision_says_nearly_the_same(name):
+    """Under autocast to float16, whose numbers end at 65504, of which times may be many."""
+    fusion, present = made(name), masks(3)
+    given = [(tokens, counted, times * 1000) for tokens, counted, times in sequences(8)]
+    wanted = fusion(given, present)
+    with torch.autocast("cpu", dtype=torch.float16):
+        halved = [(tokens @ torch.eye(WIDTH), *others) for tokens, *others in given]
+        fused = fusion(halved, present)
+    torch.testing.assert_close(fused.float(), wanted, rtol=0.02, atol=0.02)

@@ -264,6 +264,11 @@ def test_durations_are_those_of_clips() -> None:
         ({"encoder": "tokens"}, {"tower": {"kind": "gru"}}, "takes quantities, not ids of words"),
         ({"encoder": "tokens"}, {"tower": {"kind": "gru"}}, "what fits: embedding"),
         ({"encoder": "logmel"}, {"tower": {"kind": "embedding"}}, "takes ids of words, and"),
+        (
+            {"encoder": "logmel"},
+            {"tower": {"kind": "gru", "times": True}},
+            "m.towers.f.times: the frames of 'f' bear no times",
+        ),
         ({"encoder": "tokens", "dtype": "float16"}, {"tower": {"kind": "embedding"}}, "float32"),
         ({"encoder": "logmel"}, {"fusion": "early"}, None),
         ({"encoder": "tokens"}, {"fusion": "early"}, "m.towers.f: tower 'identity' takes quant"),

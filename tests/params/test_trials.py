@@ -90,6 +90,16 @@ def test_of_an_error_the_least_is_best(tried: list[Any]) -> None:
     assert [row[1] for row in rows[1:4]] == ["high", "low", "standing"]
 
 
+def test_so_it_is_where_an_error_is_what_the_report_ranks_by(tried: list[Any]) -> None:
+    for experiment in tried[1]["experiments"]:
+        for revision in experiment["revs"]:
+            splits = revision["data"]["metrics"]["data/evaluation/gated/metrics.json"]["data"]
+            for name, tasks in splits.items():
+                splits[name] = {"size": {"mae": tasks["shape"]["macro_f1"]}}
+    rows = [line.split("\t") for line in run("gated", "--dry-run").splitlines()]
+    assert [row[1] for row in rows[1:4]] == ["standing", "low", "high"]
+
+
 def test_mistakes_are_said_in_words(tried: list[Any]) -> None:
     assert "unknown model 'nobody'; there are: gated, image" in run("nobody", code=1)
     assert "unknown metric 'f9'; there are: ece, macro_f1" in run("gated", "--metric", "f9", code=1)
@@ -164,5 +174,5 @@ def test_what_an_experiment_made_is_known_again(
     place.parent.mkdir(parents=True)
     place.write_bytes(manifest)
     made = {"data/models/gated/manifest.json": md5, "data/evaluation/gated/manifest.json": "gone"}
-    assert remember(trials.Trial("x", "success", PARAMS, 0.9, made)) == 1
+    assert remember(trials.Trial("x", "success", PARAMS, 0.9, "macro_f1", made)) == 1
     assert Cache().md5s(["the key"]) == {"the key": md5}

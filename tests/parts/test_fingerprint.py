@@ -4,6 +4,7 @@ import importlib
 import importlib.metadata
 import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,19 +24,33 @@ def double(x):
 
 
 @pytest.fixture
-def kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-untyped-def]
+def unlearnt() -> Iterator[None]:
+    forget()
+    yield
+    forget()
+
+
+@pytest.fixture
+def kernel(  # type: ignore[no-untyped-def]
+    unlearnt: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     """Writes a module and returns the fingerprint of a function in it."""
     monkeypatch.syspath_prepend(str(tmp_path))
 
     def of(code: str, **how: object) -> str:
         (tmp_path / "kernel_under_test.py").write_text(code)
         sys.modules.pop("kernel_under_test", None)
-        importlib.invalidate_caches()
-        module.code.cache_clear()
-        module.modules_of.cache_clear()
+        forget()
         return fingerprint("f", ["kernel_under_test"], how.pop("parameters", {}), **how).digest
 
     return of
+
+
+def forget() -> None:
+    """What this process has learnt of modules and libraries."""
+    importlib.invalidate_caches()
+    for learnt in (module.code, module.imports, module.modules_of, module._version):
+        learnt.cache_clear()
 
 
 @pytest.mark.parametrize(
@@ -76,6 +91,7 @@ def test_parameters_and_weights_count_and_paths_do_not(kernel, tmp_path: Path) -
 
 def test_library_versions_count(kernel, monkeypatch: pytest.MonkeyPatch) -> None:
     before = kernel(CODE)
+    forget()
     monkeypatch.setattr(module, "version", lambda name: "0.0.1")
     assert kernel(CODE) != before
 
@@ -85,10 +101,9 @@ def theirs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-
     """Installs a third party's packages below tmp_path; its plug-in is `acme.encoder`."""
     monkeypatch.syspath_prepend(str(tmp_path))
 
-    def forget() -> None:
-        importlib.invalidate_caches()
-        for remembered in (module.code, module.modules_of, module._distributions):
-            remembered.cache_clear()
+    def forget_all() -> None:
+        forget()
+        module._distributions.cache_clear()
         for name in [name for name in sys.modules if name.startswith("acme")]:
             del sys.modules[name]
 
@@ -108,11 +123,11 @@ def theirs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-
         (about / "top_level.txt").write_text(name)
 
     def made_by() -> Fingerprint:
-        forget()
+        forget_all()
         return fingerprint("f", ["acme.encoder"], {})
 
     yield install, made_by
-    forget()
+    forget_all()
 
 
 ACME = {
@@ -175,7 +190,7 @@ def test_what_is_not_installed_is_not_in_a_key(name: str) -> None:
 
 
 def test_torch_is_known_by_its_build_which_is_read_without_loading_it(
-    monkeypatch: pytest.MonkeyPatch,
+    unlearnt: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import torch
 

@@ -120,7 +120,11 @@ def test_removes_what_no_plan_names(inside: Path) -> None:
     ],
     ids=repr,
 )
-def test_same_bytes_from_every_executor(inside: Path, executor: Executor) -> None:
+def test_same_bytes_from_every_executor(
+    inside: Path, executor: Executor, request: pytest.FixtureRequest
+) -> None:
+    if isinstance(executor, RayExecutor):
+        request.getfixturevalue("ray_runs")
     bring(list(range(-3, 60)))
     expected = tree()
     for path in OUT.iterdir():

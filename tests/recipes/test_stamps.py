@@ -2,44 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.command import call
-from tests.encoders import tiny_models
 from tests.recipes.slices import put_slice, put_stamps, run_slice
 
 # In place of networks whose weights take seconds to load.
-LIGHT = {
+LIGHT: dict[str, dict[str, Any]] = {
     "efficientnet_lite0": {"encoder": "colour_hog"},
     "use_multilingual": {"encoder": "hashing"},
 }
-
-
-def tiny() -> dict[str, Any]:
-    """Networks a layer or two deep in place of ResNet and BERT."""
-    return {
-        "resnet": {"model": str(tiny_models.folder("resnet"))},
-        "bert": {"model": str(tiny_models.folder("bert")), "layer": 1},
-    }
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "models", "features"),
     [
-        ("cnn_rnn", ["words_gru", "cnn_lstm_cnn"], lambda: {}),
-        ("multi_task", ["shared", "alone", "with_all_weighted"], lambda: LIGHT),
-        ("pretrained", ["words_linear", "both_tuned"], tiny),
+        ("cnn_rnn", ["words_gru", "cnn_lstm_cnn"], {}),
+        ("multi_task", ["shared", "alone", "with_all_weighted"], LIGHT),
+        ("pretrained", ["words_linear", "both_tuned"], {"cnn": {"encoder": "colour_hog"}}),
     ],
 )
 def test_a_recipe_comes_to_results(
-    name: str, models: list[str], features: Callable[[], dict[str, Any]], inside: Path
+    name: str, models: list[str], features: dict[str, Any], inside: Path
 ) -> None:
-    params = put_slice(inside, name, put_stamps, models, features())
+    params = put_slice(inside, name, put_stamps, models, features)
     run_slice(params, compares=name == "multi_task")
     code, output = call("results")
     assert code == 0, output

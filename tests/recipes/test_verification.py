@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -15,12 +16,14 @@ import yaml
 
 from pipeline import recipes
 from pipeline.core.errors import PipelineError
+from pipeline.inference import verification
 from pipeline.inference.samples import Sample
 from pipeline.inference.verification import RawVerifier
 from pipeline.params import Params, parse
 from pipeline.reporting.results import verified
 from pipeline.stages.graph import upstream
 from pipeline.stages.plans import augment, clean, curate, extract, ingest, trials
+from pipeline.store.trees.tree import WorkTree
 from tests.command import call
 from tests.reporting.reading import read
 
@@ -199,6 +202,27 @@ def test_the_command_answers_in_rows(within: Path) -> None:
     assert {row["person"] for row in rows} == {"two"}
     code, output = call("trial", "voices", "params.yaml", "--enrolled", str(same))
     assert (code, "unknown_media_type" in output) == (3, True), output
+
+
+def test_a_verifier_is_read_where_its_revision_lies(
+    within: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for path in (OUT, Path("data", "clean")):
+        shutil.copytree(path, tmp_path / path)
+    shutil.copy("params.yaml", tmp_path)
+    asked: list[str | None] = []
+
+    def opened(project: Path, revision: str | None) -> WorkTree:
+        asked.append(revision)
+        return WorkTree(tmp_path / "data", str(revision))
+
+    monkeypatch.setattr(verification, "open_tree", opened)
+    clip = str(BATCH / "Voice2" / "Phrase5.ogg")
+    code, output = call("trial", "voices", clip, "--enrolled", clip, "--rev", "v1.2")
+    assert (code, asked) == (0, ["v1.2"]), output
+    (tmp_path / OUT / "verifier.json").unlink()
+    with pytest.raises(PipelineError, match="there is no"):
+        RawVerifier.load(".", "voices", "v1.2")
 
 
 def test_a_verifier_whose_file_was_changed_is_refused(within: Path) -> None:

@@ -49,9 +49,11 @@ def anchors(root: Element) -> list[str | None]:
 
 
 def test_every_section_is_there_in_order(root: Element) -> None:
-    assert anchors(root) == [section.anchor for section in SECTIONS]
+    """But that of films, since no sample is one."""
+    shown = [section.anchor for section in SECTIONS if section.anchor != "films"]
+    assert anchors(root) == shown
     links = [a.attributes["href"] for a in root.all("nav")[0].all("a")]
-    assert links == ["#content", *(f"#{section.anchor}" for section in SECTIONS)]
+    assert links == ["#content", *(f"#{anchor}" for anchor in shown)]
 
 
 def test_nothing_is_asked_of_any_host(root: Element, page: str) -> None:

@@ -403,8 +403,18 @@ def test_a_film_gives_the_modalities_that_are_asked_for(tmp_path: Path) -> None:
     assert whole.sample_id == "a.mp4"
     assert beside.assets == dict.fromkeys(("video", "audio", "image"), "b.mp4") | {"text": "b.srt"}
     assert picture.assets == {"image": "c.png"}
-    with pytest.raises(ValidationError, match="a film gives no 'smell'; say audio, image, text"):
+    with pytest.raises(ValidationError, match="video gives no 'smell'; say audio, image, text"):
         Options.model_validate({"from_video": ["smell"]})
+
+
+def test_a_recording_gives_text_where_the_row_has_none(tmp_path: Path) -> None:
+    rows = [{"file_name": "a.wav"}, {"file_name": "b.wav", "text": "said"}, {"file_name": "c.png"}]
+    heard, written, picture = films(tmp_path, rows, from_audio=["text"]).samples
+    assert heard.assets == {"audio": "a.wav", "text": "a.wav"}
+    assert written.assets["text"] == Inline(b"said", "metadata.csv")
+    assert picture.assets == {"image": "c.png"}
+    with pytest.raises(ValidationError, match="audio gives no 'image'; say text"):
+        Options.model_validate({"from_audio": ["image"]})
 
 
 def test_a_row_may_be_a_span_and_spans_of_a_file_are_one_group(tmp_path: Path) -> None:

@@ -68,11 +68,12 @@ class Options(Base):
         le=0,
         description="a file whose loudest 32 ms lie below is silent, in dB of full scale (RMS)",
     )
-    trim_db: float = Field(
+    trim_db: float | None = Field(
         default=30.0,
         gt=0,
         le=120,
-        description="ends this many dB below the loudest 32 ms are cut off as silence",
+        description="ends this many dB below the loudest 32 ms are cut off as silence; empty: none "
+        "are, so that times stay those of the file",
     )
     denoise: Literal["none", "spectral_gate"] = Field(
         default="none", description="how steady noise is reduced"
@@ -201,6 +202,8 @@ def _trim(sound: Content, options: Options) -> Content:
     silence = 10 ** (options.silence_dbfs / 10)
     if powers.max() <= silence:
         raise Rejected("silent", f"nothing in it is louder than {options.silence_dbfs:g} dBFS")
+    if options.trim_db is None:
+        return sound
     start, end = bounds_of_sound(powers, len(sound), options.trim_db, silence)
     _check_length((end - start) / SAMPLING_RATE, options)
     return sound[start:end]

@@ -7,6 +7,7 @@ samples; libsndfile writes a random serial number into each Ogg file.
 from __future__ import annotations
 
 import io
+from collections.abc import Iterable
 from functools import cache
 from itertools import pairwise
 
@@ -19,7 +20,7 @@ from pipeline.modalities.audio.content import SAMPLING_RATE
 from pipeline.modalities.image.opencv import cv2
 from pipeline.modalities.image.show import webp
 
-COLUMNS = 96
+COLUMNS, HEIGHT = 96, 32
 WINDOW, HOP, BANDS = 512, 160, 48
 FLOOR_DB = -70.0
 
@@ -55,11 +56,16 @@ def mp3(samples: npt.NDArray[np.float32]) -> str:
 
 
 def outline(samples: npt.NDArray[np.float32]) -> str:
-    """An SVG path of the envelope in a box COLUMNS wide and 32 high, filled by the loudest."""
+    """The envelope's `path` in a box COLUMNS wide."""
     if not len(samples):
         return f"M0,16H{COLUMNS}"
     edges = np.linspace(0, len(samples), COLUMNS + 1).astype(int)
-    peaks = [float(np.abs(samples[a : max(b, a + 1)]).max(initial=0)) for a, b in pairwise(edges)]
+    return path([np.abs(samples[a : max(b, a + 1)]).max(initial=0) for a, b in pairwise(edges)])
+
+
+def path(peaks: Iterable[float]) -> str:
+    """An SVG path of peaks, a column each, in a box HEIGHT high that is filled by the loudest."""
+    peaks = [float(peak) for peak in peaks]
     loudest = max(peaks) or 1.0
     heights = [max(0.4, 15 * peak / loudest) for peak in peaks]
     above = [f"{i + 0.5:g},{16 - h:.1f}" for i, h in enumerate(heights)]

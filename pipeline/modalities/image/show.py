@@ -28,7 +28,7 @@ def show(content: npt.NDArray[np.uint8], options: CardOptions) -> MediaCard:
 
 
 def webp(rgb: npt.NDArray[np.uint8]) -> str:
-    """A data: URI of RGB (height, width, 3)."""
-    bgr = np.ascontiguousarray(rgb[:, :, ::-1])
+    """A data: URI of RGB (height, width, 3), or with its opacity, RGBA."""
+    bgr = np.ascontiguousarray(rgb[:, :, [2, 1, 0, 3][: rgb.shape[2]]])
     _, data = cv2.imencode(".webp", bgr, [cv2.IMWRITE_WEBP_QUALITY, QUALITY])
     return uri("image/webp", data.tobytes())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections import Counter
+from typing import Any
 
 from pydantic import Field, field_validator
 
@@ -11,12 +12,14 @@ from pipeline.core.errors import Rejected
 from pipeline.core.options import Options as Base
 from pipeline.core.text_decoding import decode, text_encoding
 from pipeline.modalities.text.content import is_readable
+from pipeline.modalities.text.speech import Speech, build
 
 COST_MS = 0.05
 MEASUREMENTS: tuple[tuple[str, str], ...] = (
     ("characters", "int32"),
     ("words", "int32"),
     ("script", "string"),
+    ("confidence", "float32"),
 )
 CUT = None
 
@@ -32,7 +35,18 @@ class Options(Base):
         description="encoding of text that is not Unicode, e.g. cp1252; null rejects such text",
     )
 
+    speech: Speech | None = Field(
+        None,
+        description="how films without subtitles and recordings become text; null: they do not",
+    )
+
     _fallback = field_validator("fallback")(text_encoding)
+
+
+def parameters(options: Options) -> dict[str, Any]:
+    """What is keyed: the options, and what the recogniser of speech is."""
+    recogniser = {"recogniser": build(options.speech)} if options.speech else {}
+    return options.model_dump(mode="json") | recogniser
 
 
 def most_bytes(size: int, options: Options) -> int:
@@ -44,12 +58,15 @@ def most_bytes(size: int, options: Options) -> int:
     return 4 * min(size, options.max_characters)
 
 
-def clean(data: bytes, media_type: str, options: Options) -> tuple[str, dict[str, int | str]]:
+def clean(
+    data: bytes, media_type: str, options: Options
+) -> tuple[str, dict[str, int | float | str]]:
     """The text that bytes hold, and its measurements.
 
     `characters` counts code points, `words` what white space separates, and `script` is the
     alphabet of most of its letters, as the first word of their Unicode names (LATIN, CYRILLIC,
-    CJK, …; empty where there are no letters).
+    CJK, …; empty where there are no letters). `confidence` is 1, text being what is written; of
+    recognised speech the recogniser's stands in its place.
 
     Raises
     ------
@@ -64,7 +81,12 @@ def clean(data: bytes, media_type: str, options: Options) -> tuple[str, dict[str
         raise Rejected("empty", "Holds nothing that can be read.")
     if len(text) > limit:
         raise Rejected("too_long", f"{len(text)} characters; the limit is {limit}.")
-    return text, {"characters": len(text), "words": len(text.split()), "script": script(text)}
+    return text, {
+        "characters": len(text),
+        "words": len(text.split()),
+        "script": script(text),
+        "confidence": 1.0,
+    }
 
 
 def repair(text: str) -> str:

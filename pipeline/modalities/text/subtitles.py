@@ -65,13 +65,18 @@ def words(shown: Iterable[Cue], span: Span | None) -> str:
     """
     said = [
         text
-        for start, end, marked in sorted(shown, key=lambda cue: cue[:2])
-        if span is None or (start < span.end and max(end, start + 1) > span.start)
-        if (text := _MARKS.sub("", marked).strip())
+        for cue in sorted(shown, key=lambda cue: cue[:2])
+        if span is None or is_shown(cue, span)
+        if (text := _MARKS.sub("", cue.words).strip())
     ]
     if not said:
         raise Rejected("absent", "it has no words" + (" at that time" if span else ""))
     return "\n".join(said)
+
+
+def is_shown(cue: Cue, span: Span) -> bool:
+    """Whether it can be read at some time of the span."""
+    return cue.start < span.end and max(cue.end, cue.start + 1) > span.start
 
 
 def _ms(sign: str, hours: str | None, minutes: str, seconds: str, rest: str | None) -> int:

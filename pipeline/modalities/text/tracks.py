@@ -18,8 +18,10 @@ def parameters() -> dict[str, str]:
     return {}
 
 
-def take(data: bytes, modality: str, span: Span | None, options: Options) -> bytes:
+def take(
+    data: bytes, modality: str, span: Span | None, options: Options
+) -> tuple[bytes, dict[str, float]]:
     """UTF-8; Rejected: `too_long`, `not_utf8`, `binary`, `undecodable`, `absent`."""
     if len(data) > LARGEST:
         raise Rejected("too_long", f"subtitles of more than {LARGEST >> 20} MiB are none")
-    return words(cues(decode(data, options.fallback)), span).encode()
+    return words(cues(decode(data, options.fallback)), span).encode(), {}

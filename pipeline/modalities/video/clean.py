@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -10,24 +11,28 @@ from pydantic import Field
 from pipeline.core import spans
 from pipeline.core.errors import Rejected
 from pipeline.core.options import Options as Base
-from pipeline.modalities.video.content import Clip, evenly, to_jpeg
+from pipeline.core.spans import evenly
+from pipeline.modalities.video.content import Clip, to_jpeg
+from pipeline.modalities.video.letterbox import Bars, find_bars
 
 if TYPE_CHECKING:
     from pipeline.modalities.image.content import Image
+    from pipeline.modalities.video.decode import Limits
 
 # CPU milliseconds of a film of ten seconds in 720p.
 COST_MS = 500.0
 
 # Of the file: duration (s, from its beginning until its last picture ceases to be shown), width and
-# height (pixels as shown, upright), rate (pictures a second), codec. Of what is kept: frames (how
-# many), black and frozen (shares of pictures and of steps from one to the next), brightness (grey
-# levels, 0 to 255), phash.
+# height (pixels as shown, upright), rate (pictures a second), codec. Of what is kept: kept (its
+# share of the area, the rest being bars that were cut off), frames (how many), black and frozen
+# (shares of pictures and of steps from one to the next), brightness (grey levels, 0 to 255), phash.
 MEASUREMENTS: tuple[tuple[str, str], ...] = (
     ("duration", "float32"),
     ("width", "int32"),
     ("height", "int32"),
     ("rate", "float32"),
     ("codec", "string"),
+    ("kept", "float32"),
     ("frames", "int32"),
     ("black", "float32"),
     ("frozen", "float32"),
@@ -46,6 +51,8 @@ BLACK, DARK = 0.98, 32
 FROZEN = 0.255
 # Bytes a pixel that a picture of noise may take at the quality of `content.to_jpeg`, and its head.
 NOISE_BYTES, HEAD_BYTES = 3, 2048
+# Pictures in which bars are looked for, evenly over the film, and their longer side in pixels.
+LOOKED_AT, LOOKED_AT_SIDE = 16, 512
 # Side of the pictures of which the hash is made, in pixels.
 THUMB = 64
 
@@ -92,6 +99,11 @@ class Options(Base):
     max_frozen: float = Field(
         1.0, ge=0, le=1, description="share of frozen steps above which a film is rejected"
     )
+    letterbox: Literal["keep", "cut"] = Field(
+        "keep",
+        description="black bars on opposite sides that stay through the film; cut, pictures are "
+        "what lies between them",
+    )
     damaged: Literal["refuse", "keep"] = Field(
         "refuse",
         description="films of which a part is missing or changed; of kept ones all pictures that "
@@ -136,6 +148,9 @@ def clean(
         keep_damaged=options.damaged == "keep",
         span=span,
     )
+    bars = Bars(0.0, 0.0)
+    if options.letterbox == "cut":
+        bars, limits = _between_bars(data, limits)
     survey, shown = decode(data, limits)
     start, end = within(span, survey.duration)
     duration = end - start
@@ -148,9 +163,10 @@ def clean(
     for time, picture in shown:
         width, height = picture.width, picture.height
         _check_size(width, height, options)
+        image = bars.cut(picture.image)
         times.append(time)
-        pictures.append(to_jpeg(picture.image))
-        seen.look_at(picture.image)
+        pictures.append(to_jpeg(image))
+        seen.look_at(image)
     if seen.black > options.max_black:
         raise Rejected("black", f"{seen.black:.0%} of its pictures are black")
     if seen.frozen > options.max_frozen:
@@ -161,12 +177,32 @@ def clean(
         "height": height,
         "rate": 1000 * survey.pictures / survey.duration,
         "codec": survey.codec,
+        "kept": bars.kept[0] * bars.kept[1],
         "frames": len(pictures),
         "black": seen.black,
         "frozen": seen.frozen,
         "brightness": seen.brightness,
         "phash": seen.phash(),
     }
+
+
+def _between_bars(data: bytes, limits: Limits) -> tuple[Bars, Limits]:
+    """A film's bars, and limits under which what lies between them has the side that is asked for.
+
+    Of a span the bars are the film's, so that all its spans are cut alike.
+    """
+    from pipeline.modalities.video.decode import LONGEST, decode
+
+    looking = replace(
+        limits, every_ms=None, most_pictures=LOOKED_AT, side=LOOKED_AT_SIDE, span=None
+    )
+    if limits.span:
+        looking = replace(looking, max_seconds=LONGEST)
+    pictures = [picture for _, picture in decode(data, looking)[1]]
+    bars = find_bars([picture.image for picture in pictures])
+    width, height = pictures[0].width, pictures[0].height
+    between = max(height * bars.kept[0], width * bars.kept[1])
+    return bars, replace(limits, side=int(limits.side * max(width, height) / between))
 
 
 def _check_size(width: int, height: int, options: Options) -> None:

@@ -53,13 +53,6 @@ class Clip:
             yield apply(from_jpeg(self.pictures[place]), self.operations)
 
 
-def evenly(count: int, most: int) -> list[int]:
-    """Places of at most `most` of `count`, from the middles of equal stretches."""
-    if count <= most:
-        return list(range(count))
-    return [(2 * place + 1) * count // (2 * most) for place in range(most)]
-
-
 def to_jpeg(image: Image) -> bytes:
     """JPEG by libjpeg-turbo's exact transform, with colours at full resolution."""
     import simplejpeg

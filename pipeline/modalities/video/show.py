@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pipeline.core.media_card import CardOptions, MediaCard
+from pipeline.core.spans import clock, evenly
 from pipeline.modalities.image.opencv import cv2
 from pipeline.modalities.image.show import webp
-from pipeline.modalities.video.content import Clip, evenly
+from pipeline.modalities.video.content import Clip
 
 if TYPE_CHECKING:
     from pipeline.modalities.image.content import Image
@@ -39,14 +40,6 @@ def show(content: Clip, options: CardOptions) -> MediaCard:
         height=sheet.shape[0],
         caption=f"{content.duration / 1000:.1f} s, {len(content):,} {many}",
     )
-
-
-def clock(ms: int) -> str:
-    """Hours if there are any, minutes, seconds and tenths: `1:02:03.4`."""
-    seconds, rest = divmod(ms, 1000)
-    hours, minutes = divmod(seconds // 60, 60)
-    of_hours = f"{hours}:{minutes:02}" if hours else f"{minutes}"
-    return f"{of_hours}:{seconds % 60:02}.{rest // 100}"
 
 
 def _cell(image: Image, side: int, label: str) -> Image:

@@ -18,8 +18,14 @@ import numpy as np
 
 from pipeline.core.errors import Rejected
 from pipeline.core.spans import Span
-from pipeline.modalities.audio.recording import check, too_long
+from pipeline.modalities.audio.content import Content
+from pipeline.modalities.audio.recording import Recording, check, too_long
+from pipeline.modalities.audio.tracks import heard
+from pipeline.modalities.text.clean import Options as TextOptions
+from pipeline.modalities.text.speech import Speech
 from pipeline.modalities.text.subtitles import Cue, words
+from pipeline.modalities.text.transcript import transcript
+from pipeline.modalities.text.transcript import words as spoken_words
 from pipeline.modalities.video import MEDIA_TYPES as FILMS
 from pipeline.modalities.video import ffmpeg
 from pipeline.modalities.video.container import kind_of
@@ -45,8 +51,10 @@ def parameters() -> dict[str, str]:
     return ffmpeg.build()
 
 
-def take(data: bytes, modality: str, span: Span | None, options: Any) -> bytes:
-    """The file that a modality cleans.
+def take(
+    data: bytes, modality: str, span: Span | None, options: Any
+) -> tuple[bytes, dict[str, float]]:
+    """The file that a modality cleans, and of speech how sure its words are.
 
     Parameters
     ----------
@@ -58,14 +66,14 @@ def take(data: bytes, modality: str, span: Span | None, options: Any) -> bytes:
     Raises
     ------
     Rejected
-        `absent`: there is nothing of the kind, or not then; `outside`: the film ends before; and
-        what reading the film raises.
+        `absent`: there is nothing of the kind, or not then; `unclear`: what is spoken is not
+        understood; `outside`: the film ends before; and what reading the film raises.
     """
     if modality == "image":
-        return _picture(data, span, options)
+        return _picture(data, span, options), {}
     if modality == "audio":
-        return _sound(data, span, options)
-    return words(_subtitles(data), span).encode()
+        return _wav(_sound(data, span, options.max_seconds, options.max_channels)), {}
+    return _words(data, span, options)
 
 
 def _picture(data: bytes, span: Span | None, options: Any) -> bytes:
@@ -80,8 +88,8 @@ def _picture(data: bytes, span: Span | None, options: Any) -> bytes:
     return cv2.imencode(".png", image, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1].tobytes()
 
 
-def _sound(data: bytes, span: Span | None, options: Any) -> bytes:
-    """WAV, float32, of the first track: samples whose time lies in the span, silence for gaps.
+def _sound(data: bytes, span: Span | None, max_seconds: float, max_channels: int) -> Recording:
+    """Of the first track the samples whose time lies in the span, silence for gaps.
 
     Where the sound begins later than what is asked for, it begins with silence; where it ends
     earlier, it ends there.
@@ -94,15 +102,15 @@ def _sound(data: bytes, span: Span | None, options: Any) -> bytes:
             raise Rejected("absent", "the film has no sound that can be decoded")
         ffmpeg.ready(tracks[0])
         rate = int(tracks[0].rate)
-        check(rate, tracks[0].channels, 0, options.max_seconds, options.max_channels)
+        check(rate, tracks[0].channels, 0, max_seconds, max_channels)
         start, end = (math.ceil(Fraction(time * rate, 1000)) for time in span or (0, 0))
         blocks = []
         for place, block in _blocks(file, tracks[0], origin, span):
             first, last = max(place, start), min(place + block.shape[1], end if span else math.inf)
             if first < last:
                 blocks.append((first - start, block[:, first - place : int(last) - place]))
-            if blocks and last - start > options.max_seconds * rate:
-                raise too_long((last - start) / rate, options.max_seconds)
+            if blocks and last - start > max_seconds * rate:
+                raise too_long((last - start) / rate, max_seconds)
     if not blocks:
         raise Rejected("absent", "it has no sound" + (" at that time" if span else ""))
     place, block = blocks[-1]
@@ -111,7 +119,7 @@ def _sound(data: bytes, span: Span | None, options: Any) -> bytes:
         if len(block) != samples.shape[1]:
             raise Rejected("mixed_formats", "the sound changes its channels on the way")
         samples[place : place + block.shape[1]] = block.T
-    return _wav(samples, rate)
+    return Recording(samples, rate, is_float=True)
 
 
 def _origin(data: bytes, kind: str) -> Fraction:
@@ -154,14 +162,32 @@ def _blocks(
                 expected = (expected or 0) + made.samples
 
 
-def _subtitles(data: bytes) -> Iterator[Cue]:
-    """Of the first track of words."""
+def _words(data: bytes, span: Span | None, options: TextOptions) -> tuple[bytes, dict[str, float]]:
+    """Its subtitles, else what is spoken, where options say so, and how sure that is."""
+    subtitles = _subtitles(data)
+    if subtitles is not None:
+        return words(subtitles, span).encode(), {}
+    speech = options.speech
+    if speech is None:
+        raise Rejected("absent", "the film has no subtitles that are words")
+    utterances = transcript(data, lambda: _listen(data, speech), speech)
+    text, confidence = spoken_words(utterances, span, speech.min_confidence)
+    return text.encode(), {"confidence": confidence}
+
+
+def _listen(data: bytes, speech: Speech) -> Content:
+    return heard(_sound(data, None, speech.max_seconds, speech.max_channels))
+
+
+def _subtitles(data: bytes) -> list[Cue] | None:
+    """Of the first track of words; None where there is none."""
     kind = kind_of(data)
     origin = _origin(data, kind)
     with ffmpeg.reading(), ffmpeg.open_file(io.BytesIO(data), kind, MAX_PIXELS) as file:
         tracks = [track for track in file.streams.subtitles if _codec(track) in _WORDS]
         if not tracks:
-            raise Rejected("absent", "the film has no subtitles that are words")
+            return None
+        cues = []
         read, base = _WORDS[_codec(tracks[0])], tracks[0].time_base
         for packet in file.demux(tracks[0]):
             if packet.pts is not None and packet.size:
@@ -169,7 +195,8 @@ def _subtitles(data: bytes) -> Iterator[Cue]:
                     round(1000 * (time * base - origin))
                     for time in (packet.pts, packet.pts + (packet.duration or 0))
                 )
-                yield Cue(start, end, read(bytes(packet)).decode(errors="surrogateescape"))
+                cues.append(Cue(start, end, read(bytes(packet)).decode(errors="surrogateescape")))
+        return cues
 
 
 def _codec(track: Any) -> str:
@@ -192,8 +219,9 @@ _WORDS: dict[str, Callable[[bytes], bytes]] = {
 }
 
 
-def _wav(samples: np.ndarray, rate: int) -> bytes:
-    """float32 (samples, channels) as a file of IEEE floats (RIFF WAVE, format 3)."""
+def _wav(sound: Recording) -> bytes:
+    """A file of IEEE floats (RIFF WAVE, format 3)."""
+    samples, rate = sound.samples, sound.sampling_rate
     body = samples.astype("<f4").tobytes()
     frame = 4 * samples.shape[1]
     form = struct.pack("<HHIIHH", 3, samples.shape[1], rate, rate * frame, frame, 32)

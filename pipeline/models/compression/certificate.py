@@ -67,7 +67,7 @@ def task_difference(
     )
     learned, count = pair[0].task, pair[0].components
     figure = ranked_by(learned)
-    sign = -1 if learned.FIGURES[figure].less_is_better else 1
+    sign = learned.FIGURES[figure].sign
     before, after = (_score(each, figure) for each in pair)
     low = high = None
     if count >= MIN_COMPONENTS:

@@ -7,6 +7,7 @@ whose towers begin as an alignment left them, and one whose towers begin at rand
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from math import ceil
 from typing import Any
 
@@ -44,10 +45,10 @@ def label_share_figures(
     stops training, whatever the share. Nothing where no draw is asked for, or no test sample has
     the target.
     """
-    labelled = {
-        name: examples.take(has_target(examples.targets[target]))
-        for name, examples in splits.items()
-    }
+    labelled = {}
+    for name, examples in splits.items():
+        taken = examples.take(has_target(examples.targets[target]))
+        labelled[name] = replace(taken, targets={target: taken.targets[target]})
     chosen = classifier_options(model.options, target)
     test = labelled["test"]
     if not len(test) or not options.draws:

@@ -32,6 +32,11 @@ class Figure:
     share: bool = True
     less_is_better: bool = False
 
+    @property
+    def sign(self) -> int:
+        """By what values are multiplied so that more is better: 1 or -1."""
+        return -1 if self.less_is_better else 1
+
 
 class Task(Protocol):
     """A kind of target: a module of pure functions.

@@ -68,6 +68,8 @@ def build(shape: tuple[int, ...], options: Options) -> nn.Module:
     hidden = shape[1]
 
     class Tower(nn.Module):
+        step = 1
+
         def __init__(self) -> None:
             super().__init__()
             self.layers = nn.ModuleList(
@@ -87,13 +89,22 @@ def build(shape: tuple[int, ...], options: Options) -> nn.Module:
         def forward(
             self, values: Float[Tensor, "n frames bands"], lengths: Int[Tensor, " n"]
         ) -> Float[Tensor, "n width"]:
+            token: Tensor = self.leave(frame_mean(self._states(values, lengths), lengths))
+            return token
+
+        def frames(
+            self, values: Float[Tensor, "n frames bands"], lengths: Int[Tensor, " n"]
+        ) -> Float[Tensor, "n frames width"]:
+            tokens: Tensor = self.leave(self._states(values, lengths))
+            return tokens
+
+        def _states(self, values: Tensor, lengths: Tensor) -> Tensor:
             # Attention over nothing is no number; a row without frames looks at a zero.
             padding = ~frame_mask(values.shape[1], lengths.clamp(min=1))[..., 0]
             states = values * STATE_SCALE
             for layer in self.layers:
                 states = layer(states, src_key_padding_mask=padding)
-            token: Tensor = self.leave(frame_mean(states, lengths))
-            return token
+            return states
 
         def pool(
             self, mean: Float[Tensor, " bands"], deviation: Float[Tensor, " bands"]
@@ -123,8 +134,8 @@ def last_layers(options: Options) -> list[dict[str, Tensor]]:
     from pipeline.core.errors import PipelineError
     from pipeline.encoders import transformer
 
-    network = transformer.Options(
-        model=options.model, revision=options.revision, sha256=options.sha256
+    network = transformer.Options.model_validate(
+        {name: getattr(options, name) for name in ("model", "revision", "sha256")}
     )
     tensors: dict[str, Tensor] = {}
     for path in transformer.weights(network):

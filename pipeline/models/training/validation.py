@@ -46,9 +46,10 @@ class Validation:
         Accuracy and macro-F1 of classes and labels, R² of a number, with probabilities as they
         come and thresholds of a half; of an alignment its mean recall. And `validation/score`,
         which early stopping wants high: the mean of macro-F1, R² or mean recall by the tasks'
-        weights, or minus the sum of their losses. All tasks have a say, because the figure of one
-        on a small split jumps, and a lucky early epoch would leave the others half learnt. If a
-        loss is no finite number there are the losses and a score that is NaN.
+        weights (of what is best where it is least: minus it), or minus the sum of their losses. All
+        tasks have a say, because the figure of one on a small split jumps, and a lucky early epoch
+        would leave the others half learnt. If a loss is no finite number there are the losses and a
+        score that is NaN.
         """
         outputs = network.predict_logits(self.tensors, self.examples.present)
         taught = outputs
@@ -129,10 +130,12 @@ class Validation:
         options = self.options
         if options.monitor == "loss":
             return -sum(figures[f"validation/{name}/loss"] for name in options.objectives)
-        weighed = [
-            (task.weight, f"{name}/{ranked_by(task.task)}") for name, task in options.tasks.items()
-        ]
+        weighed = []
+        for name, learned in options.tasks.items():
+            first = ranked_by(learned.task)
+            value = learned.task.FIGURES[first].sign * figures[f"validation/{name}/{first}"]
+            weighed.append((learned.weight, value))
         if options.alignment is not None:
-            weighed.append((options.alignment.weight, f"{ALIGNMENT}/{MEAN_RECALL}"))
-        total = sum(weight for weight, _ in weighed)
-        return sum(weight * figures[f"validation/{name}"] for weight, name in weighed) / total
+            recall = figures[f"validation/{ALIGNMENT}/{MEAN_RECALL}"]
+            weighed.append((options.alignment.weight, recall))
+        return sum(weight * value for weight, value in weighed) / sum(each for each, _ in weighed)

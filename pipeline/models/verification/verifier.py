@@ -117,20 +117,19 @@ def save_verifier(folder: Path, verifier: Verifier) -> None:
     (folder / CARD).write_text(text, encoding="utf-8")
 
 
-def load_verifier(folder: Path) -> Verifier:
-    """Read a verifier back; PipelineError if a file is damaged."""
+def load_verifier(card_path: Path, arrays_path: Path) -> Verifier:
+    """Read a verifier back from its two files; PipelineError if one is damaged."""
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
     from pipeline.core.errors import PipelineError
 
     try:
-        arrays = load_file(folder / ARRAYS)
+        arrays = load_file(arrays_path)
     except SafetensorError as error:
-        raise PipelineError(f"{folder / ARRAYS} is damaged: {error}") from None
-    path = folder / CARD
-    with reading(path):
-        card = document(path, dict[str, Any])
+        raise PipelineError(f"{arrays_path} is damaged: {error}") from None
+    with reading(card_path):
+        card = document(card_path, dict[str, Any])
         options = VerificationOptions.model_validate(card["options"])
         scorers = {
             name: SCORERS[system.method].of(_arrays_of(arrays, name))

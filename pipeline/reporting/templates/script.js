@@ -92,6 +92,30 @@
     });
   });
 
+  // Films: what a span says, by pointer and by arrow keys.
+  all(".reel").forEach((reel) => {
+    const readout = reel.querySelector(".readout");
+    let at = null;
+    const show = (span) => {
+      if (at) at.classList.remove("at");
+      at = span;
+      at.classList.add("at");
+      readout.textContent = at.querySelector("title").textContent;
+    };
+    reel.addEventListener("pointerover", (event) => {
+      const span = event.target.closest(".span");
+      if (span) show(span);
+    });
+    reel.querySelector(".scroll").addEventListener("keydown", (event) => {
+      const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+      const said = all("[data-model]:not([hidden]) .span", reel);
+      if (!step || !said.length) return;
+      event.preventDefault();
+      const place = said.includes(at) ? said.indexOf(at) + step : 0;
+      show(said[Math.min(Math.max(place, 0), said.length - 1)]);
+    });
+  });
+
   // Language codes get their names.
   if (window.Intl && Intl.DisplayNames) {
     const names = new Intl.DisplayNames(["en"], { type: "language" });

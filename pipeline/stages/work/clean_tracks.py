@@ -6,14 +6,14 @@ What is taken out of the file is cleaned as any file of its modality.
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pipeline.core import spans
 from pipeline.core.errors import Rejected
 from pipeline.modalities import part
 from pipeline.parts.fingerprint import fingerprint
-from pipeline.parts.part import Outcome, Row, row_key
+from pipeline.parts.part import Compute, Outcome, Row, row_key
 from pipeline.raw.media_types import modality_by_type
 from pipeline.raw.tracks import PART, takes_spans, tracks_in, tracks_with
 from pipeline.stages.work.clean import Clean
@@ -39,14 +39,26 @@ class CleanTracks(Clean):
         return data
 
     def prepare(self, rows: Sequence[Row], read: Sequence[Any]) -> list[Outcome]:
-        """What stands in files of others, taken out."""
+        """What stands in files of others, taken out: bytes, and what was measured on the way."""
         return [self._taken(row, data) for row, data in zip(rows, read, strict=True)]
 
-    def _taken(self, row: Row, data: bytes) -> Outcome:
+    def open(self) -> Compute:
+        clean = super().open()
+
+        def measured(rows: Sequence[Row], taken: Sequence[Any]) -> list[Outcome]:
+            outcomes = clean(rows, [data for data, _ in taken])
+            return [
+                outcome if isinstance(outcome, Rejected) else {**outcome, **on_the_way}
+                for outcome, (_, on_the_way) in zip(outcomes, taken, strict=True)
+            ]
+
+        return measured
+
+    def _taken(self, row: Row, data: bytes) -> tuple[bytes, Mapping[str, float]] | Rejected:
         media_type, span = spans.split(row.spec.media_type, spans.MEDIA_TYPE)
         tracks = tracks_with(self.modality, media_type)
         if tracks is None:
-            return data if span is None or takes_spans(self.modality) else NO_SPAN
+            return (data, {}) if span is None or takes_spans(self.modality) else NO_SPAN
         try:
             return tracks.take(data, self.modality, span, self.options)
         except Rejected as rejected:

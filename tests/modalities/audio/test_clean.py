@@ -76,6 +76,16 @@ def test_silence_is_cut_off_and_measured() -> None:
     assert measured["trimmed"] == pytest.approx(0.75, abs=0.04)
 
 
+def test_silence_at_the_ends_stays_on_request() -> None:
+    sound = np.concatenate([np.zeros(8_000), tone(), np.zeros(4_000)])
+    content, measured = cleaned(sound, options=Options(trim_db=None))
+    assert len(content) == len(sound)
+    assert measured["trimmed"] == 0
+    assert np.abs(content[:7_900]).max() < 1e-3 < np.abs(content[8_000:8_100]).max()
+    with pytest.raises(Rejected, match="nothing in it is louder"):
+        cleaned(np.zeros(8_000), options=Options(trim_db=None))
+
+
 def test_clips_of_any_level_come_out_at_one() -> None:
     for factor in (0.02, 0.5, 1.0, 3.0):
         content, measured = cleaned(tone() * factor)

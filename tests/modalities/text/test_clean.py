@@ -90,7 +90,7 @@ def test_the_limit_counts_characters(letter: str) -> None:
 
 def test_measurements_are_those_declared() -> None:
     _, measured = clean(b"A US 25 cent piece", "text/plain", OPTIONS)
-    assert measured == {"characters": 18, "words": 5, "script": "LATIN"}
+    assert measured == {"characters": 18, "words": 5, "script": "LATIN", "confidence": 1.0}
     assert list(measured) == [name for name, _ in MEASUREMENTS]
 
 

@@ -29,7 +29,7 @@ line
 
 
 def words(data: bytes, start: int = 0, end: int = 10_000, **options: str) -> str:
-    return take(data, "text", Span(start, end), Options(**options)).decode()
+    return take(data, "text", Span(start, end), Options(**options))[0].decode()
 
 
 def reason(data: bytes, start: int = 0, end: int = 10_000) -> str:
@@ -40,7 +40,7 @@ def reason(data: bytes, start: int = 0, end: int = 10_000) -> str:
 
 @pytest.mark.parametrize("data", [SRT, VTT, SRT.replace(b"\n", b"\r\n")])
 def test_a_span_has_the_words_that_are_shown_in_it(data: bytes) -> None:
-    assert take(data, "text", None, Options()) == b"first\nsecond\nline"
+    assert take(data, "text", None, Options())[0] == b"first\nsecond\nline"
     assert words(data, 0, 2000) == "first"
     # The span's end is not in it, nor is the cue's.
     assert words(data, 1999, 2501) == "first\nsecond\nline"

@@ -7,6 +7,7 @@ a word.
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -43,10 +44,22 @@ def film(
     seconds: int, container: str = "matroska", sound: str = "pcm_s16le", words: bool = False
 ) -> bytes:
     """A file by PyAV; `sound` is its codec, or nothing; `words`: with `subtitles` in it."""
+    heard = tones(seconds) if sound else None
+    said = WORDS[:seconds] if words else ()
+    return written(numbered(10 * seconds), heard, container, sound, said)
+
+
+def written(
+    pictures: Sequence[np.ndarray],
+    samples: np.ndarray | None,
+    container: str = "matroska",
+    sound: str = "pcm_s16le",
+    words: Sequence[str] = (),
+) -> bytes:
+    """Ten pictures a second, sound as int16 (samples,) at RATE, and a word a second."""
     import av
 
     file = io.BytesIO()
-    pictures = numbered(10 * seconds)
     with av.open(file, "w", format=container) as output:
         track: Any = output.add_stream("libx264", rate=10, options={"g": "5"})
         track.height, track.width = pictures[0].shape[:2]
@@ -60,12 +73,12 @@ def film(
             frame.pts, frame.time_base = place, Fraction(1, 10)
             output.mux(track.encode(frame))
         output.mux(track.encode(None))
-        if heard:
-            tone = av.AudioFrame.from_ndarray(tones(seconds)[None], "s16", "mono")
+        if heard and samples is not None:
+            tone = av.AudioFrame.from_ndarray(samples[None], "s16", "mono")
             tone.sample_rate, tone.pts = RATE, 0
             output.mux([*heard.encode(tone), *heard.encode(None)])
-        for second in range(seconds if words else 0):
-            packet = av.Packet(WORDS[second].encode())
+        for second, word in enumerate(words):
+            packet = av.Packet(word.encode())
             packet.stream, packet.time_base = shown, Fraction(1, 1000)
             packet.pts = packet.dts = 1000 * second
             packet.duration = 1000

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from pipeline.core.spans import evenly
 from pipeline.modalities.video.augment import apply
-from pipeline.modalities.video.content import Clip, evenly, from_jpeg, pack, to_jpeg, unpack
+from pipeline.modalities.video.content import Clip, from_jpeg, pack, to_jpeg, unpack
 from pipeline.modalities.video.examples import moving
 
 

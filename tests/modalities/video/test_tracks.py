@@ -31,14 +31,14 @@ def mkv() -> bytes:
 
 
 def sound(data: bytes, span: Span | None = None, **options: Any) -> np.ndarray:
-    wav = take(data, "audio", span, cleaning_of("audio").Options(**options))
+    wav, _ = take(data, "audio", span, cleaning_of("audio").Options(**options))
     samples: np.ndarray = soundfile.read(io.BytesIO(wav), dtype="float32")[0]
     return samples
 
 
 def picture(data: bytes, span: Span | None = None) -> int:
     """The number of the picture."""
-    png = take(data, "image", span, cleaning_of("image").Options())
+    png, _ = take(data, "image", span, cleaning_of("image").Options())
     grey = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_GRAYSCALE).mean()
     return round((float(grey) - DARKEST) / STEP)
 
@@ -50,7 +50,7 @@ def pictures(data: bytes, span: Span) -> tuple[list[int], tuple[int, ...], int]:
 
 
 def words(data: bytes, span: Span | None = None) -> str:
-    return take(data, "text", span, cleaning_of("text").Options()).decode()
+    return take(data, "text", span, cleaning_of("text").Options())[0].decode()
 
 
 def reason(data: bytes, modality: str, span: Span | None = None, **options: Any) -> str:

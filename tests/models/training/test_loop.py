@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+import functools
 import os
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from pydantic import TypeAdapter
 
 from pipeline.core.errors import PipelineError
 from pipeline.models.examples import build_examples, classes_of
@@ -15,6 +18,8 @@ from pipeline.models.metrics import scores
 from pipeline.models.prediction import predict
 from pipeline.models.saving import load_model, save_model
 from pipeline.models.statistics import feature_moments
+from pipeline.models.task_options import TaskOfKind
+from pipeline.models.tasks import regression
 from pipeline.models.training.loop import Trained, train
 from tests.models.synthetic import SETS, TASK_OPTIONS, TASKS, joined, options, split_of
 
@@ -35,10 +40,15 @@ def measure(trained: Trained, features: list[str]) -> float:
     return scores(test.targets["category"], prediction)["macro_f1"]
 
 
+@functools.cache
+def best_single() -> float:
+    return max(measure(fit([name], fusion="none", epochs=15), [name]) for name in SETS)
+
+
 @pytest.mark.parametrize("fusion", ["concatenation", "gated", "attention", "product"])
 def test_fusion_beats_the_best_single_modality(fusion):
     """Each modality knows one bit of three, so that alone it can be right in a quarter at most."""
-    single = max(measure(fit([name], fusion="none", epochs=15), [name]) for name in SETS)
+    single = best_single()
     fused = measure(fit(list(SETS), fusion=fusion), list(SETS))
     assert single < 0.35
     assert fused > single + 0.2
@@ -53,6 +63,22 @@ def test_both_tasks_are_learnt():
     best = trained.curves[trained.best_epoch]
     assert best["validation/category/macro_f1"] > 0.5
     assert best["validation/language/macro_f1"] > 0.6
+
+
+def test_an_error_is_best_where_it_is_least(monkeypatch: pytest.MonkeyPatch):
+    """By whatever figure a kind is ranked."""
+    monkeypatch.setattr(
+        regression, "FIGURES", {"mae": regression.FIGURES["mae"], **regression.FIGURES}
+    )
+    task = TypeAdapter(TaskOfKind).validate_python({"kind": "regression"})
+    size = np.array([float(name[1:]) for name in WORLD.targets["category"]], dtype=object)
+    world = replace(WORLD, targets={"size": size})
+    data = build_examples([world], SETS, {"size": []}, {"size": task})
+    training, validation = (data.take(world.split == name) for name in ("train", "validation"))
+    chosen = options(tasks={"size": task}, primary="size", epochs=4, learning_rate=0.02)
+    trained = train(training, validation, {"size": []}, chosen, 7, CPU)
+    errors = [epoch["validation/size/mae"] for epoch in trained.curves]
+    assert trained.best_epoch == np.argmin(errors) != np.argmax(errors)
 
 
 def test_modality_dropout_helps_where_a_modality_is_missing():
@@ -157,10 +183,14 @@ SCRIPT = """
 import sys
 from pathlib import Path
 import torch
-torch.manual_seed(int(sys.argv[2]))
-from tests.models.training.test_loop import fit, save_to
-save_to(Path(sys.argv[1]), fit(["pixels", "words"], fusion=sys.argv[3], epochs=3))
+torch.manual_seed(2)
+from tests.models.training.test_loop import equal_everywhere, save_to
+save_to(Path(sys.argv[1]), equal_everywhere())
 """
+
+
+def equal_everywhere() -> Trained:
+    return fit(["pixels", "words"], fusion="attention", epochs=3)
 
 
 def save_to(folder, trained: Trained) -> None:
@@ -170,18 +200,18 @@ def save_to(folder, trained: Trained) -> None:
 
 
 def test_equal_bytes_in_any_process(tmp_path):
-    outcomes = []
-    for seed in ("1", "2"):
-        folder = tmp_path / seed
-        folder.mkdir()
-        environment = {**os.environ, "PYTHONHASHSEED": seed, "OMP_NUM_THREADS": seed}
-        subprocess.run(
-            [sys.executable, "-c", SCRIPT, folder, seed, "attention"], check=True, env=environment
-        )
-        files = sorted(path for path in folder.rglob("*") if path.is_file())
-        outcomes.append({str(p.relative_to(folder)): p.read_bytes() for p in files})
-    assert outcomes[0] == outcomes[1]
-    assert "model.safetensors" in outcomes[0]
+    here, other = tmp_path / "here", tmp_path / "other"
+    here.mkdir()
+    other.mkdir()
+    environment = {**os.environ, "PYTHONHASHSEED": "2", "OMP_NUM_THREADS": "2"}
+    subprocess.run([sys.executable, "-c", SCRIPT, other], check=True, env=environment)
+    save_to(here, equal_everywhere())
+    made = [
+        {p.relative_to(folder): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+        for folder in (here, other)
+    ]
+    assert made[0] == made[1]
+    assert Path("model.safetensors") in made[0]
 
 
 def test_the_seed_counts():

@@ -13,7 +13,13 @@ from pipeline.models.verification.crossfit import Judged, cross_fit
 from pipeline.models.verification.detection import cllr
 from pipeline.models.verification.figures import ALL, OTHER_CONTENT, SAME_CONTENT, Figure, measure
 from pipeline.models.verification.people import People, people_of
-from pipeline.models.verification.verifier import Verifier, load_verifier, save_verifier
+from pipeline.models.verification.verifier import (
+    ARRAYS,
+    CARD,
+    Verifier,
+    load_verifier,
+    save_verifier,
+)
 from tests.models.verification.known import joined, options
 
 OPTIONS = options(enrolled=[1, 3], folds=4, seeds=2)
@@ -150,7 +156,8 @@ def test_the_same_again_and_another_seed_draws_others(fitted: Fitted) -> None:
 def test_a_verifier_is_read_back_as_it_was(fitted: Fitted, tmp_path: Path) -> None:
     people, judged, verifier = fitted
     save_verifier(tmp_path, verifier)
-    again = load_verifier(tmp_path)
+    files = tmp_path / CARD, tmp_path / ARRAYS
+    again = load_verifier(*files)
     assert (again.options, again.made_by) == (verifier.options, verifier.made_by)
     for name in ("", "voice", "face"):
         trials = judged[3].trials
@@ -159,7 +166,7 @@ def test_a_verifier_is_read_back_as_it_was(fitted: Fitted, tmp_path: Path) -> No
         )
     (tmp_path / "verifier.safetensors").write_bytes(b"x")
     with pytest.raises(PipelineError, match="damaged"):
-        load_verifier(tmp_path)
+        load_verifier(*files)
 
 
 @pytest.mark.parametrize(

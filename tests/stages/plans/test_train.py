@@ -169,14 +169,25 @@ LONG = options(epochs=4)
 SNAPSHOT = Path(".pipeline", "snapshots", "data-models-m.pt")
 
 
-def test_a_killed_stage_goes_on_and_ends_the_same(world, capsys):
+@pytest.fixture(scope="module")
+def killed(tmp_path_factory):
+    """A project whose training was killed in its third epoch."""
+    folder = tmp_path_factory.mktemp("killed")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        store_world(ROOT)
+        died = subprocess.run([sys.executable, "-c", KILLED], check=False)
+        assert died.returncode == -signal.SIGKILL
+        assert SNAPSHOT.is_file()
+        assert not OUT.exists()
+    return folder
+
+
+def test_a_killed_stage_goes_on_and_ends_the_same(world, killed, capsys):
     plan(params({"m": LONG}), "m").run()
     unbroken = files()
     shutil.rmtree(OUT)
-    killed = subprocess.run([sys.executable, "-c", KILLED], check=False)
-    assert killed.returncode == -signal.SIGKILL
-    assert SNAPSHOT.is_file()
-    assert not OUT.exists()
+    shutil.copytree(killed / SNAPSHOT.parent, SNAPSHOT.parent, dirs_exist_ok=True)
     summary = plan(params({"m": LONG}), "m").run()
     assert summary.training["resumed"] == 2
     assert files() == unbroken
@@ -184,11 +195,11 @@ def test_a_killed_stage_goes_on_and_ends_the_same(world, capsys):
     assert capsys.readouterr().err == ""
 
 
-def test_a_snapshot_of_other_options_is_said_and_not_used(world, capsys):
+def test_a_snapshot_of_other_options_is_said_and_not_used(world, killed, capsys):
     plan(params({"m": CHOSEN}), "m").run()
     unbroken = files()
     shutil.rmtree(OUT)
-    subprocess.run([sys.executable, "-c", KILLED], check=False)
+    shutil.copytree(killed / SNAPSHOT.parent, SNAPSHOT.parent, dirs_exist_ok=True)
     assert plan(params({"m": CHOSEN}), "m").run().training["resumed"] == 0
     assert "data-models-m.pt is of another configuration" in capsys.readouterr().err
     assert files() == unbroken
