@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from pipeline.core import registry
 from pipeline.core.media_card import Strip
-from pipeline.core.spans import Span
+from pipeline.core.spans import Span, evenly
 from pipeline.modalities import FOLDER, has_part
 from pipeline.reporting.content import unpack_contents
 from pipeline.reporting.inputs import ReportInputs
@@ -46,19 +46,24 @@ def strips_of(
         if not has_part(modality, "strip"):
             continue
         stripping = registry.load(f"{FOLDER}/{modality}", "strip", Stripping)
-        places = {
-            digest: span
-            for sample, span in pieces.items()
-            if (digest := inputs.by_id[sample].get(modality)) and _counts(span, stripping, duration)
-        }
+        # The same content may stand in more than one place, as a jingle does.
+        places: dict[str, list[Span]] = {}
+        for sample, span in pieces.items():
+            digest = inputs.by_id[sample].get(modality)
+            if digest and _counts(span, stripping, duration):
+                places.setdefault(digest, []).append(span)
         contents = unpack_contents(inputs, modality, places)
-        drawn = stripping.strip(((places[d], each) for d, each in contents.items()), duration)
+        placed = (
+            (span, contents[d]) for d, spans in places.items() if d in contents for span in spans
+        )
+        drawn = stripping.strip(placed, duration)
         if drawn is not None:
             yield modality, drawn
 
 
 def _counts(span: Span, stripping: Stripping, duration: int) -> bool:
     """Whether a piece is one of those that are looked at."""
-    count = stripping.PIECES
-    middles = ((2 * place + 1) * duration // (2 * count) for place in range(count or 0))
-    return count is None or any(span.start <= middle < span.end for middle in middles)
+    if stripping.PIECES is None:
+        return True
+    middles = evenly(duration, stripping.PIECES)
+    return any(span.start <= middle < span.end for middle in middles)
