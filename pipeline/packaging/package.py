@@ -33,6 +33,8 @@ from pipeline.parts import artifact
 from pipeline.parts.code import PACKAGE, is_ours
 from pipeline.project.contents import CONTENTS, write_contents
 from pipeline.project.model_files import ModelFiles, find_model
+from pipeline.raw.tracks import PART as TRACKS
+from pipeline.raw.tracks import given
 from pipeline.reporting.inputs import EvaluatedModel, ReportInputs
 from pipeline.store.files.output_path import check_free, replacing_folder
 
@@ -44,7 +46,7 @@ MODEL_CARD, DATA_CARD, PREDICT, LICENCE = "model_card.md", "data_card.md", "pred
 REQUIREMENTS = "requirements.txt"
 ARCHIVE = ".zip"
 # Parts of a modality that making features takes.
-PARTS = ("clean", "content", "augment", "tracks")
+PARTS = ("clean", "content", "augment", TRACKS)
 # What answering starts from, beside the plug-ins that the model and its features name. `parse`
 # wants a source, whose kind a package says in `sources`.
 ENTRIES = (
@@ -187,12 +189,16 @@ class _Model:
                 part(modality, name)
                 for modality in self.modalities
                 for name in PARTS
-                if has_part(modality, name)
+                if has_part(modality, name) and self._takes(modality, name)
             ),
             *(locate(MODALITIES, modality) for modality in self.modalities),
             *self.params.models[self.name].as_kinds(self.params.targets).modules,
         }
         return needed(filter(is_ours, [*ENTRIES, *plugins])) | plugins
+
+    def _takes(self, modality: str, name: str) -> bool:
+        """Whether a part is of use: one that takes out other modalities, only to these."""
+        return name != TRACKS or not {*given(modality)}.isdisjoint(self.modalities)
 
     def _texts(self, modules: set[str], graph: bool) -> dict[str, str]:
         return {

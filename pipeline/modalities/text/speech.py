@@ -39,10 +39,11 @@ class Speech(Base):
         "each utterance; tiny.en knows English alone",
     )
     min_confidence: float = Field(
-        0.35,
+        0.5,
         ge=0,
         le=1,
-        description="mean probability of an utterance's words below which none of them is taken",
+        description="mean probability of an utterance's words below which none of them is taken; "
+        "single words, right or wrong, often have less",
     )
     max_seconds: float = Field(
         3600.0, gt=0, le=100_000, description="longest sound that is listened to, in seconds"

@@ -35,7 +35,10 @@ REMEMBERED = 64
 
 
 class Word(NamedTuple):
-    """What is said from `start` until `end`, in ms; `confidence` is the recogniser's, 0 to 1."""
+    """What is said from `start` until `end`, in ms, with the blank before it where it has one.
+
+    `confidence` is the recogniser's, 0 to 1.
+    """
 
     start: int
     end: int
@@ -71,25 +74,26 @@ def words(
     Rejected
         `absent`: nobody speaks then; `unclear`: what is said is not understood.
     """
-    said: list[Word] = []
+    understood: list[Word] = []
     is_unclear = False
     for utterance in utterances:
         within = [word for word in utterance if span is None or is_shown(Cue(*word[:3]), span)]
         if sum(word.confidence for word in utterance) >= min_confidence * len(utterance):
-            said += within
+            understood += within
         else:
             is_unclear |= bool(within)
     at_that_time = " at that time" if span else ""
-    if not said and is_unclear:
+    if not understood and is_unclear:
         raise Rejected("unclear", f"what is spoken{at_that_time} is not understood")
-    if not said:
+    if not understood:
         raise Rejected("absent", f"nobody speaks in it{at_that_time}")
-    return " ".join(word.text for word in said), sum(w.confidence for w in said) / len(said)
+    text = "".join(word.text for word in understood).strip()
+    return text, sum(word.confidence for word in understood) / len(understood)
 
 
 def recognised(sound: Content, speech: Speech) -> tuple[Utterance, ...]:
     """The utterances of sound, float32 (samples,) at 16 kHz, that have words."""
-    heard = []
+    utterances = []
     for start, end in _voices(sound):
         segments, _ = _recogniser(speech).transcribe(
             sound[start:end],
@@ -100,24 +104,25 @@ def recognised(sound: Content, speech: Speech) -> tuple[Utterance, ...]:
             word_timestamps=True,
             max_new_tokens=TOKENS + TOKENS_A_SECOND * (end - start) // SAMPLING_RATE,
         )
-        pieces = [
-            piece for one in segments if one.compression_ratio < REPEATS for piece in one.words
-        ]
-        heard.append(_words(pieces, *(round(1000 * at / SAMPLING_RATE) for at in (start, end))))
-    return tuple(utterance for utterance in heard if utterance)
+        sane = (segment for segment in segments if segment.compression_ratio < REPEATS)
+        pieces = [piece for segment in sane for piece in segment.words]
+        begin, stop = (round(1000 * place / SAMPLING_RATE) for place in (start, end))
+        utterances.append(_words(pieces, begin, stop))
+    return tuple(utterance for utterance in utterances if utterance)
 
 
 def _words(pieces: Sequence[Any], begin: int, end: int) -> Utterance:
-    """Whisper's pieces of words, a word's first one behind a blank, on the sound's own time."""
+    """Words on the sound's own time; what Whisper parts at a hyphen or a point is one."""
     words: list[Word] = []
     for piece in pieces:
         start, stop = (min(begin + round(1000 * float(at)), end) for at in (piece.start, piece.end))
         sure = float(piece.probability)
-        if words and not piece.word[:1].isspace():
+        first = piece.word[:1]
+        if words and not first.isspace() and not first.isalnum():
             last = words.pop()
             word = Word(last.start, stop, last.text + piece.word, min(last.confidence, sure))
         else:
-            word = Word(start, stop, piece.word.strip(), sure)
+            word = Word(start, stop, piece.word, sure)
         words.append(word)
     return tuple(word for word in words if any(letter.isalnum() for letter in word.text))
 
@@ -133,7 +138,7 @@ def _voices(sound: Content) -> list[tuple[int, int]]:
         speech_pad_ms=PADDING_MS,
         max_speech_duration_s=LONGEST,
     )
-    return [(one["start"], one["end"]) for one in get_speech_timestamps(sound, options)]
+    return [(voice["start"], voice["end"]) for voice in get_speech_timestamps(sound, options)]
 
 
 @functools.lru_cache(maxsize=1)

@@ -336,7 +336,8 @@ def _of_packet(packet: Any, clock: Clock, keep_damaged: bool) -> Iterator[tuple[
     errors = ffmpeg.library().error
     try:
         frames = packet.decode()
-    except errors.InvalidDataError:
+    # The second is -1, which FFmpeg's Theora says of a packet that it gives up.
+    except (errors.InvalidDataError, errors.PermissionError):
         if not keep_damaged:
             raise
         return

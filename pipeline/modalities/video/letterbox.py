@@ -7,6 +7,7 @@ picture, and keeps it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -42,19 +43,19 @@ class Bars(NamedTuple):
 
     def cut(self, image: Image) -> Image:
         """The picture between them, without lines of which a bar has a part."""
-        if self == (0, 0):
-            return image
         rows, columns = image.shape[:2]
         above, left = (
-            int(np.ceil(share * size))
+            math.ceil(round(share * size, 3))
             for share, size in ((self.height, rows), (self.width, columns))
         )
-        return np.ascontiguousarray(image[above : rows - above, left : columns - left])
+        between: Image = image[above : rows - above, left : columns - left]
+        return np.ascontiguousarray(between)
 
 
 def find_bars(pictures: Iterable[Image]) -> Bars:
     """Those of a film, of which some pictures are seen: uint8 RGB of one size."""
-    seen = [cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) > DARK for picture in pictures]
+    greys = (cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) for picture in pictures)
+    seen = [np.asarray(grey > DARK) for grey in greys]
     shining = [picture for picture in seen if picture.any()]
     if len(shining) < FEWEST:
         return Bars(0.0, 0.0)
@@ -69,16 +70,16 @@ def _bar(pictures: list[npt.NDArray[np.bool_]]) -> float:
     above, below = edges.min(axis=0)
     if abs(above - below) > slack or min(above, below) < NARROWEST * height:
         return 0.0
-    begin = [
+    shows_bars = [
         (edge <= np.array([above, below]) + slack).all() and _is_straight(picture, slack)
         for picture, edge in zip(pictures, edges, strict=True)
     ]
-    return float(max(above, below) / height) if np.mean(begin) >= AGREE else 0.0
+    return float(max(above, below) / height) if np.mean(shows_bars) >= AGREE else 0.0
 
 
 def _edges(picture: npt.NDArray[np.bool_]) -> tuple[int, int]:
     """Lines above and below in which nothing is seen."""
-    rows = picture.any(axis=1)
+    rows: npt.NDArray[np.bool_] = np.asarray(picture.any(axis=1))
     return int(rows.argmax()), int(rows[::-1].argmax())
 
 

@@ -35,14 +35,12 @@ class Played:
         for second, wave in enumerate(np.split(sound, len(sound) // SAMPLING_RATE)):
             place = (int(np.abs(np.fft.rfft(wave)).argmax()) - known.pitch(0)) // 200
             if np.abs(wave).max() > 0.01:
-                # Whisper gives a word in pieces, of which the first begins with a blank.
-                whole = f" {known.WORDS[place]}"
-                for start, piece in ((0.0, whole[:3]), (0.5, whole[3:])):
-                    pieces.append(self.piece(second + start, piece))
+                pieces.append(self.piece(second, f" {known.WORDS[place]}", 1.0))
         return iter([SimpleNamespace(compression_ratio=1.0, words=pieces)]), None
 
-    def piece(self, start: float, text: str) -> Any:
-        return SimpleNamespace(start=start, end=start + 0.5, word=text, probability=self.confidence)
+    def piece(self, start: float, text: str, seconds: float = 0.5) -> Any:
+        end = start + seconds
+        return SimpleNamespace(start=start, end=end, word=text, probability=self.confidence)
 
 
 def play(monkeypatch: pytest.MonkeyPatch, confidence: float = CONFIDENCE) -> Played:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import io
+import shutil
+import subprocess
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,6 +17,7 @@ import soundfile
 from pipeline.core.errors import PipelineError, Rejected
 from pipeline.core.spans import Span
 from pipeline.inference.encoding import Encoding
+from pipeline.inference.inputs import samples_of
 from pipeline.inference.samples import read_asset
 from pipeline.modalities.audio.tracks import take as of_recording
 from pipeline.modalities.text import speech, transcript
@@ -27,8 +30,8 @@ from tests.modalities.video import known
 
 OPTIONS = Options(speech=Speech())
 UTTERANCES = (
-    (Word(0, 400, "red", 0.9), Word(400, 1000, "fox", 0.7)),
-    (Word(5000, 5600, "mumbled", 0.1),),
+    (Word(0, 400, " red", 0.9), Word(400, 1000, " fox", 0.7)),
+    (Word(5000, 5600, " mumbled", 0.1),),
 )
 has_recogniser = pytest.mark.skipif(
     not all(map(importlib.util.find_spec, ("faster_whisper", speech.WEIGHTS))),
@@ -69,8 +72,8 @@ def test_a_recording_is_heard_on_its_own_time(monkeypatch: pytest.MonkeyPatch) -
     assert of_recording(wav(stereo), "text", Span(2000, 3000), OPTIONS)[0] == b"one"
     # Another file, and the same one only once.
     assert of_recording(wav(known.tones(1)), "text", None, OPTIONS)[0] == b"zero"
-    assert [one["samples"] for one in played.heard] == [4 * known.RATE, known.RATE]
-    assert all(one["temperature"] == 0 for one in played.heard)
+    assert [call["samples"] for call in played.heard] == [4 * known.RATE, known.RATE]
+    assert all(call["temperature"] == 0 for call in played.heard)
 
 
 @pytest.mark.parametrize(
@@ -109,7 +112,20 @@ def test_words_end_with_their_utterance_and_marks_are_none(monkeypatch: pytest.M
     monkeypatch.setattr(played, "transcribe", lambda sound, **how: (iter(segments), None))
     monkeypatch.setattr(transcript, "_voices", lambda sound: [(16_000, 32_000)])
     ((word,),) = recognised(np.zeros(3 * known.RATE, np.float32), Speech())
-    assert word == Word(1200, 2000, "open-source.", CONFIDENCE)
+    assert word == Word(1200, 2000, " open-source.", CONFIDENCE)
+
+
+def test_writing_without_blanks_stays_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    played = play(monkeypatch)
+    segments = [
+        SimpleNamespace(
+            compression_ratio=1.0, words=[played.piece(0, "你"), played.piece(0.5, "好。")]
+        )
+    ]
+    monkeypatch.setattr(played, "transcribe", lambda sound, **how: (iter(segments), None))
+    utterances = recognised(np.zeros(known.RATE, np.float32), Speech(language="zh"))
+    assert words(utterances, None, 0.5)[0] == "你好。"
+    assert words(utterances, Span(500, 1000), 0.5)[0] == "好。"
 
 
 def test_a_film_without_subtitles_is_heard_by_the_work_of_the_stage(
@@ -131,6 +147,8 @@ def test_a_film_without_subtitles_is_heard_by_the_work_of_the_stage(
         assert (heard["confidence"], read["confidence"]) == (CONFIDENCE, 1.0)
     silent = encoding.clean(read_asset("text", Path(f"{spoken}#t=3,4")))
     assert silent.reason == "absent"
+    (asked,) = samples_of(["call.wav"], params)
+    assert asked.contents == dict.fromkeys(("audio", "text"), Path("call.wav"))
 
 
 _PARAMS: dict[str, Any] = {
@@ -178,6 +196,20 @@ def test_nobody_speaks_in_silence_noise_and_tones() -> None:
     with pytest.raises(Rejected) as refused:
         of_recording(wav(sound), "text", None, OPTIONS)
     assert refused.value.reason == "absent"
+
+
+@has_recogniser
+@pytest.mark.slow
+@pytest.mark.skipif(not shutil.which("espeak-ng"), reason="there is no espeak-ng that speaks")
+def test_a_spoken_sentence_is_understood(tmp_path: Path) -> None:
+    sentence = "Good morning. The captain walks along the beach with his old brown dog."
+    path = tmp_path / "spoken.wav"
+    subprocess.run(["espeak-ng", "-v", "en", "-s", "130", "-w", path, sentence], check=True)
+    text, measured = of_recording(path.read_bytes(), "text", None, OPTIONS)
+    heard, spoken = text.decode().split(), sentence.split()
+    assert len(heard) == len(spoken)
+    assert sum(map(str.__ne__, heard, spoken)) <= 2
+    assert measured["confidence"] > 0.6
 
 
 @has_recogniser

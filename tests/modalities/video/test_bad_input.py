@@ -12,7 +12,7 @@ import pytest
 
 from pipeline.core.errors import Rejected
 from pipeline.modalities.image.examples import encoded, scene
-from pipeline.modalities.video import ffmpeg
+from pipeline.modalities.video import decode, ffmpeg
 from pipeline.modalities.video.clean import Options, clean
 from pipeline.modalities.video.content import Clip
 from pipeline.modalities.video.examples import animation, film, moving
@@ -79,6 +79,40 @@ def test_damaged_films_are_kept_on_request(mp4: bytes) -> None:
     damaged = mp4[:middle] + bytes(60) + mp4[middle + 60 :]
     assert reason(damaged) == "damaged"
     assert 1 <= len(cleaned(damaged, damaged="keep")[0]) <= 4
+
+
+def test_an_encrypted_film() -> None:
+    key = "00112233445566778899aabbccddeeff"
+    flags = {
+        "encryption_scheme": "cenc-aes-ctr",
+        "encryption_key": key,
+        "encryption_kid": key,
+    }
+    assert reason(film(moving(10), flags=flags)) == "damaged"
+
+
+def test_a_film_without_a_key(mp4: bytes) -> None:
+    """What came before its first picture was cut off: all others are changes of that."""
+    file = io.BytesIO()
+    with av.open(io.BytesIO(mp4)) as whole, av.open(file, "w", format="matroska") as rest:
+        track = rest.add_stream_from_template(whole.streams.video[0])
+        for packet in whole.demux(whole.streams.video[0]):
+            if packet.size and not packet.is_keyframe:
+                packet.stream = track
+                rest.mux(packet)
+    assert reason(file.getvalue()) == "damaged"
+
+
+def test_a_packet_that_theora_gives_up(mp4: bytes) -> None:
+    """Its decoder says -1 of it, which FFmpeg takes for a missing permission."""
+
+    class Packet:
+        def decode(self) -> None:
+            raise av.error.PermissionError(1, "Operation not permitted")
+
+    assert list(decode._of_packet(Packet(), lambda time: time, keep_damaged=True)) == []
+    with pytest.raises(Rejected, match="damaged"), ffmpeg.reading():
+        list(decode._of_packet(Packet(), lambda time: time, keep_damaged=False))
 
 
 def test_sound_alone() -> None:

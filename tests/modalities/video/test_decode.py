@@ -2,18 +2,23 @@ from __future__ import annotations
 
 import io
 import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import soundfile
 
 from pipeline.core.errors import PipelineError
+from pipeline.core.spans import Span
+from pipeline.modalities import cleaning_of
 from pipeline.modalities.video import decode, ffmpeg
 from pipeline.modalities.video.clean import Options, clean, parameters
 from pipeline.modalities.video.container import kind_of
 from pipeline.modalities.video.content import Clip
 from pipeline.modalities.video.examples import animation, film, moving
 from pipeline.modalities.video.segments import LIMITS
+from pipeline.modalities.video.tracks import take
 from tests.modalities.video.films import edited, numbered, numbers, turned, with_sound
 
 av = pytest.importorskip("av")
@@ -222,6 +227,37 @@ def test_one_field_of_interlaced_pictures_is_taken() -> None:
     image = next(clip.images())
     assert image.shape == (64, 64, 3)
     assert image.min() > 180
+
+
+def test_theora() -> None:
+    """As libtheora 1.1 encodes it: FFmpeg has no encoder."""
+    data = Path(__file__).with_name("numbered.ogv").read_bytes()
+    clip, measured = cleaned(data, every_ms=100)
+    assert measured["codec"] == "theora"
+    assert numbers(clip) == list(range(20))
+    assert clip.times == tuple(range(0, 2000, 100))
+
+
+def test_a_clip_as_phones_make_them() -> None:
+    """Uneven times, a turned sensor, and sound."""
+    times = [0, 33, 67, 133, 400, 433, 467, 1500]
+    data = turned(with_sound(numbered(8), times, "mov"), (0, 1, -1, 0))
+    clip, measured = cleaned(data, every_ms=1, max_frames=3000)
+    assert clip.times == tuple(times)
+    assert numbers(clip) == list(range(8))
+    assert (measured["width"], measured["height"]) == (32, 48)
+    wav, _ = take(data, "audio", Span(500, 1500), cleaning_of("audio").Options())
+    assert len(soundfile.read(io.BytesIO(wav))[0]) == 8000
+
+
+def test_a_recording_of_a_screen() -> None:
+    """Pictures come when something changes, and stand for a minute."""
+    times = [0, 4000, 4040, 65_000, 65_500]
+    data = film(numbered(5), "webm", "libvpx-vp9", times)
+    clip, measured = cleaned(data, every_ms=20, max_frames=5000)
+    assert clip.times == tuple(times)
+    assert numbers(clip) == list(range(5))
+    assert measured["duration"] > 65.5
 
 
 @pytest.mark.parametrize("colour", [(220, 30, 40), (20, 200, 60), (40, 40, 210), (128, 128, 128)])
