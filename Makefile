@@ -18,7 +18,7 @@ UNLOCKED := torch triton cuda-bindings cuda-pathfinder cuda-toolkit nvidia-cubla
 	nvidia-cufile nvidia-curand nvidia-cusolver nvidia-cusparse nvidia-cusparselt-cu13 \
 	nvidia-nccl-cu13 nvidia-nvjitlink nvidia-nvshmem-cu13 nvidia-nvtx
 
-.PHONY: help env repro test test-all fuzz check format encoders lock bench bench-store bench-training bench-predict clean
+.PHONY: help env repro test test-all fuzz check format encoders lock bench bench-store bench-training bench-predict bench-video clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -93,6 +93,9 @@ bench-training: $(READY) ## measure training's batches alone (5 minutes)
 
 bench-predict: $(READY) ## measure predict beside its bare kernels, after dvc repro (2 minutes)
 	@python -m benchmarks.predict
+
+bench-video: $(READY) ## measure what films cost beside their peers (15 minutes)
+	@python -m benchmarks.video.run
 
 clean: ## remove the environment and caches; data stays
 	rm -rf $(VENV) $(ENGINES) .pytest_cache .mypy_cache .ruff_cache .hypothesis build *.egg-info

@@ -26,6 +26,7 @@ from pipeline.modalities import (
 from pipeline.models.fusion import FusionKind
 from pipeline.models.tasks import Task
 from pipeline.models.towers import TowerKind
+from pipeline.reporting.strips import Stripping
 from pipeline.sources import Fetchable, SourceKind
 
 FOLDERS = {
@@ -43,6 +44,7 @@ PARTS = {
     "content": Content,
     "examples": Examples,
     "show": Showing,
+    "strip": Stripping,
 }
 # (folder, name, Protocol) of every plug-in and of every part of a modality.
 PLUGINS = [
@@ -51,7 +53,7 @@ PLUGINS = [
         (f"modalities/{modality}", name, kind)
         for modality in modalities()
         for name, kind in PARTS.items()
-        if name != "show" or has_part(modality, name)
+        if name not in ("show", "strip") or has_part(modality, name)
     ),
     *(("sources", name, Fetchable) for name in ("hedgewars", "klettres", "stamps")),
 ]

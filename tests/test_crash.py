@@ -150,7 +150,7 @@ def die(event, arguments):
         return
     path = Path(arguments[0])
     name = path.name.rsplit(".", 2)[0]
-    drawn = int(hashlib.sha256((SEED + name).encode()).hexdigest(), 16) % 3 == 0
+    drawn = int(hashlib.sha256((SEED + name).encode()).hexdigest(), 16) % {one_in} == 0
     if not drawn or "data" not in os.listdir() or not path.is_file():
         return
     if bool(is_worker()) == (VICTIM == "worker") and not (MARKS / name).exists():
@@ -180,7 +180,8 @@ def test_killed_while_it_writes_it_leaves_nothing_half_written_in_an_output(
     shutil.copytree(project / "data" / "raw", other / "data" / "raw")
     marks = other / "marks"
     marks.mkdir()
-    (other / "sitecustomize.py").write_text(SITE.format(victim=victim, seed=executor + victim))
+    site = SITE.format(victim=victim, seed=executor + victim, one_in=3)
+    (other / "sitecustomize.py").write_text(site)
     failed = 0
     while start(other, *REPRO).wait(timeout=300):
         failed += 1

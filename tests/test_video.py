@@ -182,6 +182,10 @@ def test_the_page_shows_contact_sheets_and_stays_small(project: Path) -> None:
     sheets = re.findall(r'src="data:image/webp;base64,([^"]+)" [^>]*alt="Video', page)
     assert len(sheets) >= 2
     assert max(map(len, sheets)) < 30_000
+    section = page[page.index('<section id="films"') :].partition("</section>")[0]
+    assert section.count('class="reel"') == section.count("<img ") == 4
+    assert section.count("<title>0:00.0 to 0:0") == 3 * 4  # what is true, and said by two models
+    assert len(section) < 100_000
     assert len(page) < 400_000
 
 

@@ -307,9 +307,9 @@ def test_processes_that_are_killed_while_they_write_make_the_same_parts(
 ) -> None:
     folder = uncleaned(project, tmp_path / "killed", "processes")
     (folder / "marks").mkdir()
-    (folder / "sitecustomize.py").write_text(SITE.format(victim="worker", seed="films"))
+    (folder / "sitecustomize.py").write_text(SITE.format(victim="worker", seed="", one_in=1))
     command_line(folder, "pipeline", "stage", "clean", "video")
-    assert list((folder / "marks").iterdir())
+    assert len(list((folder / "marks").iterdir())) > 1
     assert films(folder) == films(project)
 
 

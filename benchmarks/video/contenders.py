@@ -60,17 +60,18 @@ def ours_cleaned(film: Path, moments: range) -> Pictures:
 def pyav(film: Path, moments: range) -> Pictures:
     """A loop over the moments: to the key before one if it lies ahead, and on from there.
 
-    The index says where keys are, and our kernel makes of a frame what is seen.
+    The index says where keys are, by the times at which they are decoded, and our kernel makes of a
+    frame what is seen.
     """
     with ffmpeg.library().open(str(film)) as file:
         track = file.streams.video[0]
         track.codec_context.thread_count = 1
         base, index, at = track.time_base, track.index_entries, 0
-        frames = file.decode(track)
+        frames, ahead = file.decode(track), track.start_time - index[0].timestamp
         held, following = None, next(frames)
         for asked in moments:
             target = track.start_time + int(asked / 1000 / base)
-            key = index[index.search_timestamp(target)].timestamp
+            key = index[index.search_timestamp(target - ahead)].timestamp + ahead
             if key > max(at, following.pts):
                 file.seek(key, stream=track)
                 frames, at = file.decode(track), key

@@ -244,9 +244,9 @@ def _differs(listed: Iterable[str], present: Iterable[str], manifest: str) -> st
 def _bring_file(landing: Landing, path: str, place: Path) -> None:
     local, base = _opened(landing.root)
     if local is not None:
-        source = (local / landing.name / path).resolve()
+        source = local / landing.name / path
         try:
-            os.link(source, place)
+            os.link(source.resolve() if source.is_symlink() else source, place)
         except OSError:  # on another file system
             shutil.copyfile(source, place)
         return

@@ -98,8 +98,8 @@ def _answers(
         pc.equal(curated["split"], TEST),
         pc.invert(pc.is_in(curated["component"], value_set=others)),
     )
-    samples = curated.filter(pc.or_(is_new, is_test))
-    answers = asked(files, samples, task, TEST)
+    samples = curated.filter(pc.or_(is_new, is_test)) if pc.any(is_new).as_py() else curated[:0]
+    answers = asked(files, samples, task, TEST) if len(samples) else {}
     promised = subset_scores(
         there.file(f"{EVALUATION}/{files.about.model}/subsets.csv"), task, TEST, "accuracy"
     )

@@ -63,6 +63,7 @@ def render(inputs: ReportInputs, options: ReportOptions) -> str:
             opening=_data(summary.build(inputs, options)),
             **build_sections(SECTIONS, inputs, options),
             models=inputs.evaluated,
+            spaces=[*retrieval.spaces(inputs)],
             modalities=inputs.modalities,
             **style_and_script(),
         )

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from pipeline.core import registry
 from pipeline.core.media_card import Strip
-from pipeline.core.spans import Span
+from pipeline.core.spans import Span, evenly
 from pipeline.modalities import FOLDER, has_part
 from pipeline.reporting.content import unpack_contents
 from pipeline.reporting.inputs import ReportInputs
@@ -59,6 +59,7 @@ def strips_of(
 
 def _counts(span: Span, stripping: Stripping, duration: int) -> bool:
     """Whether a piece is one of those that are looked at."""
-    count = stripping.PIECES
-    middles = ((2 * place + 1) * duration // (2 * count) for place in range(count or 0))
-    return count is None or any(span.start <= middle < span.end for middle in middles)
+    if stripping.PIECES is None:
+        return True
+    middles = evenly(duration, stripping.PIECES)
+    return any(span.start <= middle < span.end for middle in middles)

@@ -160,23 +160,28 @@ def _copy(folder: Path, names: Mapping[str, str], place: Path) -> None:
     scratch.mkdir(parents=True)
     try:
         (scratch / ".dvcignore").write_text("*\n")  # nor does DVC see what a killed one left
+        shares_blocks = True
         for name, to in names.items():
             copy = scratch / "batch" / to
             copy.parent.mkdir(parents=True, exist_ok=True)
-            _copy_file(folder / name, copy)
+            # Where one file cannot, the next need not try, which takes as long as to copy it.
+            shares_blocks = shares_blocks and _shares_blocks(folder / name, copy)
+            if not shares_blocks:
+                shutil.copyfile(folder / name, copy)
         (scratch / "batch").replace(place)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _copy_file(source: Path, copy: Path) -> None:
-    """Copy by sharing blocks (btrfs, XFS), which takes no room, or else the bytes."""
+def _shares_blocks(source: Path, copy: Path) -> bool:
+    """Copy by sharing blocks (btrfs, XFS), which takes no room; whether the file system could."""
     from dvc_objects.fs.system import reflink
 
     try:
         reflink(str(source), str(copy))  # type: ignore[no-untyped-call]
     except OSError:
-        shutil.copyfile(source, copy)
+        return False
+    return True
 
 
 def _give_to_dvc(place: Path) -> None:

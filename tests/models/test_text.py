@@ -13,7 +13,9 @@ from torch.nn import functional
 from pipeline.core.errors import PipelineError
 from pipeline.encoders import utf8
 from pipeline.models import text_metrics
+from pipeline.models.evaluation.answers import known_answers
 from pipeline.models.evaluation.evaluate import Split, evaluate
+from pipeline.models.evaluation.figures import lead as ahead_of
 from pipeline.models.evaluation.nearest import nearest_rows
 from pipeline.models.evaluation.options import EvaluationOptions
 from pipeline.models.evaluation.results import write_evaluation
@@ -374,8 +376,17 @@ def test_the_nearest_example_answers_and_is_beaten_by_what_joins(fitted) -> None
     assert (nearest_rows(parts["train"], unseen, "caption") == -1).all()
     measured = evaluate("m", model, [Split("test", parts["test"], {})],
                         EvaluationOptions(resamples=100), 7, parts["train"])  # fmt: skip
-    nearest = measured.metrics["caption"]["test"]["nearest neighbour"]
-    assert nearest["chrf"] > measured.metrics["caption"]["test"]["most frequent"]["chrf"]
+    figures = measured.metrics["caption"]["test"]
+    nearest, lead, chrf = figures["nearest neighbour"], figures["lead"], figures["chrf"]
+    assert nearest["chrf"] > figures["most frequent"]["chrf"]
+    assert lead["value"] == pytest.approx(chrf["value"] - nearest["chrf"])
+    assert lead["low"] < lead["value"] < lead["high"]
+    answered = predict(model.network, parts["test"], model.priors)["caption"]
+    answers = known_answers(parts["test"], "caption", answered, model.network.decodings["caption"])
+    equal = ahead_of(
+        answers, answers.prediction, EvaluationOptions(resamples=100), np.random.default_rng(1)
+    )
+    assert equal == {"value": 0, "low": 0, "high": 0}, "both are measured on the same resamples"
 
 
 def test_a_decoder_can_be_told_what_its_text_begins_with() -> None:

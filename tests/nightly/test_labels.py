@@ -118,6 +118,9 @@ def test_a_batch_whose_labels_are_not_what_the_model_sees_is_held(
     }
     assert {*asked} == names - {f"shapes/first/{i}" for i in (6, 7, 8)}
     assert label_violations(params, FILES, "shape", TONIGHT, TONIGHT[:1]) == []
+    asked.clear()
+    assert label_violations(params, FILES, "shape", [("shapes", "bare")], TONIGHT) == []
+    assert asked == [], "tonight has no labels"
 
 
 def test_who_cannot_be_asked_holds_nothing(

@@ -291,6 +291,24 @@ def test_a_tower_reads_what_its_encoder_makes(
         assert said in mistake
 
 
+def test_a_decoder_copies_from_a_text_of_its_model() -> None:
+    changed = own(
+        modalities=["text"],
+        targets={"shape": {"kind": "multiclass"}, "caption": {"kind": "text"}},
+        features={"f": {"modality": "text", "encoder": "utf8"},
+                  "h": {"modality": "text", "encoder": "hashing"}},
+        models={"m": {"features": ["f", "h"], "fusion": "attention",
+                      "towers": {"f": {"kind": "embedding"}},
+                      "tasks": {"caption": {"copies": "f"}}, "primary": "caption"}},
+    )  # fmt: skip
+    parsed = parse(changed).models["m"]
+    assert parsed.tasks["caption"].reads == "f"
+    changed["models"]["m"]["tasks"]["caption"]["copies"] = "h"
+    (mistake,) = mistakes(changed)
+    assert mistake.startswith("models.m.tasks.caption.copies: unknown feature set of the encoder")
+    assert mistake.endswith("'h'; there are: f")
+
+
 def test_a_source_that_does_not_say_its_attributes_may_have_any() -> None:
     changed = own(evaluate={"group_by": ["picture"]})
     changed["sources"]["stamps"] = {"kind": "stamps"}

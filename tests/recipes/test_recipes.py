@@ -6,19 +6,17 @@ import json
 import tomllib
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
 
 from pipeline import recipes
 from pipeline.core.errors import PipelineError
-from pipeline.encoders import _pretrained, speaker
+from pipeline.encoders import speaker
 from pipeline.params import parse
 from pipeline.project import layout
 from tests.command import call
 from tests.dataset import HERE
-from tests.encoders import tiny_models
 
 NAMES = recipes.names()
 PACKAGE = HERE / "pipeline"
@@ -41,20 +39,14 @@ def test_a_recipe_is_laid_out_with_its_graphs(laid_out: Path) -> None:
 
 
 @pytest.fixture
-def hub(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tiny networks stand for those of the Hugging Face hub, none for one that is no extra."""
-    kinds = {"vision": "resnet", "transformer": "bert", "speech": "hubert"}
-
-    def locate(options: Any, files: object) -> Path:
-        return tiny_models.folder(kinds[type(options).__module__.rpartition(".")[2]])
-
-    monkeypatch.setattr(_pretrained, "locate", locate)
+def no_checkpoint(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if the checkpoint that comes in no extra lay there."""
     monkeypatch.setattr(speaker, "weights", lambda options: [])
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_its_params_pass_the_check_without_data(
-    name: str, laid_out: Path, hub: None, monkeypatch: pytest.MonkeyPatch
+    name: str, laid_out: Path, no_checkpoint: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recipe = recipes.load(name)
     if lacking := recipes.missing_extras(recipe.about):

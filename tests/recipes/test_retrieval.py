@@ -39,6 +39,7 @@ def test_what_finds_what_is_told_of_each_source(inside: Path) -> None:
     assert (code, "| image → text, source openclipart |" in output) == (0, True), output
     page = Path("data", "reports", "index.html").read_text()
     assert "What finds what" in page
+    assert "<h1>One space for image, audio and text</h1>" in page
     drawing = next(Path("data", "raw").rglob("circle3.svg"))
     code, output = call("predict", str(drawing), "--model", "reconstruction")
     assert (code, "`pipeline freeze reconstruction` says" in output) == (1, True), output

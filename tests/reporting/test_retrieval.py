@@ -13,7 +13,7 @@ def test_what_a_space_finds_names_and_saves_stands_apart_from_tasks(inputs: Repo
     assert isinstance(built, dict)
     (space,) = built["spaces"]
     assert space.model.name == synthetic.ALIGNED
-    assert list(space.directions) == ["image → text"]
+    assert list(space.directions) == ["image → text", "image → text, source a"]
     assert space.directions["image → text"]["recall_5"]["value"] == 0.2
     assert list(space.named) == ["image → category"]
     assert list(space.shares) == ["category @ 5 %"]

@@ -171,14 +171,15 @@ def test_a_batch_that_dvc_does_not_take_does_not_stay(landed: Path) -> None:
 def test_half_a_copy_is_no_batch(landed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     copied: list[object] = []
 
-    def fails(source: Path, target: Path) -> None:
+    def fails(source: Path, target: Path) -> bool:
         target.write_text("half")
         copied.append(source)
         if len(copied) == 3:
             raise OSError(28, "No space left on device", str(target))
+        return True
 
     with monkeypatch.context() as patched:
-        patched.setattr(add, "_copy_file", fails)
+        patched.setattr(add, "_shares_blocks", fails)
         patched.setattr(shutil, "rmtree", lambda *_, **__: None)  # killed, it tidies nothing
         code, output = call("add", "landed", "--source", "shapes")
     assert code == 1

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pipeline.core.media_card import Strip
-from pipeline.core.spans import Span
+from pipeline.core.spans import Span, evenly
 from pipeline.modalities.image.opencv import cv2
 from pipeline.modalities.image.show import webp
 from pipeline.modalities.video.content import Clip
@@ -24,9 +24,9 @@ WIDTH, MOST_HEIGHT = 120, 90
 
 def strip(pieces: Iterable[tuple[Span, Clip]], duration: int) -> Strip | None:
     """Twelve pictures, as wide as each other; where there is no piece it is transparent."""
-    middles = [(2 * place + 1) * duration // (2 * PIECES) for place in range(PIECES)]
-    cells: list[Image | None] = [None] * PIECES
-    times: list[int | None] = [None] * PIECES
+    middles = evenly(duration, PIECES)
+    cells: list[Image | None] = [None] * len(middles)
+    times: list[int | None] = [None] * len(middles)
     for span, clip in pieces:
         for place, middle in enumerate(middles):
             if span.start <= middle < span.end:
@@ -38,7 +38,7 @@ def strip(pieces: Iterable[tuple[Span, Clip]], duration: int) -> Strip | None:
         return None
     rows, columns = seen[0].shape[:2]
     height = min(MOST_HEIGHT, max(1, round(WIDTH * rows / columns)))
-    sheet = np.zeros((height, PIECES * WIDTH, 4), np.uint8)
+    sheet = np.zeros((height, len(cells) * WIDTH, 4), np.uint8)
     for place, cell in enumerate(cells):
         if cell is not None:
             sheet[:, place * WIDTH : (place + 1) * WIDTH, :3] = _covering(cell, height)
