@@ -239,9 +239,9 @@ class _Reading:
             # Bytes that are not UTF-8 go on as they stood there: cleaning mends or rejects them.
             assets[modality] = Inline(_text(cells, roles[modality]), self.name)
             columns[modality] = roles[modality]
-        for holder, path in list(assets.items()):
-            for modality in self.options.taken_from(holder) if isinstance(path, str) else ():
-                assets.setdefault(modality, self._beside_or_in(path, modality))
+        for holder, asset in list(assets.items()):
+            for modality in self.options.taken_from(holder) if isinstance(asset, str) else ():
+                assets.setdefault(modality, self._beside_or_in(asset, modality))
         return Sample(
             sample_id=_name(cells, roles.get("sample_id"))
             or "+".join(names)
