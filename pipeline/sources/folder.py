@@ -239,9 +239,10 @@ class _Reading:
             # Bytes that are not UTF-8 go on as they stood there: cleaning mends or rejects them.
             assets[modality] = Inline(_text(cells, roles[modality]), self.name)
             columns[modality] = roles[modality]
-        for holder, asset in list(assets.items()):
-            for modality in self.options.taken_from(holder) if isinstance(asset, str) else ():
-                assets.setdefault(modality, self._beside_or_in(asset, modality))
+        files = {holder: file for holder, file in assets.items() if isinstance(file, str)}
+        for holder, file in files.items():
+            for modality in self.options.taken_from(holder):
+                assets.setdefault(modality, self._beside_or_in(file, modality))
         return Sample(
             sample_id=_name(cells, roles.get("sample_id"))
             or "+".join(names)
