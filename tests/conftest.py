@@ -48,7 +48,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         weight[item.path] += limit.args[0] if limit else 60 if slow else 1
     order = sorted(weight, key=lambda path: -weight[path])
     wanting = {i.path for i in items if "project_that_ran" in getattr(i, "fixturenames", ())}
-    order[1:1] = [path for path in order[1:] if path not in wanting][:1]
+    second = next((path for path in order[1:] if path not in wanting), None)
+    if second is not None:
+        order.remove(second)
+        order.insert(1, second)
     items.sort(key=lambda item: order.index(item.path))
 
 

@@ -135,6 +135,7 @@ OTHER_TEXT = {
     "reporting.plots.detection",
     "reporting.plots.panels",
     "reporting.plots.rows",
+    "reporting.plots.timeline",
 }
 
 

@@ -11,11 +11,11 @@ from pipeline.reporting.inputs import ReportInputs
 
 
 def modules(modalities: Iterable[str]) -> list[str]:
-    """The modules that unpack these modalities and show them; not all can be shown."""
+    """The modules that unpack these modalities and draw them; not all can be drawn."""
     return [
         part(modality, name)
         for modality in modalities
-        for name in ("content", "show")
+        for name in ("content", "show", "strip")
         if has_part(modality, name)
     ]
 

@@ -17,7 +17,7 @@ from pipeline.reporting.inputs import Absent, EvaluatedModel, ReportInputs
 from pipeline.reporting.options import ReportOptions
 from pipeline.reporting.plots.scale import Scale
 from pipeline.reporting.plots.timeline import SpanMark, axis, cells, hue, spans
-from pipeline.reporting.reasons import has_classes, no_task
+from pipeline.reporting.reasons import has_one_class, no_task
 from pipeline.reporting.sampling import by_digest
 from pipeline.reporting.strips import strips_of
 from pipeline.store.trees.tree import WorkTree
@@ -46,15 +46,15 @@ class Film:
 def build(inputs: ReportInputs, options: ReportOptions, choice: Choice) -> dict[str, Any] | Absent:
     if not options.films:
         return Absent("The report's options ask for no films.")
-    told = [
+    classified = [
         (model, task)
         for model in inputs.evaluated
         for task in model.tasks
-        if has_classes(model.task(task))
+        if has_one_class(model.task(task))
     ]
-    if not told:
-        return no_task([(choice.shown, choice.task)], has_classes, NONE.note)
-    answers = {(model.name, task): _answers(model, task) for model, task in told}
+    if not classified:
+        return no_task([(choice.shown, choice.task)], has_one_class, NONE.note)
+    answers = {(model.name, task): _answers(model, task) for model, task in classified}
     answered = {sample for by_sample in answers.values() for sample in by_sample}
     films = list(_films(inputs, answered, options.films))
     if not films:
@@ -62,7 +62,7 @@ def build(inputs: ReportInputs, options: ReportOptions, choice: Choice) -> dict[
     return {
         "choice": choice,
         "tasks": {task: [(name, hue(place)) for place, name in enumerate(model.classes[task])]
-                  for model, task in told},
+                  for model, task in reversed(classified)},
         "films": [_draw(film, inputs, answers) for film in films],
     }  # fmt: skip
 
@@ -123,16 +123,18 @@ def _draw(
         strips_of(inputs, film.pieces, film.duration), key=lambda each: each[1].picture is None
     )
     classes = {
-        task: list(model.classes[task])
+        (model.name, task): list(model.classes[task])
         for model in inputs.evaluated
         for task in model.tasks
         if (model.name, task) in answers
     }
-    truths = {task: _truths(film, inputs, task, names) for task, names in classes.items()}
+    # A class has one colour, whichever model answers.
+    palette = {task: names for (_, task), names in reversed(classes.items())}
+    truths = {task: _truths(film, inputs, task, names) for task, names in palette.items()}
     tracks = []
     for (model, task), rows in answers.items():
         marks = [
-            _mark(span, rows[sample], classes[task])
+            _mark(span, rows[sample], classes[model, task], palette[task])
             for sample, span in film.pieces.items()
             if sample in rows
         ]
@@ -163,19 +165,21 @@ def _truths(film: Film, inputs: ReportInputs, task: str, classes: list[str]) -> 
         row = inputs.by_id[sample]
         truth = row.get(f"target.{task}")
         if truth is not None:
-            told = f"{_between(span)}: {truth}, {row['split']}"
+            tooltip = f"{_between(span)}: {truth}, {row['split']}"
             kind = "" if row["split"] == "test" else "aside"
-            marks.append(SpanMark(span, hue(_place(truth, classes)), told, kind))
+            marks.append(SpanMark(span, hue(_place(truth, classes)), tooltip, kind))
     return marks
 
 
-def _mark(span: Span, row: Mapping[str, Any], classes: list[str]) -> SpanMark:
-    said, truth = row["prediction"], row["truth"]
-    place = _place(said, classes)
-    sure = row["probabilities"][place] if 0 <= place < len(row["probabilities"]) else None
-    of = f" ({percent(sure)} %)" if sure is not None else ""
-    told = f"{_between(span)}: said {said}{of}, true is {truth}"
-    return SpanMark(span, hue(place), told, "" if said == truth else "wrong")
+def _mark(span: Span, row: Mapping[str, Any], classes: list[str], palette: list[str]) -> SpanMark:
+    """What a model predicted of a span; `classes` are the model's, in the order of its answers."""
+    prediction, truth = row["prediction"], row["truth"]
+    place = _place(prediction, classes)
+    probability = f" ({percent(row['probabilities'][place])} %)" if place >= 0 else ""
+    tooltip = f"{_between(span)}: predicted {prediction}{probability}, true is {truth}"
+    return SpanMark(
+        span, hue(_place(prediction, palette)), tooltip, "" if prediction == truth else "wrong"
+    )
 
 
 def _place(name: str, classes: list[str]) -> int:

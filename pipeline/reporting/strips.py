@@ -46,13 +46,17 @@ def strips_of(
         if not has_part(modality, "strip"):
             continue
         stripping = registry.load(f"{FOLDER}/{modality}", "strip", Stripping)
-        places = {
-            digest: span
-            for sample, span in pieces.items()
-            if (digest := inputs.by_id[sample].get(modality)) and _counts(span, stripping, duration)
-        }
+        # The same content may stand in more than one place, as a jingle does.
+        places: dict[str, list[Span]] = {}
+        for sample, span in pieces.items():
+            digest = inputs.by_id[sample].get(modality)
+            if digest and _counts(span, stripping, duration):
+                places.setdefault(digest, []).append(span)
         contents = unpack_contents(inputs, modality, places)
-        drawn = stripping.strip(((places[d], each) for d, each in contents.items()), duration)
+        placed = (
+            (span, contents[d]) for d, spans in places.items() if d in contents for span in spans
+        )
+        drawn = stripping.strip(placed, duration)
         if drawn is not None:
             yield modality, drawn
 

@@ -101,7 +101,7 @@ def _understanding(store: Store, name: str, text: str) -> str:
     """
     modality_of_set = {mate: store[mate].modality for mate in _space(store, name)}
     inline = [mate for mate, own in modality_of_set.items() if modality_of(own).INLINE]
-    if Path(text).is_file():
+    if _is_file(text):
         meant = modality_by_name(text)
         takers = [m for m, own in modality_of_set.items() if own == meant and m not in inline]
         if takers or name not in inline:
@@ -151,3 +151,11 @@ def _encoding(store: Store, name: str) -> Encoding:
     except PipelineError as error:
         raise PipelineError(f"{error}\nAsk with the code of that revision.") from None
     return Encoding(store[name].modality, params, [name])
+
+
+def _is_file(text: str) -> bool:
+    """Whether a question is the path of a file; words may be longer than any path."""
+    try:
+        return Path(text).is_file()
+    except OSError:
+        return False

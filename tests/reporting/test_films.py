@@ -5,18 +5,23 @@ from __future__ import annotations
 import io
 import re
 from base64 import b64decode
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from pipeline.core.media_card import Strip
 from pipeline.core.spans import Span
 from pipeline.modalities.audio import strip as sound
-from pipeline.modalities.audio.content import SAMPLING_RATE
+from pipeline.modalities.audio.content import SAMPLING_RATE, pack
 from pipeline.modalities.video import strip as pictures
 from pipeline.modalities.video.content import Clip, to_jpeg
+from pipeline.reporting.content import modules
 from pipeline.reporting.plots.scale import Scale
 from pipeline.reporting.plots.timeline import SpanMark, axis, cells, hue, spans
+from pipeline.reporting.strips import strips_of
 from tests.reporting.reading import read
 
 
@@ -40,13 +45,17 @@ def test_pictures_stand_at_their_times_and_nothing_where_there_is_none() -> None
     assert pictures.strip([(Span(0, 10), last)], 12_000) is None
 
 
+def _loud(drawn: Strip) -> list[int]:
+    """Columns of an outline that are far from its middle."""
+    points = re.findall(r"([\d.]+),([\d.]+)", str(drawn.outline))[: sound.COLUMNS]
+    return [int(float(x)) for x, y in points if float(y) < 8]
+
+
 def test_sound_stands_where_it_is_heard() -> None:
     tone = np.full(SAMPLING_RATE, 0.5, np.float32)
     drawn = sound.strip([(Span(2000, 3000), tone), (Span(7000, 7500), tone)], 10_000)
     assert drawn is not None
-    points = re.findall(r"([\d.]+),([\d.]+)", str(drawn.outline))[: sound.COLUMNS]
-    loud = [int(float(x)) for x, y in points if float(y) < 8]
-    assert loud == [*range(80, 120), *range(280, 300)]
+    assert _loud(drawn) == [*range(80, 120), *range(280, 300)]
     assert sound.strip([], 10_000) is None
     assert sound.strip([(Span(0, 1000), 0 * tone)], 10_000) is None
 
@@ -84,3 +93,20 @@ def test_cells_without_a_picture_have_no_time() -> None:
         ("16.67%", "0:00.5"),
         ("83.33%", "1:01.2"),
     ]
+
+
+def test_content_that_stands_twice_is_drawn_twice() -> None:
+    tone = pack(np.full(SAMPLING_RATE, 0.5, np.float32))
+    inputs: Any = SimpleNamespace(
+        modalities=("audio",),
+        by_id={"a": {"audio": "jingle"}, "b": {"audio": "jingle"}},
+        assets=lambda modality, digests: dict.fromkeys(digests, tone),
+    )
+    spans = {"a": Span(2000, 3000), "b": Span(7000, 8000)}
+    ((modality, drawn),) = strips_of(inputs, spans, 10_000)
+    assert modality == "audio"
+    assert _loud(drawn) == [*range(80, 120), *range(280, 320)]
+
+
+def test_how_content_is_drawn_counts_in_the_key_of_a_page() -> None:
+    assert "pipeline.modalities.video.strip" in modules(["video"])

@@ -87,11 +87,12 @@ def lead(
     """
     figure, others = ranked_by(answers.task), replace(answers, prediction=other)
     both = [metrics_without_intervals(each)[figure] for each in (answers, others)]
-    ahead = {"value": both[0] - both[1]}
+    sign = answers.task.FIGURES[figure].sign
+    ahead = {"value": sign * (both[0] - both[1])}
     if answers.components >= MIN_COMPONENTS:
         resamples = Resamples(rng, answers.components, options.resamples)
         drawn = [_resampled_sums(each, resamples)[figure] for each in (answers, others)]
-        ahead["low"], ahead["high"] = interval(drawn[0] - drawn[1], options.confidence)
+        ahead["low"], ahead["high"] = interval(sign * (drawn[0] - drawn[1]), options.confidence)
     return ahead
 
 

@@ -74,7 +74,7 @@ def encode(values: Iterable[object], classes: Sequence[str]) -> np.ndarray:
 def read(written: np.ndarray, classes: Sequence[str]) -> np.ndarray:
     """int64 (n, longest text): the sub-words alone of texts that the encoder `utf8` made ids of."""
     subwords = [ids[:-1] for ids in _subwords.encode(utf8.written(written), classes)]
-    encoded = np.full((len(subwords), max(1, *map(len, subwords))), -1, np.int64)
+    encoded = np.full((len(subwords), max([1, *map(len, subwords)])), -1, np.int64)
     for row, ids in enumerate(subwords):
         encoded[row, : len(ids)] = ids
     return encoded

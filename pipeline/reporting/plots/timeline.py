@@ -24,11 +24,11 @@ STEPS = tuple(
 
 @dataclass(frozen=True)
 class SpanMark:
-    """A span in the colour of a class, with what it says; `kind` is its CSS class, or empty."""
+    """A span in the colour of a class, its tooltip, and its kind as a CSS class, or empty."""
 
     span: Span
     hue: str
-    told: str
+    tooltip: str
     kind: str = ""
 
 
@@ -44,7 +44,7 @@ def spans(marks: Sequence[SpanMark], scale: Scale, label: str) -> Markup:
         start, end = scale.place(mark.span.start), scale.place(mark.span.end)
         box = {"x": share(start), "width": share(end - start)}
         shapes.append(
-            tag("rect", tag("title", mark.told), y=0, height=HEIGHT - 5,
+            tag("rect", tag("title", mark.tooltip), y=0, height=HEIGHT - 5,
                 class_=f"span {mark.hue} {mark.kind}".rstrip(), **box)
         )  # fmt: skip
         if mark.kind == "wrong":
