@@ -76,13 +76,22 @@ def test_a_recording_is_heard_on_its_own_time(monkeypatch: pytest.MonkeyPatch) -
     assert all(call["temperature"] == 0 for call in played.heard)
 
 
+def test_channels_in_opposite_phase_are_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+    play(monkeypatch)
+    tones = known.tones(2)
+    data, _ = of_recording(wav(np.stack([tones, -tones], axis=1)), "text", None, OPTIONS)
+    assert data == b"zero one"
+
+
 @pytest.mark.parametrize(
     ("sound", "options", "reason"),
     [
         (known.tones(2), Options(), "no_recogniser"),
         (known.tones(2), Options(speech=Speech(max_seconds=1)), "too_long"),
         (np.full(known.RATE, np.nan, np.float32), OPTIONS, "not_finite"),
+        (np.full(known.RATE, 1e7, np.float32), OPTIONS, "not_finite"),
         (np.zeros(known.RATE, np.int16), OPTIONS, "absent"),
+        (np.zeros((0, 2), np.int16), OPTIONS, "absent"),
     ],
 )
 def test_recordings_without_words_are_refused(
