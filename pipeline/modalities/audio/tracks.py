@@ -32,11 +32,11 @@ def take(
     Raises
     ------
     Rejected
-        `absent`, `unclear`, `no_recogniser`, and what decoding raises.
+        `absent`, `unclear`, and what decoding raises.
     """
     speech = options.speech
     if speech is None:
-        raise Rejected("no_recogniser", "`clean.text.speech` does not say what recognises speech")
+        raise Rejected("absent", "`clean.text.speech` does not say what recognises speech")
     utterances = transcript(data, lambda: _listen(data, speech), speech)
     text, confidence = words(utterances, span, speech.min_confidence)
     return text.encode(), {"confidence": confidence}
