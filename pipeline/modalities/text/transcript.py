@@ -8,12 +8,10 @@ words depend on the utterance alone, and a fault goes no further.
 from __future__ import annotations
 
 import functools
-import os
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from pipeline.core.errors import PipelineError, Rejected
-from pipeline.core.machine.processor import instructions
 from pipeline.core.spans import Span
 from pipeline.modalities.audio.content import SAMPLING_RATE, Content
 from pipeline.modalities.text.speech import Speech, folder, missing
@@ -136,16 +134,13 @@ def _recogniser(speech: Speech) -> Any:
 
 
 def _library() -> Any:
-    """faster-whisper, whose CTranslate2 is held to the project's instruction set.
+    """faster-whisper.
 
     Raises
     ------
     PipelineError
         It is not installed.
     """
-    if instructions() == "avx2":
-        # Without MKL, which it takes on processors of one maker alone.
-        os.environ.update(CT2_FORCE_CPU_ISA="AVX2", CT2_USE_MKL="0")
     try:
         import faster_whisper
     except ImportError:
