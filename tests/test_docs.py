@@ -80,7 +80,9 @@ TRIALS = tuple(line for line in SHOWN if line.startswith("pipeline trial "))
 NIGHTLY = tuple(line for line in SHOWN if line.startswith(("pipeline nightly ", "pipeline gc ")))
 # tests/test_windows.py
 FILMS = tuple(line for line in SHOWN if line.startswith("pipeline segment "))
-ELSEWHERE = OWN_DATA + BATCHES + SWEEP + COMPARISON + NIGHTLY + RECIPES + TRIALS + FILMS
+# tests/recipes/test_captioning.py
+CAPTIONS = tuple(line for line in SHOWN if line.startswith("pipeline predict --model both "))
+ELSEWHERE = OWN_DATA + BATCHES + SWEEP + COMPARISON + NIGHTLY + RECIPES + TRIALS + FILMS + CAPTIONS
 
 
 def test_commands_are_found() -> None:

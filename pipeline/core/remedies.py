@@ -16,7 +16,7 @@ _OPTIONS = {
     ("clean/audio", "too_long"): "clean.audio.max_seconds",
     ("clean/text", "too_long"): "clean.text.max_characters",
     ("clean/text", "not_utf8"): "clean.text.fallback",
-    ("clean/text", "unclear"): "clean.text.speech.min_confidence",
+    ("clean/text", "unclear"): "clean.text.speech",
     ("clean/text", "no_recogniser"): "clean.text.speech",
     ("clean/video", "too_small"): "clean.video.min_side",
     ("clean/video", "too_elongated"): "clean.video.max_aspect",

@@ -22,8 +22,8 @@ from pipeline.monitoring.landed import Landed
 # What a share may move at least, whatever the accepted batches had.
 LEAST_SLACK = 0.02
 CHANCE = 0.001
-# Of right answers, of which a model may keep so many less than it promised.
-SHORTFALL = 0.2
+# Of the labels that a model should agree with.
+DISAGREED = 0.3
 # So many widths of a range beyond it is far, where a single sample is named.
 FAR = 3
 PRESENT = "yes"
@@ -70,10 +70,10 @@ class Contract(Options):
         description="share that may be known, asset for asset, under another target",
     )
     disagreed: float = Field(
-        default=SHORTFALL,
+        default=DISAGREED,
         ge=0,
         le=1,
-        description="share of labels beyond what is expected that the model in use may contradict",
+        description="share of the labels that the model in use should agree with, and need not",
     )
     rejects: dict[str, float] = Field(description="stage → share of its rows that it may refuse")
     chance: float = Field(

@@ -1,14 +1,14 @@
 """Do tonight's labels mean what they meant? The model in use says so, before it learns from them.
 
 A batch whose labels were mixed up keeps its schema, its shares and its measurements. What goes is
-that a model agrees with them: as often, on honest labels, as on the test components, which it never
-learnt from either. So both are asked, and whether tonight's components could be test components is
-judged by permutation (Pitman 1937, "Significance tests which may be applied to samples from any
-populations", JRSS Suppl. 4), which is exact at any size and takes the test split's own luck into
-account. Components change places with those of the same label alone, so that a night of nothing but
-a hard class promises no more than the model ever kept of that class; and what is compared is how
-far each is above what the modalities that it has promise, so that a night without sound is not
-held against its labels.
+that a model finds them likely: as likely, if they are honest, as those of the test components,
+which it never learnt from either. So both are asked, and whether tonight's components could be test
+components is judged by permutation (Pitman 1937, "Significance tests which may be applied to
+samples from any populations", JRSS Suppl. 4), which is exact at any size and takes the test split's
+own luck into account. What is compared is the logarithm of the probability that the model gives to
+the label (Good 1952, "Rational decisions", JRSS B 14), which says more than right or wrong where
+components are few. Components change places with those of the same label alone, so that a night of
+nothing but a hard class promises no more than the model ever kept of that class.
 """
 
 from __future__ import annotations
@@ -24,6 +24,9 @@ from pipeline.monitoring.contract import Contract, Violation
 from pipeline.monitoring.options import DriftOptions
 from pipeline.monitoring.two_sample import sequential_p_value
 
+# What is given less is as unlikely as can be, so that no component outweighs all others.
+LEAST_PROBABILITY = 0.001
+
 
 @dataclass(frozen=True)
 class LabelledAnswers:
@@ -35,14 +38,14 @@ class LabelledAnswers:
         str (n,).
     is_right:
         bool (n,): the answer is the label.
-    promised:
-        float (n,): share of right answers where samples have what this one has.
+    probability:
+        float (n,): what the model gives to the label.
     """
 
     component: np.ndarray
     label: np.ndarray
     is_right: np.ndarray
-    promised: np.ndarray
+    probability: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -54,10 +57,10 @@ class LabelAgreement:
     components:
         Of the batch, with a label that test components have, too.
     agreed, expected:
-        Share of right answers, components counting as one each, and what the test components
-        promise of these labels and of what the samples have.
+        Share of right answers, components counting as one each, and that of test components of
+        these labels.
     p:
-        The chance of so large a shortfall if labels mean what they meant.
+        The chance that labels are so unlikely if they mean what they meant.
     """
 
     components: int
@@ -68,11 +71,11 @@ class LabelAgreement:
 
 @dataclass(frozen=True)
 class _Component:
-    """Mean over its samples: share of right answers, and how far that is above its promise."""
+    """Means over its samples: right answers, and the logarithm of their labels' probability."""
 
     label: str
     agreed: float
-    surplus: float
+    score: float
 
 
 def label_agreement(
@@ -95,27 +98,28 @@ def label_agreement(
     after = [component for component in after if component.label in known]
     if len(after) < MIN_COMPONENTS:
         return None
-    pools = [
-        _Pool(
-            *(np.array([c.surplus for c in side if c.label == label]) for side in (after, before))
-        )
+    strata = [
+        tuple([each for each in side if each.label == label] for side in (after, before))
         for label in sorted({component.label for component in after})
     ]
-    shortfall = sum(pool.shortfall() for pool in pools)
+    agreed, expected = (
+        sum(len(new) * np.mean([each.agreed for each in side]) for new, side in pairs) / len(after)
+        for pairs in ([(new, new) for new, _ in strata], strata)
+    )
+    pools = [_Pool(*(np.array([each.score for each in side]) for side in pair)) for pair in strata]
     p = sequential_p_value(
-        shortfall,
+        sum(pool.shortfall() for pool in pools),
         lambda draws: np.sum([pool.permuted(draws, rng) for pool in pools], axis=0),
         options.permutations,
     )
-    agreed = float(np.mean([component.agreed for component in after]))
-    return LabelAgreement(len(after), agreed, agreed + shortfall / len(after), p)
+    return LabelAgreement(len(after), float(agreed), float(expected), p)
 
 
 def check_labels(
     key: tuple[str, str], task: str, agreement: LabelAgreement, contract: Contract
 ) -> Violation | None:
     """What the agreement says against a batch, (source, name), by the contract of its source."""
-    lowest = agreement.expected - contract.disagreed
+    lowest = agreement.expected * (1 - contract.disagreed)
     if agreement.agreed >= lowest or agreement.p > contract.chance:
         return None
     message = (
@@ -128,7 +132,7 @@ def check_labels(
 
 @dataclass(frozen=True)
 class _Pool:
-    """The surplus of components of one label: float (n,) of tonight, float (m,) of test."""
+    """The scores of components of one label: float (n,) of tonight, float (m,) of test."""
 
     tonight: np.ndarray
     test: np.ndarray
@@ -158,5 +162,5 @@ def _component(answers: LabelledAnswers, rows: Sequence[int]) -> _Component:
     counts = Counter(answers.label[rows].tolist())
     label = max(sorted(counts), key=counts.__getitem__)
     of_label = [row for row in rows if answers.label[row] == label]
-    agreed = float(answers.is_right[of_label].mean())
-    return _Component(label, agreed, agreed - float(answers.promised[of_label].mean()))
+    score = np.log(np.maximum(answers.probability[of_label], LEAST_PROBABILITY))
+    return _Component(label, float(answers.is_right[of_label].mean()), float(score.mean()))

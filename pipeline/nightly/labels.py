@@ -15,10 +15,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.core.errors import PipelineError
-from pipeline.core.folders import CURATED, DATA, EVALUATION
+from pipeline.core.folders import CURATED, DATA
 from pipeline.core.randomness import generator
 from pipeline.monitoring.contract import Violation
-from pipeline.monitoring.expected_quality import subset_scores
 from pipeline.monitoring.label_agreement import LabelledAnswers, check_labels, label_agreement
 from pipeline.nightly.model_answers import asked, is_choice
 from pipeline.params import Params
@@ -59,15 +58,15 @@ def label_violations(
     batches:
         Those of them to check, whose source has a contract.
     """
+    rng = generator(params.seed, "labels", files.about.digest)
     try:
-        answers, batch = _answers(files, task, tonight)
+        answers, batch = _answers(files, task, tonight, rng)
     except PipelineError as error:
         logger.warning("labels are not checked: %s", error)
         return []
     test = _take(answers, batch == TEST)
     violations = []
     for key in batches:
-        rng = generator(params.seed, "labels", *key)
         agreement = label_agreement(
             test, _take(answers, batch == "/".join(key)), params.monitoring.drift, rng
         )
@@ -77,7 +76,7 @@ def label_violations(
 
 
 def _answers(
-    files: ModelFiles, task: str, tonight: Collection[Key]
+    files: ModelFiles, task: str, tonight: Collection[Key], rng: np.random.Generator
 ) -> tuple[LabelledAnswers, np.ndarray]:
     """Of the model in use to all of tonight's labelled samples and to the test components.
 
@@ -85,24 +84,23 @@ def _answers(
     -------
     The answers, and str (n,): `<source>/<batch>` of tonight's, TEST of others.
     """
-    there = Revision.at(Path(), files.about.revision)
     curated = table_of(WorkTree(Path(DATA)), CURATED)
     curated = curated.filter(pc.is_valid(curated[f"target.{task}"]))
-    learnt = table_of(there, CURATED, ["sample_id", "split"])
-    learnt = learnt.filter(pc.not_equal(learnt["split"], TEST))
     pairs = zip(curated["source"].to_pylist(), curated["batch"].to_pylist(), strict=True)
     is_new = pa.array([pair in tonight for pair in pairs], pa.bool_())
+    learnt = table_of(Revision.at(Path(), files.about.revision), CURATED, ["sample_id", "split"])
+    learnt = learnt.filter(pc.not_equal(learnt["split"], TEST))
     taken = pc.or_(is_new, pc.is_in(curated["sample_id"], value_set=learnt["sample_id"]))
     others = pc.unique(curated["component"].filter(taken))
     is_test = pc.and_(
         pc.equal(curated["split"], TEST),
         pc.invert(pc.is_in(curated["component"], value_set=others)),
     )
-    samples = curated.filter(pc.or_(is_new, is_test)) if pc.any(is_new).as_py() else curated[:0]
-    answers = asked(files, samples, task, TEST) if len(samples) else {}
-    promised = subset_scores(
-        there.file(f"{EVALUATION}/{files.about.model}/subsets.csv"), task, TEST, "accuracy"
-    )
+    new, test = curated.filter(is_new), curated.filter(is_test)
+    if not len(new) or not len(test):
+        return LabelledAnswers(*np.empty((4, 0))), np.empty(0, str)
+    samples = pa.concat_tables([new, _without(test, new, files.modalities, rng)])
+    answers = asked(files, samples, task, TEST)
     rows = [row for row in samples.to_pylist() if row["sample_id"] in answers]
     told = [answers[row["sample_id"]] for row in rows]
     batch = [(row["source"], row["batch"]) for row in rows]
@@ -110,8 +108,21 @@ def _answers(
         np.array([row["component"] for row in rows], str),
         np.array([answer.truth for answer in told], str),
         np.array([answer.truth == answer.prediction for answer in told], bool),
-        np.array([promised[frozenset(answer.present)] for answer in told], float),
+        np.array([answer.of_truth for answer in told], float),
     ), np.array(["/".join(key) if key in tonight else TEST for key in batch], str)
+
+
+def _without(
+    test: pa.Table, new: pa.Table, modalities: Sequence[str], rng: np.random.Generator
+) -> pa.Table:
+    """Test samples, of which so many components lack each modality as among the new ones."""
+    place = np.unique(test["component"].to_numpy(zero_copy_only=False), return_inverse=True)[1]
+    for modality in modalities:
+        usual, now = (1 - each[modality].null_count / len(each) for each in (test, new))
+        hidden = rng.random(place.max() + 1) >= (now / usual if usual else 1.0)
+        column = pc.if_else(pa.array(hidden[place]), pa.scalar(None, pa.string()), test[modality])
+        test = test.set_column(test.column_names.index(modality), modality, column)
+    return test
 
 
 def _take(answers: LabelledAnswers, rows: np.ndarray) -> LabelledAnswers:
@@ -119,5 +130,5 @@ def _take(answers: LabelledAnswers, rows: np.ndarray) -> LabelledAnswers:
         answers.component[rows],
         answers.label[rows],
         answers.is_right[rows],
-        answers.promised[rows],
+        answers.probability[rows],
     )

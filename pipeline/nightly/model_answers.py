@@ -23,12 +23,16 @@ from pipeline.store.trees.tree import Tree, WorkTree
 
 @dataclass(frozen=True)
 class Answer:
-    """To one sample: labels as text, and the modalities that the model saw."""
+    """To one sample: labels as text, and the modalities that the model saw.
+
+    `of_truth` is the probability that it gave to the truth; NaN where nobody asked.
+    """
 
     split: str
     truth: str
     prediction: str
     present: tuple[str, ...]
+    of_truth: float = float("nan")
 
 
 def is_choice(params: Params, task: str) -> bool:
@@ -103,10 +107,11 @@ def asked(files: ModelFiles, samples: pa.Table, task: str, split: str) -> dict[s
         samples[f"target.{task}"].to_pylist(),
         answers[f"answer.{task}"].to_pylist(),
         answers["present"].to_pylist(),
+        answers[f"probabilities.{task}"].to_pylist(),
         strict=True,
     )
     return {
-        sample: Answer(split, truth, prediction, tuple(present))
-        for sample, truth, prediction, present in rows
+        sample: Answer(split, truth, prediction, tuple(present), dict(shares).get(truth, 0.0))
+        for sample, truth, prediction, present, shares in rows
         if present
     }

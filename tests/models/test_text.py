@@ -399,7 +399,7 @@ def test_a_decoder_can_be_told_what_its_text_begins_with() -> None:
     )  # fmt: skip
     tongue[:5] = None
     world = replace(world, targets={**world.targets, "caption": captions, "tongue": tongue})
-    options = chosen({"caption": {**SMALL, "given": "tongue"}}, epochs=12, batch_size=32)
+    options = chosen({"caption": {**SMALL, "given": "tongue"}}, epochs=24, batch_size=32)
     trained, parts, classes = worlds.fit(world, options)
     names = classes["caption"]
     assert names[-3:] == ["\n", "\nen", "\nfr"]

@@ -1,4 +1,4 @@
-"""Labels: honest nights are let in, hard and mute ones too; mixed-up labels are named."""
+"""Labels: honest nights are let in, those of a hard class too; mixed-up labels are named."""
 
 from __future__ import annotations
 
@@ -36,33 +36,26 @@ ROWS = 4
 
 
 def landing(
-    seed: int,
-    components: int,
-    classes: tuple[str, ...] = (),
-    mute: float = 0.1,
-    mixed: bool = False,
+    seed: int, components: int, classes: tuple[str, ...] = (), mixed: bool = False
 ) -> LabelledAnswers:
-    """ROWS samples a component of one class, which the model mostly knows or mostly does not.
-
-    Without sound, in a share `mute` of the components, it knows half as many.
-    """
+    """ROWS samples a component of one class, which the model mostly knows or mostly does not."""
     rng = np.random.default_rng(seed)
     truth = rng.choice(classes or CLASSES, components, p=None if classes else SHARES)
-    is_mute = rng.random(components) < mute
-    odds = np.array([KNOWN[name] for name in truth]) * np.where(is_mute, 0.5, 1.0)
-    is_known = rng.random(components) < odds
+    is_known = rng.random(components) < np.array([KNOWN[name] for name in truth])
     share = np.where(is_known, 0.95, 0.05)
     said = np.where(
         rng.random((components, ROWS)) < share[:, None],
         truth[:, None],
         rng.choice(CLASSES[:3], (components, ROWS)),
     )
-    label = rng.permutation(truth) if mixed else truth
+    label = np.repeat(rng.permutation(truth) if mixed else truth, ROWS)
+    is_right = said.ravel() == label
+    sure = rng.uniform(0.4, 0.95, len(label))
     return LabelledAnswers(
         np.repeat([f"{seed}-{i}" for i in range(components)], ROWS),
-        np.repeat(label, ROWS),
-        (said == label[:, None]).ravel(),
-        np.repeat(np.where(is_mute, 0.4, 0.7), ROWS),
+        label,
+        is_right,
+        np.where(is_right, sure, (1 - sure) / 3),
     )
 
 
@@ -102,21 +95,12 @@ def test_a_night_of_a_hard_class_is_honest() -> None:
     assert sum(is_held(each, i, landing(999, 200)) for i, each in enumerate(eels)) == 0
 
 
-def test_a_night_without_sound_is_honest() -> None:
-    mute = [landing(i, 20, mute=1.0) for i in range(40)]
-    assert sum(is_held(each, i) for i, each in enumerate(mute)) <= 1
-    # Were it not for what is promised of them, some would be held.
-    even = [LabelledAnswers(m.component, m.label, m.is_right, np.zeros(80)) for m in mute]
-    test = LabelledAnswers(TEST.component, TEST.label, TEST.is_right, np.zeros(240))
-    assert sum(is_held(each, i, test) for i, each in enumerate(even)) > 1
-
-
 def test_a_component_speaks_once_and_by_its_commonest_label() -> None:
     few = LabelledAnswers(
         np.repeat([f"c{i}" for i in range(5)], 3),
         np.array(["cat", "cat", "dog"] * 5),
         np.array([True, False, False] * 5),
-        np.full(15, 0.7),
+        np.array([0.7, 0.1, 0.1] * 5),
     )
     agreed = agreement(few)
     assert agreed is not None
@@ -136,6 +120,6 @@ def test_a_shortfall_is_a_breach_where_it_is_wide_and_no_chance() -> None:
     assert breach.message.startswith(
         "s/n: the model in use agrees with 6% of the labels of kind where 61% are expected"
     )
-    assert (breach.measured, round(breach.low, 2)) == (0.06, 0.41)
+    assert (breach.measured, round(breach.low, 2)) == (0.06, 0.43)
     for honest in (LabelAgreement(900, 0.5, 0.6, 1e-9), LabelAgreement(5, 0.0, 0.6, 0.01)):
         assert check_labels(KEY, "kind", honest, CONTRACT) is None

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
@@ -34,19 +35,12 @@ CLASSES = ("circle", "cross", "square")
 # The model in use, as far as it is looked at.
 FILES: Any = SimpleNamespace(
     about=SimpleNamespace(
-        model="gated", revision=CHAMPION.revision, features=["colour_hog", "hashing"]
-    )
+        revision=CHAMPION.revision, features=["colour_hog", "hashing"], digest="d"
+    ),
+    modalities=["audio", "image"],
 )
-
-
-class There:
-    """Its revision."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def file(self, path: str) -> Path:
-        return self.folder / Path(path).name
+NAMES = ("sample_id", "source", "batch", "component", "split", "target.shape", "audio", "image")
+SCHEMA = pa.schema([(name, pa.string()) for name in NAMES])
 
 
 def curated() -> Iterator[dict[str, Any]]:
@@ -61,6 +55,8 @@ def curated() -> Iterator[dict[str, Any]]:
                 "component": f"{batch}-{i}",
                 "split": split,
                 "target.shape": CLASSES[i % 3],
+                "audio": f"{batch}-{i}" if batch == "first" or i % 2 else None,
+                "image": f"{batch}-{i}",
             }
 
 
@@ -76,21 +72,18 @@ def params() -> Params:
 
 
 @pytest.fixture
-def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What the model is asked about; it knows all but a tenth, and nothing of what is poisoned."""
     rows = [*curated()]
     # Without a label, in a component of tonight, and of what the model learnt from.
     rows[6] |= {"target.shape": None}
     rows[7] |= {"component": "new-0"}
     learnt = [row | {"split": "train"} if row is rows[8] else row for row in rows[:90]]
-    there = There(tmp_path)
-    (tmp_path / "subsets.csv").write_text(
-        "task,split,kind,subset,accuracy\nshape,test,masked,image,0.9\n"
-    )
+    there = object()
     told: list[str] = []
 
     def table_of(tree: object, folder: str, columns: object = None) -> pa.Table:
-        return pa.Table.from_pylist(learnt if tree is there else rows)
+        return pa.Table.from_pylist(learnt if tree is there else rows, SCHEMA)
 
     def ask(files: Any, samples: pa.Table, task: str, split: str) -> Mapping[str, Answer]:
         answers = {}
@@ -98,7 +91,8 @@ def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
             told.append(row["sample_id"])
             truth = row[f"target.{task}"]
             wrong = n % 10 == 0 or row["batch"] == "poisoned"
-            answers[row["sample_id"]] = Answer(split, truth, "?" if wrong else truth, ("image",))
+            said, of_truth = ("?", 0.05) if wrong else (truth, 0.8)
+            answers[row["sample_id"]] = Answer(split, truth, said, ("image",), of_truth)
         return answers
 
     monkeypatch.setattr(labels.Revision, "at", lambda *arguments: there)
@@ -121,6 +115,31 @@ def test_a_batch_whose_labels_are_not_what_the_model_sees_is_held(
     asked.clear()
     assert label_violations(params, FILES, "shape", [("shapes", "bare")], TONIGHT) == []
     assert asked == [], "tonight has no labels"
+
+
+def test_test_components_lack_what_tonight_s_lack() -> None:
+    """As often, with all their samples."""
+    new, test = (
+        pa.table(
+            {
+                "component": [f"c{i // 2}" for i in range(2000)],
+                "audio": [None if i % lacks == 0 else "a" for i in range(2000)],
+                "image": ["b"] * 2000,
+            }
+        )
+        for lacks in (2, 2001)
+    )
+    rng = np.random.default_rng(0)
+    asked = labels._without(test, new, ["audio", "image"], rng)
+    audio, image = (
+        asked[name].is_valid().to_numpy(zero_copy_only=False) for name in ("audio", "image")
+    )
+    assert 0.45 < audio.mean() < 0.55
+    assert (audio[2::2] == audio[3::2]).all()
+    assert image.all()
+    assert labels._without(new, test, ["audio"], rng)["audio"].null_count == 1000, (
+        "nothing is given"
+    )
 
 
 def test_who_cannot_be_asked_holds_nothing(

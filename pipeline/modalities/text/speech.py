@@ -16,6 +16,7 @@ from pydantic import Field
 
 from pipeline.core.errors import PipelineError
 from pipeline.core.files.digest import digest_file
+from pipeline.core.machine.processor import processor
 from pipeline.core.options import Options as Base
 
 # Packages that compute, and the one in which the weights of tiny.en lie.
@@ -52,14 +53,17 @@ class Speech(Base):
 
 
 def build(speech: Speech) -> dict[str, str]:
-    """What is keyed beside the options: versions, and the digests of all weights.
+    """What is keyed beside the options: versions, the digests of all weights, the processor.
+
+    The processor by its maker and family, as for torch, since no measurement says that two of them
+    hear the same.
 
     Raises
     ------
     PipelineError
         A library or the weights are missing.
     """
-    return dict(_build(folder(speech), _detector()))
+    return dict(_build(folder(speech), _detector())) | {"processor": processor("cpu")}
 
 
 def folder(speech: Speech) -> Path:

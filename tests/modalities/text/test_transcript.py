@@ -176,7 +176,16 @@ def test_the_recogniser_is_keyed_by_its_weights(
         model.mkdir()
         (model / "model.bin").write_bytes(weights)
         keyed.append(parameters(Options(speech=Speech(model=str(model))))["recogniser"])
-    assert keyed[0].keys() == keyed[1].keys() == {*speech.LIBRARIES, "model.bin", "voices.onnx"}
+    assert (
+        keyed[0].keys()
+        == keyed[1].keys()
+        == {
+            *speech.LIBRARIES,
+            "model.bin",
+            "voices.onnx",
+            "processor",
+        }
+    )
     assert keyed[0]["model.bin"] != keyed[1]["model.bin"]
     with pytest.raises(PipelineError, match=r"no model\.bin"):
         parameters(Options(speech=Speech(model=str(tmp_path))))
