@@ -20,7 +20,8 @@ from pipeline.nightly.journal import Delivery
 from pipeline.nightly.labels import label_violations, model_to_ask
 from pipeline.nightly.model_answers import Answer
 from pipeline.nightly.options import load_options
-from pipeline.nightly.watch import check_batches
+from pipeline.nightly.repository import Failed
+from pipeline.nightly.watch import Findings, check_batches
 from pipeline.params import Params, parse
 from pipeline.params.aliases import Alias
 from tests.dataset import params as document
@@ -181,6 +182,35 @@ def test_it_is_asked_in_the_one_run_of_dvc_that_a_contract_takes(
     monkeypatch.setattr(tools, "model_to_ask", lambda *arguments: None)
     tools.tools_of(params, options).findings([delivery])
     assert ran[1] == ("repro", "ingest", *(f"clean@{name}" for name in params.modalities))
+
+
+def test_what_curation_fails_with_is_held_by_its_contract_and_the_rest_asked_about(
+    world: World, params: Params, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A batch that keeps the contract is held for the failure itself."""
+    harmful = {"mute": "no sample has sound", "odd": ""}
+    asked: list[str] = []
+
+    def run_dvc(*stages: str) -> None:
+        if "curate" in stages and {*world.batches()} & {*harmful}:
+            raise Failed("dvc repro", "error: no class is left")
+
+    def check(params: Params, deliveries: list[Delivery], *model: Any) -> Findings:
+        asked.extend(each.batch for each in deliveries if model)
+        broken = {each.batch: harmful.get(each.batch, "") for each in deliveries}
+        return Findings({("shapes", batch): why for batch, why in broken.items() if why})
+
+    monkeypatch.setattr(tools.repository, "run_dvc", run_dvc)
+    monkeypatch.setattr(tools, "model_to_ask", lambda *arguments: FILES)
+    monkeypatch.setattr(tools, "check_batches", check)
+    findings = tools.tools_of(params, load_options(params)).findings
+    put_landing("good", 0)
+    put_landing("mute", 10)
+    good, mute = world.night(findings=findings).deliveries
+    assert (mute.fate, mute.why, good.fate, asked) == ("held", harmful["mute"], "taken", ["good"])
+    put_landing("odd", 20)
+    (odd,) = world.night(findings=findings).deliveries
+    assert (odd.fate, odd.why) == ("held", "`dvc repro` failed with it: no class is left")
 
 
 def test_only_what_keeps_the_rest_of_the_contract_is_asked_about(
