@@ -54,6 +54,7 @@ def cross_check(values: Mapping[str, Any], named: Mapping[str, Collection[str]])
     yield from _roots(values, named)
     yield from _downloads(values, named)
     yield from _targets_of_sources(values, named)
+    yield from _spoken(values)
     if values["ingest"]:
         yield from _optional(values)
     for path, model in _models(values):
@@ -152,6 +153,16 @@ def _targets_of_sources(
         folders = getattr(source.options, "folders", None)
         if folders is not None and folders not in named["targets"]:
             yield f"sources.{name}.folders", unknown("target", folders, named["targets"])
+
+
+def _spoken(values: Mapping[str, Any]) -> Mistakes:
+    """Recordings become words where the cleaning of these has a recogniser."""
+    for name, source in values["sources"].items():
+        for modality in getattr(source.options, "from_audio", ()):
+            cleaning = values["clean"].get(modality)
+            if cleaning and getattr(cleaning.options, "speech", cleaning) is None:
+                path = f"sources.{name}.from_audio"
+                yield path, f"nothing recognises speech: write `clean.{modality}.speech: {{}}`"
 
 
 def _optional(values: Mapping[str, Any]) -> Mistakes:
