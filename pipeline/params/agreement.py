@@ -263,9 +263,12 @@ def _towers(path: str, model: Any, values: Mapping[str, Any]) -> Mistakes:
         ids[used] = getattr(encoder, "IDS", False)
         if ids[used] and feature.dtype != "float32":
             yield f"features.{used}.dtype", f"ids of words need float32, not {feature.dtype}"
-        timed = getattr(feature.options, "times", False)
+        timed = getattr(feature.options, "times", None)
         if model.tower_of(used, shapes[used]).times and not timed:
-            problem = f"the frames of '{used}' bear no times: `frames` and `windows` make such"
+            mend = f"set `times: true` in features.{used}, or"
+            if timed is None:
+                mend = f"encoder '{feature.encoder}' gives none:"
+            problem = f"the frames of '{used}' bear no times: {mend} leave `times` out of the tower"
             yield f"{path}.towers.{used}.times", problem
     if len(shapes) == len(model.features):
         for option, problem in model.check_shapes(shapes, ids).items():
