@@ -193,8 +193,8 @@ def _tasks(
     for task, options in model.tasks.items():
         path = f"{where}.tasks.{task}"
         kind = values["targets"].get(task)
-        if options.reads:
-            yield from _read(f"{path}.copies", options.reads, model, values)
+        if copies := getattr(options, "copies", ""):
+            yield from _copied(f"{path}.copies", copies, model, values)
         given = getattr(options, "given", "")
         if given and (given not in named["targets"] or given == task):
             others = [name for name in named["targets"] if name != task]
@@ -221,7 +221,7 @@ def _tasks(
                 yield f"{path}.kind", f"{problem}; there are: {', '.join(fit)}"
 
 
-def _read(path: str, used: str, model: Any, values: Mapping[str, Any]) -> Mistakes:
+def _copied(path: str, used: str, model: Any, values: Mapping[str, Any]) -> Mistakes:
     """A text that a head reads is one of the model's sets, as the encoder `utf8` makes them."""
     fit = [
         name
