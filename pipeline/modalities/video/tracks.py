@@ -166,7 +166,7 @@ def _blocks(
 def _near(span: Span, base: Fraction, origin: Fraction) -> tuple[int, int]:
     """The first and last of a track's times that are decoded for a span.
 
-    Whole numbers, since fractions would take half of the time for a packet.
+    Whole numbers: held against fractions, packets took longer than they take to be read.
     """
     start, end = Fraction(span.start / 1000 - PREROLL), Fraction(span.end / 1000 + PREROLL)
     return math.ceil((start + origin) / base), math.floor((end + origin) / base)

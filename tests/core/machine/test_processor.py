@@ -96,6 +96,7 @@ def test_what_is_held_does_not_follow_switches_from_outside() -> None:
     assert not changed(**together), {library: changed(**each) for library, each in OUTSIDE.items()}
 
 
+@slow
 @x86
 @pytest.mark.skipif(
     not all(map(find_spec, ("faster_whisper", WEIGHTS))),
