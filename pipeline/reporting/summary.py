@@ -35,7 +35,8 @@ def build(inputs: ReportInputs, options: ReportOptions, choice: Choice) -> dict[
         "confidence": inputs.confidence,
         "samples": len(inputs.curated),
         "groups": len({row["group"] for row in inputs.curated}),
-        "classes": len(choice.shown.classes.get(choice.task, [])),
+        "classes": 0 if learned.SEQUENCE else len(choice.shown.classes.get(choice.task, [])),
+        "is_text": learned.SEQUENCE,
         "sources": sorted({row["source"] for row in inputs.curated}),
         "seen": choice.shown.modalities or tuple(inputs.modalities),
         "others": [

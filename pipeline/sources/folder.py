@@ -90,7 +90,8 @@ class Options(Base):
     from_audio: tuple[str, ...] = Field(
         (),
         description="modalities that a row's recording gives where the row names nothing else of "
-        "them: text (what is spoken, as clean.text.speech says)",
+        "them: text (subtitles in a file beside it that is called like it; else what is spoken, as "
+        "clean.text.speech says)",
     )
     folders: str | None = Field(
         None, description="target that folders are the classes of, in batches without a table"
@@ -130,6 +131,11 @@ class Options(Base):
         return _once(targets, "target")
 
     _fallback = field_validator("fallback")(text_encoding)
+
+    def taken_from(self, holder: str) -> tuple[str, ...]:
+        """The modalities that files of that one give where the row names nothing else of them."""
+        taken: tuple[str, ...] = getattr(self, f"from_{holder}", ())
+        return taken
 
 
 def _once(names: dict[str, str], what: str) -> dict[str, str]:
@@ -233,11 +239,10 @@ class _Reading:
             # Bytes that are not UTF-8 go on as they stood there: cleaning mends or rejects them.
             assets[modality] = Inline(_text(cells, roles[modality]), self.name)
             columns[modality] = roles[modality]
-        recording = assets.get("audio")
-        for modality in self.options.from_video if film else ():
-            assets.setdefault(modality, self._in_film(str(film), modality))
-        for modality in self.options.from_audio if recording else ():
-            assets.setdefault(modality, str(recording))
+        files = {holder: file for holder, file in assets.items() if isinstance(file, str)}
+        for holder, file in files.items():
+            for modality in self.options.taken_from(holder):
+                assets.setdefault(modality, self._beside_or_in(file, modality))
         return Sample(
             sample_id=_name(cells, roles.get("sample_id"))
             or "+".join(names)
@@ -255,9 +260,9 @@ class _Reading:
             columns=self._columns.setdefault((*columns, *columns.values()), columns),
         )
 
-    def _in_film(self, film: str, modality: str) -> str:
-        """The file in which a film's modality is, of the same span: its own, or one beside it."""
-        path, span = spans.split(film, spans.PATH)
+    def _beside_or_in(self, file: str, modality: str) -> str:
+        """Where a modality of a file is, of the same span: in one beside it, else in itself."""
+        path, span = spans.split(file, spans.PATH)
         stem = path.removesuffix(PurePosixPath(path).suffix)
         beside = [stem + ending for ending in endings_with(modality) if stem + ending in self.files]
         return spans.join((*beside, path)[0], spans.PATH, span)

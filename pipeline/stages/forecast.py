@@ -56,12 +56,17 @@ def forecast(params: Params, wanted: Iterable[str], root: Path = Path(DATA)) -> 
 
     def forecast_of(stage: str) -> Forecast:
         if stage not in known:
-            name, _, item = stage.partition("/")
-            above = {source: forecast_of(source) for source in upstream(params, name, item)}
+            direct = upstream(params, *_name_item(stage))
+            above = {source: forecast_of(source) for source in direct}
             known[stage] = _after(params, stage, above, root)
         return known[stage]
 
     return map(forecast_of, wanted)
+
+
+def _name_item(stage: str) -> tuple[str, str]:
+    name, _, item = stage.partition("/")
+    return name, item
 
 
 # What nobody knows of a stage of parts before those that it reads from have run.
@@ -70,8 +75,11 @@ UNKNOWN: dict[str, Any] = dict.fromkeys(("reused", "restored", "computed", "reus
 
 def _after(params: Params, stage: str, above: Mapping[str, Forecast], root: Path) -> Forecast:
     """The forecast of a stage, given those of the stages that it reads from."""
-    waits = [f"after {name}" for name, source in above.items() if source.works]
-    name, _, item = stage.partition("/")
+    name, item = _name_item(stage)
+    working = [source for source, known in above.items() if known.works]
+    # What another of them waits for itself goes without saying.
+    implied = {each for source in working for each in upstream(params, *_name_item(source))}
+    waits = [f"after {source}" for source in working if source not in implied]
     planner: Any = find(params, name, item)
     try:
         alone = _alone(stage, planner(params, item, root), root)

@@ -408,9 +408,12 @@ def test_a_film_gives_the_modalities_that_are_asked_for(tmp_path: Path) -> None:
 
 
 def test_a_recording_gives_text_where_the_row_has_none(tmp_path: Path) -> None:
-    rows = [{"file_name": "a.wav"}, {"file_name": "b.wav", "text": "said"}, {"file_name": "c.png"}]
-    heard, written, picture = films(tmp_path, rows, from_audio=["text"]).samples
+    (tmp_path / "d.vtt").touch()
+    names = ("a.wav", "b.wav", "c.png", "d.mp3")
+    rows = [{"file_name": name, "text": "said" if name == "b.wav" else ""} for name in names]
+    heard, written, picture, beside = films(tmp_path, rows, from_audio=["text"]).samples
     assert heard.assets == {"audio": "a.wav", "text": "a.wav"}
+    assert beside.assets == {"audio": "d.mp3", "text": "d.vtt"}
     assert written.assets["text"] == Inline(b"said", "metadata.csv")
     assert picture.assets == {"image": "c.png"}
     with pytest.raises(ValidationError, match="audio gives no 'image'; say text"):

@@ -34,6 +34,9 @@ def test_the_projects_own_params_are_forecast_where_nothing_was_made(inside: Pat
     later = [one for name, one in found.items() if not name.startswith(("fetch", "code", "params"))]
     assert all(one.works and not one.exact for one in later)
     assert found["crossvalidate/gated"].reasons[-1] == "after curate"
+    # It reads features and what curation left too, for which training waits.
+    waits = [reason for reason in found["evaluate/gated"].reasons if reason.startswith("after ")]
+    assert waits == ["after train/gated"]
 
 
 def test_one_stage_is_forecast_without_those_that_it_does_not_read(inside: Path) -> None:

@@ -12,10 +12,11 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from pipeline.core.errors import PipelineError
 from pipeline.core.files.digest import digest_file
+from pipeline.core.machine.processor import processor
 from pipeline.core.options import Options as Base
 
 # Packages that compute, and the one in which the weights of tiny.en lie.
@@ -50,16 +51,28 @@ class Speech(Base):
     )
     max_channels: int = Field(8, ge=1, le=64, description="most channels accepted")
 
+    @model_validator(mode="after")
+    def _is_known(self) -> Speech:
+        if not self.model and self.language not in (None, "en"):
+            raise ValueError(
+                f"tiny.en knows no '{self.language}': name the folder of a Whisper that knows it "
+                f"as `model`"
+            )
+        return self
+
 
 def build(speech: Speech) -> dict[str, str]:
-    """What is keyed beside the options: versions, and the digests of all weights.
+    """What is keyed beside the options: versions, the digests of all weights, the processor.
+
+    The processor by its maker and family, as for torch, since no measurement says that two of them
+    hear the same.
 
     Raises
     ------
     PipelineError
         A library or the weights are missing.
     """
-    return dict(_build(folder(speech), _detector()))
+    return dict(_build(folder(speech), _detector())) | {"processor": processor("cpu")}
 
 
 def folder(speech: Speech) -> Path:

@@ -26,14 +26,15 @@ if TYPE_CHECKING:
 IDS = False
 # States come as they are, but divided by this, so that none is cut off as too far from the mean.
 STATE_SCALE = 100.0
-# Parameters of torch's layer, and the modules of BERT's that they are of.
+LAYER = "encoder.layer."
+# How parameters of torch's layer begin, and the modules of BERT's that they are of.
 MODULES = {
-    "self_attn.in_proj": ("attention.self.query", "attention.self.key", "attention.self.value"),
-    "self_attn.out_proj": ("attention.output.dense",),
-    "norm1": ("attention.output.LayerNorm",),
-    "linear1": ("intermediate.dense",),
-    "linear2": ("output.dense",),
-    "norm2": ("output.LayerNorm",),
+    "self_attn.in_proj_": ("attention.self.query", "attention.self.key", "attention.self.value"),
+    "self_attn.out_proj.": ("attention.output.dense",),
+    "norm1.": ("attention.output.LayerNorm",),
+    "linear1.": ("intermediate.dense",),
+    "linear2.": ("output.dense",),
+    "norm2.": ("output.LayerNorm",),
 }
 
 
@@ -137,19 +138,17 @@ def last_layers(options: Options) -> list[dict[str, Tensor]]:
     network = transformer.Options.model_validate(
         {name: getattr(options, name) for name in ("model", "revision", "sha256")}
     )
+    count = transformer.layers(network)
     tensors: dict[str, Tensor] = {}
     for path in transformer.weights(network):
         if path.suffix == ".safetensors":
-            tensors |= load_file(path)
-    within = {name[name.find("encoder.layer.") :]: tensor for name, tensor in tensors.items()}
-    count = transformer.layers(network)
+            # A model with a head calls the same tensors `bert.encoder.layer…`.
+            tensors |= {name.partition(LAYER)[2]: each for name, each in load_file(path).items()}
 
     def state(number: int) -> dict[str, Tensor]:
         return {
-            f"{module}{'_' if module.endswith('in_proj') else '.'}{part}": torch.cat(
-                [within[f"encoder.layer.{number}.{theirs}.{part}"] for theirs in of_bert]
-            )
-            for module, of_bert in MODULES.items()
+            f"{begin}{part}": torch.cat([tensors[f"{number}.{each}.{part}"] for each in modules])
+            for begin, modules in MODULES.items()
             for part in ("weight", "bias")
         }
 
