@@ -60,7 +60,7 @@ class Network(nn.Module):
         self.absent = None
         if options.absent == "learned":
             self.absent = nn.Parameter(torch.randn(len(sets), options.tower.width) * 0.02)
-        self._reads = {task: options.tasks[task].reads for task in classes}
+        self._copies = {task: getattr(options.tasks[task], "copies", "") for task in classes}
         self.decodings = {task: Decoding(options.tasks[task].kind) for task in classes}
         sizes = [tower.places for tower in towers]
         if options.early:
@@ -84,7 +84,7 @@ class Network(nn.Module):
         does with its targets, if any are given, says `tasks.Generative`.
         """
         tokens = self.tokens(values, lengths, present)
-        texts = self.texts(values, present)
+        texts = self.texts(values, lengths, present)
         return self._by_task(self.level(*tokens, self._listed(targets), teach, texts))
 
     def predict_logits(
@@ -121,7 +121,8 @@ class Network(nn.Module):
 
         Where the fusion is of decisions, each set has to answer by itself.
         """
-        tokens, texts = self.tokens(values, lengths, present), self.texts(values, present)
+        tokens = self.tokens(values, lengths, present)
+        texts = self.texts(values, lengths, present)
         return self.task_outputs(*tokens, targets, texts)
 
     def task_outputs(
@@ -218,18 +219,28 @@ class Network(nn.Module):
             return stacked, present
         return stacked.where(present[..., None], self.absent), torch.ones_like(present)
 
-    def texts(self, values: Mapping[str, Tensor], present: Tensor) -> list[Tensor | None]:
-        """By task, the sub-words of the text that its head reads: see `Generative.read`."""
-        return [self._text(task, values, present) for task in self.tasks]
+    def texts(
+        self, values: Mapping[str, Tensor], lengths: Mapping[str, Tensor], present: Tensor
+    ) -> list[Tensor | None]:
+        """By task, the text that its head reads, as `Generative.encode_source` makes it."""
+        return [self._text(task, values, lengths, present) for task in self.tasks]
 
-    def _text(self, task: str, values: Mapping[str, Tensor], present: Tensor) -> Tensor | None:
-        name, decoding = self._reads[task], self.decodings[task]
+    def _text(
+        self,
+        task: str,
+        values: Mapping[str, Tensor],
+        lengths: Mapping[str, Tensor],
+        present: Tensor,
+    ) -> Tensor | None:
+        name, decoding = self._copies[task], self.decodings[task]
         if not name:
             return None
-        written = values[name][..., 0] * present[:, self.names.index(name), None]
-        reading = registry.load(FOLDER, decoding.kind, Generative)
-        subwords = reading.read(written.cpu().numpy(), decoding.classes)
-        return torch.from_numpy(subwords).to(written.device)
+        ids = values[name][..., 0]
+        within = torch.arange(ids.shape[1], device=ids.device) < lengths[name][:, None]
+        read = ids.where(within & present[:, self.names.index(name), None], 0.0)
+        generative = registry.load(FOLDER, decoding.kind, Generative)
+        subwords = generative.encode_source(read.cpu().numpy(), decoding.classes)
+        return torch.from_numpy(subwords).to(ids.device)
 
     def token(self, name: str, values: Tensor, lengths: Tensor) -> Tensor:
         """What a space reads of a feature set that is there, (n, width)."""

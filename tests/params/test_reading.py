@@ -309,7 +309,7 @@ def test_a_decoder_copies_from_a_text_of_its_model() -> None:
                       "tasks": {"caption": {"copies": "f"}}, "primary": "caption"}},
     )  # fmt: skip
     parsed = parse(changed).models["m"]
-    assert parsed.tasks["caption"].reads == "f"
+    assert parsed.tasks["caption"].copies == "f"
     changed["models"]["m"]["tasks"]["caption"]["copies"] = "h"
     (mistake,) = mistakes(changed)
     assert mistake.startswith("models.m.tasks.caption.copies: unknown feature set of the encoder")
