@@ -54,7 +54,7 @@ def search(
 ) -> None:
     """List the samples nearest to words, a picture or a sound, cleaned and encoded as the set.
 
-    Of a set of texts each sample's is shown.
+    For a feature set of texts, each sample's text is shown.
     """
     # An id is asked of any processor; of words and files it is said later what is wrong.
     with suppress(PipelineError):

@@ -51,6 +51,6 @@ class Encoder:
         return ids, lengths
 
 
-def written(ids: np.ndarray) -> list[str]:
+def decode_ids(ids: np.ndarray) -> list[str]:
     """The texts of rows of ids, (n, bytes)."""
     return [(row[row > 0] - 1).astype(np.uint8).tobytes().decode(errors="replace") for row in ids]

@@ -43,11 +43,6 @@ class TaskOptions(Options):
         """What its kind does."""
         return task_of(self.kind)
 
-    @property
-    def reads(self) -> str:
-        """The feature set that the head reads besides what the fusion gives; empty: none."""
-        return ""
-
     def cells(self, targets: Mapping[str, np.ndarray], task: str) -> np.ndarray:
         """The cells of the task, of those of all targets."""
         return targets[task]

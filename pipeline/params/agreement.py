@@ -54,6 +54,7 @@ def cross_check(values: Mapping[str, Any], named: Mapping[str, Collection[str]])
     yield from _roots(values, named)
     yield from _downloads(values, named)
     yield from _targets_of_sources(values, named)
+    yield from _spoken(values)
     if values["ingest"]:
         yield from _optional(values)
     for path, model in _models(values):
@@ -154,6 +155,16 @@ def _targets_of_sources(
             yield f"sources.{name}.folders", unknown("target", folders, named["targets"])
 
 
+def _spoken(values: Mapping[str, Any]) -> Mistakes:
+    """Recordings become words where the cleaning of these has a recogniser."""
+    for name, source in values["sources"].items():
+        for modality in getattr(source.options, "from_audio", ()):
+            cleaning = values["clean"].get(modality)
+            if cleaning and getattr(cleaning.options, "speech", cleaning) is None:
+                path = f"sources.{name}.from_audio"
+                yield path, f"nothing recognises speech: write `clean.{modality}.speech: {{}}`"
+
+
 def _optional(values: Mapping[str, Any]) -> Mistakes:
     known = plugins.modalities()
     for i, modality in enumerate(values["ingest"].optional):
@@ -182,8 +193,8 @@ def _tasks(
     for task, options in model.tasks.items():
         path = f"{where}.tasks.{task}"
         kind = values["targets"].get(task)
-        if options.reads:
-            yield from _read(f"{path}.copies", options.reads, model, values)
+        if copies := getattr(options, "copies", ""):
+            yield from _copied(f"{path}.copies", copies, model, values)
         given = getattr(options, "given", "")
         if given and (given not in named["targets"] or given == task):
             others = [name for name in named["targets"] if name != task]
@@ -210,7 +221,7 @@ def _tasks(
                 yield f"{path}.kind", f"{problem}; there are: {', '.join(fit)}"
 
 
-def _read(path: str, used: str, model: Any, values: Mapping[str, Any]) -> Mistakes:
+def _copied(path: str, used: str, model: Any, values: Mapping[str, Any]) -> Mistakes:
     """A text that a head reads is one of the model's sets, as the encoder `utf8` makes them."""
     fit = [
         name
@@ -252,9 +263,12 @@ def _towers(path: str, model: Any, values: Mapping[str, Any]) -> Mistakes:
         ids[used] = getattr(encoder, "IDS", False)
         if ids[used] and feature.dtype != "float32":
             yield f"features.{used}.dtype", f"ids of words need float32, not {feature.dtype}"
-        timed = getattr(feature.options, "times", False)
+        timed = getattr(feature.options, "times", None)
         if model.tower_of(used, shapes[used]).times and not timed:
-            problem = f"the frames of '{used}' bear no times: `frames` and `windows` make such"
+            mend = f"set `times: true` in features.{used}, or"
+            if timed is None:
+                mend = f"encoder '{feature.encoder}' gives none:"
+            problem = f"the frames of '{used}' bear no times: {mend} leave `times` out of the tower"
             yield f"{path}.towers.{used}.times", problem
         try:
             model.tower_of(used, shapes[used]).check_set(feature.encoder, feature.options)

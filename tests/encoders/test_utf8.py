@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipeline.encoders.utf8 import Encoder, Options, written
+from pipeline.encoders.utf8 import Encoder, Options, decode_ids
 
 
 def test_texts_are_read_back_and_cut_between_characters() -> None:
@@ -13,8 +13,8 @@ def test_texts_are_read_back_and_cut_between_characters() -> None:
     assert ids.shape == (4, 8, 1)
     assert ids.dtype == np.float32
     assert lengths.tolist() == [6, 6, 0, 6]
-    assert written(ids[..., 0]) == texts
-    assert written(Encoder(Options(bytes=5)).encode(texts)[0][..., 0]) == [
+    assert decode_ids(ids[..., 0]) == texts
+    assert decode_ids(Encoder(Options(bytes=5)).encode(texts)[0][..., 0]) == [
         "a duc",
         "日",
         "",

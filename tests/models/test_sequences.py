@@ -18,6 +18,7 @@ from pipeline.models.network import Network
 from pipeline.models.onnx_network import OnnxNetwork
 from pipeline.models.options import ModelOptions
 from pipeline.models.prediction import predict
+from pipeline.models.sequences import TokenSequence
 from pipeline.models.tower_options import of_kind
 from pipeline.models.training.batches import Tensors
 from pipeline.models.training.loop import train
@@ -39,15 +40,16 @@ def made(name: str, longest: tuple[int, ...] = LONGEST) -> torch.nn.Module:
     return hold(module.build(longest, WIDTH, module.Options(heads=2))).eval()
 
 
-def sequences(rows: int, longest: tuple[int, ...] = LONGEST, seed: int = 0) -> list[Any]:
-    """Of each set tokens, which of them count and their times: the first row has all of them."""
+def sequences(rows: int, longest: tuple[int, ...] = LONGEST, seed: int = 0) -> list[TokenSequence]:
+    """The tokens of each set, of which the first row has as many as the longest."""
     drawn = []
     for i, most in enumerate(longest):
         random = torch.Generator().manual_seed(seed + i)
         lengths = torch.randint(1, most + 1, (rows, 1), generator=random)
         lengths[0] = most
         times = torch.arange(most).expand(rows, most) * 0.5
-        drawn.append((draw(rows, most, WIDTH, seed=seed + i), torch.arange(most) < lengths, times))
+        tokens = draw(rows, most, WIDTH, seed=seed + i)
+        drawn.append(TokenSequence(tokens, torch.arange(most) < lengths, times))
     return drawn
 
 
@@ -59,18 +61,18 @@ def test_neither_padding_nor_what_is_absent_counts(name, filling):
     filled = []
     for i, (tokens, counted, times) in enumerate(given):
         known = counted & present[:, i : i + 1]
-        filled.append(
-            (
-                tokens.where(known[..., None], filling),
-                counted,
-                times.where(known, filling),
+        shown = tokens.where(known[..., None], filling)
+        filled.append(TokenSequence(shown, counted, times.where(known, filling)))
+    padding = (filling, False, filling)
+    longer = [
+        TokenSequence(
+            *(
+                torch.cat([part, part.new_ones(8, 3, *part.shape[2:]) * fill], 1)
+                for part, fill in zip(each, padding, strict=True)
             )
         )
-    longer = [
-        tuple(torch.cat([part, part.new_ones(8, 3, *part.shape[2:]) * fill], 1) for part, fill in
-              zip(each, (filling, False, filling), strict=True))
         for each in given
-    ]  # fmt: skip
+    ]
     with torch.no_grad():
         fused = fusion(given, present)
         assert fused.shape == (8, fusion.width)
@@ -82,7 +84,9 @@ def test_neither_padding_nor_what_is_absent_counts(name, filling):
 @pytest.mark.parametrize("name", FUSIONS)
 def test_gradients_reach_all_that_counts_and_rows_are_independent(name):
     fusion, present = made(name), masks(3)
-    given = [(tokens.requires_grad_(), *others) for tokens, *others in sequences(8)]
+    given = sequences(8)
+    for sequence in given:
+        sequence.tokens.requires_grad_()
     fused = fusion(given, present)
     (fused * draw(*fused.shape, seed=3)).sum().backward()
     for i, (tokens, counted, _) in enumerate(given):
@@ -90,7 +94,10 @@ def test_gradients_reach_all_that_counts_and_rows_are_independent(name):
         assert torch.equal(tokens.grad.any(2), counted & present[:, i : i + 1])
     with torch.no_grad():
         alone = [
-            fusion([tuple(part[i : i + 1] for part in each) for each in given], present[i : i + 1])
+            fusion(
+                [TokenSequence(*(part[i : i + 1] for part in each)) for each in given],
+                present[i : i + 1],
+            )
             for i in range(8)
         ]
     torch.testing.assert_close(torch.cat(alone), fused)
@@ -100,14 +107,15 @@ def test_gradients_reach_all_that_counts_and_rows_are_independent(name):
 def test_it_counts_when_things_are(name):
     """Their time and not their place: the order in which one set's tokens come says nothing."""
     fusion, present = made(name, (4, 4)), torch.ones(1, 2, dtype=torch.bool)
-    first, (tokens, counted, times) = sequences(1, (4, 4))
+    first, second = sequences(1, (4, 4))
+    tokens, counted, times = second
     order = torch.tensor([2, 0, 3, 1])
     with torch.no_grad():
-        fused = fusion([first, (tokens, counted, times)], present)
-        later = fusion([first, (tokens, counted, times + 0.5)], present)
+        fused = fusion([first, second], present)
+        later = fusion([first, second._replace(times=times + 0.5)], present)
         assert not torch.allclose(later, fused, atol=1e-4)
         if name == "bottleneck":  # what is read stands before all
-            turned = (tokens[:, order], counted, times[:, order])
+            turned = TokenSequence(tokens[:, order], counted, times[:, order])
             torch.testing.assert_close(fusion([first, turned], present), fused)
 
 
@@ -117,7 +125,7 @@ def test_a_sequence_of_nothing_is_no_mistake(name):
     fusion, present = made(name), torch.ones(4, 3, dtype=torch.bool)
     *others, (tokens, counted, times) = sequences(4)
     tokens.requires_grad_()
-    fused = fusion([*others, (tokens, torch.zeros_like(counted), times)], present)
+    fused = fusion([*others, TokenSequence(tokens, torch.zeros_like(counted), times)], present)
     fused.square().sum().backward()
     assert fused.isfinite().all()
     assert not tokens.grad.any()
@@ -288,9 +296,9 @@ def test_what_attends_over_sequences_is_pruned_and_quantised(fusion):
 def test_half_precision_says_nearly_the_same(name):
     """Under autocast to float16, whose numbers end at 65504, of which times may be many."""
     fusion, present = made(name), masks(3)
-    given = [(tokens, counted, times * 1000) for tokens, counted, times in sequences(8)]
+    given = [each._replace(times=each.times * 1000) for each in sequences(8)]
     wanted = fusion(given, present)
     with torch.autocast("cpu", dtype=torch.float16):
-        halved = [(tokens @ torch.eye(WIDTH), *others) for tokens, *others in given]
+        halved = [each._replace(tokens=each.tokens @ torch.eye(WIDTH)) for each in given]
         fused = fusion(halved, present)
     torch.testing.assert_close(fused.float(), wanted, rtol=0.02, atol=0.02)

@@ -19,8 +19,9 @@ from pipeline.models.evaluation.figures import lead as ahead_of
 from pipeline.models.evaluation.nearest import nearest_rows
 from pipeline.models.evaluation.options import EvaluationOptions
 from pipeline.models.evaluation.results import write_evaluation
-from pipeline.models.examples import build_examples, classes_of
+from pipeline.models.examples import FeatureSpec, build_examples, classes_of
 from pipeline.models.fusion import fusion_of
+from pipeline.models.network import Network
 from pipeline.models.prediction import predict
 from pipeline.models.saving import TrainedModel, load_model, save_model
 from pipeline.models.targets import has_target
@@ -213,7 +214,7 @@ def test_the_loss_is_the_smoothed_cross_entropy_of_each_sub_word() -> None:
     assert losses[2] == 0
     given = torch.tensor([[0, 3, 2], [0, 1, 1]])
     earlier = torch.ones(3, 3, dtype=torch.bool).tril()
-    halves = made.remember(tokens, absent).take(torch.arange(2))
+    halves = made.encode_memory(tokens, absent).take(torch.arange(2))
     logits, _ = made.step(given, 0, None, earlier, halves)
     by_hand = functional.cross_entropy(logits[0], targets[0, :3], label_smoothing=0.1)
     assert losses[0].item() == pytest.approx(by_hand.item(), rel=1e-5)
@@ -245,8 +246,8 @@ def test_what_is_read_can_be_copied_though_it_was_never_said() -> None:
     made, vocabulary, written = read_and_copied(200)
     for parameter in made.parameters():
         torch.nn.init.normal_(parameter, std=0.1)
-    seen = torch.from_numpy(text.read(written, vocabulary))
-    truth = torch.tensor(encode([t[3:] for t in utf8.written(written)], vocabulary))
+    seen = torch.from_numpy(text.encode_source(written, vocabulary))
+    truth = torch.tensor(encode([t[3:] for t in utf8.decode_ids(written)], vocabulary))
     tokens, absent = torch.zeros(200, 1, 8), torch.zeros(200, 1, dtype=torch.bool)
     # No text of training has the pair that the last ones have.
     held = (seen == encode(["d"], vocabulary)[0][1]).any(1)
@@ -264,15 +265,15 @@ def test_what_is_read_can_be_copied_though_it_was_never_said() -> None:
 def test_a_decoder_that_reads_does_without_a_text_and_with_a_longer_one() -> None:
     made, vocabulary, written = read_and_copied(16)
     tokens, absent = memory()
-    said = torch.from_numpy(text.read(written, vocabulary))
-    none = torch.from_numpy(text.read(np.zeros_like(written), vocabulary))
+    said = torch.from_numpy(text.encode_source(written, vocabulary))
+    none = torch.from_numpy(text.encode_source(np.zeros_like(written), vocabulary))
     assert (none == -1).all()
     with torch.no_grad():
         answers = made(tokens, absent, text=said)
         padded = made(tokens, absent, text=functional.pad(said, (0, 9), value=-1))
         np.testing.assert_allclose(answers, padded, atol=1e-5)
         np.testing.assert_allclose(made(tokens, absent, text=none), made(tokens, absent), atol=1e-5)
-        shares, _ = made.step(said[:, :1], 0, None, None, made.remember(tokens, absent, said))
+        shares, _ = made.step(said[:, :1], 0, None, None, made.encode_memory(tokens, absent, said))
     np.testing.assert_allclose(shares.exp().sum(2), 1.0, atol=1e-4)
 
 
@@ -418,3 +419,56 @@ def test_a_decoder_can_be_told_what_its_text_begins_with() -> None:
         assert np.mean([s[-1:] == [last] for s in said]) > 0.9
     free = predict(trained.network, replace(test, targets={}), trained.priors)["caption"]
     assert {names[int(ids)] for ids in free[:, 1]} <= {"\n", "\nen", "\nfr"}
+
+
+def test_half_precision_copies_nearly_the_same() -> None:
+    """Under autocast to float16, whose numbers end at 65504, and with rows without a text."""
+    made, vocabulary, written = read_and_copied(16)
+    written[::4] = 0
+    source = torch.from_numpy(text.encode_source(written, vocabulary))
+    tokens, absent = memory()
+    targets = source.clamp(min=0)
+    wanted = made(tokens, absent, targets, teach=True, text=source)
+    for half in (torch.float16, torch.bfloat16):
+        with torch.autocast("cpu", dtype=half):
+            halved = made(tokens, absent, targets, teach=True, text=source)
+        assert halved.dtype == torch.float32
+        torch.testing.assert_close(halved, wanted, rtol=0.05, atol=0.2)
+
+
+def copying_network() -> tuple[Network, dict, dict]:
+    """A network that reads a vector and a text, which it may copy; its values and lengths."""
+    options = chosen(
+        {"caption": {**SMALL, "copies": "utf8"}}, fusion="attention", features=["picture", "utf8"],
+        towers={"utf8": {"kind": "embedding", "words": 256, "numbers": 4,
+                         "reader": {"kind": "attention", "hidden": 4}}},
+    )  # fmt: skip
+    sets = [FeatureSpec("picture", "image", (4,)), FeatureSpec("utf8", "text", (8, 1))]
+    vocabulary = fit_vocabulary(["red", "blue"], 290)
+    torch.manual_seed(0)
+    network = Network(sets, {"caption": len(vocabulary)}, options).eval()
+    network.decodings["caption"] = replace(network.decodings["caption"], classes=vocabulary)
+    texts = ["red", "blue", "x", "a, b"]
+    ids, lengths = utf8.Encoder(utf8.Options(bytes=8)).encode(texts)
+    values = {"picture": torch.randn(4, 4), "utf8": torch.from_numpy(ids)}
+    return network, values, {"picture": torch.ones(4), "utf8": torch.from_numpy(lengths)}
+
+
+def test_an_absent_text_is_as_a_blank_one_and_none_is_read_beyond_its_length() -> None:
+    network, values, lengths = copying_network()
+    both = torch.ones(4, 2, dtype=torch.bool)
+    hidden = both & torch.tensor([True, False])
+    beyond = torch.arange(8) >= lengths["utf8"][:, None]
+    garbage = {**values, "utf8": values["utf8"].masked_fill(beyond[..., None], 66.0)}
+    nothing = {**values, "utf8": torch.full_like(values["utf8"], torch.nan)}
+    blank = {**lengths, "utf8": torch.zeros_like(lengths["utf8"])}
+    with torch.no_grad():
+        wanted = network(values, lengths, both)["caption"]
+        absent = network(values, lengths, hidden)["caption"]
+        assert absent.isfinite().all()
+        assert not torch.equal(absent, wanted)
+        assert torch.equal(network(nothing, lengths, hidden)["caption"], absent)
+        assert torch.equal(network(garbage, lengths, both)["caption"], wanted)
+        read = network.texts(values, blank, both), network.texts(nothing, lengths, hidden)
+    assert torch.equal(read[0][0], read[1][0])
+    assert (read[0][0] == -1).all()

@@ -63,7 +63,8 @@ TEST = landing(999, 60)
 
 
 def agreement(tonight: LabelledAnswers, seed: int = 0, test: LabelledAnswers = TEST):
-    return label_agreement(test, tonight, OPTIONS, np.random.default_rng(seed))
+    rng = np.random.default_rng(seed)
+    return label_agreement(test, tonight, CONTRACT.chance, OPTIONS, rng)
 
 
 def is_held(tonight: LabelledAnswers, seed: int = 0, test: LabelledAnswers = TEST) -> bool:
@@ -87,6 +88,13 @@ def test_fewer_than_one_honest_night_of_a_hundred_is_held() -> None:
 def test_mixed_up_labels_are_named(components: int, power: float) -> None:
     held = [is_held(landing(i, components, mixed=True), i) for i in range(40)]
     assert np.mean(held) >= power
+
+
+def test_few_permutations_of_other_tests_let_nothing_in() -> None:
+    few, rng = DriftOptions(permutations=99), np.random.default_rng(0)
+    mixed = label_agreement(TEST, landing(0, 40, mixed=True), CONTRACT.chance, few, rng)
+    assert mixed is not None
+    assert mixed.p <= CONTRACT.chance
 
 
 def test_a_night_of_a_hard_class_is_honest() -> None:

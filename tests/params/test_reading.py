@@ -268,7 +268,12 @@ def test_durations_are_those_of_clips() -> None:
         (
             {"encoder": "logmel"},
             {"tower": {"kind": "gru", "times": True}},
-            "m.towers.f.times: the frames of 'f' bear no times",
+            "m.towers.f.times: the frames of 'f' bear no times: encoder 'logmel' gives none",
+        ),
+        (
+            {"encoder": "windows", "times": False},
+            {"tower": {"kind": "gru", "times": True}},
+            "bear no times: set `times: true` in features.f, or leave `times` out of the tower",
         ),
         ({"encoder": "tokens", "dtype": "float16"}, {"tower": {"kind": "embedding"}}, "float32"),
         ({"encoder": "logmel"}, {"fusion": "early"}, None),
@@ -279,7 +284,9 @@ def test_durations_are_those_of_clips() -> None:
 def test_a_tower_reads_what_its_encoder_makes(
     feature: dict[str, Any], model: dict[str, Any], said: str | None
 ) -> None:
-    modality = {"pixels": "image", "logmel": "audio"}.get(feature["encoder"], "text")
+    modality = {"pixels": "image", "logmel": "audio", "windows": "audio"}.get(
+        feature["encoder"], "text"
+    )
     changed = own(
         modalities=[modality],
         features={"f": {"modality": modality, **feature}},
@@ -343,7 +350,7 @@ def test_a_decoder_copies_from_a_text_of_its_model() -> None:
                       "tasks": {"caption": {"copies": "f"}}, "primary": "caption"}},
     )  # fmt: skip
     parsed = parse(changed).models["m"]
-    assert parsed.tasks["caption"].reads == "f"
+    assert parsed.tasks["caption"].copies == "f"
     changed["models"]["m"]["tasks"]["caption"]["copies"] = "h"
     (mistake,) = mistakes(changed)
     assert mistake.startswith("models.m.tasks.caption.copies: unknown feature set of the encoder")

@@ -20,7 +20,7 @@ from pipeline.core.errors import Rejected
 from pipeline.core.spans import Span
 from pipeline.modalities.audio.content import Content
 from pipeline.modalities.audio.recording import Recording, check, too_long
-from pipeline.modalities.audio.tracks import heard
+from pipeline.modalities.audio.tracks import to_mono_16k
 from pipeline.modalities.text.clean import Options as TextOptions
 from pipeline.modalities.text.speech import Speech
 from pipeline.modalities.text.subtitles import Cue, words
@@ -176,7 +176,7 @@ def _words(data: bytes, span: Span | None, options: TextOptions) -> tuple[bytes,
 
 
 def _listen(data: bytes, speech: Speech) -> Content:
-    return heard(_sound(data, None, speech.max_seconds, speech.max_channels))
+    return to_mono_16k(_sound(data, None, speech.max_seconds, speech.max_channels))
 
 
 def _subtitles(data: bytes) -> list[Cue] | None:

@@ -130,14 +130,14 @@ class Generative(Task, Protocol):
 
     Its targets are int64 (n, longest): classes, -1 beyond the end. What its `layer` gives is called
     with the fusion's tokens, float (n, tokens, width), which of them are absent, bool (n, tokens),
-    the targets or None, whether it is taught, and what `read` makes of the text that its options
-    name, or None. Taught, it says what `loss` wants to know of each
-    class of each target, float (n, longest, terms). Else it answers, float32 (n, 1 + longest): the
+    the targets or None, whether it is taught, and what `encode_source` makes of the text that its
+    options name, or None. Taught, it says what `loss` wants to know of each class of each target,
+    float (n, longest, terms). Else it answers, float32 (n, 1 + longest): the
     probability of the answer, then its classes, -1 beyond the end; of targets it sees at most the
     first class, if that is what it is told.
     """
 
-    def read(self, written: np.ndarray, classes: Sequence[str]) -> np.ndarray:
+    def encode_source(self, written: np.ndarray, classes: Sequence[str]) -> np.ndarray:
         """Classes of texts, int64 (n, longest), -1 beyond, from ids of `utf8`, float32 (n, bytes).
 
         A row of zeros is no text.

@@ -1,4 +1,4 @@
-"""A Transformer decoder over fused tokens: what it says of given sub-words, and what it answers.
+"""A Transformer decoder over fused tokens, taught by given sub-words, and making answers.
 
 Vaswani et al. 2017 (arXiv:1706.03762), with the norms before (Xiong et al. 2020, arXiv:2002.04745)
 and the logits by the embedding of the sub-words (Press & Wolf 2017, arXiv:1608.05859). Answers are
@@ -77,7 +77,7 @@ class Layer(nn.Module):
         self.drop = nn.Dropout(dropout)
 
     def forward(
-        self, x: Tensor, before: Kept | None, seen: Tensor | None, memory: Kept, there: Tensor
+        self, x: Tensor, before: Kept | None, seen: Tensor | None, memory: Kept, mask: Tensor
     ) -> tuple[Tensor, Kept]:
         """The new places (n, places, hidden), and the keys and values of all so far."""
         normed = self.norms[0](x)
@@ -85,7 +85,7 @@ class Layer(nn.Module):
         if before is not None:
             kept = (torch.cat([before[0], kept[0]], 2), torch.cat([before[1], kept[1]], 2))
         x = x + self.drop(self.said(normed, kept, seen))
-        x = x + self.drop(self.read(self.norms[1](x), memory, there))
+        x = x + self.drop(self.read(self.norms[1](x), memory, mask))
         return x + self.drop(self.mix(self.norms[2](x))), kept
 
 
@@ -97,22 +97,22 @@ class Memory:
     ----------
     layers:
         Of each layer the keys and values of fused tokens, then of the text.
-    there:
-        bool (n, 1, 1, tokens and sub-words): which of them are.
-    words:
+    mask:
+        bool (n, 1, 1, tokens and sub-words): which of them count.
+    subwords:
         The text's sub-words, int64 (n, sub-words), -1 beyond its end.
     keys:
         What is pointed at, float (n, sub-words, hidden).
     """
 
     layers: list[Kept]
-    there: Tensor
-    words: Tensor
+    mask: Tensor
+    subwords: Tensor
     keys: Tensor
 
     def take(self, rows: Tensor) -> Memory:
         layers = [(key[rows], value[rows]) for key, value in self.layers]
-        return Memory(layers, self.there[rows], self.words[rows], self.keys[rows])
+        return Memory(layers, self.mask[rows], self.subwords[rows], self.keys[rows])
 
 
 class Reader(nn.Module):
@@ -122,7 +122,7 @@ class Reader(nn.Module):
         super().__init__()
         hidden = options.hidden
         # What stands beside a sub-word, by which copying goes on from one to the next.
-        self.beside = nn.Conv1d(hidden, hidden, 3, padding=1)
+        self.context = nn.Conv1d(hidden, hidden, 3, padding=1)
         self.layer = encoder_layer(hidden, options.heads, options.expansion, options.dropout)
         self.norm = nn.LayerNorm(hidden)
         self.key = nn.Linear(hidden, hidden)
@@ -132,24 +132,27 @@ class Reader(nn.Module):
     def forward(self, embedded: Tensor, beyond: Tensor) -> Tensor:
         """Sub-words (n, places, hidden) in their context; beyond: bool (n, places)."""
         embedded = embedded.masked_fill(beyond[..., None], 0.0)
-        near = embedded + self.beside(embedded.transpose(1, 2)).transpose(1, 2)
+        near = embedded + self.context(embedded.transpose(1, 2)).transpose(1, 2)
         # Where there is no text all counts: attention to nothing would be no number.
         masked = beyond & ~beyond.all(1, keepdim=True)
         read: Tensor = self.norm(self.layer(near, src_key_padding_mask=masked))
         return read
 
-    def copy(self, state: Tensor, shares: Tensor, memory: Memory) -> Tensor:
-        """log p of the next sub-word, said or copied: (n, places, vocabulary).
+    def copy(self, state: Tensor, log_probabilities: Tensor, memory: Memory) -> Tensor:
+        """log p of the next sub-word, said or copied, float32 (n, places, vocabulary).
 
-        state: (n, places, hidden); shares: log p of those that are said.
+        state: (n, places, hidden); log_probabilities: float32, of those that are said.
         """
-        beyond = (memory.words < 0)[:, None]
-        scores = self.query(state) @ memory.keys.transpose(1, 2) * state.shape[2] ** -0.5
-        pointed = scores.masked_fill(beyond, -1e9).softmax(2).masked_fill(beyond, 0.0)
-        gate = self.gate(state).sigmoid() * (~beyond).any(2, keepdim=True)
-        place = memory.words.clamp(min=0)[:, None].expand_as(pointed)
-        copied = torch.zeros_like(shares).scatter_add(2, place, pointed * gate)
-        mixed: Tensor = (shares.exp() * (1 - gate) + copied).clamp(min=1e-9).log()
+        beyond = (memory.subwords < 0)[:, None]
+        query = self.query(state) * state.shape[2] ** -0.5
+        # Of small probabilities half precision keeps no difference, and has no number for a mask.
+        scores = (query @ memory.keys.transpose(1, 2)).float()
+        masked = scores.masked_fill(beyond, torch.finfo(scores.dtype).min)
+        pointed = masked.softmax(2).masked_fill(beyond, 0.0)
+        gate = self.gate(state).float().sigmoid() * (~beyond).any(2, keepdim=True)
+        place = memory.subwords.clamp(min=0)[:, None].expand_as(pointed)
+        copied = torch.zeros_like(log_probabilities).scatter_add(2, place, pointed * gate)
+        mixed: Tensor = (log_probabilities.exp() * (1 - gate) + copied).clamp(min=1e-9).log()
         return mixed
 
 
@@ -163,8 +166,8 @@ class Decoder(nn.Module):
         super().__init__()
         self.options = options
         self.memory = nn.Sequential(nn.Linear(width, options.hidden), nn.LayerNorm(options.hidden))
-        self.words = nn.Embedding(vocabulary, options.hidden)
-        nn.init.normal_(self.words.weight, std=options.hidden**-0.5)
+        self.embedding = nn.Embedding(vocabulary, options.hidden)
+        nn.init.normal_(self.embedding.weight, std=options.hidden**-0.5)
         self.places = nn.Parameter(torch.randn(options.longest, options.hidden) * 0.02)
         self.layers: Any = nn.ModuleList(Layer(options) for _ in range(options.layers))
         self.norm = nn.LayerNorm(options.hidden)
@@ -179,44 +182,44 @@ class Decoder(nn.Module):
         teach: bool = False,
         text: Tensor | None = None,
     ) -> Tensor:
-        memory = self.remember(tokens, absent, text)
+        memory = self.encode_memory(tokens, absent, text)
         if targets is not None and teach:
-            return self.say(memory, targets)
-        told = targets[:, 0] if targets is not None and self.options.given else None
-        return self.answer(memory, told)
+            return self.teacher_forced(memory, targets)
+        prefix = targets[:, 0] if targets is not None and self.options.given else None
+        return self.generate(memory, prefix)
 
-    def say(self, memory: Memory, targets: Tensor) -> Tensor:
-        """What it says of each sub-word of the targets, all before being given."""
+    def teacher_forced(self, memory: Memory, targets: Tensor) -> Tensor:
+        """Its terms of each sub-word of the targets, all before being given."""
         longest = int((targets >= 0).sum(1).max().clamp(1, self.options.longest))
         truth = targets[:, :longest]
         begin = truth.new_full((len(truth), 1), END)
         given = torch.cat([begin, truth[:, :-1].clamp(min=END)], 1)
         earlier = torch.ones(longest, longest, dtype=torch.bool, device=truth.device).tril()
-        shares, _ = self.step(given, 0, None, earlier, memory)
+        log_probabilities, _ = self.step(given, 0, None, earlier, memory)
         of_truth = -functional.nll_loss(
-            shares.flatten(0, 1), truth.flatten(), ignore_index=-1, reduction="none"
+            log_probabilities.flatten(0, 1), truth.flatten(), ignore_index=-1, reduction="none"
         )
-        terms = torch.stack([of_truth.view_as(truth), shares.mean(2)], 2)
+        terms = torch.stack([of_truth.view_as(truth), log_probabilities.mean(2)], 2)
         # As many places for every batch, so that batches can be joined.
         most = min(targets.shape[1], self.options.longest)
         return functional.pad(terms, (0, 0, 0, most - longest))
 
-    def answer(self, memory: Memory, told: Tensor | None) -> Tensor:
+    def generate(self, memory: Memory, prefix: Tensor | None) -> Tensor:
         """The answers of the options' search, float32 (n, 1 + longest).
 
-        told: what each begins with, (n,), -1 where that is left to the search; None: of all.
+        prefix: what each begins with, (n,), -1 where that is left to the search; None: of all.
         """
-        search = Search(len(memory.there), self.options, memory.there.device, told)
+        search = Search(len(memory.mask), self.options, memory.mask.device, prefix)
         memory, kept = memory.take(search.origin), None
         for place in range(self.options.longest):
-            shares, kept = self.step(search.last, place, kept, None, memory)
-            parents = search.extend(shares[:, -1])
+            log_probabilities, kept = self.step(search.last, place, kept, None, memory)
+            parents = search.extend(log_probabilities[:, -1])
             if search.ended:
                 break
             kept = [(key[parents], value[parents]) for key, value in kept]
         return search.answers()
 
-    def remember(self, tokens: Tensor, absent: Tensor, text: Tensor | None = None) -> Memory:
+    def encode_memory(self, tokens: Tensor, absent: Tensor, text: Tensor | None = None) -> Memory:
         """What there is to read: fused tokens, and the sub-words of a text."""
         # Where none is there all count, being zeros: attention to nothing would be no number.
         absent = absent & ~absent.all(1, keepdim=True)
@@ -225,13 +228,13 @@ class Decoder(nn.Module):
             nothing = torch.zeros_like(absent[:, :0], dtype=torch.long)
             return self._memory(source, absent, nothing, source[:, :0])
         beyond = text < 0
-        read = self.reader(self.drop(self.words(text.clamp(min=END))), beyond)
+        read = self.reader(self.drop(self.embedding(text.clamp(min=END))), beyond)
         both, missing = torch.cat([source, read], 1), torch.cat([absent, beyond], 1)
         return self._memory(both, missing, text, self.reader.key(read))
 
-    def _memory(self, source: Tensor, absent: Tensor, words: Tensor, keys: Tensor) -> Memory:
+    def _memory(self, source: Tensor, absent: Tensor, subwords: Tensor, keys: Tensor) -> Memory:
         layers = [layer.read.keep(source) for layer in self.layers]
-        return Memory(layers, ~absent[:, None, None], words, keys)
+        return Memory(layers, ~absent[:, None, None], subwords, keys)
 
     def step(
         self,
@@ -242,11 +245,13 @@ class Decoder(nn.Module):
         memory: Memory,
     ) -> tuple[Tensor, list[Kept]]:
         """log p (n, places, vocabulary) of what follows sub-words given from a place on."""
-        x = self.drop(self.words(given) + self.places[place : place + given.shape[1]])
+        x = self.drop(self.embedding(given) + self.places[place : place + given.shape[1]])
         grown = []
         for i, layer in enumerate(self.layers):
-            x, keys = layer(x, kept and kept[i], earlier, memory.layers[i], memory.there)
+            x, keys = layer(x, kept and kept[i], earlier, memory.layers[i], memory.mask)
             grown.append(keys)
         x = self.norm(x)
-        shares = functional.linear(x, self.words.weight).log_softmax(2)
-        return shares if self.reader is None else self.reader.copy(x, shares, memory), grown
+        log_probabilities = functional.linear(x, self.embedding.weight).float().log_softmax(2)
+        if self.reader is not None:
+            log_probabilities = self.reader.copy(x, log_probabilities, memory)
+        return log_probabilities, grown

@@ -22,14 +22,14 @@ class Search:
     beam, and adds Gumbel's noise to log p / `temperature` (Maddison et al. 2014, arXiv:1411.0030).
     The noise is by seed and place alone, so that an answer is the same in whatever batch.
 
-    A row's answer depends on its own logits alone. All its beams stand beside each other. `told`,
-    int64 (n,) or None, are the sub-words that they begin with at no cost, -1 where nothing is told.
+    A row's answer depends on its own log p alone. All its beams stand beside each other. `prefix`,
+    int64 (n,) or None, are the sub-words that they begin with at no cost, -1 where none is given.
     """
 
     def __init__(
-        self, count: int, options: Options, device: torch.device, told: Tensor | None = None
+        self, count: int, options: Options, device: torch.device, prefix: Tensor | None = None
     ) -> None:
-        self._options, self._told = options, told
+        self._options, self._prefix = options, prefix
         self._beams = options.beams if options.decoding == "beam" else 1
         self.origin = torch.arange(count, device=device).repeat_interleave(self._beams)
         self._ids = torch.empty(len(self.origin), 0, dtype=torch.long, device=device)
@@ -51,28 +51,28 @@ class Search:
         """Whether all answers came to their end."""
         return bool(self._ended.all())
 
-    def extend(self, logits: Tensor) -> Tensor:
-        """Take the next sub-word by its logits (n · beams, vocabulary).
+    def extend(self, log_probabilities: Tensor) -> Tensor:
+        """Take the next sub-word by its log p, float32 (n · beams, vocabulary).
 
         Gives the beam that each goes on from, (n · beams,).
         """
-        place, vocabulary = self._ids.shape[1], logits.shape[1]
-        shares = logits.float().log_softmax(1)
+        place, vocabulary = self._ids.shape[1], log_probabilities.shape[1]
+        scores = log_probabilities.clone()
         if place < self._options.shortest:
-            shares[:, END] = -torch.inf
+            scores[:, END] = -torch.inf
         if self._options.decoding == "sample":
-            drawn = self._draw(shares, place)
-            shares = torch.where(drawn, shares, -torch.inf)
-        if place == 0 and self._told is not None:
-            first = self._told[self.origin][:, None]
+            drawn = self._draw(scores, place)
+            scores = torch.where(drawn, scores, -torch.inf)
+        if place == 0 and self._prefix is not None:
+            first = self._prefix[self.origin][:, None]
             words = torch.arange(vocabulary, device=first.device)
-            free = torch.where(words == first, 0.0, -torch.inf).to(shares)
-            shares = torch.where(first >= 0, free, shares)
+            free = torch.where(words == first, 0.0, -torch.inf).to(scores)
+            scores = torch.where(first >= 0, free, scores)
         # What has ended goes on by its end alone, at no cost.
-        over = torch.full_like(shares[:1], -torch.inf)
+        over = torch.full_like(scores[:1], -torch.inf)
         over[:, END] = 0
-        shares = torch.where(self._ended[:, None], over, shares)
-        total = (self._likelihood[:, None] + shares).view(-1, self._beams * vocabulary)
+        scores = torch.where(self._ended[:, None], over, scores)
+        total = (self._likelihood[:, None] + scores).view(-1, self._beams * vocabulary)
         best, at = total.topk(self._beams, 1)
         answer = torch.arange(len(at), device=at.device)[:, None] * self._beams
         parents = (answer + at // vocabulary).flatten()
@@ -95,13 +95,13 @@ class Search:
         answers[:, 1 : 1 + self._ids.shape[1]] = self._ids[rows].float()
         return answers
 
-    def _draw(self, shares: Tensor, place: int) -> Tensor:
-        """bool, of the shape of the log-probabilities: one true a row."""
+    def _draw(self, scores: Tensor, place: int) -> Tensor:
+        """bool, of the shape of the scores: one true a row."""
         options = self._options
-        if options.likeliest and options.likeliest < shares.shape[1]:
-            least = shares.topk(options.likeliest, 1).values[:, -1:]
-            shares = shares.masked_fill(shares < least, -torch.inf)
-        noise = generator(options.seed, "decoding", place).gumbel(size=shares.shape[1])
-        noisy = shares / options.temperature + torch.from_numpy(noise).to(shares)
-        vocabulary = torch.arange(shares.shape[1], device=shares.device)
+        if options.likeliest and options.likeliest < scores.shape[1]:
+            least = scores.topk(options.likeliest, 1).values[:, -1:]
+            scores = scores.masked_fill(scores < least, -torch.inf)
+        noise = generator(options.seed, "decoding", place).gumbel(size=scores.shape[1])
+        noisy = scores / options.temperature + torch.from_numpy(noise).to(scores)
+        vocabulary = torch.arange(scores.shape[1], device=scores.device)
         return vocabulary == noisy.argmax(1, keepdim=True)

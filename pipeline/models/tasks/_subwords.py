@@ -4,7 +4,7 @@ Byte-pair encoding (Sennrich et al. 2016, arXiv:1508.07909) over the bytes of UT
 (Radford et al. 2019), so that any text can be said and is read back as it was. A vocabulary is a
 list: the end of a text, all bytes, then what was merged, in that order, which says how to encode.
 Bytes are written as the printable characters of the library's byte level. Behind them may stand
-what a text is told to begin with, marked by `TOLD`, which no sub-word begins with.
+the prefixes of texts, marked by `PREFIX`, which no sub-word begins with.
 
 A word is the same sub-words wherever it stands: a text begins with a space, and a capital is a mark
 and its small letter (Berard et al. 2019, arXiv:1910.14589, have the mark behind the word).
@@ -19,7 +19,7 @@ from itertools import pairwise
 
 # The end of a text, and what stands before its first sub-word.
 END = 0
-TOLD = "\n"
+PREFIX = "\n"
 # Before a letter, and the space in front of it, that stands for its capital; or before itself.
 CAPITAL = "\x0e"
 
@@ -35,7 +35,7 @@ def fit_vocabulary(texts: Iterable[str], size: int) -> list[str]:
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    tokenizer.train_from_iterator(map(_written, texts), trainer)
+    tokenizer.train_from_iterator(map(_mark_capitals, texts), trainer)
     place = tokenizer.get_vocab()
     return ["", *sorted(place, key=place.__getitem__)]
 
@@ -46,7 +46,7 @@ def encode(texts: Iterable[str], vocabulary: Sequence[str]) -> list[list[int]]:
 
     split = pre_tokenizers.ByteLevel(add_prefix_space=False).pre_tokenize_str
     merged = _merging(tuple(vocabulary))
-    return [[*(id for word, _ in split(_written(text)) for id in merged(word)), END]
+    return [[*(id for word, _ in split(_mark_capitals(text)) for id in merged(word)), END]
             for text in texts]  # fmt: skip
 
 
@@ -74,16 +74,16 @@ def decode(ids: Iterable[int], vocabulary: Sequence[str]) -> str:
     from tokenizers import decoders
 
     subwords = [vocabulary[id] for id in ids if id > END]
-    spoken = [subword for subword in subwords if not subword.startswith(TOLD)]
-    return _read(decoders.ByteLevel().decode(spoken))
+    spoken = [subword for subword in subwords if not subword.startswith(PREFIX)]
+    return _unmarked(decoders.ByteLevel().decode(spoken))
 
 
-def _written(text: str) -> str:
+def _mark_capitals(text: str) -> str:
     """A text with a space before it, its capitals as marks and small letters."""
-    return re.sub(f"( ?)([{CAPITAL}\\w])", _marked, f" {text}") if text else ""
+    return re.sub(f"( ?)([{CAPITAL}\\w])", _mark_capital, f" {text}") if text else ""
 
 
-def _marked(match: re.Match[str]) -> str:
+def _mark_capital(match: re.Match[str]) -> str:
     space, letter = match.groups()
     small = letter.lower()
     if letter == CAPITAL or (small != letter and small.upper() == letter):
@@ -91,7 +91,7 @@ def _marked(match: re.Match[str]) -> str:
     return match[0]
 
 
-def _read(written: str) -> str:
-    """What `_written` made that of; of what it never makes something near it."""
+def _unmarked(written: str) -> str:
+    """The inverse of `_mark_capitals`; a mark elsewhere, too, makes the next letter a capital."""
     text = re.sub(f"{CAPITAL}( ?)(.)", lambda m: m[1] + m[2].upper(), written, flags=re.DOTALL)
     return text.removeprefix(" ")

@@ -56,10 +56,6 @@ class Options(TaskOptions):
         "and may copy from; empty: none",
     )
 
-    @property
-    def reads(self) -> str:
-        return self.copies
-
     @model_validator(mode="after")
     def _check_decoder(self) -> Self:
         if self.hidden % self.heads:
@@ -74,11 +70,11 @@ class Options(TaskOptions):
         """The texts; behind what is told, if anything is, and a line's end."""
         if not self.given:
             return targets[task]
-        told = (" ".join(str(v).split()) if is_known(v) else "" for v in targets[self.given])
+        prefixes = (" ".join(str(v).split()) if is_known(v) else "" for v in targets[self.given])
         return np.array(
             [
-                f"{value}{_subwords.TOLD}{cell}" if is_known(cell) else None
-                for value, cell in zip(told, targets[task], strict=True)
+                f"{value}{_subwords.PREFIX}{cell}" if is_known(cell) else None
+                for value, cell in zip(prefixes, targets[task], strict=True)
             ],
             object,
         )

@@ -47,21 +47,21 @@ def classes(values: Iterable[object], options: Options) -> list[str]:
     texts = [str(value) for value in values if is_known(value)]
     if not options.given:
         return _subwords.fit_vocabulary(texts, options.vocabulary)
-    parts = [text.partition(_subwords.TOLD) for text in texts]
-    told = sorted({"", *(value for value, _, _ in parts)})
+    parts = [text.partition(_subwords.PREFIX) for text in texts]
+    prefixes = sorted({"", *(value for value, _, _ in parts)})
     vocabulary = _subwords.fit_vocabulary((text for _, _, text in parts), options.vocabulary)
-    return [*vocabulary, *(_subwords.TOLD + value for value in told)]
+    return [*vocabulary, *(_subwords.PREFIX + value for value in prefixes)]
 
 
 def encode(values: Iterable[object], classes: Sequence[str]) -> np.ndarray:
     """int64 (n, longest text): sub-words, the end, and -1 beyond; all -1 where it is missing."""
     cells = list(values)
     texts = list(dict.fromkeys(str(value) for value in cells if is_known(value)))
-    told = _told(classes)
-    parts = [text.partition(_subwords.TOLD) if told else ("", "", text) for text in texts]
-    begin = [[told.get(value, told[""])] if told else [] for value, _, _ in parts]
-    spoken = _subwords.encode((text for _, _, text in parts), classes)
-    subwords = {t: first + ids for t, first, ids in zip(texts, begin, spoken, strict=True)}
+    prefixes = _prefixes(classes)
+    parts = [text.partition(_subwords.PREFIX) if prefixes else ("", "", text) for text in texts]
+    begin = [[prefixes.get(value, prefixes[""])] if prefixes else [] for value, _, _ in parts]
+    encoded_texts = _subwords.encode((text for _, _, text in parts), classes)
+    subwords = {t: first + ids for t, first, ids in zip(texts, begin, encoded_texts, strict=True)}
     longest = max(map(len, subwords.values()), default=1)
     encoded = np.full((len(cells), longest), -1, np.int64)
     for row, value in enumerate(cells):
@@ -71,9 +71,9 @@ def encode(values: Iterable[object], classes: Sequence[str]) -> np.ndarray:
     return encoded
 
 
-def read(written: np.ndarray, classes: Sequence[str]) -> np.ndarray:
-    """int64 (n, longest text): the sub-words alone of texts that the encoder `utf8` made ids of."""
-    subwords = [ids[:-1] for ids in _subwords.encode(utf8.written(written), classes)]
+def encode_source(written: np.ndarray, classes: Sequence[str]) -> np.ndarray:
+    """int64 (n, longest text): the sub-words of texts by their ids of `utf8`, without the end."""
+    subwords = [ids[:-1] for ids in _subwords.encode(utf8.decode_ids(written), classes)]
     encoded = np.full((len(subwords), max([1, *map(len, subwords)])), -1, np.int64)
     for row, ids in enumerate(subwords):
         encoded[row, : len(ids)] = ids
@@ -81,15 +81,15 @@ def read(written: np.ndarray, classes: Sequence[str]) -> np.ndarray:
 
 
 def begin(value: str, classes: Sequence[str]) -> int:
-    told = _told(classes)
-    if value not in told:
-        raise PipelineError(unknown("value", value, filter(None, told)))
-    return told[value]
+    prefixes = _prefixes(classes)
+    if value not in prefixes:
+        raise PipelineError(unknown("value", value, filter(None, prefixes)))
+    return prefixes[value]
 
 
-def _told(classes: Sequence[str]) -> dict[str, int]:
+def _prefixes(classes: Sequence[str]) -> dict[str, int]:
     """What a text can be told to begin with → its class."""
-    mark = _subwords.TOLD
+    mark = _subwords.PREFIX
     return {name[1:]: place for place, name in enumerate(classes) if name.startswith(mark)}
 
 

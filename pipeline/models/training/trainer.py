@@ -103,7 +103,7 @@ class Trainer:
         inputs = microbatch.inputs
         with self._optimization.autocast():
             tokens, counted = self.network.tokens(inputs.values, inputs.lengths, inputs.present)
-            texts = self.network.texts(inputs.values, inputs.present)
+            texts = self.network.texts(inputs.values, inputs.lengths, inputs.present)
             answered = self.network.task_outputs(tokens, counted, microbatch.targets, texts)
             outputs = [
                 loss(

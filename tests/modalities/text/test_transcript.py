@@ -21,10 +21,13 @@ from pipeline.inference.inputs import samples_of
 from pipeline.inference.samples import read_asset
 from pipeline.modalities.audio.tracks import take as of_recording
 from pipeline.modalities.text import speech, transcript
-from pipeline.modalities.text.clean import Options, parameters
+from pipeline.modalities.text.clean import COST_MS, SPOKEN_MS, Options, parameters
 from pipeline.modalities.text.speech import Speech
 from pipeline.modalities.text.transcript import Word, recognised, words
 from pipeline.params import parse
+from pipeline.parts.fingerprint import fingerprint
+from pipeline.raw.roots import Raw
+from pipeline.stages.work.clean import Clean
 from tests.modalities.text.played import CONFIDENCE, play
 from tests.modalities.video import known
 
@@ -76,13 +79,22 @@ def test_a_recording_is_heard_on_its_own_time(monkeypatch: pytest.MonkeyPatch) -
     assert all(call["temperature"] == 0 for call in played.heard)
 
 
+def test_channels_in_opposite_phase_are_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+    play(monkeypatch)
+    tones = known.tones(2)
+    data, _ = of_recording(wav(np.stack([tones, -tones], axis=1)), "text", None, OPTIONS)
+    assert data == b"zero one"
+
+
 @pytest.mark.parametrize(
     ("sound", "options", "reason"),
     [
-        (known.tones(2), Options(), "no_recogniser"),
+        (known.tones(2), Options(), "absent"),
         (known.tones(2), Options(speech=Speech(max_seconds=1)), "too_long"),
         (np.full(known.RATE, np.nan, np.float32), OPTIONS, "not_finite"),
+        (np.full(known.RATE, 1e7, np.float32), OPTIONS, "not_finite"),
         (np.zeros(known.RATE, np.int16), OPTIONS, "absent"),
+        (np.zeros((0, 2), np.int16), OPTIONS, "absent"),
     ],
 )
 def test_recordings_without_words_are_refused(
@@ -123,7 +135,7 @@ def test_writing_without_blanks_stays_without(monkeypatch: pytest.MonkeyPatch) -
         )
     ]
     monkeypatch.setattr(played, "transcribe", lambda sound, **how: (iter(segments), None))
-    utterances = recognised(np.zeros(known.RATE, np.float32), Speech(language="zh"))
+    utterances = recognised(np.zeros(known.RATE, np.float32), Speech(model="other", language="zh"))
     assert words(utterances, None, 0.5)[0] == "你好。"
     assert words(utterances, Span(500, 1000), 0.5)[0] == "好。"
 
@@ -187,8 +199,31 @@ def test_the_recogniser_is_keyed_by_its_weights(
         }
     )
     assert keyed[0]["model.bin"] != keyed[1]["model.bin"]
+    moved = tmp_path / "a" / "moved"
+    moved.mkdir()
+    (moved / "model.bin").write_bytes(b"a")
+    first, second = (Options(speech=Speech(model=str(path))) for path in (tmp_path / "a", moved))
+    assert parameters(first) == parameters(second)
     with pytest.raises(PipelineError, match=r"no model\.bin"):
         parameters(Options(speech=Speech(model=str(tmp_path))))
+
+
+def test_what_cannot_be_recognised_is_a_mistake_of_params() -> None:
+    silent = _PARAMS | {"modalities": ["text", "audio"]}
+    with pytest.raises(PipelineError, match=r"films\.from_audio: .* `clean\.text\.speech: \{\}`"):
+        parse(silent)
+    german = {"text": {"speech": {"language": "de"}}}
+    with pytest.raises(PipelineError, match=r"clean\.text\.speech: .*tiny\.en knows no 'de'"):
+        parse({**_PARAMS, "clean": german})
+
+
+def test_speech_is_no_trifle_to_whoever_chooses_the_executor() -> None:
+    identity = fingerprint("f", [], {})
+    read, heard = (
+        Clean("text", options, Raw(Path(), {}), identity).cost_ms
+        for options in (Options(), OPTIONS)
+    )
+    assert (read, heard) == (COST_MS, SPOKEN_MS)
 
 
 def test_a_missing_recogniser_names_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
