@@ -309,7 +309,10 @@ def test_a_tower_reads_what_its_encoder_makes(
         ({}, {"layers": 2}, "its set needs layer: 0"),
         ({"revision": "other"}, {}, "its set needs revision: main"),
         ({}, {"model": "package:other"}, "its set needs model: package:other"),
+        ({}, {"layers": 3}, "has 2 layers, not 3"),
         ({}, {"heads": 4}, "has heads: 2: leave it out here"),
+        ({"layer": 2}, {"heads": 4}, "leave it out here; it begins as "),
+        ({"encoder": "use_multilingual"}, {}, "its set needs encoder: transformer"),
         ({}, {"layer_norm_eps": 1e-5}, "has layer_norm_eps: 1e-12: leave it out here"),
         ({}, {"model": "", "heads": 4}, None),
     ],
@@ -323,6 +326,8 @@ def test_a_network_goes_on_where_its_set_stops(
         modalities=["text"],
         features={
             "f": {"modality": "text", "encoder": "transformer", "max_tokens": 9, **below, **feature}
+            if "encoder" not in feature
+            else {"modality": "text", **feature}
         },
         models={
             "m": {

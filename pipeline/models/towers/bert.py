@@ -86,7 +86,7 @@ class Options(TowerOptions, Pretrained):
         """The set holds the states that its layers took in that network."""
         if not self.model:
             return
-        needed = {
+        needed: dict[str, Any] = {
             "encoder": "transformer",
             "model": self.model,
             "revision": self.revision,
@@ -94,12 +94,18 @@ class Options(TowerOptions, Pretrained):
             "normalise": False,
         }
         given = {"encoder": encoder, **options.model_dump()}
-        if not (wrong := _differing(needed, given)):
-            wrong = _differing({"layer": _count(self) - self.layers}, given)
-        if wrong:
-            raise ValueError(f"it begins as '{self.model}': its set needs {wrong}")
-        if wrong := _differing(_stated(self), self.model_dump()):
-            raise ValueError(f"the network '{self.model}' has {wrong}: leave it out here")
+        problems = []
+        if not _differing({name: needed[name] for name in ("encoder", "model", "revision")}, given):
+            count = _count(self)
+            if count < self.layers:
+                raise ValueError(f"network '{self.model}' has {count} layers, not {self.layers}")
+            needed["layer"] = count - self.layers
+            if wrong := _differing(_stated(self), self.model_dump()):
+                problems.append(f"network '{self.model}' has {wrong}: leave it out here")
+        if wrong := _differing(needed, given):
+            problems.append(f"it begins as '{self.model}', so its set needs {wrong}")
+        if problems:
+            raise ValueError("; ".join(problems))
 
 
 def _differing(needed: Mapping[str, Any], given: Mapping[str, Any]) -> str:
