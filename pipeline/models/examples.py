@@ -133,7 +133,8 @@ def classes_of(joined: JoinedSamples, tasks: Mapping[str, TaskOptions]) -> dict[
             cells = options.cells(joined.targets, task)
             if options.task.SEQUENCE:
                 train = joined.split == "train"
-                cells = [*cells[train], *_source_cells(joined, options, train)]
+                sources = np.array(_source_cells(joined, options, train), object)
+                cells = np.concatenate([cells[train], sources])
             classes_by_task[task] = options.task.classes(cells, options)
         except PipelineError as error:
             raise PipelineError(f"tasks.{task}: {error}") from None
