@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,12 +14,15 @@ from pipeline.models.compression.export import onnx_graph, vector_graph
 from pipeline.models.compression.pruning import prune
 from pipeline.models.compression.quantisation import quantise_dynamic
 from pipeline.models.examples import Examples, FeatureSpec
+from pipeline.models.explanation.gradients import attributions
 from pipeline.models.fusion import FOLDER, fusion_of
 from pipeline.models.network import Network
 from pipeline.models.onnx_network import OnnxNetwork
 from pipeline.models.options import ModelOptions
 from pipeline.models.prediction import predict
+from pipeline.models.saving import TrainedModel
 from pipeline.models.sequences import TokenSequence
+from pipeline.models.statistics import feature_moments
 from pipeline.models.tower_options import of_kind
 from pipeline.models.training.batches import Tensors
 from pipeline.models.training.loop import train
@@ -290,6 +294,36 @@ def test_what_attends_over_sequences_is_pruned_and_quantised(fusion):
     whole = OnnxNetwork(graph, SETS, network.decodings).answers(batch, visible)["together"]
     np.testing.assert_allclose(whole, answers, atol=0.02)
     assert np.ptp(whole, axis=0).min() > 0.01
+
+
+@pytest.mark.parametrize("fusion", FUSIONS)
+def test_an_answer_over_sequences_is_explained(fusion):
+    """What each frame adds sums up to what the answer has over the mean at the same times.
+
+    In films of an hour too, over which sinusoids turn often. Padding adds nothing, nor do times.
+    """
+    pytest.importorskip("captum", reason="requirements/engines.txt installs it, for `make test`")
+    chosen = options(fusion, fusion_options={"heads": 2})
+    torch.manual_seed(0)
+    network, batch = Network(SETS, {"together": 2}, chosen).eval(), films(6, 0)
+    for values in batch.values.values():
+        values[..., -1] *= 600
+    network.fit(batch)
+    model = TrainedModel(network, list(SETS), chosen, TASK, {}, {})
+    means = {spec.name: feature_moments(batch, spec.name)[0] for spec in SETS}
+    parts = attributions(model, batch, means, "together")
+    answers = network.answers(batch, batch.present)["together"]
+    said = np.arange(6), answers.argmax(1)
+    flat = {name: each.copy() for name, each in batch.values.items()}
+    for name, each in flat.items():
+        each[..., :-1] = means[name][:-1]
+    mean = replace(batch, values=flat)
+    gain = np.log(answers[said]) - np.log(network.answers(mean, batch.present)["together"][said])
+    assert abs(gain).max() > 0.01
+    np.testing.assert_allclose(sum(each.sum((1, 2)) for each in parts.values()), gain, atol=1e-3)
+    for name, each in parts.items():
+        assert not each[np.arange(each.shape[1]) >= batch.lengths[name][0][:, None]].any()
+        assert not each[..., -1].any()
 
 
 @pytest.mark.parametrize("name", FUSIONS)
