@@ -143,6 +143,11 @@ def test_a_link_to_no_heading_leads_nowhere() -> None:
 
 
 @pytest.mark.parametrize("page", PAGES)
+def test_nothing_is_left_to_be_filled_in(page: str) -> None:
+    assert re.findall(r"@[A-Z]+@", (HERE / page).read_text()) == []
+
+
+@pytest.mark.parametrize("page", PAGES)
 def test_paths_of_the_package_exist(page: str) -> None:
     text = (HERE / page).read_text()
     named = {path for path in re.findall(r"`((?:\w+/)+\w+\.py)`", text) if "<" not in path}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from pipeline.core.errors import PipelineError
 from pipeline.models.frames import frame_mask
 from pipeline.models.positions import TIME_SCALE
 from pipeline.models.sequences import TokenSequence
@@ -49,13 +50,22 @@ class Tower(nn.Module):
         self.places = -(-shape[0] // self.step) if self.step else 1
 
     def fit(self, train: Examples, name: str) -> None:
-        """Learn what its set looks like, by statistics or words, and begin as others left it."""
+        """Learn what its set looks like, by statistics or words, and begin as others left it.
+
+        Raises
+        ------
+        PipelineError
+            What it begins as is not to be had, or does not fit.
+        """
         if self.ids:
             self.kind.fit(*map(torch.from_numpy, id_counts(train, name)))
         else:
             self.standardise(*map(torch.from_numpy, feature_moments(train, name)))
-        if hasattr(self.kind, "begin"):
-            self.kind.begin()
+        if hasattr(self.kind, "load_pretrained"):
+            try:
+                self.kind.load_pretrained()
+            except PipelineError as error:
+                raise PipelineError(f"tower of '{name}': {error}") from None
 
     def standardise(self, mean: Tensor, deviation: Tensor) -> None:
         """Set the statistics, (bands,) each; a feature that never varies is only centred."""

@@ -45,8 +45,9 @@ def model_to_ask(params: Params, champion: Alias | None, task: str) -> ModelFile
     except PipelineError as error:
         logger.warning(UNCHECKED, error)
         return None
-    if gone := sorted({*files.about.features} - {*params.features}):
-        logger.warning(UNCHECKED, f"params.yaml makes {', '.join(gone)} no more")
+    read = {*files.about.features, *files.modalities}
+    if gone := sorted(read - {*params.features, *params.modalities}):
+        logger.warning(UNCHECKED, f"params.yaml has no {', '.join(gone)} any more")
         return None
     return files
 
@@ -75,12 +76,13 @@ def label_violations(
     except PipelineError as error:
         logger.warning(UNCHECKED, error)
         return []
+    reference = _answered(test, answers)
     violations = []
     for source, batch in batches:
         contract = params.contract[source]
         of_batch = pc.and_(pc.equal(new["source"], source), pc.equal(new["batch"], batch))
         agreement = label_agreement(
-            _answered(test, answers),
+            reference,
             _answered(new.filter(of_batch), answers),
             contract.chance,
             params.monitoring.drift,

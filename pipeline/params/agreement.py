@@ -270,6 +270,10 @@ def _towers(path: str, model: Any, values: Mapping[str, Any]) -> Mistakes:
                 mend = f"encoder '{feature.encoder}' gives none:"
             problem = f"the frames of '{used}' bear no times: {mend} leave `times` out of the tower"
             yield f"{path}.towers.{used}.times", problem
+        try:
+            model.tower_of(used, shapes[used]).check_set(feature.encoder, feature.options)
+        except (ValueError, PipelineError) as error:
+            yield f"{path}.towers.{used}", str(error)
     if len(shapes) == len(model.features):
         for option, problem in model.check_shapes(shapes, ids).items():
             yield f"{path}.{option}", problem

@@ -199,9 +199,12 @@ def test_who_cannot_be_asked_holds_nothing(
     assert model_to_ask(params, None, "shape") is None, "no model is in use"
     assert model_to_ask(params, CHAMPION, "alignment") is None, "nothing is right or wrong"
     assert len(caplog.records) == 1, "no model, or none for the task, is no fault"
-    monkeypatch.setattr(FILES.about, "features", ["colour_hog", "gone"])
+    monkeypatch.setattr(FILES.about, "features", ["colour_hog", "openclip"])
     assert model_to_ask(params, CHAMPION, "shape") is None
-    assert caplog.messages[-1].endswith("params.yaml makes gone no more")
+    assert caplog.messages[-1].endswith("params.yaml has no openclip any more")
+    monkeypatch.setattr(FILES, "modalities", ["depth", "image"])
+    assert model_to_ask(params, CHAMPION, "shape") is None
+    assert caplog.messages[-1].endswith("params.yaml has no depth, openclip any more")
     monkeypatch.setattr(labels, "find_model", lost)
     assert model_to_ask(params, CHAMPION, "shape") is None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from pipeline.core.errors import Rejected
+from pipeline.core.once_a_file import once_a_file
 from pipeline.core.spans import Span
 from pipeline.modalities.audio import MEDIA_TYPES as RECORDINGS
 from pipeline.modalities.audio.clean import mono, peak_of, resample
@@ -13,7 +14,7 @@ from pipeline.modalities.audio.decode import decode
 from pipeline.modalities.audio.recording import Recording
 from pipeline.modalities.text.clean import Options
 from pipeline.modalities.text.speech import Speech
-from pipeline.modalities.text.transcript import transcript, words
+from pipeline.modalities.text.transcript import Utterance, recognised, words
 
 MEDIA_TYPES = frozenset(recording.name for recording in RECORDINGS)
 GIVES = frozenset({"text"})
@@ -37,13 +38,14 @@ def take(
     speech = options.speech
     if speech is None:
         raise Rejected("absent", "`clean.text.speech` does not say what recognises speech")
-    utterances = transcript(data, lambda: _listen(data, speech), speech)
-    text, confidence = words(utterances, span, speech.min_confidence)
+    text, confidence = words(_utterances(data, speech), span, speech.min_confidence)
     return text.encode(), {"confidence": confidence}
 
 
-def _listen(data: bytes, speech: Speech) -> Content:
-    return to_mono_16k(decode(data, speech.max_seconds, speech.max_channels))
+@once_a_file
+def _utterances(data: bytes, speech: Speech) -> tuple[Utterance, ...]:
+    recording = decode(data, speech.max_seconds, speech.max_channels)
+    return recognised(to_mono_16k(recording), speech)
 
 
 def to_mono_16k(recording: Recording) -> Content:

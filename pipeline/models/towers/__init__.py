@@ -44,6 +44,6 @@ class TowerKind(Protocol):
 
         It may have `pool(mean, deviation)`, which changes the statistics (bands,) that its values
         are standardised by. One of ids has `fit(ids, count)`: it is told once which ids there are
-        in training, and how often. One that others have trained has `begin()`, called before it is
-        trained on.
+        in training, and how often. One that others have trained has `load_pretrained()`, called
+        before it is trained on, and options that are `PRETRAINED`.
         """

@@ -19,6 +19,7 @@ from pipeline.core.spans import Span
 from pipeline.inference.encoding import Encoding
 from pipeline.inference.inputs import samples_of
 from pipeline.inference.samples import read_asset
+from pipeline.modalities.audio import tracks
 from pipeline.modalities.audio.tracks import take as of_recording
 from pipeline.modalities.text import speech, transcript
 from pipeline.modalities.text.clean import COST_MS, SPOKEN_MS, Options, parameters
@@ -107,6 +108,18 @@ def test_recordings_without_words_are_refused(
     with pytest.raises(Rejected) as refused:
         of_recording(file.getvalue(), "text", None, options)
     assert refused.value.reason == reason
+
+
+def test_what_cannot_be_heard_is_decoded_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    play(monkeypatch)
+    decoded = []
+    decode = tracks.decode
+    monkeypatch.setattr(tracks, "decode", lambda *of: decoded.append(of) or decode(*of))
+    data, options = wav(known.tones(2)), Options(speech=Speech(max_seconds=1))
+    for span in (Span(0, 500), Span(500, 1000)):
+        with pytest.raises(Rejected, match=r"2\.0 s; accepted are at most 1 s"):
+            of_recording(data, "text", span, options)
+    assert len(decoded) == 1
 
 
 def test_what_goes_round_in_circles_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
