@@ -142,7 +142,7 @@ def classes_of(joined: JoinedSamples, tasks: Mapping[str, TaskOptions]) -> dict[
 
 
 def _source_cells(joined: JoinedSamples, options: TaskOptions, rows: np.ndarray) -> list[str]:
-    """The texts that the task's answers may copy from, as cells of it."""
+    """As cells of the task, the texts that its answers may copy from."""
     name = getattr(options, "copies", "")
     if not name:
         return []
