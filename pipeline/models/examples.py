@@ -131,10 +131,11 @@ def classes_of(joined: JoinedSamples, tasks: Mapping[str, TaskOptions]) -> dict[
             )
         try:
             cells = options.cells(joined.targets, task)
+            copied: list[str] = []
             if options.task.SEQUENCE:
                 train = joined.split == "train"
-                cells = [*cells[train], *_source_cells(joined, options, train)]
-            classes_by_task[task] = options.task.classes(cells, options)
+                cells, copied = cells[train], _source_cells(joined, options, train)
+            classes_by_task[task] = options.task.classes([*cells, *copied], options)
         except PipelineError as error:
             raise PipelineError(f"tasks.{task}: {error}") from None
     return classes_by_task
