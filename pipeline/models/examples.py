@@ -129,27 +129,13 @@ def classes_of(joined: JoinedSamples, tasks: Mapping[str, TaskOptions]) -> dict[
             raise PipelineError(
                 f"no sample has the target '{task}': name another one in tasks, or mend the data"
             )
+        rows = joined.split == "train" if options.task.SEQUENCE else slice(None)
         try:
             cells = options.cells(joined.targets, task)
-            if options.task.SEQUENCE:
-                train = joined.split == "train"
-                sources = np.array(_source_cells(joined, options, train), object)
-                cells = np.concatenate([cells[train], sources])
-            classes_by_task[task] = options.task.classes(cells, options)
+            classes_by_task[task] = options.task.classes(cells[rows], options)
         except PipelineError as error:
             raise PipelineError(f"tasks.{task}: {error}") from None
     return classes_by_task
-
-
-def _source_cells(joined: JoinedSamples, options: TaskOptions, rows: np.ndarray) -> list[str]:
-    """As cells of the task, the texts that its answers may copy from."""
-    name = getattr(options, "copies", "")
-    if not name:
-        return []
-    rows = rows & joined.present[name]
-    ids = joined.values[name][rows]
-    within = np.arange(ids.shape[1]) < joined.lengths[name][rows, None]
-    return options.source_cells(np.where(within, ids[..., 0], 0))
 
 
 def build_examples(

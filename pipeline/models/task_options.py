@@ -47,10 +47,6 @@ class TaskOptions(Options):
         """The cells of the task, of those of all targets."""
         return targets[task]
 
-    def source_cells(self, ids: np.ndarray) -> list[str]:
-        """Of a kind that copies texts, those by their ids of `utf8`, (n, bytes), as cells."""
-        raise NotImplementedError
-
     def prior(self, truth: np.ndarray, classes: int) -> np.ndarray:
         """What to answer where nothing is seen: see `targets.prior`."""
         return targets.prior(truth, classes)

@@ -121,30 +121,6 @@ def test_the_vocabulary_is_of_the_train_split_alone() -> None:
     )
 
 
-@pytest.mark.parametrize("given", ["", "tongue"])
-def test_the_vocabulary_is_of_the_texts_too_that_train_may_copy(given) -> None:
-    world = captioned(12)
-    train = world.split == "train"
-    words = ["lantern" if seen else "zebra" for seen in train]
-    ids, lengths = utf8.Encoder(utf8.Options(bytes=7)).encode(words)
-    world = replace(
-        world,
-        targets={**world.targets, "tongue": np.full(len(train), "en", object)},
-        values={**world.values, "utf8": ids},
-        lengths={**world.lengths, "utf8": lengths},
-        present={**world.present, "utf8": np.arange(len(train)) % 2 == 0},
-    )
-    options = {**SMALL, "vocabulary": 400, "given": given}
-    (plain,), (reading,) = (
-        classes_of(world, {"caption": task_options(each)}).values()
-        for each in (options, {**options, "copies": "utf8"})
-    )
-    assert "Ġlantern" not in plain
-    assert "Ġlantern" in reading
-    assert "Ġzebra" not in reading
-    assert [name for name in reading if name.startswith("\n")] == (["\n", "\nen"] if given else [])
-
-
 def test_what_is_kept_of_earlier_places_changes_no_answer() -> None:
     made = decoder()
     with torch.no_grad():

@@ -8,7 +8,6 @@ from typing import Literal, Self
 import numpy as np
 from pydantic import Field, model_validator
 
-from pipeline.encoders import utf8
 from pipeline.models.encoder_layer import Dropout, Expansion, Heads, Layers
 from pipeline.models.targets import is_known
 from pipeline.models.task_options import TaskOptions
@@ -79,11 +78,6 @@ class Options(TaskOptions):
             ],
             object,
         )
-
-    def source_cells(self, ids: np.ndarray) -> list[str]:
-        """As cells, the texts that `copies` names, by their ids of `utf8`, (n, bytes)."""
-        texts = utf8.decode_ids(ids)
-        return [f"{_subwords.PREFIX}{text}" for text in texts] if self.given else texts
 
     def prior(self, truth: np.ndarray, classes: int) -> np.ndarray:
         """Its commonest text, as an answer: float32 (1 + longest,); of equals the first by ids."""
