@@ -108,5 +108,20 @@ def chosen() -> dict[str, Any]:
     }
 
 
+def heard() -> dict[str, str]:
+    """What Whisper hears in a chirp, and how sure it is to the last bit."""
+    import numpy
+
+    from pipeline.modalities.text.speech import Speech
+    from pipeline.modalities.text.transcript import _recogniser
+
+    sound = numpy.sin(numpy.arange(16_000, dtype=numpy.float32) ** 2 / 50_000)
+    segments, _ = _recogniser(Speech()).transcribe(
+        sound, temperature=0.0, max_new_tokens=4, no_speech_threshold=None
+    )
+    return {"heard": repr([(segment.tokens, segment.avg_logprob) for segment in segments])}
+
+
 if __name__ == "__main__":
-    print(json.dumps(chosen() if "chosen" in sys.argv else everything()))
+    asked = {"chosen": chosen, "heard": heard}.get(sys.argv[-1], everything)
+    print(json.dumps(asked()))

@@ -117,12 +117,34 @@ def test_a_command_shown_works(
 
 @pytest.mark.parametrize("page", PAGES)
 def test_links_lead_somewhere(page: str) -> None:
-    text = (HERE / page).read_text()
-    links = [link for link in re.findall(r"\]\(([^)]+)\)", text) if not link.startswith("http")]
-    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
-    here = {f"#{re.sub(r'[^a-z0-9_ -]', '', one.lower()).replace(' ', '-')}" for one in headings}
-    paths = [link for link in links if link not in here]
-    assert [path for path in paths if not (HERE / page).parent.joinpath(path).exists()] == []
+    links = re.findall(r"\]\(([^)]+)\)", (HERE / page).read_text())
+    here = [link for link in links if not link.startswith("http")]
+    assert [link for link in here if not leads_somewhere(HERE / page, link)] == []
+
+
+def leads_somewhere(page: Path, link: str) -> bool:
+    """Whether there is such a file and, where `#heading` stands behind it, such a heading in it."""
+    path, mark, heading = link.partition("#")
+    target = page.parent / path if path else page
+    return target.exists() and (not mark or heading in anchors(target))
+
+
+def anchors(page: Path) -> set[str]:
+    """What the headings of a page are called in links."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^a-z0-9_ -]", "", each.lower()).replace(" ", "-") for each in headings}
+
+
+def test_a_link_to_no_heading_leads_nowhere() -> None:
+    page = HERE / "docs" / "recipes" / "retrieval.md"
+    assert leads_somewhere(page, "../models.md#alignment")
+    assert not leads_somewhere(page, "../models.md#nonesuch")
+    assert not leads_somewhere(page, "../nonesuch.md#alignment")
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_nothing_is_left_to_be_filled_in(page: str) -> None:
+    assert re.findall(r"@[A-Z]+@", (HERE / page).read_text()) == []
 
 
 @pytest.mark.parametrize("page", PAGES)

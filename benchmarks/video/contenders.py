@@ -23,7 +23,8 @@ from pipeline.modalities.image.opencv import cv2
 from pipeline.modalities.video import ffmpeg
 from pipeline.modalities.video.clean import Options, clean
 from pipeline.modalities.video.convert import seen
-from pipeline.modalities.video.decode import Limits, decode
+from pipeline.modalities.video.decode import decode
+from pipeline.modalities.video.survey import Limits
 from pipeline.modalities.video.timeline import shown_at
 
 EVERY_MS, SIDE = 500, 256

@@ -27,8 +27,7 @@ from benchmarks.video import clips, table
 from benchmarks.video.contenders import EVERY_MS, LIMITS, WAYS
 from pipeline.modalities.video import ffmpeg
 from pipeline.modalities.video.container import kind_of
-from pipeline.modalities.video.decode import look_through
-from pipeline.modalities.video.timeline import Survey
+from pipeline.modalities.video.survey import Survey, look_through
 
 HERE = Path(__file__).parents[1]
 RESULTS = HERE / "video.json"

@@ -17,7 +17,6 @@ _OPTIONS = {
     ("clean/text", "too_long"): "clean.text.max_characters",
     ("clean/text", "not_utf8"): "clean.text.fallback",
     ("clean/text", "unclear"): "clean.text.speech",
-    ("clean/text", "no_recogniser"): "clean.text.speech",
     ("clean/video", "too_small"): "clean.video.min_side",
     ("clean/video", "too_elongated"): "clean.video.max_aspect",
     ("clean/video", "too_many_pixels"): "clean.video.max_pixels",

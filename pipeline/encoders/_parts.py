@@ -33,12 +33,20 @@ class OfParts(Base):
 
     @model_validator(mode="after")
     def _names_an_encoder_of_parts(self) -> OfParts:
+        if not self.stated.get("encoder"):
+            raise ValueError(
+                f"no encoder of {self.PARTS} is named: write `encoder: NAME`, such as "
+                f"{self.EXAMPLE}; `pipeline encoders` lists them"
+            )
         try:
             kind, _ = self.kind, self.inner
         except PipelineError as error:
             raise ValueError(str(error)) from None
         if kind.MODALITY != self.PARTS_MODALITY:
-            raise ValueError(f"'{self.name}' encodes {kind.MODALITY}, not {self.PARTS}")
+            raise ValueError(
+                f"'{self.name}' encodes {kind.MODALITY}: {self.PARTS} need one of "
+                f"{self.PARTS_MODALITY}, such as {self.EXAMPLE}; `pipeline encoders` lists them"
+            )
         return self
 
     @property
@@ -50,7 +58,7 @@ class OfParts(Base):
     @property
     def name(self) -> str:
         """Of the encoder of the parts."""
-        return str(self.stated.get("encoder"))
+        return str(self.stated["encoder"])
 
     @property
     def kind(self) -> EncoderKind:

@@ -155,7 +155,9 @@ def _folder(model: str) -> Path | None:
     package, _, inside = model.removeprefix(PACKAGE).partition("/")
     spec = importlib.util.find_spec(package) if package.isidentifier() else None
     if spec is None or not spec.submodule_search_locations:
-        raise PipelineError(f"model '{model}': no package {package} is installed; pip install it")
+        raise PipelineError(
+            f"model '{model}': no package {package} is installed: install the one that provides it"
+        )
     folder = Path(spec.submodule_search_locations[0], inside)
     if not folder.is_dir():
         raise PipelineError(f"model '{model}': the package {package} has no folder {inside}")

@@ -130,11 +130,6 @@ def locate(options: Options) -> Path:
     return _pretrained.locate(options, FILES)
 
 
-def layers(options: Options) -> int:
-    """How many layers the network has above its embeddings."""
-    return int(read_config(locate(options))["num_hidden_layers"])
-
-
 def prepare(contents: Sequence[str], options: Options) -> list[np.ndarray]:
     """Texts as the network is fed with them: token ids, int32 (tokens,). Needs no encoder."""
     tokenizer = _tokenizer(locate(options) / TOKENIZER, options.max_tokens)

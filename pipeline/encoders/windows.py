@@ -1,9 +1,9 @@
 """A sound by any encoder of sounds: each of its windows encoded, in order, with its time.
 
 Windows of `seconds` begin each `hop` seconds, as those of `pipeline segment` do, until one reaches
-the end; the last is cut short there. Of more than `windows` some are taken evenly. A window in
-which there is nothing to hear is left out, and the others say by their times where they belong; a
-sound of nothing else is refused.
+the end; the last is cut short there. A window in which there is nothing to hear is left out, and
+the others say by their times where they belong; a sound of nothing else is refused. Of more than
+`windows` that are left, some are taken evenly.
 
 A window's time is its middle, in seconds from the beginning of the cleaned sound, which is that of
 the file where `clean.audio.trim_db` is empty. Then it is on one axis with the pictures of `frames`,
@@ -46,7 +46,10 @@ class Options(OfParts):
     seconds: float = Field(1.0, ge=0.1, le=60, description="length of a window")
     hop: float = Field(0.5, ge=0.05, le=60, description="from the beginning of one to the next")
     windows: int = Field(
-        32, ge=1, le=1000, description="most windows that are encoded, evenly chosen"
+        32,
+        ge=1,
+        le=1000,
+        description="most windows that are encoded, evenly chosen of those that are heard",
     )
     least_dbfs: float = Field(
         -60.0,
@@ -82,7 +85,7 @@ class Encoder:
         values = np.zeros((len(contents), *shape(self.options)), np.float32)
         lengths = np.zeros(len(contents), np.int32)
         for row, samples in enumerate(contents):
-            chosen = heard(samples, self.options)
+            chosen = audible_windows(samples, self.options)
             if not chosen:
                 raise Rejected(
                     "silent",
@@ -98,17 +101,17 @@ class Encoder:
         return values, lengths
 
 
-def heard(samples: Content, options: Options) -> list[tuple[int, int]]:
+def audible_windows(samples: Content, options: Options) -> list[tuple[int, int]]:
     """The windows that are encoded, as [start, end) in samples."""
     length, hop = round(options.seconds * SAMPLING_RATE), round(options.hop * SAMPLING_RATE)
     starts = range(0, max(1, len(samples) - length + hop), hop)
     if len(starts) > 1 and len(samples) - starts[-1] < LEAST:
         starts = starts[:-1]
     spans = [(start, min(start + length, len(samples))) for start in starts]
-    taken = [spans[place] for place in evenly(len(spans), options.windows)]
     least = 10 ** (options.least_dbfs / 10)
-    return [
+    audible = [
         (start, end)
-        for start, end in taken
+        for start, end in spans
         if np.square(samples[start:end], dtype=np.float64).mean() >= least
     ]
+    return [audible[place] for place in evenly(len(audible), options.windows)]

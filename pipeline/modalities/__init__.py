@@ -85,8 +85,9 @@ class Cleaning(Protocol):
     """From a file's bytes to content.
 
     Some have `parameters(options)` too: what of the options is keyed and what else changes the
-    bits, such as how a library was built, where that is not the options alone. Those with `SPANS`,
-    which is True, take of a file the span that is a parameter of its media type (`core.spans`).
+    bits, such as how a library was built, where that is not the options alone; and some
+    `cost_ms(options)`, where COST_MS depends on them. Those with `SPANS`, which is True, take of a
+    file the span that is a parameter of its media type (`core.spans`).
 
     Attributes
     ----------

@@ -14,7 +14,7 @@ from pipeline.core.errors import PipelineError
 from pipeline.models.alignment.space import Space
 from pipeline.models.decoding import Decoding
 from pipeline.models.examples import Examples, FeatureSpec
-from pipeline.models.frames import frame_mean, masked_mean
+from pipeline.models.frames import frame_mean
 from pipeline.models.fusion import fusion_of
 from pipeline.models.fusion_levels import DecisionLevel, FeatureLevel
 from pipeline.models.options import ModelOptions
@@ -197,7 +197,7 @@ class Network(nn.Module):
         """What the fusion takes: tokens (n, sets, width), and which of them count, (n, sets).
 
         Learned tokens stand in for absent sets and count; to `early` goes a list, as sets differ in
-        width, and to fusions of sequences one of what `Tower.sequence` gives.
+        width, and to fusions of sequences one of `TokenSequence`.
         """
         tokens: list[Any] = []
         present = present[:, : len(self.names)]
@@ -209,7 +209,11 @@ class Network(nn.Module):
         if self.early or self.sequences:
             if self.absent is None:
                 return tokens, present
-            return _filled(tokens, present, self.absent), torch.ones_like(present)
+            filled = [
+                sequence.filled(present[:, i : i + 1], self.absent[i])
+                for i, sequence in enumerate(tokens)
+            ]
+            return filled, torch.ones_like(present)
         stacked = torch.stack(tokens, 1)
         if self.absent is None:
             return stacked, present
@@ -241,14 +245,14 @@ class Network(nn.Module):
     def token(self, name: str, values: Tensor, lengths: Tensor) -> Tensor:
         """What a space reads of a feature set that is there, (n, width)."""
         tower = self.by_name[name]
-        return _mean(tower.sequence(values, lengths)) if self.sequences else tower(values, lengths)
+        return tower.sequence(values, lengths).mean() if self.sequences else tower(values, lengths)
 
     def _set_tokens(self, tokens: Any) -> Tensor:
         """Of what `tokens` gives, what a space reads of each set: (n, sets, width)."""
         if not self.sequences:
             stacked: Tensor = tokens
             return stacked
-        return torch.stack([_mean(sequence) for sequence in tokens], 1)
+        return torch.stack([sequence.mean() for sequence in tokens], 1)
 
     def fit(self, train: Examples) -> None:
         """Tell each tower what its feature set looks like in training."""
@@ -286,22 +290,6 @@ class Network(nn.Module):
 
     def _by_task(self, each: Sequence[Tensor]) -> dict[str, Tensor]:
         return dict(zip(self.tasks, each, strict=True))
-
-
-def _filled(sequences: Sequence[Any], present: Tensor, absent: Tensor) -> list[Any]:
-    """The sequences, where a set is absent with its row of `absent`, (sets, width), alone."""
-    filled = []
-    for i, (tokens, counted, times) in enumerate(sequences):
-        mask = present[:, i : i + 1]
-        first = torch.arange(tokens.shape[1], device=tokens.device) == 0
-        filled.append((tokens.where(mask[..., None], absent[i]), counted.where(mask, first), times))
-    return filled
-
-
-def _mean(sequence: tuple[Tensor, Tensor, Tensor]) -> Tensor:
-    """One token (n, width) of what `Tower.sequence` gives."""
-    tokens, counted, _ = sequence
-    return masked_mean(tokens, counted[..., None])
 
 
 def _level(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Literal, Self
 
 from pydantic import Field, TypeAdapter, ValidationError, model_validator
@@ -277,6 +278,35 @@ class ModelOptions(Options):
             *(registry.locate(towers.FOLDER, kind) for kind in self.kinds),
             *(registry.locate(tasks.FOLDER, kind) for kind in kinds),
         ]
+
+    @property
+    def keyed(self) -> dict[str, Any]:
+        """What of the options a training's key holds: all but where a network's files lie."""
+        return {
+            **self.model_dump(mode="json"),
+            "tower": self.tower.keyed(),
+            "towers": {name: tower.keyed() for name, tower in self.towers.items()},
+        }
+
+    @property
+    def tower_by_set(self) -> dict[str, TowerOptions]:
+        """What is said of each feature set's tower."""
+        return {name: self.towers.get(name, self.tower) for name in self.features}
+
+    @property
+    def weights(self) -> dict[str, Path]:
+        """Files that its towers begin as, by `SET/NAME`.
+
+        Raises
+        ------
+        PipelineError
+            One is missing.
+        """
+        return {
+            f"{name}/{path.name}": path
+            for name, tower in self.tower_by_set.items()
+            for path in tower.weights()
+        }
 
     def tower_of(self, name: str, shape: tuple[int, ...]) -> TowerOptions:
         """The tower of a feature set whose rows have that shape."""

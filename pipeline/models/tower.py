@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from pipeline.core.errors import PipelineError
 from pipeline.models.frames import frame_mask
 from pipeline.models.positions import TIME_SCALE
+from pipeline.models.sequences import TokenSequence
 from pipeline.models.statistics import feature_moments, id_counts
 from pipeline.models.tower_options import TowerOptions, check_shape, tower_of
 
@@ -48,13 +50,22 @@ class Tower(nn.Module):
         self.places = -(-shape[0] // self.step) if self.step else 1
 
     def fit(self, train: Examples, name: str) -> None:
-        """Learn what its set looks like, by statistics or words, and begin as others left it."""
+        """Learn what its set looks like, by statistics or words, and begin as others left it.
+
+        Raises
+        ------
+        PipelineError
+            What it begins as is not to be had, or does not fit.
+        """
         if self.ids:
             self.kind.fit(*map(torch.from_numpy, id_counts(train, name)))
         else:
             self.standardise(*map(torch.from_numpy, feature_moments(train, name)))
-        if hasattr(self.kind, "begin"):
-            self.kind.begin()
+        if hasattr(self.kind, "load_pretrained"):
+            try:
+                self.kind.load_pretrained()
+            except PipelineError as error:
+                raise PipelineError(f"tower of '{name}': {error}") from None
 
     def standardise(self, mean: Tensor, deviation: Tensor) -> None:
         """Set the statistics, (bands,) each; a feature that never varies is only centred."""
@@ -71,26 +82,19 @@ class Tower(nn.Module):
         token: Tensor = self.kind(self.standardised(values, lengths), lengths)
         return token
 
-    def sequence(self, values: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """A token for each frame, or for as many as the kind makes one of; or its one token.
-
-        Tokens float (n, k, width), which of them are of frames within the row's length, bool
-        (n, k), and where they stand, float (n, k): at the seconds that frames bear, or their place.
-        """
+    def sequence(self, values: Tensor, lengths: Tensor) -> TokenSequence:
+        """A token for each frame, or for as many as the kind makes one of; or its one token."""
         if not self.step:
             token = self(values, lengths)[:, None]
-            return (
-                token,
-                torch.ones_like(token[..., 0], dtype=torch.bool),
-                token.new_zeros(()).expand(token.shape[:2]),
-            )
+            counted = torch.ones_like(token[..., 0], dtype=torch.bool)
+            return TokenSequence(token, counted, token.new_zeros(()).expand(token.shape[:2]))
         read = self.standardised(values, lengths)
         tokens = self.kind.frames(read, lengths)
         within = frame_mask(tokens.shape[1], (lengths + self.step - 1) // self.step)[..., 0]
         if self.times:
-            return tokens, within, read[:, :: self.step, -1] * TIME_SCALE
+            return TokenSequence(tokens, within, read[:, :: self.step, -1] * TIME_SCALE)
         places = torch.arange(tokens.shape[1], device=values.device) * self.step
-        return tokens, within, places.to(values.dtype).expand(within.shape)
+        return TokenSequence(tokens, within, places.to(values.dtype).expand(within.shape))
 
     def standardised(self, values: Tensor, lengths: Tensor) -> Tensor:
         """What the kind reads: (n, *shape), 0 beyond a row's length; ids stay as they are."""

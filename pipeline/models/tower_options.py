@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import BeforeValidator, Field, SerializeAsAny, ValidationError
 
@@ -17,7 +18,16 @@ if TYPE_CHECKING:
 
 
 class TowerOptions(Options):
-    """What every kind has; a kind adds its own options (see pipeline/models/towers)."""
+    """What every kind has; a kind adds its own options (see pipeline/models/towers).
+
+    Attributes
+    ----------
+    PRETRAINED:
+        Whether the kind may begin as a network that others trained: its weights are then part of a
+        training's key, and feature sets are held to it.
+    """
+
+    PRETRAINED: ClassVar[bool] = False
 
     kind: str = Field(default="mlp", description="file name in pipeline/models/towers")
     width: int = Field(
@@ -33,6 +43,25 @@ class TowerOptions(Options):
     def kinds(self) -> tuple[str, ...]:
         """All the kinds at work: this one, and those that it is made of."""
         return (self.kind,)
+
+    def keyed(self) -> dict[str, Any]:
+        """What is keyed: all of it, unless a kind says otherwise."""
+        return self.model_dump(mode="json")
+
+    def weights(self) -> list[Path]:
+        """Files that it begins as, keyed by their bytes; PipelineError if one is missing."""
+        return []
+
+    def check_set(self, encoder: str, options: Any) -> None:
+        """See whether a feature set's encoder, by name and options, makes what it begins with.
+
+        Raises
+        ------
+        ValueError
+            It does not.
+        PipelineError
+            The network that it begins as cannot be read.
+        """
 
     def build(self, shape: tuple[int, ...]) -> nn.Module:
         """The network of the kind for rows of that shape."""

@@ -22,7 +22,8 @@ from pipeline.monitoring.landed import Landed
 # What a share may move at least, whatever the accepted batches had.
 LEAST_SLACK = 0.02
 CHANCE = 0.001
-# Of the labels that a model should agree with.
+# How far the share of labels that the model confirms may fall below the expected share, as a part
+# of that.
 DISAGREED = 0.3
 # So many widths of a range beyond it is far, where a single sample is named.
 FAR = 3
@@ -73,11 +74,11 @@ class Contract(Options):
         default=DISAGREED,
         ge=0,
         le=1,
-        description="share of the labels that the model in use should agree with, and need not",
+        description="by what part of the expected share the model in use may confirm fewer labels",
     )
     rejects: dict[str, float] = Field(description="stage → share of its rows that it may refuse")
     chance: float = Field(
-        default=CHANCE, gt=0, lt=1, description="that a batch as allowed is held by mistake"
+        default=CHANCE, ge=1e-6, lt=1, description="that a batch as allowed is held by mistake"
     )
 
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import ceil
 
 import numpy as np
 
@@ -79,7 +80,11 @@ class _Component:
 
 
 def label_agreement(
-    test: LabelledAnswers, tonight: LabelledAnswers, options: DriftOptions, rng: np.random.Generator
+    test: LabelledAnswers,
+    tonight: LabelledAnswers,
+    chance: float,
+    options: DriftOptions,
+    rng: np.random.Generator,
 ) -> LabelAgreement | None:
     """How often a model agrees with labels, against test components; None if these are too few.
 
@@ -87,6 +92,8 @@ def label_agreement(
     ----------
     test:
         Of components that the model did not learn from, and none of which is of tonight.
+    chance:
+        What p is held against: permutations are so many at least that it can be below that.
     options:
         How many components and permutations are read at most.
     """
@@ -110,7 +117,7 @@ def label_agreement(
     p = sequential_p_value(
         sum(pool.shortfall() for pool in pools),
         lambda draws: np.sum([pool.permuted(draws, rng) for pool in pools], axis=0),
-        options.permutations,
+        max(options.permutations, ceil(1 / chance)),
     )
     return LabelAgreement(len(after), float(agreed), float(expected), p)
 

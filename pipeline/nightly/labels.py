@@ -7,7 +7,7 @@ mixed up stays out as any that breaks its contract.
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +19,7 @@ from pipeline.core.folders import CURATED, DATA
 from pipeline.core.randomness import generator
 from pipeline.monitoring.contract import Violation
 from pipeline.monitoring.label_agreement import LabelledAnswers, check_labels, label_agreement
-from pipeline.nightly.model_answers import asked, is_choice
+from pipeline.nightly.model_answers import Answer, asked, is_choice
 from pipeline.params import Params
 from pipeline.params.aliases import Alias
 from pipeline.project.model_files import ModelFiles, find_model
@@ -30,18 +30,26 @@ from pipeline.store.trees.tree import WorkTree
 logger = logging.getLogger(__name__)
 Key = tuple[str, str]
 TEST = "test"
+UNCHECKED = "labels are not checked against the model in use: %s"
 
 
 def model_to_ask(params: Params, champion: Alias | None, task: str) -> ModelFiles | None:
-    """The model in use; None where there is none, or it cannot be asked, of which the log tells."""
+    """The model in use; None where there is none, or the task is not to choose one class.
+
+    None, too, where it cannot be asked, of which the log tells.
+    """
     if champion is None or not is_choice(params, task):
         return None
     try:
         files = find_model(Path(), champion.model, champion.revision)
     except PipelineError as error:
-        logger.warning("labels are not checked: %s", error)
+        logger.warning(UNCHECKED, error)
         return None
-    return files if {*files.about.features} <= {*params.features} else None
+    read = {*files.about.features, *files.modalities}
+    if gone := sorted(read - {*params.features, *params.modalities}):
+        logger.warning(UNCHECKED, f"params.yaml has no {', '.join(gone)} any more")
+        return None
+    return files
 
 
 def label_violations(
@@ -60,29 +68,35 @@ def label_violations(
     """
     rng = generator(params.seed, "labels", files.about.digest)
     try:
-        answers, batch = _answers(files, task, tonight, rng)
+        new, test = _labelled(files, task, tonight)
+        if not len(new) or not len(test):
+            return []
+        test = _without(test, new, files.modalities, rng)
+        answers = asked(files, pa.concat_tables([new, test]), task, TEST)
     except PipelineError as error:
-        logger.warning("labels are not checked: %s", error)
+        logger.warning(UNCHECKED, error)
         return []
-    test = _take(answers, batch == TEST)
+    reference = _answered(test, answers)
     violations = []
-    for key in batches:
+    for source, batch in batches:
+        contract = params.contract[source]
+        of_batch = pc.and_(pc.equal(new["source"], source), pc.equal(new["batch"], batch))
         agreement = label_agreement(
-            test, _take(answers, batch == "/".join(key)), params.monitoring.drift, rng
+            reference,
+            _answered(new.filter(of_batch), answers),
+            contract.chance,
+            params.monitoring.drift,
+            rng,
         )
         if agreement is not None:
-            violations.append(check_labels(key, task, agreement, params.contract[key[0]]))
+            violations.append(check_labels((source, batch), task, agreement, contract))
     return [violation for violation in violations if violation is not None]
 
 
-def _answers(
-    files: ModelFiles, task: str, tonight: Collection[Key], rng: np.random.Generator
-) -> tuple[LabelledAnswers, np.ndarray]:
-    """Of the model in use to all of tonight's labelled samples and to the test components.
+def _labelled(files: ModelFiles, task: str, tonight: Collection[Key]) -> tuple[pa.Table, pa.Table]:
+    """Curated samples with a label: tonight's, and the test components without any of these.
 
-    Returns
-    -------
-    The answers, and str (n,): `<source>/<batch>` of tonight's, TEST of others.
+    No sample of such a component is one that the model learnt from.
     """
     curated = table_of(WorkTree(Path(DATA)), CURATED)
     curated = curated.filter(pc.is_valid(curated[f"target.{task}"]))
@@ -96,20 +110,7 @@ def _answers(
         pc.equal(curated["split"], TEST),
         pc.invert(pc.is_in(curated["component"], value_set=others)),
     )
-    new, test = curated.filter(is_new), curated.filter(is_test)
-    if not len(new) or not len(test):
-        return LabelledAnswers(*np.empty((4, 0))), np.empty(0, str)
-    samples = pa.concat_tables([new, _without(test, new, files.modalities, rng)])
-    answers = asked(files, samples, task, TEST)
-    rows = [row for row in samples.to_pylist() if row["sample_id"] in answers]
-    told = [answers[row["sample_id"]] for row in rows]
-    batch = [(row["source"], row["batch"]) for row in rows]
-    return LabelledAnswers(
-        np.array([row["component"] for row in rows], str),
-        np.array([answer.truth for answer in told], str),
-        np.array([answer.truth == answer.prediction for answer in told], bool),
-        np.array([answer.of_truth for answer in told], float),
-    ), np.array(["/".join(key) if key in tonight else TEST for key in batch], str)
+    return curated.filter(is_new), curated.filter(is_test)
 
 
 def _without(
@@ -125,10 +126,13 @@ def _without(
     return test
 
 
-def _take(answers: LabelledAnswers, rows: np.ndarray) -> LabelledAnswers:
+def _answered(samples: pa.Table, answers: Mapping[str, Answer]) -> LabelledAnswers:
+    """What the model answered to those samples of which it saw anything."""
+    pairs = zip(samples["sample_id"].to_pylist(), samples["component"].to_pylist(), strict=True)
+    rows = [(component, answers[name]) for name, component in pairs if name in answers]
     return LabelledAnswers(
-        answers.component[rows],
-        answers.label[rows],
-        answers.is_right[rows],
-        answers.probability[rows],
+        np.array([component for component, _ in rows], str),
+        np.array([answer.truth for _, answer in rows], str),
+        np.array([answer.truth == answer.prediction for _, answer in rows], bool),
+        np.array([answer.of_truth for _, answer in rows], float),
     )

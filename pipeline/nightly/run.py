@@ -72,7 +72,8 @@ class Tools:
         Why a batch that has come in must be held, before anything of it is computed; empty if it
         need not.
     findings:
-        What of batches breaks the contract, once as much is computed of them as that takes.
+        What of batches breaks the contract, once as much is computed of them as that takes; asked
+        again about the rest where it holds any.
     judge:
         The run with its verdict about the challenger, given the model in use.
     report:
@@ -250,10 +251,14 @@ def _check(night: Night, params: Params, tools: Tools) -> Night:
         if problems:
             reasons[delivery.source, delivery.batch] = "; ".join(problems)
     night = arrival.hold(night, reasons)
-    night, found = _without_the_guilty(
-        night, params, lambda night: tools.findings([*filter(_is_checked, night.batches())])
-    )
-    return arrival.hold(arrival.hold_rows(night, found.noted, found.rows), found.held)
+    while True:
+        night, found = _without_the_guilty(
+            night, params, lambda night: tools.findings([*filter(_is_checked, night.batches())])
+        )
+        night = arrival.hold(arrival.hold_rows(night, found.noted, found.rows), found.held)
+        # Beside what is held, the rest need not have been looked at to the end.
+        if not found.held:
+            return night
 
 
 def _is_checked(delivery: Delivery) -> bool:

@@ -54,6 +54,7 @@ def cross_check(values: Mapping[str, Any], named: Mapping[str, Collection[str]])
     yield from _roots(values, named)
     yield from _downloads(values, named)
     yield from _targets_of_sources(values, named)
+    yield from _spoken(values)
     if values["ingest"]:
         yield from _optional(values)
     for path, model in _models(values):
@@ -154,6 +155,16 @@ def _targets_of_sources(
             yield f"sources.{name}.folders", unknown("target", folders, named["targets"])
 
 
+def _spoken(values: Mapping[str, Any]) -> Mistakes:
+    """Recordings become words where the cleaning of these has a recogniser."""
+    for name, source in values["sources"].items():
+        for modality in getattr(source.options, "from_audio", ()):
+            cleaning = values["clean"].get(modality)
+            if cleaning and getattr(cleaning.options, "speech", cleaning) is None:
+                path = f"sources.{name}.from_audio"
+                yield path, f"nothing recognises speech: write `clean.{modality}.speech: {{}}`"
+
+
 def _optional(values: Mapping[str, Any]) -> Mistakes:
     known = plugins.modalities()
     for i, modality in enumerate(values["ingest"].optional):
@@ -252,10 +263,17 @@ def _towers(path: str, model: Any, values: Mapping[str, Any]) -> Mistakes:
         ids[used] = getattr(encoder, "IDS", False)
         if ids[used] and feature.dtype != "float32":
             yield f"features.{used}.dtype", f"ids of words need float32, not {feature.dtype}"
-        timed = getattr(feature.options, "times", False)
+        timed = getattr(feature.options, "times", None)
         if model.tower_of(used, shapes[used]).times and not timed:
-            problem = f"the frames of '{used}' bear no times: `frames` and `windows` make such"
+            mend = f"set `times: true` in features.{used}, or"
+            if timed is None:
+                mend = f"encoder '{feature.encoder}' gives none:"
+            problem = f"the frames of '{used}' bear no times: {mend} leave `times` out of the tower"
             yield f"{path}.towers.{used}.times", problem
+        try:
+            model.tower_of(used, shapes[used]).check_set(feature.encoder, feature.options)
+        except (ValueError, PipelineError) as error:
+            yield f"{path}.towers.{used}", str(error)
     if len(shapes) == len(model.features):
         for option, problem in model.check_shapes(shapes, ids).items():
             yield f"{path}.{option}", problem

@@ -91,7 +91,7 @@ def fingerprint(
     function: str,
     modules: Iterable[str],
     parameters: dict[str, Any],
-    weights: Sequence[Path] = (),
+    weights: Sequence[Path] | Mapping[str, Path] = (),
     device: str | None = None,
     processor: str | None = None,
 ) -> Fingerprint:
@@ -108,7 +108,7 @@ def fingerprint(
     parameters:
         Those that matter to this function, JSON-able.
     weights:
-        Files that it loads.
+        Files that it loads, by name where two could be called alike.
     device:
         Where torch computes, `cpu` or `cuda`, if it does.
     processor:
@@ -116,11 +116,12 @@ def fingerprint(
     """
     reached = reach(modules)
     remember()
+    named = weights if isinstance(weights, Mapping) else {path.name: path for path in weights}
     return Fingerprint(
         function=function,
         parameters=parameters,
         code={name: code(name).digest for name in sorted(reached)},
-        weights={path.name: digest_file(path) for path in weights},
+        weights={name: digest_file(path) for name, path in named.items()},
         libraries=_libraries(reached),
         python=f"{sys.version_info.major}.{sys.version_info.minor}",
         processor=processor or name_processor(device),

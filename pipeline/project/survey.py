@@ -231,14 +231,19 @@ def _column(name: str, tables: Mapping[str, Table], files: Mapping[str, int]) ->
 
 def _folder(paths: Collection[str], files: Mapping[str, int]) -> str | None:
     """The folder, with a slash at its end, in which paths name files; None if they name none."""
-    for folder in sorted({"", *(f"{path.rpartition('/')[0]}/" for path in files if "/" in path)}):
-        if _name_files(paths, files, folder):
-            return folder
-    return None
+    named = Counter(
+        path[:start]
+        for path in files
+        for start in (0, *(place + 1 for place, letter in enumerate(path) if letter == "/"))
+        if path[start:] in paths
+    )
+    with_files = {"", *(f"{path.rpartition('/')[0]}/" for path in files if "/" in path)}
+    enough = NAMES_FILES * len(paths)
+    return min((f for f in with_files & named.keys() if named[f] >= enough), default=None)
 
 
-def _name_files(paths: Collection[str], files: Mapping[str, int], folder: str = "") -> bool:
-    named = sum(f"{folder}{path}" in files for path in paths)
+def _name_files(paths: Collection[str], files: Mapping[str, int]) -> bool:
+    named = sum(path in files for path in paths)
     return bool(paths) and named >= NAMES_FILES * len(paths)
 
 

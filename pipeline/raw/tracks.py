@@ -43,8 +43,8 @@ class Tracks(Protocol):
     ) -> tuple[bytes, Mapping[str, float]]:
         """A file of the modality, for its cleaning with these options; Rejected, nothing else.
 
-        With it what was measured on the way, of the modality's MEASUREMENTS, in whose place it
-        stands.
+        With it what was measured on the way, under names of the modality's MEASUREMENTS: it
+        replaces what cleaning the taken file measures.
         """
 
 

@@ -79,6 +79,15 @@ def _weights(params: Params) -> list[str]:
             encoder_of(feature.encoder).weights(feature.options)
         except PipelineError as error:
             problems.append(f"features.{name}: {error}")
+    compared = params.comparison.models if params.comparison else {}
+    models = {f"models.{name}": model for name, model in params.models.items()}
+    models |= {f"comparison.models.{name}": model for name, model in compared.items()}
+    for path, model in models.items():
+        for used, tower in model.tower_by_set.items():
+            try:
+                tower.weights()
+            except PipelineError as error:
+                problems.append(f"{path}.towers.{used}: {error}")
     return problems
 
 

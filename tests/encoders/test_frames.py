@@ -79,7 +79,7 @@ def test_what_it_calls_is_keyed() -> None:
     ("options", "words"),
     [
         ({"pictures": {"encoder": "nonesuch"}}, "nonesuch"),
-        ({"pictures": {"encoder": "mfcc"}}, "encodes audio, not pictures"),
+        ({"pictures": {"encoder": "mfcc"}}, "encodes audio: pictures need one of image"),
         ({"times": True}, "pooling: sequence"),
         ({"pictures": {"encoder": "colour_hog", "side": 3}}, "side"),
     ],

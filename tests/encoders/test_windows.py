@@ -58,13 +58,21 @@ def test_windows_overlap_until_one_reaches_the_end(
     samples: int, spans: list[tuple[int, int]]
 ) -> None:
     chosen = windows.Options(seconds=1, hop=0.5, windows=3)
-    assert windows.heard(np.ones(samples, np.float32), chosen) == spans
+    assert windows.audible_windows(np.ones(samples, np.float32), chosen) == spans
 
 
 def test_a_rest_of_less_than_a_tenth_of_a_second_is_no_window() -> None:
     chosen = windows.Options(seconds=1, hop=1)
     for samples, count in ((17_599, 1), (17_600, 2), (160, 1)):
-        assert len(windows.heard(np.ones(samples, np.float32), chosen)) == count
+        assert len(windows.audible_windows(np.ones(samples, np.float32), chosen)) == count
+
+
+def test_what_is_heard_is_found_between_the_windows_of_a_long_silence() -> None:
+    """A minute of which half a second is a tone: windows are taken evenly of those alone."""
+    silence = np.zeros(60 * SECOND, np.float32)
+    silence[20 * SECOND : 41 * SECOND // 2] = SOUND[: SECOND // 2]
+    values, length = encode(silence, windows=3)
+    assert values[:length, -1].tolist() == [20.25]
 
 
 def test_a_sound_of_which_nothing_is_heard_is_refused() -> None:
@@ -86,7 +94,8 @@ def test_what_it_calls_is_keyed() -> None:
     ("options", "words"),
     [
         ({"sounds": {"encoder": "nonesuch"}}, "nonesuch"),
-        ({"sounds": {"encoder": "colour_hog"}}, "encodes image, not sounds"),
+        ({"sounds": {"encoder": "colour_hog"}}, "encodes image: sounds need one of audio, .* mfcc"),
+        ({"sounds": {}}, "no encoder of sounds is named: write `encoder: NAME`, .* mfcc"),
         ({"sounds": {"encoder": "mfcc", "pitch": 3}}, "pitch"),
         ({"hop": 0}, "hop"),
     ],

@@ -49,6 +49,16 @@ def folder(kind: str) -> Path:
     return path
 
 
+def altered(path: Path, **config: Any) -> Path:
+    """The BERT in another folder, with another config.json, in which None leaves out."""
+    shutil.copytree(folder("bert"), path)
+    if config:
+        stated = json.loads((path / "config.json").read_text()) | config
+        kept = {name: value for name, value in stated.items() if value is not None}
+        (path / "config.json").write_text(json.dumps(kept))
+    return path
+
+
 @functools.cache
 def aligned() -> Path:
     """A model with a space, of random weights, as `pipeline freeze` leaves one."""

@@ -12,9 +12,13 @@ from beartype import beartype
 from jaxtyping import Bool, Float, Int, jaxtyped
 from torch import Tensor
 
+from pipeline.models.sequences import TokenSequence
+
 T = TypeVar("T")
 # What modules import for type checkers alone.
-NAMES = {"Tensor": Tensor, "Bool": Bool, "Float": Float, "Int": Int}
+NAMES: dict[str, Any] = {"Tensor": Tensor, "Bool": Bool, "Float": Float, "Int": Int}
+# Of a named tuple its class alone would be looked at, and not what it holds.
+NAMES["TokenSequence"] = tuple[*get_type_hints(TokenSequence, localns=NAMES).values()]
 
 
 @cache

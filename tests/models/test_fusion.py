@@ -17,6 +17,7 @@ from pipeline.core import registry
 from pipeline.models.examples import FeatureSpec
 from pipeline.models.fusion import fusion_of, weighted_sum
 from pipeline.models.network import Network
+from pipeline.models.sequences import TokenSequence
 from pipeline.models.tower_options import of_kind
 from tests.models.shapes import hold
 from tests.models.synthetic import SETS, WIDTHS, options
@@ -54,9 +55,8 @@ class OneToken(torch.nn.Module):
         alone = torch.ones(tokens.shape[:2], dtype=torch.bool)[..., None]
         times = torch.zeros(alone.shape)
         whole = range(tokens.shape[1])
-        return self.fusion(
-            [(tokens[:, i : i + 1], alone[:, i], times[:, i]) for i in whole], present
-        )
+        sequences = [TokenSequence(tokens[:, i : i + 1], alone[:, i], times[:, i]) for i in whole]
+        return self.fusion(sequences, present)
 
 
 class Early(torch.nn.Module):

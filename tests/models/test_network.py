@@ -17,7 +17,7 @@ from tests.models.synthetic import SETS, WIDTHS, joined, options, split_of
 
 FUSIONS = sorted(set(registry.names("models/fusion")) - {"none"})
 # Those with tokens to stand in for others: not `early`, nor those that join decisions.
-LEARN_TOKENS = [name for name in FUSIONS if fusion_of(name).LEVEL == "tokens"]
+LEARN_TOKENS = [name for name in FUSIONS if fusion_of(name).LEVEL in ("tokens", "sequences")]
 
 
 def network(fusion: str, **changed) -> Network:

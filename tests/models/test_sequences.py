@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,11 +14,15 @@ from pipeline.models.compression.export import onnx_graph, vector_graph
 from pipeline.models.compression.pruning import prune
 from pipeline.models.compression.quantisation import quantise_dynamic
 from pipeline.models.examples import Examples, FeatureSpec
+from pipeline.models.explanation.gradients import attributions
 from pipeline.models.fusion import FOLDER, fusion_of
 from pipeline.models.network import Network
 from pipeline.models.onnx_network import OnnxNetwork
 from pipeline.models.options import ModelOptions
 from pipeline.models.prediction import predict
+from pipeline.models.saving import TrainedModel
+from pipeline.models.sequences import TokenSequence
+from pipeline.models.statistics import feature_moments
 from pipeline.models.tower_options import of_kind
 from pipeline.models.training.batches import Tensors
 from pipeline.models.training.loop import train
@@ -39,15 +44,16 @@ def made(name: str, longest: tuple[int, ...] = LONGEST) -> torch.nn.Module:
     return hold(module.build(longest, WIDTH, module.Options(heads=2))).eval()
 
 
-def sequences(rows: int, longest: tuple[int, ...] = LONGEST, seed: int = 0) -> list[Any]:
-    """Of each set tokens, which of them count and their times: the first row has all of them."""
+def sequences(rows: int, longest: tuple[int, ...] = LONGEST, seed: int = 0) -> list[TokenSequence]:
+    """The tokens of each set, of which the first row has as many as the longest."""
     drawn = []
     for i, most in enumerate(longest):
         random = torch.Generator().manual_seed(seed + i)
         lengths = torch.randint(1, most + 1, (rows, 1), generator=random)
         lengths[0] = most
         times = torch.arange(most).expand(rows, most) * 0.5
-        drawn.append((draw(rows, most, WIDTH, seed=seed + i), torch.arange(most) < lengths, times))
+        tokens = draw(rows, most, WIDTH, seed=seed + i)
+        drawn.append(TokenSequence(tokens, torch.arange(most) < lengths, times))
     return drawn
 
 
@@ -59,18 +65,18 @@ def test_neither_padding_nor_what_is_absent_counts(name, filling):
     filled = []
     for i, (tokens, counted, times) in enumerate(given):
         known = counted & present[:, i : i + 1]
-        filled.append(
-            (
-                tokens.where(known[..., None], filling),
-                counted,
-                times.where(known, filling),
+        shown = tokens.where(known[..., None], filling)
+        filled.append(TokenSequence(shown, counted, times.where(known, filling)))
+    padding = (filling, False, filling)
+    longer = [
+        TokenSequence(
+            *(
+                torch.cat([part, part.new_ones(8, 3, *part.shape[2:]) * fill], 1)
+                for part, fill in zip(each, padding, strict=True)
             )
         )
-    longer = [
-        tuple(torch.cat([part, part.new_ones(8, 3, *part.shape[2:]) * fill], 1) for part, fill in
-              zip(each, (filling, False, filling), strict=True))
         for each in given
-    ]  # fmt: skip
+    ]
     with torch.no_grad():
         fused = fusion(given, present)
         assert fused.shape == (8, fusion.width)
@@ -82,7 +88,9 @@ def test_neither_padding_nor_what_is_absent_counts(name, filling):
 @pytest.mark.parametrize("name", FUSIONS)
 def test_gradients_reach_all_that_counts_and_rows_are_independent(name):
     fusion, present = made(name), masks(3)
-    given = [(tokens.requires_grad_(), *others) for tokens, *others in sequences(8)]
+    given = sequences(8)
+    for sequence in given:
+        sequence.tokens.requires_grad_()
     fused = fusion(given, present)
     (fused * draw(*fused.shape, seed=3)).sum().backward()
     for i, (tokens, counted, _) in enumerate(given):
@@ -90,7 +98,10 @@ def test_gradients_reach_all_that_counts_and_rows_are_independent(name):
         assert torch.equal(tokens.grad.any(2), counted & present[:, i : i + 1])
     with torch.no_grad():
         alone = [
-            fusion([tuple(part[i : i + 1] for part in each) for each in given], present[i : i + 1])
+            fusion(
+                [TokenSequence(*(part[i : i + 1] for part in each)) for each in given],
+                present[i : i + 1],
+            )
             for i in range(8)
         ]
     torch.testing.assert_close(torch.cat(alone), fused)
@@ -100,14 +111,15 @@ def test_gradients_reach_all_that_counts_and_rows_are_independent(name):
 def test_it_counts_when_things_are(name):
     """Their time and not their place: the order in which one set's tokens come says nothing."""
     fusion, present = made(name, (4, 4)), torch.ones(1, 2, dtype=torch.bool)
-    first, (tokens, counted, times) = sequences(1, (4, 4))
+    first, second = sequences(1, (4, 4))
+    tokens, counted, times = second
     order = torch.tensor([2, 0, 3, 1])
     with torch.no_grad():
-        fused = fusion([first, (tokens, counted, times)], present)
-        later = fusion([first, (tokens, counted, times + 0.5)], present)
+        fused = fusion([first, second], present)
+        later = fusion([first, second._replace(times=times + 0.5)], present)
         assert not torch.allclose(later, fused, atol=1e-4)
         if name == "bottleneck":  # what is read stands before all
-            turned = (tokens[:, order], counted, times[:, order])
+            turned = TokenSequence(tokens[:, order], counted, times[:, order])
             torch.testing.assert_close(fusion([first, turned], present), fused)
 
 
@@ -117,7 +129,7 @@ def test_a_sequence_of_nothing_is_no_mistake(name):
     fusion, present = made(name), torch.ones(4, 3, dtype=torch.bool)
     *others, (tokens, counted, times) = sequences(4)
     tokens.requires_grad_()
-    fused = fusion([*others, (tokens, torch.zeros_like(counted), times)], present)
+    fused = fusion([*others, TokenSequence(tokens, torch.zeros_like(counted), times)], present)
     fused.square().sum().backward()
     assert fused.isfinite().all()
     assert not tokens.grad.any()
@@ -284,13 +296,43 @@ def test_what_attends_over_sequences_is_pruned_and_quantised(fusion):
     assert np.ptp(whole, axis=0).min() > 0.01
 
 
+@pytest.mark.parametrize("fusion", FUSIONS)
+def test_an_answer_over_sequences_is_explained(fusion):
+    """What each frame adds sums up to what the answer has over the mean at the same times.
+
+    In films of an hour too, over which sinusoids turn often. Padding adds nothing, nor do times.
+    """
+    pytest.importorskip("captum", reason="requirements/engines.txt installs it, for `make test`")
+    chosen = options(fusion, fusion_options={"heads": 2})
+    torch.manual_seed(0)
+    network, batch = Network(SETS, {"together": 2}, chosen).eval(), films(6, 0)
+    for values in batch.values.values():
+        values[..., -1] *= 600
+    network.fit(batch)
+    model = TrainedModel(network, list(SETS), chosen, TASK, {}, {})
+    means = {spec.name: feature_moments(batch, spec.name)[0] for spec in SETS}
+    parts = attributions(model, batch, means, "together")
+    answers = network.answers(batch, batch.present)["together"]
+    said = np.arange(6), answers.argmax(1)
+    flat = {name: each.copy() for name, each in batch.values.items()}
+    for name, each in flat.items():
+        each[..., :-1] = means[name][:-1]
+    mean = replace(batch, values=flat)
+    gain = np.log(answers[said]) - np.log(network.answers(mean, batch.present)["together"][said])
+    assert abs(gain).max() > 0.01
+    np.testing.assert_allclose(sum(each.sum((1, 2)) for each in parts.values()), gain, atol=1e-3)
+    for name, each in parts.items():
+        assert not each[np.arange(each.shape[1]) >= batch.lengths[name][0][:, None]].any()
+        assert not each[..., -1].any()
+
+
 @pytest.mark.parametrize("name", FUSIONS)
 def test_half_precision_says_nearly_the_same(name):
     """Under autocast to float16, whose numbers end at 65504, of which times may be many."""
     fusion, present = made(name), masks(3)
-    given = [(tokens, counted, times * 1000) for tokens, counted, times in sequences(8)]
+    given = [each._replace(times=each.times * 1000) for each in sequences(8)]
     wanted = fusion(given, present)
     with torch.autocast("cpu", dtype=torch.float16):
-        halved = [(tokens @ torch.eye(WIDTH), *others) for tokens, *others in given]
+        halved = [each._replace(tokens=each.tokens @ torch.eye(WIDTH)) for each in given]
         fused = fusion(halved, present)
     torch.testing.assert_close(fused.float(), wanted, rtol=0.02, atol=0.02)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -17,7 +18,6 @@ from pydantic import ValidationError
 
 from pipeline.core import registry
 from pipeline.core.errors import PipelineError
-from pipeline.core.files.digest import digest_file
 from pipeline.encoders.transformer import Encoder, Options
 from pipeline.models.examples import FeatureSpec
 from pipeline.models.network import Network
@@ -422,20 +422,25 @@ def test_attention_tells_one_frame_among_many() -> None:
 
 def bert(**changed):
     """The options of one that begins as a network of two layers does in its last."""
-    folder = tiny_models.folder("bert")
-    given = {"model": str(folder), "sha256": digest_file(folder / "model.safetensors"), **changed}
-    return of("bert", width=16, **given)
+    return of_kind(
+        {"kind": "bert", "width": 16, "model": str(tiny_models.folder("bert")), **changed}
+    )
 
 
-def test_what_begins_as_a_bert_says_what_it_says() -> None:
+OTHER = {"num_attention_heads": 4, "layer_norm_eps": 0.1, "hidden_act": "relu"}
+
+
+@pytest.mark.parametrize("config", [{}, OTHER])
+def test_what_begins_as_a_bert_says_what_it_says(config, tmp_path: Path) -> None:
     """Its last layer over the states below, as the library computes them."""
     texts = ["a big grey wolf", "moon", "the wolf howls at the moon"]
-    network = {"model": str(tiny_models.folder("bert")), "max_tokens": 9, "normalise": False}
+    folder = tiny_models.altered(tmp_path / "bert", **config)
+    network = {"model": str(folder), "max_tokens": 9, "normalise": False}
     below, lengths = Encoder(Options(layer=1, pooling="sequence", **network)).encode(texts)
     mean, _ = Encoder(Options(pooling="mean", **network)).encode(texts)
-    tower = Tower(below.shape[1:], bert()).eval()
+    tower = Tower(below.shape[1:], bert(model=str(folder))).eval()
     tower.standardise(torch.full((16,), 3.0), torch.full((16,), 2.0))
-    tower.kind.begin()
+    tower.kind.load_pretrained()
     tower.kind.leave = torch.nn.Identity()
     with torch.no_grad():
         said = tower(torch.from_numpy(below), torch.from_numpy(lengths))
@@ -447,17 +452,40 @@ def test_what_begins_as_a_bert_says_what_it_says() -> None:
     [
         ({"sha256": "0" * 64}, "it is another model, or a damaged one"),
         ({"layers": 3}, "no last 3 layers of BERT's form"),
-        ({"model": "package:nowhere/model"}, "no package nowhere is installed"),
+        ({"model": "package:nowhere/model", "heads": 2}, "no package nowhere is installed"),
     ],
 )
 def test_another_network_is_not_begun_as(changed, message) -> None:
     with pytest.raises(PipelineError, match=message):
-        Tower((9, 16), bert(**changed)).kind.begin()
+        Tower((9, 16), bert(**changed)).kind.load_pretrained()
 
 
-def test_what_it_begins_as_is_pinned() -> None:
-    with pytest.raises(ValueError, match="give the digest of the weights"):
-        of("bert", model="somewhere")
+def test_a_network_that_does_not_fit_is_named_with_its_set(tmp_path: Path) -> None:
+    world = joined(subjects=12)
+    states = np.zeros((len(world.sample_ids), 9, 32), np.float32)
+    world = replace(world, values={**world.values, "words": states})
+    with pytest.raises(PipelineError, match=r"tower of 'words': .* has width 16 .*, the feature s"):
+        Tower((9, 32), bert()).fit(split_of(world, "train"), "words")
+    unlike = tiny_models.altered(tmp_path / "unlike", num_hidden_layers=None)
+    with pytest.raises(PipelineError, match="states no num_hidden_layers"):
+        Tower((9, 16), bert(model=str(unlike))).kind.load_pretrained()
+
+
+def test_a_network_reads_no_learned_vectors() -> None:
+    """Nothing would give it its weights there, nor states of its own scale."""
+    reader = of_kind({"kind": "embedding", "reader": {"kind": "bert"}, "numbers": 12})
+    with pytest.raises(ValueError, match="takes a reader that learns from nothing, not 'bert'"):
+        Tower((9, 1), reader)
+
+
+def test_what_is_saved_needs_no_network(tmp_path: Path) -> None:
+    folder = tiny_models.altered(tmp_path / "bert", **OTHER)
+    model = options(features=["words"], tower={"kind": "bert", "model": str(folder), "width": 8})
+    saved = model.model_dump_json()
+    shutil.rmtree(folder)
+    assert type(model).model_validate_json(saved) == model
+    assert (model.tower.heads, model.tower.layer_norm_eps) == (4, 0.1)
+    Tower((9, 16), model.tower)
 
 
 def test_training_begins_as_it_says() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,9 +20,13 @@ from pipeline.nightly.journal import Delivery
 from pipeline.nightly.labels import label_violations, model_to_ask
 from pipeline.nightly.model_answers import Answer
 from pipeline.nightly.options import load_options
-from pipeline.nightly.watch import check_batches
-from pipeline.params import Params, parse
+from pipeline.nightly.repository import Failed
+from pipeline.nightly.watch import Findings, check_batches
+from pipeline.params import Params, load, parse
 from pipeline.params.aliases import Alias
+from pipeline.store.format.reader import table_of
+from pipeline.store.trees.tree import Tree, WorkTree
+from tests.dataset import AUTHOR, run
 from tests.dataset import params as document
 from tests.monitoring.test_contract import landed
 from tests.nightly.world import World, new_world, put_landing
@@ -117,6 +121,42 @@ def test_a_batch_whose_labels_are_not_what_the_model_sees_is_held(
     assert asked == [], "tonight has no labels"
 
 
+@pytest.fixture(scope="module")
+def champion(project: Path) -> Alias:
+    """The trained model of a project, committed."""
+    run(project, "git", "add", "dvc.lock")
+    run(project, "git", *AUTHOR, "commit", "--quiet", "--message", "trained")
+    return Alias(model="gated", revision=run(project, "git", "rev-parse", "HEAD").stdout.strip())
+
+
+def test_a_trained_model_tells_mixed_up_labels_by_the_features_that_stand(
+    project: Path, champion: Alias, params: Params, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of samples that count as tonight's, of which some lack a modality."""
+    monkeypatch.chdir(project)
+    params = replace(load(), contract=params.contract)
+    files = model_to_ask(params, champion, "shape")
+    assert files is not None
+    first, second = ("shapes", "first"), ("shapes", "second")
+
+    def landed_tonight(mixed: bool) -> Callable[..., pa.Table]:
+        def table(tree: Tree, folder: str, columns: list[str] | None = None) -> pa.Table:
+            rows = table_of(tree, folder, columns).to_pylist()
+            for row in rows if isinstance(tree, WorkTree) else ():
+                if row["split"] == "train":
+                    place = CLASSES.index(row["target.shape"])
+                    row |= {"batch": "second", "target.shape": CLASSES[place - mixed]}
+            return pa.Table.from_pylist(rows, table_of(tree, folder, columns).schema)
+
+        return table
+
+    monkeypatch.setattr(labels, "table_of", landed_tonight(mixed=False))
+    assert label_violations(params, files, "shape", [second], [second]) == []
+    monkeypatch.setattr(labels, "table_of", landed_tonight(mixed=True))
+    (breach,) = label_violations(params, files, "shape", [second], [first, second])
+    assert (breach.batch, breach.what, breach.subject) == ("second", "labels", "shape")
+
+
 def test_test_components_lack_what_tonight_s_lack() -> None:
     """As often, with all their samples."""
     new, test = (
@@ -153,13 +193,18 @@ def test_who_cannot_be_asked_holds_nothing(
 
     monkeypatch.setattr(labels, "asked", lost)
     assert label_violations(params, FILES, "shape", TONIGHT, TONIGHT) == []
-    assert "labels are not checked: its files are gone" in caplog.text
+    assert "labels are not checked against the model in use: its files are gone" in caplog.text
     monkeypatch.setattr(labels, "find_model", lambda *arguments: FILES)
     assert model_to_ask(params, CHAMPION, "shape") is FILES
     assert model_to_ask(params, None, "shape") is None, "no model is in use"
     assert model_to_ask(params, CHAMPION, "alignment") is None, "nothing is right or wrong"
-    monkeypatch.setattr(FILES.about, "features", ["colour_hog", "gone"])
-    assert model_to_ask(params, CHAMPION, "shape") is None, "its features are not made any more"
+    assert len(caplog.records) == 1, "no model, or none for the task, is no fault"
+    monkeypatch.setattr(FILES.about, "features", ["colour_hog", "openclip"])
+    assert model_to_ask(params, CHAMPION, "shape") is None
+    assert caplog.messages[-1].endswith("params.yaml has no openclip any more")
+    monkeypatch.setattr(FILES, "modalities", ["depth", "image"])
+    assert model_to_ask(params, CHAMPION, "shape") is None
+    assert caplog.messages[-1].endswith("params.yaml has no depth, openclip any more")
     monkeypatch.setattr(labels, "find_model", lost)
     assert model_to_ask(params, CHAMPION, "shape") is None
 
@@ -181,6 +226,35 @@ def test_it_is_asked_in_the_one_run_of_dvc_that_a_contract_takes(
     monkeypatch.setattr(tools, "model_to_ask", lambda *arguments: None)
     tools.tools_of(params, options).findings([delivery])
     assert ran[1] == ("repro", "ingest", *(f"clean@{name}" for name in params.modalities))
+
+
+def test_what_curation_fails_with_is_held_by_its_contract_and_the_rest_asked_about(
+    world: World, params: Params, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A batch that keeps the contract is held for the failure itself."""
+    harmful = {"mute": "no sample has sound", "odd": ""}
+    asked: list[str] = []
+
+    def run_dvc(*stages: str) -> None:
+        if "curate" in stages and {*world.batches()} & {*harmful}:
+            raise Failed("dvc repro", "error: no class is left")
+
+    def check(params: Params, deliveries: list[Delivery], *model: Any) -> Findings:
+        asked.extend(each.batch for each in deliveries if model)
+        broken = {each.batch: harmful.get(each.batch, "") for each in deliveries}
+        return Findings({("shapes", batch): why for batch, why in broken.items() if why})
+
+    monkeypatch.setattr(tools.repository, "run_dvc", run_dvc)
+    monkeypatch.setattr(tools, "model_to_ask", lambda *arguments: FILES)
+    monkeypatch.setattr(tools, "check_batches", check)
+    findings = tools.tools_of(params, load_options(params)).findings
+    put_landing("good", 0)
+    put_landing("mute", 10)
+    good, mute = world.night(findings=findings).deliveries
+    assert (mute.fate, mute.why, good.fate, asked) == ("held", harmful["mute"], "taken", ["good"])
+    put_landing("odd", 20)
+    (odd,) = world.night(findings=findings).deliveries
+    assert (odd.fate, odd.why) == ("held", "`dvc repro` failed with it: no class is left")
 
 
 def test_only_what_keeps_the_rest_of_the_contract_is_asked_about(

@@ -9,6 +9,7 @@ import yaml
 from pipeline.core.errors import PipelineError
 from pipeline.params import load, parse
 from pipeline.params.document import read as document_of
+from tests.encoders import tiny_models
 
 HERE = Path(__file__).parents[2]
 
@@ -267,7 +268,12 @@ def test_durations_are_those_of_clips() -> None:
         (
             {"encoder": "logmel"},
             {"tower": {"kind": "gru", "times": True}},
-            "m.towers.f.times: the frames of 'f' bear no times",
+            "m.towers.f.times: the frames of 'f' bear no times: encoder 'logmel' gives none",
+        ),
+        (
+            {"encoder": "windows", "times": False},
+            {"tower": {"kind": "gru", "times": True}},
+            "bear no times: set `times: true` in features.f, or leave `times` out of the tower",
         ),
         ({"encoder": "tokens", "dtype": "float16"}, {"tower": {"kind": "embedding"}}, "float32"),
         ({"encoder": "logmel"}, {"fusion": "early"}, None),
@@ -278,7 +284,9 @@ def test_durations_are_those_of_clips() -> None:
 def test_a_tower_reads_what_its_encoder_makes(
     feature: dict[str, Any], model: dict[str, Any], said: str | None
 ) -> None:
-    modality = {"pixels": "image", "logmel": "audio"}.get(feature["encoder"], "text")
+    modality = {"pixels": "image", "logmel": "audio", "windows": "audio"}.get(
+        feature["encoder"], "text"
+    )
     changed = own(
         modalities=[modality],
         features={"f": {"modality": modality, **feature}},
@@ -289,6 +297,51 @@ def test_a_tower_reads_what_its_encoder_makes(
     else:
         (mistake,) = mistakes(changed)
         assert said in mistake
+
+
+@pytest.mark.parametrize(
+    ("feature", "tower", "said"),
+    [
+        ({}, {}, None),
+        ({"pooling": "mean"}, {}, "its set needs pooling: sequence"),
+        ({"normalise": True}, {}, "its set needs normalise: false"),
+        ({"layer": 2}, {}, "its set needs layer: 1"),
+        ({}, {"layers": 2}, "its set needs layer: 0"),
+        ({"revision": "other"}, {}, "its set needs revision: main"),
+        ({}, {"model": "package:other"}, "its set needs model: package:other"),
+        ({}, {"layers": 3}, "has 2 layers, not 3"),
+        ({}, {"heads": 4}, "has heads: 2: leave it out here"),
+        ({"layer": 2}, {"heads": 4}, "leave it out here; it begins as "),
+        ({"encoder": "use_multilingual"}, {}, "its set needs encoder: transformer"),
+        ({}, {"layer_norm_eps": 1e-5}, "has layer_norm_eps: 1e-12: leave it out here"),
+        ({}, {"model": "", "heads": 4}, None),
+    ],
+)
+def test_a_network_goes_on_where_its_set_stops(
+    feature: dict[str, Any], tower: dict[str, Any], said: str | None
+) -> None:
+    network = str(tiny_models.folder("bert"))
+    below = {"model": network, "layer": 1, "pooling": "sequence", "normalise": False}
+    changed = own(
+        modalities=["text"],
+        features={
+            "f": {"modality": "text", "encoder": "transformer", "max_tokens": 9, **below, **feature}
+            if "encoder" not in feature
+            else {"modality": "text", **feature}
+        },
+        models={
+            "m": {
+                "features": ["f"],
+                "tower": {"kind": "bert", "model": network, **tower},
+                "tasks": {"shape": {}},
+                "primary": "shape",
+            }
+        },
+    )
+    if said is None:
+        assert parse(changed).models["m"].features == ("f",)
+    else:
+        assert any(said in mistake for mistake in mistakes(changed))
 
 
 def test_a_decoder_copies_from_a_text_of_its_model() -> None:

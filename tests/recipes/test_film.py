@@ -76,10 +76,12 @@ def test_the_mood_of_shots_is_learnt_and_the_page_has_them_on_one_time_axis(insi
     truths = re.findall(r"<title>(\S+) to (\S+): (\w+), (\w+)</title>", section)
     assert len(truths) == 3 * SHOTS_MADE
     assert ("0:01.0", "0:01.5", "tense") in {truth[:3] for truth in truths}
-    told = re.findall(r"<title>\S+ to \S+: said (\w+) \([\d.]+ %\), true is (\w+)", section)
+    predicted = re.findall(
+        r"<title>\S+ to \S+: predicted (\w+) \([\d.]+ %\), true is (\w+)", section
+    )
     tested = sum(truth[3] == "test" for truth in truths)
-    assert len(told) == tested > 0
-    assert section.count('class="fault"') == sum(said != true for said, true in told)
+    assert len(predicted) == tested > 0
+    assert section.count('class="fault"') == sum(answer != true for answer, true in predicted)
 
     asked = samples_of([f"data/raw/film/2.2.1/{FILM}#t=1,1.5"], params)
     answer = Predictor.load(inside, "sum").predict(asked).answers.to_pylist()[0]

@@ -26,6 +26,9 @@ HELD: dict[str, dict[str, str]] = {
         # Numba compiles for the processor that it meets; no features but those of the name.
         "NUMBA_CPU_NAME": "haswell",
         "NUMBA_CPU_FEATURES": "",
+        # CTranslate2's, without MKL, which it takes on processors of one maker alone.
+        "CT2_FORCE_CPU_ISA": "AVX2",
+        "CT2_USE_MKL": "0",
     },
     "native": {},
 }

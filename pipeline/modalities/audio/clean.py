@@ -105,8 +105,8 @@ def clean(data: bytes, media_type: str, options: Options) -> tuple[Content, dict
     """
     recording = decode(data, options.max_seconds, options.max_channels)
     peak, clipped = _check_samples(recording, options)
-    mono, cancelled = _mono(recording)
-    sound = _resample(mono, recording.sampling_rate)
+    channel, cancelled = mono(recording)
+    sound = resample(channel, recording.sampling_rate)
     sound -= sound.mean()
     if options.denoise == "spectral_gate":
         sound = spectral_gate(sound, options.denoise_db)
@@ -131,9 +131,7 @@ def _check_samples(recording: Recording, options: Options) -> tuple[float, float
     """Peak and clipped share; Rejected where a recording has no samples or impossible ones."""
     _check_length(len(recording.samples) / recording.sampling_rate, options)
     magnitudes = np.abs(recording.samples)
-    peak = float(magnitudes.max())
-    if not peak <= LOUDEST:  # true for NaN as well
-        raise Rejected("not_finite", "samples are not numbers, or far outside any scale")
+    peak = peak_of(magnitudes)
     # Floating-point numbers may go beyond 1; flat tops are then at their peak.
     top = FULL_SCALE * (max(1.0, peak) if recording.is_float else 1.0)
     clipped = float(np.count_nonzero(magnitudes >= top) / magnitudes.size)
@@ -145,6 +143,14 @@ def _check_samples(recording: Recording, options: Options) -> tuple[float, float
     return peak, clipped
 
 
+def peak_of(magnitudes: npt.NDArray[np.float32]) -> float:
+    """The largest; Rejected (`not_finite`) where it is no number, or none that was recorded."""
+    peak = float(magnitudes.max())
+    if not peak <= LOUDEST:  # true for NaN as well
+        raise Rejected("not_finite", "samples are not numbers, or far outside any scale")
+    return peak
+
+
 def _check_length(seconds: float, options: Options) -> None:
     if seconds < options.min_seconds:
         raise Rejected(
@@ -153,7 +159,7 @@ def _check_length(seconds: float, options: Options) -> None:
         )
 
 
-def _mono(recording: Recording) -> tuple[Content, float]:
+def mono(recording: Recording) -> tuple[Content, float]:
     """The mean of the channels, or the loudest of them where they cancel; and how far they do.
 
     Column by column: a mean along rows takes 20 times as long. Channels cancel in a frame whose
@@ -187,7 +193,7 @@ def _frame_energies(channel: Content, length: int) -> npt.NDArray[np.float64]:
     return energies
 
 
-def _resample(sound: Content, sampling_rate: int) -> Content:
+def resample(sound: Content, sampling_rate: int) -> Content:
     """16 kHz by soxr at its quality HQ: lower ones differ audibly, higher ones do not."""
     if sampling_rate == SAMPLING_RATE:
         return sound

@@ -5,14 +5,16 @@ from __future__ import annotations
 import numpy as np
 
 from pipeline.core.errors import Rejected
+from pipeline.core.once_a_file import once_a_file
 from pipeline.core.spans import Span
 from pipeline.modalities.audio import MEDIA_TYPES as RECORDINGS
-from pipeline.modalities.audio.content import SAMPLING_RATE, Content
+from pipeline.modalities.audio.clean import mono, peak_of, resample
+from pipeline.modalities.audio.content import Content
 from pipeline.modalities.audio.decode import decode
 from pipeline.modalities.audio.recording import Recording
 from pipeline.modalities.text.clean import Options
 from pipeline.modalities.text.speech import Speech
-from pipeline.modalities.text.transcript import transcript, words
+from pipeline.modalities.text.transcript import Utterance, recognised, words
 
 MEDIA_TYPES = frozenset(recording.name for recording in RECORDINGS)
 GIVES = frozenset({"text"})
@@ -31,32 +33,30 @@ def take(
     Raises
     ------
     Rejected
-        `absent`, `unclear`, `no_recogniser`, and what decoding raises.
+        `absent`, `unclear`, and what decoding raises.
     """
     speech = options.speech
     if speech is None:
-        raise Rejected("no_recogniser", "`clean.text.speech` does not say what recognises speech")
-    utterances = transcript(data, lambda: _listen(data, speech), speech)
-    text, confidence = words(utterances, span, speech.min_confidence)
+        raise Rejected("absent", "`clean.text.speech` does not say what recognises speech")
+    text, confidence = words(_utterances(data, speech), span, speech.min_confidence)
     return text.encode(), {"confidence": confidence}
 
 
-def _listen(data: bytes, speech: Speech) -> Content:
-    return heard(decode(data, speech.max_seconds, speech.max_channels))
+@once_a_file
+def _utterances(data: bytes, speech: Speech) -> tuple[Utterance, ...]:
+    recording = decode(data, speech.max_seconds, speech.max_channels)
+    return recognised(to_mono_16k(recording), speech)
 
 
-def heard(recording: Recording) -> Content:
-    """The mean of the channels, float32 (samples,) at 16 kHz; not trimmed, so that times hold.
+def to_mono_16k(recording: Recording) -> Content:
+    """float32 (samples,) at 16 kHz as cleaning has it, but not trimmed, so that times hold.
 
     Raises
     ------
     Rejected
-        `not_finite`.
+        `not_finite`; `absent`: it has no samples.
     """
-    import soxr
-
-    if not np.isfinite(recording.samples).all():
-        raise Rejected("not_finite", "samples are not numbers")
-    mono = recording.samples.mean(axis=1, dtype=np.float32)
-    sound: Content = soxr.resample(mono, recording.sampling_rate, SAMPLING_RATE, quality="HQ")
-    return sound
+    if not len(recording.samples):
+        raise Rejected("absent", "it has no sound")
+    peak_of(np.abs(recording.samples))
+    return resample(mono(recording)[0], recording.sampling_rate)

@@ -42,7 +42,7 @@ MAX_DEPTH = 200
 MAX_ENTITY = 200
 FONT = "Noto Sans"
 _FAMILIES = ("font", "serif", "sans_serif", "cursive", "fantasy", "monospace")
-_ROOT = "{http://www.w3.org/2000/svg}svg"
+_SVG = "{http://www.w3.org/2000/svg}"
 # Possessive, so that many spaces are read once: what could follow them is no space.
 _FONT_IMPORT = re.compile(
     r"@import\s*+(?:url\(\s*+)?+[\"']?+(?:https?:)?//[^\"'()<>]{0,200}?font[^\"'()<>]{0,400}"
@@ -108,7 +108,9 @@ def closed_document(data: bytes) -> tuple[str, bool]:
         raise Refused("external_reference", "the SVG declares or refers to entities") from None
     except (ParseError, ValueError, LookupError):
         raise Refused("undecodable", "the SVG is not well-formed XML") from None
-    if root.tag != _ROOT:
+    if root.tag == "svg":
+        _name_namespace(root)
+    if root.tag != f"{_SVG}svg":
         raise Refused("undecodable", "the file is XML, but not SVG")
     _check(root)
     characters = _text(root)
@@ -128,6 +130,13 @@ class _Parser(DefusedXMLParser):  # type: ignore[misc]
             raise EntitiesForbidden(name, value, base, *elsewhere)
         if len(value) > MAX_ENTITY or "&" in value or "<" in value:
             raise EntitiesForbidden(name, value, base, *elsewhere)
+
+
+def _name_namespace(root: Element) -> None:
+    """SVG as it was before namespaces, which many drawings still are: what has none is SVG's."""
+    for element in root.iter():
+        if not element.tag.startswith("{"):
+            element.tag = f"{_SVG}{element.tag}"
 
 
 def _text(root: Element) -> set[str]:

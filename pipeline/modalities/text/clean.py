@@ -14,7 +14,8 @@ from pipeline.core.text_decoding import decode, text_encoding
 from pipeline.modalities.text.content import is_readable
 from pipeline.modalities.text.speech import Speech, build
 
-COST_MS = 0.05
+# CPU milliseconds of a text, and of one utterance that becomes one.
+COST_MS, SPOKEN_MS = 0.05, 1000.0
 MEASUREMENTS: tuple[tuple[str, str], ...] = (
     ("characters", "int32"),
     ("words", "int32"),
@@ -44,9 +45,14 @@ class Options(Base):
 
 
 def parameters(options: Options) -> dict[str, Any]:
-    """What is keyed: the options, and what the recogniser of speech is."""
+    """What is keyed: the options, and what the recogniser of speech is, wherever it lies."""
     recogniser = {"recogniser": build(options.speech)} if options.speech else {}
-    return options.model_dump(mode="json") | recogniser
+    return options.model_dump(mode="json", exclude={"speech": {"model"}}) | recogniser
+
+
+def cost_ms(options: Options) -> float:
+    """As if all texts had to be heard, where some may."""
+    return SPOKEN_MS if options.speech else COST_MS
 
 
 def most_bytes(size: int, options: Options) -> int:

@@ -12,7 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from pipeline.core.errors import PipelineError
 from pipeline.core.files.digest import digest_file
@@ -50,6 +50,15 @@ class Speech(Base):
         3600.0, gt=0, le=100_000, description="longest sound that is listened to, in seconds"
     )
     max_channels: int = Field(8, ge=1, le=64, description="most channels accepted")
+
+    @model_validator(mode="after")
+    def _is_known(self) -> Speech:
+        if not self.model and self.language not in (None, "en"):
+            raise ValueError(
+                f"tiny.en knows no '{self.language}': name the folder of a Whisper that knows it "
+                f"as `model`"
+            )
+        return self
 
 
 def build(speech: Speech) -> dict[str, str]:

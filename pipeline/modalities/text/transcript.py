@@ -8,13 +8,10 @@ words depend on the utterance alone, and a fault goes no further.
 from __future__ import annotations
 
 import functools
-import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from pipeline.core.errors import PipelineError, Rejected
-from pipeline.core.files.digest import digest_bytes
-from pipeline.core.machine.processor import instructions
 from pipeline.core.spans import Span
 from pipeline.modalities.audio.content import SAMPLING_RATE, Content
 from pipeline.modalities.text.speech import Speech, folder, missing
@@ -30,8 +27,6 @@ BEAMS = 5
 # Tokens that an utterance may have, and for each of its seconds: nobody speaks faster, and without
 # a bound Whisper may go on until its own, which takes a hundred times as long.
 TOKENS, TOKENS_A_SECOND = 16, 12
-# Transcripts that a process remembers, for the spans of a file that it may still be asked for.
-REMEMBERED = 64
 
 
 class Word(NamedTuple):
@@ -47,21 +42,6 @@ class Word(NamedTuple):
 
 
 Utterance = tuple[Word, ...]
-_transcripts: dict[tuple[str, Speech], tuple[Utterance, ...]] = {}
-
-
-def transcript(data: bytes, listen: Callable[[], Content], speech: Speech) -> tuple[Utterance, ...]:
-    """All utterances of a file, whose sound `listen` gives: float32 (samples,) at 16 kHz.
-
-    It is remembered, since windows of a film ask for it many times.
-    """
-    key = digest_bytes(data), speech
-    if key not in _transcripts:
-        utterances = recognised(listen(), speech)
-        while len(_transcripts) >= REMEMBERED:
-            _transcripts.pop(next(iter(_transcripts)), None)
-        _transcripts[key] = utterances
-    return _transcripts[key]
 
 
 def words(
@@ -154,16 +134,13 @@ def _recogniser(speech: Speech) -> Any:
 
 
 def _library() -> Any:
-    """faster-whisper, whose CTranslate2 is held to the project's instruction set.
+    """faster-whisper.
 
     Raises
     ------
     PipelineError
         It is not installed.
     """
-    if instructions() == "avx2":
-        # Without MKL, which it takes on processors of one maker alone.
-        os.environ.update(CT2_FORCE_CPU_ISA="AVX2", CT2_USE_MKL="0")
     try:
         import faster_whisper
     except ImportError:

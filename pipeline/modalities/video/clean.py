@@ -10,6 +10,7 @@ from pydantic import Field
 
 from pipeline.core import spans
 from pipeline.core.errors import Rejected
+from pipeline.core.once_a_file import once_a_file
 from pipeline.core.options import Options as Base
 from pipeline.core.spans import evenly
 from pipeline.modalities.video.content import Clip, to_jpeg
@@ -17,7 +18,7 @@ from pipeline.modalities.video.letterbox import Bars, find_bars
 
 if TYPE_CHECKING:
     from pipeline.modalities.image.content import Image
-    from pipeline.modalities.video.decode import Limits
+    from pipeline.modalities.video.survey import Limits
 
 # CPU milliseconds of a film of ten seconds in 720p.
 COST_MS = 500.0
@@ -135,7 +136,8 @@ def clean(
     Rejected
         `too_small`, `too_elongated`, `too_short`, `black`, `frozen`, and what `decode` raises.
     """
-    from pipeline.modalities.video.decode import Limits, decode, within
+    from pipeline.modalities.video.decode import decode, within
+    from pipeline.modalities.video.survey import Limits
 
     _, span = spans.split(media_type, spans.MEDIA_TYPE)
     limits = Limits(
@@ -191,18 +193,26 @@ def _between_bars(data: bytes, limits: Limits) -> tuple[Bars, Limits]:
 
     Of a span the bars are the film's, so that all its spans are cut alike.
     """
-    from pipeline.modalities.video.decode import LONGEST, decode
+    from pipeline.modalities.video.survey import LONGEST
 
     looking = replace(
         limits, every_ms=None, most_pictures=LOOKED_AT, side=LOOKED_AT_SIDE, span=None
     )
     if limits.span:
         looking = replace(looking, max_seconds=LONGEST)
-    pictures = [picture for _, picture in decode(data, looking)[1]]
+    bars, longer, between = _bars(data, looking)
+    return bars, replace(limits, side=int(limits.side * longer / between))
+
+
+@once_a_file
+def _bars(data: bytes, limits: Limits) -> tuple[Bars, int, float]:
+    """A film's bars, and the longer side of a picture and of what lies between them, in pixels."""
+    from pipeline.modalities.video.decode import decode
+
+    pictures = [picture for _, picture in decode(data, limits)[1]]
     bars = find_bars([picture.image for picture in pictures])
     width, height = pictures[0].width, pictures[0].height
-    between = max(height * bars.kept[0], width * bars.kept[1])
-    return bars, replace(limits, side=int(limits.side * max(width, height) / between))
+    return bars, max(width, height), max(height * bars.kept[0], width * bars.kept[1])
 
 
 def _check_size(width: int, height: int, options: Options) -> None:

@@ -9,10 +9,7 @@ from __future__ import annotations
 
 import io
 import math
-import re
-from array import array
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -22,46 +19,11 @@ from pipeline.core.spans import Span
 from pipeline.modalities.video import ffmpeg, webp
 from pipeline.modalities.video.container import kind_of
 from pipeline.modalities.video.convert import Picture, alike, opaque, seen
-from pipeline.modalities.video.timeline import (
-    Survey,
-    any_within,
-    moments,
-    shown_at,
-    shown_or_beside,
-)
+from pipeline.modalities.video.survey import Clock, Limits, Survey, look_through, track_of
+from pipeline.modalities.video.timeline import any_within, moments, shown_at, shown_or_beside
 
 if TYPE_CHECKING:
     from pipeline.modalities.image.content import Image
-
-# Seconds by which pictures may end before their container says that they do.
-SLACK = 1.0
-# Packets that may lie before others' times, whose pictures are then not seen: so many, and a share.
-MISPLACED, MISPLACED_SHARE = 5, 0.1
-# A unit of type 5 behind the mark at which units begin.
-_H264_RESTART = re.compile(rb"\0\0\x01[\x05\x25\x45\x65]")
-# Seconds of a film of which a span is wanted, at most.
-LONGEST = 100_000.0
-# Codecs of which a packet marked as a key decodes without what stands before it.
-RANDOM_ACCESS = frozenset(
-    {"h264", "hevc", "av1", "vp8", "vp9", "mpeg4", "mpeg1video", "mpeg2video", "theora"}
-)
-# Codecs of which a picture that says that no other refers to it may be left out. In HEVC one of a
-# higher layer may refer to it all the same, in VP8 and VP9 its head may change what others mean.
-DISPOSABLE = frozenset({"h264", "mpeg1video", "mpeg2video"})
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What is taken of a film, and what it may be; see `clean.Options`."""
-
-    every_ms: int | None
-    most_pictures: int
-    side: int
-    max_seconds: float
-    max_rate: float
-    max_pixels: int
-    keep_damaged: bool
-    span: Span | None = None
 
 
 def decode(data: bytes, limits: Limits) -> tuple[Survey, Iterator[tuple[int, Picture]]]:
@@ -91,12 +53,6 @@ def decode(data: bytes, limits: Limits) -> tuple[Survey, Iterator[tuple[int, Pic
     start, times = _asked(survey, limits)
     frames = _frames(data, kind, times, survey.keys, survey.times, clock, limits)
     return survey, alike(_from(start, _seen(shown_at(frames, times), limits.side)))
-
-
-def look_through(data: bytes, kind: str, limits: Limits) -> tuple[Survey, Clock]:
-    """What is known of a film by its packets; raises what `decode` does."""
-    with ffmpeg.reading(), ffmpeg.open_file(io.BytesIO(data), kind, limits.max_pixels) as file:
-        return _survey(file, _track(file, limits), limits)
 
 
 def all_pictures(data: bytes, clock: Clock, limits: Limits) -> Iterator[tuple[int, Image]]:
@@ -146,121 +102,6 @@ def _check(survey: Survey, asked: float, limits: Limits) -> None:
         )
 
 
-def _track(file: Any, limits: Limits) -> Any:
-    """The first track that is no cover, with its decoder ready."""
-    cover = ffmpeg.library().stream.Disposition.attached_pic
-    tracks = [one for one in file.streams.video if cover not in one.disposition]
-    if not tracks or tracks[0].codec_context is None:
-        raise Rejected("no_video", "the file has no track of pictures that can be decoded")
-    context = tracks[0].codec_context
-    if context.width * context.height > limits.max_pixels:
-        raise Rejected(
-            "too_many_pixels",
-            f"{context.width} x {context.height} pixels; accepted are {limits.max_pixels}",
-        )
-    ffmpeg.ready(tracks[0], limits.max_pixels, limits.keep_damaged)
-    return tracks[0]
-
-
-class Clock:
-    """Times of a track → ms from the film's beginning, halves up, and none below 0.
-
-    Parameters
-    ----------
-    base:
-        Seconds of a unit of the track's times.
-    origin:
-        The film's beginning, in seconds, as the track counts.
-    """
-
-    def __init__(self, base: Fraction, origin: Fraction) -> None:
-        # Whole numbers, since fractions take ten times as long.
-        self._times = 2000 * base.numerator * origin.denominator
-        self._less = (2000 * origin.numerator - origin.denominator) * base.denominator
-        self._by = 2 * base.denominator * origin.denominator
-
-    def __call__(self, time: int) -> int:
-        return max(0, (time * self._times - self._less) // self._by)
-
-
-def _survey(file: Any, track: Any, limits: Limits) -> tuple[Survey, Clock]:
-    """What the packets say, and how the times of its track are read.
-
-    The beginning is that of the file, which its sound may share, or of the first picture.
-    """
-    base = track.time_base
-    most = 1 + limits.max_rate * (LONGEST if limits.span else limits.max_seconds)
-    pictures, keys = array("q"), []
-    end, whole, has_times, latest, misplaced = 0, 0, True, -math.inf, 0
-    for packet in file.demux(track):
-        start = packet.dts if packet.pts is None else packet.pts
-        if start is None:
-            has_times &= not packet.size
-            continue
-        if packet.is_corrupt and not limits.keep_damaged:
-            raise Rejected("truncated", "a part of the pictures is missing from the file")
-        has_times &= packet.pts is not None
-        if packet.dts is not None:
-            misplaced += packet.dts < latest
-            latest = max(latest, packet.dts)
-        whole = max(whole, start + (packet.duration or 0))
-        if packet.is_keyframe and _restarts(packet, track.codec_context):
-            keys.append(start)
-        if packet.is_discard:
-            continue
-        pictures.append(start)
-        end = max(end, start + (packet.duration or 0))
-        if len(pictures) > most:
-            raise Rejected("too_fast", f"it has more than {most:.0f} pictures")
-    if not pictures:
-        raise Rejected("no_video", "the file has no picture")
-    if misplaced > MISPLACED + MISPLACED_SHARE * len(pictures):
-        raise Rejected("misplaced", "the times of its pictures go back")
-    claimed = (track.duration or 0) + (track.start_time or 0)
-    if (claimed - whole) * base > SLACK and not limits.keep_damaged:
-        raise Rejected("truncated", "the pictures end before the file says that they do")
-    first, last = min(pictures), max(pictures)
-    if end <= last:  # Nothing says how long the last one is shown: as long as others are.
-        end = last + (last - first) // max(1, len(pictures) - 1)
-    origin = first * base
-    if file.start_time is not None:
-        origin = min(origin, Fraction(file.start_time, 1_000_000))
-    clock = Clock(base, origin)
-    times = [clock(key) for key in keys]
-    can_skip = has_times and times == sorted(set(times)) and times and min(keys) <= first
-    codec = track.codec_context.codec.canonical_name
-    is_known = codec in RANDOM_ACCESS
-    can_leave_out = has_times and codec in DISPOSABLE and not limits.keep_damaged
-    return Survey(
-        codec,
-        max(1, clock(end)),
-        len(pictures),
-        tuple(times) if can_skip and is_known else (),
-        array("q", sorted(map(clock, pictures))) if can_leave_out else (),
-        origin,
-    ), clock
-
-
-def _restarts(packet: Any, context: Any) -> bool:
-    """Whether nothing behind a key needs what stands before it, as far as its codec's name tells.
-
-    In H.264 a key may be a picture from which one only recovers, with references to what was
-    before: of those that restart one unit is of type 5 (ITU-T H.264, 7.4.1.2.4).
-    """
-    if context.codec.canonical_name != "h264":
-        return True
-    data, about = bytes(packet), context.extradata or b""
-    if about[:1] != b"\1":
-        return _H264_RESTART.search(data) is not None
-    # Units stand behind their lengths (ISO 14496-15, 5.3.3.1), of so many bytes.
-    width, at = (about[4] & 3) + 1, 0
-    while at + width < len(data):
-        if data[at + width] & 31 == 5:
-            return True
-        at += width + int.from_bytes(data[at : at + width], "big")
-    return False
-
-
 def _frames(
     data: bytes,
     kind: str,
@@ -276,7 +117,7 @@ def _frames(
     is neither wanted nor needed for others.
     """
     with ffmpeg.reading(), ffmpeg.open_file(io.BytesIO(data), kind, limits.max_pixels) as file:
-        track = _track(file, limits)
+        track = track_of(file, limits.max_pixels, limits.keep_damaged)
         decoded = _decoded(file, track, times, keys, pictures, clock, limits.keep_damaged)
         last = -1
         for time, frame in decoded:

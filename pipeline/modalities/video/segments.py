@@ -10,7 +10,8 @@ from pipeline.core.errors import PipelineError, unknown
 from pipeline.core.spans import Span
 from pipeline.modalities.video.clean import Options
 from pipeline.modalities.video.container import kind_of
-from pipeline.modalities.video.decode import Limits, all_pictures, look_through
+from pipeline.modalities.video.decode import all_pictures
+from pipeline.modalities.video.survey import Limits, look_through
 
 if TYPE_CHECKING:
     from pipeline.modalities.image.content import Image
@@ -37,7 +38,7 @@ DETECTORS = ("adaptive", "content", "hash", "histogram", "threshold")
 def windows(data: bytes, length: int, hop: int) -> list[Span]:
     """Spans of `length` ms, one each `hop` ms from 0 on, until one reaches the film's end.
 
-    The last is as long as the film; raises what `decode.look_through` does.
+    The last is as long as the film; raises what `survey.look_through` does.
     """
     survey, _ = look_through(data, kind_of(data), LIMITS)
     starts = range(0, max(1, survey.duration - length + hop), hop)
@@ -59,7 +60,7 @@ def shots(data: bytes, detector: str, shortest: int) -> list[Span]:
     PipelineError
         There is no such detector, or PySceneDetect is not installed.
     Rejected
-        What `decode.look_through` raises.
+        What `survey.look_through` raises.
     """
     survey, clock = look_through(data, kind_of(data), LIMITS)
     pictures = all_pictures(data, clock, LIMITS)

@@ -9,26 +9,9 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from fractions import Fraction
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 Picture = TypeVar("Picture")
-
-
-class Survey(NamedTuple):
-    """What is known of a film before it is decoded, in ms from its beginning.
-
-    `pictures` is how many there are; `keys` are the times of packets at which decoding can begin,
-    ascending, and none where it can't; `times` those of all pictures, ascending, and none where
-    each is needed for others. `origin` is the beginning, in seconds, as the file counts.
-    """
-
-    codec: str
-    duration: int
-    pictures: int
-    keys: tuple[int, ...]
-    times: Sequence[int]
-    origin: Fraction
 
 
 def moments(duration: int, every_ms: int | None, most: int) -> list[int]:

@@ -17,19 +17,20 @@ from typing import Any
 import numpy as np
 
 from pipeline.core.errors import Rejected
+from pipeline.core.once_a_file import once_a_file
 from pipeline.core.spans import Span
-from pipeline.modalities.audio.content import Content
 from pipeline.modalities.audio.recording import Recording, check, too_long
-from pipeline.modalities.audio.tracks import heard
+from pipeline.modalities.audio.tracks import to_mono_16k
 from pipeline.modalities.text.clean import Options as TextOptions
 from pipeline.modalities.text.speech import Speech
 from pipeline.modalities.text.subtitles import Cue, words
-from pipeline.modalities.text.transcript import transcript
+from pipeline.modalities.text.transcript import Utterance, recognised
 from pipeline.modalities.text.transcript import words as spoken_words
 from pipeline.modalities.video import MEDIA_TYPES as FILMS
 from pipeline.modalities.video import ffmpeg
 from pipeline.modalities.video.container import kind_of
-from pipeline.modalities.video.decode import LONGEST, Limits, decode, look_through
+from pipeline.modalities.video.decode import decode
+from pipeline.modalities.video.survey import LONGEST, Limits, look_through
 
 MEDIA_TYPES = frozenset(film.name for film in FILMS if film.name.startswith("video/"))
 GIVES = frozenset({"audio", "image", "text"})
@@ -142,13 +143,13 @@ def _blocks(
     Of a span no more is decoded than is near it.
     """
     rate, expected = int(track.rate), None
+    near = _near(span, track.time_base, origin) if span else None
     resampler = ffmpeg.library().AudioResampler(format="fltp")
     for packet in file.demux(track):
-        if span and packet.pts is not None:
-            time = packet.pts * track.time_base - origin
-            if time + (packet.duration or 0) * track.time_base < span.start / 1000 - PREROLL:
+        if near and packet.pts is not None:
+            if packet.pts + (packet.duration or 0) < near[0]:
                 continue
-            if time > span.end / 1000 + PREROLL:
+            if packet.pts > near[1]:
                 return
         for frame in packet.decode():
             if frame.sample_rate != rate:
@@ -162,6 +163,15 @@ def _blocks(
                 expected = (expected or 0) + made.samples
 
 
+def _near(span: Span, base: Fraction, origin: Fraction) -> tuple[int, int]:
+    """The first and last of a track's times that are decoded for a span.
+
+    Whole numbers: held against fractions, packets took longer than they take to be read.
+    """
+    start, end = Fraction(span.start / 1000 - PREROLL), Fraction(span.end / 1000 + PREROLL)
+    return math.ceil((start + origin) / base), math.floor((end + origin) / base)
+
+
 def _words(data: bytes, span: Span | None, options: TextOptions) -> tuple[bytes, dict[str, float]]:
     """Its subtitles, else what is spoken, where options say so, and how sure that is."""
     subtitles = _subtitles(data)
@@ -170,15 +180,17 @@ def _words(data: bytes, span: Span | None, options: TextOptions) -> tuple[bytes,
     speech = options.speech
     if speech is None:
         raise Rejected("absent", "the film has no subtitles that are words")
-    utterances = transcript(data, lambda: _listen(data, speech), speech)
-    text, confidence = spoken_words(utterances, span, speech.min_confidence)
+    text, confidence = spoken_words(_utterances(data, speech), span, speech.min_confidence)
     return text.encode(), {"confidence": confidence}
 
 
-def _listen(data: bytes, speech: Speech) -> Content:
-    return heard(_sound(data, None, speech.max_seconds, speech.max_channels))
+@once_a_file
+def _utterances(data: bytes, speech: Speech) -> tuple[Utterance, ...]:
+    sound = _sound(data, None, speech.max_seconds, speech.max_channels)
+    return recognised(to_mono_16k(sound), speech)
 
 
+@once_a_file
 def _subtitles(data: bytes) -> list[Cue] | None:
     """Of the first track of words; None where there is none."""
     kind = kind_of(data)

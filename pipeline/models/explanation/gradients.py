@@ -3,7 +3,7 @@
 The gradient of the answer's log-probability at the fitted temperature, integrated along the
 straight way from the train split's mean to the features (Sundararajan et al. 2017,
 arXiv:1703.01365), by Captum. Attributions add up to the log-probability's gain over that of the
-mean.
+mean. Times of frames stay as they are on that way: they say where features stand, and are none.
 """
 
 from __future__ import annotations
@@ -101,7 +101,10 @@ def attributions(
         answer = network(inputs.values, inputs.lengths, inputs.present)[task].argmax(1)
     attributed_tensors = IntegratedGradients(log_probability, multiply_by_inputs=True).attribute(
         tuple(inputs.values[name] for name in names),
-        tuple(_mean(means[name], inputs.values[name]) for name in names),
+        tuple(
+            _baseline(means[name], inputs.values[name], network.by_name[name].times)
+            for name in names
+        ),
         additional_forward_args=(
             inputs.present,
             answer,
@@ -113,10 +116,12 @@ def attributions(
     return {name: each.numpy() for name, each in zip(names, attributed_tensors, strict=True)}
 
 
-def _mean(mean: np.ndarray, values: Tensor) -> Tensor:
+def _baseline(mean: np.ndarray, values: Tensor, times: bool) -> Tensor:
+    """The mean in place of each feature; `times`: the last number is no feature, and is kept."""
     import torch
 
-    return torch.from_numpy(mean.astype(np.float32)).expand_as(values)
+    baseline = torch.from_numpy(mean.astype(np.float32)).expand_as(values)
+    return torch.cat([baseline[..., :-1], values[..., -1:]], -1) if times else baseline
 
 
 def _shares(

@@ -43,9 +43,9 @@ class FusionKind(Protocol):
         them to heads that read sequences, float (n, k, `width`), and which are absent, bool (n, k).
 
         Of sequences it is built with the greatest length of each set, 1 where it is one token, and
-        with their width. Called with of each set its tokens, float (n, k, width), which of them
-        count, bool (n, k), and when they are, float (n, k), and with present, it gives and has the
-        same. What does not count, of padding or of an absent set, has no influence.
+        with their width. Called with a `TokenSequence` of `models/sequences.py` for each set and
+        with present, it gives and has the same. What does not count, of padding or of an absent
+        set, has no influence.
 
         Of decisions it is built with the number of sets and a list with the number of classes of
         each task. Called with a task's number, logits, float (n, sets, classes), as they are, and

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from jaxtyping import Bool, Float
     from torch import Tensor, nn
 
+    from pipeline.models.sequences import TokenSequence
+
 LEVEL = "sequences"
 
 
@@ -44,7 +46,6 @@ def build(longest: Sequence[int], width: int, options: Options) -> nn.Module:
     import torch
     from torch import nn
 
-    from pipeline.models.fusion._sequences import placed
     from pipeline.models.pooling import equal
 
     class Fusion(nn.Module):
@@ -69,28 +70,23 @@ def build(longest: Sequence[int], width: int, options: Options) -> nn.Module:
             )
 
         def forward(
-            self,
-            sequences: list[
-                tuple[Float[Tensor, "n _ width"], Bool[Tensor, "n _"], Float[Tensor, "n _"]]
-            ],
-            present: Bool[Tensor, "n sets"],
+            self, sequences: list[TokenSequence], present: Bool[Tensor, "n sets"]
         ) -> Float[Tensor, "n width"]:
             """0 if nothing is there."""
             rows, shares = present.shape[0], equal(present)
             shared = self.shared[0].expand(rows, -1, -1)
             tokens: list[Tensor] = []
             absent: list[Tensor | None] = []
-            for i, (each, counted, times) in enumerate(sequences):
-                counted = counted & present[:, i : i + 1]
-                each = placed(each, counted, times, longest[i])
+            for i, sequence in enumerate(sequences):
+                placed = sequence.placed(present[:, i : i + 1], longest[i])
                 if longest[i] > 1:
                     reader = self.readers[str(i)].expand(rows, -1, -1)
-                    each = torch.cat([reader, each], 1)
+                    tokens.append(torch.cat([reader, placed.tokens], 1))
                     always = present.new_zeros(rows, 1 + options.shared)
-                    absent.append(torch.cat([always[:, :1], ~counted, always[:, 1:]], 1))
+                    absent.append(torch.cat([always[:, :1], ~placed.counted, always[:, 1:]], 1))
                 else:
+                    tokens.append(placed.tokens)
                     absent.append(None)
-                tokens.append(each)
             for encoders in self.rounds:
                 seen = [
                     encoder(torch.cat([each, shared], 1), src_key_padding_mask=mask)

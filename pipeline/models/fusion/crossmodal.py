@@ -4,7 +4,7 @@ The multimodal transformer of Tsai et al. 2019 (MulT, arXiv:1906.00295): for eac
 (i, j) a stack of layers of its own, in which the tokens of i are queries and those of j keys and
 values. The streams of i, side by side, go through a transformer over their time, which is read at
 its last token; then one layer over all sets. Sinusoids of their times tell tokens which others are
-of their time.
+of their time; those of places, where a set has no times, are numbered from 0 in each set, as there.
 
 A set of one token has no time: it bears no sinusoids, and its streams are all that it says.
 
@@ -26,6 +26,8 @@ from pipeline.models.encoder_layer import Dropout, Expansion, Heads, check_heads
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float
     from torch import Tensor, nn
+
+    from pipeline.models.sequences import TokenSequence
 
 LEVEL = "sequences"
 
@@ -49,8 +51,6 @@ def check(sets: int, width: int, options: Options) -> None:
 def build(longest: Sequence[int], width: int, options: Options) -> nn.Module:
     import torch
     from torch import nn
-
-    from pipeline.models.fusion._sequences import placed
 
     sets = len(longest)
 
@@ -81,32 +81,27 @@ def build(longest: Sequence[int], width: int, options: Options) -> nn.Module:
             )
 
         def forward(
-            self,
-            sequences: list[
-                tuple[Float[Tensor, "n _ width"], Bool[Tensor, "n _"], Float[Tensor, "n _"]]
-            ],
-            present: Bool[Tensor, "n sets"],
+            self, sequences: list[TokenSequence], present: Bool[Tensor, "n sets"]
         ) -> Float[Tensor, "n hidden={self.width}"]:
-            counted = [each & present[:, i : i + 1] for i, (_, each, _) in enumerate(sequences)]
-            tokens = [
-                placed(each, counted[i], times, longest[i])
-                for i, (each, _, times) in enumerate(sequences)
+            placed = [
+                sequence.placed(present[:, i : i + 1], longest[i])
+                for i, sequence in enumerate(sequences)
             ]
             streams: dict[int, list[Tensor]] = {i: [] for i in range(sets)}
             for (i, j), layers in zip(self.pairs, self.streams, strict=True):
-                target = tokens[i]
+                target = placed[i].tokens
                 for layer in layers:
-                    target = _ask(layer, target, tokens[j], ~counted[j])
+                    target = _ask(layer, target, placed[j].tokens, ~placed[j].counted)
                 streams[i].append(target)
             rows = []
             for i, of_set in streams.items():
-                stream = torch.cat(of_set, 2)
+                stream, counted = torch.cat(of_set, 2), placed[i].counted
                 if longest[i] > 1:
                     # A sequence of nothing attends to its first place, lest it be no number.
                     first = torch.arange(stream.shape[1], device=stream.device) == 0
                     for layer in self.over_time[str(i)]:
-                        stream = layer(stream, src_key_padding_mask=~(counted[i] | first))
-                rows.append(_last(stream, counted[i]).where(present[:, i : i + 1], 0.0))
+                        stream = layer(stream, src_key_padding_mask=~(counted | first))
+                rows.append(_last(stream, counted).where(present[:, i : i + 1], 0.0))
             joined: Tensor = self.join(torch.cat(rows, 1))
             return joined
 

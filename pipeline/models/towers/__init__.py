@@ -37,12 +37,13 @@ class TowerKind(Protocol):
         lengths (n,), it gives float (n, options.width). A row's token depends on that row alone and
         is finite, for length 0 too. Annotations of `forward` state the shapes, for tests to check.
 
-        One of frames may keep them apart: it then has `frames`, called alike, which gives a token
-        for each `step` frames, the first of them its middle, float (n, ⌈frames / step⌉, width), and
-        `step`; of a single frame the same as it gives in all, unless that is read elsewhere.
+        One of frames may keep them apart: it then has `step`, and `frames`, which is called as it
+        is and gives a token for each `step` frames, the first of them its middle, float
+        (n, ⌈frames / step⌉, width). Of a row of one frame that is the token of the whole row, but
+        for kinds that read the whole elsewhere, such as `transformer` at a learned token.
 
         It may have `pool(mean, deviation)`, which changes the statistics (bands,) that its values
         are standardised by. One of ids has `fit(ids, count)`: it is told once which ids there are
-        in training, and how often. One that others have trained has `begin()`, called before it is
-        trained on.
+        in training, and how often. One that others have trained has `load_pretrained()`, called
+        before it is trained on, and options that are `PRETRAINED`.
         """

@@ -59,6 +59,8 @@ def check(shape: tuple[int, ...], options: Options) -> None:
         raise ValueError("takes ids of words, one per frame")
     if options.reader.times:
         raise ValueError("takes a reader without times, which words do not bear")
+    if options.reader.PRETRAINED:
+        raise ValueError(f"takes a reader that learns from nothing, not '{options.reader.kind}'")
     check_tower((shape[0], options.numbers), options.reader, ids=False)
 
 

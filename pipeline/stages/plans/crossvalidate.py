@@ -40,13 +40,14 @@ def plan(params: Params, name: str, root: Path = Path(DATA)) -> PartsPlan:
         "crossvalidate",
         ["pipeline.stages.work.crossvalidate", *options.modules],
         {
-            "model": options.model_dump(mode="json"),
+            "model": options.keyed,
             "tasks": list(options.tasks),
             "modalities": sets,
             "folds": folds.folds,
             "inner": folds.inner,
             "seed": params.seed,
         },
+        options.weights,
         processor=processor_on(options.device, params.execution),
     )
     tables = [root / CURATED, *(root / FEATURES / used for used in sets)]

@@ -107,11 +107,12 @@ def plan(params: Params, name: str, root: Path = Path(DATA)) -> TrainPlan:
             "train",
             ["pipeline.stages.work.train", *options.modules],
             {
-                "model": options.model_dump(mode="json"),
+                "model": options.keyed,
                 "tasks": list(options.tasks),
                 "modalities": sets,
                 "seed": params.seed,
             },
+            options.weights,
             processor=processor_on(options.device, params.execution),
         ),
         inputs=inputs,

@@ -46,7 +46,9 @@ class Clean(Work):
 
     @property
     def cost_ms(self) -> float:  # type: ignore[override]
-        return float(cleaning_of(self.modality).COST_MS)
+        cleaning = cleaning_of(self.modality)
+        cost_ms = getattr(cleaning, "cost_ms", None)
+        return float(cost_ms(self.options) if cost_ms else cleaning.COST_MS)
 
     def file_of(self, row: Row) -> str:
         return str(row.spec.locator)

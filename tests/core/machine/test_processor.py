@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,7 @@ from pipeline.core.machine.environment import (
     stated_instructions,
 )
 from pipeline.core.machine.processor import HELD, check_instructions, processor
+from pipeline.modalities.text.speech import WEIGHTS
 from pipeline.params import load, parse
 from pipeline.params.document import read
 from pipeline.parts.fingerprint import fingerprint
@@ -41,6 +43,7 @@ OUTSIDE = {
     "torch": {"ATEN_CPU_CAPABILITY": "default", "ONEDNN_MAX_CPU_ISA": "SSE41"},
     "mkl": {"MKL_CBWR": "COMPATIBLE", "MKL_ENABLE_INSTRUCTIONS": "AVX2"},
     "numpy": {"NPY_DISABLE_CPU_FEATURES": "AVX512_ICL AVX512_SPR"},
+    "ctranslate2": {"CT2_FORCE_CPU_ISA": "GENERIC", "CT2_USE_MKL": "1"},
     "opencv": {"OPENCV_CPU_DISABLE": "AVX512_SKX", "OPENCV_IPP": "disabled"},
     "glibc": {"GLIBC_TUNABLES": "glibc.cpu.hwcaps=" + ",-".join(["", *AVX512.split(",")])[1:]},
 }
@@ -91,6 +94,22 @@ def test_what_is_held_does_not_follow_switches_from_outside() -> None:
     """All at once, since all is computed anew; each library's own say whose it was."""
     together = {name: value for each in OUTSIDE.values() for name, value in each.items()}
     assert not changed(**together), {library: changed(**each) for library, each in OUTSIDE.items()}
+
+
+@slow
+@x86
+@pytest.mark.skipif(
+    not all(map(find_spec, ("faster_whisper", WEIGHTS))),
+    reason="faster-whisper or its weights are not installed",
+)
+def test_what_is_heard_does_not_follow_switches_from_outside() -> None:
+    outside = OUTSIDE["ctranslate2"]
+    held, otherwise, free = (
+        child("avx2", "heard"),
+        child("avx2", "heard", **outside),
+        child("free", "heard", **outside),
+    )
+    assert held == otherwise != free
 
 
 @slow

@@ -140,6 +140,14 @@ def test_entities_that_name_namespaces() -> None:
     np.testing.assert_array_equal(drawn(start + drawing), drawn(document(RED)))
 
 
+def test_a_drawing_from_before_namespaces() -> None:
+    bare = document(RED).replace(b' xmlns="http://www.w3.org/2000/svg"', b"")
+    assert b"www.w3.org/2000/svg" not in bare
+    np.testing.assert_array_equal(drawn(bare), drawn(document(RED)))
+    outside = bare.replace(b"</svg>", b'<image x:href="/etc/passwd"/></svg>')
+    assert reason(outside) == "external_reference"
+
+
 @pytest.mark.parametrize(
     "rule",
     [
@@ -189,7 +197,7 @@ def test_text_that_no_font_draws_is_refused_by_its_name(word: str) -> None:
     "data",
     [
         b"<html><body/></html>",
-        b"<svg/>",
+        b'<svg xmlns="http://example.org/other"/>',
         SVG,
         SVG + b"><g></svg>",
         b'<?xml version="1.0" encoding="klingon"?>' + document(RED),

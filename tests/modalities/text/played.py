@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pipeline.core import once_a_file
 from pipeline.modalities.audio.content import SAMPLING_RATE
 from pipeline.modalities.text import transcript
 from tests.modalities.video import known
@@ -48,5 +49,5 @@ def play(monkeypatch: pytest.MonkeyPatch, confidence: float = CONFIDENCE) -> Pla
     played = Played(confidence)
     monkeypatch.setattr(transcript, "_recogniser", lambda speech: played)
     monkeypatch.setattr(transcript, "_voices", lambda sound: [(0, len(sound))])
-    monkeypatch.setattr(transcript, "_transcripts", {})
+    monkeypatch.setattr(once_a_file, "_results", {})
     return played

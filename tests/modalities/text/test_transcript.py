@@ -19,12 +19,16 @@ from pipeline.core.spans import Span
 from pipeline.inference.encoding import Encoding
 from pipeline.inference.inputs import samples_of
 from pipeline.inference.samples import read_asset
+from pipeline.modalities.audio import tracks
 from pipeline.modalities.audio.tracks import take as of_recording
 from pipeline.modalities.text import speech, transcript
-from pipeline.modalities.text.clean import Options, parameters
+from pipeline.modalities.text.clean import COST_MS, SPOKEN_MS, Options, parameters
 from pipeline.modalities.text.speech import Speech
 from pipeline.modalities.text.transcript import Word, recognised, words
 from pipeline.params import parse
+from pipeline.parts.fingerprint import fingerprint
+from pipeline.raw.roots import Raw
+from pipeline.stages.work.clean import Clean
 from tests.modalities.text.played import CONFIDENCE, play
 from tests.modalities.video import known
 
@@ -76,13 +80,22 @@ def test_a_recording_is_heard_on_its_own_time(monkeypatch: pytest.MonkeyPatch) -
     assert all(call["temperature"] == 0 for call in played.heard)
 
 
+def test_channels_in_opposite_phase_are_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+    play(monkeypatch)
+    tones = known.tones(2)
+    data, _ = of_recording(wav(np.stack([tones, -tones], axis=1)), "text", None, OPTIONS)
+    assert data == b"zero one"
+
+
 @pytest.mark.parametrize(
     ("sound", "options", "reason"),
     [
-        (known.tones(2), Options(), "no_recogniser"),
+        (known.tones(2), Options(), "absent"),
         (known.tones(2), Options(speech=Speech(max_seconds=1)), "too_long"),
         (np.full(known.RATE, np.nan, np.float32), OPTIONS, "not_finite"),
+        (np.full(known.RATE, 1e7, np.float32), OPTIONS, "not_finite"),
         (np.zeros(known.RATE, np.int16), OPTIONS, "absent"),
+        (np.zeros((0, 2), np.int16), OPTIONS, "absent"),
     ],
 )
 def test_recordings_without_words_are_refused(
@@ -95,6 +108,18 @@ def test_recordings_without_words_are_refused(
     with pytest.raises(Rejected) as refused:
         of_recording(file.getvalue(), "text", None, options)
     assert refused.value.reason == reason
+
+
+def test_what_cannot_be_heard_is_decoded_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    play(monkeypatch)
+    decoded = []
+    decode = tracks.decode
+    monkeypatch.setattr(tracks, "decode", lambda *of: decoded.append(of) or decode(*of))
+    data, options = wav(known.tones(2)), Options(speech=Speech(max_seconds=1))
+    for span in (Span(0, 500), Span(500, 1000)):
+        with pytest.raises(Rejected, match=r"2\.0 s; accepted are at most 1 s"):
+            of_recording(data, "text", span, options)
+    assert len(decoded) == 1
 
 
 def test_what_goes_round_in_circles_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -123,7 +148,7 @@ def test_writing_without_blanks_stays_without(monkeypatch: pytest.MonkeyPatch) -
         )
     ]
     monkeypatch.setattr(played, "transcribe", lambda sound, **how: (iter(segments), None))
-    utterances = recognised(np.zeros(known.RATE, np.float32), Speech(language="zh"))
+    utterances = recognised(np.zeros(known.RATE, np.float32), Speech(model="other", language="zh"))
     assert words(utterances, None, 0.5)[0] == "你好。"
     assert words(utterances, Span(500, 1000), 0.5)[0] == "好。"
 
@@ -187,8 +212,31 @@ def test_the_recogniser_is_keyed_by_its_weights(
         }
     )
     assert keyed[0]["model.bin"] != keyed[1]["model.bin"]
+    moved = tmp_path / "a" / "moved"
+    moved.mkdir()
+    (moved / "model.bin").write_bytes(b"a")
+    first, second = (Options(speech=Speech(model=str(path))) for path in (tmp_path / "a", moved))
+    assert parameters(first) == parameters(second)
     with pytest.raises(PipelineError, match=r"no model\.bin"):
         parameters(Options(speech=Speech(model=str(tmp_path))))
+
+
+def test_what_cannot_be_recognised_is_a_mistake_of_params() -> None:
+    silent = _PARAMS | {"modalities": ["text", "audio"]}
+    with pytest.raises(PipelineError, match=r"films\.from_audio: .* `clean\.text\.speech: \{\}`"):
+        parse(silent)
+    german = {"text": {"speech": {"language": "de"}}}
+    with pytest.raises(PipelineError, match=r"clean\.text\.speech: .*tiny\.en knows no 'de'"):
+        parse({**_PARAMS, "clean": german})
+
+
+def test_speech_is_no_trifle_to_whoever_chooses_the_executor() -> None:
+    identity = fingerprint("f", [], {})
+    read, heard = (
+        Clean("text", options, Raw(Path(), {}), identity).cost_ms
+        for options in (Options(), OPTIONS)
+    )
+    assert (read, heard) == (COST_MS, SPOKEN_MS)
 
 
 def test_a_missing_recogniser_names_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -103,7 +103,7 @@ def test_a_film_without_a_key(mp4: bytes) -> None:
     assert reason(file.getvalue()) == "damaged"
 
 
-def test_a_packet_that_theora_gives_up(mp4: bytes) -> None:
+def test_a_packet_that_theora_gives_up() -> None:
     """Its decoder says -1 of it, which FFmpeg takes for a missing permission."""
 
     class Packet:

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 import soundfile
 
+from pipeline.core import once_a_file
 from pipeline.core.errors import PipelineError
 from pipeline.core.spans import Span
 from pipeline.modalities import cleaning_of
-from pipeline.modalities.video import decode, ffmpeg
+from pipeline.modalities.video import decode, ffmpeg, survey
 from pipeline.modalities.video.clean import Options, clean, parameters
 from pipeline.modalities.video.container import kind_of
 from pipeline.modalities.video.content import Clip
@@ -119,7 +120,8 @@ def test_what_is_not_wanted_is_not_decoded(
     monkeypatch.setattr(decode, "_of_packet", counted)
     few, measured = cleaned(data, every_ms=None, max_frames=3)
     assert 3 <= read < 60
-    monkeypatch.setattr(decode, "RANDOM_ACCESS", frozenset())
+    monkeypatch.setattr(once_a_file, "_results", {})
+    monkeypatch.setattr(survey, "RANDOM_ACCESS", frozenset())
     read = 0
     assert cleaned(data, every_ms=None, max_frames=3) == (few, measured)
     assert read > 80
@@ -151,7 +153,8 @@ def test_what_no_other_picture_needs_is_not_decoded(
     few, measured = cleaned(data, every_ms=1700)
     assert len(few) == 6
     assert decoded < 75
-    monkeypatch.setattr(decode, "DISPOSABLE", frozenset())
+    monkeypatch.setattr(once_a_file, "_results", {})
+    monkeypatch.setattr(survey, "DISPOSABLE", frozenset())
     decoded = 0
     assert cleaned(data, every_ms=1700) == (few, measured)
     assert decoded > 85
@@ -165,8 +168,8 @@ def test_a_key_that_refers_to_what_stands_before_it_is_none(container: str) -> N
     kind = kind_of(data)
     with ffmpeg.open_file(io.BytesIO(data), kind, 1 << 20) as file:
         marked = sum(packet.is_keyframe for packet in file.demux(file.streams.video[0]))
-    survey, _ = decode.look_through(data, kind, LIMITS)
-    assert (marked, len(survey.keys)) == (4, 1)
+    surveyed, _ = survey.look_through(data, kind, LIMITS)
+    assert (marked, len(surveyed.keys)) == (4, 1)
 
 
 def test_pictures_and_sound_have_one_beginning() -> None:

@@ -7,7 +7,9 @@ from itertools import cycle, islice
 import numpy as np
 import pytest
 
+from pipeline.core import once_a_file
 from pipeline.core.spans import MEDIA_TYPE, Span, join
+from pipeline.modalities.video import clean as module
 from pipeline.modalities.video.clean import Options, clean
 from pipeline.modalities.video.content import Clip
 from pipeline.modalities.video.examples import film, moving
@@ -95,6 +97,18 @@ def test_a_film_is_cut_alike_at_all_times_and_only_if_asked() -> None:
     kept, as_before = clean(data, "video/mp4", Options(every_ms=200, max_side=72))
     assert sizes(kept) == {(72, 72)}
     assert as_before["kept"] == 1
+
+
+def test_bars_are_looked_for_once_for_all_spans(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_at = []
+    monkeypatch.setattr(once_a_file, "_results", {})
+    monkeypatch.setattr(module, "find_bars", lambda seen: looked_at.append(seen) or find_bars(seen))
+    data = film(BARRED)
+    for start in (0, 200):
+        span = join("video/mp4", MEDIA_TYPE, Span(start, start + 200))
+        clip, _ = clean(data, span, Options(letterbox="cut", max_side=72))
+        assert sizes(clip) == {(48, 72)}
+    assert len(looked_at) == 1
 
 
 def test_a_film_without_bars_comes_out_as_if_nobody_had_asked() -> None:

@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 import soundfile
 
+from pipeline.core import once_a_file
 from pipeline.core.errors import Rejected
 from pipeline.core.spans import MEDIA_TYPE, Span, join
 from pipeline.modalities import cleaning_of
-from pipeline.modalities.video import clean
+from pipeline.modalities.video import clean, survey
 from pipeline.modalities.video.examples import film, moving
 from pipeline.modalities.video.tracks import take
 from tests.modalities.video import known
@@ -131,6 +132,18 @@ def test_what_a_film_lacks_is_absent_and_what_is_wrong_is_told(mkv: bytes) -> No
     for modality in ("audio", "image", "text"):
         assert reason(silent[:40], modality) == "truncated"
         assert reason(b"#EXTM3U\na.mp4\n", modality) == "undecodable"
+
+
+def test_all_spans_look_through_a_film_once(monkeypatch: pytest.MonkeyPatch, mkv: bytes) -> None:
+    monkeypatch.setattr(once_a_file, "_results", {})
+    looks = []
+    look = survey._survey
+    monkeypatch.setattr(survey, "_survey", lambda *of: looks.append(of) or look(*of))
+    for second in range(SECONDS):
+        span = Span(1000 * second, 1000 * second + 1000)
+        assert len(sound(mkv, span)) == known.RATE
+        assert words(bytes(bytearray(mkv)), span) == known.WORDS[second]
+    assert len(looks) == 1
 
 
 def test_a_film_without_pictures_has_its_sound() -> None:

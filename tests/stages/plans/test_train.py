@@ -13,8 +13,11 @@ from pipeline.core.errors import PipelineError
 from pipeline.core.files.digest import digest_file
 from pipeline.execution.options import ExecutionOptions
 from pipeline.execution.run_record import summary_of
+from pipeline.models.comparison.options import ComparisonOptions
 from pipeline.parts import artifact
+from pipeline.stages.plans import crossvalidate
 from pipeline.stages.plans.train import plan
+from tests.encoders import tiny_models
 from tests.models.synthetic import joined, options
 from tests.models.training.test_snapshot import die_in
 from tests.stages.plans.stored import KINDS, params, store_curated, store_features, store_world
@@ -63,6 +66,24 @@ def test_the_code_of_its_towers_and_their_readers_is_in_its_key(world):
     assert {*towers, "pipeline.models.towers._recurrent"} <= set(code)
     early = plan(params({"m": options(fusion="early")}), "m").fingerprint.code
     assert "pipeline.models.fusion.early" in early
+
+
+def test_the_network_that_a_tower_begins_as_is_in_its_key_by_its_files_alone(world, tmp_path):
+    def planned(folder):
+        towers = {"words": {"kind": "bert", "model": str(folder), "width": 8}}
+        model = options(features=["pixels", "words"], towers=towers)
+        comparison = ComparisonOptions.model_validate(
+            {"models": {"m": model}, "baseline": {"features": {"words": "words"}}}
+        )
+        given = params({"m": model}, comparison=comparison)
+        return [plan(given, "m").fingerprint, crossvalidate.plan(given, "m").work.fingerprint]
+
+    first = planned(tiny_models.folder("bert"))
+    assert set(first[0].weights) == {"words/config.json", "words/model.safetensors"}
+    assert first[0].weights == first[1].weights
+    assert planned(tiny_models.altered(tmp_path / "moved")) == first
+    for before, after in zip(first, planned(tiny_models.altered(tmp_path / "x", x=1)), strict=True):
+        assert before.digest != after.digest
 
 
 def test_curves_have_a_line_an_epoch(world):
