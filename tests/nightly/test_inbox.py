@@ -14,6 +14,7 @@ from pyarrow.fs import FileSystem
 from pipeline.core.errors import PipelineError
 from pipeline.nightly.inbox import Damaged, bring, landings
 from pipeline.nightly.options import Inbox
+from tests.s3 import s3_server
 
 NOW = datetime(2026, 3, 1, 2, 30, tzinfo=UTC)
 
@@ -98,23 +99,25 @@ def test_what_leads_out_of_a_landing_is_unfit(inside: Path) -> None:
     assert set(landing.unfit) == {"out", "dvc.yaml"}
 
 
-def test_a_file_system_of_pyarrow_s_is_an_inbox(inside: Path) -> None:
-    """An object store in memory: what pyarrow calls `mock` has times and no links."""
-    system, _ = FileSystem.from_uri("mock:///inbox")
-    system.create_dir("inbox/x/sub")
-    for path in ("inbox/x/a.txt", "inbox/x/sub/b.txt", "inbox/x/_SUCCESS"):
-        with system.open_output_stream(path) as stream:
-            stream.write(path.encode())
-    from pipeline.raw import roots
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("pipeline.nightly.inbox.open_filesystem", lambda root: (system, "inbox"))
-        (landing,) = landings("shapes", Inbox(root="mock:///inbox"), NOW)
-        assert landing.files == {"a.txt": 13, "sub/b.txt": 17}
-        bring(landing, Path("staging/files"))
-    assert Path("staging/files/sub/b.txt").read_text() == "inbox/x/sub/b.txt"
-    assert not Path("staging/files/_SUCCESS").exists()
-    assert roots.uri_without_query("mock:///inbox?a=b") == "mock:///inbox"
+def test_an_object_store_is_an_inbox(inside: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    with s3_server() as address:
+        root = f"s3://bucket/inbox?scheme=http&endpoint_override={address}&region=us-east-1"
+        system, base = FileSystem.from_uri(f"{root}&allow_bucket_creation=true")
+        system.create_dir("bucket")
+        assert landings("shapes", Inbox(root=root), NOW) == []
+        for path in ("x/a.txt", "x/sub/b.txt", "x/_SUCCESS", "y/a.txt"):
+            with system.open_output_stream(f"{base}/{path}") as stream:
+                stream.write(path.encode())
+        whole, growing = landings("shapes", Inbox(root=root), NOW)
+        assert (whole.files, whole.waits) == ({"a.txt": 7, "sub/b.txt": 11}, "")
+        assert growing.waits == "there is no _SUCCESS yet"
+        digest = bring(whole, Path("staging/files"))
+        assert Path("staging/files/sub/b.txt").read_text() == "x/sub/b.txt"
+        assert not Path("staging/files/_SUCCESS").exists()
+        assert landings("shapes", Inbox(root=root), NOW, only="x") == [whole]
+        assert bring(whole, Path("staging/files")) == digest
 
 
 def test_a_password_has_no_place_in_a_root() -> None:
