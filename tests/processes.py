@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -21,6 +22,13 @@ def at_work(folder: Path) -> list[psutil.Process]:
         except (psutil.NoSuchProcess, psutil.AccessDenied):
             continue
     return [*found.values()]
+
+
+def kill_all(processes: Iterable[psutil.Process]) -> None:
+    """Kill those that have not ended by themselves meanwhile."""
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
 
 
 def gone(processes: Iterable[psutil.Process]) -> bool:

@@ -64,10 +64,10 @@ def test_a_page_that_cannot_be_written_is_told_before_the_search(
     assert Path("params.yaml").read_bytes() == before
 
 
-def test_words_longer_than_a_file_s_name_are_told(here: Path) -> None:
+def test_words_longer_than_a_file_s_name_are_no_file(here: Path) -> None:
     done = store("search", "colour_hog", "a fish " * 50)
     assert done.exit_code == 1
-    assert "File name too long" in done.output
+    assert "is no file" in done.output
 
 
 def test_a_picture_finds_itself(here: Path) -> None:

@@ -8,6 +8,7 @@ import re
 import subprocess
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 import yaml
 from typer.testing import CliRunner
@@ -17,8 +18,9 @@ from pipeline.core.records import Reject
 from pipeline.core.schemas import curated_schema
 from pipeline.core.terminal import json_line, visible
 from pipeline.execution.run_record import recorded
+from pipeline.modalities.text.content import pack
 from pipeline.parts import tables
-from tests.cli.stamps import AUDIO, TARGETS, asset, placed, put_set, record
+from tests.cli.stamps import AUDIO, TARGETS, placed, put_set, record
 from tests.dataset import AUTHOR, params, run
 from tests.test_repository import SOURCES, module
 from tests.toy import function
@@ -63,12 +65,15 @@ def hostile(inside: Path) -> Path:
     data = inside / "data"
     tables.table(data / "curated", "curate", function(), schema, rows, 8, 1 << 20, 1.0).run()
     put_set(data / "features" / "hashing", {str(one["text"]) for one in records}, 512)
+    content, shape = pack(ID)
     assets = [
-        tables.record_row({**placed(), "digest": digest, "key": digest, "duration": 0.5})
-        for digest in sorted({asset("text", "p0fr")})
-    ]
+        tables.record_row({**placed(), "digest": digest, "key": digest, "duration": 0.5,
+                           "data": content, "shape": shape})
+        for digest in sorted({str(one["text"]) for one in records})
+    ]  # fmt: skip
+    columns = AUDIO.append(pa.field("shape", pa.list_(pa.int32())))
     for name in ("clean/text", "assets/text"):
-        tables.table(data / name, name, function(), AUDIO, assets, 8, 1 << 20, 1).run()
+        tables.table(data / name, name, function(), columns, assets, 8, 1 << 20, 1).run()
     with recorded("ingest") as one:
         one["verb"], one["computed_rows"] = ID, 3
     return inside

@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from tests.execution.reading import OUT, put_files
-from tests.processes import at_work, gone, until
+from tests.processes import at_work, gone, kill_all, until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -75,8 +75,7 @@ def graph(inside: Path) -> Iterator[Path]:
     (inside / "dvc.py").write_text(DVC)
     (inside / "kill.py").write_text(KILL)
     yield inside
-    for process in at_work(inside):
-        process.kill()
+    kill_all(at_work(inside))
 
 
 def start(*stages: str, **environment: str) -> subprocess.Popen[str]:

@@ -57,11 +57,6 @@ def test_words_end_in_pictures(store: Store) -> None:
     assert result[0].sample_id == sample(store, "cross-3")["sample_id"]
 
 
-def test_words_may_be_longer_than_any_path(store: Store) -> None:
-    with pytest.raises(PipelineError, match="is no file, and no sample"):
-        question(store, "colour_hog", "a cross " * 1000)
-
-
 def test_an_id_asks_for_others_like_it(store: Store) -> None:
     own = sample(store, "square-2")
     by_sample = question(store, "colour_hog", str(own["sample_id"]))
