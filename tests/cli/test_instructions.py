@@ -35,6 +35,7 @@ def stand_in(module, **names):
 # What computes stands aside: it would load NumPy before the command does.
 stand_in("pipeline.search.question", question=told)
 stand_in("pipeline.search.hits", search_samples=None)
+stand_in("pipeline.search.contents", read_contents=None)
 stand_in("pipeline.stages.verify", verify=told)
 stand_in("pipeline.params", load=lambda: None)
 pipeline.store.open_store = lambda **_: SimpleNamespace(trace=lambda *_: {})

@@ -97,7 +97,9 @@ def test_what_it_learned_of_words_and_colours_comes_back_from_disk(tmp_path):
     vocabulary = model.network.towers[1].kind.get_buffer("words")
     assert (vocabulary < 2**24).sum() == 3 + len(FILLING)
     settings = json.loads((tmp_path / "model.json").read_text())["options"]["towers"]["tokens"]
-    assert settings["reader"] == {"kind": "lstm", "width": 8, "hidden": 16, "dropout": 0.3}
+    assert settings["reader"] == {
+        "kind": "lstm", "width": 8, "times": False, "hidden": 16, "dropout": 0.3
+    }  # fmt: skip
 
 
 def test_statistics_and_words_are_of_what_is_there_alone():
