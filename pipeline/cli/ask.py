@@ -79,17 +79,17 @@ def search(
             temporary.write_text(page, encoding="utf-8")
         say(f"{sheet}: the page", error=True)
     modality = store[name].modality
-    shown = {hit.digests[modality] for hit in hits} if modality_of(modality).INLINE else set()
-    words = read_contents(store.tree, modality, shown)
+    digests = {hit.digests[modality] for hit in hits} if modality_of(modality).INLINE else set()
+    words = read_contents(store.tree, modality, digests)
     show(
         (
             {"score": float(f"{hit.score:.4f}"), "sample": hit.sample_id}
-            | ({modality: words.get(hit.digests[modality])} if shown else {})
+            | ({modality: words.get(hit.digests[modality])} if digests else {})
             | {"targets": hit.targets}
             | ({"digests": hit.digests} if json else {})
             for hit in hits
         ),
-        ("score", "sample", *([modality] if shown else []), "targets"),
+        ("score", "sample", *([modality] if digests else []), "targets"),
         json,
     )
 

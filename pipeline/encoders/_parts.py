@@ -52,8 +52,8 @@ class OfParts(Base):
     @property
     def stated(self) -> dict[str, Any]:
         """The encoder of the parts with its options, as they are given."""
-        given: dict[str, Any] = getattr(self, self.PARTS)
-        return given
+        options: dict[str, Any] = getattr(self, self.PARTS)
+        return options
 
     @property
     def name(self) -> str:

@@ -91,8 +91,8 @@ def _films(inputs: ReportInputs, answered: set[str], most: int) -> Iterator[Film
     for name in ranked[:most]:
         if counts[name]:
             pieces = sorted(pieces_by_film[name])
-            shown = {sample: span for span, sample in pieces[:MOST_SPANS]}
-            yield Film(name, shown, len(pieces) - len(shown))
+            span_of_sample = {sample: span for span, sample in pieces[:MOST_SPANS]}
+            yield Film(name, span_of_sample, len(pieces) - len(span_of_sample))
 
 
 def _spans_of_samples(inputs: ReportInputs) -> dict[str, tuple[str, Span]]:

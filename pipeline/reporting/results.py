@@ -174,8 +174,8 @@ def _objectives(measured_spaces: Sequence[Space]) -> str:
     for space in measured_spaces:
         weight = space.options["reconstruction"]
         objective = space.options["loss"] + (f" and {weight:g} of reconstruction" if weight else "")
-        told = {name: space.named[name]["accuracy"] for name in named if name in space.named}
-        cells = _cells({"mean": space.mean_recall, **told}, figures)
+        accuracies = {name: space.named[name]["accuracy"] for name in named if name in space.named}
+        cells = _cells({"mean": space.mean_recall, **accuracies}, figures)
         rows.append([f"`{space.model.name}`", objective, *cells])
     heads = ["space", "objective", *(figure.title for figure in figures.values())]
     return "**What finds what** on the test split:\n\n" + _table(heads, rows)

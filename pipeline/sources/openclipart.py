@@ -144,12 +144,12 @@ def _stated(pattern: re.Pattern[str], metadata: str) -> Iterator[str]:
 
 def _sample(drawing: Drawing, is_titled: bool, words: Iterable[str]) -> Sample:
     assets: dict[str, str | Inline] = {"image": drawing.path}
-    said = {
+    stated = {
         "title": drawing.title,
         "keywords": ", ".join(drawing.keywords),
         "description": drawing.description,
     }
-    if text := ". ".join(dict.fromkeys(said[name] for name in words if said[name])):
+    if text := ". ".join(dict.fromkeys(stated[name] for name in words if stated[name])):
         assets["text"] = Inline(text.encode(), STATED)
     return Sample(
         sample_id=drawing.path.removesuffix(SUFFIX),

@@ -51,8 +51,8 @@ def shown_or_beside(pictures: Sequence[int], times: Sequence[int]) -> set[int]:
 
     The neighbours because two fields that make one picture may have a time each.
     """
-    shown = {bisect_right(pictures, time) - 1 for time in times}
-    return {each for place in shown for each in pictures[max(0, place - 1) : place + 2]}
+    places = {bisect_right(pictures, time) - 1 for time in times}
+    return {each for place in places for each in pictures[max(0, place - 1) : place + 2]}
 
 
 def any_within(times: Sequence[int], start: float, end: float) -> bool:

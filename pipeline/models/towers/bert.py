@@ -69,9 +69,9 @@ class Options(TowerOptions, Pretrained):
         """What is not said is as the network has it; of a saved model all is said."""
         if not isinstance(data, Mapping) or not data.get("model") or data.keys() >= {*STATED}:
             return data
-        given = {name: data[name] for name in Pretrained.model_fields if name in data}
+        network = {name: data[name] for name in Pretrained.model_fields if name in data}
         try:
-            return {**_stated(Pretrained.model_validate(given)), **data}
+            return {**_stated(Pretrained.model_validate(network)), **data}
         except (PipelineError, ValidationError):  # of the one `weights` speaks, the other comes yet
             return data
 
@@ -93,16 +93,18 @@ class Options(TowerOptions, Pretrained):
             "pooling": "sequence",
             "normalise": False,
         }
-        given = {"encoder": encoder, **options.model_dump()}
+        set_options = {"encoder": encoder, **options.model_dump()}
         problems = []
-        if not _differing({name: needed[name] for name in ("encoder", "model", "revision")}, given):
+        if not _differing(
+            {name: needed[name] for name in ("encoder", "model", "revision")}, set_options
+        ):
             count = _count(self)
             if count < self.layers:
                 raise ValueError(f"network '{self.model}' has {count} layers, not {self.layers}")
             needed["layer"] = count - self.layers
             if wrong := _differing(_stated(self), self.model_dump()):
                 problems.append(f"network '{self.model}' has {wrong}: leave it out here")
-        if wrong := _differing(needed, given):
+        if wrong := _differing(needed, set_options):
             problems.append(f"it begins as '{self.model}', so its set needs {wrong}")
         if problems:
             raise ValueError("; ".join(problems))
