@@ -12,6 +12,8 @@ from benchmarks.gpu.step import Setting, run
 
 CLASSES = 4
 FRAMES = 12
+# Without dropout, whose draws are others on a card.
+SMALL = {"width": 16, "dropout": 0.0}
 # Feature sets: modality and shape of a row.
 SETS = {
     "vectors": ("image", (24,)),
@@ -21,12 +23,10 @@ SETS = {
 }
 READERS = {"linear", "attention", "convolution", "gru", "lstm", "transformer"}
 TOWERS = {
-    "frames": {"kind": "attention", "hidden": 16},
-    "pixels": {"kind": "cnn", "channels": 3, "filters": 4, "layers": 2, "hidden": 16},
-    "words": {"kind": "embedding", "words": 40, "numbers": 8},
+    "frames": {"kind": "attention", "hidden": 16, **SMALL},
+    "pixels": {"kind": "cnn", "channels": 3, "filters": 4, "layers": 2, "hidden": 16, **SMALL},
+    "words": {"kind": "embedding", "words": 40, "numbers": 8, "reader": {"kind": "gru", **SMALL}},
 }
-# Without dropout, whose draws are others on a card.
-SMALL = {"width": 16, "dropout": 0.0}
 CAPTIONS = ("a red duck", "two blue ducks", "the green house by the sea", "nothing")
 
 
@@ -68,7 +68,7 @@ def _models(setting: Setting) -> Iterator[tuple[str, dict[str, Any]]]:
     for kind in sorted(kinds):
         tower = {"kind": kind, **SMALL}
         reads = {"features": ["frames", "words"], "fusion": "concatenation"}
-        towers = {"words": {**TOWERS["words"], "reader": {"kind": kind}}}
+        towers = {"words": {**TOWERS["words"], "reader": tower}}
         yield f"tower {kind}", _options({**reads, "tower": tower, "towers": towers})
     yield "tower cnn", _options({"features": ["pixels", "vectors"], "fusion": "concatenation"})
     for loss in ("infonce", "sigmoid"):
@@ -88,8 +88,12 @@ def _models(setting: Setting) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _options(given: dict[str, Any]) -> dict[str, Any]:
+    from pipeline.models.fusion import fusion_of
+
+    own = fusion_of(given["fusion"]).Options.model_fields
     return {
         "tower": SMALL,
+        "fusion_options": {"dropout": 0.0} if "dropout" in own else {},
         "tasks": {"kind": {"classes": "as_is"}},
         "primary": "kind",
         "batch_size": 64,
