@@ -346,7 +346,6 @@ def _aligned() -> dict[str, Any]:
         "alignment": {"test": {**counts, "unseen": 0, "mean_recall": figure(0.2)}},
         "image → text": {"test": {**counts, **found}},
         "image → text, source a": {"test": {**counts, **found, "n": 30}},
-        "image → text, language en": {"test": {**counts, **found}},  # which all of them have
         "image → category": {"test": {**counts, **told}},
         "category @ 5 %": {"test": {**counts, **gain}},
     }
