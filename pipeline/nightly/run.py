@@ -38,8 +38,8 @@ from pipeline.nightly.unlabelled import answers_file
 from pipeline.nightly.watch import Findings
 from pipeline.params import Params
 from pipeline.params.aliases import CHAMPION, Alias, read_aliases, write_aliases
-from pipeline.parts.plan import NORMAL
 from pipeline.parts.refusals import kept
+from pipeline.parts.reject_limit import NORMAL
 from pipeline.raw.held_samples import HELD
 from pipeline.stages.graph import labels
 

@@ -19,7 +19,7 @@ from pipeline.core.folders import CODE, DATA
 from pipeline.core.registry import plugins
 from pipeline.params import Params
 from pipeline.parts.code import package_digest, remember
-from pipeline.parts.plan import Summary
+from pipeline.parts.summary import Summary
 
 
 @dataclass(frozen=True)

@@ -24,8 +24,10 @@ from pipeline.core.terminal import say
 from pipeline.params import Params
 from pipeline.parts.fingerprint import fingerprint
 from pipeline.parts.part import Row
-from pipeline.parts.plan import PartsPlan, Summary, check_limit
+from pipeline.parts.plan import PartsPlan
 from pipeline.parts.refusals import keep
+from pipeline.parts.reject_limit import check_limit
+from pipeline.parts.summary import Summary
 from pipeline.parts.tables import record_row, reject_row, table
 from pipeline.raw import media_types
 from pipeline.raw.catalogue import STAGE, Batch, alike_names, catalogue, first_of_each

@@ -16,7 +16,7 @@ from pipeline.core.files.digest_cache import DigestCache, open_digest_cache
 from pipeline.core.files.lock import locked
 from pipeline.core.folders import DATA, RAW
 from pipeline.params import Params
-from pipeline.parts.plan import Summary
+from pipeline.parts.summary import Summary
 from pipeline.raw.folders import batches
 from pipeline.raw.roots import Raw
 

@@ -15,7 +15,7 @@ from pipeline.core.files.atomic import atomic_write
 from pipeline.core.folders import DATA, PARAMS
 from pipeline.params import Params
 from pipeline.params.resolved import resolved
-from pipeline.parts.plan import Summary
+from pipeline.parts.summary import Summary
 
 
 @dataclass(frozen=True)
