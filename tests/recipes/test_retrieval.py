@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.models.evaluation.measured import read_figures
+from pipeline.models.evaluation.figure_files import read_figures
 from tests.command import call
 from tests.recipes.slices import put_slice, put_stamps, run_slice
 from tests.recipes.test_captioning import put_drawings

@@ -164,14 +164,14 @@ def _compressed(values: Mapping[str, Any], named: Mapping[str, Collection[str]])
         try:
             student = options.student_of(model)
         except ValueError as error:
-            yield f"{path}.student", _told(error)
+            yield f"{path}.student", _messages(error)
             continue
         yield from _features(f"{path}.student", student, named)
         yield from _views(f"{path}.student", student, values)
         yield from _towers(f"{path}.student", student, values)
 
 
-def _told(error: ValueError) -> str:
+def _messages(error: ValueError) -> str:
     """What is wrong, of a validation that may have several things to say."""
     if not isinstance(error, ValidationError):
         return str(error)

@@ -1,0 +1,34 @@
+"""Tables that stages write for people and for pages: CSV in UTF-8, the columns' names first."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Collection, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pipeline.core.files.documents import reading
+
+Rows = list[dict[str, str]]
+
+
+def read_table(path: Path) -> Rows:
+    """Its rows, by column.
+
+    Raises
+    ------
+    PipelineError
+        The file is damaged.
+    OSError
+        It cannot be read.
+    """
+    with reading(path), path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def write_table(path: Path, columns: Collection[str], rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write rows of these columns; a cell is empty where a row lacks one."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
