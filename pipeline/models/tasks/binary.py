@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pipeline.core.errors import PipelineError
+from pipeline.models import classified
 from pipeline.models.targets import occurring_classes, order_classes
 from pipeline.models.task_options import TaskOptions
-from pipeline.models.tasks import Figure, _cross_entropy, _one_class
+from pipeline.models.tasks import Figure, _cross_entropy
 from pipeline.models.tasks._thresholds import best_threshold
 
 if TYPE_CHECKING:
@@ -22,18 +23,18 @@ SOFTMAX = False
 SEQUENCE = False
 Options = TaskOptions
 FIGURES: Mapping[str, Figure] = {
-    "macro_f1": _one_class.FIGURES["macro_f1"],
-    "accuracy": _one_class.FIGURES["accuracy"],
+    "macro_f1": classified.FIGURES["macro_f1"],
+    "accuracy": classified.FIGURES["accuracy"],
     "roc_auc": Figure("ROC AUC"),
     "average_precision": Figure("average precision"),
     "f1": Figure("F1 of the positive class"),
-    **_one_class.FIGURES,
+    **classified.FIGURES,
 }
 TRIVIAL = "majority"
 FITTED: tuple[str, ...] = ("temperature", "thresholds")
-encode, say = _one_class.encode, _one_class.format_class
-confidence = certainty = _one_class.confidence
-correct = _one_class.correct
+encode, say = classified.encode, classified.format_class
+confidence = certainty = classified.confidence
+correct = classified.correct
 
 
 def classes(values: Iterable[object], options: TaskOptions) -> list[str]:

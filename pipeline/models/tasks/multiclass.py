@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pipeline.models import classified
 from pipeline.models.targets import occurring_classes, order_classes
 from pipeline.models.task_options import TaskOptions
-from pipeline.models.tasks import _cross_entropy, _one_class
+from pipeline.models.tasks import _cross_entropy
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -21,12 +22,12 @@ NUMBER = False
 SOFTMAX = True
 SEQUENCE = False
 Options = TaskOptions
-FIGURES: Mapping[str, Figure] = _one_class.FIGURES
+FIGURES: Mapping[str, Figure] = classified.FIGURES
 TRIVIAL = "majority"
 FITTED: tuple[str, ...] = ("temperature",)
-encode, say = _one_class.encode, _one_class.format_class
-confidence = certainty = _one_class.confidence
-correct = _one_class.correct
+encode, say = classified.encode, classified.format_class
+confidence = certainty = classified.confidence
+correct = classified.correct
 
 
 def classes(values: Iterable[object], options: TaskOptions) -> list[str]:
