@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from pipeline.core.errors import PipelineError, unknown
 from pipeline.encoders import encoder_of
 from pipeline.models.tasks import kinds, task_of
-from pipeline.params.agreement.names import Mistakes, folder_names
+from pipeline.params.agreement.names import Mistakes, check_folder_names
 
 
 def check_models(values: Mapping[str, Any], named: Mapping[str, Collection[str]]) -> Mistakes:
@@ -189,7 +189,7 @@ def _verified(values: Mapping[str, Any], named: Mapping[str, Collection[str]]) -
 
 def _compared(values: Mapping[str, Any], named: Mapping[str, Collection[str]]) -> Mistakes:
     """Classifiers that can be compared, by a target that they can be compared by."""
-    yield from folder_names("comparison.models", values["comparison"].models)
+    yield from check_folder_names("comparison.models", values["comparison"].models)
     task = values["comparison"].task
     for name, model in values["comparison"].models.items():
         if model.workers > 1:

@@ -28,7 +28,7 @@ def check_names(named: Mapping[str, Collection[str]]) -> Mistakes:
     named: section → all the names that it gives.
     """
     for section in NAMED:
-        yield from folder_names(section, named[section])
+        yield from check_folder_names(section, named[section])
     for name in named["targets"]:
         if not TARGET.fullmatch(name):
             reason = "names are letters and digits, with blanks and - between them"
@@ -37,7 +37,8 @@ def check_names(named: Mapping[str, Collection[str]]) -> Mistakes:
         yield from _taken(section, named[section])
 
 
-def folder_names(section: str, names: Collection[str]) -> Mistakes:
+def check_folder_names(section: str, names: Collection[str]) -> Mistakes:
+    """Names of a section that cannot name a folder, a stage or a view of SQL."""
     for name in names:
         if not NAME.fullmatch(name):
             yield (

@@ -51,10 +51,12 @@ def task_table(inputs: ReportInputs, task: str, shown: Sequence[str]) -> str:
     if trivial:
         name, values = trivial
         blanks = [""] * (bool(differences) + bool(leads))
-        rows.append([f"*{name}*", "nothing", *_numbers(values, figures), *blanks])
+        rows.append([f"*{name}*", "nothing", *_plain_cells(values, figures), *blanks])
     for model in {model.modalities: model for model in reversed(models)}.values():
         if near := tests[model.name].get(NEAREST):
-            rows.append([f"*{NEAREST}*", listed(model.modalities), *_numbers(near, figures), ""])
+            rows.append(
+                [f"*{NEAREST}*", listed(model.modalities), *_plain_cells(near, figures), ""]
+            )
     heads = ["model", "reads", *(figure.title for figure in figures.values())]
     if differences:
         heads.append(f"points of macro-F1 to `{models[0].name}`")
@@ -83,5 +85,6 @@ def _trivial(model: EvaluatedModel, task: str) -> tuple[str, Mapping[str, float]
     return (name, values) if values else None
 
 
-def _numbers(values: Mapping[str, float], figures: Mapping[str, Figure]) -> list[str]:
+def _plain_cells(values: Mapping[str, float], figures: Mapping[str, Figure]) -> list[str]:
+    """As `figure_cells`, of numbers without intervals."""
     return [amount(values[f], figures[f].share) if f in values else "" for f in figures]
