@@ -1,6 +1,7 @@
 """Whether a row's bytes depend on it alone: every place, other neighbours, load, other processes.
 
-The reference is the row alone at the first place. What is counted is rows whose bytes differ.
+The reference is the row alone at the first place. What is counted is rows whose bytes differ: at
+places drawn by chance among neighbours drawn by chance, and, with nothing beside, at every place.
 """
 
 from __future__ import annotations
@@ -17,7 +18,18 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.gpu.step import Setting, lite0, run, squares, text_options, texts
+from benchmarks.gpu.step import (
+    Setting,
+    lite0_options,
+    run,
+    side_of,
+    speech_options,
+    squares,
+    text_options,
+    texts,
+    vit_options,
+    waves,
+)
 
 ROWS = 64
 # Rows of each configuration that are computed among others.
@@ -35,10 +47,13 @@ def measure(setting: Setting) -> dict[str, Any]:
             continue
         tried = differ = 0
         circumstances = (nullcontext(), *([_busy(), _beside(), _full()] if setting.on_card else []))
+        goal = 1 if setting.quick else GOAL // 4
         for circumstance in circumstances:
             with circumstance:
-                counts = _try(encode, rows, room, alone, 1 if setting.quick else GOAL // 4)
+                counts = _among_others(encode, rows, room, alone, goal)
             tried, differ = tried + counts[0], differ + counts[1]
+        counts = _every_place(encode, rows, min(room, goal), alone[0])
+        tried, differ = tried + counts[0], differ + counts[1]
         found[name] = {"rows": tried, "differ": differ, "digest": digest}
     if os.environ.get(CHILD):
         return found
@@ -56,30 +71,34 @@ def measure(setting: Setting) -> dict[str, Any]:
 def _configurations(
     setting: Setting,
 ) -> Iterator[tuple[str, Callable[[list[np.ndarray]], np.ndarray], list[np.ndarray], int]]:
-    from pipeline.encoders import transformer
+    from pipeline.encoders import efficientnet_lite0, speech, transformer, vision
 
     count = 2 if setting.quick else ROWS
     for precision in setting.precisions:
         for size in setting.sizes([64, 256], [2]):
-            encoder = lite0(setting, precision, size)
-            yield (
-                f"lite0 {precision} {size}",
-                lambda rows, encoder=encoder: encoder.encode(rows)[0],
-                list(squares(count)),
-                size,
-            )
+            options = lite0_options(setting, precision, size)
+            encode = _encode(efficientnet_lite0, options)
+            yield f"lite0 {precision} {size}", encode, list(squares(count)), size
         options = text_options(setting, precision)
-        reader = transformer.Encoder(options)
         rows = transformer.prepare(texts(count, 64), options)
-        yield (
-            f"bert {precision} 64 tokens",
-            lambda rows, reader=reader: reader.encode(rows)[0],
-            rows,
-            transformer.batch(rows[0], options)[1],
-        )
+        room = transformer.batch(rows[0], options)[1]
+        yield f"bert {precision} 64 tokens", _encode(transformer, options), rows, room
+    precision = setting.precisions[-1]
+    options = vit_options(setting, precision)
+    rows = list(squares(count, side_of(setting, "vit")))
+    yield f"vit {precision}", _encode(vision, options), rows, options.batch_size
+    options = speech_options(setting, precision)
+    rows = speech.prepare(waves(count, options), options)
+    room = speech.batch(rows[0], options)[1]
+    yield f"speech {precision} 1 s", _encode(speech, options), rows, room
 
 
-def _try(
+def _encode(module: Any, options: Any) -> Callable[[list[np.ndarray]], np.ndarray]:
+    encoder = module.Encoder(options)
+    return lambda rows: encoder.encode(rows)[0]
+
+
+def _among_others(
     encode: Callable[[list[np.ndarray]], np.ndarray],
     rows: list[np.ndarray],
     room: int,
@@ -97,10 +116,18 @@ def _try(
         for i, value in zip(chosen, values, strict=True):
             if i < len(rows):
                 tried, differ = tried + 1, differ + (value.tobytes() != alone[i])
-    for place in range(min(room, goal)):
-        values = encode([rows[1]] * place + [rows[0]])
-        tried, differ = tried + 1, differ + (values[place].tobytes() != alone[0])
     return tried, differ
+
+
+def _every_place(
+    encode: Callable[[list[np.ndarray]], np.ndarray],
+    rows: list[np.ndarray],
+    room: int,
+    alone: bytes,
+) -> tuple[int, int]:
+    """How often the first row was computed behind others, and how often it came out differently."""
+    values = (encode([rows[1]] * place + [rows[0]])[place] for place in range(room))
+    return room, sum(value.tobytes() != alone for value in values)
 
 
 @contextmanager
