@@ -11,7 +11,6 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from pipeline.core.files.csv_table import Rows, read_table
 from pipeline.core.files.digest import digest_file
 from pipeline.core.files.documents import document, reading
 from pipeline.core.folders import (
@@ -28,6 +27,8 @@ from pipeline.models.tasks import Task, task_of
 from pipeline.parts import artifact, manifest
 from pipeline.parts.part import Entry
 from pipeline.store import rejects
+
+Rows = list[dict[str, str]]
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,10 @@ class EvaluatedModel:
     def table(self, name: str) -> Rows:
         """The rows of one of the evaluation's CSV files."""
         path = self.evaluated / f"{name}.csv"
-        return read_table(path) if path.is_file() else []
+        if not path.is_file():
+            return []
+        with path.open(newline="", encoding="utf-8") as file:
+            return list(csv.DictReader(file))
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Tables that stages write for people and for pages: CSV in UTF-8, the columns' names first."""
+"""Tables that stages write for people and for pages: CSV in UTF-8, with a header."""
 
 from __future__ import annotations
 
@@ -6,24 +6,6 @@ import csv
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
-
-from pipeline.core.files.documents import reading
-
-Rows = list[dict[str, str]]
-
-
-def read_table(path: Path) -> Rows:
-    """Its rows, by column.
-
-    Raises
-    ------
-    PipelineError
-        The file is damaged.
-    OSError
-        It cannot be read.
-    """
-    with reading(path), path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
 
 
 def write_table(path: Path, columns: Collection[str], rows: Iterable[Mapping[str, Any]]) -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Any
-
-from pipeline.core.files.csv_table import Rows, read_table
 
 METRICS, TABLE = "metrics.json", "figures.csv"
 COLUMNS = ("task", "split", "figure", "value", "low", "high")
@@ -56,10 +55,13 @@ def write_headlines(
     (folder / METRICS).write_text(text, encoding="utf-8")
 
 
-def read_rows(folder: Path) -> Rows:
+def read_rows(folder: Path) -> list[dict[str, str]]:
     """The rows of figures.csv; none where it isn't there."""
     path = folder / TABLE
-    return read_table(path) if path.is_file() else []
+    if not path.is_file():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
 
 
 def read_figures(folder: Path) -> dict[str, Any]:

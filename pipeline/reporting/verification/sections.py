@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import csv
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from pipeline.core.files.csv_table import Rows, read_table
 from pipeline.core.files.documents import document
 from pipeline.models.verification.figures import ALL
 from pipeline.reporting.format import percent
-from pipeline.reporting.inputs import Absent
+from pipeline.reporting.inputs import Absent, Rows
 from pipeline.reporting.plots.detection import det
 from pipeline.reporting.plots.rows import axis, whisker
 from pipeline.reporting.plots.scale import nice_scale
@@ -51,7 +51,8 @@ class VerificationData:
         return figures
 
     def table(self, name: str) -> Rows:
-        return read_table(self.folder / f"{name}.csv")
+        with (self.folder / f"{name}.csv").open(newline="", encoding="utf-8") as file:
+            return list(csv.DictReader(file))
 
     def made(self, name: str) -> str:
         """What a system or fusion is made of, in words."""
