@@ -24,7 +24,8 @@ from pipeline.models.task_options import kinds_with_options
 from pipeline.models.verification.options import VerificationOptions
 from pipeline.monitoring.contract import Contract
 from pipeline.monitoring.options import MonitoringOptions
-from pipeline.params.agreement import NAMED, cross_check
+from pipeline.params.agreement import cross_check
+from pipeline.params.agreement.names import NAMED
 from pipeline.params.document import read
 from pipeline.params.sections import (
     CleanSection,
