@@ -21,6 +21,7 @@ from pipeline.core.errors import PipelineError
 from pipeline.core.machine.shortage import Shortage
 from pipeline.execution.cluster import RayDied, check_alive, nodes
 from pipeline.execution.placement import Placement, place
+from pipeline.execution.ray_session import brief
 from pipeline.execution.worker import (
     Carried,
     Handshake,
@@ -347,7 +348,7 @@ class Scheduler:
         if self._stillborn == ATTEMPTS:
             raise PipelineError(
                 f"{self._work.stage}: no worker could start on the Ray cluster; this project must "
-                f"be installed on every node. Ray says: {error}"
+                f"be installed on every node. Ray says: {brief(error)}"
             ) from None
 
     def _died(self, hand: _WorkerHandle, death: WorkerDeath | Shortage) -> None:
