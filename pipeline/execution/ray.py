@@ -1,8 +1,8 @@
 """Ray as an executor: actors hold the encoder and are fed with parts (paths and row ranges).
 
 Ray adds isolation, retries, several machines and GPUs for about 5 CPU-seconds of fixed cost. It is
-imported by this module and its parts alone: `cluster` and `head` find or start Ray, `placement`
-fits workers into it, `spread` is the driver's loop, `worker` runs on the other side.
+imported by the parts of this module alone: `cluster` and `ray_head` find or start Ray, `placement`
+fits workers into it, `ray_scheduler` is the driver's loop, `worker` runs on the other side.
 """
 
 from __future__ import annotations
