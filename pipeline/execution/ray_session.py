@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
+import re
 import shutil
 import socket
 import tempfile
@@ -23,6 +24,7 @@ from pipeline.core.errors import PipelineError
 MARK = "pipeline-"
 LOCAL = "local"
 OTHERS = "write `execution: {executor: processes}` in params.yaml"
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 # Characters that Ray's own words may take.
 MOST_SAID = 600
 
@@ -78,9 +80,10 @@ def connect(**options: Any) -> Any:
 
 
 def brief(error: Exception) -> str:
-    """What Ray says, in one line, without the stack of another process."""
-    lines = [line for line in str(error).splitlines() if line and not line[0].isspace()]
-    return " ".join(lines).rstrip(". ")[:MOST_SAID] or type(error).__name__
+    """What Ray says, in one line, without colours and the stacks of other processes."""
+    lines = _COLOUR.sub("", str(error)).splitlines()
+    told = [line for line in lines if line and not line[0].isspace() and "raceback" not in line]
+    return " ".join(told).rstrip(". ")[:MOST_SAID] or type(error).__name__
 
 
 def answers(address: str) -> bool:
