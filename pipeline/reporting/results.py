@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pipeline.core.errors import PipelineError, unknown
+from pipeline.core.files.documents import csv_rows
 from pipeline.core.folders import COMPARISON, VERIFICATION
 from pipeline.execution.run_record import last_made
 from pipeline.models.alignment.retrieval import CUTS
@@ -222,7 +222,7 @@ def _compared(folder: Path) -> Iterator[str]:
     """The comparison's leaderboard and what the choice gains, where it has run."""
     if not (folder / "leaderboard.csv").is_file():
         return
-    models, pairs = _read(folder / "leaderboard.csv"), _read(folder / "paired.csv")
+    models, pairs = csv_rows(folder / "leaderboard.csv"), csv_rows(folder / "paired.csv")
     rows = [
         [
             f"`{row['model']}`",
@@ -324,8 +324,3 @@ def _took(stages: Mapping[str, Sequence[str]]) -> Iterator[str]:
 def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     lines = [heads, ["---"] * len(heads), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def _read(path: Path) -> list[dict[str, str]]:
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
