@@ -37,12 +37,6 @@ class Rejected(Exception):
         self.message = message
 
 
-def complaint(output: str) -> str:
-    """What another program says of its failure, without the stack that it may show."""
-    text = output.strip().removeprefix("ERROR: ") or "nothing"
-    return text.splitlines()[-1] if "Traceback (most recent call last)" in text else text
-
-
 def unknown(what: str, name: str, known: Iterable[str]) -> str:
     """The sentence for a name that does not exist, listing those that do."""
     listed = ", ".join(sorted(known)) or "none"

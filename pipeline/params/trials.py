@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pipeline.core.errors import PipelineError, complaint, unknown
+from pipeline.core.complaint import complaint
+from pipeline.core.errors import PipelineError, unknown
 from pipeline.core.folders import DATA, EVALUATION, MODELS
 from pipeline.models.tasks import kinds, task_of
 from pipeline.store.trees.git import check_repository

@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
 
-from pipeline.core.errors import PipelineError, complaint
+from pipeline.core.complaint import complaint
+from pipeline.core.errors import PipelineError
 
 # File of the project → the one of this package that it is a copy of.
 COPIES = {

@@ -11,7 +11,8 @@ from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
-from pipeline.core.errors import PipelineError, complaint, unknown
+from pipeline.core.complaint import complaint
+from pipeline.core.errors import PipelineError, unknown
 from pipeline.core.files.digest import digest_file
 from pipeline.core.files.lock import locked
 from pipeline.core.folders import DATA, RAW

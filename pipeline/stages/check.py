@@ -9,7 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from pipeline.core.errors import PipelineError, complaint
+from pipeline.core.complaint import complaint
+from pipeline.core.errors import PipelineError
 from pipeline.core.files.dvc_cache import cache_folder, dvc_folder
 from pipeline.core.folders import DATA, RAW
 from pipeline.core.machine.processor import check_instructions

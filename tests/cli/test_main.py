@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 import yaml
 
-from pipeline.core.errors import complaint
+from pipeline.core.complaint import complaint
 from pipeline.core.files.digest import digest_bytes
 from pipeline.core.schemas import curated_schema
 from pipeline.parts import tables
@@ -113,6 +113,7 @@ def test_a_repository_that_is_damaged_is_told_without_a_stack(inside: Path) -> N
         assert code == 1
         assert "git ls-files says: fatal: .git/index: index file smaller than expected" in told
     stack = "Traceback (most recent call last):\n  File x.py\ndvc.config.ConfigError: Invalid\n"
+    assert complaint("ERROR: no such file\n\nHaving any troubles? Ask us\n") == "no such file"
     assert complaint(f"ERROR: unexpected error\n{stack}") == "dvc.config.ConfigError: Invalid"
 
 
