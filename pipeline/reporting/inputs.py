@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from pipeline.core.files.digest import digest_file
-from pipeline.core.files.documents import document, reading
+from pipeline.core.files.documents import csv_rows, document, reading
 from pipeline.core.folders import (
     CLEAN,
     CURATE_COUNTS,
@@ -117,10 +117,7 @@ class EvaluatedModel:
     def table(self, name: str) -> Rows:
         """The rows of one of the evaluation's CSV files."""
         path = self.evaluated / f"{name}.csv"
-        if not path.is_file():
-            return []
-        with path.open(newline="", encoding="utf-8") as file:
-            return list(csv.DictReader(file))
+        return csv_rows(path) if path.is_file() else []
 
 
 @dataclass(frozen=True)

@@ -33,10 +33,8 @@ def results(
     Raises
     ------
     PipelineError
-        No model is evaluated, or none has a figure of that name.
+        Nothing is evaluated, compared or verified, or no model has a figure of that name.
     """
-    if not inputs.evaluated and not inputs.aligned:
-        raise PipelineError("no model is evaluated yet: run `dvc repro`")
     known = {
         name
         for model in inputs.evaluated
@@ -51,9 +49,10 @@ def results(
         *space_tables(inputs),
         *comparison_tables(inputs.root / COMPARISON),
         *verification_tables(inputs.root / VERIFICATION),
-        *_costs(stages),
     ]
-    return "\n\n".join(blocks) + "\n"
+    if not (blocks or inputs.aligned):
+        raise PipelineError("no model is evaluated, compared or verified yet: run `dvc repro`")
+    return "\n\n".join([*blocks, *_costs(stages)]) + "\n"
 
 
 def put_results(page: Path, text: str) -> None:

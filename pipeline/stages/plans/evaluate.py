@@ -50,7 +50,7 @@ def plan(params: Params, name: str, root: Path = Path(DATA)) -> artifact.Artifac
 
     def compute(folder: Path) -> None:
         inference.update(
-            evaluate_model(folder, name, params.evaluate, params.seed, sets, root, words)
+            evaluate_model(folder, name, options, params.evaluate, params.seed, sets, root, words)
         )
 
     return artifact.ArtifactPlan(

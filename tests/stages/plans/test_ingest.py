@@ -396,6 +396,9 @@ def test_samples_that_are_held_stay_out_and_come_back_as_they_were() -> None:
     (place / "held.csv").write_text("batch,sample,why\nb1,s1\n")
     with pytest.raises(PipelineError, match=r"held\.csv, line 2: write batch,sample,why"):
         run("mine")
+    (place / "held.csv").write_bytes("batch,sample,why\nb1,s1,außen\n".encode("latin-1"))
+    with pytest.raises(PipelineError, match=r"held\.csv, line 1: write batch,sample,why"):
+        run("mine")
 
 
 def test_a_source_without_batches_is_a_mistake() -> None:
