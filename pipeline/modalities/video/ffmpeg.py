@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.core.errors import PipelineError, Rejected
+from pipeline.core.files.file_bytes import Bytes, reader_of
 from pipeline.core.machine.processor import instructions
 from pipeline.core.machine.shortage import prove_room
 
@@ -66,13 +67,11 @@ def build() -> dict[str, str]:
     return {"ffmpeg": version, "cpu_flags": flags}
 
 
-def open_file(data: Any, kind: str, max_pixels: int) -> Any:
+def open_file(data: Bytes, kind: str, max_pixels: int) -> Any:
     """An open container, whose parser is `kind` and that may open nothing else.
 
     Parameters
     ----------
-    data:
-        A file of bytes, open for reading.
     max_pixels:
         Largest width times height that a decoder may allocate.
     """
@@ -83,7 +82,11 @@ def open_file(data: Any, kind: str, max_pixels: int) -> Any:
         "max_pixels": str(max_pixels),
     }
     return library().open(
-        data, format=kind, options=options, metadata_errors="ignore", io_open=_refuse
+        reader_of(data),
+        format=kind,
+        options=options,
+        metadata_errors="ignore",
+        io_open=_refuse,
     )
 
 

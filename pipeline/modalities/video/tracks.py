@@ -6,7 +6,6 @@ the modality cleans as any other: sound as WAV, a picture as PNG, words as UTF-8
 
 from __future__ import annotations
 
-import io
 import math
 import re
 import struct
@@ -17,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.core.errors import Rejected
+from pipeline.core.files.file_bytes import Bytes
 from pipeline.core.once_a_file import once_a_file
 from pipeline.core.spans import Span
 from pipeline.modalities.audio.recording import Recording, check, too_long
@@ -34,6 +34,7 @@ from pipeline.modalities.video.survey import LONGEST, Limits, look_through
 
 MEDIA_TYPES = frozenset(film.name for film in FILMS if film.name.startswith("video/"))
 GIVES = frozenset({"audio", "image", "text"})
+IN_PLACE = True
 
 # Seconds of sound that are decoded before a span, in which a decoder finds its way: Opus asks for
 # 80 ms (RFC 7845, 4.6), the frames of AAC overlap by half.
@@ -53,7 +54,7 @@ def parameters() -> dict[str, str]:
 
 
 def take(
-    data: bytes, modality: str, span: Span | None, options: Any
+    data: Bytes, modality: str, span: Span | None, options: Any
 ) -> tuple[bytes, dict[str, float]]:
     """The file that a modality cleans, and of speech how sure its words are.
 
@@ -77,7 +78,7 @@ def take(
     return _words(data, span, options)
 
 
-def _picture(data: bytes, span: Span | None, options: Any) -> bytes:
+def _picture(data: Bytes, span: Span | None, options: Any) -> bytes:
     """PNG of what is seen in the middle, at the film's own size."""
     from pipeline.modalities.image.opencv import cv2
 
@@ -89,7 +90,7 @@ def _picture(data: bytes, span: Span | None, options: Any) -> bytes:
     return cv2.imencode(".png", image, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1].tobytes()
 
 
-def _sound(data: bytes, span: Span | None, max_seconds: float, max_channels: int) -> Recording:
+def _sound(data: Bytes, span: Span | None, max_seconds: float, max_channels: int) -> Recording:
     """Of the first track the samples whose time lies in the span, silence for gaps.
 
     Where the sound begins later than what is asked for, it begins with silence; where it ends
@@ -97,7 +98,7 @@ def _sound(data: bytes, span: Span | None, max_seconds: float, max_channels: int
     """
     kind = kind_of(data)
     origin = _origin(data, kind)
-    with ffmpeg.reading(), ffmpeg.open_file(io.BytesIO(data), kind, MAX_PIXELS) as file:
+    with ffmpeg.reading(), ffmpeg.open_file(data, kind, MAX_PIXELS) as file:
         tracks = [track for track in file.streams.audio if track.codec_context is not None]
         if not tracks:
             raise Rejected("absent", "the film has no sound that can be decoded")
@@ -123,7 +124,7 @@ def _sound(data: bytes, span: Span | None, max_seconds: float, max_channels: int
     return Recording(samples, rate, is_float=True)
 
 
-def _origin(data: bytes, kind: str) -> Fraction:
+def _origin(data: Bytes, kind: str) -> Fraction:
     """The film's beginning, in seconds, as its file counts."""
     limits = Limits(None, 1, SIDE, LONGEST, FASTEST, MAX_PIXELS, True, Span(0, 1))
     try:
@@ -131,7 +132,7 @@ def _origin(data: bytes, kind: str) -> Fraction:
     except Rejected as rejected:
         if rejected.reason != "no_video":
             raise
-    with ffmpeg.reading(), ffmpeg.open_file(io.BytesIO(data), kind, MAX_PIXELS) as file:
+    with ffmpeg.reading(), ffmpeg.open_file(data, kind, MAX_PIXELS) as file:
         return Fraction(file.start_time or 0, 1_000_000)
 
 
@@ -172,7 +173,7 @@ def _near(span: Span, base: Fraction, origin: Fraction) -> tuple[int, int]:
     return math.ceil((start + origin) / base), math.floor((end + origin) / base)
 
 
-def _words(data: bytes, span: Span | None, options: TextOptions) -> tuple[bytes, dict[str, float]]:
+def _words(data: Bytes, span: Span | None, options: TextOptions) -> tuple[bytes, dict[str, float]]:
     """Its subtitles, else what is spoken, where options say so, and how sure that is."""
     subtitles = _subtitles(data)
     if subtitles is not None:
@@ -185,17 +186,17 @@ def _words(data: bytes, span: Span | None, options: TextOptions) -> tuple[bytes,
 
 
 @once_a_file
-def _utterances(data: bytes, speech: Speech) -> tuple[Utterance, ...]:
+def _utterances(data: Bytes, speech: Speech) -> tuple[Utterance, ...]:
     sound = _sound(data, None, speech.max_seconds, speech.max_channels)
     return recognised(to_mono_16k(sound), speech)
 
 
 @once_a_file
-def _subtitles(data: bytes) -> list[Cue] | None:
+def _subtitles(data: Bytes) -> list[Cue] | None:
     """Of the first track of words; None where there is none."""
     kind = kind_of(data)
     origin = _origin(data, kind)
-    with ffmpeg.reading(), ffmpeg.open_file(io.BytesIO(data), kind, MAX_PIXELS) as file:
+    with ffmpeg.reading(), ffmpeg.open_file(data, kind, MAX_PIXELS) as file:
         tracks = [track for track in file.streams.subtitles if _codec(track) in _WORDS]
         if not tracks:
             return None
