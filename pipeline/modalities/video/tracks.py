@@ -39,6 +39,11 @@ IN_PLACE = True
 # Seconds of sound that are decoded before a span, in which a decoder finds its way: Opus asks for
 # 80 ms (RFC 7845, 4.6), the frames of AAC overlap by half.
 PREROLL = Fraction(1, 4)
+# Kinds of file that say where the packets of a time lie, and give the same ones there as from the
+# start. MPEG's program streams do not: where one enters, times are missing.
+INDEXED = frozenset({"mov", "matroska"})
+# Seconds before what a span needs to which one goes, since indexes may know pictures alone.
+LEAD = 1
 # Seconds by which a frame of sound may lie off the end of the one before, since containers round
 # times; beyond it there is a gap, or one is cut.
 JITTER = Fraction(1, 25)
@@ -90,11 +95,22 @@ def _picture(data: Bytes, span: Span | None, options: Any) -> bytes:
     return cv2.imencode(".png", image, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1].tobytes()
 
 
-def _sound(data: Bytes, span: Span | None, max_seconds: float, max_channels: int) -> Recording:
+def _sound(
+    data: Bytes,
+    span: Span | None,
+    max_seconds: float,
+    max_channels: int,
+    from_start: bool = False,
+) -> Recording:
     """Of the first track the samples whose time lies in the span, silence for gaps.
 
     Where the sound begins later than what is asked for, it begins with silence; where it ends
     earlier, it ends there.
+
+    Parameters
+    ----------
+    from_start:
+        Whether all packets before a span are read; else where the file does not lead to it.
     """
     kind = kind_of(data)
     origin = _origin(data, kind)
@@ -105,9 +121,12 @@ def _sound(data: Bytes, span: Span | None, max_seconds: float, max_channels: int
         ffmpeg.ready(tracks[0])
         rate = int(tracks[0].rate)
         check(rate, tracks[0].channels, 0, max_seconds, max_channels)
+        near = _near(span, tracks[0].time_base, origin) if span else None
+        if near and kind in INDEXED and not from_start and not _led_before(file, tracks[0], near):
+            return _sound(data, span, max_seconds, max_channels, from_start=True)
         start, end = (math.ceil(Fraction(time * rate, 1000)) for time in span or (0, 0))
         blocks = []
-        for place, block in _blocks(file, tracks[0], origin, span):
+        for place, block in _blocks(file, tracks[0], origin, near):
             first, last = max(place, start), min(place + block.shape[1], end if span else math.inf)
             if first < last:
                 blocks.append((first - start, block[:, first - place : int(last) - place]))
@@ -137,14 +156,13 @@ def _origin(data: Bytes, kind: str) -> Fraction:
 
 
 def _blocks(
-    file: Any, track: Any, origin: Fraction, span: Span | None
+    file: Any, track: Any, origin: Fraction, near: tuple[int, int] | None
 ) -> Iterator[tuple[int, np.ndarray]]:
     """Sound, float32 (channels, samples), each with the place of its first sample from 0 on.
 
     Of a span no more is decoded than is near it.
     """
     rate, expected = int(track.rate), None
-    near = _near(span, track.time_base, origin) if span else None
     resampler = ffmpeg.library().AudioResampler(format="fltp")
     for packet in file.demux(track):
         if near and packet.pts is not None:
@@ -171,6 +189,23 @@ def _near(span: Span, base: Fraction, origin: Fraction) -> tuple[int, int]:
     """
     start, end = Fraction(span.start / 1000 - PREROLL), Fraction(span.end / 1000 + PREROLL)
     return math.ceil((start + origin) / base), math.floor((end + origin) / base)
+
+
+def _led_before(file: Any, track: Any, near: tuple[int, int]) -> bool:
+    """Go to where no packet that is near has been read yet; whether the file leads there.
+
+    The first packet there is none that is decoded, so it is no matter what is told with it.
+    """
+    place = near[0] - math.ceil(LEAD / track.time_base)
+    if place <= (track.start_time or 0):
+        return True
+    try:
+        file.seek(place, stream=track)
+        first = next(file.demux(track))
+        file.seek(place, stream=track)
+    except ffmpeg.library().error.FFmpegError:
+        return False
+    return first.pts is not None and first.pts + (first.duration or 0) < near[0]
 
 
 def _words(data: Bytes, span: Span | None, options: TextOptions) -> tuple[bytes, dict[str, float]]:
