@@ -13,7 +13,8 @@ import numpy as np
 from pipeline.core.errors import PipelineError
 from pipeline.monitoring.batch_profile import BatchProfile
 from pipeline.monitoring.columns import PRESENCE, is_known
-from pipeline.monitoring.contract import LEAST_SLACK, PRESENT, Contract, Limits
+from pipeline.monitoring.contract import PRESENT
+from pipeline.monitoring.options import LEAST_SLACK, Contract, Limits
 
 # A column of more values is a name rather than a category.
 MOST_VALUES = 200

@@ -18,9 +18,10 @@ from pipeline.core.folders import CURATED, DATA, SAMPLES
 from pipeline.core.records import UNLABELLED
 from pipeline.monitoring.batch_profile import batch_profiles
 from pipeline.monitoring.columns import sample_columns
-from pipeline.monitoring.contract import Contract, Violation, check_contract
+from pipeline.monitoring.contract import Violation, check_contract
 from pipeline.monitoring.drift import NightDrift, Observed, night_drift, pooled
 from pipeline.monitoring.learnt_contract import learn_contract
+from pipeline.monitoring.options import Contract
 from pipeline.nightly.journal import Delivery
 from pipeline.nightly.labels import label_violations
 from pipeline.nightly.raw_samples import unlabelled_ids
