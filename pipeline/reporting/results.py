@@ -12,7 +12,7 @@ from pipeline.core.folders import COMPARISON, VERIFICATION
 from pipeline.execution.run_record import last_made
 from pipeline.models.alignment.retrieval import CUTS
 from pipeline.models.comparison.candidate import CHOICE
-from pipeline.models.evaluation.nearest import LEAD
+from pipeline.models.evaluation.nearest import LEAD, REPEATED
 from pipeline.models.evaluation.nearest import NAME as NEAREST
 from pipeline.models.tasks import HEADLINES, Figure
 from pipeline.reporting.choice import rank_models
@@ -104,6 +104,8 @@ def _evaluated(inputs: ReportInputs, task: str, shown: Sequence[str]) -> str:
         f"{count(counts.get('components', 0))} components, {100 * inputs.confidence:g} % intervals "
         f"by resampling components."
     )
+    if repeated := next((test[REPEATED] for test in tests.values() if REPEATED in test), None):
+        heading += f" {percent(repeated['value'])} % of the truths stand in the train split, too."
     differences = _differences(inputs, models, task)
     leads = {model.name: _more(tests[model.name].get(LEAD)) for model in models}
     leads = leads if any(leads.values()) else {}
