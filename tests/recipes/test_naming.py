@@ -15,7 +15,7 @@ from tests.recipes.test_stamps import LIGHT
 @pytest.mark.slow
 def test_a_picture_is_named_in_the_language_that_is_asked_for(inside: Path) -> None:
     light = {"efficientnet_lite0": LIGHT["efficientnet_lite0"]}
-    training = {"epochs": 20, "batch_size": 16, "views": 0}
+    training = {"epochs": 6, "batch_size": 16, "views": 0}
     params = put_slice(inside, "naming", put_stamps, ["picture"], light, training)
     run_slice(params)
     code, output = call("results")
