@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator
 from pathlib import Path
 
+from pipeline.core.files.documents import csv_rows
 from pipeline.models.comparison.candidate import CHOICE
 from pipeline.reporting.format import percent, points
 from pipeline.reporting.results.table import estimate, markdown_table
@@ -15,7 +15,7 @@ def comparison_tables(folder: Path) -> Iterator[str]:
     """Nothing where no comparison has run."""
     if not (folder / "leaderboard.csv").is_file():
         return
-    models, pairs = _read(folder / "leaderboard.csv"), _read(folder / "paired.csv")
+    models, pairs = csv_rows(folder / "leaderboard.csv"), csv_rows(folder / "paired.csv")
     rows = [
         [
             f"`{row['model']}`",
@@ -42,8 +42,3 @@ def comparison_tables(folder: Path) -> Iterator[str]:
     if gains:
         heads = ["model", "against", "points of macro-F1", "p, corrected by Holm"]
         yield markdown_table(heads, gains)
-
-
-def _read(path: Path) -> list[dict[str, str]]:
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pipeline.models.evaluation.nearest import LEAD
+from pipeline.models.evaluation.nearest import LEAD, REPEATED
 from pipeline.models.evaluation.nearest import NAME as NEAREST
 from pipeline.models.tasks import HEADLINES, Figure
 from pipeline.reporting.choice import rank_models
 from pipeline.reporting.difference import model_difference
-from pipeline.reporting.format import amount, count, listed, points
+from pipeline.reporting.format import amount, count, listed, percent, points
 from pipeline.reporting.inputs import EvaluatedModel, ReportInputs
 from pipeline.reporting.results.table import difference, estimate, figure_cells, markdown_table
 
@@ -34,6 +34,8 @@ def task_table(inputs: ReportInputs, task: str, shown: Sequence[str]) -> str:
         f"{count(counts.get('components', 0))} components, {100 * inputs.confidence:g} % intervals "
         f"by resampling components."
     )
+    if repeated := next((test[REPEATED] for test in tests.values() if REPEATED in test), None):
+        heading += f" {percent(repeated['value'])} % of the truths stand in the train split, too."
     differences = _differences(inputs, models, task)
     leads = {model.name: difference(tests[model.name].get(LEAD)) for model in models}
     leads = leads if any(leads.values()) else {}
