@@ -14,6 +14,7 @@ from pathlib import Path
 
 from pipeline.core.files.atomic import atomic_write
 from pipeline.core.files.digest import digest_json
+from pipeline.core.files.documents import holds
 from pipeline.core.files.lock import locked
 from pipeline.core.folders import CODE, DATA
 from pipeline.core.registry import plugins
@@ -45,7 +46,7 @@ class CodePlan:
     @property
     def stands(self) -> bool:
         """Whether the file holds it already."""
-        return self.out.is_file() and self.out.read_text() == self.text
+        return holds(self.out, self.text)
 
     def run(self) -> Summary:
         """Bring the file to the code that is installed; PipelineError if another process does."""

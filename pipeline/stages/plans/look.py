@@ -13,6 +13,7 @@ from pathlib import Path
 
 from pipeline.core.files.atomic import atomic_write
 from pipeline.core.files.digest_cache import DigestCache, open_digest_cache
+from pipeline.core.files.documents import holds
 from pipeline.core.files.lock import locked
 from pipeline.core.folders import DATA, RAW
 from pipeline.params import Params
@@ -64,7 +65,7 @@ class LookPlan:
     def changed(self) -> bool:
         """Whether the file holds anything else."""
         (out,) = self.outs
-        return not out.is_file() or out.read_text(encoding="utf-8") != self.text
+        return not holds(out, self.text)
 
 
 def plan(params: Params, source: str, root: Path = Path(DATA)) -> LookPlan:

@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 
 from pipeline.core.files.atomic import atomic_write
+from pipeline.core.files.documents import holds
 from pipeline.core.folders import DATA, PARAMS
 from pipeline.params import Params
 from pipeline.params.resolved import resolved
@@ -40,7 +41,7 @@ class ParamsPlan:
     @property
     def stands(self) -> bool:
         """Whether the file says this already."""
-        return self.out.is_file() and self.out.read_text(encoding="utf-8") == self.text
+        return holds(self.out, self.text)
 
     def run(self) -> Summary:
         if self.stands:
