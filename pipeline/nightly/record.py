@@ -21,7 +21,7 @@ from pipeline.core.files.digest import digest_file
 from pipeline.core.files.documents import reading
 from pipeline.core.folders import DATA, EVALUATION
 from pipeline.execution import run_record
-from pipeline.models.evaluation.measured import parse_number, read_rows
+from pipeline.models.evaluation.figure_files import parse_number, read_rows
 from pipeline.nightly.journal import Night
 from pipeline.nightly.repository import tag_of
 

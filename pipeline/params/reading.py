@@ -22,9 +22,9 @@ from pipeline.models.evaluation.options import EvaluationOptions
 from pipeline.models.options import ModelOptions
 from pipeline.models.task_options import kinds_with_options
 from pipeline.models.verification.options import VerificationOptions
-from pipeline.monitoring.contract import Contract
-from pipeline.monitoring.options import MonitoringOptions
-from pipeline.params.agreement import NAMED, cross_check
+from pipeline.monitoring.options import Contract, MonitoringOptions
+from pipeline.params.agreement import cross_check
+from pipeline.params.agreement.names import NAMED
 from pipeline.params.document import read
 from pipeline.params.sections import (
     CleanSection,

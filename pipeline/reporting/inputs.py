@@ -22,7 +22,7 @@ from pipeline.core.folders import (
     MODELS,
 )
 from pipeline.core.records import Reject
-from pipeline.models.evaluation import measured
+from pipeline.models.evaluation import figure_files
 from pipeline.models.tasks import Task, task_of
 from pipeline.parts import artifact, manifest
 from pipeline.parts.part import Entry
@@ -69,7 +69,7 @@ class EvaluatedModel:
 
     @cached_property
     def _figures(self) -> dict[str, Any]:
-        return measured.read_figures(self.evaluated)
+        return figure_files.read_figures(self.evaluated)
 
     @cached_property
     def primary_task(self) -> str | None:

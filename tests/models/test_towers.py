@@ -348,7 +348,7 @@ def test_options_with_towers_survive_json_and_name_their_kinds():
 
 
 @pytest.mark.parametrize("name", registry.names(FOLDER))
-def test_knobs_are_described(name):
+def test_options_are_described(name):
     known = tower_of(name).Options
     assert all(field.description for field in known.model_fields.values())
 

@@ -11,7 +11,7 @@ import yaml
 
 from pipeline.core.errors import PipelineError
 from pipeline.inference import Predictor
-from pipeline.models.evaluation.measured import read_figures
+from pipeline.models.evaluation.figure_files import read_figures
 from pipeline.models.examples import build_examples
 from pipeline.models.saving import load_model
 from pipeline.models.training.batches import Tensors

@@ -19,7 +19,7 @@ from pipeline.params import Params
 from pipeline.parts import artifact
 from pipeline.parts.fingerprint import fingerprint
 from pipeline.parts.manifest import manifest_digest
-from pipeline.parts.plan import Summary
+from pipeline.parts.summary import Summary
 from pipeline.reporting.content import modules
 from pipeline.reporting.inputs import ReportInputs
 from pipeline.stages.work.compress import Compression

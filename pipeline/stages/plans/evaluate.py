@@ -17,7 +17,7 @@ from pipeline.params import Params
 from pipeline.parts import artifact
 from pipeline.parts.fingerprint import fingerprint
 from pipeline.parts.manifest import manifest_digest
-from pipeline.parts.plan import Summary
+from pipeline.parts.summary import Summary
 from pipeline.stages.work.evaluate import evaluate_model
 from pipeline.stages.work.slices import extra_inputs
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.core.errors import PipelineError
+from pipeline.core.files.csv_table import write_table
 from pipeline.core.folders import FEATURES, MODELS
 
 if TYPE_CHECKING:
@@ -155,10 +155,7 @@ class Compression:
                 task_difference(test, task, pair, networks, self.evaluation, self.seed)
             )
             changed += changed_answers(test, task, classes, pair, networks)
-        with (self.folder / CHANGED).open("w", newline="", encoding="utf-8") as file:
-            rows = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-            rows.writeheader()
-            rows.writerows(changed)
+        write_table(self.folder / CHANGED, COLUMNS, changed)
         reason = _refusal(model.options.primary, differences, self.options)
         save_graph(self.folder, compressed.graph, small, self._about(compressed, reason))
         (self.folder / CERTIFICATE).write_text(

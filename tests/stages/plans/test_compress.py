@@ -15,7 +15,7 @@ from pipeline.core.files.digest import digest_file
 from pipeline.execution.run_record import summary_of
 from pipeline.models.compression import measure
 from pipeline.models.compression.options import CompressionOptions
-from pipeline.models.evaluation.measured import read_figures
+from pipeline.models.evaluation.figure_files import read_figures
 from pipeline.models.prediction import predict
 from pipeline.models.saving import load_model
 from pipeline.reporting.options import ReportOptions

@@ -23,7 +23,7 @@ from pipeline.core.errors import PipelineError
 from pipeline.core.files.digest_cache import DigestCache
 from pipeline.core.records import Reject
 from pipeline.parts import manifest
-from pipeline.parts.plan import Summary
+from pipeline.parts.summary import Summary
 from pipeline.raw.catalogue import catalogue
 from pipeline.raw.held_samples import read_held, write_held
 from pipeline.raw.roots import Raw
