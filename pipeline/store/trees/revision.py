@@ -202,11 +202,12 @@ def _check_readable(manifest: Path, what: str) -> None:
 
 
 def decoded(data: bytes, what: str) -> str:
-    """UTF-8 as text; PipelineError that says what is none."""
+    """UTF-8 as text; PipelineError where it is none."""
     try:
         return data.decode()
     except UnicodeDecodeError as error:
-        raise PipelineError(f"{what} is not UTF-8, but other bytes at {error.start}") from None
+        why = f"{what} is not UTF-8, as its byte {error.start} shows: save it as that"
+        raise PipelineError(why) from None
 
 
 @contextmanager

@@ -37,5 +37,7 @@ def test_an_unknown_set_is_said(small: Path) -> None:
 
 def test_params_that_are_not_utf_8_are_said(inside: Path) -> None:
     Path("params.yaml").write_bytes("targets: {größe: {}}\n".encode("latin-1"))
-    with pytest.raises(PipelineError, match=r"params\.yaml is not UTF-8, but other bytes at 12"):
+    with pytest.raises(
+        PipelineError, match=r"params\.yaml is not UTF-8, as its byte 12 shows: save it as that"
+    ):
         open_tree(Path())
