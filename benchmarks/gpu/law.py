@@ -1,6 +1,7 @@
 """Whether a row's bytes depend on it alone: every place, other neighbours, load, other processes.
 
-The reference is the row alone at the first place. What is counted is rows whose bytes differ.
+The reference is the row alone at the first place. What is counted is rows whose bytes differ: at
+places drawn by chance among neighbours drawn by chance, and, with nothing beside, at every place.
 """
 
 from __future__ import annotations
@@ -17,7 +18,18 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.gpu.step import Setting, lite0, run, squares, text_options, texts
+from benchmarks.gpu.step import (
+    Setting,
+    lite0_options,
+    run,
+    side_of,
+    speech_options,
+    squares,
+    text_options,
+    texts,
+    vit_options,
+    waves,
+)
 
 ROWS = 64
 # Rows of each configuration that are computed among others.
@@ -26,60 +38,69 @@ CHILD = "GPU_LAW_CHILD"
 
 
 def measure(setting: Setting) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for name, encode, rows, room in _configurations(setting):
-        alone = [encode([row])[0].tobytes() for row in rows]
-        digest = hashlib.sha256(b"".join(alone)).hexdigest()
-        if os.environ.get(CHILD):
-            found[name] = digest
-            continue
-        tried = differ = 0
-        circumstances = (nullcontext(), *([_busy(), _beside(), _full()] if setting.on_card else []))
-        for circumstance in circumstances:
-            with circumstance:
-                counts = _try(encode, rows, room, alone, 1 if setting.quick else GOAL // 4)
-            tried, differ = tried + counts[0], differ + counts[1]
-        found[name] = {"rows": tried, "differ": differ, "digest": digest}
+    configurations = list(_configurations(setting))
+    alone = [[encode([row])[0].tobytes() for row in rows] for _, encode, rows, _ in configurations]
+    digests = {
+        name: hashlib.sha256(b"".join(values)).hexdigest()
+        for (name, *_), values in zip(configurations, alone, strict=True)
+    }
     if os.environ.get(CHILD):
-        return found
+        return digests
+    counts = {name: {"rows": 0, "differ": 0} for name in digests}
+    goal = 1 if setting.quick else GOAL // 4
+    under_load = [_busy(), _beside(), _full()] if setting.on_card else []
+    for circumstance in (None, *under_load):
+        with circumstance or nullcontext():
+            for (name, encode, rows, room), values in zip(configurations, alone, strict=True):
+                tried, differ = _among_others(encode, rows, room, values, goal)
+                if circumstance is None:
+                    tried += room
+                    differ += _at_every_place(encode, rows, room, values[0])
+                counts[name]["rows"] += tried
+                counts[name]["differ"] += differ
     command = [sys.executable, "-m", "benchmarks.gpu.law", "--work", str(setting.work)]
     command += ["--device", setting.device, *(["--quick"] if setting.quick else [])]
     told = subprocess.run(
         command, env={**os.environ, CHILD: "1"}, capture_output=True, text=True, check=True
     )
     again = json.loads(told.stdout.splitlines()[-1])
-    for name, one in found.items():
-        one["differs in another process"] = int(again[name] != one["digest"])
-    return found
+    return {
+        name: {**counts[name], "differs in another process": int(again[name] != digest)}
+        for name, digest in digests.items()
+    }
 
 
 def _configurations(
     setting: Setting,
 ) -> Iterator[tuple[str, Callable[[list[np.ndarray]], np.ndarray], list[np.ndarray], int]]:
-    from pipeline.encoders import transformer
+    from pipeline.encoders import efficientnet_lite0, speech, transformer, vision
 
     count = 2 if setting.quick else ROWS
     for precision in setting.precisions:
         for size in setting.sizes([64, 256], [2]):
-            encoder = lite0(setting, precision, size)
-            yield (
-                f"lite0 {precision} {size}",
-                lambda rows, encoder=encoder: encoder.encode(rows)[0],
-                list(squares(count)),
-                size,
-            )
+            options = lite0_options(setting, precision, size)
+            encode = _encode(efficientnet_lite0, options)
+            yield f"lite0 {precision} {size}", encode, list(squares(count)), size
         options = text_options(setting, precision)
-        reader = transformer.Encoder(options)
         rows = transformer.prepare(texts(count, 64), options)
-        yield (
-            f"bert {precision} 64 tokens",
-            lambda rows, reader=reader: reader.encode(rows)[0],
-            rows,
-            transformer.batch(rows[0], options)[1],
-        )
+        room = transformer.batch(rows[0], options)[1]
+        yield f"bert {precision} 64 tokens", _encode(transformer, options), rows, room
+    precision = setting.precisions[-1]
+    options = vit_options(setting, precision)
+    rows = list(squares(count, side_of(setting, "vit")))
+    yield f"vit {precision}", _encode(vision, options), rows, options.batch_size
+    options = speech_options(setting, precision)
+    rows = speech.prepare(waves(count, options), options)
+    room = speech.batch(rows[0], options)[1]
+    yield f"speech {precision} 1 s", _encode(speech, options), rows, room
 
 
-def _try(
+def _encode(module: Any, options: Any) -> Callable[[list[np.ndarray]], np.ndarray]:
+    encoder = module.Encoder(options)
+    return lambda rows: encoder.encode(rows)[0]
+
+
+def _among_others(
     encode: Callable[[list[np.ndarray]], np.ndarray],
     rows: list[np.ndarray],
     room: int,
@@ -97,10 +118,18 @@ def _try(
         for i, value in zip(chosen, values, strict=True):
             if i < len(rows):
                 tried, differ = tried + 1, differ + (value.tobytes() != alone[i])
-    for place in range(min(room, goal)):
-        values = encode([rows[1]] * place + [rows[0]])
-        tried, differ = tried + 1, differ + (values[place].tobytes() != alone[0])
     return tried, differ
+
+
+def _at_every_place(
+    encode: Callable[[list[np.ndarray]], np.ndarray],
+    rows: list[np.ndarray],
+    room: int,
+    alone: bytes,
+) -> int:
+    """How often the first row came out differently behind others."""
+    values = (encode([rows[1]] * place + [rows[0]])[place] for place in range(room))
+    return sum(value.tobytes() != alone for value in values)
 
 
 @contextmanager

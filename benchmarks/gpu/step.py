@@ -135,6 +135,36 @@ def text_options(setting: Setting, precision: str, batch_tokens: int | None = No
     )
 
 
+def speech_options(setting: Setting, precision: str) -> Any:
+    """Of a wav2vec2 of the base size with seeded weights."""
+    import torch
+    from transformers import Wav2Vec2Config, Wav2Vec2Model
+
+    from pipeline.encoders.speech import PREPROCESSOR, WAVE, Options
+
+    folder = setting.work / "speech"
+    if not (folder / PREPROCESSOR).exists():
+        tiny = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
+        tiny |= {"intermediate_size": 64}
+        torch.manual_seed(0)
+        config = Wav2Vec2Config(**(tiny if setting.quick else {}))
+        Wav2Vec2Model(config).save_pretrained(folder)
+        (folder / PREPROCESSOR).write_text(json.dumps({"feature_extractor_type": WAVE}))
+    seconds_together = 4 if setting.quick else 256
+    return Options(
+        model=str(folder),
+        device=setting.device,
+        precision=precision,
+        batch_seconds=seconds_together,
+    )
+
+
+def waves(count: int, options: Any) -> list[np.ndarray]:
+    """Clips of the least length, float32 (samples,)."""
+    rng = np.random.default_rng(0)
+    return list(rng.uniform(-0.5, 0.5, (count, options.lengths[0])).astype(np.float32))
+
+
 def texts(count: int, tokens: int, seed: int = 0) -> list[str]:
     """Texts of so many tokens, the two special ones included."""
     words = np.random.default_rng(seed).integers(0, len(WORDS), (count, tokens - 2))

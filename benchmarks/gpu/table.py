@@ -18,6 +18,7 @@ def lines(results: Figures) -> Iterator[Line]:
     yield from _encoders(bare, ours)
     yield from _stages(bare, ours)
     yield from _training(steps.get("training", {}))
+    yield from _kinds(steps.get("kinds", {}))
     peer, whole = steps.get("peer", {}).get("rows/s"), ours.get("extract, lite0, a whole card")
     if peer and whole:
         yield "Ray Data's map_batches ÷ ours, lite0", *_most(peer / whole["rows/s"], 0.5)
@@ -106,6 +107,13 @@ def _training(training: Figures) -> Iterator[Line]:
     resident = rate / training["examples/s of resident batches"]
     yield "training ÷ resident batches", *_least(resident, 0.9)
     yield "training ÷ one CPU thread", *_least(rate / training["examples/s on one CPU thread"], 5)
+
+
+def _kinds(kinds: Figures) -> Iterator[Line]:
+    for name, one in kinds.items():
+        again, near = one["differs the second time"], one["first loss, relative difference"]
+        yield f"training differs the second time, {name}", *_most(again, 0)
+        yield f"training: first loss, relative difference, {name}", *_most(near, 1e-3)
 
 
 def text(results: Figures) -> str:

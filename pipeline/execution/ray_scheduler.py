@@ -21,6 +21,7 @@ from pipeline.core.errors import PipelineError
 from pipeline.core.machine.shortage import Shortage
 from pipeline.execution.cluster import RayDied, check_alive, nodes
 from pipeline.execution.placement import Placement, place
+from pipeline.execution.ray_session import brief
 from pipeline.execution.worker import (
     Carried,
     Handshake,
@@ -345,9 +346,12 @@ class Scheduler:
     def _count_stillborn(self, error: Exception) -> None:
         self._stillborn += 1
         if self._stillborn == ATTEMPTS:
+            advice = (
+                "install this project on every node" if self._token else "look for memory pressure"
+            )
             raise PipelineError(
-                f"{self._work.stage}: no worker could start on the Ray cluster; this project must "
-                f"be installed on every node. Ray says: {error}"
+                f"{self._work.stage}: no worker could start on the Ray cluster: {advice}. Ray "
+                f"says: {brief(error)}"
             ) from None
 
     def _died(self, hand: _WorkerHandle, death: WorkerDeath | Shortage) -> None:

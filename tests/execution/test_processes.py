@@ -20,8 +20,8 @@ from pipeline.execution.processes import Processes
 from pipeline.parts import manifest
 from pipeline.parts.job import CompletedPart, Job
 from pipeline.parts.part import Row, Work
-from pipeline.parts.plan import Summary
 from pipeline.parts.serial import Serial
+from pipeline.parts.summary import Summary
 from tests.processes import until
 from tests.toy import OnGpu, Square, Starved, function, put, rows
 

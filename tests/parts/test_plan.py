@@ -20,8 +20,9 @@ from pipeline.parts import manifest
 from pipeline.parts.dvc_restore import Cache
 from pipeline.parts.job import CompletedPart, Executor, Job
 from pipeline.parts.part import FOOTER, Work, read_footer, write_table
-from pipeline.parts.plan import Summary, plan_parts
+from pipeline.parts.plan import plan_parts
 from pipeline.parts.serial import Serial
+from pipeline.parts.summary import Summary
 from pipeline.parts.up_to_date import skip_if_up_to_date
 from tests.execution.reading import Disturbed
 from tests.toy import Square, function, put, rows

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from pipeline.models.evaluation.evaluate import Split, evaluate
-from pipeline.models.evaluation.measured import read_figures
+from pipeline.models.evaluation.figure_files import read_figures
 from pipeline.models.evaluation.options import EvaluationOptions
 from pipeline.models.evaluation.results import write_evaluation
 from pipeline.models.saving import load_model, save_model

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePath, PurePosixPath
 from typing import Any
 
 from pipeline.core.errors import PipelineError
+from pipeline.core.files.documents import WRONG
 from pipeline.core.folders import DATA, FEATURES, RAW
 from pipeline.core.parsing import parse_json, yaml_loader
 from pipeline.parts.manifest import MANIFEST, load_manifest
@@ -60,10 +62,13 @@ class Revision:
         params, lock, *dvc = read_blobs(project, [f"{commit}:./{name}" for name in names])
         if params is None:
             raise PipelineError(f"revision {rev} has no params.yaml in {project}")
-        outs = {} if lock is None else lock_outs(lock.data, f"dvc.lock of {rev}")
+        where = f"dvc.lock of {rev}"
+        with as_dvc_writes(where):
+            outs = {} if lock is None else lock_outs(lock.data, where)
         for name, blob in zip(tracked, dvc, strict=True):
-            entries = blob.data if blob else b""
-            outs |= tracked_outs(entries, PurePosixPath(name).parent, f"{name} of {rev}")
+            entries, where = blob.data if blob else b"", f"{name} of {rev}"
+            with as_dvc_writes(where):
+                outs |= tracked_outs(entries, PurePosixPath(name).parent, where)
         text = params.data.decode()
         named = parse_params(text, f"params.yaml of revision {rev}")
         outs = {path: out for path, out in outs.items() if is_named(named, path)}
@@ -194,6 +199,17 @@ def _check_readable(manifest: Path, what: str) -> None:
                 f"{what} is in form {document.get('schema')}, which this version does not read: "
                 f"check that revision out beside this project (`git worktree add`) and ask there"
             ) from None
+
+
+@contextmanager
+def as_dvc_writes(where: str) -> Iterator[None]:
+    """Turn what reading raises over YAML of another form into a PipelineError that names it."""
+    try:
+        yield
+    except WRONG as error:
+        raise PipelineError(
+            f"{where} is not of the form that DVC writes ({error}): ask for another revision"
+        ) from None
 
 
 def lock_outs(lock: bytes, where: str) -> dict[str, DvcObject]:
