@@ -47,8 +47,8 @@ class TaskOptions(Options):
         """The cells of the task, of those of all targets."""
         return targets[task]
 
-    def told(self, truth: np.ndarray) -> np.ndarray:
-        """What an answer is told beforehand, a class each, int64 (n,); all alike if it is not."""
+    def given_classes(self, truth: np.ndarray) -> np.ndarray:
+        """What an answer is told beforehand, int64 (n,); zeros where nothing is."""
         return np.zeros(len(truth), np.int64)
 
     def prior(self, truth: np.ndarray, classes: int) -> np.ndarray:

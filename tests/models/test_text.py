@@ -391,7 +391,7 @@ def test_the_nearest_example_answers_and_is_beaten_by_what_joins(fitted) -> None
 
 
 @pytest.fixture(scope="module")
-def told():
+def given_language():
     """A model whose decoder is told a language, which some samples do not say; its splits."""
     world = captioned()
     tongue = np.where(np.arange(len(world.split)) % 2 == 0, "en", "fr").astype(object)
@@ -408,8 +408,8 @@ def told():
     return TrainedModel(trained.network, sets, options, classes, trained.priors, {}), parts
 
 
-def test_a_decoder_can_be_told_what_its_text_begins_with(told) -> None:
-    model, parts = told
+def test_a_decoder_can_be_told_what_its_text_begins_with(given_language) -> None:
+    model, parts = given_language
     names = model.classes["caption"]
     assert names[-3:] == ["\n", "\nen", "\nfr"]
     with pytest.raises(PipelineError, match="unknown value 'de'; there are: en, fr"):
@@ -429,8 +429,8 @@ def test_a_decoder_can_be_told_what_its_text_begins_with(told) -> None:
     assert {names[int(ids)] for ids in free[:, 1]} <= {"\n", "\nen", "\nfr"}
 
 
-def test_what_repeats_training_is_told_the_same_as_the_decoder(told) -> None:
-    model, parts = told
+def test_what_repeats_training_is_told_the_same_as_the_decoder(given_language) -> None:
+    model, parts = given_language
     train, decoding = parts["train"], model.network.decodings["caption"]
     test = parts["test"].take(has_target(parts["test"].targets["caption"]))
     truth, known = (decoding.measurable(each.targets["caption"]) for each in (test, train))
@@ -447,7 +447,7 @@ def test_what_repeats_training_is_told_the_same_as_the_decoder(told) -> None:
     assert {words.split()[0] for words in commonest} == {"a", "un"}
     assert figures["most frequent"]["exact_match"] == pytest.approx(np.mean(commonest == truth))
 
-    rows = nearest_rows(train, test, "caption", fit=first[:, None] == known_first)
+    rows = nearest_rows(train, test, "caption", allowed=first[:, None] == known_first)
     same = rows >= 0
     assert same.tolist() == np.isin(first, known_first).tolist()
     assert set(same) == {True, False}, "one is told what training never was"

@@ -44,19 +44,18 @@ def repeating_baselines(
         return {}
     learned, decoding = model.options.tasks[task], model.network.decodings[task]
     truth, known_truth = labelled.targets[task], train.targets[task]
-    told, known_told = learned.told(truth), learned.told(known_truth)
+    given, known_given = learned.given_classes(truth), learned.given_classes(known_truth)
     prior = np.repeat(model.priors[task][None], len(truth), 0)
-    for value in np.intersect1d(told, known_told):
-        prior[told == value] = learned.prior(
-            known_truth[known_told == value], len(model.classes[task])
-        )
+    for value in np.intersect1d(given, known_given):
+        candidates = known_truth[known_given == value]
+        prior[given == value] = learned.prior(candidates, len(model.classes[task]))
     commonest = decoding.measurable(decoding.predict(prior))
     ids = [name for name, tower in model.torch_network.by_name.items() if tower.ids]
-    rows = nearest_rows(train, labelled, task, ids, told[:, None] == known_told)
+    rows = nearest_rows(train, labelled, task, ids, given[:, None] == known_given)
     texts, known_texts = decoding.measurable(truth), decoding.measurable(known_truth)
     near = np.where(rows < 0, commonest, known_texts[rows])
-    known = set(zip(known_told.tolist(), known_texts, strict=True))
-    repeated = [each in known for each in zip(told.tolist(), texts, strict=True)]
+    known = set(zip(known_given.tolist(), known_texts, strict=True))
+    repeated = [each in known for each in zip(given.tolist(), texts, strict=True)]
     kind = decoding.task
     return {
         kind.TRIVIAL: headline(kind, kind.figures(texts, prior, commonest)),
@@ -71,14 +70,14 @@ def nearest_rows(
     examples: Examples,
     task: str,
     skipped: Collection[str] = (),
-    fit: np.ndarray | None = None,
+    allowed: np.ndarray | None = None,
 ) -> np.ndarray:
     """For each of n examples the row of `train` that has the target and is most alike, int64 (n,).
 
     Alike is the mean cosine over the feature sets that both have, each standardised as in training,
-    sequences by the mean of their frames; sets that are `skipped` do not count. `fit` says which
-    row of `train` may answer which example, bool (n, rows of `train`); None: all may. -1 where
-    there is nothing to compare. Of equals the first.
+    sequences by the mean of their frames; sets that are `skipped` do not count. `allowed` says
+    which row of `train` may answer which example, bool (n, rows of `train`); None: all may.
+    -1 where there is nothing to compare. Of equals the first.
     """
     labelled = np.flatnonzero(has_target(train.targets[task]))
     total = np.zeros((len(examples), len(labelled)), np.float32)
@@ -92,8 +91,8 @@ def nearest_rows(
         total += asked @ known.T
         shared += np.outer(examples.present[:, column], train.present[labelled, column])
     comparable = shared > 0
-    if fit is not None:
-        comparable &= fit[:, labelled]
+    if allowed is not None:
+        comparable &= allowed[:, labelled]
     alike = np.divide(total, shared, out=np.full_like(total, -np.inf), where=comparable)
     if not len(labelled):
         return np.full(len(examples), -1)

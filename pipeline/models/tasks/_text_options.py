@@ -79,9 +79,9 @@ class Options(TaskOptions):
             object,
         )
 
-    def told(self, truth: np.ndarray) -> np.ndarray:
-        """The class that a text begins with, if it is told one."""
-        return truth[:, 0] if self.given else super().told(truth)
+    def given_classes(self, truth: np.ndarray) -> np.ndarray:
+        """The class that a text begins with, where the decoder is told one."""
+        return truth[:, 0] if self.given else super().given_classes(truth)
 
     def prior(self, truth: np.ndarray, classes: int) -> np.ndarray:
         """Its commonest text, as an answer: float32 (1 + longest,); of equals the first by ids."""
