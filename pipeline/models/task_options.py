@@ -47,10 +47,6 @@ class TaskOptions(Options):
         """The cells of the task, of those of all targets."""
         return targets[task]
 
-    def given_classes(self, truth: np.ndarray) -> np.ndarray:
-        """What an answer is told beforehand, int64 (n,); zeros where nothing is."""
-        return np.zeros(len(truth), np.int64)
-
     def prior(self, truth: np.ndarray, classes: int) -> np.ndarray:
         """What to answer where nothing is seen: see `targets.prior`."""
         return targets.prior(truth, classes)

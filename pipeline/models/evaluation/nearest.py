@@ -44,7 +44,8 @@ def repeating_baselines(
         return {}
     learned, decoding = model.options.tasks[task], model.network.decodings[task]
     truth, known_truth = labelled.targets[task], train.targets[task]
-    given, known_given = learned.given_classes(truth), learned.given_classes(known_truth)
+    told = bool(getattr(learned, "given", ""))
+    given, known_given = _given_classes(truth, told), _given_classes(known_truth, told)
     prior = np.repeat(model.priors[task][None], len(truth), 0)
     for value in np.intersect1d(given, known_given):
         candidates = known_truth[known_given == value]
@@ -63,6 +64,11 @@ def repeating_baselines(
         LEAD: lead(known_answers(examples, task, answer, decoding), near, options, rng),
         REPEATED: {"value": float(np.mean(repeated))},
     }
+
+
+def _given_classes(truth: np.ndarray, told: bool) -> np.ndarray:
+    """The class that each text begins with where the decoder is told one, int64 (n,); else 0."""
+    return truth[:, 0] if told else np.zeros(len(truth), np.int64)
 
 
 def nearest_rows(

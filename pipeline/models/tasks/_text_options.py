@@ -79,10 +79,6 @@ class Options(TaskOptions):
             object,
         )
 
-    def given_classes(self, truth: np.ndarray) -> np.ndarray:
-        """The class that a text begins with, where the decoder is told one."""
-        return truth[:, 0] if self.given else super().given_classes(truth)
-
     def prior(self, truth: np.ndarray, classes: int) -> np.ndarray:
         """Its commonest text, as an answer: float32 (1 + longest,); of equals the first by ids."""
         known = truth[truth[:, 0] >= 0]
