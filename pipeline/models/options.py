@@ -308,16 +308,6 @@ class ModelOptions(Options):
             for path in tower.weights()
         }
 
-    def located_as(self, other: ModelOptions) -> Self:
-        """The same, with the files that towers begin as where the other says that they lie now."""
-        theirs = other.tower_by_set
-        towers = {
-            name: tower.located_as(theirs.get(name, tower)) for name, tower in self.towers.items()
-        }
-        return self.model_copy(
-            update={"tower": self.tower.located_as(other.tower), "towers": towers}
-        )
-
     def tower_of(self, name: str, shape: tuple[int, ...]) -> TowerOptions:
         """The tower of a feature set whose rows have that shape."""
         if self.early:

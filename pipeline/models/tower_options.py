@@ -52,10 +52,6 @@ class TowerOptions(Options):
         """Files that it begins as, keyed by their bytes; PipelineError if one is missing."""
         return []
 
-    def located_as(self, other: TowerOptions) -> TowerOptions:
-        """The same, with the files that it begins as where the other says that they lie now."""
-        return self
-
     def check_set(self, encoder: str, options: Any) -> None:
         """See whether a feature set's encoder, by name and options, makes what it begins with.
 

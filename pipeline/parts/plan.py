@@ -125,6 +125,7 @@ class PartsPlan:
                 used=tuple(usage),
             )
             check_limit(work.stage, summary, self.reject_limit, refused, files=self._files(refused))
+            _remove_unreadable(out / MANIFEST)
             write_manifest(out, work.stage, entries, work.fingerprint)
             # Looked for again: DVC takes whatever the directory now holds for the stage's output.
             for path in _unplanned(self):
@@ -259,6 +260,16 @@ def _unplanned(plan: PartsPlan) -> list[Path]:
         return []
     planned = {MANIFEST, *(f"{part.key}.parquet" for part in plan.parts)}
     return sorted(path for path in plan.out.iterdir() if path.name not in planned)
+
+
+def _remove_unreadable(manifest: Path) -> None:
+    """Remove a manifest that is no text, and so can't be compared with the one to be written."""
+    try:
+        manifest.read_bytes().decode()
+    except FileNotFoundError:
+        return
+    except UnicodeDecodeError:
+        manifest.unlink()
 
 
 def _compute_none(rows: Sequence[Row], values: Sequence[object]) -> list[object]:

@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 
 from pipeline.core.files.atomic import atomic_write
+from pipeline.core.files.documents import holds
 from pipeline.core.files.lock import locked
 from pipeline.parts.summary import Summary
 
@@ -34,7 +35,7 @@ class TextFilePlan:
     @property
     def stands(self) -> bool:
         """Whether the file holds it already."""
-        return self.out.is_file() and self.out.read_text(encoding="utf-8") == self.text
+        return holds(self.out, self.text)
 
     @property
     def reason(self) -> str:

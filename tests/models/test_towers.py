@@ -22,6 +22,7 @@ from pipeline.encoders.transformer import Encoder, Options
 from pipeline.models.examples import FeatureSpec
 from pipeline.models.network import Network
 from pipeline.models.positions import positions
+from pipeline.models.relocation import located_as
 from pipeline.models.tower import Tower
 from pipeline.models.tower_options import of_kind, tower_of
 from pipeline.models.towers import FOLDER
@@ -503,10 +504,10 @@ def test_a_network_that_moved_is_looked_for_where_params_say(section, tmp_path: 
     shutil.rmtree(before)
     with pytest.raises(PipelineError, match=f"model '{before}' is no folder here"):
         saved.weights  # noqa: B018
-    moved = saved.located_as(model(after))
+    moved = located_as(saved, model(after))
     assert moved == model(after)
     assert moved.weights.keys() == {"words/config.json", "words/model.safetensors"}
-    assert saved.located_as(options(features=["words"])) == saved
+    assert located_as(saved, options(features=["words"])) == saved
 
 
 def test_training_begins_as_it_says() -> None:

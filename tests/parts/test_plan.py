@@ -246,10 +246,13 @@ def test_a_refusal_by_the_machine_is_not_taken_over_nor_remembered(inside: Path)
     assert sorted(manifest.read(OUT)["square"].to_pylist()) == [49, 64, 81]
 
 
-def test_a_damaged_manifest_is_said_by_readers_and_healed_by_the_stage(inside: Path) -> None:
+@pytest.mark.parametrize("damaged", [b"{", b"gar\xffbage"])
+def test_a_damaged_manifest_is_said_by_readers_and_healed_by_the_stage(
+    inside: Path, damaged: bytes
+) -> None:
     bring([1, 2])
     expected = tree()
-    (OUT / manifest.MANIFEST).write_text("{")
+    (OUT / manifest.MANIFEST).write_bytes(damaged)
     with pytest.raises(PipelineError, match="is damaged"):
         manifest.read(OUT)
     assert bring([1, 2]).computed == 0

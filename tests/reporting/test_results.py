@@ -114,3 +114,6 @@ def test_a_page_without_marks_is_left_alone(inside: Path, text: str) -> None:
     assert Path("page.md").read_text() == text
     with pytest.raises(PipelineError, match="there is no page"):
         put_results(Path("none.md"), "results")
+    Path("latin.md").write_bytes("Größe".encode("latin-1"))
+    with pytest.raises(PipelineError, match=r"latin\.md is no page: it is not written in UTF-8"):
+        put_results(Path("latin.md"), "results")

@@ -71,6 +71,11 @@ def document(path: Path, form: type[T]) -> T:
         return parsed(data, form)
 
 
+def holds(path: Path, text: str) -> bool:
+    """Whether there is a file that holds just this text, in UTF-8."""
+    return path.is_file() and path.read_bytes() == text.encode()
+
+
 def csv_rows(path: Path) -> list[dict[str, str]]:
     """The rows of a CSV file with a header, of which each has all cells.
 

@@ -11,7 +11,7 @@ import re
 import struct
 from collections.abc import Callable, Iterator
 from fractions import Fraction
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,17 +20,16 @@ from pipeline.core.files.file_bytes import Bytes
 from pipeline.core.once_a_file import once_a_file
 from pipeline.core.spans import Span
 from pipeline.modalities.audio.recording import Recording, check, too_long
-from pipeline.modalities.audio.tracks import to_mono_16k
-from pipeline.modalities.text.clean import Options as TextOptions
-from pipeline.modalities.text.speech import Speech
 from pipeline.modalities.text.subtitles import Cue, words
-from pipeline.modalities.text.transcript import Utterance, recognised
-from pipeline.modalities.text.transcript import words as spoken_words
 from pipeline.modalities.video import MEDIA_TYPES as FILMS
 from pipeline.modalities.video import ffmpeg
 from pipeline.modalities.video.container import kind_of
-from pipeline.modalities.video.decode import decode
 from pipeline.modalities.video.survey import LONGEST, Limits, look_through
+
+if TYPE_CHECKING:
+    from pipeline.modalities.text.clean import Options as TextOptions
+    from pipeline.modalities.text.speech import Speech
+    from pipeline.modalities.text.transcript import Utterance
 
 MEDIA_TYPES = frozenset(film.name for film in FILMS if film.name.startswith("video/"))
 GIVES = frozenset({"audio", "image", "text"})
@@ -86,6 +85,7 @@ def take(
 def _picture(data: Bytes, span: Span | None, options: Any) -> bytes:
     """PNG of what is seen in the middle, at the film's own size."""
     from pipeline.modalities.image.opencv import cv2
+    from pipeline.modalities.video.decode import decode
 
     keep = options.damaged == "keep"
     limits = Limits(None, 1, SIDE, LONGEST, FASTEST, options.max_pixels, keep, span)
@@ -216,12 +216,17 @@ def _words(data: Bytes, span: Span | None, options: TextOptions) -> tuple[bytes,
     speech = options.speech
     if speech is None:
         raise Rejected("absent", "the film has no subtitles that are words")
+    from pipeline.modalities.text.transcript import words as spoken_words
+
     text, confidence = spoken_words(_utterances(data, speech), span, speech.min_confidence)
     return text.encode(), {"confidence": confidence}
 
 
 @once_a_file
 def _utterances(data: Bytes, speech: Speech) -> tuple[Utterance, ...]:
+    from pipeline.modalities.audio.tracks import to_mono_16k
+    from pipeline.modalities.text.transcript import recognised
+
     sound = _sound(data, None, speech.max_seconds, speech.max_channels)
     return recognised(to_mono_16k(sound), speech)
 

@@ -82,12 +82,6 @@ class Options(TowerOptions, Pretrained):
         how = "save it with save_pretrained()"
         return _pretrained.weights(self, FILES, how) if self.model else []
 
-    def located_as(self, other: TowerOptions) -> TowerOptions:
-        if not (self.model and isinstance(other, Options) and other.model):
-            return self
-        where = {name: getattr(other, name) for name in Pretrained.model_fields}
-        return self.model_copy(update=where)
-
     def check_set(self, encoder: str, options: Any) -> None:
         """The set holds the states that its layers took in that network."""
         if not self.model:

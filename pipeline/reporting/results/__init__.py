@@ -67,6 +67,8 @@ def put_results(page: Path, text: str) -> None:
         before, begin, rest = page.read_text(encoding="utf-8").partition(f"{BEGIN}\n")
     except FileNotFoundError:
         raise PipelineError(f"there is no page {page}") from None
+    except UnicodeDecodeError:
+        raise PipelineError(f"{page} is no page: it is not written in UTF-8") from None
     _, end, after = rest.partition(END)
     if not (begin and end):
         raise PipelineError(f"{page} has no lines `{BEGIN}` and `{END}`: add them where results go")

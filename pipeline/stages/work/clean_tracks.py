@@ -45,17 +45,14 @@ class CleanTracks(Clean):
         clean = super().open()
 
         def cleaned(row: Row, data: Bytes) -> Outcome:
-            taken = self._taken(row, data)
-            if isinstance(taken, Rejected):
-                return taken
-            (outcome,) = clean([row], [taken[0]])
-            return outcome if isinstance(outcome, Rejected) else {**outcome, **taken[1]}
-
-        def unchanged(row: Row, data: Bytes) -> Outcome:
             with data.unchanged() if isinstance(data, FileBytes) else nullcontext():
-                return cleaned(row, data)
+                taken = self._taken(row, data)
+                if isinstance(taken, Rejected):
+                    return taken
+                (outcome,) = clean([row], [taken[0]])
+                return outcome if isinstance(outcome, Rejected) else {**outcome, **taken[1]}
 
-        return lambda rows, read: [unchanged(*pair) for pair in zip(rows, read, strict=True)]
+        return lambda rows, read: [cleaned(*pair) for pair in zip(rows, read, strict=True)]
 
     def _file(self, row: Row) -> Bytes:
         media_type, _ = spans.split(row.spec.media_type, spans.MEDIA_TYPE)

@@ -91,6 +91,7 @@ class Compression:
     def _model(self) -> TrainedModel:
         from pipeline.core.files.documents import document
         from pipeline.models.feature_compatibility import check_features
+        from pipeline.models.relocation import located_as
         from pipeline.models.saving import load_model
         from pipeline.parts.manifest import read_function
         from pipeline.store.model_card import CARD, Card
@@ -104,7 +105,7 @@ class Compression:
         model = load_model(folder)
         functions = {name: read_function(self.root / FEATURES / name) for name in self.sets}
         check_features(self.options.model, model.made_by, functions)
-        return replace(model, options=model.options.located_as(self.model))
+        return replace(model, options=located_as(model.options, self.model))
 
     def _examples(self, model: TrainedModel) -> tuple[Joined, Examples]:
         from pipeline.models.examples import build_examples

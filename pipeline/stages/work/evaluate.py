@@ -63,6 +63,7 @@ def evaluate_model(
     from pipeline.models.evaluation.results import write_evaluation
     from pipeline.models.examples import build_examples, classes_of
     from pipeline.models.feature_compatibility import check_features
+    from pipeline.models.relocation import located_as
     from pipeline.models.saving import load_model
     from pipeline.models.task_options import TaskOptions
     from pipeline.models.training.determinism import deterministic
@@ -77,7 +78,7 @@ def evaluate_model(
         write_evaluation(folder, card.primary_task, evaluation)
         return {}
     model = load_model(root / MODELS / name)
-    model = replace(model, options=model.options.located_as(chosen))
+    model = replace(model, options=located_as(model.options, chosen))
     functions = {feature_set: read_function(root / FEATURES / feature_set) for feature_set in sets}
     check_features(name, model.made_by, functions)
     joined = join_work_tree(root, sets)

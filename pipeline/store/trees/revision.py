@@ -69,7 +69,7 @@ class Revision:
             entries, where = blob.data if blob else b"", f"{name} of {rev}"
             with as_dvc_writes(where):
                 outs |= tracked_outs(entries, PurePosixPath(name).parent, where)
-        text = params.data.decode()
+        text = decoded(params.data, f"params.yaml of revision {rev}")
         named = parse_params(text, f"params.yaml of revision {rev}")
         outs = {path: out for path, out in outs.items() if is_named(named, path)}
         revision = cls(project, rev, commit, text, outs)
@@ -199,6 +199,15 @@ def _check_readable(manifest: Path, what: str) -> None:
                 f"{what} is in form {document.get('schema')}, which this version does not read: "
                 f"check that revision out beside this project (`git worktree add`) and ask there"
             ) from None
+
+
+def decoded(data: bytes, what: str) -> str:
+    """UTF-8 as text; PipelineError where it is none."""
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        why = f"{what} is not UTF-8, as its byte {error.start} shows: save it as that"
+        raise PipelineError(why) from None
 
 
 @contextmanager
