@@ -72,17 +72,19 @@ class FileBytes:
         try:
             yield
         finally:
-            if self._failed:
-                raise PipelineError(f"{self._path} could not be read to its end: run again")
-            stamp = self._stamp_now()
-            # The last time is also that of a new link, or of new rights.
-            may_be_same = stamp[:2] == self._stamp[:2]
-            is_settled = self._began - max(self._stamp[1:]) > SETTLED_NS
-            is_sure = is_settled and stamp == self._stamp
-            if not may_be_same or not (is_sure or self._digest_now() == self.digest):
-                raise PipelineError(
-                    f"{self._path} changed while it was read: run `dvc repro` again"
-                )
+            self.check()
+
+    def check(self) -> None:
+        """Raise what `unchanged` does, of all that was read until now."""
+        if self._failed:
+            raise PipelineError(f"{self._path} could not be read to its end: run again")
+        stamp = self._stamp_now()
+        # The last time is also that of a new link, or of new rights.
+        may_be_same = stamp[:2] == self._stamp[:2]
+        is_settled = self._began - max(self._stamp[1:]) > SETTLED_NS
+        is_sure = is_settled and stamp == self._stamp
+        if not may_be_same or not (is_sure or self._digest_now() == self.digest):
+            raise PipelineError(f"{self._path} changed while it was read: run again")
 
     def _read(self, size: int, at: int) -> bytes:
         try:
