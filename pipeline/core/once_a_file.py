@@ -11,7 +11,7 @@ from collections.abc import Callable, Hashable
 from typing import Any, TypeVar, TypeVarTuple, cast
 
 from pipeline.core.errors import Rejected
-from pipeline.core.files.file_bytes import Bytes, digest_of
+from pipeline.core.files.file_bytes import Bytes, FileBytes, digest_of
 
 Data = TypeVar("Data", bound=Bytes)
 Arguments = TypeVarTuple("Arguments")
@@ -31,7 +31,8 @@ def once_a_file(
     """The function, called once for the same bytes and arguments.
 
     Its results are shared, so they must not be changed. Of what it raises only Rejected is
-    remembered.
+    remembered; of a file that is no longer that of its digest nothing is, and `FileBytes.check`
+    raises.
     """
 
     @functools.wraps(function)
@@ -39,10 +40,13 @@ def once_a_file(
         results, asked = _results_of(data), (function, arguments)
         if asked not in results:
             try:
-                results[asked] = function(data, *arguments)
+                computed: Result | Rejected = function(data, *arguments)
             except Rejected as rejected:
                 # Without its traceback, which holds the file.
-                results[asked] = Rejected(rejected.reason, rejected.message)
+                computed = Rejected(rejected.reason, rejected.message)
+            if isinstance(data, FileBytes):
+                data.check()
+            results[asked] = computed
         result = results[asked]
         if isinstance(result, Rejected):
             raise Rejected(result.reason, result.message)

@@ -66,7 +66,7 @@ def write_segments(
     Raises
     ------
     PipelineError
-        There is no film, a table cannot be read, or a file is there.
+        There is no film, one changes meanwhile, a table cannot be read, or a file is there.
     """
     if out.exists() and not force:
         raise PipelineError(f"{out} is there already: give --force to replace it, or --output")
@@ -80,7 +80,9 @@ def write_segments(
         if film not in made:
             try:
                 segments = load(f"{FOLDER}/{_holder(film)}", "segments", Segments)
-                made[film] = cut(segments, FileBytes(folder / film))
+                data = FileBytes(folder / film)
+                with data.unchanged():
+                    made[film] = cut(segments, data)
             except Rejected as rejected:
                 made[film], refused[film] = [], f"{rejected.reason}: {rejected.message}"
         rows += _spanned(row, made[film]) or [row]

@@ -28,23 +28,25 @@ def read_held(folder: Path) -> dict[tuple[str, str], str]:
     Raises
     ------
     PipelineError
-        A line is not one that `write_held` writes.
+        It is no CSV in UTF-8, or a line is not one that `write_held` writes.
     """
     path = folder / RECORD
+    bring_back = f"bring it back: `git log -p {path}` shows what stood there"
     if not path.is_file():
         return {}
     try:
         with path.open(newline="", encoding="utf-8") as file:
-            columns, *lines = list(csv.reader(file)) or [[]]
+            reader = csv.reader(file)
+            columns = next(reader, [])
+            lines = [(reader.line_num, line) for line in reader]
     except (ValueError, csv.Error):  # what a spreadsheet made of it
-        columns, lines = [], []
-    wrong = next((n for n, line in enumerate(lines, 2) if len(line) != len(COLUMNS)), 0)
+        raise PipelineError(f"{path} cannot be read as CSV in UTF-8: {bring_back}") from None
+    wrong = next((number for number, line in lines if len(line) != len(COLUMNS)), 0)
     if columns != COLUMNS or wrong:
         raise PipelineError(
-            f"{path}, line {wrong or 1}: write {','.join(COLUMNS)} there, or bring it back: "
-            f"`git log -p {path}` shows what stood there"
+            f"{path}, line {wrong or 1}: write {','.join(COLUMNS)} there, or {bring_back}"
         )
-    return {(batch, sample): why for batch, sample, why in lines}
+    return {(batch, sample): why for _, (batch, sample, why) in lines}
 
 
 def write_held(folder: Path, held: Held) -> None:

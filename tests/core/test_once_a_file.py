@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import pytest
 
 from pipeline.core import once_a_file as module
-from pipeline.core.errors import Rejected
+from pipeline.core.errors import PipelineError, Rejected
+from pipeline.core.files.file_bytes import Bytes, FileBytes
 from pipeline.core.once_a_file import REMEMBERED, once_a_file
 
 
@@ -61,3 +65,39 @@ def test_the_files_asked_about_last_are_remembered() -> None:
     for data in (*files, files[0], b"one more", files[0], files[1]):
         read(data)
     assert calls == [*files, b"one more", files[1]]
+
+
+@once_a_file
+def first_byte(data: Bytes) -> bytes:
+    try:
+        return data[:1]
+    except OSError:
+        raise Rejected("damaged", "it ends too early") from None
+
+
+def test_what_was_made_of_other_bytes_is_not_remembered(tmp_path: Path) -> None:
+    path = tmp_path / "film.mp4"
+    path.write_bytes(b"good")
+    data = FileBytes(path)
+    path.write_bytes(b"evil")
+    with pytest.raises(PipelineError, match="changed"):
+        first_byte(data)
+    path.write_bytes(b"good")
+    assert (first_byte(FileBytes(path)), first_byte(b"good")) == (b"g", b"g")
+
+
+def test_a_refusal_for_want_of_a_read_is_not_remembered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "film.mp4"
+    path.write_bytes(b"good")
+    data = FileBytes(path)
+
+    def broken(*of: object) -> bytes:
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "pread", broken)
+        with pytest.raises(PipelineError, match="could not be read"):
+            first_byte(data)
+    assert (first_byte(FileBytes(path)), first_byte(b"good")) == (b"g", b"g")

@@ -68,21 +68,29 @@ class FileBytes:
         ------
         PipelineError
             They changed meanwhile, or could not be read: what was made of them is worth nothing.
+            It takes the place of an error raised meanwhile, unless that is a PipelineError too.
         """
         try:
             yield
-        finally:
-            if self._failed:
-                raise PipelineError(f"{self._path} could not be read to its end: run again")
-            stamp = self._stamp_now()
-            # The last time is also that of a new link, or of new rights.
-            may_be_same = stamp[:2] == self._stamp[:2]
-            is_settled = self._began - max(self._stamp[1:]) > SETTLED_NS
-            is_sure = is_settled and stamp == self._stamp
-            if not may_be_same or not (is_sure or self._digest_now() == self.digest):
-                raise PipelineError(
-                    f"{self._path} changed while it was read: run `dvc repro` again"
-                )
+        except PipelineError:
+            raise
+        except Exception:
+            self.check()
+            raise
+        self.check()
+
+    def check(self) -> None:
+        """Raise what `unchanged` does, of all that was read until now."""
+        if self._failed:
+            raise PipelineError(f"{self._path} could not be read to its end: run again")
+        stamp, began = self._stamp_now(), time.time_ns()
+        is_settled = self._began - max(self._stamp[1:]) > SETTLED_NS
+        if is_settled and stamp == self._stamp:
+            return
+        # The last time is also that of a new link, or of new rights.
+        if stamp[:2] != self._stamp[:2] or self._digest_now() != self.digest:
+            raise PipelineError(f"{self._path} changed while it was read: run again")
+        self._stamp, self._began = stamp, began
 
     def _read(self, size: int, at: int) -> bytes:
         try:

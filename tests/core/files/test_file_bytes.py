@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 import pickle
+import time
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from pipeline.core.errors import PipelineError
 from pipeline.core.files import file_bytes
 from pipeline.core.files.digest import digest_bytes
 from pipeline.core.files.file_bytes import FileBytes, digest_of, reader_of
+from pipeline.core.machine.shortage import Shortage
 
 DATA = bytes(range(256)) * 1200
 
@@ -78,6 +81,27 @@ def test_new_links_and_rights_do_not_change_it(path: Path, monkeypatch: pytest.M
         path.chmod(0o400)
 
 
+def test_a_young_file_is_digested_again_until_it_is_settled(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = FileBytes(path)
+    digested = []
+    digest = hashlib.file_digest
+    monkeypatch.setattr(hashlib, "file_digest", lambda *of: digested.append(of) or digest(*of))
+    now = path.stat().st_ctime_ns
+    for seconds in (1, 3, 4, 5):
+        monkeypatch.setattr(time, "time_ns", lambda at=now + seconds * 10**9: at)
+        data.check()
+    assert len(digested) == 2
+    path.chmod(0o600)
+    for _ in range(3):
+        data.check()
+    assert len(digested) == 3
+    change(path, "altered", keeps_time=True)
+    with pytest.raises(PipelineError, match="changed"):
+        data.check()
+
+
 @pytest.mark.parametrize("settled", [True, False])
 @pytest.mark.parametrize("harm", ["altered", "cut", "longer"])
 def test_bytes_that_changed_are_worth_nothing(
@@ -113,6 +137,19 @@ def test_what_a_decoder_raised_of_bytes_that_changed_is_no_matter(path: Path) ->
 
     with pytest.raises(PipelineError, match="changed"), data.unchanged():
         decode()
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), Shortage("no memory")])
+def test_what_is_no_matter_of_the_bytes_comes_through(path: Path, error: BaseException) -> None:
+    data = FileBytes(path)
+
+    def decode() -> None:
+        change(path, "cut", keeps_time=False)
+        raise error
+
+    with pytest.raises(type(error)) as raised, data.unchanged():
+        decode()
+    assert raised.value is error
 
 
 def test_a_read_that_failed_is_told_though_a_decoder_passed_over_it(

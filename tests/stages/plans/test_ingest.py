@@ -393,11 +393,11 @@ def test_samples_that_are_held_stay_out_and_come_back_as_they_were() -> None:
     write_held(place, {})
     run("mine", limit=0.0)
     assert {path: path.read_bytes() for path in ROOT.rglob("*.parquet")} == before
-    (place / "held.csv").write_text("batch,sample,why\nb1,s1\n")
-    with pytest.raises(PipelineError, match=r"held\.csv, line 2: write batch,sample,why"):
+    (place / "held.csv").write_text('batch,sample,why\nb1,s0,"its\nlabel"\nb1,s1\n')
+    with pytest.raises(PipelineError, match=r"held\.csv, line 4: write batch,sample,why"):
         run("mine")
     (place / "held.csv").write_bytes("batch,sample,why\nb1,s1,außen\n".encode("latin-1"))
-    with pytest.raises(PipelineError, match=r"held\.csv, line 1: write batch,sample,why"):
+    with pytest.raises(PipelineError, match=r"held\.csv cannot be read as CSV in UTF-8: bring it"):
         run("mine")
 
 
