@@ -21,11 +21,13 @@ from pipeline.execution.ray_session import answers, brief, connect, session
 
 
 @contextmanager
-def joined(address: str | None, cpus: int) -> Iterator[dict[str, str]]:
+def joined(user: str, address: str | None, cpus: int) -> Iterator[dict[str, str]]:
     """Be a driver on a cluster; gives the environment that its workers must still be given.
 
     Parameters
     ----------
+    user:
+        What needs the cluster, such as a stage: messages begin with it.
     address:
         Of a cluster that runs; None: one of this machine's own.
     cpus:
@@ -36,25 +38,27 @@ def joined(address: str | None, cpus: int) -> Iterator[dict[str, str]]:
     PipelineError
         No cluster answers, none could be started, or Ray itself fails under the work.
     """
-    with _as_pipeline_error(), _joined(address, cpus) as variables:
+    with _as_pipeline_error(user), _joined(address, cpus) as variables:
         yield variables
 
 
 @contextmanager
-def _as_pipeline_error() -> Iterator[None]:
+def _as_pipeline_error(user: str) -> Iterator[None]:
     """Turn what Ray says of itself into a PipelineError; let through what the work raises."""
     try:
         yield
-    except PipelineError:
-        raise
     except Exception as error:
-        # Not before it is needed: Ray must not be loaded before it is set up.
-        from ray.exceptions import RayError, RayTaskError
-
-        if not isinstance(error, RayError) or isinstance(error, RayTaskError):
+        # Only where it is loaded: it must not be before it is set up, and may be absent.
+        exceptions = sys.modules.get("ray.exceptions")
+        if (
+            exceptions is None
+            or not isinstance(error, exceptions.RayError)
+            or isinstance(error, exceptions.RayTaskError)
+        ):
             raise
         raise PipelineError(
-            f"Ray failed ({type(error).__name__}: {brief(error)}). Finished parts stand; run again."
+            f"{user}: Ray failed ({type(error).__name__}: {brief(error)}). Run again: what was "
+            f"finished stands"
         ) from error
 
 
@@ -119,8 +123,8 @@ def check_alive() -> None:
                     return
                 break
     raise RayDied(
-        "Ray died under the work (its head, or its node on this machine). Finished parts stand; "
-        "look for memory pressure, and run again."
+        "Ray died under the work (its head, or its node on this machine). Look for memory "
+        "pressure, and run again: what was finished stands"
     )
 
 

@@ -34,7 +34,7 @@ def processor_on(device: str | None, options: ExecutionOptions) -> str:
 
 @functools.cache
 def _asked(address: str) -> str:
-    with joined(address, 1) as variables:
+    with joined("device: cuda", address, 1) as variables:
         import ray
         from ray.exceptions import RayError, RayTaskError
 

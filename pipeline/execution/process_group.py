@@ -48,7 +48,8 @@ def run_distributed(
     if size == 1 and not (options.address and device == "cuda"):
         return work(0, 1, "")
     check_room(size, options)
-    with joined(options.address, max(size, len(os.sched_getaffinity(0)))) as variables:
+    cpus = max(size, len(os.sched_getaffinity(0)))
+    with joined(f"{size} workers together", options.address, cpus) as variables:
         gpus = int(device == "cuda")
         _check_cluster(size, gpus)
         for _ in range(ATTEMPTS):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import pickle
 import signal
 import sys
 import tempfile
@@ -93,7 +94,7 @@ class _Worker:
             target=_serve, args=(self.work, self.out, inner), daemon=False
         )
         try:
-            with _without_main():
+            with _without_main(self.work):
                 self.process.start()
         except (EOFError, OSError) as error:  # of the server that forks it, which has died
             if "path too long" in str(error):
@@ -140,10 +141,15 @@ class _Worker:
 
 
 @contextmanager
-def _without_main() -> Iterator[None]:
-    """A process started here does not run anew what started this one: the command, or a script."""
+def _without_main(work: Work) -> Iterator[None]:
+    """A process started here does not run anew what started this one: the command, or a script.
+
+    Unless the work's own class, or what it holds, stands in that script, whence alone a process
+    has it.
+    """
     main = sys.modules["__main__"]
-    sys.modules["__main__"] = ModuleType("__main__")
+    if b"__main__" not in pickle.dumps(work):
+        sys.modules["__main__"] = ModuleType("__main__")
     try:
         yield
     finally:

@@ -48,7 +48,7 @@ class RayExecutor:
         out = out.absolute()
         here = len(os.sched_getaffinity(0))
         with (
-            joined(self.address, max(self.workers or here, here)) as variables,
+            joined(work.stage, self.address, max(self.workers or here, here)) as variables,
             _token(out if self.address else None) as token,
         ):
             placement = place(work.stage, nodes(), self.workers, self.gpus_per_worker, len(jobs))

@@ -23,10 +23,10 @@ from pipeline.core.errors import PipelineError
 
 MARK = "pipeline-"
 LOCAL = "local"
-OTHERS = "write `execution: {executor: processes}` in params.yaml"
+USE_PROCESSES = "write `execution: {executor: processes}` in params.yaml"
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
-# Characters that Ray's own words may take.
-MOST_SAID = 600
+# Of Ray's own words in a message.
+MAX_CHARACTERS = 600
 
 
 @contextmanager
@@ -62,7 +62,7 @@ def connect(**options: Any) -> Any:
         import ray
     except ImportError as error:
         raise PipelineError(
-            f"Ray cannot be loaded ({error}): pip install ray, or {OTHERS}"
+            f"Ray cannot be loaded ({error}): pip install ray, or {USE_PROCESSES}"
         ) from None
     try:
         return ray.init(**options, logging_level=logging.ERROR, log_to_driver=False)
@@ -70,7 +70,7 @@ def connect(**options: Any) -> Any:
         if options["address"] == LOCAL:
             raise PipelineError(
                 f"Ray does not start on this machine: {brief(error)}. Give it room in memory, in "
-                f"/dev/shm and in RAY_TMPDIR, or {OTHERS}"
+                f"/dev/shm and in RAY_TMPDIR, or {USE_PROCESSES}"
             ) from None
         raise PipelineError(
             f"cannot join the Ray cluster at '{options['address']}': {brief(error)}. Look whether "
@@ -82,8 +82,10 @@ def connect(**options: Any) -> Any:
 def brief(error: Exception) -> str:
     """What Ray says, in one line, without colours and the stacks of other processes."""
     lines = _COLOUR.sub("", str(error)).splitlines()
-    told = [line for line in lines if line and not line[0].isspace() and "raceback" not in line]
-    return " ".join(told).rstrip(". ")[:MOST_SAID] or type(error).__name__
+    sentences = [
+        line for line in lines if line and not line[0].isspace() and "raceback" not in line
+    ]
+    return " ".join(sentences).rstrip(". ")[:MAX_CHARACTERS] or type(error).__name__
 
 
 def answers(address: str) -> bool:

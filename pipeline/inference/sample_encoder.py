@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pipeline.core.errors import PipelineError, Rejected
+from pipeline.core.errors import PipelineError, Rejected, unknown
 from pipeline.core.folders import CLEAN
 from pipeline.inference.encoding import Encoding
 from pipeline.inference.samples import Sample, read_asset
@@ -58,8 +58,8 @@ class SampleEncoder:
         for name in sets:
             if name not in params.features:
                 raise PipelineError(
-                    f"params.yaml names no feature set '{name}', which the model was trained on: "
-                    "take the revision it was trained at"
+                    f"{unknown('feature set', name, params.features)}; take the revision whose "
+                    f"params.yaml names it"
                 )
             self._sets.setdefault(params.features[name].modality, []).append(name)
         self._encodings = {m: Encoding(m, params, listed) for m, listed in self._sets.items()}

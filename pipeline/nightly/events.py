@@ -28,11 +28,11 @@ def events_of(night: Night, model: str, champion: Alias | None, now: datetime) -
             run,
             MACHINE,
             delivery.why or "it landed, whole",
-            delivery.source,
-            delivery.landing,
-            delivery.stamp,
-            delivery.content,
-            "" if delivery.fate == "duplicate" else delivery.batch,
+            source=delivery.source,
+            landing=delivery.landing,
+            stamp=delivery.stamp,
+            content=delivery.content,
+            batch="" if delivery.fate == "duplicate" else delivery.batch,
         )
         for delivery in night.deliveries
         if delivery.fate in ("taken", "held", "duplicate")

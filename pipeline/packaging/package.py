@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -32,7 +32,7 @@ from pipeline.core.folders import (
 from pipeline.core.registry import locate
 from pipeline.encoders import FOLDER as ENCODERS
 from pipeline.modalities import FOLDER as MODALITIES
-from pipeline.modalities import has_part, part
+from pipeline.modalities import cleaning_of, has_part, part
 from pipeline.models.saving import GRAPH
 from pipeline.packaging.archive import write_zip
 from pipeline.packaging.code import needed, source
@@ -46,6 +46,7 @@ from pipeline.params.aliases import read_aliases
 from pipeline.params.resolved import resolved
 from pipeline.parts import artifact
 from pipeline.parts.code import PACKAGE, is_ours
+from pipeline.parts.manifest import MANIFEST, load_manifest
 from pipeline.project.contents import CONTENTS, write_contents
 from pipeline.project.model_files import ModelFiles, find_model
 from pipeline.raw.tracks import PART as TRACKS
@@ -105,9 +106,9 @@ def write_package(
         There is no such model, it is not trained, not evaluated as it is now, or would be given
         other features by this code; or `out` may not be written.
     """
-    with _found(params, name, rev) as model:
+    check_free(out, Path(), force)
+    with _model_at(params, name, rev) as model:
         model.check()
-        check_free(out, Path(), force)
         if out.suffix != ARCHIVE:
             with replacing_folder(out, CONTENTS) as folder:
                 return model.write(folder)
@@ -119,7 +120,7 @@ def write_package(
 
 
 @contextmanager
-def _found(params: Params, name: str, rev: str | None) -> Iterator[_Model]:
+def _model_at(params: Params, name: str, rev: str | None) -> Iterator[_Model]:
     """A model of the work tree; or of a revision, whose files are then linked into one folder."""
     files = find_model(Path(), name, rev)
     alias = read_aliases(Path()).get(name)
@@ -136,12 +137,31 @@ def _found(params: Params, name: str, rev: str | None) -> Iterator[_Model]:
         if any(folder == out or out.startswith(f"{folder}/") for folder in folders)
     ]
     with TemporaryDirectory(prefix="package-") as temporary:
-        for path in tree.files(outs):
+        params = parse(tree.params, f"params.yaml of revision {rev}")
+        for path in _without_unread_parts(tree, tree.files(outs), params.modalities):
             link = Path(temporary, path)
             link.parent.mkdir(parents=True, exist_ok=True)
             link.symlink_to(tree.file(path))
-        params = parse(tree.params, f"params.yaml of revision {rev}")
         yield _Model(params, name, files, Path(temporary))
+
+
+def _without_unread_parts(
+    tree: Revision, paths: Collection[str], modalities: Iterable[str]
+) -> list[str]:
+    """Files but for the parts that no card reads, which may lie on a remote alone.
+
+    Of most stages a card tells what manifests count, and why rows were refused; that stands in the
+    footers of the parts that lack them.
+    """
+    cut = (f"{CLEAN}/{modality}" for modality in modalities if cleaning_of(modality).CUT)
+    stages = {path.removesuffix(f"/{MANIFEST}") for path in paths if path.endswith(f"/{MANIFEST}")}
+    unread = {
+        f"{stage}/{entry.key}.parquet"
+        for stage in stages - {CURATED, *cut}
+        for entry in load_manifest(tree.file(f"{stage}/{MANIFEST}"))
+        if not entry.rejected
+    }
+    return [path for path in paths if path not in unread]
 
 
 @dataclass(frozen=True)

@@ -263,7 +263,11 @@ def _unplanned(plan: PartsPlan) -> list[Path]:
 
 
 def _remove_unreadable(manifest: Path) -> None:
-    """Remove a manifest that is no text, and so can't be compared with the one to be written."""
+    """Remove a manifest that is no text, and so can't be compared with the one to be written.
+
+    Here, and not where that is done: `write_manifest` is in the keys of models, as all of its
+    module, and to make it bear other bytes would train each of them anew.
+    """
     try:
         manifest.read_bytes().decode()
     except FileNotFoundError:

@@ -9,11 +9,13 @@ import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 
 from pipeline.core.errors import PipelineError
+from pipeline.execution import cluster as cluster_module
 from pipeline.execution.ray import RayExecutor
 from pipeline.execution.worker import differences
 from pipeline.parts.fingerprint import fingerprint
@@ -118,3 +120,52 @@ def test_a_worker_that_feeds_a_gpu_is_asked_for_no_gpu() -> None:
     assert differences(replace(asked, processor="another sm_90"), computes=False) == ("processor",)
     older = replace(asked, libraries={**asked.libraries, "pyarrow": "0"})
     assert differences(older, computes=False) == ("pyarrow",)
+
+
+def cluster_whose_nodes_raise(error: Exception) -> ModuleType:
+    """Ray as it is once it is set up, and fails."""
+    ray = ModuleType("ray")
+
+    def fail() -> None:
+        raise error
+
+    vars(ray).update(is_initialized=lambda: True, nodes=fail)
+    return ray
+
+
+@pytest.mark.parametrize(
+    ("error_of", "message"),
+    [
+        (
+            lambda exceptions: exceptions.GetTimeoutError("the head is slow"),
+            r"^toy: Ray failed \(GetTimeoutError: the head is slow\)\. Run again: what was finished"
+            " stands$",
+        ),
+        (lambda exceptions: exceptions.RayTaskError("square", "", ValueError()), None),
+        (lambda exceptions: ValueError("no number"), None),
+    ],
+    ids=["Ray itself", "a task", "the driver"],
+)
+def test_what_ray_says_of_itself_is_told_of_the_stage_and_the_works_own_let_through(
+    inside: Path, monkeypatch: pytest.MonkeyPatch, error_of: Any, message: str | None
+) -> None:
+    from ray import exceptions
+
+    error = error_of(exceptions)
+    monkeypatch.setitem(sys.modules, "ray", cluster_whose_nodes_raise(error))
+    with pytest.raises(PipelineError if message else type(error), match=message) as raised:
+        bring(RayExecutor(1))
+    assert error in (raised.value, raised.value.__cause__)
+
+
+def test_where_ray_is_absent_the_error_is_the_true_one(
+    inside: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full() -> None:
+        raise OSError("the disk is full")
+
+    monkeypatch.setattr(cluster_module, "authenticate", full)
+    monkeypatch.setitem(sys.modules, "ray", None)
+    monkeypatch.delitem(sys.modules, "ray.exceptions", raising=False)
+    with pytest.raises(OSError, match="the disk is full"):
+        bring(RayExecutor(1))

@@ -62,6 +62,18 @@ def test_workers_do_not_run_anew_what_started_their_parent(
     assert sys.modules["__main__"] is script
 
 
+def test_workers_know_a_work_whose_class_stands_in_a_script(
+    inside: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = "from tests.toy import Square\nclass Own(Square): pass\n"
+    Path("script.py").write_text(code)
+    script = ModuleType("__main__")
+    script.__file__ = str(inside / "script.py")
+    exec(code, vars(script))
+    monkeypatch.setitem(sys.modules, "__main__", script)
+    assert put(OUT, script.Own(function()), rows([1]), executor=Processes(1)).computed_rows == 1
+
+
 def test_a_row_that_crashes_its_worker_costs_itself(inside: Path) -> None:
     summary = bring(list(range(12)), harms_on=7, harm=signal.SIGSEGV)
     assert (summary.rows, summary.reasons) == (11, {"crashed": 1})

@@ -269,5 +269,5 @@ def test_other_features_are_refused_with_the_difference(
     assert "clean/image: parameter max_side: " in str(told.value)
     assert "mfcc: parameter bands: 64 → 40" in str(told.value)
     del params["features"]["hashing"]
-    with pytest.raises(PipelineError, match="names no feature set 'hashing'"):
+    with pytest.raises(PipelineError, match="unknown feature set 'hashing'; there are: "):
         Predictor.load(project, "gated")

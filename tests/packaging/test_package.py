@@ -27,6 +27,7 @@ from pipeline.params.aliases import Alias, write_aliases
 from pipeline.parts import manifest
 from pipeline.project.contents import CONTENTS
 from pipeline.project.model_files import open_model
+from pipeline.store.trees.revision import Revision
 from tests.dataset import AUTHOR, picture, run, sound
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -207,12 +208,22 @@ def test_a_zip_has_the_same_bytes_each_time_and_opens_where_it_is_unpacked(
 
 
 def test_a_model_of_a_revision_is_packaged_from_the_cache_without_touching_the_work_tree(
-    at_project: Path, params: Params, package: Path, tmp_path: Path
+    at_project: Path,
+    params: Params,
+    package: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    asked: list[str] = []
+    file = Revision.file
+    monkeypatch.setattr(Revision, "file", lambda tree, path: asked.append(path) or file(tree, path))
     run(at_project, "git", "add", "--all")
     run(at_project, "git", *AUTHOR, "commit", "--quiet", "--message", "ran")
     revision = run(at_project, "git", "rev-parse", "HEAD").stdout.strip()
     write_aliases(at_project, {"champion": Alias(model="gated", revision=revision)})
+    with pytest.raises(PipelineError, match="--force replaces it"):
+        write_package(params, "gated", tmp_path, rev=revision)
+    assert asked == []
     weights = at_project / "data/models/gated/model.safetensors"
     kept = weights.read_bytes()
     weights.unlink()
@@ -234,6 +245,15 @@ def test_a_model_of_a_revision_is_packaged_from_the_cache_without_touching_the_w
     assert {name for name in before if before[name] != after.pop(name)} == told
     assert not after
     assert open_model(tmp_path / "out").about.revision == revision
+    # What a remote alone has is fetched one by one: of stages whose rows no card tells, refusals.
+    parts = {Path(path) for path in asked if path.endswith(".parquet")}
+    folders = {part.parent for part in parts}
+    whole = {Path("curated"), Path("clean/audio"), Path("evaluation/gated")}
+    assert whole <= folders
+    for folder in folders - whole:
+        entries = manifest.read_manifest("data" / folder)
+        refusing = {entry.key for entry in entries if entry.rejected}
+        assert {part.stem for part in parts if part.parent == folder} <= refusing
 
 
 def test_what_may_not_be_packaged_is_refused_and_nothing_is_written(

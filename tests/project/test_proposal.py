@@ -220,7 +220,11 @@ def test_what_is_asked_and_answered_otherwise(tmp_path: Path) -> None:
     ("files", "table", "message"),
     [
         (["a.png"], "", "neither a table .* nor a folder for each class"),
-        ([], csv("text,n", *(f"words {i},{i}" for i in range(9))), "no column could be a target"),
+        (
+            [],
+            csv("text,n", *(f"words {i},{i}" for i in range(9))),
+            "no column could be a target: one needs numbers, or at least 2 classes with 5 rows",
+        ),
         ([], csv("a,label", *(f"{i},{i % 2}" for i in range(20))), "no column of data.csv names"),
         ([], csv("a,a", "1,2"), "has two columns a"),
         ([], csv("a,b"), "has no row"),

@@ -27,6 +27,8 @@ def open_tree(project: Path, rev: str | None = None) -> Tree:
         raise PipelineError(
             f"{project.absolute()} holds no params.yaml: give the folder of a project"
         )
+    # Whoever wants the params parses them, by code that is in the keys of models and so left alone:
+    # it takes them for UTF-8.
     decoded(path.read_bytes(), str(path))
     return WorkTree(project / DATA)
 
