@@ -10,14 +10,13 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from pipeline.monitoring.contract import Contract, Limits
 from pipeline.monitoring.label_agreement import (
     LabelAgreement,
     LabelledAnswers,
     check_labels,
     label_agreement,
 )
-from pipeline.monitoring.options import DriftOptions
+from pipeline.monitoring.options import Contract, DriftOptions, Limits
 
 CONTRACT = Contract(
     batches=20,

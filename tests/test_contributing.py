@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 import yaml
 
-from pipeline.models.evaluation import measured
+from pipeline.models.evaluation import figure_files
 from pipeline.reporting import page as report
 from pipeline.reporting.inputs import Absent, ReportInputs
 from pipeline.reporting.options import ReportOptions
@@ -233,7 +233,7 @@ def test_a_modality_from_elsewhere_goes_from_raw_files_to_the_report(
     with (data / "evaluation" / "series" / "groups.csv").open() as file:
         groups = {(row["split"], row["value"]): row for row in csv.DictReader(file)}
     assert float(groups["test", "series"]["accuracy"]) > 0.9
-    figures = measured.read_figures(data / "evaluation" / "series")["label"]["test"]
+    figures = figure_files.read_figures(data / "evaluation" / "series")["label"]["test"]
     assert 0 <= figures["brier"]["low"] <= figures["brier"]["value"] <= figures["brier"]["high"] < 1
     page = (data / "reports" / "index.html").read_text()
     assert "points" in page

@@ -80,13 +80,13 @@ TRIALS = tuple(line for line in SHOWN if line.startswith("pipeline trial "))
 NIGHTLY = tuple(line for line in SHOWN if line.startswith(("pipeline nightly ", "pipeline gc ")))
 # tests/test_windows.py
 FILMS = tuple(line for line in SHOWN if line.startswith("pipeline segment "))
-# tests/recipes/test_captioning.py
-CAPTIONS = tuple(line for line in SHOWN if line.startswith("pipeline predict --model both "))
+# tests/recipes/test_naming.py
+NAMES = tuple(line for line in SHOWN if " --given name=" in line)
 # tests/project/test_freeze.py
 SPACES = tuple(line for line in SHOWN if line.startswith("pipeline store search infonce_"))
 ELSEWHERE = (
     *(OWN_DATA + BATCHES + SWEEP + COMPARISON + NIGHTLY),
-    *(RECIPES + TRIALS + FILMS + CAPTIONS + SPACES),
+    *(RECIPES + TRIALS + FILMS + NAMES + SPACES),
 )
 
 

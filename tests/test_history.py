@@ -25,8 +25,8 @@ from pipeline.core.files.digest import digest_file
 from pipeline.params import Params, parse
 from pipeline.parts import dvc_restore
 from pipeline.parts.job import CompletedPart, Job
-from pipeline.parts.plan import Summary
 from pipeline.parts.serial import Serial
+from pipeline.parts.summary import Summary
 from pipeline.parts.up_to_date import skip_if_up_to_date
 from pipeline.stages import graph
 from pipeline.stages.run import find

@@ -18,8 +18,9 @@ from pipeline.core.machine.shortage import as_device_failure
 from pipeline.parts.fingerprint import Fingerprint, fingerprint
 from pipeline.parts.job import Executor
 from pipeline.parts.part import Compute, Row, Work
-from pipeline.parts.plan import PartsPlan, Summary
+from pipeline.parts.plan import PartsPlan
 from pipeline.parts.serial import Serial
+from pipeline.parts.summary import Summary
 
 
 def function(**parameters: object) -> Fingerprint:

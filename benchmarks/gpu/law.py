@@ -38,34 +38,36 @@ CHILD = "GPU_LAW_CHILD"
 
 
 def measure(setting: Setting) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for name, encode, rows, room in _configurations(setting):
-        alone = [encode([row])[0].tobytes() for row in rows]
-        digest = hashlib.sha256(b"".join(alone)).hexdigest()
-        if os.environ.get(CHILD):
-            found[name] = digest
-            continue
-        tried = differ = 0
-        circumstances = (nullcontext(), *([_busy(), _beside(), _full()] if setting.on_card else []))
-        goal = 1 if setting.quick else GOAL // 4
-        for circumstance in circumstances:
-            with circumstance:
-                counts = _among_others(encode, rows, room, alone, goal)
-            tried, differ = tried + counts[0], differ + counts[1]
-        counts = _every_place(encode, rows, min(room, goal), alone[0])
-        tried, differ = tried + counts[0], differ + counts[1]
-        found[name] = {"rows": tried, "differ": differ, "digest": digest}
+    configurations = list(_configurations(setting))
+    alone = [[encode([row])[0].tobytes() for row in rows] for _, encode, rows, _ in configurations]
+    digests = {
+        name: hashlib.sha256(b"".join(values)).hexdigest()
+        for (name, *_), values in zip(configurations, alone, strict=True)
+    }
     if os.environ.get(CHILD):
-        return found
+        return digests
+    counts = {name: {"rows": 0, "differ": 0} for name in digests}
+    goal = 1 if setting.quick else GOAL // 4
+    under_load = [_busy(), _beside(), _full()] if setting.on_card else []
+    for circumstance in (None, *under_load):
+        with circumstance or nullcontext():
+            for (name, encode, rows, room), values in zip(configurations, alone, strict=True):
+                tried, differ = _among_others(encode, rows, room, values, goal)
+                if circumstance is None:
+                    tried += room
+                    differ += _at_every_place(encode, rows, room, values[0])
+                counts[name]["rows"] += tried
+                counts[name]["differ"] += differ
     command = [sys.executable, "-m", "benchmarks.gpu.law", "--work", str(setting.work)]
     command += ["--device", setting.device, *(["--quick"] if setting.quick else [])]
     told = subprocess.run(
         command, env={**os.environ, CHILD: "1"}, capture_output=True, text=True, check=True
     )
     again = json.loads(told.stdout.splitlines()[-1])
-    for name, one in found.items():
-        one["differs in another process"] = int(again[name] != one["digest"])
-    return found
+    return {
+        name: {**counts[name], "differs in another process": int(again[name] != digest)}
+        for name, digest in digests.items()
+    }
 
 
 def _configurations(
@@ -119,15 +121,15 @@ def _among_others(
     return tried, differ
 
 
-def _every_place(
+def _at_every_place(
     encode: Callable[[list[np.ndarray]], np.ndarray],
     rows: list[np.ndarray],
     room: int,
     alone: bytes,
-) -> tuple[int, int]:
-    """How often the first row was computed behind others, and how often it came out differently."""
+) -> int:
+    """How often the first row came out differently behind others."""
     values = (encode([rows[1]] * place + [rows[0]])[place] for place in range(room))
-    return room, sum(value.tobytes() != alone for value in values)
+    return sum(value.tobytes() != alone for value in values)
 
 
 @contextmanager

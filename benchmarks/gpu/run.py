@@ -20,15 +20,15 @@ from benchmarks.gpu import table
 from pipeline.core.machine.environment import establish
 
 HERE = Path(__file__).parents[1]
-# Step and the seconds that it may take: about ten minutes in all.
+# Step and the seconds that it may take: nine minutes in all.
 STEPS = {
     "machine": 25,
     "parity": 45,
-    "law": 150,
+    "law": 120,
     "bare": 60,
     "training": 50,
-    "kinds": 75,
-    "ours": 150,
+    "kinds": 60,
+    "ours": 120,
     "peer": 60,
 }
 

@@ -6,6 +6,7 @@ import os
 import shutil
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from pipeline.parts.job import prepared
 from pipeline.parts.part import Row
 
 PART_ROWS = 256
+MOST_ROWS = 100_000
 # Encoder and modality of what is encoded.
 KINDS = {
     "lite0": ("efficientnet_lite0", "image"),
@@ -57,15 +59,18 @@ def rows_of(setting: Setting, kind: str, count: int) -> list[Row]:
     modality = KINDS[kind][1]
     folder = setting.work / f"clean-{modality}"
     folder.mkdir(parents=True, exist_ok=True)
-    digests = sorted(digest_bytes(str(i).encode()) for i in range(count))
-    rows = []
+    # The first of all, in their order: fewer rows are of the same parts, and these of few.
+    digests = sorted(digest_bytes(str(i).encode()) for i in range(MOST_ROWS))
+    rows, missing = [], []
     for start in range(0, count, PART_ROWS):
-        chosen, name = digests[start : start + PART_ROWS], f"{count}-{start}"
-        rows += [Row(one, one, "s", "b", 5120, 0, Recipe(name, "[]")) for one in chosen]
-        path = folder / f"{name}.parquet"
+        chosen = digests[start : start + PART_ROWS]
+        rows += [Row(one, one, "s", "b", 5120, 0, Recipe(str(start), "[]")) for one in chosen]
+        path = folder / f"{start}.parquet"
         if not path.exists():
-            _write(path, modality, chosen, start)
-    return rows
+            missing.append((path, modality, chosen, start))
+    with ThreadPoolExecutor() as threads:
+        list(threads.map(lambda part: _write(*part), missing))
+    return rows[:count]
 
 
 def _write(path: Path, modality: str, digests: Sequence[str], seed: int) -> None:

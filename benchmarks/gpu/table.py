@@ -113,7 +113,7 @@ def _kinds(kinds: Figures) -> Iterator[Line]:
     for name, one in kinds.items():
         again, near = one["differs the second time"], one["first loss, relative difference"]
         yield f"training differs the second time, {name}", *_most(again, 0)
-        yield f"training: first loss, relative difference, {name}", *_most(near, 1e-2)
+        yield f"training: first loss, relative difference, {name}", *_most(near, 1e-3)
 
 
 def text(results: Figures) -> str:

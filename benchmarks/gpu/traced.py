@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.parts.part import Compute, Outcome, Row
-from pipeline.stages.work.position_law import ProvenExtract
+from pipeline.stages.work.batch_invariance import ProvenExtract
 
 
 @dataclass(frozen=True)

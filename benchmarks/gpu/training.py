@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import signal
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +85,7 @@ def _examples(count: int, seed: int) -> Any:
     )
 
 
+@cache
 def _splits(setting: Setting) -> tuple[Any, Any]:
     count = 300 if setting.quick else 60_000
     return _examples(count, 0), _examples(count // 10, 1)

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.core.files.file_bytes import FileBytes
 from pipeline.core.machine.peak_memory import peak_mb
 from pipeline.modalities.image.opencv import cv2
 from pipeline.modalities.video import ffmpeg
@@ -47,14 +48,14 @@ Pictures = Iterable[tuple[int, np.ndarray]]
 
 def ours(film: Path, moments: range) -> Pictures:
     """What cleaning decodes."""
-    _, shown = decode(film.read_bytes(), LIMITS)
+    _, shown = decode(FileBytes(film), LIMITS)
     return ((time, picture.image) for time, picture in shown)
 
 
 def ours_cleaned(film: Path, moments: range) -> Pictures:
     """All that cleaning does: they are measured and kept as JPEG, of which they are read here."""
     options = Options(every_ms=EVERY_MS, max_frames=MOST, max_side=SIDE)
-    clip, _ = clean(film.read_bytes(), "", options)
+    clip, _ = clean(FileBytes(film), "", options)
     return zip(clip.times, clip.images(), strict=True)
 
 
@@ -168,8 +169,9 @@ PACKAGES = {"decord": "decord", "torchcodec": "torchcodec.decoders"}
 
 def memory(film: Path) -> dict[str, float]:
     """MB that a process holds at most that cleans a film by default, and that of its file."""
-    data = film.read_bytes()
-    clean(data, "", Options.model_validate({}))
+    data = FileBytes(film)
+    with data.unchanged():
+        clean(data, "", Options.model_validate({}))
     return {"peak_mb": peak_mb(), "file_mb": len(data) / 2**20}
 
 

@@ -25,6 +25,7 @@ from benchmarks.kernels import PROJECT
 from benchmarks.parity import ParityError
 from benchmarks.video import clips, table
 from benchmarks.video.contenders import EVERY_MS, LIMITS, WAYS
+from pipeline.core.files.file_bytes import FileBytes
 from pipeline.modalities.video import ffmpeg
 from pipeline.modalities.video.container import kind_of
 from pipeline.modalities.video.survey import Survey, look_through
@@ -94,7 +95,7 @@ def measure(film: Path, work: Path, seconds: int, rounds: int) -> dict[str, Any]
 
 
 def survey_of(film: Path) -> Survey:
-    data = film.read_bytes()
+    data = FileBytes(film)
     survey, _ = look_through(data, kind_of(data), LIMITS)
     return survey
 

@@ -27,7 +27,7 @@ def metrics(
     json: Json = False,
 ) -> None:
     """Show all figures of the models with their intervals; `dvc metrics show` has the headlines."""
-    from pipeline.models.evaluation.measured import COLUMNS
+    from pipeline.models.evaluation.figure_files import COLUMNS
     from pipeline.params import load
 
     known = load().models
@@ -81,7 +81,7 @@ def _rounded(value: float | None) -> str:
 
 
 def _rows(models: Sequence[str]) -> Iterator[dict[str, Any]]:
-    from pipeline.models.evaluation.measured import parse_number, read_rows
+    from pipeline.models.evaluation.figure_files import parse_number, read_rows
 
     for model in models:
         for row in read_rows(EVALUATED / model):

@@ -7,16 +7,20 @@ from typing import Annotated
 
 import typer
 
+from pipeline.cli.arguments import Rev
 from pipeline.cli.errors import handle_errors
 from pipeline.core.terminal import say
 
 
 @handle_errors
 def package(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="A name of `models`.")],
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", help="A name of `models` or `compress`, or an alias.")
+    ],
     out: Annotated[
         Path, typer.Option("--out", "-o", metavar="DIR|FILE.zip", help="What to write.")
     ],
+    rev: Rev = "",
     force: Annotated[
         bool, typer.Option("--force", help="Replace a package that is there.")
     ] = False,
@@ -28,5 +32,5 @@ def package(
     from pipeline.packaging.package import write_package
     from pipeline.params import load
 
-    digest = write_package(load(), model, out, force)
+    digest = write_package(load(), model, out, force, rev or None)
     say(f"{out}: model '{model}'; SHA-256 of its contents.json: {digest}")

@@ -11,8 +11,9 @@ from collections.abc import Callable, Hashable
 from typing import Any, TypeVar, TypeVarTuple, cast
 
 from pipeline.core.errors import Rejected
-from pipeline.core.files.digest import digest_bytes
+from pipeline.core.files.file_bytes import Bytes, digest_of
 
+Data = TypeVar("Data", bound=Bytes)
 Arguments = TypeVarTuple("Arguments")
 Result = TypeVar("Result")
 
@@ -21,12 +22,12 @@ REMEMBERED = 32
 
 _results: dict[str, dict[Hashable, Any]] = {}
 # The bytes that were asked about last, so that they are digested once.
-_latest: tuple[bytes, str] = b"", digest_bytes(b"")
+_latest: tuple[Bytes, str] = b"", digest_of(b"")
 
 
 def once_a_file(
-    function: Callable[[bytes, *Arguments], Result],
-) -> Callable[[bytes, *Arguments], Result]:
+    function: Callable[[Data, *Arguments], Result],
+) -> Callable[[Data, *Arguments], Result]:
     """The function, called once for the same bytes and arguments.
 
     Its results are shared, so they must not be changed. Of what it raises only Rejected is
@@ -34,7 +35,7 @@ def once_a_file(
     """
 
     @functools.wraps(function)
-    def remembered(data: bytes, *arguments: *Arguments) -> Result:
+    def remembered(data: Data, *arguments: *Arguments) -> Result:
         results, asked = _results_of(data), (function, arguments)
         if asked not in results:
             try:
@@ -50,12 +51,12 @@ def once_a_file(
     return remembered
 
 
-def _results_of(data: bytes) -> dict[Hashable, Any]:
+def _results_of(data: Bytes) -> dict[Hashable, Any]:
     """What is remembered of a file, which is now the latest."""
     global _latest
     latest, digest = _latest
     if data is not latest:
-        digest = digest_bytes(data)
+        digest = digest_of(data)
         _latest = data, digest
     results = _results[digest] = _results.pop(digest, {})
     for oldest in list(_results)[:-REMEMBERED]:

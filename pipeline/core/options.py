@@ -6,6 +6,6 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Options(BaseModel):
-    """Knobs of one function. What is in here is part of its key, so nothing else may be."""
+    """Options of one function. What is in here is part of its key, so nothing else may be."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)

@@ -17,7 +17,7 @@ from pipeline.core.errors import PipelineError
 from pipeline.core.machine.environment import inherited
 from pipeline.execution.parent_watch import dvc_above
 from pipeline.execution.ray_head import address_of, authenticate, remove_stale
-from pipeline.execution.ray_session import answers, connect, session
+from pipeline.execution.ray_session import answers, brief, connect, session
 
 
 @contextmanager
@@ -34,9 +34,34 @@ def joined(address: str | None, cpus: int) -> Iterator[dict[str, str]]:
     Raises
     ------
     PipelineError
-        No cluster answers, or none could be started.
+        No cluster answers, none could be started, or Ray itself fails under the work.
     """
-    if "ray" in sys.modules and sys.modules["ray"].is_initialized():
+    with _as_pipeline_error(), _joined(address, cpus) as variables:
+        yield variables
+
+
+@contextmanager
+def _as_pipeline_error() -> Iterator[None]:
+    """Turn what Ray says of itself into a PipelineError; let through what the work raises."""
+    try:
+        yield
+    except PipelineError:
+        raise
+    except Exception as error:
+        # Not before it is needed: Ray must not be loaded before it is set up.
+        from ray.exceptions import RayError, RayTaskError
+
+        if not isinstance(error, RayError) or isinstance(error, RayTaskError):
+            raise
+        raise PipelineError(
+            f"Ray failed ({type(error).__name__}: {brief(error)}). Finished parts stand; run again."
+        ) from error
+
+
+@contextmanager
+def _joined(address: str | None, cpus: int) -> Iterator[dict[str, str]]:
+    loaded = sys.modules.get("ray")
+    if loaded is not None and loaded.is_initialized():
         yield inherited()
         return
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")

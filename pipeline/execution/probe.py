@@ -9,6 +9,7 @@ from pipeline.core.errors import PipelineError
 from pipeline.core.machine.processor import processor
 from pipeline.execution.cluster import check_alive, joined, nodes
 from pipeline.execution.options import ExecutionOptions
+from pipeline.execution.ray_session import brief
 
 # For a worker to start that loads torch; a GPU that others hold so long is not to be had.
 SECONDS = 180.0
@@ -68,5 +69,5 @@ def _asked(address: str) -> str:
 def _no_answer(error: Exception) -> PipelineError:
     return PipelineError(
         f"a GPU worker of the Ray cluster could not name its GPU; this project must be installed "
-        f"on every node. Ray says: {error}"
+        f"on every node. Ray says: {brief(error)}"
     )

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from pipeline.core.errors import PipelineError
@@ -90,7 +93,8 @@ class _Worker:
             target=_serve, args=(self.work, self.out, inner), daemon=False
         )
         try:
-            self.process.start()
+            with _without_main():
+                self.process.start()
         except (EOFError, OSError) as error:  # of the server that forks it, which has died
             if "path too long" in str(error):
                 raise PipelineError(
@@ -133,6 +137,17 @@ class _Worker:
         self.process.kill()
         self.process.join()
         self.pipe.close()
+
+
+@contextmanager
+def _without_main() -> Iterator[None]:
+    """A process started here does not run anew what started this one: the command, or a script."""
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 def _preload(work: Work) -> None:

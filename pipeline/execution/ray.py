@@ -1,8 +1,8 @@
 """Ray as an executor: actors hold the encoder and are fed with parts (paths and row ranges).
 
 Ray adds isolation, retries, several machines and GPUs for about 5 CPU-seconds of fixed cost. It is
-imported by this module and its parts alone: `cluster` and `head` find or start Ray, `placement`
-fits workers into it, `spread` is the driver's loop, `worker` runs on the other side.
+imported by the parts of this module alone: `cluster` and `ray_head` find or start Ray, `placement`
+fits workers into it, `ray_scheduler` is the driver's loop, `worker` runs on the other side.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.core.errors import PipelineError
 from pipeline.core.files.atomic import half
 from pipeline.execution.cluster import joined, nodes
 from pipeline.execution.placement import place
@@ -48,31 +47,12 @@ class RayExecutor:
     def run(self, work: Work, jobs: Sequence[Job], out: Path) -> Iterator[CompletedPart]:
         out = out.absolute()
         here = len(os.sched_getaffinity(0))
-        try:
-            with (
-                joined(self.address, max(self.workers or here, here)) as variables,
-                _token(out if self.address else None) as token,
-            ):
-                placement = place(
-                    work.stage, nodes(), self.workers, self.gpus_per_worker, len(jobs)
-                )
-                yield from Scheduler(
-                    work, jobs, out, placement, token, variables, self.timeout
-                ).run()
-        except Exception as error:
-            _raise_trouble(work.stage, error)
-            raise
-
-
-def _raise_trouble(stage: str, error: Exception) -> None:
-    """Raise what Ray says of itself as a PipelineError."""
-    # Not before it is needed: Ray must not be loaded before `joined` has set it up.
-    from ray.exceptions import RaySystemError
-
-    if isinstance(error, RaySystemError):
-        raise PipelineError(
-            f"{stage}: Ray failed ({error}). Finished parts stand; run again."
-        ) from error
+        with (
+            joined(self.address, max(self.workers or here, here)) as variables,
+            _token(out if self.address else None) as token,
+        ):
+            placement = place(work.stage, nodes(), self.workers, self.gpus_per_worker, len(jobs))
+            yield from Scheduler(work, jobs, out, placement, token, variables, self.timeout).run()
 
 
 @contextmanager

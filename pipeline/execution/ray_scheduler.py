@@ -13,7 +13,6 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from pipeline.core.errors import PipelineError
 from pipeline.core.machine.shortage import Shortage
 from pipeline.execution.cluster import RayDied, check_alive, nodes
 from pipeline.execution.placement import Placement, place
+from pipeline.execution.ray_session import brief
 from pipeline.execution.worker import (
     Carried,
     Handshake,
@@ -37,65 +37,15 @@ from pipeline.execution.worker_deaths import (
     find_poison_rows,
     without,
 )
-from pipeline.parts.job import CompletedPart, Job, ResourceUsage, assemble, slices, total
-from pipeline.parts.part import Outcome, Row, Work
+from pipeline.execution.worker_handles import HolderHandle, InFlightJob, WorkerHandle
+from pipeline.parts.job import CompletedPart, Job, assemble, slices, total
+from pipeline.parts.part import Work
 
 IN_FLIGHT = 2
 # With a GPU: one part is written, one waits for it, one is prepared; more where they are small.
 FED_IN_FLIGHT, FED_MOST = 3, 32
 # Ray tells nobody that its head died, so it is asked this often.
 LOOK_SECONDS = 5.0
-
-
-@dataclass(eq=False)
-class _InFlightJob:
-    """A job on its way: whole, or in slices of which the outcomes come back."""
-
-    job: Job
-    groups: list[Sequence[Row]]
-    sent: int = 0
-    found: dict[int, list[Outcome]] = field(default_factory=dict)
-    uses: list[ResourceUsage] = field(default_factory=list)
-
-    @property
-    def outcomes(self) -> list[Outcome]:
-        return [outcome for number in sorted(self.found) for outcome in self.found[number]]
-
-
-@dataclass(eq=False)
-class _HolderHandle:
-    """A process that holds a share of a GPU."""
-
-    actor: Any
-    greeting: Any
-    greeted: bool = False
-
-
-@dataclass(eq=False)
-class _WorkerHandle:
-    """A worker, its jobs and tasks in flight, oldest first, and since when it is at the oldest.
-
-    Answers may come in another order than they were asked for.
-    """
-
-    actor: Any
-    greeting: Any
-    shares_filesystem: bool | None = None
-    courses: list[_InFlightJob] = field(default_factory=list)
-    tasks: dict[Any, tuple[_InFlightJob, int]] = field(default_factory=dict)
-    since: float = 0.0
-    holder: _HolderHandle | None = None
-
-    @property
-    def rows(self) -> int:
-        """Rows under way."""
-        return sum(len(course.job.rows) for course in self.courses)
-
-    @property
-    def course(self) -> _InFlightJob | None:
-        """The job of which slices remain to be sent."""
-        unsent = [course for course in self.courses if course.sent < len(course.groups)]
-        return unsent[0] if unsent else None
 
 
 class Scheduler:
@@ -127,8 +77,8 @@ class Scheduler:
         self._deaths = WorkerDeaths(work, timeout)
         # Parts on which a worker died run with no other in flight, so that the next death is told.
         self._alone: set[str] = set()
-        self._hands: list[_WorkerHandle] = []
-        self._holders: list[_HolderHandle] = []
+        self._workers: list[WorkerHandle] = []
+        self._holders: list[HolderHandle] = []
         self._searches: dict[Any, Job] = {}
         self._stillborn = 0
 
@@ -140,7 +90,7 @@ class Scheduler:
         try:
             while True:
                 self._scale()
-                if not (self._pending or self._searches or any(h.tasks for h in self._hands)):
+                if not (self._pending or self._searches or any(w.tasks for w in self._workers)):
                     self._stop()
                     return
                 yield from self._step()
@@ -153,41 +103,41 @@ class Scheduler:
     def _stop(self) -> None:
         import ray
 
-        for actor in [*(h.actor for h in self._hands), *(h.actor for h in self._holders)]:
+        for actor in [*(w.actor for w in self._workers), *(h.actor for h in self._holders)]:
             ray.kill(actor)
         for search in self._searches:
             ray.cancel(search, force=True)
 
     def _scale(self) -> None:
-        """Start workers while there is more to do than hands, and let go those with nothing."""
+        """Start workers while there is more to do than there are, and let go those with nothing."""
         import ray
 
-        waiting = sum(hand.shares_filesystem is None for hand in self._hands)
-        room = self._placement.workers - len(self._hands) - len(self._searches)
+        waiting = sum(worker.shares_filesystem is None for worker in self._workers)
+        room = self._placement.workers - len(self._workers) - len(self._searches)
         for _ in range(min(room, len(self._pending) - waiting)):
-            self._hands.append(self._start())
+            self._workers.append(self._start())
         while self._pending and len(self._holders) < self._placement.holders:
             actor = self._remote(Holder, self._placement.gpus, num_cpus=0).remote(self._shared)
-            self._holders.append(_HolderHandle(actor, actor.greet.remote(self._token)))
-        for hand in list(self._hands):
-            self._dispatch(hand)
-            if hand.shares_filesystem is not None and not hand.tasks and not self._pending:
-                self._hands.remove(hand)
-                ray.kill(hand.actor)
+            self._holders.append(HolderHandle(actor, actor.greet.remote(self._token)))
+        for worker in list(self._workers):
+            self._dispatch(worker)
+            if worker.shares_filesystem is not None and not worker.tasks and not self._pending:
+                self._workers.remove(worker)
+                ray.kill(worker.actor)
 
-    def _start(self) -> _WorkerHandle:
+    def _start(self) -> WorkerHandle:
         computes = not self._placement.holders
         kind = self._remote(Worker, max_concurrency=1 if computes else FED_MOST)
         actor = kind.remote(self._shared)
-        return _WorkerHandle(actor, actor.greet.remote(self._token, computes))
+        return WorkerHandle(actor, actor.greet.remote(self._token, computes))
 
-    def _dispatch(self, hand: _WorkerHandle) -> None:
-        if hand.shares_filesystem is None or not self._is_served(hand):
+    def _dispatch(self, worker: WorkerHandle) -> None:
+        if worker.shares_filesystem is None or not self._is_served(worker):
             return
-        while self._has_room(hand):
-            course = hand.course
-            if course is None:
-                keys = {course.job.part.key for course in hand.courses}
+        while self._has_room(worker):
+            entry = worker.unsent
+            if entry is None:
+                keys = {entry.job.part.key for entry in worker.in_flight}
                 if not self._pending or keys & self._alone:
                     return
                 if keys and self._pending[-1].part.key in self._alone:
@@ -195,74 +145,74 @@ class Scheduler:
                 job = self._pending.pop()
                 groups = (
                     []
-                    if hand.shares_filesystem
+                    if worker.shares_filesystem
                     else list(slices(job.rows, self._work.rows_at_once)) or [[]]
                 )
-                course = _InFlightJob(job, groups)
-                hand.courses.append(course)
-            self._send(hand, course)
+                entry = InFlightJob(job, groups)
+                worker.in_flight.append(entry)
+            self._send(worker, entry)
 
-    def _is_served(self, hand: _WorkerHandle) -> bool:
+    def _is_served(self, worker: WorkerHandle) -> bool:
         """Whether the worker computes by itself, or has a holder; it gets the one of fewest."""
-        if self._placement.holders and hand.holder is None:
-            served = Counter(id(other.holder) for other in self._hands)
+        if self._placement.holders and worker.holder is None:
+            served = Counter(id(other.holder) for other in self._workers)
             greeted = [holder for holder in self._holders if holder.greeted]
-            hand.holder = min(greeted, key=lambda holder: served[id(holder)], default=None)
-        return not self._placement.holders or hand.holder is not None
+            worker.holder = min(greeted, key=lambda holder: served[id(holder)], default=None)
+        return not self._placement.holders or worker.holder is not None
 
-    def _has_room(self, hand: _WorkerHandle) -> bool:
-        if hand.holder is None:
-            return len(hand.tasks) < IN_FLIGHT
+    def _has_room(self, worker: WorkerHandle) -> bool:
+        if worker.holder is None:
+            return len(worker.tasks) < IN_FLIGHT
         share = 2 * self._work.batch_rows * self._placement.holders // self._placement.workers
-        room = FED_IN_FLIGHT if hand.rows >= share else FED_MOST
-        return len(hand.tasks) < room
+        room = FED_IN_FLIGHT if worker.rows >= share else FED_MOST
+        return len(worker.tasks) < room
 
-    def _send(self, hand: _WorkerHandle, course: _InFlightJob) -> None:
-        holder = hand.holder.actor if hand.holder else None
-        if hand.shares_filesystem:
-            task = hand.actor.make.remote(course.job, self._out, holder)
+    def _send(self, worker: WorkerHandle, entry: InFlightJob) -> None:
+        holder = worker.holder.actor if worker.holder else None
+        if worker.shares_filesystem:
+            task = worker.actor.make.remote(entry.job, self._out, holder)
         else:
-            rows = course.groups[course.sent]
-            task = hand.actor.outcomes.remote(rows, self._work.read(rows), holder)
-        if not hand.tasks:
-            hand.since = time.monotonic()
-        hand.tasks[task] = (course, course.sent)
-        course.sent += 1
+            rows = entry.groups[entry.sent]
+            task = worker.actor.outcomes.remote(rows, self._work.read(rows), holder)
+        if not worker.tasks:
+            worker.since = time.monotonic()
+        worker.tasks[task] = (entry, entry.sent)
+        entry.sent += 1
 
     def _step(self) -> Iterator[CompletedPart]:
         """Wait for one answer, or for a worker to be overdue."""
         import ray
 
         now = time.monotonic()
-        left = [hand.since + self._timeout - now for hand in self._hands if hand.tasks]
-        refs = [task for hand in self._hands for task in hand.tasks]
-        refs += [hand.greeting for hand in self._hands if hand.shares_filesystem is None]
+        left = [worker.since + self._timeout - now for worker in self._workers if worker.tasks]
+        refs = [task for worker in self._workers for task in worker.tasks]
+        refs += [worker.greeting for worker in self._workers if worker.shares_filesystem is None]
         refs += [holder.greeting for holder in self._holders if not holder.greeted]
         refs += list(self._searches)
         wait = max(min([*left, LOOK_SECONDS]), 0.0)
         done, _ = ray.wait(refs, num_returns=1, timeout=wait, fetch_local=False)
         for ref in done:
             if ref in self._searches:
-                self._found(ref)
+                self._take_search(ref)
             elif holder := next((h for h in self._holders if ref == h.greeting), None):
-                self._holder_told(holder)
+                self._take_greeting(holder)
             else:
-                yield from self._told(ref)
+                yield from self._take_answer(ref)
         if not done:
             check_alive()
             if not refs or not (left or self._searches):
                 self._check_room()
-            for hand in [h for h in self._hands if h.tasks]:
-                if time.monotonic() - hand.since >= self._timeout:
-                    ray.kill(hand.actor)
-                    self._died(hand, WorkerDeath(None, overdue=True))
+            for worker in [w for w in self._workers if w.tasks]:
+                if time.monotonic() - worker.since >= self._timeout:
+                    ray.kill(worker.actor)
+                    self._died(worker, WorkerDeath(None, overdue=True))
 
-    def _told(self, ref: Any) -> Iterator[CompletedPart]:
+    def _take_answer(self, ref: Any) -> Iterator[CompletedPart]:
         """Take an answer: a greeting, a part, a slice's outcomes, or the worker's death."""
         import ray
         from ray.exceptions import RayError, RayTaskError
 
-        hand = next(h for h in self._hands if ref == h.greeting or ref in h.tasks)
+        worker = next(w for w in self._workers if ref == w.greeting or ref in w.tasks)
         try:
             answer = ray.get(ref)
         except RayTaskError as error:
@@ -270,38 +220,38 @@ class Scheduler:
             if not isinstance(cause, RayError | Shortage):
                 raise cause from None
             check_alive()
-            if isinstance(cause, HolderFailure) and hand.holder:
-                self._dismiss(hand.holder, hand)
-            told, _ = hand.tasks.get(ref, (None, 0))
-            hand.courses.sort(key=lambda course: course is not told)
-            ray.kill(hand.actor)
-            self._died(hand, cause if isinstance(cause, Shortage) else WorkerDeath(None))
+            if isinstance(cause, HolderFailure) and worker.holder:
+                self._dismiss(worker.holder, worker)
+            failed, _ = worker.tasks.get(ref, (None, 0))
+            worker.in_flight.sort(key=lambda entry: entry is not failed)
+            ray.kill(worker.actor)
+            self._died(worker, cause if isinstance(cause, Shortage) else WorkerDeath(None))
             return
         except RayError as error:
             check_alive()
-            if hand.shares_filesystem is None:
-                self._hands.remove(hand)
+            if worker.shares_filesystem is None:
+                self._workers.remove(worker)
                 self._count_stillborn(error)
             else:
-                self._died(hand, WorkerDeath(None))
+                self._died(worker, WorkerDeath(None))
             return
-        if hand.shares_filesystem is None:
-            self._greeted(hand, answer)
+        if worker.shares_filesystem is None:
+            self._greeted(worker, answer)
             return
-        course, number = hand.tasks.pop(ref)
-        hand.since = time.monotonic()
+        entry, number = worker.tasks.pop(ref)
+        worker.since = time.monotonic()
         if isinstance(answer, CompletedPart):
-            hand.courses.remove(course)
+            worker.in_flight.remove(entry)
             yield answer
             return
-        course.found[number], use = answer
-        course.uses.append(use)
-        if len(course.found) == len(course.groups):
-            hand.courses.remove(course)
-            uses = course.uses
-            yield assemble(self._work, course.job, course.outcomes, self._out, lambda: total(uses))
+        entry.by_slice[number], use = answer
+        entry.uses.append(use)
+        if len(entry.by_slice) == len(entry.groups):
+            worker.in_flight.remove(entry)
+            uses = entry.uses
+            yield assemble(self._work, entry.job, entry.outcomes, self._out, lambda: total(uses))
 
-    def _holder_told(self, holder: _HolderHandle) -> None:
+    def _take_greeting(self, holder: HolderHandle) -> None:
         """Take a holder's greeting, or its death before it."""
         import ray
         from ray.exceptions import RayError, RayTaskError
@@ -319,20 +269,20 @@ class Scheduler:
             return
         holder.greeted, self._stillborn = True, 0
 
-    def _dismiss(self, holder: _HolderHandle, teller: _WorkerHandle) -> None:
+    def _dismiss(self, holder: HolderHandle, reporter: WorkerHandle) -> None:
         """End a holder that failed, and with it the other workers that wait for it."""
         import ray
 
         self._holders.remove(holder)
         ray.kill(holder.actor)
-        for hand in [h for h in self._hands if h.holder is holder and h is not teller]:
-            self._hands.remove(hand)
-            ray.kill(hand.actor)
-            self._pending += [course.job for course in hand.courses]
+        for worker in [w for w in self._workers if w.holder is holder and w is not reporter]:
+            self._workers.remove(worker)
+            ray.kill(worker.actor)
+            self._pending += [entry.job for entry in worker.in_flight]
 
-    def _greeted(self, hand: _WorkerHandle, greeting: Handshake) -> None:
+    def _greeted(self, worker: WorkerHandle, greeting: Handshake) -> None:
         self._check_same(greeting)
-        hand.shares_filesystem, self._stillborn = greeting.shares_filesystem, 0
+        worker.shares_filesystem, self._stillborn = greeting.shares_filesystem, 0
 
     def _check_same(self, greeting: Handshake) -> None:
         if greeting.differs:
@@ -345,20 +295,23 @@ class Scheduler:
     def _count_stillborn(self, error: Exception) -> None:
         self._stillborn += 1
         if self._stillborn == ATTEMPTS:
+            advice = (
+                "install this project on every node" if self._token else "look for memory pressure"
+            )
             raise PipelineError(
-                f"{self._work.stage}: no worker could start on the Ray cluster; this project must "
-                f"be installed on every node. Ray says: {error}"
+                f"{self._work.stage}: no worker could start on the Ray cluster: {advice}. Ray "
+                f"says: {brief(error)}"
             ) from None
 
-    def _died(self, hand: _WorkerHandle, death: WorkerDeath | Shortage) -> None:
+    def _died(self, worker: WorkerHandle, death: WorkerDeath | Shortage) -> None:
         """Do its jobs again; the oldest is the one that it was at."""
-        self._hands.remove(hand)
-        jobs = [course.job for course in hand.courses]
+        self._workers.remove(worker)
+        jobs = [entry.job for entry in worker.in_flight]
         self._alone.update(job.part.key for job in jobs)
         self._pending += jobs[1:]
         for job in jobs[:1]:
             if self._deaths.suspect(job, death):
-                self._search(job, travel=not hand.shares_filesystem)
+                self._search(job, travel=not worker.shares_filesystem)
             else:
                 self._pending.append(job)
 
@@ -371,7 +324,7 @@ class Scheduler:
         task = self._remote(find_poison_rows)
         self._searches[task.remote(work, rows, self._timeout)] = job
 
-    def _found(self, ref: Any) -> None:
+    def _take_search(self, ref: Any) -> None:
         import ray
         from ray.exceptions import RayError
 

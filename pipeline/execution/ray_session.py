@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
+import re
 import shutil
 import socket
 import tempfile
@@ -21,6 +22,11 @@ from typing import Any
 from pipeline.core.errors import PipelineError
 
 MARK = "pipeline-"
+LOCAL = "local"
+OTHERS = "write `execution: {executor: processes}` in params.yaml"
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+# Characters that Ray's own words may take.
+MOST_SAID = 600
 
 
 @contextmanager
@@ -32,7 +38,7 @@ def session(cpus: int) -> Iterator[list[str]]:
     PipelineError
         Ray did not start.
     """
-    context = connect(address="local", num_cpus=cpus, include_dashboard=False)
+    context = connect(address=LOCAL, num_cpus=cpus, include_dashboard=False)
     import ray
 
     folder = Path(context.address_info["session_dir"])
@@ -52,12 +58,32 @@ def session(cpus: int) -> Iterator[list[str]]:
 
 def connect(**options: Any) -> Any:
     """What `ray.init` gives; PipelineError where it does not go through."""
-    import ray
-
+    try:
+        import ray
+    except ImportError as error:
+        raise PipelineError(
+            f"Ray cannot be loaded ({error}): pip install ray, or {OTHERS}"
+        ) from None
     try:
         return ray.init(**options, logging_level=logging.ERROR, log_to_driver=False)
-    except (OSError, RuntimeError, ValueError) as error:
-        raise PipelineError(f"cannot use Ray at {options['address']}: {error}") from None
+    except Exception as error:  # bare ones where a process of Ray's does not come up
+        if options["address"] == LOCAL:
+            raise PipelineError(
+                f"Ray does not start on this machine: {brief(error)}. Give it room in memory, in "
+                f"/dev/shm and in RAY_TMPDIR, or {OTHERS}"
+            ) from None
+        raise PipelineError(
+            f"cannot join the Ray cluster at '{options['address']}': {brief(error)}. Look whether "
+            f"it runs (`ray status`), by the same Ray as here, or leave execution.ray_address and "
+            f"RAY_ADDRESS empty"
+        ) from None
+
+
+def brief(error: Exception) -> str:
+    """What Ray says, in one line, without colours and the stacks of other processes."""
+    lines = _COLOUR.sub("", str(error)).splitlines()
+    told = [line for line in lines if line and not line[0].isspace() and "raceback" not in line]
+    return " ".join(told).rstrip(". ")[:MOST_SAID] or type(error).__name__
 
 
 def answers(address: str) -> bool:
@@ -65,7 +91,7 @@ def answers(address: str) -> bool:
     host, _, port = address.rpartition(":")
     try:
         socket.create_connection((host, int(port)), timeout=10).close()
-    except OSError:
+    except (OSError, OverflowError, ValueError):  # the others of what is no port, or no host
         return False
     return True
 

@@ -24,7 +24,7 @@ from pipeline.core.files.documents import parsed
 from pipeline.core.machine.peak_memory import peak_mb
 
 if TYPE_CHECKING:
-    from pipeline.parts.plan import Summary
+    from pipeline.parts.summary import Summary
 
 FOLDER = Path(".pipeline", "runs")
 # Runs of a stage that are kept.

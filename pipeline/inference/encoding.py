@@ -48,7 +48,7 @@ class Encoding:
         row = Row(asset.digest, asset.digest, "", "", 0, 0, source)
         taken = apply_bisecting(self._clean.prepare, [row], [asset.data], self._clean.stage)
         (outcome,) = apply_bisecting(self._clean_rows, [row], taken, self._clean.stage)
-        return _told(self._clean.stage, row, outcome)
+        return _logged(self._clean.stage, row, outcome)
 
     def features(self, name: str, cleaned: Sequence[Mapping[str, Any]]) -> list[Outcome]:
         """(values, length) of each cleaned row by a feature set, or why it is refused.
@@ -65,10 +65,10 @@ class Encoding:
                 self._opened[name] = work.open()
             prepared = apply_bisecting(work.prepare, rows, contents, work.stage)
             outcomes = apply_bisecting(self._opened[name], rows, prepared, work.stage)
-        return [_told(work.stage, *pair) for pair in zip(rows, outcomes, strict=True)]
+        return [_logged(work.stage, *pair) for pair in zip(rows, outcomes, strict=True)]
 
 
-def _told(stage: str, row: Row, outcome: Outcome) -> Outcome:
+def _logged(stage: str, row: Row, outcome: Outcome) -> Outcome:
     """The outcome; what was raised where nothing was refused is logged, as the stages do."""
     if isinstance(outcome, Rejected) and outcome.raised:
         raised = outcome.raised

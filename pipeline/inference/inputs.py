@@ -45,9 +45,11 @@ def samples_of(
     Raises
     ------
     PipelineError
-        An option names no modality or has no value, a folder or table holds nothing that could be
-        a sample, or the list has no end.
+        There is no such source, an option names no modality or has no value, a folder or table
+        holds nothing that could be a sample, or the list has no end.
     """
+    if source and source not in params.sources:
+        raise PipelineError(unknown("source", source, params.sources))
     paths, contents = _contents(inputs, params.modalities)
     given: list[Iterable[Sample]] = []
     if contents:
@@ -185,8 +187,6 @@ class _OneTable:
 
 def _scan_as(folder: LocalFolder, params: Params, source: str) -> Scan:
     """A folder as one of params.yaml's sources reads it; what only training needs may lack."""
-    if source not in params.sources:
-        raise PipelineError(unknown("source", source, params.sources))
     section = params.sources[source]
     beside: dict[str, object] = {"targets": {}, "attributes": (), "folders": None}
     needless = {name: value for name, value in beside.items() if hasattr(section.options, name)}

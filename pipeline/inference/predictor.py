@@ -7,7 +7,6 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
@@ -17,12 +16,10 @@ import pyarrow as pa
 
 from pipeline.core.errors import PipelineError, Rejected, unknown
 from pipeline.core.files.digest import digest_json
-from pipeline.core.folders import CLEAN
 from pipeline.core.registry import load
-from pipeline.inference.encoding import Encoding
-from pipeline.inference.samples import Asset, Sample, read_asset
+from pipeline.inference.sample_encoder import Refusal, SampleEncoder
+from pipeline.inference.samples import Sample
 from pipeline.models.answer_table import REFUSAL, answer_schema, answer_table, unlabelled
-from pipeline.models.examples import Examples
 from pipeline.models.tasks import FOLDER, Generative, task_of
 from pipeline.params import Params, parse
 from pipeline.project.model_files import ModelFiles, find_model, open_model
@@ -63,13 +60,6 @@ class Predictions(NamedTuple):
     rejects: pa.Table
 
 
-class _Refusal(NamedTuple):
-    modality: str | None
-    stage: str
-    why: Rejected
-    digest: str = ""
-
-
 class Predictor:
     """Answers for raw inputs by the code of the stages clean and extract, and a trained model.
 
@@ -80,11 +70,11 @@ class Predictor:
         self,
         model: TrainedModel,
         params: Params,
-        encodings: Mapping[str, Encoding],
+        encoder: SampleEncoder,
         lineage: Lineage,
     ) -> None:
         self.model, self.params, self.lineage = model, params, lineage
-        self._encodings = dict(encodings)
+        self._encoder = encoder
         self._lock = threading.Lock()
 
     @classmethod
@@ -128,19 +118,19 @@ class Predictor:
                 "`pipeline store search` asks with words or files"
             )
         params = parse(about.params, f"params.yaml of model '{about.model}'")
-        encodings = _encodings(params, about.features)
-        functions = _functions(encodings)
+        encoder = SampleEncoder(params, about.features)
+        functions = encoder.functions
         files.check(functions)
         with files.folder() as folder:
             trained = load_model(folder)
         digests = {name: digest_json(dict(functions[name])) for name in about.features}
         lineage = Lineage(about.model, about.digest, digests, about.revision)
-        return cls(trained, params, encodings, lineage)
+        return cls(trained, params, encoder, lineage)
 
     @property
     def modalities(self) -> list[str]:
         """Those that the model reads, sorted."""
-        return sorted(self._encodings)
+        return self._encoder.modalities
 
     def schema(self, tasks: Sequence[str] | None = None, explain: bool = False) -> pa.Schema:
         """sample_id; the columns of `models.answer_table`; refused, inputs; the lineage.
@@ -236,17 +226,13 @@ class Predictor:
         explain: bool,
         told: Mapping[str, int],
     ) -> Predictions:
-        refusals: list[list[_Refusal]] = [
-            [_Refusal(None, "predict", sample.refused)] if sample.refused else []
-            for sample in samples
-        ]
-        inputs: list[dict[str, str]] = [{} for _ in samples]
-        examples = self._examples(samples, refusals, inputs)
+        values, inputs, refusals = self._encoder.encode(samples)
+        examples = unlabelled(self.model.sets, values)
         begun = {task: np.full((len(samples), 1), place) for task, place in told.items()}
         examples = replace(examples, targets=begun)
         for row in np.flatnonzero(~examples.seen).tolist():
             if not samples[row].refused:
-                refusals[row].append(_Refusal(None, "predict", self._nothing_seen(samples[row])))
+                refusals[row].append(Refusal(None, "predict", self._nothing_seen(samples[row])))
         with self._lock, _one_thread():
             answers = answer_table(self.model, examples, tasks, top, explain)
         lineage = self.lineage
@@ -275,57 +261,12 @@ class Predictor:
             pa.Table.from_pylist(named, schema=REJECTS),
         )
 
-    def _examples(
-        self,
-        samples: Sequence[Sample],
-        refusals: Sequence[list[_Refusal]],
-        inputs: Sequence[dict[str, str]],
-    ) -> Examples:
-        """What the network sees; tells `inputs` the digests, `refusals` what was not to be had."""
-        sets = self.model.sets
-        features: dict[str, list[Any]] = {spec.name: [None] * len(samples) for spec in sets}
-        for modality, encoding in self._encodings.items():
-            cleaned: dict[str, Mapping[str, Any]] = {}
-            rows: dict[str, list[int]] = {}
-            outcomes: dict[tuple[str, str], Mapping[str, Any] | Rejected] = {}
-            for row, sample in enumerate(samples):
-                if modality not in sample.contents or sample.refused:
-                    continue
-                refuse = partial(_Refusal, modality)
-                try:
-                    asset: Asset = read_asset(modality, sample.contents[modality])
-                except Rejected as why:
-                    refusals[row].append(refuse("read", why))
-                    continue
-                inputs[row][modality] = asset.digest
-                known = (asset.digest, asset.media_type)
-                if known not in outcomes:
-                    outcomes[known] = encoding.clean(asset)
-                outcome = outcomes[known]
-                if isinstance(outcome, Rejected):
-                    refusals[row].append(refuse(f"{CLEAN}/{modality}", outcome, asset.digest))
-                else:
-                    cleaned.setdefault(outcome["content"], outcome)
-                    rows.setdefault(outcome["content"], []).append(row)
-            for spec in sets:
-                if spec.modality != modality or not cleaned:
-                    continue
-                encoded = encoding.features(spec.name, list(cleaned.values()))
-                for content, feature in zip(cleaned, encoded, strict=True):
-                    for row in rows[content]:
-                        if isinstance(feature, Rejected):
-                            stage, digest = f"extract/{spec.name}", inputs[row][modality]
-                            refusals[row].append(_Refusal(modality, stage, feature, digest))
-                        else:
-                            features[spec.name][row] = feature
-        return unlabelled(sets, features)
-
     def _nothing_seen(self, sample: Sample) -> Rejected:
         reads = f"the model '{self.lineage.model}' reads {', '.join(self.modalities)}"
         modalities = sorted(sample.contents)
         if not modalities:
             return Rejected("no_modality", f"{reads}, and the sample has nothing")
-        if not set(modalities) & set(self._encodings):
+        if not set(modalities) & set(self.modalities):
             return Rejected(
                 "no_modality", f"{reads}, and the sample has {', '.join(modalities)} alone"
             )
@@ -348,27 +289,6 @@ def _one_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(threads)
-
-
-def _encodings(params: Params, sets: Iterable[str]) -> dict[str, Encoding]:
-    """By modality, what makes the feature sets of it."""
-    names: dict[str, list[str]] = {}
-    for name in sets:
-        if name not in params.features:
-            raise PipelineError(
-                f"params.yaml names no feature set '{name}', which the model was trained on: take "
-                f"the revision it was trained at"
-            )
-        names.setdefault(params.features[name].modality, []).append(name)
-    return {modality: Encoding(modality, params, listed) for modality, listed in names.items()}
-
-
-def _functions(encodings: Mapping[str, Encoding]) -> dict[str, Mapping[str, Any]]:
-    return {
-        name: function
-        for encoding in encodings.values()
-        for name, function in encoding.functions.items()
-    }
 
 
 def _column(values: Any, field: pa.Field) -> Any:

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 
-from pipeline.core.errors import PipelineError, Rejected, unknown
+from pipeline.core.errors import PipelineError, unknown
 from pipeline.core.files.digest import digest_file
 from pipeline.core.files.documents import document
 from pipeline.core.folders import CLEAN, VERIFICATION
-from pipeline.inference.encoding import Encoding
-from pipeline.inference.samples import Sample, read_asset
+from pipeline.inference.sample_encoder import Feature, SampleEncoder
+from pipeline.inference.samples import Sample
 from pipeline.models.feature_compatibility import check_features
 from pipeline.models.verification.people import People, pooled
 from pipeline.models.verification.trials import Trials
@@ -23,7 +23,7 @@ from pipeline.params import Params, load, parse
 from pipeline.parts import artifact, manifest
 from pipeline.store.trees.opening import open_tree
 
-Features = Mapping[str, tuple[np.ndarray, int]]  # feature set → values and their length
+Features = Mapping[str, Feature]  # by feature set
 Enrolment = Mapping[str, Sequence[Features]]  # person → what each sample gave
 Refusal = tuple[str | None, str, str, str]  # modality, stage, reason, message
 
@@ -56,8 +56,8 @@ class Answer:
 class RawVerifier:
     """Enrols people and answers for new samples, by the work of the stages clean and extract."""
 
-    def __init__(self, verifier: Verifier, params: Params, encodings: Sequence[Encoding]) -> None:
-        self.verifier, self.params, self._encodings = verifier, params, encodings
+    def __init__(self, verifier: Verifier, params: Params, encoder: SampleEncoder) -> None:
+        self.verifier, self.params, self._encoder = verifier, params, encoder
 
     @classmethod
     def load(cls, root: str | Path, name: str, revision: str | None = None) -> Self:
@@ -93,19 +93,13 @@ class RawVerifier:
                     f"it back, `dvc repro trials@{name}` makes it anew"
                 )
         verifier = load_verifier(paths[CARD], paths[ARRAYS])
-        names: dict[str, list[str]] = {}
-        for feature_set in verifier.options.features:
-            if feature_set not in params.features:
-                raise PipelineError(unknown("feature set", feature_set, params.features))
-            names.setdefault(params.features[feature_set].modality, []).append(feature_set)
-        encodings = [Encoding(modality, params, sets) for modality, sets in names.items()]
+        encoder = SampleEncoder(params, verifier.options.features)
         cleaned = {}
-        for modality in names:
+        for modality in encoder.modalities:
             path = tree.file(f"{CLEAN}/{modality}/{manifest.MANIFEST}")
             cleaned[f"{CLEAN}/{modality}"] = document(path, manifest.Manifest).function
-        functions = {name: each for e in encodings for name, each in e.functions.items()}
-        check_features(name, {**verifier.made_by, **cleaned}, functions, "trials")
-        return cls(verifier, params, encodings)
+        check_features(name, {**verifier.made_by, **cleaned}, encoder.functions, "trials")
+        return cls(verifier, params, encoder)
 
     def enrol(self, people: Mapping[str, Iterable[Sample]]) -> Enrolment:
         """What people are known by.
@@ -168,34 +162,10 @@ class RawVerifier:
 
     def _encode(self, sample: Sample) -> tuple[Features, list[Refusal]]:
         """Features of what a sample has, and what of it was refused."""
-        if sample.refused:
-            return {}, [(None, "predict", sample.refused.reason, sample.refused.message)]
-        features: dict[str, Any] = {}
-        refused: list[Refusal] = []
-        for encoding in self._encodings:
-            if encoding.modality not in sample.contents:
-                continue
-            try:
-                asset = read_asset(encoding.modality, sample.contents[encoding.modality])
-            except Rejected as why:
-                refused.append((encoding.modality, "read", why.reason, why.message))
-                continue
-            cleaned = encoding.clean(asset)
-            made = (
-                {f"{CLEAN}/{encoding.modality}": cleaned}
-                if isinstance(cleaned, Rejected)
-                else {
-                    name: encoding.features(name, [cleaned])[0]
-                    for name in self.verifier.options.features
-                    if self.params.features[name].modality == encoding.modality
-                }
-            )
-            for stage, outcome in made.items():
-                if isinstance(outcome, Rejected):
-                    refused.append((encoding.modality, stage, outcome.reason, outcome.message))
-                else:
-                    features[stage] = outcome
+        values, _, refusals = self._encoder.encode([sample])
+        features = {name: rows[0] for name, rows in values.items() if rows[0] is not None}
+        refused = [(r.modality, r.stage, r.why.reason, r.why.message) for r in refusals[0]]
         if not features and not refused:
-            reads = ", ".join(encoding.modality for encoding in self._encodings)
+            reads = ", ".join(self._encoder.modalities)
             refused.append((None, "predict", "no_modality", f"the verifier reads {reads}"))
         return features, refused

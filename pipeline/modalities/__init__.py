@@ -87,7 +87,8 @@ class Cleaning(Protocol):
     Some have `parameters(options)` too: what of the options is keyed and what else changes the
     bits, such as how a library was built, where that is not the options alone; and some
     `cost_ms(options)`, where COST_MS depends on them. Those with `SPANS`, which is True, take of a
-    file the span that is a parameter of its media type (`core.spans`).
+    file the span that is a parameter of its media type (`core.spans`). Those with `IN_PLACE`, which
+    is True, are given large files as `core.files.file_bytes.Bytes`, which need not be in memory.
 
     Attributes
     ----------

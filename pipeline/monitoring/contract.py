@@ -13,73 +13,16 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from pydantic import Field
 
-from pipeline.core.options import Options
+from pipeline.monitoring.batch_profile import BatchProfile
 from pipeline.monitoring.columns import PRESENCE, is_known
-from pipeline.monitoring.landed import Landed
+from pipeline.monitoring.options import LEAST_SLACK, Contract, Limits
 
-# What a share may move at least, whatever the accepted batches had.
-LEAST_SLACK = 0.02
-CHANCE = 0.001
-# How far the share of labels that the model confirms may fall below the expected share, as a part
-# of that.
-DISAGREED = 0.3
 # So many widths of a range beyond it is far, where a single sample is named.
 FAR = 3
 PRESENT = "yes"
 
 Level = Literal["source", "batch", "rows"]
-
-
-class Limits(Options):
-    """Both ends are allowed."""
-
-    low: float
-    high: float
-
-    def excludes(self, values: np.ndarray) -> np.ndarray:
-        """bool (n,): which values are outside; NaN is not."""
-        return np.asarray((values < self.low) | (values > self.high))
-
-
-class Contract(Options):
-    """What a source promises of each batch."""
-
-    batches: int = Field(ge=1, description="accepted batches that it was learnt from")
-    schema_: dict[str, str] = Field(
-        alias="schema", description="column of the samples or of a modality → its type"
-    )
-    attributes: tuple[str, ...] = Field(description="that samples of every batch state")
-    samples: Limits = Field(description="in a batch")
-    presence: dict[str, Limits] = Field(description="modality → share of samples that have it")
-    shares: dict[str, dict[str, Limits]] = Field(
-        description="target, attribute or measurement → value → share of samples"
-    )
-    new_values: float = Field(
-        default=LEAST_SLACK, ge=0, le=1, description="share that may have values not among these"
-    )
-    ranges: dict[str, Limits] = Field(description="measurement → what it may be in a sample")
-    outside: float = Field(
-        default=LEAST_SLACK, ge=0, le=1, description="share that may be outside of a range"
-    )
-    known: float = Field(ge=0, le=1, description="share that may bring nothing but known assets")
-    contradicted: float = Field(
-        default=LEAST_SLACK,
-        ge=0,
-        le=1,
-        description="share that may be known, asset for asset, under another target",
-    )
-    disagreed: float = Field(
-        default=DISAGREED,
-        ge=0,
-        le=1,
-        description="by what part of the expected share the model in use may confirm fewer labels",
-    )
-    rejects: dict[str, float] = Field(description="stage → share of its rows that it may refuse")
-    chance: float = Field(
-        default=CHANCE, ge=1e-6, lt=1, description="that a batch as allowed is held by mistake"
-    )
 
 
 @dataclass(frozen=True)
@@ -116,17 +59,17 @@ class Violation:
 
 
 def check_contract(
-    landed: Landed, contract: Contract, attributes: Sequence[str] = ()
+    profile: BatchProfile, contract: Contract, attributes: Sequence[str] = ()
 ) -> list[Violation]:
     """What of a batch breaks its source's contract, the widest first."""
-    check = _Check(landed, contract, landed.columns(attributes))
+    check = _Check(profile, contract, profile.columns(attributes))
     order = ("source", "batch", "rows")
     return sorted(check.violations(), key=lambda each: order.index(each.level))
 
 
 @dataclass(frozen=True)
 class _Check:
-    landed: Landed
+    profile: BatchProfile
     contract: Contract
     columns: Mapping[str, np.ndarray]
 
@@ -138,28 +81,28 @@ class _Check:
         yield from self._of_ranges()
 
     def _of_schema(self) -> Iterator[Violation]:
-        promised, actual = self.contract.schema_, self.landed.schema
+        promised, actual = self.contract.schema_, self.profile.schema
         for name in sorted({*promised, *actual}):
             before, after = promised.get(name, "nothing"), actual.get(name, "nothing")
             if before != after:
                 message = f"the column {name} is {after}, and was {before}"
                 yield self._violation("source", "schema", name, np.nan, None, message)
-        for name in sorted({*self.contract.attributes} - self.landed.attributes):
+        for name in sorted({*self.contract.attributes} - self.profile.attributes):
             message = f"no sample states the attribute {name}, which every batch did"
             yield self._violation("source", "schema", name, np.nan, None, message)
 
     def _of_counts(self) -> Iterator[Violation]:
-        limits, rows = self.contract.samples, self.landed.samples.num_rows
+        limits, rows = self.contract.samples, self.profile.samples.num_rows
         if not limits.low <= rows <= limits.high:
             message = f"it has {rows} samples; {limits.low:g} to {limits.high:g} are usual"
             yield self._violation("batch", "samples", "samples", rows, limits, message)
-        for stage, (refused, offered) in sorted(self.landed.stages.items()):
+        for stage, (refused, offered) in sorted(self.profile.stages.items()):
             most = Limits(low=0, high=self.contract.rejects.get(stage, LEAST_SLACK))
             if offered and self._improbable(refused / offered, most, offered):
                 share = refused / offered
                 message = f"{stage} refused {share:.1%} of {offered}; {most.high:.1%} may be"
                 yield self._violation("batch", "rejects", stage, share, most, message)
-        if len(known := self.landed.is_known):
+        if len(known := self.profile.is_known):
             most = Limits(low=0, high=self.contract.known)
             if self._improbable(share := float(known.mean()), most):
                 message = f"{share:.1%} bring nothing but known assets; {most.high:.1%} may"
@@ -169,7 +112,7 @@ class _Check:
 
     def _of_contradictions(self) -> Iterator[Violation]:
         """The batch if they are too many; else they alone, unless they are usual in the source."""
-        contradicted = self.landed.is_contradicted
+        contradicted = self.profile.is_contradicted
         if not contradicted.any():
             return
         share, most = float(contradicted.mean()), Limits(low=0, high=self.contract.contradicted)
@@ -240,12 +183,12 @@ class _Check:
 
     def _share(self, of: np.ndarray, among: np.ndarray | None = None) -> float:
         """Share of the samples; each group counts as one."""
-        groups = self.landed.groups if among is None else self.landed.groups[among]
+        groups = self.profile.groups if among is None else self.profile.groups[among]
         place, size = np.unique(groups, return_inverse=True, return_counts=True)[1:]
         return float((of / size[place]).sum() / len(size))
 
     def _groups(self, among: np.ndarray | None = None) -> int:
-        groups = self.landed.groups
+        groups = self.profile.groups
         return len(np.unique(groups if among is None else groups[among]))
 
     def _improbable(self, share: float, limits: Limits, count: int | None = None) -> bool:
@@ -259,7 +202,7 @@ class _Check:
             + sum(map(len, contract.shares.values()))
             + len(contract.shares)
             + len(contract.ranges)
-            + len(self.landed.stages)
+            + len(self.profile.stages)
             + 2
         )
         chance = contract.chance / tests
@@ -270,7 +213,7 @@ class _Check:
         )
 
     def _ids(self, rows: np.ndarray) -> tuple[str, ...]:
-        return tuple(self.landed.samples.filter(rows)["sample_id"].to_pylist())
+        return tuple(self.profile.samples.filter(rows)["sample_id"].to_pylist())
 
     def _violation(
         self,
@@ -282,11 +225,11 @@ class _Check:
         message: str,
         ids: tuple[str, ...] = (),
     ) -> Violation:
-        landed = self.landed
+        profile = self.profile
         low, high = (np.nan, np.nan) if limits is None else (limits.low, limits.high)
-        named = f"{landed.source}/{landed.batch}: {message}"
+        named = f"{profile.source}/{profile.batch}: {message}"
         return Violation(
-            level, landed.source, landed.batch, what, subject, measured, low, high, named, ids
+            level, profile.source, profile.batch, what, subject, measured, low, high, named, ids
         )
 
 

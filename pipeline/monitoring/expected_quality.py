@@ -10,7 +10,6 @@ unseen distributions", arXiv:2107.03315). Neither sees a change of what the labe
 
 from __future__ import annotations
 
-import csv
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.core.errors import PipelineError
-from pipeline.core.files.documents import reading
+from pipeline.core.files.documents import csv_rows
 from pipeline.core.randomness import generator
 from pipeline.core.records import MIN_COMPONENTS
 from pipeline.models.evaluation.bootstrap import Resamples, interval
@@ -61,8 +60,7 @@ def subset_scores(path: Path, task: str, split: str, figure: str) -> dict[Subset
     PipelineError
         The table has no such figure of the task.
     """
-    with reading(path), path.open(newline="", encoding="utf-8") as file:
-        rows = [*csv.DictReader(file)]
+    rows = csv_rows(path)
     scores = {
         frozenset(row["subset"].split("+")): float(row[figure])
         for row in rows

@@ -21,8 +21,8 @@ from math import ceil
 import numpy as np
 
 from pipeline.core.records import MIN_COMPONENTS
-from pipeline.monitoring.contract import Contract, Violation
-from pipeline.monitoring.options import DriftOptions
+from pipeline.monitoring.contract import Violation
+from pipeline.monitoring.options import Contract, DriftOptions
 from pipeline.monitoring.two_sample import sequential_p_value
 
 # What is given less is as unlikely as can be, so that no component outweighs all others.

@@ -11,9 +11,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from pipeline.core.errors import PipelineError
+from pipeline.monitoring.batch_profile import BatchProfile
 from pipeline.monitoring.columns import PRESENCE, is_known
-from pipeline.monitoring.contract import LEAST_SLACK, PRESENT, Contract, Limits
-from pipeline.monitoring.landed import Landed
+from pipeline.monitoring.contract import PRESENT
+from pipeline.monitoring.options import LEAST_SLACK, Contract, Limits
 
 # A column of more values is a name rather than a category.
 MOST_VALUES = 200
@@ -21,7 +22,7 @@ MOST_VALUES = 200
 SIZE = 4
 
 
-def learn_contract(batches: Sequence[Landed], attributes: Sequence[str] = ()) -> Contract:
+def learn_contract(batches: Sequence[BatchProfile], attributes: Sequence[str] = ()) -> Contract:
     """The contract that accepted batches of one source keep.
 
     Parameters
@@ -34,10 +35,10 @@ def learn_contract(batches: Sequence[Landed], attributes: Sequence[str] = ()) ->
     PipelineError
         There is no batch, or none with samples.
     """
-    batches = [landed for landed in batches if landed.samples.num_rows]
+    batches = [profile for profile in batches if profile.samples.num_rows]
     if not batches:
         raise PipelineError("there is no accepted batch with samples to learn a contract from")
-    columns = [landed.columns(attributes) for landed in batches]
+    columns = [profile.columns(attributes) for profile in batches]
     ranges = {
         name: _range([each[name] for each in columns])
         for name in columns[0]
@@ -53,7 +54,7 @@ def learn_contract(batches: Sequence[Landed], attributes: Sequence[str] = ()) ->
         max((limits.excludes(each[n]).mean() for n, limits in ranges.items()), default=0)
         for each in columns
     ]
-    stages = sorted({stage for landed in batches for stage in landed.stages})
+    stages = sorted({stage for profile in batches for stage in profile.stages})
     return Contract(
         batches=len(batches),
         schema=batches[-1].schema,
@@ -79,10 +80,10 @@ def learn_contract(batches: Sequence[Landed], attributes: Sequence[str] = ()) ->
         },
         ranges=ranges,
         outside=_most(outside),
-        known=_most([landed.is_known.mean() for landed in batches]),
-        contradicted=_most([landed.is_contradicted.mean() for landed in batches]),
+        known=_most([profile.is_known.mean() for profile in batches]),
+        contradicted=_most([profile.is_contradicted.mean() for profile in batches]),
         rejects={
-            stage: _most([_refused(landed.stages.get(stage, (0, 0))) for landed in batches])
+            stage: _most([_refused(profile.stages.get(stage, (0, 0))) for profile in batches])
             for stage in stages
         },
     )

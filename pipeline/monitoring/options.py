@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import numpy as np
 from pydantic import Field
 
 from pipeline.core.options import Options
+
+# What a share may move at least, whatever the accepted batches had.
+LEAST_SLACK = 0.02
+CHANCE = 0.001
+# How far the share of labels that the model confirms may fall below the expected share, as a part
+# of that.
+DISAGREED = 0.3
 
 
 class DriftOptions(Options):
@@ -83,3 +91,53 @@ class MonitoringOptions(Options):
     )
     drift: DriftOptions = Field(default=DriftOptions(), description="tests of tonight's data")
     gate: GateOptions = Field(default=GateOptions(), description="tests of tonight's model")
+
+
+class Limits(Options):
+    """Both ends are allowed."""
+
+    low: float
+    high: float
+
+    def excludes(self, values: np.ndarray) -> np.ndarray:
+        """bool (n,): which values are outside; NaN is not."""
+        return np.asarray((values < self.low) | (values > self.high))
+
+
+class Contract(Options):
+    """What a source promises of each batch."""
+
+    batches: int = Field(ge=1, description="accepted batches that it was learnt from")
+    schema_: dict[str, str] = Field(
+        alias="schema", description="column of the samples or of a modality → its type"
+    )
+    attributes: tuple[str, ...] = Field(description="that samples of every batch state")
+    samples: Limits = Field(description="in a batch")
+    presence: dict[str, Limits] = Field(description="modality → share of samples that have it")
+    shares: dict[str, dict[str, Limits]] = Field(
+        description="target, attribute or measurement → value → share of samples"
+    )
+    new_values: float = Field(
+        default=LEAST_SLACK, ge=0, le=1, description="share that may have values not among these"
+    )
+    ranges: dict[str, Limits] = Field(description="measurement → what it may be in a sample")
+    outside: float = Field(
+        default=LEAST_SLACK, ge=0, le=1, description="share that may be outside of a range"
+    )
+    known: float = Field(ge=0, le=1, description="share that may bring nothing but known assets")
+    contradicted: float = Field(
+        default=LEAST_SLACK,
+        ge=0,
+        le=1,
+        description="share that may be known, asset for asset, under another target",
+    )
+    disagreed: float = Field(
+        default=DISAGREED,
+        ge=0,
+        le=1,
+        description="by what part of the expected share the model in use may confirm fewer labels",
+    )
+    rejects: dict[str, float] = Field(description="stage → share of its rows that it may refuse")
+    chance: float = Field(
+        default=CHANCE, ge=1e-6, lt=1, description="that a batch as allowed is held by mistake"
+    )

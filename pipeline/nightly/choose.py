@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +15,7 @@ from pipeline.nightly.ledger import Ledger
 from pipeline.nightly.options import NightlyOptions
 from pipeline.nightly.quarantine import held_place, is_in, raw_place
 from pipeline.nightly.repository import Failed
+from pipeline.raw.media_types import modality_by_name
 from pipeline.stages.add import BATCH
 
 SHOWN = 5
@@ -21,10 +23,17 @@ SHOWN = 5
 
 @dataclass(frozen=True)
 class Choice:
-    """What a run would take, and `<source>/<landing>` → why it would leave it."""
+    """What a run would take, and `<source>/<landing>` → why it would leave it.
+
+    Attributes
+    ----------
+    modalities:
+        By modality, as names tell, the files that would come in.
+    """
 
     deliveries: list[Delivery]
     left: dict[str, str]
+    modalities: Counter[str]
 
 
 def choose(options: NightlyOptions, ledger: Ledger, now: datetime) -> Choice:
@@ -45,6 +54,7 @@ def choose(options: NightlyOptions, ledger: Ledger, now: datetime) -> Choice:
     again = {(source, event.landing) for (source, _), event in released.items() if not event.batch}
     names = {(delivery.source, delivery.batch) for delivery in deliveries}
     left = {}
+    modalities: Counter[str] = Counter()
     for landing in all_landings(options, now):
         source, name = landing.source, landing.name
         if ledger.saw(source, name, landing.stamp) and (source, name) not in again:
@@ -55,7 +65,9 @@ def choose(options: NightlyOptions, ledger: Ledger, now: datetime) -> Choice:
         delivery = _delivery(landing, _free_name(source, name, names))
         names.add((source, delivery.batch))
         deliveries.append(delivery)
-    return Choice(deliveries, left)
+        if delivery.batch:
+            modalities.update(modality_by_name(path) or "other" for path in landing.files)
+    return Choice(deliveries, left, modalities)
 
 
 def all_landings(options: NightlyOptions, now: datetime) -> list[Landing]:

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from pipeline.core.errors import PipelineError
 from pipeline.core.folders import CLEAN, CURATED, DATA, MODELS
 from pipeline.modalities import modality_of
-from pipeline.monitoring.landed import known_assets
+from pipeline.monitoring.batch_profile import known_assets
 from pipeline.nightly.journal import Night
 from pipeline.nightly.model_answers import Answer, asked
 from pipeline.nightly.recipe import model_name, recipe

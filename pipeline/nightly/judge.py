@@ -127,7 +127,7 @@ def read_looks() -> list[Look]:
         A line of the file is no look.
     """
     try:
-        lines = LOOKS.read_text(encoding="utf-8").splitlines()
+        lines = LOOKS.read_bytes().splitlines()
     except FileNotFoundError:
         return []
     try:
@@ -136,7 +136,7 @@ def read_looks() -> list[Look]:
         raise PipelineError(f"{LOOKS} is damaged: `git log -p {LOOKS}` shows what it was") from None
 
 
-def _look(line: str) -> Look:
+def _look(line: bytes) -> Look:
     # JSON has no tuples, and the form is strict.
     values = json.loads(line)
     wealth = tuple(values.pop("log_wealth", ()))

@@ -160,7 +160,7 @@ def read_ledger(root: Path = Path()) -> Ledger:
     """
     path = root / LEDGER
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_bytes().splitlines()
     except FileNotFoundError:
         return Ledger()
     events = []

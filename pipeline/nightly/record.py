@@ -21,7 +21,7 @@ from pipeline.core.files.digest import digest_file
 from pipeline.core.files.documents import reading
 from pipeline.core.folders import DATA, EVALUATION
 from pipeline.execution import run_record
-from pipeline.models.evaluation.measured import parse_number, read_rows
+from pipeline.models.evaluation.figure_files import parse_number, read_rows
 from pipeline.nightly.journal import Night
 from pipeline.nightly.repository import tag_of
 
@@ -89,6 +89,8 @@ SCHEMA = pa.schema(
 COUNTED = ("rows", "rejected", "computed_rows", "computed", "restored", "reused")
 # Stages that decode or encode each row once; others write their tables anew.
 PER_ROW = ("clean", "augment", "extract")
+# What more files take more of.
+COSTS = ("computed_rows", "cpu_seconds")
 MEASURED = ("seconds", "cpu_seconds", "gpu_seconds")
 
 
@@ -206,8 +208,8 @@ def _number(text: str) -> float | None:
     return None if number is None else float(number)
 
 
-def cpu_seconds_per_file(rows: Iterable[dict[str, Any]]) -> float | None:
-    """What a file that landed has cost, by the runs that had some; None before there are any."""
-    paid = [(row["cpu_seconds"], row["landed_files"]) for row in rows if row["landed_files"]]
-    files = sum(n for _, n in paid)
-    return sum(cpu for cpu, _ in paid) / files if files else None
+def costs_per_file(rows: Iterable[dict[str, Any]]) -> dict[str, float] | None:
+    """By `COSTS`, a file that landed, by the runs that had some; None before there are any."""
+    paid = [row for row in rows if row["landed_files"]]
+    files = sum(row["landed_files"] for row in paid)
+    return {name: sum(row[name] for row in paid) / files for name in COSTS} if files else None

@@ -20,17 +20,10 @@ from pipeline.core.files.atomic import remove
 from pipeline.core.files.lock import locked
 from pipeline.nightly import arrival, journal, quarantine, repository
 from pipeline.nightly.choose import all_landings, choose, numbered
+from pipeline.nightly.events import events_of
 from pipeline.nightly.journal import LOCK, STATES, Delivery, Night, State, Verdict
 from pipeline.nightly.judge import write_looks
-from pipeline.nightly.ledger import (
-    MACHINE,
-    Event,
-    Ledger,
-    read_ledger,
-    stamp_time,
-    without_run,
-    write_ledger,
-)
+from pipeline.nightly.ledger import Ledger, read_ledger, stamp_time, without_run, write_ledger
 from pipeline.nightly.options import NightlyOptions
 from pipeline.nightly.record import names, write_record
 from pipeline.nightly.repository import Failed, last_line
@@ -38,8 +31,8 @@ from pipeline.nightly.unlabelled import answers_file
 from pipeline.nightly.watch import Findings
 from pipeline.params import Params
 from pipeline.params.aliases import CHAMPION, Alias, read_aliases, write_aliases
-from pipeline.parts.plan import NORMAL
 from pipeline.parts.refusals import kept
+from pipeline.parts.reject_limit import NORMAL
 from pipeline.raw.held_samples import HELD
 from pipeline.stages.graph import labels
 
@@ -332,10 +325,7 @@ def _record(night: Night, options: NightlyOptions, tools: Tools) -> Night:
     aliases = read_aliases(Path())
     ledger = without_run(read_ledger(), night.run)
     now = tools.now()
-    events = [_event_of(night, delivery, now) for delivery in night.deliveries if _ended(delivery)]
-    events += [event for delivery in night.deliveries for event in _of_rows(night, delivery, now)]
-    if night.verdict.outcome in ("promoted", "held"):
-        events.append(_event_of_model(night, options, aliases, now))
+    events = events_of(night, options.model, aliases.get(CHAMPION), now)
     if night.verdict.outcome == "promoted":
         chosen = Alias(model=options.model, revision=night.revision)
         write_aliases(Path(), {**aliases, CHAMPION: chosen})
@@ -346,53 +336,6 @@ def _record(night: Night, options: NightlyOptions, tools: Tools) -> Night:
     trailer = repository.VERDICT_TRAILER
     repository.commit(message, trailer, night.run, repository.VERDICT_FILES)
     return night
-
-
-def _ended(delivery: Delivery) -> bool:
-    return delivery.fate in ("taken", "held", "duplicate")
-
-
-def _event_of(night: Night, delivery: Delivery, now: datetime) -> Event:
-    assert delivery.fate in ("taken", "held", "duplicate")
-    return Event(
-        stamp_time(now),
-        delivery.fate,
-        night.run,
-        MACHINE,
-        delivery.why or "it landed, whole",
-        delivery.source,
-        delivery.landing,
-        delivery.stamp,
-        delivery.content,
-        "" if delivery.fate == "duplicate" else delivery.batch,
-    )
-
-
-def _of_rows(night: Night, delivery: Delivery, now: datetime) -> list[Event]:
-    """That single samples of a batch are held."""
-    about = {"source": delivery.source, "batch": delivery.batch}
-    return [
-        Event(stamp_time(now), "held", night.run, MACHINE, why, sample=sample, **about)
-        for sample, why in delivery.rows.items()
-    ]
-
-
-def _event_of_model(
-    night: Night, options: NightlyOptions, aliases: Mapping[str, Alias], now: datetime
-) -> Event:
-    assert night.verdict is not None
-    champion = aliases.get(CHAMPION)
-    return Event(
-        stamp_time(now),
-        "promoted" if night.verdict.outcome == "promoted" else "kept",
-        night.run,
-        MACHINE,
-        night.verdict.why,
-        alias=CHAMPION,
-        model=options.model,
-        revision=night.revision,
-        before=f"{champion.model}@{champion.revision}" if champion else "",
-    )
 
 
 def _push(night: Night, tools: Tools) -> Night:

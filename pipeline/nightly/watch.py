@@ -16,11 +16,12 @@ import yaml
 from pipeline.core.errors import PipelineError
 from pipeline.core.folders import CURATED, DATA, SAMPLES
 from pipeline.core.records import UNLABELLED
+from pipeline.monitoring.batch_profile import batch_profiles
 from pipeline.monitoring.columns import sample_columns
-from pipeline.monitoring.contract import Contract, Violation, check_contract
+from pipeline.monitoring.contract import Violation, check_contract
 from pipeline.monitoring.drift import NightDrift, Observed, night_drift, pooled
-from pipeline.monitoring.landed import read_landed
 from pipeline.monitoring.learnt_contract import learn_contract
+from pipeline.monitoring.options import Contract
 from pipeline.nightly.journal import Delivery
 from pipeline.nightly.labels import label_violations
 from pipeline.nightly.raw_samples import unlabelled_ids
@@ -66,9 +67,9 @@ def check_batches(
         return Findings()
     violations = [
         violation
-        for landed in read_landed(Path(DATA), params.modalities, params.curate, contracted)
+        for profile in batch_profiles(Path(DATA), params.modalities, params.curate, contracted)
         for violation in check_contract(
-            landed, params.contract[landed.source], params.monitoring.attributes
+            profile, params.contract[profile.source], params.monitoring.attributes
         )
     ]
     held = findings(tonight, violations).held
@@ -122,9 +123,9 @@ def drift(
     root = Path(DATA)
     tonight = {(delivery.source, delivery.batch) for delivery in deliveries}
     samples = _samples(root)
-    landed = read_landed(root, params.modalities, params.curate, sorted(tonight)[:1])
+    profiles = batch_profiles(root, params.modalities, params.curate, sorted(tonight)[:1])
     columns = sample_columns(
-        samples, landed[0].measured if landed else {}, params.monitoring.attributes
+        samples, profiles[0].measured if profiles else {}, params.monitoring.attributes
     )
     tree = WorkTree(root)
     joined = align(
@@ -188,10 +189,10 @@ def with_learnt_contract(text: str, params: Params, sources: Sequence[str]) -> s
     PipelineError
         Nothing is ingested and clean yet, or a source has no batch with samples.
     """
-    landed = read_landed(Path(DATA), params.modalities, params.curate)
+    profiles = batch_profiles(Path(DATA), params.modalities, params.curate)
     contracts = {name: _plain(contract) for name, contract in params.contract.items()}
     for source in sources:
-        of_source = [batch for batch in landed if batch.source == source]
+        of_source = [batch for batch in profiles if batch.source == source]
         contracts[source] = _plain(learn_contract(of_source, params.monitoring.attributes))
     return with_section(text, "contract", contracts)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.core.nested import flatten
+from pipeline.models.saving import GRAPH, WEIGHTS
 from pipeline.models.tasks import ranked_by
 from pipeline.packaging.annex_iv import points
 from pipeline.packaging.header import model_header
@@ -81,6 +82,7 @@ def model_card(
         data_licences=sorted({row["licence"] or "not stated" for row in inputs.curated}),
         annex=points(handover, data_card),
         digests=digests,
+        weights_file=GRAPH if GRAPH in digests else WEIGHTS,
         graph=graph,
         worsened=KINDS,
         confidence=inputs.confidence,

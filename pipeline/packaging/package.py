@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib.metadata import distribution
@@ -11,9 +13,22 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from pipeline.core.errors import PipelineError, unknown
+from pipeline.core.errors import PipelineError
 from pipeline.core.files.digest import digest_file, digest_json
-from pipeline.core.folders import DATA, EVALUATION
+from pipeline.core.folders import (
+    ASSETS,
+    AUGMENTED,
+    CLEAN,
+    COMPRESSED,
+    CURATE_COUNTS,
+    CURATED,
+    DATA,
+    EVALUATION,
+    FEATURES,
+    INGEST_COUNTS,
+    MODELS,
+    SAMPLES,
+)
 from pipeline.core.registry import locate
 from pipeline.encoders import FOLDER as ENCODERS
 from pipeline.modalities import FOLDER as MODALITIES
@@ -26,7 +41,7 @@ from pipeline.packaging.markdown import TEMPLATES
 from pipeline.packaging.model_card import Preprocessing, model_card
 from pipeline.packaging.requirements import PROJECT, locked
 from pipeline.packaging.weights import EncoderWeights, encoder_weights
-from pipeline.params import Params
+from pipeline.params import Params, parse
 from pipeline.params.aliases import read_aliases
 from pipeline.params.resolved import resolved
 from pipeline.parts import artifact
@@ -37,6 +52,7 @@ from pipeline.raw.tracks import PART as TRACKS
 from pipeline.raw.tracks import given
 from pipeline.reporting.inputs import EvaluatedModel, ReportInputs
 from pipeline.store.files.output_path import check_free, replacing_folder
+from pipeline.store.trees.revision import Revision
 
 if TYPE_CHECKING:
     from pipeline.models.saving import TrainedModel
@@ -45,6 +61,11 @@ LOG = logging.getLogger(__name__)
 MODEL_CARD, DATA_CARD, PREDICT, LICENCE = "model_card.md", "data_card.md", "predict.py", "LICENSE"
 REQUIREMENTS = "requirements.txt"
 ARCHIVE = ".zip"
+# What the cards tell of the data, below the data directory.
+TABLES = (
+    *(SAMPLES, ASSETS, CLEAN, AUGMENTED, FEATURES, CURATED),
+    *(INGEST_COUNTS, CURATE_COUNTS),
+)
 # Parts of a modality that making features takes.
 PARTS = ("clean", "content", "augment", TRACKS)
 # What answering starts from, beside the plug-ins that the model and its features name. `parse`
@@ -57,15 +78,22 @@ ENTRIES = (
 SOURCES = {"files": {"kind": "folder"}}
 
 
-def write_package(params: Params, name: str, out: Path, force: bool = False) -> str:
-    """Write the package of a model of the work tree that is trained and evaluated.
+def write_package(
+    params: Params, name: str, out: Path, force: bool = False, rev: str | None = None
+) -> str:
+    """Write the package of a model that is trained, or compressed, and measured.
 
     Parameters
     ----------
+    name:
+        A model, or an alias, whose revision is then meant.
     out:
         A folder, or a file that ends in .zip; whole or not at all.
     force:
         Replace what is there, if it is a package.
+    rev:
+        Branch, tag or commit whose model and params are packaged, with the code that is here; None:
+        the work tree's.
 
     Returns
     -------
@@ -77,47 +105,58 @@ def write_package(params: Params, name: str, out: Path, force: bool = False) -> 
         There is no such model, it is not trained, not evaluated as it is now, or would be given
         other features by this code; or `out` may not be written.
     """
-    model = _Model(params, name)
-    model.check()
-    check_free(out, Path(), force)
-    if out.suffix != ARCHIVE:
-        with replacing_folder(out, CONTENTS) as folder:
-            return model.write(folder)
+    with _found(params, name, rev) as model:
+        model.check()
+        check_free(out, Path(), force)
+        if out.suffix != ARCHIVE:
+            with replacing_folder(out, CONTENTS) as folder:
+                return model.write(folder)
+        with TemporaryDirectory(prefix="package-") as temporary:
+            folder = Path(temporary, out.stem)
+            digest = model.write(folder)
+            write_zip(folder, out)
+            return digest
+
+
+@contextmanager
+def _found(params: Params, name: str, rev: str | None) -> Iterator[_Model]:
+    """A model of the work tree; or of a revision, whose files are then linked into one folder."""
+    files = find_model(Path(), name, rev)
+    alias = read_aliases(Path()).get(name)
+    rev = alias.revision if alias else rev
+    name = files.about.model
+    if rev is None:
+        yield _Model(params, name, files, Path(DATA))
+        return
+    tree = Revision.at(Path(), rev)
+    folders = {*TABLES, *(f"{folder}/{name}" for folder in (MODELS, EVALUATION, COMPRESSED))}
+    outs = [
+        out
+        for out in tree.outs
+        if any(folder == out or out.startswith(f"{folder}/") for folder in folders)
+    ]
     with TemporaryDirectory(prefix="package-") as temporary:
-        folder = Path(temporary, out.stem)
-        digest = model.write(folder)
-        write_zip(folder, out)
-        return digest
+        for path in tree.files(outs):
+            link = Path(temporary, path)
+            link.parent.mkdir(parents=True, exist_ok=True)
+            link.symlink_to(tree.file(path))
+        params = parse(tree.params, f"params.yaml of revision {rev}")
+        yield _Model(params, name, files, Path(temporary))
 
 
 @dataclass(frozen=True)
 class _Model:
-    """A model of the work tree that is to be packaged."""
+    """A model that is to be packaged; `root` is the data directory that it lies in."""
 
     params: Params
     name: str
-
-    @cached_property
-    def files(self) -> ModelFiles:
-        if alias := read_aliases(Path()).get(self.name):
-            raise PipelineError(
-                f"'{self.name}' is the model '{alias.model}' at {alias.revision[:12]}, and what "
-                f"lies in the work tree is packaged: check that commit out, and package "
-                f"'{alias.model}'"
-            )
-        if compressed := self.params.compress.get(self.name):
-            raise PipelineError(
-                f"'{self.name}' is compressed, and its figures stand on its own page alone: "
-                f"package '{compressed.model}', which it comes from"
-            )
-        if self.name not in self.params.models:
-            raise PipelineError(unknown("model", self.name, self.params.models))
-        return find_model(Path(), self.name)
+    files: ModelFiles
+    root: Path
 
     @cached_property
     def inputs(self) -> ReportInputs:
         return ReportInputs(
-            root=Path(DATA),
+            root=self.root,
             models=(self.name,),
             modalities=self.params.modalities,
             features=self.params.set_modalities,
@@ -128,6 +167,9 @@ class _Model:
 
     @cached_property
     def evaluated(self) -> EvaluatedModel:
+        if self.name in self.params.compress:  # it was measured when it was made
+            folder = self.root / COMPRESSED / self.name
+            return EvaluatedModel(self.name, folder, folder, self.params.modalities)
         for model in self.inputs.evaluated:
             return model
         raise PipelineError(
@@ -153,6 +195,8 @@ class _Model:
 
     def check(self) -> None:
         """PipelineError unless there is such a model, and its figures are of it."""
+        if self.evaluated.trained == self.evaluated.evaluated:
+            return
         trained = {f"model/{name}": md5 for name, md5 in self.files.about.files.items()}
         measured = artifact.read_manifest(self.evaluated.evaluated)["inputs"]
         if any(measured.get(name, md5) != md5 for name, md5 in trained.items()):
@@ -192,7 +236,7 @@ class _Model:
                 if has_part(modality, name) and self._takes(modality, name)
             ),
             *(locate(MODALITIES, modality) for modality in self.modalities),
-            *self.params.models[self.name].as_kinds(self.params.targets).modules,
+            *self.files.options.modules,
         }
         return needed(filter(is_ours, [*ENTRIES, *plugins])) | plugins
 
@@ -234,7 +278,7 @@ class _Model:
             **{f"clean/{name}": section for name, section in sections["clean"].items()},
             **sections["features"],
         }
-        trained = self.evaluated.trained
+        trained, evaluated = self.evaluated.trained, self.evaluated.evaluated
         return model_card(
             self.inputs,
             self.evaluated,
@@ -249,7 +293,7 @@ class _Model:
             digests={
                 **{name: digest_file(trained / name) for name in self.files.about.files},
                 **self.evaluated.card["inputs"],
-                f"{EVALUATION}/{self.name}": artifact.digest(self.evaluated.evaluated),
+                evaluated.relative_to(self.root).as_posix(): artifact.digest(evaluated),
             },
             graph=graph,
         )

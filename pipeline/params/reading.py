@@ -22,9 +22,9 @@ from pipeline.models.evaluation.options import EvaluationOptions
 from pipeline.models.options import ModelOptions
 from pipeline.models.task_options import kinds_with_options
 from pipeline.models.verification.options import VerificationOptions
-from pipeline.monitoring.contract import Contract
-from pipeline.monitoring.options import MonitoringOptions
-from pipeline.params.agreement import NAMED, cross_check
+from pipeline.monitoring.options import Contract, MonitoringOptions
+from pipeline.params.agreement import cross_check
+from pipeline.params.agreement.names import NAMED
 from pipeline.params.document import read
 from pipeline.params.sections import (
     CleanSection,
@@ -62,8 +62,10 @@ def load(path: Path = Path("params.yaml")) -> Params:
 
 def parse(document: Any, name: str = "params.yaml") -> Params:
     """Check what a params.yaml says; see `load`."""
+    if not isinstance(document, dict | None):
+        raise PipelineError(f"{name} holds no sections: write `sources:` and further ones, as keys")
     reading = _Reading()
-    params = reading.params(document if isinstance(document, dict) else {})
+    params = reading.params(document or {})
     if params is None or reading.problems:
         listed = "\n".join(f"  {path}: {message}" for path, message in reading.problems)
         raise PipelineError(f"{name} has {len(reading.problems)} mistake(s):\n{listed}")

@@ -18,8 +18,7 @@ from pipeline.models.evaluation.options import EvaluationOptions
 from pipeline.models.options import ModelOptions
 from pipeline.models.tasks import Kind
 from pipeline.models.verification.options import VerificationOptions
-from pipeline.monitoring.contract import Contract
-from pipeline.monitoring.options import MonitoringOptions
+from pipeline.monitoring.options import Contract, MonitoringOptions
 from pipeline.raw.request import DownloadOptions
 from pipeline.reporting.options import ReportOptions as ReportOptions
 from pipeline.store.format.layout import Dtype, Profile

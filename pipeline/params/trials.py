@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pipeline.core.complaint import complaint
 from pipeline.core.errors import PipelineError, unknown
 from pipeline.core.folders import DATA, EVALUATION, MODELS
 from pipeline.models.tasks import kinds, task_of
@@ -66,8 +67,7 @@ def show_experiments() -> list[dict[str, Any]]:
     command = [sys.executable, "-m", "dvc", "exp", "show", "--json"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        lines = done.stderr.strip().splitlines() or ["nothing"]
-        raise PipelineError(f"`dvc exp show` failed and says: {lines[-1]}")
+        raise PipelineError(f"`dvc exp show` failed and says: {complaint(done.stderr)}")
     experiments: list[dict[str, Any]] = json.loads(done.stdout)
     return experiments
 

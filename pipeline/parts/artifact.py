@@ -23,7 +23,7 @@ from pipeline.core.files.lock import lock_path, locked
 from pipeline.core.records import SCHEMA_VERSION
 from pipeline.parts.dvc_restore import Cache
 from pipeline.parts.fingerprint import Fingerprint
-from pipeline.parts.plan import Summary
+from pipeline.parts.summary import Summary
 
 MANIFEST = "manifest.json"
 

@@ -7,6 +7,7 @@ is remembered by the digest of its bytes. The memory is local and may be deleted
 from __future__ import annotations
 
 import ast
+import contextlib
 import functools
 import importlib.util
 import json
@@ -110,11 +111,12 @@ def _path(module: str) -> Path:
 
 
 def remember() -> None:
-    """Keep what this process learnt for the next, if this is a project's folder."""
+    """Keep what this process learnt for the next, if this is a project's folder to write in."""
     if _learnt and (MEMORY.parent.is_dir() or Path("dvc.yaml").is_file()):
-        MEMORY.parent.mkdir(parents=True, exist_ok=True)
-        with atomic_write(MEMORY) as temporary:
-            temporary.write_text(json.dumps({**_memory(), "": [_reader()]}))
+        with contextlib.suppress(OSError):
+            MEMORY.parent.mkdir(parents=True, exist_ok=True)
+            with atomic_write(MEMORY) as temporary:
+                temporary.write_text(json.dumps({**_memory(), "": [_reader()]}))
         _learnt.clear()
 
 

@@ -14,20 +14,17 @@ the next makes it anew, taking over its other rows, and DVC's cache is never ask
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby
 from pathlib import Path
 
-from pipeline.core.errors import PipelineError
 from pipeline.core.files.atomic import remove
 from pipeline.core.files.digest import digest_json
 from pipeline.core.files.digest_cache import DigestCache, digests_of, open_digest_cache
 from pipeline.core.files.lock import locked
-from pipeline.core.records import UNLABELLED, Reject
-from pipeline.core.remedies import remedy
-from pipeline.parts import refusals
+from pipeline.core.records import Reject
 from pipeline.parts.dvc_restore import Cache
 from pipeline.parts.fingerprint import Fingerprint
 from pipeline.parts.job import (
@@ -39,42 +36,11 @@ from pipeline.parts.job import (
     jobs,
 )
 from pipeline.parts.manifest import MANIFEST, rejects_of, write_manifest
-from pipeline.parts.part import PROVISIONAL, Entry, Part, Row, Work, entry_of, read_footer
+from pipeline.parts.part import Entry, Part, Row, Work, entry_of, read_footer
 from pipeline.parts.progress import track
+from pipeline.parts.reject_limit import check_limit
+from pipeline.parts.summary import Summary
 from pipeline.parts.valid_parts import is_provisional, is_whole, listed_entries, valid_entry
-
-# Reasons that the message of a failed stage tells.
-SHOWN = 3
-# Reasons that say of nothing that it is wrong: an example may lack a target, a film its sound.
-NORMAL = (UNLABELLED, "absent")
-
-
-@dataclass(frozen=True)
-class Summary:
-    """What a stage did. Only `rows` and `rejected` say anything about the data itself.
-
-    `planned` parts = `reused` + `restored` (from DVC's cache) + `computed`. Of the rows of computed
-    parts, `computed_rows` went through the function and `reused_rows` came from parts made before;
-    `verb` says what the function does to a row.
-    """
-
-    planned: int = 0
-    reused: int = 0
-    restored: int = 0
-    computed: int = 0
-    removed: int = 0
-    rows: int = 0
-    rejected: int = 0
-    reasons: dict[str, int] = field(default_factory=dict)
-    computed_rows: int = 0
-    reused_rows: int = 0
-    verb: str = "computed"
-    used: tuple[ResourceUsage, ...] = ()
-
-    @property
-    def provisional(self) -> int:
-        """Rows that the next run tries again: no row function refused them."""
-        return sum(n for reason, n in self.reasons.items() if reason in PROVISIONAL)
 
 
 @dataclass(frozen=True)
@@ -159,6 +125,7 @@ class PartsPlan:
                 used=tuple(usage),
             )
             check_limit(work.stage, summary, self.reject_limit, refused, files=self._files(refused))
+            _remove_unreadable(out / MANIFEST)
             write_manifest(out, work.stage, entries, work.fingerprint)
             # Looked for again: DVC takes whatever the directory now holds for the stage's output.
             for path in _unplanned(self):
@@ -287,76 +254,22 @@ def _complete(
     return entries, usage
 
 
-def check_limit(
-    stage: str,
-    summary: Summary,
-    limit: float,
-    refused: Sequence[Reject],
-    what: str = "rows",
-    files: Mapping[str, str] | None = None,
-) -> None:
-    """Fail a stage whose share of rejected rows passes its limit; the NORMAL ones do not count.
-
-    The message tells the commonest reasons with an example of each; all that was refused is kept
-    where `pipeline rejects` reads it.
-
-    Parameters
-    ----------
-    refused:
-        All that the stage refused, of what is held to another limit too.
-    what:
-        What `summary` counts.
-    files:
-        Digest → the file that it is of, where that is known.
-    """
-    rejected = summary.rejected - sum(summary.reasons.get(reason, 0) for reason in NORMAL)
-    total = summary.rows + rejected
-    if not total or rejected / total <= limit:
-        refusals.forget(stage)
-        return
-    refusals.keep(stage, refused)
-    examples = {reject.reason: reject for reject in sorted(refused, reverse=True)}
-    common = Counter(summary.reasons).most_common(SHOWN)
-    raise PipelineError(
-        "\n".join(
-            [
-                f"{stage}: {rejected} of {total} {what} were rejected "
-                f"({rejected / total:.1%}, the limit is {limit:.1%}):",
-                *(
-                    f"  {n} {reason}, {_example(examples[reason], files or {})}"
-                    for reason, n in common
-                    if reason not in NORMAL
-                ),
-                f"The previous outputs stand; `pipeline rejects --stage {stage}` shows what was "
-                f"refused. {_advice(summary)}raise the stage's reject_limit in params.yaml.",
-            ]
-        )
-    )
-
-
-def _example(reject: Reject, files: Mapping[str, str]) -> str:
-    place = f"{reject.source}/{reject.batch}: {reject.subject_kind} {reject.subject}"
-    help_ = remedy(reject.stage, reject.reason)
-    return f"such as {files.get(reject.digest) or place}: {reject.message}" + (
-        f" ({help_})" if help_ else ""
-    )
-
-
-def _advice(summary: Summary) -> str:
-    if summary.provisional:
-        return (
-            "What failed, crashed or timed out is tried again at the next run: give it more memory "
-            "or a longer execution.timeout, or mend the data or the code, or "
-        )
-    return "Mend the data, or "
-
-
 def _unplanned(plan: PartsPlan) -> list[Path]:
     """What lies in the output directory beside the planned parts and the manifest."""
     if not plan.out.is_dir():
         return []
     planned = {MANIFEST, *(f"{part.key}.parquet" for part in plan.parts)}
     return sorted(path for path in plan.out.iterdir() if path.name not in planned)
+
+
+def _remove_unreadable(manifest: Path) -> None:
+    """Remove a manifest that is no text, and so can't be compared with the one to be written."""
+    try:
+        manifest.read_bytes().decode()
+    except FileNotFoundError:
+        return
+    except UnicodeDecodeError:
+        manifest.unlink()
 
 
 def _compute_none(rows: Sequence[Row], values: Sequence[object]) -> list[object]:

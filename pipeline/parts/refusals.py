@@ -40,7 +40,7 @@ def kept(stage: str, project: Path = Path()) -> list[Reject] | None:
         The file is damaged.
     """
     try:
-        lines = (project / _path(stage)).read_text(encoding="utf-8").splitlines()
+        lines = (project / _path(stage)).read_bytes().splitlines()
     except FileNotFoundError:
         return None
     try:

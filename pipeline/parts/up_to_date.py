@@ -18,7 +18,7 @@ from pipeline.core.errors import PipelineError
 from pipeline.core.files.atomic import atomic_write
 from pipeline.core.files.digest_cache import digests_of, open_digest_cache
 from pipeline.core.files.documents import document
-from pipeline.parts.plan import Summary
+from pipeline.parts.summary import Summary
 
 S = TypeVar("S", bound=Summary)
 FOLDER = Path(".pipeline", "done")

@@ -18,6 +18,7 @@ from pipeline.core.files.atomic import half
 from pipeline.encoders._aligned import Frozen, FrozenSet
 from pipeline.params import FeatureSection, parse
 from pipeline.project.model_files import find_model
+from pipeline.store.files.output_path import check_outside
 
 
 def freeze(root: Path, model: str, out: Path, revision: str | None = None) -> list[str]:
@@ -37,11 +38,12 @@ def freeze(root: Path, model: str, out: Path, revision: str | None = None) -> li
     Raises
     ------
     PipelineError
-        There is no such model, it is not trained or damaged, or something lies at `out`.
+        There is no such model, it is not trained or damaged, or `out` is taken or below data/.
     """
     from pipeline.models.compression.export import vector_graph
     from pipeline.models.saving import load_model
 
+    check_outside(out, root)
     if out.exists():
         raise PipelineError(f"{out} is there already: what was frozen stays; take another folder")
     files = find_model(root, model, revision)

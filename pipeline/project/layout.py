@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
 
+from pipeline.core.complaint import complaint
 from pipeline.core.errors import PipelineError
 
 # File of the project → the one of this package that it is a copy of.
@@ -79,7 +80,10 @@ def new_project(folder: Path, params: str) -> Iterator[None]:
 
 
 def _call(folder: Path, *command: str) -> None:
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    try:
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        raise PipelineError(f"{command[0]} is not installed, and a project needs it") from None
     if done.returncode:
-        output = (done.stderr or done.stdout).strip()
+        output = complaint(done.stderr or done.stdout)
         raise PipelineError(f"`{' '.join(command)}` failed in {folder}: {output}")

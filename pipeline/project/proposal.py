@@ -189,7 +189,8 @@ def _target(left: dict[str, Column], ask: Ask) -> tuple[str, str]:
     ranked = [name for name in named if left[name].distinct > 1] or classes or numbers
     if not ranked:
         raise PipelineError(
-            f"no column could be a target, of which several rows have the same class; there are: "
+            f"no column could be a target, which has numbers, or 2 classes or more of "
+            f"{ROWS_A_CLASS} rows each on average; there are: "
             f"{', '.join(left) or 'none that is not used otherwise'}"
         )
     target = ask("Which column is to be told?", list(left), ranked[0])

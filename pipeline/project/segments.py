@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from pipeline.core import spans
 from pipeline.core.errors import PipelineError, Rejected
 from pipeline.core.files.atomic import atomic_write
+from pipeline.core.files.file_bytes import Bytes, FileBytes
 from pipeline.core.registry import load
 from pipeline.modalities import FOLDER, has_part
 from pipeline.raw.folders import LocalFolder
@@ -29,10 +30,10 @@ Row = Mapping[str, Any]
 class Segments(Protocol):
     """The part `segments` of a modality whose files have a time."""
 
-    def windows(self, data: bytes, length: int, hop: int) -> list[spans.Span]:
+    def windows(self, data: Bytes, length: int, hop: int) -> list[spans.Span]:
         """Spans of `length` ms, one each `hop` ms, until one reaches the end."""
 
-    def shots(self, data: bytes, detector: str, shortest: int) -> list[spans.Span]:
+    def shots(self, data: Bytes, detector: str, shortest: int) -> list[spans.Span]:
         """Spans from cut to cut of at least `shortest` ms."""
 
 
@@ -46,7 +47,7 @@ class Written:
 
 
 def write_segments(
-    folder: Path, cut: Callable[[Segments, bytes], list[spans.Span]], out: Path, force: bool = False
+    folder: Path, cut: Callable[[Segments, Bytes], list[spans.Span]], out: Path, force: bool = False
 ) -> Written:
     """Write a table with the rows of the folder's own, each once for every span of its film.
 
@@ -79,7 +80,7 @@ def write_segments(
         if film not in made:
             try:
                 segments = load(f"{FOLDER}/{_holder(film)}", "segments", Segments)
-                made[film] = cut(segments, (folder / film).read_bytes())
+                made[film] = cut(segments, FileBytes(folder / film))
             except Rejected as rejected:
                 made[film], refused[film] = [], f"{rejected.reason}: {rejected.message}"
         rows += _spanned(row, made[film]) or [row]

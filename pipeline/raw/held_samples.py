@@ -33,8 +33,11 @@ def read_held(folder: Path) -> dict[tuple[str, str], str]:
     path = folder / RECORD
     if not path.is_file():
         return {}
-    with path.open(newline="", encoding="utf-8") as file:
-        columns, *lines = list(csv.reader(file)) or [[]]
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            columns, *lines = list(csv.reader(file)) or [[]]
+    except (ValueError, csv.Error):  # what a spreadsheet made of it
+        columns, lines = [], []
     wrong = next((n for n, line in enumerate(lines, 2) if len(line) != len(COLUMNS)), 0)
     if columns != COLUMNS or wrong:
         raise PipelineError(

@@ -9,18 +9,22 @@ machine that reads; nothing here writes. Files that tables name by URL lie where
 from __future__ import annotations
 
 import functools
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from pyarrow import ArrowException
 from pyarrow.fs import FileSystem
 
 from pipeline.core import spans
 from pipeline.core.errors import PipelineError
-from pipeline.core.files.digest import digest_bytes
+from pipeline.core.files.file_bytes import Bytes, FileBytes, digest_of
 from pipeline.raw.downloads import Downloads, is_url, path_of
+
+# How the bytes of a file of this machine are had: in memory, or where they lie.
+Local = TypeVar("Local", bytes, FileBytes)
 
 
 @dataclass(frozen=True)
@@ -64,20 +68,30 @@ class Raw:
         PipelineError
             The file is gone, is another one by now, or cannot be read.
         """
+        return self._bytes(source, locator, digest, Path.read_bytes)
+
+    def open(self, source: str, locator: str, digest: str) -> Bytes:
+        """The same bytes, where they lie if that is on this machine; raises what `read` does."""
+        return self._bytes(source, locator, digest, FileBytes)
+
+    def _bytes(
+        self, source: str, locator: str, digest: str, local: Callable[[Path], Local]
+    ) -> bytes | Local:
         root = self.roots.get(source)
         locator, span = spans.split(locator, spans.PATH)
         again = "since ingest: run `dvc repro` again"
         with as_pipeline_error(locator):
             try:
                 if root is not None and locator.startswith(f"{uri_without_query(root)}/"):
-                    data = read(root, locator.removeprefix(f"{uri_without_query(root)}/"))
+                    path = locator.removeprefix(f"{uri_without_query(root)}/")
+                    data = _read(root, path, local)
                 elif is_url(locator):
-                    data = path_of(self.folder / source, digest).read_bytes()
+                    data = local(path_of(self.folder / source, digest))
                 else:
-                    data = (self.folder / locator).read_bytes()
+                    data = local(self.folder / locator)
             except FileNotFoundError:
                 raise PipelineError(f"there is no {locator}: it went {again}") from None
-        if spans.digest(digest_bytes(data), span) != digest:
+        if spans.digest(digest_of(data), span) != digest:
             raise PipelineError(f"{locator} changed {again}")
         return data
 
@@ -89,9 +103,14 @@ def uri_without_query(root: str) -> str:
 
 def read(root: str, path: str) -> bytes:
     """The bytes of a file below a root; OSError, or an error of pyarrow, if they cannot be had."""
+    return _read(root, path, Path.read_bytes)
+
+
+def _read(root: str, path: str, local: Callable[[Path], Local]) -> bytes | Local:
+    """The same, where `local` says how a file of this machine is read."""
     system, base = open_filesystem(root)
     if system is None:
-        return Path(base, path).read_bytes()
+        return local(Path(base, path))
     # Without compression=None, what ends in .gz would come unpacked.
     with system.open_input_stream(f"{base}/{path}", compression=None) as stream:
         data: bytes = stream.read()

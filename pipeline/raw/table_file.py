@@ -14,12 +14,11 @@ import contextlib
 import io
 import json
 import math
-import re
 import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
@@ -29,9 +28,8 @@ import pyarrow as pa
 
 from pipeline.core.errors import PipelineError, Rejected
 from pipeline.core.identity import canonical, column_name
-from pipeline.core.parsing import parse_json
 from pipeline.core.text_decoding import MARKS
-from pipeline.raw import csv_lines, parquet_child
+from pipeline.raw import csv_lines, json_rows, parquet_child
 
 MAX_ROWS = 1_000_000
 MAX_LINES = 16 * MAX_ROWS  # as cells may hold several
@@ -39,8 +37,6 @@ MAX_COLUMNS = 10_000
 MAX_LINE = 16 << 20  # letters
 MAX_BYTES = 256 << 20  # of a Parquet file's cells, decoded
 MAGIC = b"PAR1"
-JsonRow = tuple[dict[str, Any], str]  # (cells, problem)
-SPACE = re.compile(r"[ \t\n\r]*+")
 
 
 @dataclass(frozen=True)
@@ -93,7 +89,7 @@ def read(name: str, data: bytes, fallback: str | None = None) -> Table:
     else:
         lines = _lines(name, data, fallback, only_newlines=suffix in (".json", ".jsonl"))
         table = (_read_json if suffix in (".json", ".jsonl") else _read_csv)(name, lines)
-    if any(not _is_utf8(column) for column in table.columns):
+    if any(not json_rows.is_utf8(column) for column in table.columns):
         raise Rejected("bad_metadata", f"the column names of {name} are not UTF-8")
     if len(table.columns) > MAX_COLUMNS:
         raise Rejected("too_large", f"{name} has more than {MAX_COLUMNS:,} columns")
@@ -131,14 +127,16 @@ def _read_json(name: str, lines: list[str]) -> Table:
         return _of_objects(name, enumerate(items, 1), "item")
     if name.endswith(".json"):
         whole = "".join(lines)
-        if first == "[" or _json_object(whole)[0]:
+        if first == "[" or json_rows.of_object(whole)[0]:
             message = f'{name} is no array of objects, such as [{{"text": "a"}}, …]'
             raise Rejected("bad_metadata", message)
     written = ((number, line) for number, line in enumerate(lines, 1) if line.strip())
-    return _of_objects(name, ((number, _json_object(line)) for number, line in written), "line")
+    return _of_objects(
+        name, ((number, json_rows.of_object(line)) for number, line in written), "line"
+    )
 
 
-def _of_objects(name: str, objects: Iterable[tuple[int, JsonRow]], unit: str) -> Table:
+def _of_objects(name: str, objects: Iterable[tuple[int, json_rows.Row]], unit: str) -> Table:
     rows: list[TableRow] = []
     columns: dict[str, None] = {}
     for number, (cells, problem) in objects:
@@ -149,95 +147,17 @@ def _of_objects(name: str, objects: Iterable[tuple[int, JsonRow]], unit: str) ->
     return Table(list(columns), rows, unit)
 
 
-def _json_array(name: str, text: str) -> list[JsonRow] | None:
-    """The items of an array, or None if it is no JSON. One by one, as all at once take memory."""
-    items: list[JsonRow] = []
-    at = _past_space(text, text.index("[") + 1)
-    while not text.startswith("]", at):
-        if items:
-            if not text.startswith(",", at):
-                return None
-            at = _past_space(text, at + 1)
-        item, size = _json_item(name, text, at)
-        if not size:
-            return None
-        if len(items) == MAX_ROWS:
-            raise _too_large(name)
-        items.append(_json_row(item))
-        at = _past_space(text, at + size)
-    return items if not text[at + 1 :].strip() else None
-
-
-def _json_item(name: str, text: str, at: int) -> tuple[Any, int]:
-    """A value that begins somewhere in a text, and its letters: 0 if there is none."""
-    window = 1 << 12  # what is at hand of the text, so that no item takes more than a line may
-    while True:
-        window = min(window, MAX_LINE)
-        piece = text[at : at + window]
-        try:
-            item, size = JSON.raw_decode(piece)
-            if size < len(piece) or at + size == len(text):  # else a number may go on
-                return item, size
-        except (ValueError, RecursionError):
-            if at + window >= len(text):
-                return None, 0
-        if window == MAX_LINE:
-            raise Rejected("too_large", f"{name} has an item of more than {MAX_LINE:,} letters")
-        window *= 16
-
-
-def _past_space(text: str, at: int) -> int:
-    match = SPACE.match(text, at)
-    assert match is not None
-    return match.end()
-
-
-def _json_object(text: str) -> JsonRow:
-    """(cells, problem) of one line."""
-    if text.lstrip().startswith("["):
-        return {}, "it is not a JSON object"
+def _json_array(name: str, text: str) -> list[json_rows.Row] | None:
+    """The items of an array, or None if it is no JSON."""
+    rows: list[json_rows.Row] = []
     try:
-        return _json_row(parse_json(text, object_pairs_hook=_mapping, parse_constant=_Fault))
+        for row in json_rows.of_array(name, text, MAX_LINE):
+            if len(rows) == MAX_ROWS:
+                raise _too_large(name)
+            rows.append(row)
     except ValueError:
-        return {}, "it is not JSON"
-
-
-def _json_row(item: Any) -> JsonRow:
-    if isinstance(item, _Fault):
-        return {}, f"it is not JSON: {item.what}"
-    if not isinstance(item, dict):
-        return {}, "it is not a JSON object"
-    cells = {column_name(name): _flat(cell) for name, cell in item.items()}
-    if not all(map(_is_utf8, cells)):
-        return {}, "its names are not UTF-8"
-    return (cells, "") if len(cells) == len(item) else ({}, "it gives a name twice")
-
-
-class _Fault:
-    """What Python reads and JSON does not know: NaN and the like, and a name given twice."""
-
-    def __init__(self, what: str) -> None:
-        self.what = what
-
-
-def _mapping(pairs: list[tuple[str, Any]]) -> dict[str, Any] | _Fault:
-    """What a JSON object gives; a fault in it is one of the whole."""
-    for fault in _faults([value for _, value in pairs]):
-        return fault
-    mapping = dict(pairs)
-    if len(mapping) == len(pairs):
-        return mapping
-    times = Counter(name for name, _ in pairs)
-    twice = next(name for name, n in times.items() if n > 1)
-    return _Fault(f"an object gives the name {json.dumps(twice)} twice")
-
-
-def _faults(values: list[Any]) -> Iterator[_Fault]:
-    for value in values:
-        if isinstance(value, _Fault):
-            yield value
-        elif isinstance(value, list):
-            yield from _faults(value)
+        return None
+    return rows
 
 
 def _read_parquet(name: str, data: bytes) -> Table:
@@ -249,7 +169,7 @@ def _read_parquet(name: str, data: bytes) -> Table:
         with pa.ipc.open_stream(stdout) as stream:
             columns = list(map(column_name, stream.schema.names))
             cells = (
-                {column: _flat(cell) for column, cell in zip(columns, row.values(), strict=True)}
+                dict(zip(columns, map(json_rows.flat, row.values()), strict=True))
                 for batch in stream
                 for row in _cells(batch)
             )
@@ -377,24 +297,8 @@ def _row(number: int, cells: Mapping[str, Any], problem: str) -> TableRow:
     )
 
 
-def _flat(cell: Any) -> Any:
-    """A list or a mapping as JSON, which takes a twentieth of the memory."""
-    if isinstance(cell, list | dict):
-        return json.dumps(cell, ensure_ascii=False, sort_keys=True, default=str)
-    return cell
-
-
 def _is_empty(cell: Any) -> bool:
     return cell is None or cell in ("", b"") or (isinstance(cell, float) and math.isnan(cell))
 
 
-def _is_utf8(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-JSON = json.JSONDecoder(object_pairs_hook=_mapping, parse_constant=_Fault)
 DECODED_APART = {".parquet": _read_parquet, ".xlsx": _read_spreadsheet}

@@ -19,7 +19,7 @@ PART = "tracks"
 
 
 class Tracks(Protocol):
-    """What a modality's files hold.
+    """What a modality's files hold; with `IN_PLACE` as a `Cleaning` may have it.
 
     Attributes
     ----------
@@ -39,7 +39,7 @@ class Tracks(Protocol):
         """What changes the bytes beside the code, such as the version of a library."""
 
     def take(
-        self, data: bytes, modality: str, span: Span | None, options: Any
+        self, data: Any, modality: str, span: Span | None, options: Any
     ) -> tuple[bytes, Mapping[str, float]]:
         """A file of the modality, for its cleaning with these options; Rejected, nothing else.
 
@@ -86,3 +86,9 @@ def given(holder: str) -> list[str]:
 def takes_spans(modality: str) -> bool:
     """Whether a modality's own cleaning takes a span of a file."""
     return bool(getattr(cleaning_of(modality), "SPANS", False))
+
+
+def reads_in_place(modality: str, media_type: str) -> bool:
+    """Whether what makes a modality of files of that kind need not have their bytes in memory."""
+    reader = tracks_with(modality, media_type) or cleaning_of(modality)
+    return bool(getattr(reader, "IN_PLACE", False))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pipeline.models.evaluation.evaluate import BRIEF_OF_TEXTS
 from pipeline.reporting.choice import Choice, best_single, of_evaluated_models
 from pipeline.reporting.format import percent
 from pipeline.reporting.inputs import Absent, EvaluatedModel, ReportInputs
@@ -45,11 +46,15 @@ def build(inputs: ReportInputs, options: ReportOptions, choice: Choice) -> dict[
                 "unit": "F1",
             }
             panels.append({**about, "title": f"F1 of each {task}", "rows": rows})
+            figure, unit, measured = "accuracy", "accuracy", "Accuracy"
+            if (learned := model.task(task)).SEQUENCE:
+                figure = BRIEF_OF_TEXTS[0]
+                unit = measured = learned.FIGURES[figure].title
             for attribute in _attributes(model, task):
-                rows = _rows(model, other, task, "groups", "value", "accuracy", "n", attribute)
+                rows = _rows(model, other, task, "groups", "value", figure, "n", attribute)
                 rows.sort(key=lambda row: (-row.n, row.name))
-                title = f"Accuracy of {task} by {attribute}"
-                about = {**about, "attribute": attribute, "unit": "accuracy"}
+                title = f"{measured} of {task} by {attribute}"
+                about = {**about, "attribute": attribute, "unit": unit}
                 panels.append({**about, "title": title, "rows": rows})
     drawn = [_draw(panel, options.classes) for panel in panels if panel["rows"]]
     if not drawn:
@@ -99,12 +104,12 @@ def _rows(
     other_values = {
         row[name]: float(row[figure])
         for row in _select(other, table, task)
-        if row.get("attribute") == attribute and row[figure]
+        if row.get("attribute") == attribute and row.get(figure)
     }
     return [
         FigureRow(row[name], float(row[figure]), other_values.get(row[name]), int(row[count]))
         for row in _select(model, table, task)
-        if row.get("attribute") == attribute and int(row[count]) > 0 and row[figure]
+        if row.get("attribute") == attribute and int(row[count]) > 0 and row.get(figure)
     ]
 
 

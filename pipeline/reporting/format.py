@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 def percent(value: float) -> str:
     """A share from 0 to 1 in per cent: 0.7123 → "71.2"."""
-    return f"{100 * value:.1f}"
+    return f"{100 * value:.1f}".replace("-", "\N{MINUS SIGN}")
 
 
 def amount(value: float, share: bool = True) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from pipeline.core.files.digest import digest_file
-from pipeline.core.files.documents import document, reading
+from pipeline.core.files.documents import csv_rows, document, reading
 from pipeline.core.folders import (
     CLEAN,
     CURATE_COUNTS,
@@ -22,7 +22,7 @@ from pipeline.core.folders import (
     MODELS,
 )
 from pipeline.core.records import Reject
-from pipeline.models.evaluation import measured
+from pipeline.models.evaluation import figure_files
 from pipeline.models.tasks import Task, task_of
 from pipeline.parts import artifact, manifest
 from pipeline.parts.part import Entry
@@ -69,7 +69,7 @@ class EvaluatedModel:
 
     @cached_property
     def _figures(self) -> dict[str, Any]:
-        return measured.read_figures(self.evaluated)
+        return figure_files.read_figures(self.evaluated)
 
     @cached_property
     def primary_task(self) -> str | None:
@@ -117,10 +117,7 @@ class EvaluatedModel:
     def table(self, name: str) -> Rows:
         """The rows of one of the evaluation's CSV files."""
         path = self.evaluated / f"{name}.csv"
-        if not path.is_file():
-            return []
-        with path.open(newline="", encoding="utf-8") as file:
-            return list(csv.DictReader(file))
+        return csv_rows(path) if path.is_file() else []
 
 
 @dataclass(frozen=True)

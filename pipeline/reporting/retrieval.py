@@ -50,14 +50,4 @@ def spaces(inputs: ReportInputs) -> Iterator[Space]:
                 {name: each for name, each in figures.items() if told_by in each}
                 for told_by in ("median_rank", "accuracy", "gain")
             )
-            yield Space(model, mean, _telling(directions), named, shares)
-
-
-def _telling(directions: dict[str, Any]) -> dict[str, Any]:
-    """Without those cut by a value that all questions of the direction have."""
-    counts = {name: each["n"] for name, each in directions.items()}
-    return {
-        name: each
-        for name, each in directions.items()
-        if (whole := name.partition(",")[0]) == name or counts[whole] > each["n"]
-    }
+            yield Space(model, mean, directions, named, shares)

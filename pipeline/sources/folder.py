@@ -30,41 +30,36 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
-from typing import Any
 
 from pydantic import Field, ValidationInfo, field_validator
 
 from pipeline.core import spans
 from pipeline.core.errors import Rejected
-from pipeline.core.identity import canonical
 from pipeline.core.options import Options as Base
 from pipeline.core.records import Inline, Refusal, Sample, Scan, Split
 from pipeline.core.text_decoding import text_encoding
-from pipeline.raw.downloads import file_name, is_url
+from pipeline.raw.downloads import is_url
 from pipeline.raw.folders import Folder
 from pipeline.raw.media_types import by_name, inline_types, modality_by_name
 from pipeline.raw.table_file import Table, TableRow, read
 from pipeline.raw.tracks import endings_with, given, takes_spans, tracks_with
+from pipeline.sources._columns import FILE_NAME as FILE_NAME
+from pipeline.sources._columns import (
+    ROLES,
+    files_of,
+    holds_content,
+    is_role,
+    name_of,
+    roles_of,
+    span_of,
+    split_of,
+    target_of,
+    text_of,
+)
+from pipeline.sources._columns import SPLITS as SPLITS
 
 SUFFIXES = (".csv", ".tsv", ".json", ".jsonl", ".parquet", ".xlsx")
 TABLES = tuple(f"metadata{suffix}" for suffix in SUFFIXES)
-FILE_NAME = "file_name"
-SPLITS: dict[str, Split] = {
-    "train": "train",
-    "training": "train",
-    "validation": "validation",
-    "valid": "validation",
-    "val": "validation",
-    "dev": "validation",
-    "test": "test",
-    "testing": "test",
-    "eval": "test",
-    "evaluation": "test",
-}
-
-
-TIMES = ("start", "end")
-ROLES = ("sample_id", "group", "split", *TIMES)
 
 
 class Options(Base):
@@ -112,7 +107,7 @@ class Options(Base):
     @classmethod
     def _mean_what_is_known(cls, columns: dict[str, str]) -> dict[str, str]:
         for column, role in columns.items():
-            if not _is_role(role):
+            if not is_role(role):
                 known = ", ".join([FILE_NAME, f"<modality>_{FILE_NAME}", *inline_types(), *ROLES])
                 raise ValueError(f"{column}: '{role}' is no column of this source; say {known}")
         return _once(columns, "column")
@@ -214,7 +209,7 @@ class _Reading:
 
     @property
     def roles(self) -> dict[str, str]:
-        return _roles(self.table.columns, self.options)
+        return roles_of(self.table.columns, self.options.columns)
 
     def sample(self, row: TableRow) -> Sample:
         """The sample of a row; Rejected if it makes none."""
@@ -225,10 +220,10 @@ class _Reading:
         assets: dict[str, str | Inline] = {}
         columns = {f"target.{name}": column for column, name in self.options.targets.items()}
         film = None
-        for modality, column, path in _files(cells, roles):
+        for modality, column, path in files_of(cells, roles):
             inside = path if is_url(path) else PurePosixPath(self.place, path).as_posix()
             if takes_spans(modality) or tracks_with(modality, by_name(path)):
-                inside = spans.join(inside, spans.PATH, _span(cells, roles, inside))
+                inside = spans.join(inside, spans.PATH, span_of(cells, roles, inside))
             film = inside if takes_spans(modality) else film
             assets[modality], columns[modality] = inside, column
         names = [str(path) for _, path in sorted(assets.items())]
@@ -237,25 +232,27 @@ class _Reading:
                 both = f"columns {columns[modality]} and {roles[modality]}"
                 raise Rejected("ambiguous", f"{both} both hold {modality}: leave one of them empty")
             # Bytes that are not UTF-8 go on as they stood there: cleaning mends or rejects them.
-            assets[modality] = Inline(_text(cells, roles[modality]), self.name)
+            assets[modality] = Inline(text_of(cells, roles[modality]), self.name)
             columns[modality] = roles[modality]
         files = {holder: file for holder, file in assets.items() if isinstance(file, str)}
         for holder, file in files.items():
             for modality in self.options.taken_from(holder):
                 assets.setdefault(modality, self._beside_or_in(file, modality))
         return Sample(
-            sample_id=_name(cells, roles.get("sample_id"))
+            sample_id=name_of(cells, roles.get("sample_id"))
             or "+".join(names)
             or f"{self.name}:{row.number}",
-            group=_name(cells, roles.get("group")) or _cut_from(names, film),
+            group=name_of(cells, roles.get("group")) or _cut_from(names, film),
             assets=assets,
             split_given=_standing(
-                _split(cells, roles.get("split")) or SPLITS.get(self.place.lower().rstrip("/")),
+                split_of(cells, roles.get("split")) or SPLITS.get(self.place.lower().rstrip("/")),
                 self.options,
             ),
             licence=self.options.licence,
-            targets={name: _target(cells, column) for column, name in self.options.targets.items()},
-            attributes={column: _name(cells, column) for column in self.options.attributes},
+            targets={
+                name: target_of(cells, column) for column, name in self.options.targets.items()
+            },
+            attributes={column: name_of(cells, column) for column in self.options.attributes},
             where=self.where(row),
             columns=self._columns.setdefault((*columns, *columns.values()), columns),
         )
@@ -268,64 +265,6 @@ class _Reading:
         return spans.join((*beside, path)[0], spans.PATH, span)
 
 
-def _names_file(role: str) -> bool:
-    return role == FILE_NAME or role.endswith(f"_{FILE_NAME}")
-
-
-def _holds_content(role: str) -> bool:
-    return role in inline_types() or _names_file(role)
-
-
-def _is_role(name: str) -> bool:
-    return name in ROLES or _holds_content(name)
-
-
-def _roles(columns: Iterable[str], options: Options) -> dict[str, str]:
-    """What this source calls a column → what the table does."""
-    by_option = {role: column for column, role in options.columns.items()}
-    known = [name for name in columns if _is_role(name)]
-    return {name: name for name in known if name not in options.columns} | by_option
-
-
-def _files(cells: Mapping[str, Any], roles: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
-    """(modality, column, path) for each cell that names a file; a URL stays as it is."""
-    seen: dict[str, str] = {}
-    for role, column in sorted(roles.items()):
-        if not _names_file(role):
-            continue
-        cell = _utf8(cells, column)
-        path = cell if is_url(cell) else PurePosixPath(cell).as_posix()
-        named = modality_by_name(spans.split(file_name(path), spans.PATH)[0])
-        modality = role.removesuffix(FILE_NAME).removesuffix("_") or named
-        if modality is None:
-            raise Rejected(
-                "unknown_media_type",
-                f"column {column}: the ending of '{path}' says no modality; rename the file, or "
-                f"call the column image_{FILE_NAME} or the like",
-            )
-        if modality in seen:
-            both = f"columns {seen[modality]} and {column}"
-            raise Rejected("ambiguous", f"{both} both name a file of {modality}: empty one of them")
-        seen[modality] = column
-        yield modality, column, path
-
-
-def _span(cells: Mapping[str, Any], roles: Mapping[str, str], path: str) -> spans.Span | None:
-    """The span that a row is of, if it is of one; `path` is what it is cut from."""
-    stated = [_name(cells, roles.get(role)) for role in TIMES]
-    if stated == [None, None]:
-        return None
-    try:
-        start, end = (spans.milliseconds(cell or "") for cell in stated)
-    except ValueError as error:
-        raise Rejected("bad_span", f"columns start and end: {error}") from None
-    if not 0 <= start < end:
-        raise Rejected("bad_span", f"it would begin at {stated[0]} s and end at {stated[1]} s")
-    if is_url(path):
-        raise Rejected("bad_span", f"of what a URL names no span can be taken: {path}")
-    return spans.Span(start, end)
-
-
 def _cut_from(names: Iterable[str], film: str | None) -> str | None:
     """The file of which a row is a span, if it is of one: the film rather than its subtitles."""
     for name in names if film is None else (film,):
@@ -333,58 +272,6 @@ def _cut_from(names: Iterable[str], film: str | None) -> str | None:
         if span:
             return path
     return None
-
-
-def _split(cells: Mapping[str, Any], column: str | None) -> Split | None:
-    name = _name(cells, column)
-    if name is None:
-        return None
-    if name.lower() not in SPLITS:
-        known = ", ".join(dict.fromkeys(SPLITS.values()))
-        message = f"column {column}: '{name}' is not a split; give one of {known}, or none"
-        raise Rejected("unknown_split", message)
-    return SPLITS[name.lower()]
-
-
-def _target(cells: Mapping[str, Any], column: str) -> str | float | None:
-    """A number as it is, so that ingest sees one; anything else as text."""
-    value = cells.get(column)
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return value
-    return _name(cells, column)
-
-
-def _name(cells: Mapping[str, Any], column: str | None) -> str | None:
-    """A cell as the name of something, fit for every table, or None if it is empty."""
-    if column is None or column not in cells:
-        return None
-    return canonical(cells[column] if type(cells[column]) is not str else _utf8(cells, column))
-
-
-def _utf8(cells: Mapping[str, Any], column: str) -> str:
-    """A cell as text that is UTF-8."""
-    data = _text(cells, column)
-    try:
-        return data.decode()
-    except UnicodeDecodeError:
-        shown = data[:40].decode(errors="backslashreplace")
-        raise Rejected(
-            "not_utf8",
-            f"column {column}: '{shown}' is not UTF-8; write the table as UTF-8, or say its "
-            f"encoding by the source's option fallback, such as cp1252",
-        ) from None
-
-
-def _text(cells: Mapping[str, Any], column: str) -> bytes:
-    """A cell as the bytes of its text; numbers and truth values in the form that names take."""
-    value = cells[column]
-    if isinstance(value, bytes):
-        return value
-    try:
-        text = value if isinstance(value, str) else canonical(value)
-        return text.encode(errors="surrogateescape")
-    except UnicodeEncodeError:  # JSON can spell half a character
-        raise Rejected("not_utf8", f"column {column}: it holds what is no character") from None
 
 
 def _standing(split: Split | None, options: Options) -> Split | None:
@@ -421,8 +308,8 @@ def _check_columns(table: Table, options: Options, files: Mapping[str, int]) -> 
     if clash:
         message = f"two columns are one thing by the source's option `columns`: {'; '.join(clash)}"
         raise Rejected("bad_metadata", message)
-    roles = _roles(table.columns, options)
-    if not any(map(_holds_content, roles)):
+    roles = roles_of(table.columns, options.columns)
+    if not any(map(holds_content, roles)):
         advice = _advice(table, options, files) or (
             "Say by the source's option `columns` which one does, such as `columns: "
             f"{{{next(iter(table.columns), 'caption')}: {next(iter(inline_types()), FILE_NAME)}}}`"
@@ -438,7 +325,7 @@ def _check_columns(table: Table, options: Options, files: Mapping[str, int]) -> 
 
 def _advice(table: Table, options: Options, files: Mapping[str, int]) -> str:
     """Which columns that nothing reads name files of the batch, and how they are read."""
-    read_already = {*_roles(table.columns, options).values()}
+    read_already = {*roles_of(table.columns, options.columns).values()}
     proposals = {}
     columns = []
     for column in table.columns:

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 
+from pipeline.core.complaint import complaint
 from pipeline.core.errors import PipelineError, unknown
 from pipeline.core.files.digest import digest_file
 from pipeline.core.files.lock import locked
@@ -189,7 +190,7 @@ def _give_to_dvc(place: Path) -> None:
     try:
         done = subprocess.run(asked, capture_output=True, text=True, check=False)
         if done.returncode:
-            raise NotVersioned(f"`dvc add {place}` failed: {done.stderr.strip()}")
+            raise NotVersioned(f"`dvc add {place}` failed: {complaint(done.stderr)}")
     except BaseException:
         shutil.rmtree(place, ignore_errors=True)
         Path(f"{place}.dvc").unlink(missing_ok=True)

@@ -9,7 +9,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+from pipeline.core.complaint import complaint
 from pipeline.core.errors import PipelineError
+from pipeline.core.files.dvc_cache import cache_folder, dvc_folder
 from pipeline.core.folders import DATA, RAW
 from pipeline.core.machine.processor import check_instructions
 from pipeline.core.parsing import parse_json
@@ -129,6 +131,8 @@ def _repository() -> list[str]:
         problems.append("this folder is no DVC project: run `dvc init`")
     try:
         check_repository(Path())
+        if dvc := dvc_folder(Path()):
+            cache_folder(dvc)
     except PipelineError as error:
         problems.append(str(error))
     return problems
@@ -143,7 +147,7 @@ def _graph(params: Params) -> list[str]:
     command = [*DVC, "stage", "list", "--name-only"]
     listed = subprocess.run(command, capture_output=True, text=True, check=False)
     if listed.returncode:
-        return [f"DVC cannot read the graph: {listed.stderr.strip().removeprefix('ERROR: ')}"]
+        return [f"DVC cannot read the graph: {complaint(listed.stderr)}"]
     everyday = labels(params, compares=False)
     missing = {label.replace("/", "@", 1) for label in everyday} - set(listed.stdout.split())
     return [f"dvc.yaml has no stage {name}" for name in sorted(missing)]

@@ -21,7 +21,8 @@ from pipeline.core.records import UNLABELLED, Reject
 from pipeline.curation.curate import Curation, curate
 from pipeline.curation.duplicate_links import Asset
 from pipeline.params import Params
-from pipeline.raw.catalogue import Batch, alike_names, catalogue
+from pipeline.raw.batch import Batch, alike_names
+from pipeline.raw.catalogue import catalogue
 from pipeline.raw.media_types import by_name
 from pipeline.raw.roots import Raw
 from pipeline.raw.tracking import untracked

@@ -16,10 +16,10 @@ from pipeline.parts.dvc_restore import Cache
 from pipeline.parts.fingerprint_diff import differences
 from pipeline.parts.manifest import MANIFEST, read, read_each, read_function, read_manifest
 from pipeline.parts.plan import PartsPlan, State, inspect
+from pipeline.parts.text_file import TextFilePlan
 from pipeline.parts.up_to_date import is_up_to_date
 from pipeline.stages.graph import upstream
-from pipeline.stages.plans import code, curate, download, ingest, look
-from pipeline.stages.plans import params as resolving
+from pipeline.stages.plans import curate, download, ingest
 from pipeline.stages.run import find
 
 
@@ -111,13 +111,11 @@ def _alone(stage: str, plan: Any, root: Path) -> Forecast:
         return _ingest(stage, plan)
     if isinstance(plan, curate.CuratePlan):
         return _curate(stage, plan, root)
-    if isinstance(plan, look.LookPlan):
-        return _whole(stage, not plan.changed, "what lies at the root changed")
+    if isinstance(plan, TextFilePlan):
+        return _whole(stage, plan.stands, plan.reason)
     if isinstance(plan, download.DownloadPlan):
         number = len(plan.asked)
         return replace(_whole(stage, not number, f"{number:,} URLs are to be asked"), rows=number)
-    if isinstance(plan, code.CodePlan | resolving.ParamsPlan):
-        return _whole(stage, plan.stands, f"{plan.out} says something else, or is not there")
     return _whole(stage, all(out.exists() for out in plan.outs), "it is not there")
 
 

@@ -10,7 +10,7 @@ from pipeline.core.errors import PipelineError, unknown
 from pipeline.core.files.atomic import remove_abandoned
 from pipeline.execution.run_record import recorded, summary_of
 from pipeline.params import Params, load
-from pipeline.parts.plan import Summary
+from pipeline.parts.summary import Summary
 from pipeline.parts.up_to_date import skip_if_up_to_date
 from pipeline.stages.graph import STAGES, items, label
 

@@ -5,12 +5,14 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pyarrow as pa
 import pytest
 import typer
 
 from pipeline.cli.errors import handle_errors
+from pipeline.cli.start import start
 from tests.cli.stamps import stamps
 from tests.dataset import HERE
 
@@ -26,6 +28,20 @@ def test_a_file_that_fails_ends_in_a_sentence(capsys: pytest.CaptureFixture[str]
         handle_errors(failing)(errno.EACCES, "data/x")
     assert ended.value.exit_code == 1
     assert capsys.readouterr().err.startswith("error: data/x: Permission denied. What is finished")
+
+
+def test_ctrl_c_while_the_command_is_loaded_shows_no_stack(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Interrupted(ModuleType):
+        def __getattr__(self, name: str) -> None:
+            raise KeyboardInterrupt
+
+    monkeypatch.setitem(sys.modules, "pipeline.cli.main", Interrupted("pipeline.cli.main"))
+    with pytest.raises(SystemExit) as ended:
+        start()
+    assert ended.value.code == 130
+    assert capsys.readouterr() == ("", "")
 
 
 def test_what_has_no_path_is_told_without(capsys: pytest.CaptureFixture[str]) -> None:

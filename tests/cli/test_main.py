@@ -13,6 +13,7 @@ import pyarrow as pa
 import pytest
 import yaml
 
+from pipeline.core.complaint import complaint
 from pipeline.core.files.digest import digest_bytes
 from pipeline.core.schemas import curated_schema
 from pipeline.parts import tables
@@ -95,6 +96,25 @@ def test_check_finds_what_dvc_cannot_read_or_lacks(inside: Path) -> None:
     assert "dvc.yaml has no stage evaluate@image" in call("check")[1]
     Path("params.yaml").write_text(yaml.safe_dump({**params(), "models": {}}))
     assert "names no feature set or no model" in call("check")[1]
+
+
+def test_a_repository_that_is_damaged_is_told_without_a_stack(inside: Path) -> None:
+    subprocess.run(["git", "init", "--quiet"], check=True)
+    Path("params.yaml").write_text(yaml.safe_dump(params()))
+    Path(".dvc").mkdir()
+    Path(".dvc", "config").write_text("[core")
+    shutil.copy(HERE / "dvc.yaml", ".")
+    code, output = call("check")
+    assert code == 1
+    assert f"{inside / '.dvc/config'} cannot be read: mend it" in output
+    Path(".git", "index").write_text("no index")
+    for command in (("check",), ("promote", next(iter(params()["models"])))):  # type: ignore[call-overload]
+        code, told = call(*command)
+        assert code == 1
+        assert "git ls-files says: fatal: .git/index: index file smaller than expected" in told
+    stack = "Traceback (most recent call last):\n  File x.py\ndvc.config.ConfigError: Invalid\n"
+    assert complaint("ERROR: no such file\n\nHaving any troubles? Ask us\n") == "no such file"
+    assert complaint(f"ERROR: unexpected error\n{stack}") == "dvc.config.ConfigError: Invalid"
 
 
 def test_a_machine_without_git_is_told(configured: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 import pipeline.params
 from pipeline.cli.main import app
 from pipeline.core.nested import flatten
-from pipeline.models.evaluation import measured
+from pipeline.models.evaluation import figure_files
 from pipeline.models.evaluation.evaluate import Evaluation
 from pipeline.models.evaluation.results import write_evaluation
 
@@ -67,7 +67,7 @@ def test_what_dvc_compares_is_few_and_the_table_has_all(project: None) -> None:
     named = dict(flatten(json.loads((folder / "metrics.json").read_text())))
     expected = {"test.sort.macro_f1", "test.size.macro_f1", "validation.sort.macro_f1"}
     assert {*named} == expected
-    assert measured.read_figures(folder) == {"sort": {"test": TEST}, "size": {"test": TEST}}
+    assert figure_files.read_figures(folder) == {"sort": {"test": TEST}, "size": {"test": TEST}}
 
 
 def test_the_leaderboard_ranks_and_marks_what_is_not_known(

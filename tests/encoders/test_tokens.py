@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from pipeline.encoders.tokens import Encoder, Options, words
 
 
-def encode(text: str, **knobs: object) -> list[int]:
-    values, lengths = Encoder(Options.model_validate(knobs)).encode([text])
+def encode(text: str, **options: object) -> list[int]:
+    values, lengths = Encoder(Options.model_validate(options)).encode([text])
     return [int(one) for one in values[0, : lengths[0], 0]]
 
 

@@ -14,8 +14,8 @@ from pipeline.core.files.digest import digest_file
 from pipeline.core.machine import gpu_time
 from pipeline.parts.job import CompletedPart, Executor, Job
 from pipeline.parts.part import Compute, Row, Work
-from pipeline.parts.plan import Summary
 from pipeline.parts.serial import Serial
+from pipeline.parts.summary import Summary
 from tests.processes import until
 from tests.toy import Square, function, put, rows
 

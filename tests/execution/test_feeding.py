@@ -29,7 +29,7 @@ from pipeline.execution import batching, worker
 from pipeline.execution.ray import RayExecutor
 from pipeline.execution.ray_scheduler import FED_IN_FLIGHT
 from pipeline.parts.part import Compute, Row
-from pipeline.stages.work.position_law import ProvenExtract
+from pipeline.stages.work.batch_invariance import ProvenExtract
 from tests.processes import until
 from tests.toy import Square, function, put, rows
 

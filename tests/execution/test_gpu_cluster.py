@@ -26,8 +26,8 @@ from pipeline.parts.fingerprint import fingerprint
 from pipeline.parts.part import Row, write_table
 from pipeline.parts.serial import Serial
 from pipeline.stages.plans.train import plan as train
+from pipeline.stages.work.batch_invariance import ProvenExtract
 from pipeline.stages.work.extract import Recipe
-from pipeline.stages.work.position_law import ProvenExtract
 from tests.execution import logical_gpu
 from tests.models.synthetic import options
 from tests.stages.plans.stored import params, store_world

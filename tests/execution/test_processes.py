@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import ModuleType
 
 import psutil
 import pytest
@@ -18,8 +20,8 @@ from pipeline.execution.processes import Processes
 from pipeline.parts import manifest
 from pipeline.parts.job import CompletedPart, Job
 from pipeline.parts.part import Work
-from pipeline.parts.plan import Summary
 from pipeline.parts.serial import Serial
+from pipeline.parts.summary import Summary
 from tests.processes import until
 from tests.toy import OnGpu, Square, Starved, function, put, rows
 
@@ -46,6 +48,18 @@ class Environment(Square):
 def test_workers_stand_under_what_their_parent_established(inside: Path) -> None:
     put(OUT, Environment(function()), rows(list(range(8))), executor=Processes(2))
     assert set(manifest.read(OUT)["square"].to_pylist()) == {len(ONE_THREAD)}
+
+
+def test_workers_do_not_run_anew_what_started_their_parent(
+    inside: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = ModuleType("__main__")
+    script.__file__ = str(inside / "script.py")
+    Path("script.py").write_text("from pathlib import Path\nPath('ran').touch()\n")
+    monkeypatch.setitem(sys.modules, "__main__", script)
+    put(OUT, Square(function()), rows([1]), executor=Processes(1))
+    assert not Path("ran").exists()
+    assert sys.modules["__main__"] is script
 
 
 def test_a_row_that_crashes_its_worker_costs_itself(inside: Path) -> None:

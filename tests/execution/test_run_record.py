@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from pipeline.execution import run_record
-from pipeline.parts.plan import Summary
+from pipeline.parts.summary import Summary
 from pipeline.stages.run import _retry_advice
 
 

@@ -11,9 +11,11 @@ import pytest
 import yaml
 
 from pipeline.core.errors import PipelineError
+from pipeline.core.files.digest import digest_file
 from pipeline.inference.predictor import Predictor
 from pipeline.inference.samples import Sample
 from pipeline.models.compression import measure
+from pipeline.packaging.package import write_package
 from pipeline.params import load
 from pipeline.stages.plans.compress import plan
 from tests.dataset import picture
@@ -67,6 +69,24 @@ def test_torch_is_not_loaded_to_answer(compressed: Path) -> None:
     )
     ((shares, *_),) = [json.loads(told.stdout)]
     assert sum(share for _, share in shares) == pytest.approx(1.0)
+
+
+def test_it_is_handed_over_as_any_other(compressed: Path, tmp_path: Path) -> None:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.chdir(compressed)
+        write_package(load(), "small", tmp_path / "small")
+        with pytest.raises(PipelineError, match="model 'wrong' is not offered"):
+            write_package(load(), "wrong", tmp_path / "wrong")
+    samples = [Sample("a", {"text": "a circle", "image": picture("circle", 2)})]
+    answers, expected = (
+        predictor.predict(samples).answers.drop_columns("revision")
+        for predictor in (Predictor.open(tmp_path / "small"), Predictor.load(compressed, "small"))
+    )
+    assert answers.equals(expected)
+    card = (tmp_path / "small" / "model_card.md").read_text()
+    assert "Made from the model gated, in this order: quantise;" in card
+    assert digest_file(tmp_path / "small" / "model.onnx") in card
+    assert not (tmp_path / "small" / "model.safetensors").exists()
 
 
 def test_one_that_missed_its_margin_is_refused_by_name(compressed: Path) -> None:

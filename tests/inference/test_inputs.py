@@ -66,6 +66,8 @@ def test_a_folder_with_a_table_has_a_sample_a_row(params: Params, tmp_path: Path
         sample.contents.keys() for sample in samples.values()
     ]
     with pytest.raises(PipelineError, match="unknown source 'no'; there are: shapes"):
+        listed(params, "--text", "words", source="no")
+    with pytest.raises(PipelineError, match="unknown source 'no'; there are: shapes"):
         listed(params, str(tmp_path / "batch"), source="no")
 
 

@@ -390,7 +390,9 @@ def test_the_nearest_example_answers_and_is_beaten_by_what_joins(fitted) -> None
     assert equal == {"value": 0, "low": 0, "high": 0}, "both are measured on the same resamples"
 
 
-def test_a_decoder_can_be_told_what_its_text_begins_with() -> None:
+@pytest.fixture(scope="module")
+def given_language():
+    """A model whose decoder is told a language, which some samples do not say; its splits."""
     world = captioned()
     tongue = np.where(np.arange(len(world.split)) % 2 == 0, "en", "fr").astype(object)
     captions = world.targets["caption"]
@@ -402,7 +404,13 @@ def test_a_decoder_can_be_told_what_its_text_begins_with() -> None:
     world = replace(world, targets={**world.targets, "caption": captions, "tongue": tongue})
     options = chosen({"caption": {**SMALL, "given": "tongue"}}, epochs=24, batch_size=32)
     trained, parts, classes = worlds.fit(world, options)
-    names = classes["caption"]
+    sets = list(parts["train"].sets)
+    return TrainedModel(trained.network, sets, options, classes, trained.priors, {}), parts
+
+
+def test_a_decoder_can_be_told_what_its_text_begins_with(given_language) -> None:
+    model, parts = given_language
+    names = model.classes["caption"]
     assert names[-3:] == ["\n", "\nen", "\nfr"]
     with pytest.raises(PipelineError, match="unknown value 'de'; there are: en, fr"):
         text.begin("de", names)
@@ -410,15 +418,52 @@ def test_a_decoder_can_be_told_what_its_text_begins_with() -> None:
     rows = test.targets["caption"][test.targets["caption"][:, 0] >= 0]
     assert {names[row[0]] for row in rows} <= {"\n", "\nen", "\nfr"}
     assert text.say(rows[0], names).split()[0] in ("a", "un")
-    for told, first, last in (("en", "a", "thing"), ("fr", "un", "chose")):
-        begun = np.full((len(test), 1), text.begin(told, names))
+    for language, first, last in (("en", "a", "thing"), ("fr", "un", "chose")):
+        begun = np.full((len(test), 1), text.begin(language, names))
         asked = replace(test, targets={"caption": begun})
-        answer = predict(trained.network, asked, trained.priors)["caption"]
+        answer = predict(model.network, asked, model.priors)["caption"]
         said = [text.say(ids, names).split() for ids in text.decide(answer, ())]
         assert np.mean([s[:1] == [first] for s in said]) > 0.9
         assert np.mean([s[-1:] == [last] for s in said]) > 0.9
-    free = predict(trained.network, replace(test, targets={}), trained.priors)["caption"]
+    free = predict(model.network, replace(test, targets={}), model.priors)["caption"]
     assert {names[int(ids)] for ids in free[:, 1]} <= {"\n", "\nen", "\nfr"}
+
+
+def test_what_repeats_training_is_told_the_same_as_the_decoder(given_language) -> None:
+    model, parts = given_language
+    train, decoding = parts["train"], model.network.decodings["caption"]
+    test = parts["test"].take(has_target(parts["test"].targets["caption"]))
+    truth, known = (decoding.measurable(each.targets["caption"]) for each in (test, train))
+    first, known_first = (each.targets["caption"][:, 0] for each in (test, train))
+    measured = evaluate("m", model, [Split("test", test, {})],
+                        EvaluationOptions(resamples=100), 7, train)  # fmt: skip
+    figures = measured.metrics["caption"]["test"]
+
+    learned, prior = model.options.tasks["caption"], model.priors["caption"]
+    said = np.repeat(prior[None], len(test), 0)
+    for value in np.intersect1d(first, known_first):
+        said[first == value] = learned.prior(train.targets["caption"][known_first == value], 0)
+    commonest = decoding.measurable(text.decide(said, ()))
+    assert {words.split()[0] for words in commonest} == {"a", "un"}
+    assert figures["most frequent"]["exact_match"] == pytest.approx(np.mean(commonest == truth))
+
+    rows = nearest_rows(train, test, "caption", allowed=first[:, None] == known_first)
+    same = rows >= 0
+    assert same.tolist() == np.isin(first, known_first).tolist()
+    assert set(same) == {True, False}, "one is told what training never was"
+    assert np.array_equal(known_first[rows[same]], first[same])
+    assert not np.array_equal(nearest_rows(train, test, "caption")[same], rows[same])
+    near = text.figures(truth, truth, np.where(same, known[rows], commonest))
+    assert figures["nearest neighbour"]["chrf"] == pytest.approx(near["chrf"])
+
+    pairs = set(zip(known_first, known, strict=True))
+    shared = np.mean([pair in pairs for pair in zip(first, truth, strict=True)])
+    assert figures["repeated"]["value"] == pytest.approx(shared)
+    nobody = replace(test, present=np.zeros_like(test.present))
+    unseen = evaluate("m", model, [Split("test", nobody, {})], EvaluationOptions(), 7, train)
+    assert unseen.metrics["caption"]["test"] == {
+        "n": len(test), "components": figures["components"], "unseen": len(test)
+    }  # fmt: skip
 
 
 def test_half_precision_copies_nearly_the_same() -> None:

@@ -22,6 +22,7 @@ from pipeline.encoders.transformer import Encoder, Options
 from pipeline.models.examples import FeatureSpec
 from pipeline.models.network import Network
 from pipeline.models.positions import positions
+from pipeline.models.relocation import located_as
 from pipeline.models.tower import Tower
 from pipeline.models.tower_options import of_kind, tower_of
 from pipeline.models.towers import FOLDER
@@ -347,7 +348,7 @@ def test_options_with_towers_survive_json_and_name_their_kinds():
 
 
 @pytest.mark.parametrize("name", registry.names(FOLDER))
-def test_knobs_are_described(name):
+def test_options_are_described(name):
     known = tower_of(name).Options
     assert all(field.description for field in known.model_fields.values())
 
@@ -486,6 +487,27 @@ def test_what_is_saved_needs_no_network(tmp_path: Path) -> None:
     assert type(model).model_validate_json(saved) == model
     assert (model.tower.heads, model.tower.layer_norm_eps) == (4, 0.1)
     Tower((9, 16), model.tower)
+
+
+@pytest.mark.parametrize("section", ["tower", "towers"])
+def test_a_network_that_moved_is_looked_for_where_params_say(section, tmp_path: Path) -> None:
+    """What is trained anew from a saved model, as a student is, begins as the same network."""
+
+    def model(folder: Path):
+        tower = {"kind": "bert", "model": str(folder), "width": 8}
+        return options(
+            features=["words"], **{section: tower if section == "tower" else {"words": tower}}
+        )
+
+    before, after = (tiny_models.altered(tmp_path / name, **OTHER) for name in ("before", "after"))
+    saved = type(model(before)).model_validate_json(model(before).model_dump_json())
+    shutil.rmtree(before)
+    with pytest.raises(PipelineError, match=f"model '{before}' is no folder here"):
+        saved.weights  # noqa: B018
+    moved = located_as(saved, model(after))
+    assert moved == model(after)
+    assert moved.weights.keys() == {"words/config.json", "words/model.safetensors"}
+    assert located_as(saved, options(features=["words"])) == saved
 
 
 def test_training_begins_as_it_says() -> None:

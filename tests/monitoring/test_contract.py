@@ -12,8 +12,13 @@ import yaml
 
 from pipeline.core.errors import PipelineError
 from pipeline.curation.options import CurationOptions
+from pipeline.monitoring.batch_profile import (
+    BatchProfile,
+    batch_profiles,
+    contradicted,
+    known_assets,
+)
 from pipeline.monitoring.contract import check_contract
-from pipeline.monitoring.landed import Landed, contradicted, known_assets, read_landed
 from pipeline.monitoring.learnt_contract import learn_contract
 from pipeline.params import parse
 from pipeline.stages.plans import clean, ingest
@@ -28,7 +33,7 @@ def landed(
     absent: float = 0.1,
     shares: tuple[float, ...] = (0.5, 0.4, 0.1),
     loud: float = 1.0,
-) -> Landed:
+) -> BatchProfile:
     """Three samples a group, of one class; the sound is missing in some groups."""
     rng = np.random.default_rng(seed)
     n = 3 * groups
@@ -58,13 +63,15 @@ def landed(
         }
     )
     stages = {"clean/audio": (int(rng.binomial(n, 0.02)), n)}
-    return Landed("s", f"n{seed}", samples, {"audio": measured}, stages, {"audio": frozenset()})
+    return BatchProfile(
+        "s", f"n{seed}", samples, {"audio": measured}, stages, {"audio": frozenset()}
+    )
 
 
 CONTRACT = learn_contract([landed(i) for i in range(20)], ["voice"])
 
 
-def breaches(batch: Landed) -> set[tuple[str, str, str]]:
+def breaches(batch: BatchProfile) -> set[tuple[str, str, str]]:
     found = check_contract(batch, CONTRACT, ["voice"])
     assert all(each.batch == batch.batch and each.batch in each.message for each in found)
     return {(each.level, each.what, each.subject) for each in found}
@@ -111,7 +118,7 @@ def test_one_odd_batch_among_twenty_moves_nothing() -> None:
         ),
     ],
 )
-def test_a_breach_is_named(batch: Landed, breach: tuple[str, str, str]) -> None:
+def test_a_breach_is_named(batch: BatchProfile, breach: tuple[str, str, str]) -> None:
     assert breach in breaches(batch)
 
 
@@ -220,7 +227,7 @@ def test_what_landed_is_read_of_a_project(inside: Path) -> None:
     ingest.plan(given).run()
     for modality in given.modalities:
         clean.plan(given, modality).run()
-    first, second = read_landed(Path("data"), given.modalities, given.curate)
+    first, second = batch_profiles(Path("data"), given.modalities, given.curate)
     assert (first.source, first.batch, second.batch) == ("shapes", "night 2", "night 10")
     assert first.samples.num_rows == second.samples.num_rows == 6
     assert first.stages["ingest"] == (0, 6)
@@ -234,5 +241,5 @@ def test_what_landed_is_read_of_a_project(inside: Path) -> None:
     assert [(each.what, each.measured) for each in check_contract(second, contract)] == [
         ("known", 1.0)
     ]
-    (only,) = read_landed(Path("data"), given.modalities, given.curate, [("shapes", "night 10")])
+    (only,) = batch_profiles(Path("data"), given.modalities, given.curate, [("shapes", "night 10")])
     assert only.known == second.known

@@ -111,11 +111,13 @@ def test_a_dry_run_says_what_would_come_in_and_touches_nothing(world: World) -> 
     assert code == 0
     rows = [line.split("\t")[:3] for line in output.splitlines()[1:3]]
     assert rows == [["shapes/a", "data/raw/shapes/a", "2"], ["shapes/b", "left", ""]]
-    assert "2 files; no run has been yet" in output
+    assert "2 files (1 other, 1 text); no run has been yet" in output
     assert sorted(path for path in Path().rglob("*") if ".git" not in path.parts) == before
     assert call("nightly", "run")[0] == 0
     put_landing("c", 20)
-    assert "2 files; by past runs about 0 CPU-seconds" in call("nightly", "run", "--dry-run")[1]
+    (put_landing("d", 30) / "link.png").symlink_to("/dev/null")
+    output = call("nightly", "run", "--dry-run")[1]
+    assert "2 files (1 other, 1 text); by past runs about 0 rows to compute and 0 CPU-s" in output
 
 
 def test_missed_nights_are_a_run_each(world: World) -> None:

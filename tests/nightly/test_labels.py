@@ -268,7 +268,7 @@ def test_only_what_keeps_the_rest_of_the_contract_is_asked_about(
 
     monkeypatch.setattr(watch, "label_violations", violations)
     batches = [landed(1), landed(2, 40, absent=0.9)]
-    monkeypatch.setattr(watch, "read_landed", lambda *arguments: batches)
+    monkeypatch.setattr(watch, "batch_profiles", lambda *arguments: batches)
     deliveries = [Delivery("s", each.batch, "inbox", "", each.batch, "taken") for each in batches]
     contracted = replace(params, contract={"s": learn_contract([landed(i) for i in range(20)])})
     found = check_batches(contracted, deliveries, FILES, "shape")

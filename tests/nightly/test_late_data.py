@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.monitoring.landed import read_landed
+from pipeline.monitoring.batch_profile import batch_profiles
 from pipeline.nightly.ledger import read_ledger
 from pipeline.nightly.quarantine import scan_problems
 from pipeline.nightly.record import names, read_record
@@ -130,10 +130,12 @@ def test_labels_come_later_than_media(project: Path, monkeypatch: pytest.MonkeyP
     assert made() == ["labels"] * 6
     now = {path: path.stat().st_mtime_ns for path in Path("data/clean").rglob("*.parquet")}
     assert now == cleaned
-    (labels,) = read_landed(Path("data"), params.modalities, params.curate, [("shapes", "labels")])
+    (labels,) = batch_profiles(
+        Path("data"), params.modalities, params.curate, [("shapes", "labels")]
+    )
     assert not labels.is_known.any()
     assert not labels.is_contradicted.any()
     shutil.copytree(folder / "labels", folder / "twice")
     made()
-    (twice,) = read_landed(Path("data"), params.modalities, params.curate, [("shapes", "twice")])
+    (twice,) = batch_profiles(Path("data"), params.modalities, params.curate, [("shapes", "twice")])
     assert twice.is_known.all()

@@ -16,7 +16,7 @@ from pipeline.nightly.page import render
 from pipeline.nightly.record import (
     RECORDS,
     SCHEMA,
-    cpu_seconds_per_file,
+    costs_per_file,
     read_record,
     read_records,
     write_record,
@@ -136,6 +136,7 @@ def test_runs_are_in_the_order_of_their_names(night: Night) -> None:
 
 
 def test_the_cost_of_a_file_is_that_of_past_runs() -> None:
-    assert cpu_seconds_per_file([]) is None
+    assert costs_per_file([]) is None
     rows = [record(1, "held"), record(3, "held"), record(2, "nothing", landed_files=0)]
-    assert cpu_seconds_per_file(rows) == (20 + 60) / (1 + 3)
+    expected = {"computed_rows": (10 + 30) / (1 + 3), "cpu_seconds": (20 + 60) / (1 + 3)}
+    assert costs_per_file(rows) == expected

@@ -27,7 +27,7 @@ from pipeline.params.aliases import Alias, write_aliases
 from pipeline.parts import manifest
 from pipeline.project.contents import CONTENTS
 from pipeline.project.model_files import open_model
-from tests.dataset import picture, sound
+from tests.dataset import AUTHOR, picture, run, sound
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 HERE = Path(__file__).parents[2]
@@ -206,19 +206,45 @@ def test_a_zip_has_the_same_bytes_each_time_and_opens_where_it_is_unpacked(
         Predictor.open(outs[0])
 
 
+def test_a_model_of_a_revision_is_packaged_from_the_cache_without_touching_the_work_tree(
+    at_project: Path, params: Params, package: Path, tmp_path: Path
+) -> None:
+    run(at_project, "git", "add", "--all")
+    run(at_project, "git", *AUTHOR, "commit", "--quiet", "--message", "ran")
+    revision = run(at_project, "git", "rev-parse", "HEAD").stdout.strip()
+    write_aliases(at_project, {"champion": Alias(model="gated", revision=revision)})
+    weights = at_project / "data/models/gated/model.safetensors"
+    kept = weights.read_bytes()
+    weights.unlink()
+    try:
+        write_package(replace(params, models={}), "champion", tmp_path / "out")
+    finally:
+        (at_project / "aliases.yaml").unlink()
+        weights.write_bytes(kept)
+    before, after = (
+        {
+            path.relative_to(folder).as_posix(): path.read_bytes()
+            for path in folder.rglob("*")
+            if path.is_file() and path.parent.name != "__pycache__"
+        }
+        for folder in (package, tmp_path / "out")
+    )
+    # It says of which commit it is.
+    told = {"predictor.json", CONTENTS}
+    assert {name for name in before if before[name] != after.pop(name)} == told
+    assert not after
+    assert open_model(tmp_path / "out").about.revision == revision
+
+
 def test_what_may_not_be_packaged_is_refused_and_nothing_is_written(
     at_project: Path, params: Params, tmp_path: Path
 ) -> None:
-    with pytest.raises(PipelineError, match="unknown model 'gatde'; there are: gated, image"):
+    with pytest.raises(PipelineError, match=r"unknown model .* 'gatde'; there are: gated, image"):
         write_package(params, "gatde", tmp_path / "out")
-    write_aliases(at_project, {"champion": Alias(model="gated", revision="0" * 40)})
-    try:
-        with pytest.raises(PipelineError, match="'champion' is the model 'gated' at 000000000000"):
-            write_package(params, "champion", tmp_path / "out")
-    finally:
-        (at_project / "aliases.yaml").unlink()
+    with pytest.raises(PipelineError, match="unknown revision '0000'"):
+        write_package(params, "gated", tmp_path / "out", rev="0000")
     compressed = replace(params, compress={"small": CompressionOptions(model="gated")})
-    with pytest.raises(PipelineError, match=r"'small' is compressed.* package 'gated'"):
+    with pytest.raises(PipelineError, match=r"unknown model in the work tree 'small'"):
         write_package(compressed, "small", tmp_path / "out")
     with pytest.raises(PipelineError, match="where stages alone write"):
         write_package(params, "gated", at_project / "data" / "out")

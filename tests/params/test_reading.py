@@ -399,7 +399,8 @@ def test_a_mapping_that_was_merged_may_be_merged_again(tmp_path: Path) -> None:
         ("a: &x [1]\n? *x\n: 1\n", "a key is a list or a mapping"),
         ("a: 2024-13-01\n", "is not YAML"),
         ("a: [", "is not YAML"),
-        ("- 1\n", "mistake"),
+        ("- 1\n", "holds no sections"),
+        ("words", "holds no sections"),
         ("", "modalities: give a list"),
     ],
 )

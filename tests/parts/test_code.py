@@ -89,3 +89,13 @@ def test_plugins_of_third_parties_count(
     before = digest("WIDTH = 2")
     assert digest("WIDTH = 2  # columns") == before != package_digest()
     assert digest("WIDTH = 3") != before
+
+
+def test_where_nothing_may_be_written_what_was_learnt_is_learnt_anew(
+    inside: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_learnt", {"a module"})
+    Path("dvc.yaml").touch()
+    Path(".pipeline").touch()  # no folder: nothing can be put there
+    module.remember()
+    assert Path(".pipeline").read_bytes() == b""

@@ -218,6 +218,8 @@ def test_no_key_sees_executors_params_stages_or_planning(work: str) -> None:
         "pipeline.params",
         "pipeline.stages.plans",
         "pipeline.parts.plan",
+        "pipeline.parts.reject_limit",
+        "pipeline.parts.summary",
     )
     assert [
         name for name in reach([f"pipeline.stages.work.{work}"]) if name.startswith(unseen)

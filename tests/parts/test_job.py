@@ -15,7 +15,7 @@ from pipeline.core.errors import PipelineError, Rejected
 from pipeline.core.files.digest import digest_bytes
 from pipeline.parts import manifest
 from pipeline.parts.part import Row, apply_bisecting
-from pipeline.parts.plan import Summary
+from pipeline.parts.summary import Summary
 from tests.toy import Square, function, put
 
 # What a run is asked for: batch → numbers, none of them in two batches.

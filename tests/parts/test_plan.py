@@ -20,8 +20,9 @@ from pipeline.parts import manifest
 from pipeline.parts.dvc_restore import Cache
 from pipeline.parts.job import CompletedPart, Executor, Job
 from pipeline.parts.part import FOOTER, Work, read_footer, write_table
-from pipeline.parts.plan import Summary, plan_parts
+from pipeline.parts.plan import plan_parts
 from pipeline.parts.serial import Serial
+from pipeline.parts.summary import Summary
 from pipeline.parts.up_to_date import skip_if_up_to_date
 from tests.execution.reading import Disturbed
 from tests.toy import Square, function, put, rows
@@ -245,10 +246,13 @@ def test_a_refusal_by_the_machine_is_not_taken_over_nor_remembered(inside: Path)
     assert sorted(manifest.read(OUT)["square"].to_pylist()) == [49, 64, 81]
 
 
-def test_a_damaged_manifest_is_said_by_readers_and_healed_by_the_stage(inside: Path) -> None:
+@pytest.mark.parametrize("damaged", [b"{", b"gar\xffbage"])
+def test_a_damaged_manifest_is_said_by_readers_and_healed_by_the_stage(
+    inside: Path, damaged: bytes
+) -> None:
     bring([1, 2])
     expected = tree()
-    (OUT / manifest.MANIFEST).write_text("{")
+    (OUT / manifest.MANIFEST).write_bytes(damaged)
     with pytest.raises(PipelineError, match="is damaged"):
         manifest.read(OUT)
     assert bring([1, 2]).computed == 0

@@ -11,7 +11,7 @@ import yaml
 
 from pipeline.core.errors import PipelineError
 from pipeline.inference import Predictor
-from pipeline.models.evaluation.measured import read_figures
+from pipeline.models.evaluation.figure_files import read_figures
 from pipeline.models.examples import build_examples
 from pipeline.models.saving import load_model
 from pipeline.models.training.batches import Tensors
@@ -126,6 +126,8 @@ def test_what_was_frozen_stays(aligned: Path) -> None:
     before = {path.name: path.read_bytes() for path in Path(FROZEN).iterdir()}
     code, output = call("freeze", "shared")
     assert (code, "is there already" in output) == (1, True), output
+    code, output = call("freeze", "shared", "--out", "data/shared")
+    assert (code, "where stages alone write" in output) == (1, True), output
     assert {path.name: path.read_bytes() for path in Path(FROZEN).iterdir()} == before
 
 

@@ -20,7 +20,7 @@ from pipeline.inference import verification
 from pipeline.inference.samples import Sample
 from pipeline.inference.verification import RawVerifier
 from pipeline.params import Params, parse
-from pipeline.reporting.results import verified
+from pipeline.reporting.results.verification import verification_tables
 from pipeline.stages.graph import upstream
 from pipeline.stages.plans import augment, clean, curate, extract, ingest, trials
 from pipeline.store.trees.tree import WorkTree
@@ -249,7 +249,7 @@ def test_a_set_that_is_none_and_too_few_people_are_told(within: Path) -> None:
 
 
 def test_the_page_of_a_recipe_gets_a_table_for_each_number_enrolled(within: Path) -> None:
-    one, two = verified(Path("data", "verification"))
+    one, two = verification_tables(Path("data", "verification"))
     assert f"{VOICES} people, each known by 1 of their samples" in one
     rows = two.split("\n\n")[1].splitlines()
     assert [row.split(" | ")[0] for row in rows[2:]] == [

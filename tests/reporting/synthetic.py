@@ -30,7 +30,7 @@ from pipeline.modalities.audio.content import SAMPLING_RATE
 from pipeline.modalities.audio.content import pack as pack_audio
 from pipeline.modalities.image.content import pack as pack_image
 from pipeline.modalities.text.content import pack as pack_text
-from pipeline.models.evaluation import measured
+from pipeline.models.evaluation import figure_files
 from pipeline.models.evaluation.results import COLUMNS
 from pipeline.models.metrics import per_class, scores
 from pipeline.parts import artifact, tables
@@ -346,7 +346,6 @@ def _aligned() -> dict[str, Any]:
         "alignment": {"test": {**counts, "unseen": 0, "mean_recall": figure(0.2)}},
         "image → text": {"test": {**counts, **found}},
         "image → text, source a": {"test": {**counts, **found, "n": 30}},
-        "image → text, language en": {"test": {**counts, **found}},  # which all of them have
         "image → category": {"test": {**counts, **told}},
         "category @ 5 %": {"test": {**counts, **gain}},
     }
@@ -448,8 +447,8 @@ def _evaluated(
     ]  # fmt: skip
     if name == ALIGNED:
         metrics |= _aligned()
-    csvs["figures"] = [*measured.figure_rows(metrics)]
-    measured.write_headlines(folder, "category", {"test": {"category": {"macro_f1": 0.5}}})
+    csvs["figures"] = [*figure_files.figure_rows(metrics)]
+    figure_files.write_headlines(folder, "category", {"test": {"category": {"macro_f1": 0.5}}})
     table = pa.Table.from_pylist(predictions, schema=predictions_schema())
     pq.write_table(table, folder / "predictions.parquet")
     for table_name, header in COLUMNS.items():

@@ -6,7 +6,7 @@ import csv
 import json
 from pathlib import Path
 
-from pipeline.models.evaluation.measured import COLUMNS, TABLE, figure_rows
+from pipeline.models.evaluation.figure_files import COLUMNS, TABLE, figure_rows
 from pipeline.reporting.choice import rank_models, select_by_validation
 from pipeline.reporting.inputs import ReportInputs
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from pipeline.models.evaluation.evaluate import Split, evaluate
-from pipeline.models.evaluation.measured import read_figures
+from pipeline.models.evaluation.figure_files import read_figures
 from pipeline.models.evaluation.options import EvaluationOptions
 from pipeline.models.evaluation.results import write_evaluation
 from pipeline.models.saving import load_model, save_model
@@ -92,11 +92,8 @@ def test_every_section_is_made(root: Path) -> None:
             value, low, high = (
                 amount(test[name][k], figure.share) for k in ("value", "low", "high")
             )
-            way = "\N{EN DASH}" if figure.share else " to "
-            message = (
-                f'<span class="num">{value}</span> <span class="between">{low}{way}{high}</span>'
-            )
-            assert message in text
+            between = f'<span class="between">{low} to {high}</span>'
+            assert f'<span class="num">{value}</span> {between}' in text
     assert {"rank_mae", "kappa"} < boards["size"]["figures"].keys()
     for task in ("weight", "traits"):
         model = choice.shown

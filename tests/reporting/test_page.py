@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from pipeline.models.evaluation import measured
+from pipeline.models.evaluation import figure_files
 from pipeline.reporting.format import percent
 from pipeline.reporting.inputs import ReportInputs
 from pipeline.reporting.options import ReportOptions
@@ -125,7 +125,7 @@ def test_figures_are_those_of_the_metrics(root: Element, finished: Path) -> None
                 table.all("tbody")[0].all("tr")}  # fmt: skip
         assert set(rows) == set(synthetic.MODELS)
         for name, cells in rows.items():
-            written = measured.read_figures(finished / "evaluation" / name)
+            written = figure_files.read_figures(finished / "evaluation" / name)
             test = written[task]["test"]
             by_title = dict(zip(titles[1:], cells, strict=True))
             for title, key in (
@@ -142,7 +142,7 @@ def test_figures_are_those_of_the_metrics(root: Element, finished: Path) -> None
 
 def test_the_opening_says_the_chosen_ones_by_validation(root: Element, finished: Path) -> None:
     metrics = {
-        name: measured.read_figures(finished / "evaluation" / name) for name in synthetic.MODELS
+        name: figure_files.read_figures(finished / "evaluation" / name) for name in synthetic.MODELS
     }
 
     def best(names: list[str]) -> str:
@@ -162,7 +162,7 @@ def test_confusion_counts_add_up(root: Element, finished: Path) -> None:
     tables = root.all("table", class_="matrix")
     assert len(tables) == len(synthetic.MODELS) * len(synthetic.TARGETS)
     test = {
-        measured.read_figures(path)["category"]["test"]["n"]
+        figure_files.read_figures(path)["category"]["test"]["n"]
         for path in finished.glob("evaluation/*")
     }
     for table in tables:

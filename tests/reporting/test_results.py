@@ -49,7 +49,7 @@ def test_figures_are_those_that_are_asked_for(inputs: ReportInputs) -> None:
 
 
 def test_without_a_model_there_are_none(inputs: ReportInputs) -> None:
-    with pytest.raises(PipelineError, match="no model is evaluated yet"):
+    with pytest.raises(PipelineError, match="no model is evaluated, compared or verified yet: run"):
         results(replace(inputs, models=()), {}, [])
 
 
@@ -71,6 +71,18 @@ def test_the_comparison_tells_what_choosing_gains(inputs: ReportInputs, tmp_path
     minus = "\N{MINUS SIGN}"
     assert f"| `chosen:fusion` | `image` | +21.5 ({minus}1.0 to +30.0) | 0.012 |" in text
     assert "`late`" not in text
+
+
+def test_a_comparison_alone_is_told(inputs: ReportInputs, tmp_path: Path) -> None:
+    (tmp_path / "comparison").mkdir()
+    (tmp_path / "comparison" / "leaderboard.csv").write_text(
+        "model,kind,macro_f1,low,high,together,accuracy,ece\nimage,single,0.5,0.4,0.6,,,\n"
+    )
+    (tmp_path / "comparison" / "paired.csv").write_text("model,other,value,low,high,p,corrected\n")
+    text = results(replace(inputs, root=tmp_path), {}, [])
+    assert text.startswith("**Comparison**, every sample judged once out of fold:\n\n| model |")
+    with pytest.raises(PipelineError, match="unknown figure 'accuracy'; there are: none"):
+        results(replace(inputs, root=tmp_path), {}, ["accuracy"])
 
 
 def test_time_and_memory_are_those_of_the_runs_that_made_it(
@@ -102,3 +114,6 @@ def test_a_page_without_marks_is_left_alone(inside: Path, text: str) -> None:
     assert Path("page.md").read_text() == text
     with pytest.raises(PipelineError, match="there is no page"):
         put_results(Path("none.md"), "results")
+    Path("latin.md").write_bytes("Größe".encode("latin-1"))
+    with pytest.raises(PipelineError, match=r"latin\.md is no page: it is not written in UTF-8"):
+        put_results(Path("latin.md"), "results")

@@ -11,7 +11,7 @@ import yaml
 from pipeline.cli.runs import show_forecasts
 from pipeline.params import Params, parse
 from pipeline.parts.manifest import MANIFEST
-from pipeline.parts.plan import Summary
+from pipeline.parts.summary import Summary
 from pipeline.parts.up_to_date import skip_if_up_to_date
 from pipeline.stages.forecast import Forecast, forecast
 from pipeline.stages.graph import labels

@@ -163,7 +163,7 @@ def _show_plan(params: Params, options: NightlyOptions) -> None:
     from pipeline.nightly.choose import choose
     from pipeline.nightly.journal import read_journal
     from pipeline.nightly.ledger import read_ledger
-    from pipeline.nightly.record import cpu_seconds_per_file, read_records
+    from pipeline.nightly.record import costs_per_file, read_records
 
     begun = read_journal()
     if begun:
@@ -187,9 +187,12 @@ def _show_plan(params: Params, options: NightlyOptions) -> None:
         say("nothing new has landed")
         return
     show(rows, ("landing", "becomes", "files", "bytes", "why"), False)
-    files = sum(each.files for each in choice.deliveries)
-    each_costs = cpu_seconds_per_file(read_records())
-    if each_costs is None:
-        say(f"{files} files; no run has been yet by which their cost could be told")
+    files = sum(each.files for each in choice.deliveries if each.batch)
+    kinds = ", ".join(f"{count:,} {name}" for name, count in sorted(choice.modalities.items()))
+    each = costs_per_file(read_records())
+    if each is None:
+        cost = "no run has been yet by which their cost could be told"
     else:
-        say(f"{files} files; by past runs about {files * each_costs:,.0f} CPU-seconds")
+        computed, seconds = (files * each[name] for name in ("computed_rows", "cpu_seconds"))
+        cost = f"by past runs about {computed:,.0f} rows to compute and {seconds:,.0f} CPU-seconds"
+    say(f"{files:,} files{f' ({kinds})' if kinds else ''}; {cost}")

@@ -6,6 +6,7 @@ stands in it.
 
 from __future__ import annotations
 
+import csv
 import errno
 import functools
 from collections.abc import Hashable, Iterator
@@ -68,6 +69,31 @@ def document(path: Path, form: type[T]) -> T:
     data = path.read_bytes()
     with reading(path):
         return parsed(data, form)
+
+
+def holds(path: Path, text: str) -> bool:
+    """Whether there is a file that holds just this text, in UTF-8."""
+    return path.is_file() and path.read_bytes() == text.encode()
+
+
+def csv_rows(path: Path) -> list[dict[str, str]]:
+    """The rows of a CSV file with a header, of which each has all cells.
+
+    Raises
+    ------
+    PipelineError
+        The file is cut off, or no such table.
+    OSError
+        It cannot be read.
+    """
+    with reading(path), path.open(newline="", encoding="utf-8") as file:
+        try:
+            rows = list(csv.DictReader(file, strict=True))
+        except csv.Error as error:
+            raise ValueError(str(error)) from None
+        if any(None in row or None in row.values() for row in rows):
+            raise ValueError("a line has more or fewer cells than the header")
+    return rows
 
 
 def parsed(data: bytes | str, form: type[T]) -> T:

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from pipeline.core import spans
 from pipeline.core.errors import Rejected
+from pipeline.core.files.file_bytes import Bytes
 from pipeline.core.once_a_file import once_a_file
 from pipeline.core.options import Options as Base
 from pipeline.core.spans import evenly
@@ -43,6 +44,7 @@ MEASUREMENTS: tuple[tuple[str, str], ...] = (
 CUT = None
 # The media type says of which span, and cleaning takes it.
 SPANS = True
+IN_PLACE = True
 
 # A picture is black of which this share of pixels is darker than DARK (0 to 255), as FFmpeg's
 # `blackdetect` has it.
@@ -125,7 +127,7 @@ def most_bytes(size: int, options: Options) -> int:
 
 
 def clean(
-    data: bytes, media_type: str, options: Options
+    data: Bytes, media_type: str, options: Options
 ) -> tuple[Clip, dict[str, int | float | str]]:
     """The pictures as they will be stored, and MEASUREMENTS.
 
@@ -188,7 +190,7 @@ def clean(
     }
 
 
-def _between_bars(data: bytes, limits: Limits) -> tuple[Bars, Limits]:
+def _between_bars(data: Bytes, limits: Limits) -> tuple[Bars, Limits]:
     """A film's bars, and limits under which what lies between them has the side that is asked for.
 
     Of a span the bars are the film's, so that all its spans are cut alike.
@@ -205,7 +207,7 @@ def _between_bars(data: bytes, limits: Limits) -> tuple[Bars, Limits]:
 
 
 @once_a_file
-def _bars(data: bytes, limits: Limits) -> tuple[Bars, int, float]:
+def _bars(data: Bytes, limits: Limits) -> tuple[Bars, int, float]:
     """A film's bars, and the longer side of a picture and of what lies between them, in pixels."""
     from pipeline.modalities.video.decode import decode
 

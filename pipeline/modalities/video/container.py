@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from pipeline.core.errors import Rejected
+from pipeline.core.files.file_bytes import Bytes
 
 # The first bytes, and what FFmpeg calls the parser.
 _KINDS = (
@@ -23,10 +24,14 @@ _KINDS = (
     (rb"(G.{187}){2}G", "mpegts"),
 )
 _PATTERNS = tuple((re.compile(start, re.DOTALL), kind) for start, kind in _KINDS)
+# So many bytes tell them apart.
+HEAD_BYTES = 512
 TS_PACKET = 188
+# With what a page of Ogg begins, and its bytes at most: its head, its segments' lengths, and these.
+OGG, OGG_PAGE = b"OggS", 27 + 255 + 255 * 255
 
 
-def kind_of(data: bytes) -> str:
+def kind_of(data: Bytes) -> str:
     """What FFmpeg calls the format.
 
     Raises
@@ -34,10 +39,11 @@ def kind_of(data: bytes) -> str:
     Rejected
         `empty_file`; `undecodable`: it is none of them; `truncated`: its end is missing.
     """
-    if not data:
+    if not len(data):
         raise Rejected("empty_file", "the file has no bytes")
+    head = data[:HEAD_BYTES]
     for pattern, kind in _PATTERNS:
-        if pattern.match(data):
+        if pattern.match(head):
             if kind in _CHECKS:
                 _CHECKS[kind](data)
             return kind
@@ -48,7 +54,7 @@ def _cut() -> Rejected:
     return Rejected("truncated", "the file ends before its own structure does")
 
 
-def _check_boxes(data: bytes) -> None:
+def _check_boxes(data: Bytes) -> None:
     """Boxes of ISO 14496-12, 4.2: size and type, one after the other."""
     at, names = 0, set()
     while at + 8 <= len(data):
@@ -65,12 +71,12 @@ def _check_boxes(data: bytes) -> None:
         raise Rejected("truncated", "the file lacks the index of its contents (moov)")
 
 
-def _check_riff(data: bytes) -> None:
+def _check_riff(data: Bytes) -> None:
     if 8 + int.from_bytes(data[4:8], "little") > len(data):
         raise _cut()
 
 
-def _check_elements(data: bytes) -> None:
+def _check_elements(data: Bytes) -> None:
     """EBML (RFC 8794): a header and a segment, whose length may be left open."""
     at = 0
     for _ in range(2):
@@ -86,25 +92,32 @@ def _check_elements(data: bytes) -> None:
         raise _cut()
 
 
-def _vint_width(data: bytes, at: int) -> int:
+def _vint_width(data: Bytes, at: int) -> int:
     """Bytes of a number whose leading zeros say how many they are."""
-    if at >= len(data):
+    first = data[at : at + 1]
+    if not first:
         raise _cut()
-    if not data[at]:
+    if not first[0]:
         raise Rejected("undecodable", "the file's structure cannot be read")
-    return 9 - data[at].bit_length()
+    return 9 - first[0].bit_length()
 
 
-def _check_pages(data: bytes) -> None:
+def _check_pages(data: Bytes) -> None:
     """Ogg (RFC 3533): the last page is whole."""
-    at = data.rfind(b"OggS")
-    lengths = data[at + 27 : at + 27 + (data[at + 26] if at + 26 < len(data) else 255)]
-    if at + 27 + len(lengths) + sum(lengths) > len(data) or at + 27 > len(data):
+    at, end = -1, len(data)
+    while at < 0:  # The file begins with a page.
+        start = max(0, end - OGG_PAGE)
+        at = data[start : end + len(OGG) - 1].rfind(OGG)
+        end = start
+    page = data[start + at : start + at + OGG_PAGE]
+    lengths = page[27 : 27 + page[26]] if len(page) > 26 else b""
+    if len(page) < 27 + len(lengths) + sum(lengths):
         raise _cut()
 
 
-def _check_blocks(data: bytes) -> None:
-    """GIF89a: a head, blocks, and a trailer."""
+def _check_blocks(data: Bytes) -> None:
+    """GIF89a: a head, blocks of at most 255 bytes, and a trailer."""
+    data = data[:]
     at = 13 + _colours(data[10:11])
     while at < len(data) and data[at] != 0x3B:
         if data[at] == 0x2C:
@@ -125,7 +138,7 @@ def _colours(flags: bytes) -> int:
     return 3 << (flags[0] & 7) + 1 if flags and flags[0] & 0x80 else 0
 
 
-def _check_packets(data: bytes) -> None:
+def _check_packets(data: Bytes) -> None:
     if len(data) % TS_PACKET:
         raise _cut()
 

@@ -7,7 +7,6 @@ nothing is wanted of is not decoded. One decoded picture is held at a time.
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
@@ -15,6 +14,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from pipeline.core.errors import Rejected
+from pipeline.core.files.file_bytes import Bytes
 from pipeline.core.spans import Span
 from pipeline.modalities.video import ffmpeg, webp
 from pipeline.modalities.video.container import kind_of
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pipeline.modalities.image.content import Image
 
 
-def decode(data: bytes, limits: Limits) -> tuple[Survey, Iterator[tuple[int, Picture]]]:
+def decode(data: Bytes, limits: Limits) -> tuple[Survey, Iterator[tuple[int, Picture]]]:
     """The survey of a film, and its chosen pictures with their times in ms, one after the other.
 
     Of a span, times are from its start on; what is then shown stands at 0.
@@ -43,6 +43,7 @@ def decode(data: bytes, limits: Limits) -> tuple[Survey, Iterator[tuple[int, Pic
     """
     kind = kind_of(data)
     if kind == "webp":
+        data = data[:]  # Pillow holds it whole.
         durations = webp.durations(data)
         survey = Survey("webp", max(1, sum(durations)), len(durations), (), (), Fraction(0))
         start, times = _asked(survey, limits)
@@ -55,7 +56,7 @@ def decode(data: bytes, limits: Limits) -> tuple[Survey, Iterator[tuple[int, Pic
     return survey, alike(_from(start, _seen(shown_at(frames, times), limits.side)))
 
 
-def all_pictures(data: bytes, clock: Clock, limits: Limits) -> Iterator[tuple[int, Image]]:
+def all_pictures(data: Bytes, clock: Clock, limits: Limits) -> Iterator[tuple[int, Image]]:
     """Every picture, small, with the time in ms from which it is shown; raises what `decode` does.
 
     Of an animated WebP there is no clock, and so no picture here.
@@ -103,7 +104,7 @@ def _check(survey: Survey, asked: float, limits: Limits) -> None:
 
 
 def _frames(
-    data: bytes,
+    data: Bytes,
     kind: str,
     times: Sequence[int],
     keys: Sequence[int],
@@ -116,7 +117,7 @@ def _frames(
     Of stretches between keys in which nothing is wanted, none is decoded; of `pictures`, none that
     is neither wanted nor needed for others.
     """
-    with ffmpeg.reading(), ffmpeg.open_file(io.BytesIO(data), kind, limits.max_pixels) as file:
+    with ffmpeg.reading(), ffmpeg.open_file(data, kind, limits.max_pixels) as file:
         track = track_of(file, limits.max_pixels, limits.keep_damaged)
         decoded = _decoded(file, track, times, keys, pictures, clock, limits.keep_damaged)
         last = -1

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import importlib.util
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from pipeline.core.errors import PipelineError, Rejected
+from pipeline.core.files.file_bytes import Bytes, reader_of
 from pipeline.core.machine.processor import instructions
 from pipeline.core.machine.shortage import prove_room
 
@@ -50,8 +52,7 @@ def library() -> Any:
             "pip install 'multimodal-pipeline[video]'"
         ) from None
     av.logging.set_level(None)
-    if instructions() == "avx2" and (utilities := _utilities()):
-        utilities.av_force_cpu_flags(AVX2)
+    _utilities()
     return av
 
 
@@ -60,19 +61,18 @@ def build() -> dict[str, str]:
 
     `processor` says that it could not be held, and that a processor's own kind is keyed.
     """
-    version = str(library().ffmpeg_version_info)
     utilities = _utilities()
-    flags = hex(utilities.av_get_cpu_flags() & 0xFFFFFFFF) if utilities else "unknown"
-    return {"ffmpeg": version, "cpu_flags": flags}
+    if utilities is None:
+        return {"ffmpeg": str(library().ffmpeg_version_info), "cpu_flags": "unknown"}
+    version, flags = utilities.av_version_info().decode(), utilities.av_get_cpu_flags()
+    return {"ffmpeg": version, "cpu_flags": hex(flags & 0xFFFFFFFF)}
 
 
-def open_file(data: Any, kind: str, max_pixels: int) -> Any:
+def open_file(data: Bytes, kind: str, max_pixels: int) -> Any:
     """An open container, whose parser is `kind` and that may open nothing else.
 
     Parameters
     ----------
-    data:
-        A file of bytes, open for reading.
     max_pixels:
         Largest width times height that a decoder may allocate.
     """
@@ -83,7 +83,11 @@ def open_file(data: Any, kind: str, max_pixels: int) -> Any:
         "max_pixels": str(max_pixels),
     }
     return library().open(
-        data, format=kind, options=options, metadata_errors="ignore", io_open=_refuse
+        reader_of(data),
+        format=kind,
+        options=options,
+        metadata_errors="ignore",
+        io_open=_refuse,
     )
 
 
@@ -121,9 +125,15 @@ def _refuse(url: str, flags: int, options: dict[str, str]) -> Any:
 
 @functools.cache
 def _utilities() -> Any:
-    """The libavutil that PyAV has loaded; None where it lies elsewhere than in PyAV's wheels."""
-    import av
+    """PyAV's libavutil, held to the project's instruction set; None where no wheel brought it.
 
-    folder = Path(av.__file__).parents[1] / "av.libs"
-    paths = sorted(folder.glob("libavutil*.so*"))
-    return ctypes.CDLL(str(paths[0])) if paths else None
+    It is loaded without PyAV, which takes ten times as long, and is the one that PyAV then uses.
+    """
+    spec = importlib.util.find_spec("av")
+    paths = [] if spec is None else Path(str(spec.origin)).parents[1].glob("av.libs/libavutil*.so*")
+    utilities = next((ctypes.CDLL(str(path)) for path in sorted(paths)), None)
+    if utilities:
+        utilities.av_version_info.restype = ctypes.c_char_p
+        if instructions() == "avx2":
+            utilities.av_force_cpu_flags(AVX2)
+    return utilities

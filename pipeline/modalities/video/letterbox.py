@@ -14,8 +14,6 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.modalities.image.opencv import cv2
-
 if TYPE_CHECKING:
     from pipeline.modalities.image.content import Image
 
@@ -54,6 +52,8 @@ class Bars(NamedTuple):
 
 def find_bars(pictures: Iterable[Image]) -> Bars:
     """Those of a film, of which some pictures are seen: uint8 RGB of one size."""
+    from pipeline.modalities.image.opencv import cv2
+
     greys = (cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) for picture in pictures)
     seen = [np.asarray(grey > DARK) for grey in greys]
     shining = [picture for picture in seen if picture.any()]

@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from pipeline.core.errors import PipelineError, unknown
+from pipeline.core.files.file_bytes import Bytes
 from pipeline.core.spans import Span
 from pipeline.modalities.video.clean import Options
 from pipeline.modalities.video.container import kind_of
@@ -35,7 +36,7 @@ LIMITS = Limits(
 DETECTORS = ("adaptive", "content", "hash", "histogram", "threshold")
 
 
-def windows(data: bytes, length: int, hop: int) -> list[Span]:
+def windows(data: Bytes, length: int, hop: int) -> list[Span]:
     """Spans of `length` ms, one each `hop` ms from 0 on, until one reaches the film's end.
 
     The last is as long as the film; raises what `survey.look_through` does.
@@ -45,7 +46,7 @@ def windows(data: bytes, length: int, hop: int) -> list[Span]:
     return [Span(start, min(start + length, survey.duration)) for start in starts]
 
 
-def shots(data: bytes, detector: str, shortest: int) -> list[Span]:
+def shots(data: Bytes, detector: str, shortest: int) -> list[Span]:
     """Spans from cut to cut, that part the film without gap; a cut is the time of a picture.
 
     Parameters

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import math
 import re
 from array import array
@@ -12,6 +11,7 @@ from fractions import Fraction
 from typing import Any, NamedTuple
 
 from pipeline.core.errors import Rejected
+from pipeline.core.files.file_bytes import Bytes
 from pipeline.core.once_a_file import once_a_file
 from pipeline.core.spans import Span
 from pipeline.modalities.video import ffmpeg
@@ -85,7 +85,7 @@ class Clock:
         return max(0, (time * self._times - self._less) // self._by)
 
 
-def look_through(data: bytes, kind: str, limits: Limits) -> tuple[Survey, Clock]:
+def look_through(data: Bytes, kind: str, limits: Limits) -> tuple[Survey, Clock]:
     """What is known of a film by its packets, and how the times of its track are read.
 
     Raises what `decode` does.
@@ -96,9 +96,9 @@ def look_through(data: bytes, kind: str, limits: Limits) -> tuple[Survey, Clock]
 
 @once_a_file
 def _look_through(
-    data: bytes, kind: str, max_pixels: int, keep_damaged: bool, most: float
+    data: Bytes, kind: str, max_pixels: int, keep_damaged: bool, most: float
 ) -> tuple[Survey, Clock]:
-    with ffmpeg.reading(), ffmpeg.open_file(io.BytesIO(data), kind, max_pixels) as file:
+    with ffmpeg.reading(), ffmpeg.open_file(data, kind, max_pixels) as file:
         return _survey(file, track_of(file, max_pixels, keep_damaged), keep_damaged, most)
 
 

@@ -6,38 +6,43 @@ the modality cleans as any other: sound as WAV, a picture as PNG, words as UTF-8
 
 from __future__ import annotations
 
-import io
 import math
 import re
 import struct
 from collections.abc import Callable, Iterator
 from fractions import Fraction
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pipeline.core.errors import Rejected
+from pipeline.core.files.file_bytes import Bytes
 from pipeline.core.once_a_file import once_a_file
 from pipeline.core.spans import Span
 from pipeline.modalities.audio.recording import Recording, check, too_long
-from pipeline.modalities.audio.tracks import to_mono_16k
-from pipeline.modalities.text.clean import Options as TextOptions
-from pipeline.modalities.text.speech import Speech
 from pipeline.modalities.text.subtitles import Cue, words
-from pipeline.modalities.text.transcript import Utterance, recognised
-from pipeline.modalities.text.transcript import words as spoken_words
 from pipeline.modalities.video import MEDIA_TYPES as FILMS
 from pipeline.modalities.video import ffmpeg
 from pipeline.modalities.video.container import kind_of
-from pipeline.modalities.video.decode import decode
 from pipeline.modalities.video.survey import LONGEST, Limits, look_through
+
+if TYPE_CHECKING:
+    from pipeline.modalities.text.clean import Options as TextOptions
+    from pipeline.modalities.text.speech import Speech
+    from pipeline.modalities.text.transcript import Utterance
 
 MEDIA_TYPES = frozenset(film.name for film in FILMS if film.name.startswith("video/"))
 GIVES = frozenset({"audio", "image", "text"})
+IN_PLACE = True
 
 # Seconds of sound that are decoded before a span, in which a decoder finds its way: Opus asks for
 # 80 ms (RFC 7845, 4.6), the frames of AAC overlap by half.
 PREROLL = Fraction(1, 4)
+# Kinds of file that say where the packets of a time lie, and give the same ones there as from the
+# start. MPEG's program streams do not: where one enters, times are missing.
+INDEXED = frozenset({"mov", "matroska"})
+# Seconds before what a span needs to which one goes, since indexes may know pictures alone.
+LEAD = 1
 # Seconds by which a frame of sound may lie off the end of the one before, since containers round
 # times; beyond it there is a gap, or one is cut.
 JITTER = Fraction(1, 25)
@@ -53,7 +58,7 @@ def parameters() -> dict[str, str]:
 
 
 def take(
-    data: bytes, modality: str, span: Span | None, options: Any
+    data: Bytes, modality: str, span: Span | None, options: Any
 ) -> tuple[bytes, dict[str, float]]:
     """The file that a modality cleans, and of speech how sure its words are.
 
@@ -77,9 +82,10 @@ def take(
     return _words(data, span, options)
 
 
-def _picture(data: bytes, span: Span | None, options: Any) -> bytes:
+def _picture(data: Bytes, span: Span | None, options: Any) -> bytes:
     """PNG of what is seen in the middle, at the film's own size."""
     from pipeline.modalities.image.opencv import cv2
+    from pipeline.modalities.video.decode import decode
 
     keep = options.damaged == "keep"
     limits = Limits(None, 1, SIDE, LONGEST, FASTEST, options.max_pixels, keep, span)
@@ -89,24 +95,38 @@ def _picture(data: bytes, span: Span | None, options: Any) -> bytes:
     return cv2.imencode(".png", image, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1].tobytes()
 
 
-def _sound(data: bytes, span: Span | None, max_seconds: float, max_channels: int) -> Recording:
+def _sound(
+    data: Bytes,
+    span: Span | None,
+    max_seconds: float,
+    max_channels: int,
+    from_start: bool = False,
+) -> Recording:
     """Of the first track the samples whose time lies in the span, silence for gaps.
 
     Where the sound begins later than what is asked for, it begins with silence; where it ends
     earlier, it ends there.
+
+    Parameters
+    ----------
+    from_start:
+        Whether all packets before a span are read; else where the file does not lead to it.
     """
     kind = kind_of(data)
     origin = _origin(data, kind)
-    with ffmpeg.reading(), ffmpeg.open_file(io.BytesIO(data), kind, MAX_PIXELS) as file:
+    with ffmpeg.reading(), ffmpeg.open_file(data, kind, MAX_PIXELS) as file:
         tracks = [track for track in file.streams.audio if track.codec_context is not None]
         if not tracks:
             raise Rejected("absent", "the film has no sound that can be decoded")
         ffmpeg.ready(tracks[0])
         rate = int(tracks[0].rate)
         check(rate, tracks[0].channels, 0, max_seconds, max_channels)
+        near = _near(span, tracks[0].time_base, origin) if span else None
+        if near and kind in INDEXED and not from_start and not _led_before(file, tracks[0], near):
+            return _sound(data, span, max_seconds, max_channels, from_start=True)
         start, end = (math.ceil(Fraction(time * rate, 1000)) for time in span or (0, 0))
         blocks = []
-        for place, block in _blocks(file, tracks[0], origin, span):
+        for place, block in _blocks(file, tracks[0], origin, near):
             first, last = max(place, start), min(place + block.shape[1], end if span else math.inf)
             if first < last:
                 blocks.append((first - start, block[:, first - place : int(last) - place]))
@@ -123,7 +143,7 @@ def _sound(data: bytes, span: Span | None, max_seconds: float, max_channels: int
     return Recording(samples, rate, is_float=True)
 
 
-def _origin(data: bytes, kind: str) -> Fraction:
+def _origin(data: Bytes, kind: str) -> Fraction:
     """The film's beginning, in seconds, as its file counts."""
     limits = Limits(None, 1, SIDE, LONGEST, FASTEST, MAX_PIXELS, True, Span(0, 1))
     try:
@@ -131,19 +151,18 @@ def _origin(data: bytes, kind: str) -> Fraction:
     except Rejected as rejected:
         if rejected.reason != "no_video":
             raise
-    with ffmpeg.reading(), ffmpeg.open_file(io.BytesIO(data), kind, MAX_PIXELS) as file:
+    with ffmpeg.reading(), ffmpeg.open_file(data, kind, MAX_PIXELS) as file:
         return Fraction(file.start_time or 0, 1_000_000)
 
 
 def _blocks(
-    file: Any, track: Any, origin: Fraction, span: Span | None
+    file: Any, track: Any, origin: Fraction, near: tuple[int, int] | None
 ) -> Iterator[tuple[int, np.ndarray]]:
     """Sound, float32 (channels, samples), each with the place of its first sample from 0 on.
 
     Of a span no more is decoded than is near it.
     """
     rate, expected = int(track.rate), None
-    near = _near(span, track.time_base, origin) if span else None
     resampler = ffmpeg.library().AudioResampler(format="fltp")
     for packet in file.demux(track):
         if near and packet.pts is not None:
@@ -172,7 +191,24 @@ def _near(span: Span, base: Fraction, origin: Fraction) -> tuple[int, int]:
     return math.ceil((start + origin) / base), math.floor((end + origin) / base)
 
 
-def _words(data: bytes, span: Span | None, options: TextOptions) -> tuple[bytes, dict[str, float]]:
+def _led_before(file: Any, track: Any, near: tuple[int, int]) -> bool:
+    """Go to where no packet that is near has been read yet; whether the file leads there.
+
+    The first packet there is none that is decoded, so it is no matter what is told with it.
+    """
+    place = near[0] - math.ceil(LEAD / track.time_base)
+    if place <= (track.start_time or 0):
+        return True
+    try:
+        file.seek(place, stream=track)
+        first = next(file.demux(track))
+        file.seek(place, stream=track)
+    except ffmpeg.library().error.FFmpegError:
+        return False
+    return first.pts is not None and first.pts + (first.duration or 0) < near[0]
+
+
+def _words(data: Bytes, span: Span | None, options: TextOptions) -> tuple[bytes, dict[str, float]]:
     """Its subtitles, else what is spoken, where options say so, and how sure that is."""
     subtitles = _subtitles(data)
     if subtitles is not None:
@@ -180,22 +216,27 @@ def _words(data: bytes, span: Span | None, options: TextOptions) -> tuple[bytes,
     speech = options.speech
     if speech is None:
         raise Rejected("absent", "the film has no subtitles that are words")
+    from pipeline.modalities.text.transcript import words as spoken_words
+
     text, confidence = spoken_words(_utterances(data, speech), span, speech.min_confidence)
     return text.encode(), {"confidence": confidence}
 
 
 @once_a_file
-def _utterances(data: bytes, speech: Speech) -> tuple[Utterance, ...]:
+def _utterances(data: Bytes, speech: Speech) -> tuple[Utterance, ...]:
+    from pipeline.modalities.audio.tracks import to_mono_16k
+    from pipeline.modalities.text.transcript import recognised
+
     sound = _sound(data, None, speech.max_seconds, speech.max_channels)
     return recognised(to_mono_16k(sound), speech)
 
 
 @once_a_file
-def _subtitles(data: bytes) -> list[Cue] | None:
+def _subtitles(data: Bytes) -> list[Cue] | None:
     """Of the first track of words; None where there is none."""
     kind = kind_of(data)
     origin = _origin(data, kind)
-    with ffmpeg.reading(), ffmpeg.open_file(io.BytesIO(data), kind, MAX_PIXELS) as file:
+    with ffmpeg.reading(), ffmpeg.open_file(data, kind, MAX_PIXELS) as file:
         tracks = [track for track in file.streams.subtitles if _codec(track) in _WORDS]
         if not tracks:
             return None

@@ -173,12 +173,13 @@ def _measured(
 
 
 def _groups(split: Split, answered: Answered) -> Iterator[tuple[str, Answered]]:
-    """The questions of each value by which the split is cut."""
+    """The questions of each value by which the split is cut, but for one that they all have."""
     for attribute, values in split.groups.items():
         of = values[answered.asked]
         for value in sorted({str(value) for value in of if value is not None}):
             questions = answered.take(np.array([str(each) == value for each in of]))
-            yield f"{attribute} {value}", questions
+            if len(questions.asked) < len(answered.asked):
+                yield f"{attribute} {value}", questions
 
 
 def _found(

@@ -16,7 +16,6 @@ from pipeline.models.evaluation.answers import Answers, known_answers
 from pipeline.models.evaluation.figures import (
     all_metrics,
     baseline,
-    lead,
     metrics_without_intervals,
 )
 from pipeline.models.evaluation.options import EvaluationOptions
@@ -80,7 +79,7 @@ def evaluate(
     Every example counts: one that the model can see nothing of is answered by the prior, so that
     models of different modalities are compared on the same examples; `unseen` says how many. A
     split of which it sees none has no figures, and one of fewer than MIN_COMPONENTS no intervals.
-    With `train`, what is generated is also held against the answers of the nearest examples there.
+    With `train`, what is generated is also held against answers that are taken from there.
     """
     evaluation = Evaluation({task: {} for task in model.classes})
     for split in splits:
@@ -106,41 +105,10 @@ def evaluate(
             )
             if train is not None and model.options.tasks[task].task.SEQUENCE:
                 rng = generator(seed, "bootstrap", task, split.name)
-                answers = known_answers(
-                    split.examples, task, predicted[task], model.network.decodings[task]
+                evaluation.metrics[task][split.name] |= nearest.repeating_baselines(
+                    model, train, split.examples, task, predicted[task], options, rng
                 )
-                figures = evaluation.metrics[task][split.name]
-                _add_nearest(figures, model, train, split, task, answers, options, rng)
     return evaluation
-
-
-def _add_nearest(
-    figures: dict[str, Any],
-    model: TrainedModel,
-    train: Examples,
-    split: Split,
-    task: str,
-    answers: Answers,
-    options: EvaluationOptions,
-    rng: np.random.Generator,
-) -> None:
-    """Add the headlines of the nearest training example's answers, and the model's lead on them.
-
-    Where there are figures.
-    """
-    labelled = split.examples.take(has_target(split.examples.targets[task]))
-    if not labelled.seen.any():
-        return
-    towers, decoding = model.torch_network.by_name, model.network.decodings[task]
-    ids = [name for name, tower in towers.items() if tower.ids]
-    rows = nearest.nearest_rows(train, labelled, task, skipped=ids)
-    unlike = decoding.measurable(decoding.predict(model.priors[task][None]))
-    near = np.where(rows < 0, unlike, decoding.measurable(train.targets[task][rows]))
-    truth = decoding.measurable(labelled.targets[task])
-    figures[nearest.NAME] = headline(
-        decoding.task, decoding.task.figures(truth, model.priors[task], near)
-    )
-    figures[nearest.LEAD] = lead(answers, near, options, rng)
 
 
 def _add_task(

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipeline.core.files.csv_table import write_table
 from pipeline.core.schemas import predictions_schema
-from pipeline.models.evaluation import measured
+from pipeline.models.evaluation import figure_files
 from pipeline.models.evaluation.evaluate import BRIEF, BRIEF_OF_TEXTS, Evaluation
 
 COLUMNS = {
-    "figures": measured.COLUMNS,
+    "figures": figure_files.COLUMNS,
     "confusion": ("task", "truth", "prediction"),
     "per_class": ("task", "split", "class", "precision", "recall", "f1", "support"),
     "groups": ("task", "split", "attribute", "value", "components", "n", *BRIEF),
@@ -27,17 +27,14 @@ COLUMNS = {
 def write_evaluation(folder: Path, primary: str, evaluation: Evaluation) -> None:
     """Write the files of an evaluation; the same bytes for the same evaluation."""
 
-    measured.write_headlines(folder, primary, evaluation.headlines)
+    figure_files.write_headlines(folder, primary, evaluation.headlines)
     predictions = pa.Table.from_pylist(evaluation.predictions, schema=predictions_schema())
     pq.write_table(predictions, folder / "predictions.parquet", compression="zstd")
     for table, columns in COLUMNS.items():
         rows = (
-            list(measured.figure_rows(evaluation.metrics))
+            list(figure_files.figure_rows(evaluation.metrics))
             if table == "figures"
             else getattr(evaluation, table)
         )
         of_texts = [name for name in BRIEF_OF_TEXTS if any(name in row for row in rows)]
-        with (folder / f"{table}.csv").open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, [*columns, *of_texts], lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(rows)
+        write_table(folder / f"{table}.csv", [*columns, *of_texts], rows)

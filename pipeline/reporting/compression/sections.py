@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ from pipeline.core.files.documents import document
 from pipeline.models.tasks import ranked_by
 from pipeline.reporting.format import points
 from pipeline.reporting.gallery import media_of, sample_card
-from pipeline.reporting.inputs import Absent, EvaluatedModel, ReportInputs, Rows
+from pipeline.reporting.inputs import Absent, EvaluatedModel, ReportInputs
 from pipeline.reporting.options import ReportOptions
 from pipeline.reporting.plots.rows import axis, effect
 from pipeline.reporting.plots.scale import nice_scale
@@ -109,8 +108,7 @@ def slices(data: CompressionData) -> dict[str, Any] | Absent:
 
 def changed(data: CompressionData) -> dict[str, Any] | Absent:
     """Test samples of the primary task that are answered otherwise, to look at."""
-    with (data.compressed.evaluated / "changed.csv").open(newline="", encoding="utf-8") as file:
-        every: Rows = list(csv.DictReader(file))
+    every = data.compressed.table("changed")
     primary = [row for row in every if row["task"] == data.certificate["primary"]]
     rows = [row for row in primary if row["sample_id"] in data.inputs.by_id]
     if not rows:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from pipeline.core.files.documents import document
+from pipeline.core.files.documents import csv_rows, document
 from pipeline.models.verification.figures import ALL
 from pipeline.reporting.format import percent
 from pipeline.reporting.inputs import Absent, Rows
@@ -51,8 +50,7 @@ class VerificationData:
         return figures
 
     def table(self, name: str) -> Rows:
-        with (self.folder / f"{name}.csv").open(newline="", encoding="utf-8") as file:
-            return list(csv.DictReader(file))
+        return csv_rows(self.folder / f"{name}.csv")
 
     def made(self, name: str) -> str:
         """What a system or fusion is made of, in words."""

@@ -7,55 +7,22 @@ or a blank line changes nothing in the eyes of DVC.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from functools import cached_property
 from importlib.metadata import requires, version
 from pathlib import Path
 
-from pipeline.core.files.atomic import atomic_write
 from pipeline.core.files.digest import digest_json
-from pipeline.core.files.lock import locked
 from pipeline.core.folders import CODE, DATA
 from pipeline.core.registry import plugins
 from pipeline.params import Params
 from pipeline.parts.code import package_digest, remember
-from pipeline.parts.plan import Summary
+from pipeline.parts.text_file import TextFilePlan
 
 
-@dataclass(frozen=True)
-class CodePlan:
-    """The digest of the package, of its templates and of third parties' plug-ins."""
-
-    out: Path
-
-    # Nothing is cheaper than to look again.
-    key = ""
-
-    @property
-    def outs(self) -> list[Path]:
-        return [self.out]
-
-    @cached_property
-    def text(self) -> str:
-        """What the file is to hold."""
-        digest = digest_json([package_digest(plugins()), libraries()])
-        remember()
-        return f"{digest}\n"
-
-    @property
-    def stands(self) -> bool:
-        """Whether the file holds it already."""
-        return self.out.is_file() and self.out.read_text() == self.text
-
-    def run(self) -> Summary:
-        """Bring the file to the code that is installed; PipelineError if another process does."""
-        with locked(self.out):
-            changed = not self.stands
-            if changed:
-                self.out.parent.mkdir(parents=True, exist_ok=True)
-                with atomic_write(self.out) as temporary:
-                    temporary.write_text(self.text)
-        return Summary(planned=1, computed=int(changed), reused=int(not changed))
+def code_digest() -> str:
+    """A line: the digest of the package, of its libraries and of third parties' plug-ins."""
+    digest = digest_json([package_digest(plugins()), libraries()])
+    remember()
+    return f"{digest}\n"
 
 
 def libraries() -> dict[str, str]:
@@ -65,6 +32,6 @@ def libraries() -> dict[str, str]:
     return {name: version(name) for name in sorted(names)}
 
 
-def plan(params: Params, item: str = "", root: Path = Path(DATA)) -> CodePlan:
+def plan(params: Params, item: str = "", root: Path = Path(DATA)) -> TextFilePlan:
     """<root>/code.sha256 of the package that is installed."""
-    return CodePlan(root / CODE)
+    return TextFilePlan(root / CODE, code_digest)

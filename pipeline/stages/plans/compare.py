@@ -11,7 +11,7 @@ from pipeline.params import Params
 from pipeline.parts.artifact import ArtifactPlan
 from pipeline.parts.fingerprint import fingerprint
 from pipeline.parts.manifest import MANIFEST, manifest_digest
-from pipeline.parts.plan import Summary
+from pipeline.parts.summary import Summary
 from pipeline.reporting.content import modules
 from pipeline.reporting.inputs import ReportInputs
 from pipeline.stages.work.compare import compare_models, write_comparison

@@ -19,7 +19,7 @@ from pipeline.params import Params
 from pipeline.parts import artifact
 from pipeline.parts.fingerprint import fingerprint
 from pipeline.parts.manifest import manifest_digest
-from pipeline.parts.plan import Summary
+from pipeline.parts.summary import Summary
 from pipeline.reporting.content import modules
 from pipeline.reporting.inputs import ReportInputs
 from pipeline.stages.work.compress import Compression
@@ -51,6 +51,7 @@ def plan(params: Params, name: str, root: Path = Path(DATA)) -> artifact.Artifac
     options = params.compress[name]
     model = params.models[options.model].as_kinds(params.targets)
     student = options.student_of(model)
+    begun = student.weights if "distil" in options.ways else {}
     sets = {used: params.features[used].modality for used in options.sets(model)}
     inputs = _report_inputs(params, sets, root)
     costs: dict[str, Any] = {}
@@ -73,6 +74,7 @@ def plan(params: Params, name: str, root: Path = Path(DATA)) -> artifact.Artifac
         job = Compression(
             folder=folder,
             name=name,
+            model=model,
             options=options,
             evaluation=params.evaluate,
             seed=params.seed,
@@ -99,7 +101,7 @@ def plan(params: Params, name: str, root: Path = Path(DATA)) -> artifact.Artifac
             {
                 "name": name,
                 "compress": options.model_dump(mode="json"),
-                "model": model.model_dump(mode="json"),
+                "model": model.keyed,
                 "modalities": sets,
                 "evaluate": params.evaluate.model_dump(mode="json"),
                 "picture": params.report.picture,
@@ -107,7 +109,7 @@ def plan(params: Params, name: str, root: Path = Path(DATA)) -> artifact.Artifac
                 "gallery": params.report.gallery,
                 "seed": params.seed,
             },
-            page_templates("compression"),
+            begun | {path.name: path for path in page_templates("compression")},
             device="cpu",
         ),
         inputs=read,

@@ -30,7 +30,7 @@ from pipeline.modalities import modality_of
 from pipeline.params import Params
 from pipeline.parts import manifest, tables
 from pipeline.parts.fingerprint import fingerprint
-from pipeline.parts.plan import Summary
+from pipeline.parts.summary import Summary
 
 LOG = logging.getLogger(__name__)
 

@@ -23,7 +23,7 @@ from pipeline.core.files.lock import locked
 from pipeline.core.folders import DATA, RAW
 from pipeline.core.terminal import say
 from pipeline.params import Params
-from pipeline.parts.plan import Summary
+from pipeline.parts.summary import Summary
 from pipeline.raw.downloads import CONTENTS, RECORD, Download, Downloads, is_url, write
 from pipeline.raw.folders import batches
 from pipeline.raw.request import may_come, request

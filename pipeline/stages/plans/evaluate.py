@@ -17,7 +17,7 @@ from pipeline.params import Params
 from pipeline.parts import artifact
 from pipeline.parts.fingerprint import fingerprint
 from pipeline.parts.manifest import manifest_digest
-from pipeline.parts.plan import Summary
+from pipeline.parts.summary import Summary
 from pipeline.stages.work.evaluate import evaluate_model
 from pipeline.stages.work.slices import extra_inputs
 
@@ -50,7 +50,7 @@ def plan(params: Params, name: str, root: Path = Path(DATA)) -> artifact.Artifac
 
     def compute(folder: Path) -> None:
         inference.update(
-            evaluate_model(folder, name, params.evaluate, params.seed, sets, root, words)
+            evaluate_model(folder, name, options, params.evaluate, params.seed, sets, root, words)
         )
 
     return artifact.ArtifactPlan(

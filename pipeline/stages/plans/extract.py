@@ -19,8 +19,8 @@ from pipeline.parts import manifest
 from pipeline.parts.fingerprint import fingerprint
 from pipeline.parts.part import Row, row_key
 from pipeline.parts.plan import PartsPlan
+from pipeline.stages.work.batch_invariance import ProvenExtract
 from pipeline.stages.work.extract import Recipe
-from pipeline.stages.work.position_law import ProvenExtract
 
 
 def plan(params: Params, name: str, root: Path = Path(DATA)) -> PartsPlan:

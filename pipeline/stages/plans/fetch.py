@@ -9,7 +9,7 @@ from pipeline.core.files.lock import locked
 from pipeline.core.folders import DATA, RAW
 from pipeline.core.options import Options
 from pipeline.params import Params
-from pipeline.parts.plan import Summary
+from pipeline.parts.summary import Summary
 from pipeline.sources import fetchable
 
 

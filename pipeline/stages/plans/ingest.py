@@ -24,11 +24,14 @@ from pipeline.core.terminal import say
 from pipeline.params import Params
 from pipeline.parts.fingerprint import fingerprint
 from pipeline.parts.part import Row
-from pipeline.parts.plan import PartsPlan, Summary, check_limit
+from pipeline.parts.plan import PartsPlan
 from pipeline.parts.refusals import keep
+from pipeline.parts.reject_limit import check_limit
+from pipeline.parts.summary import Summary
 from pipeline.parts.tables import record_row, reject_row, table
 from pipeline.raw import media_types
-from pipeline.raw.catalogue import STAGE, Batch, alike_names, catalogue, first_of_each
+from pipeline.raw.batch import STAGE, Batch, alike_names, first_of_each
+from pipeline.raw.catalogue import catalogue
 from pipeline.raw.held_samples import HELD
 from pipeline.raw.roots import Raw
 from pipeline.raw.tracking import untracked
@@ -86,7 +89,7 @@ class IngestPlan:
         """Bring the tables to what lies in the raw root.
 
         <root>/ingest.json says what was found, batch by batch: see
-        `pipeline.raw.catalogue.Batch`, and `alike_names` for what stands there as `alike`. The
+        `pipeline.raw.batch.Batch`, and `alike_names` for what stands there as `alike`. The
         refused, of whatever kind, stand in the parts of samples and count as rejected there.
 
         Raises

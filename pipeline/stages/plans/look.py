@@ -7,69 +7,48 @@ them, so that ingest, which depends on data/raw, runs when a byte there changed 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
-from pipeline.core.files.atomic import atomic_write
 from pipeline.core.files.digest_cache import DigestCache, open_digest_cache
-from pipeline.core.files.lock import locked
 from pipeline.core.folders import DATA, RAW
 from pipeline.params import Params
-from pipeline.parts.plan import Summary
+from pipeline.parts.summary import Summary
+from pipeline.parts.text_file import TextFilePlan
 from pipeline.raw.folders import batches
 from pipeline.raw.roots import Raw
 
 
-@dataclass(frozen=True)
-class LookPlan:
-    """The digests of everything that lies at the root of `source`."""
+class LookPlan(TextFilePlan):
+    """The digests of everything that lies at the root of a source."""
 
-    raw: Raw
-    source: str
-
-    # It is what looks.
-    key = ""
-
-    @property
-    def outs(self) -> list[Path]:
-        return [self.raw.folder / self.source / "looked.sha256"]
+    reason = "what lies at the root changed"
 
     def run(self) -> Summary:
-        """Bring the file to what lies there.
-
-        Files that may not be opened are listed with their reason in place of a digest.
-
-        Raises
-        ------
-        PipelineError
-            The root holds no batch, or it or a file cannot be read; or another process looks.
-        """
-        (out,) = self.outs
-        with locked(out):
-            changed, rows = self.changed, self.text.count("\n")
-            if changed:
-                out.parent.mkdir(parents=True, exist_ok=True)
-                with atomic_write(out) as temporary:
-                    temporary.write_text(self.text, encoding="utf-8")
-        return Summary(rows=rows, planned=1, computed=int(changed), reused=int(not changed))
-
-    @cached_property
-    def text(self) -> str:
-        """What the file is to hold; files of the root that changed are read."""
-        with open_digest_cache() as digests:
-            return "".join(f"{line}\n" for line in _lines(self.raw, self.source, digests))
-
-    @cached_property
-    def changed(self) -> bool:
-        """Whether the file holds anything else."""
-        (out,) = self.outs
-        return not out.is_file() or out.read_text(encoding="utf-8") != self.text
+        """As of any text; rows are the files."""
+        return replace(super().run(), rows=self.text.count("\n"))
 
 
 def plan(params: Params, source: str, root: Path = Path(DATA)) -> LookPlan:
-    """<root>/raw/<source>/looked.sha256 of what lies at the source's root."""
-    return LookPlan(Raw(root / RAW, params.roots), source)
+    """<root>/raw/<source>/looked.sha256 of what lies at the source's root.
+
+    Files that may not be opened are listed with their reason in place of a digest.
+
+    Raises
+    ------
+    PipelineError
+        As it runs: the root holds no batch, or it or a file cannot be read; or another process
+        looks.
+    """
+    raw = Raw(root / RAW, params.roots)
+    return LookPlan(raw.folder / source / "looked.sha256", partial(_listing, raw, source))
+
+
+def _listing(raw: Raw, source: str) -> str:
+    """A line for each file; those that changed are read."""
+    with open_digest_cache() as digests:
+        return "".join(f"{line}\n" for line in _lines(raw, source, digests))
 
 
 def _lines(raw: Raw, source: str, digests: DigestCache) -> Iterator[str]:

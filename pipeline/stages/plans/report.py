@@ -13,7 +13,7 @@ from pipeline.params import Params
 from pipeline.params.resolved import resolved
 from pipeline.parts import artifact
 from pipeline.parts.fingerprint import fingerprint
-from pipeline.parts.plan import Summary
+from pipeline.parts.summary import Summary
 from pipeline.reporting.content import modules
 from pipeline.reporting.inputs import ReportInputs
 

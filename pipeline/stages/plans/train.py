@@ -20,7 +20,7 @@ from pipeline.params import Params
 from pipeline.parts import artifact
 from pipeline.parts.fingerprint import fingerprint
 from pipeline.parts.manifest import manifest_digest
-from pipeline.parts.plan import Summary
+from pipeline.parts.summary import Summary
 from pipeline.stages.work.train import Training
 from pipeline.store.model_card import CARD, Card
 

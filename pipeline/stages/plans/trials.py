@@ -9,7 +9,7 @@ from pipeline.params import Params
 from pipeline.parts.artifact import ArtifactPlan
 from pipeline.parts.fingerprint import fingerprint
 from pipeline.parts.manifest import manifest_digest
-from pipeline.parts.plan import Summary
+from pipeline.parts.summary import Summary
 from pipeline.stages.work.trials import TrialsWork
 
 PAGE = "index.html"

@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 from pipeline.core import spans
 from pipeline.core.errors import Rejected
+from pipeline.core.files.file_bytes import Bytes, FileBytes
 from pipeline.modalities import part
 from pipeline.parts.fingerprint import fingerprint
 from pipeline.parts.part import Compute, Outcome, Row, row_key
 from pipeline.raw.media_types import modality_by_type
-from pipeline.raw.tracks import PART, takes_spans, tracks_in, tracks_with
+from pipeline.raw.tracks import PART, reads_in_place, takes_spans, tracks_in, tracks_with
 from pipeline.stages.work.clean import Clean
 
 NO_SPAN = Rejected("no_span", "of a file of this kind no span of time can be taken")
@@ -24,37 +26,41 @@ NO_SPAN = Rejected("no_span", "of a file of this kind no span of time can be tak
 class CleanTracks(Clean):
     """Cleans what are files of the modality itself, and what stands in others'."""
 
-    def read(self, rows: Sequence[Row]) -> list[bytes]:
-        """Each file once, however many rows are spans of it."""
-        files: dict[tuple[str, str], bytes] = {}
-        data = []
+    def read(self, rows: Sequence[Row]) -> list[Any]:
+        """Each file once, however many rows are spans of it; large ones stay where they lie."""
+        files: dict[tuple[str, str], Bytes] = {}
+        data: list[Bytes] = []
         for row in rows:
             file = row.source, spans.split(row.spec.locator, spans.PATH)[0]
             if row.spec.data is not None:
                 data.append(self._bytes(row))
                 continue
             if file not in files:
-                files[file] = self._bytes(row)
+                files[file] = self._file(row)
             data.append(files[file])
         return data
 
-    def prepare(self, rows: Sequence[Row], read: Sequence[Any]) -> list[Outcome]:
-        """What stands in files of others, taken out: bytes, and what was measured on the way."""
-        return [self._taken(row, data) for row, data in zip(rows, read, strict=True)]
-
     def open(self) -> Compute:
+        """What stands in files of others is taken out and cleaned row by row, as it may be long."""
         clean = super().open()
 
-        def measured(rows: Sequence[Row], taken: Sequence[Any]) -> list[Outcome]:
-            outcomes = clean(rows, [data for data, _ in taken])
-            return [
-                outcome if isinstance(outcome, Rejected) else {**outcome, **on_the_way}
-                for outcome, (_, on_the_way) in zip(outcomes, taken, strict=True)
-            ]
+        def cleaned(row: Row, data: Bytes) -> Outcome:
+            with data.unchanged() if isinstance(data, FileBytes) else nullcontext():
+                taken = self._taken(row, data)
+                if isinstance(taken, Rejected):
+                    return taken
+                (outcome,) = clean([row], [taken[0]])
+                return outcome if isinstance(outcome, Rejected) else {**outcome, **taken[1]}
 
-        return measured
+        return lambda rows, read: [cleaned(*pair) for pair in zip(rows, read, strict=True)]
 
-    def _taken(self, row: Row, data: bytes) -> tuple[bytes, Mapping[str, float]] | Rejected:
+    def _file(self, row: Row) -> Bytes:
+        media_type, _ = spans.split(row.spec.media_type, spans.MEDIA_TYPE)
+        if reads_in_place(self.modality, media_type):
+            return self.raw.open(row.source, row.spec.locator, row.digest)
+        return self._bytes(row)
+
+    def _taken(self, row: Row, data: Bytes) -> tuple[Bytes, Mapping[str, float]] | Rejected:
         media_type, span = spans.split(row.spec.media_type, spans.MEDIA_TYPE)
         tracks = tracks_with(self.modality, media_type)
         if tracks is None:

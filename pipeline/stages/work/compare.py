@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from pipeline.core.files.csv_table import write_table
 
 if TYPE_CHECKING:
     from pipeline.models.comparison.comparison import Table
@@ -83,8 +84,8 @@ def compare_models(
     from pipeline.models.comparison.comparison import comparison_tables
     from pipeline.models.comparison.folds import make_folds, missing_classes
     from pipeline.models.comparison.leak_probe import check_apart
+    from pipeline.models.comparison.model_candidates import trained_candidate
     from pipeline.models.comparison.shortcuts import find_shortcuts
-    from pipeline.models.comparison.trained import trained_candidate
     from pipeline.store.join import join_work_tree
 
     joined = join_work_tree(root, modalities)
@@ -179,10 +180,8 @@ def _metadata_columns(joined: Joined, task: str, rows: np.ndarray) -> dict[str, 
 def write_comparison(folder: Path, result: Comparison) -> None:
     """One CSV file per table, and metrics.json with the summary and the best of each kind."""
     for name, columns in COLUMNS.items():
-        with (folder / f"{name}.csv").open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, columns, extrasaction="ignore", lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(result.tables[name])
+        rows = [{column: row.get(column) for column in columns} for row in result.tables[name]]
+        write_table(folder / f"{name}.csv", columns, rows)
     best: dict[str, float] = {}
     for row in result.tables["leaderboard"]:  # the best first
         best.setdefault(row["kind"], row["macro_f1"])

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.core.errors import PipelineError
+from pipeline.core.files.csv_table import write_table
 from pipeline.core.folders import FEATURES, MODELS
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pipeline.models.evaluation.evaluate import Split
     from pipeline.models.evaluation.options import EvaluationOptions
     from pipeline.models.examples import Examples
+    from pipeline.models.options import ModelOptions
     from pipeline.models.saving import TrainedModel
     from pipeline.store.join import Joined
 
@@ -37,6 +38,8 @@ class Compression:
     ----------
     name:
         What the result is called.
+    model:
+        As params have it: networks that its towers begin as may have moved since it was trained.
     sets:
         Feature set → modality: those of the student, in its order, then the model's others.
     root:
@@ -47,6 +50,7 @@ class Compression:
 
     folder: Path
     name: str
+    model: ModelOptions
     options: CompressionOptions
     evaluation: EvaluationOptions
     seed: int
@@ -87,6 +91,7 @@ class Compression:
     def _model(self) -> TrainedModel:
         from pipeline.core.files.documents import document
         from pipeline.models.feature_compatibility import check_features
+        from pipeline.models.relocation import located_as
         from pipeline.models.saving import load_model
         from pipeline.parts.manifest import read_function
         from pipeline.store.model_card import CARD, Card
@@ -100,7 +105,7 @@ class Compression:
         model = load_model(folder)
         functions = {name: read_function(self.root / FEATURES / name) for name in self.sets}
         check_features(self.options.model, model.made_by, functions)
-        return model
+        return replace(model, options=located_as(model.options, self.model))
 
     def _examples(self, model: TrainedModel) -> tuple[Joined, Examples]:
         from pipeline.models.examples import build_examples
@@ -150,10 +155,7 @@ class Compression:
                 task_difference(test, task, pair, networks, self.evaluation, self.seed)
             )
             changed += changed_answers(test, task, classes, pair, networks)
-        with (self.folder / CHANGED).open("w", newline="", encoding="utf-8") as file:
-            rows = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-            rows.writeheader()
-            rows.writerows(changed)
+        write_table(self.folder / CHANGED, COLUMNS, changed)
         reason = _refusal(model.options.primary, differences, self.options)
         save_graph(self.folder, compressed.graph, small, self._about(compressed, reason))
         (self.folder / CERTIFICATE).write_text(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from pipeline.models.evaluation.evaluate import Evaluation, Split
     from pipeline.models.evaluation.options import EvaluationOptions
     from pipeline.models.examples import Examples, FeatureSpec
+    from pipeline.models.options import ModelOptions
     from pipeline.models.saving import TrainedModel
 
 SPLITS = ("validation", "test")
@@ -24,6 +26,7 @@ SPLITS = ("validation", "test")
 def evaluate_model(
     folder: Path,
     name: str,
+    chosen: ModelOptions,
     options: EvaluationOptions,
     seed: int,
     sets: Mapping[str, str],
@@ -34,6 +37,9 @@ def evaluate_model(
 
     Parameters
     ----------
+    chosen:
+        The model as params have it: networks that its towers begin as may have moved since it was
+        trained.
     sets:
         Feature set → modality.
     words:
@@ -57,6 +63,7 @@ def evaluate_model(
     from pipeline.models.evaluation.results import write_evaluation
     from pipeline.models.examples import build_examples, classes_of
     from pipeline.models.feature_compatibility import check_features
+    from pipeline.models.relocation import located_as
     from pipeline.models.saving import load_model
     from pipeline.models.task_options import TaskOptions
     from pipeline.models.training.determinism import deterministic
@@ -71,6 +78,7 @@ def evaluate_model(
         write_evaluation(folder, card.primary_task, evaluation)
         return {}
     model = load_model(root / MODELS / name)
+    model = replace(model, options=located_as(model.options, chosen))
     functions = {feature_set: read_function(root / FEATURES / feature_set) for feature_set in sets}
     check_features(name, model.made_by, functions)
     joined = join_work_tree(root, sets)

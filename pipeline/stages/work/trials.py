@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipeline.core.files.csv_table import write_table
 from pipeline.core.folders import FEATURES
 
 if TYPE_CHECKING:
@@ -68,18 +68,18 @@ class TrialsWork:
         self._json(METRICS, _metrics(figures))
         self._json(PROTOCOL, self._protocol(people, judged))
         rows = [asdict(figure) for figure in figures]
-        self._csv(FIGURES, rows, list(rows[0]))
+        write_table(self.folder / FIGURES, list(rows[0]), rows)
         errors = list(_errors_of_people(people, judged, self.options))
-        self._csv(PEOPLE, errors, list(errors[0]))
+        write_table(self.folder / PEOPLE, list(errors[0]), errors)
         curves = list(_curves(judged))
-        self._csv(DET, curves, list(curves[0]))
+        write_table(self.folder / DET, list(curves[0]), curves)
         answering = self.options.answering, self.options.enrolled[-1]
         roc = [
             {"false_acceptance": row["false_acceptance"], "acceptance": 1 - row["miss"]}
             for row in curves
             if (row["system"], row["enrolled"]) == answering
         ]
-        self._csv(ROC, roc, ["false_acceptance", "acceptance"])
+        write_table(self.folder / ROC, ["false_acceptance", "acceptance"], roc)
         self._trials(people, judged)
 
     def _protocol(self, people: People, judged: Mapping[int, Judged]) -> dict[str, Any]:
@@ -105,12 +105,6 @@ class TrialsWork:
     def _json(self, name: str, document: Mapping[str, Any]) -> None:
         text = json.dumps(document, indent=1, ensure_ascii=False) + "\n"
         (self.folder / name).write_text(text, encoding="utf-8")
-
-    def _csv(self, name: str, rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> None:
-        with (self.folder / name).open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, columns, lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(rows)
 
     def _trials(self, people: People, judged: Mapping[int, Judged]) -> None:
         """A row a trial: both sides, the truth, and what each system says (null: nothing)."""

@@ -20,16 +20,22 @@ def check_free(path: Path, project: Path, force: bool) -> None:
         It lies below the project's data/, its folder does not exist, or something stands there
         and `force` is not given.
     """
+    check_outside(path, project)
     resolved = path.absolute().resolve()
-    data = (project.absolute() / DATA).resolve()
-    if resolved == data or data in resolved.parents:
-        raise PipelineError(f"{path} lies below {data}, where stages alone write: choose another")
     if not resolved.parent.is_dir():
         raise PipelineError(
             f"there is no folder {resolved.parent} to write {path.name} in: make it"
         )
     if path.exists() and not force:
         raise PipelineError(f"{path} is there already: --force replaces it")
+
+
+def check_outside(path: Path, project: Path) -> None:
+    """PipelineError if a path lies below the project's data/."""
+    resolved = path.absolute().resolve()
+    data = (project.absolute() / DATA).resolve()
+    if resolved == data or data in resolved.parents:
+        raise PipelineError(f"{path} lies below {data}, where stages alone write: choose another")
 
 
 def missing_library(form: str, package: str) -> PipelineError:

@@ -86,9 +86,12 @@ def git(project: Path, *arguments: str, input: bytes | None = None) -> bytes:
 
 
 def check_repository(project: Path) -> None:
-    """PipelineError unless a folder lies in a git repository that this user may read."""
+    """PipelineError unless a folder lies in a git repository that this user may read.
+
+    Of one whose index is damaged too: over that DVC waits without end.
+    """
     try:
-        git(project, "rev-parse", "--git-dir")
+        git(project, "ls-files", "--", "params.yaml")
     except PipelineError as error:
         if "not a git repository" in str(error):
             message = "this folder is in no git repository, which DVC needs: run `git init`"

@@ -13,7 +13,7 @@ from pipeline.core.folders import FEATURES
 from pipeline.store.trees.git import git, read_blobs, resolve_commit
 from pipeline.store.trees.named import is_named
 from pipeline.store.trees.remote import DvcObject
-from pipeline.store.trees.revision import lock_outs
+from pipeline.store.trees.revision import as_dvc_writes, lock_outs
 from pipeline.store.trees.tree import parse_params
 
 Change = Literal["added", "changed", "removed"]
@@ -64,7 +64,9 @@ def history(project: Path, rev: str = "HEAD") -> list[Commit]:
 
 
 def _features(lock: bytes, name: str) -> dict[str, DvcObject]:
-    outs = lock_outs(lock, f"the dvc.lock that git calls {name}")
+    where = f"the dvc.lock that git calls {name}"
+    with as_dvc_writes(where):
+        outs = lock_outs(lock, where)
     return {
         path.removeprefix(f"{FEATURES}/"): out
         for path, out in outs.items()

@@ -8,7 +8,7 @@ from pipeline.core.errors import PipelineError
 from pipeline.core.files.documents import document
 from pipeline.core.folders import DATA, FEATURES
 from pipeline.parts.manifest import MANIFEST, Manifest
-from pipeline.store.trees.revision import Revision
+from pipeline.store.trees.revision import Revision, decoded
 from pipeline.store.trees.tree import Tree, WorkTree
 
 
@@ -22,10 +22,12 @@ def open_tree(project: Path, rev: str | None = None) -> Tree:
     """
     if rev is not None:
         return Revision.at(project, rev)
-    if not (project / "params.yaml").is_file():
+    path = project / "params.yaml"
+    if not path.is_file():
         raise PipelineError(
             f"{project.absolute()} holds no params.yaml: give the folder of a project"
         )
+    decoded(path.read_bytes(), str(path))
     return WorkTree(project / DATA)
 
 

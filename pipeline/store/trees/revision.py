@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePath, PurePosixPath
 from typing import Any
 
 from pipeline.core.errors import PipelineError
+from pipeline.core.files.documents import WRONG
 from pipeline.core.folders import DATA, FEATURES, RAW
 from pipeline.core.parsing import parse_json, yaml_loader
 from pipeline.parts.manifest import MANIFEST, load_manifest
@@ -60,11 +62,14 @@ class Revision:
         params, lock, *dvc = read_blobs(project, [f"{commit}:./{name}" for name in names])
         if params is None:
             raise PipelineError(f"revision {rev} has no params.yaml in {project}")
-        outs = {} if lock is None else lock_outs(lock.data, f"dvc.lock of {rev}")
+        where = f"dvc.lock of {rev}"
+        with as_dvc_writes(where):
+            outs = {} if lock is None else lock_outs(lock.data, where)
         for name, blob in zip(tracked, dvc, strict=True):
-            entries = blob.data if blob else b""
-            outs |= tracked_outs(entries, PurePosixPath(name).parent, f"{name} of {rev}")
-        text = params.data.decode()
+            entries, where = blob.data if blob else b"", f"{name} of {rev}"
+            with as_dvc_writes(where):
+                outs |= tracked_outs(entries, PurePosixPath(name).parent, where)
+        text = decoded(params.data, f"params.yaml of revision {rev}")
         named = parse_params(text, f"params.yaml of revision {rev}")
         outs = {path: out for path, out in outs.items() if is_named(named, path)}
         revision = cls(project, rev, commit, text, outs)
@@ -194,6 +199,26 @@ def _check_readable(manifest: Path, what: str) -> None:
                 f"{what} is in form {document.get('schema')}, which this version does not read: "
                 f"check that revision out beside this project (`git worktree add`) and ask there"
             ) from None
+
+
+def decoded(data: bytes, what: str) -> str:
+    """UTF-8 as text; PipelineError where it is none."""
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        why = f"{what} is not UTF-8, as its byte {error.start} shows: save it as that"
+        raise PipelineError(why) from None
+
+
+@contextmanager
+def as_dvc_writes(where: str) -> Iterator[None]:
+    """Turn what reading raises over YAML of another form into a PipelineError that names it."""
+    try:
+        yield
+    except WRONG as error:
+        raise PipelineError(
+            f"{where} is not of the form that DVC writes ({error}): ask for another revision"
+        ) from None
 
 
 def lock_outs(lock: bytes, where: str) -> dict[str, DvcObject]:

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from pipeline.cli.main import app
 from pipeline.core.errors import PipelineError
-from pipeline.core.files.documents import document, reading
+from pipeline.core.files.documents import csv_rows, document, reading
 from pipeline.core.schemas import assets_schema
 from pipeline.parts import tables
 from tests.cli.stamps import BATCH, stamps
@@ -220,3 +220,19 @@ def test_a_place_before_the_beginning_of_a_file_is_damage(tmp_path: Path) -> Non
     damaged = pytest.raises(PipelineError, match="part is damaged")
     with path.open("rb") as file, damaged, reading(path):
         os.pread(file.fileno(), 4, -1)
+
+
+WHOLE = "task,figure,value\nshape,n,12\n"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [WHOLE[:-5].encode(), WHOLE.encode("utf-16"), b'task,figure\n"shape', f"{WHOLE},,,\n".encode()],
+)
+def test_a_table_that_is_damaged_is_told(tmp_path: Path, data: bytes) -> None:
+    path = tmp_path / "figures.csv"
+    path.write_text(WHOLE)
+    assert csv_rows(path) == [{"task": "shape", "figure": "n", "value": "12"}]
+    path.write_bytes(data)
+    with pytest.raises(PipelineError, match=r"figures\.csv is damaged: `pipeline validate"):
+        csv_rows(path)

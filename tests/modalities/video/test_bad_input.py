@@ -261,7 +261,7 @@ def test_a_playlist_is_no_film_and_opens_nothing(name: str, tmp_path: Path, mp4:
         assert reason(data) == "undecodable"
         # Even its own parser, were it asked, would get nothing.
         with pytest.raises((Rejected, av.error.FFmpegError)):
-            ffmpeg.open_file(io.BytesIO(data), kind, 1000)
+            ffmpeg.open_file(data, kind, 1000)
 
 
 def test_a_film_whose_pictures_lie_elsewhere(

@@ -166,7 +166,7 @@ def test_a_key_that_refers_to_what_stands_before_it_is_none(container: str) -> N
     options = {"g": "12", "bf": "3", "x264-params": "open-gop=1:scenecut=0"}
     data = film(moving(48, 64, 64), container, "libx264", options=options)
     kind = kind_of(data)
-    with ffmpeg.open_file(io.BytesIO(data), kind, 1 << 20) as file:
+    with ffmpeg.open_file(data, kind, 1 << 20) as file:
         marked = sum(packet.is_keyframe for packet in file.demux(file.streams.video[0]))
     surveyed, _ = survey.look_through(data, kind, LIMITS)
     assert (marked, len(surveyed.keys)) == (4, 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from fractions import Fraction
 from itertools import pairwise
 from typing import Any
@@ -16,7 +17,7 @@ from pipeline.core import once_a_file
 from pipeline.core.errors import Rejected
 from pipeline.core.spans import MEDIA_TYPE, Span, join
 from pipeline.modalities import cleaning_of
-from pipeline.modalities.video import clean, survey
+from pipeline.modalities.video import clean, survey, tracks
 from pipeline.modalities.video.examples import film, moving
 from pipeline.modalities.video.tracks import take
 from tests.modalities.video import known
@@ -94,6 +95,96 @@ def test_compressed_sound_lies_where_it_was(container: str, codec: str) -> None:
         rate = round(len(heard) / 0.9)
         peak = int(np.abs(np.fft.rfft(heard)).argmax()) * rate / len(heard)
         assert abs(peak - known.pitch(second)) < 3
+
+
+LED = [
+    *(("mp4", codec) for codec in ("aac", "ac3", "libmp3lame", "libopus")),
+    *(("mov", codec) for codec in ("alac", "pcm_s16le")),
+    *(("matroska", codec) for codec in ("aac", "ac3", "flac", "libmp3lame", "pcm_s16le")),
+    *(("webm", codec) for codec in ("libopus", "vorbis")),
+]
+
+
+@pytest.mark.parametrize(("container", "codec"), LED)
+def test_sound_to_which_a_file_leads_is_what_is_read_from_its_start(
+    container: str, codec: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = long_sound(container, codec)
+    packets = looked_at(monkeypatch)
+    for span in (Span(0, 300), Span(1300, 1400), Span(2500, 2900), Span(3900, 9000)):
+        whole = tracks._sound(data, span, 10, 2, from_start=True)
+        from_start = len(packets)
+        led = tracks._sound(data, span, 10, 2)
+        assert np.array_equal(led.samples, whole.samples)
+        assert whole.samples.any()
+        after_lead = len(packets) - from_start
+        packets.clear()
+    assert after_lead < from_start / 2
+
+
+def looked_at(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """The packets of sound that are looked at from now on."""
+    seen: list[Any] = []
+    blocks = tracks._blocks
+
+    class Counting:
+        def __init__(self, file: Any) -> None:
+            self._file = file
+
+        def demux(self, track: Any) -> Any:
+            for packet in self._file.demux(track):
+                seen.append(packet)
+                yield packet
+
+    monkeypatch.setattr(tracks, "_blocks", lambda file, *of: blocks(Counting(file), *of))
+    return seen
+
+
+def test_an_index_that_leads_astray_is_not_followed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of Matroska's (RFC 9559, 5.1.5), of the sound, by which all clusters but the first lie
+    where the last one does.
+    """
+    data = long_sound("matroska", "pcm_s16le")
+    cues = data.rindex(b"\x1c\x53\xbb\x6b")
+    position = re.compile(rb"(?<=\xf1\x83).{3}", re.DOTALL)
+    last = position.findall(data, cues)[-1]
+    of_sound = data[cues:].replace(b"\xf7\x81\x01", b"\xf7\x81\x02")
+    wrong = data[:cues] + position.sub(last, of_sound)
+    led = []
+    look = tracks._led_before
+    monkeypatch.setattr(tracks, "_led_before", lambda *of: led.append(look(*of)) or led[-1])
+    heard = [tracks._sound(each, Span(2500, 2900), 10, 2).samples for each in (data, wrong)]
+    assert led == [True, False]
+    assert np.array_equal(*heard)
+
+
+def long_sound(container: str, codec: str) -> bytes:
+    """Four seconds of a rising tone in noise, in stereo, beside small pictures."""
+    time = np.arange(4 * 48_000) / 48_000
+    noise = np.random.default_rng(0).normal(0, 500, (2, len(time)))
+    tone = 8000 * np.sin(2 * np.pi * (300 + 40 * time) * time) + noise
+    file = io.BytesIO()
+    with av.open(file, "w", format=container) as output:
+        encoder, quick = ("libvpx", "deadline") if container == "webm" else ("libx264", "preset")
+        options = {"g": "10", quick: "realtime" if quick == "deadline" else "ultrafast"}
+        track: Any = output.add_stream(encoder, rate=10, options=options)
+        track.height, track.width, track.pix_fmt = 48, 64, "yuv420p"
+        heard: Any = output.add_stream(
+            codec, rate=48_000, layout="stereo", options={"strict": "experimental"}
+        )
+        packets: list[Any] = []
+        for place, image in enumerate(moving(40)):
+            frame = av.VideoFrame.from_ndarray(image, format="rgb24")
+            frame.pts, frame.time_base = place, Fraction(1, 10)
+            packets += track.encode(frame)
+        for start in range(0, len(time), 1000):
+            samples = np.ascontiguousarray(tone[:, start : start + 1000].T.astype(np.int16))
+            sound = av.AudioFrame.from_ndarray(samples.reshape(1, -1), "s16", "stereo")
+            sound.sample_rate, sound.pts = 48_000, start
+            packets += heard.encode(sound)
+        packets += [*track.encode(None), *heard.encode(None)]
+        output.mux(sorted(packets, key=lambda packet: float(packet.dts * packet.time_base)))
+    return file.getvalue()
 
 
 def test_sound_that_begins_late_begins_with_silence() -> None:

@@ -13,7 +13,7 @@ from pipeline.models.comparison.candidate import CHOSEN, SEED_ENSEMBLE, Candidat
 from pipeline.models.comparison.folds import make_folds
 from pipeline.models.comparison.options import BaselineOptions, FoldOptions
 from pipeline.models.examples import build_examples, classes_of
-from pipeline.params.agreement import NAME
+from pipeline.params.agreement.names import NAME
 from tests.models.comparison.test_comparison import (
     ALL,
     CLASSES,

@@ -37,7 +37,8 @@ SPLITS = {
     )
 }
 HALF = np.where(np.arange(len(SPLITS["test"])) < 30, "first", "second").astype(object)
-TEST = Split("test", SPLITS["test"], {"half": HALF})
+SOURCE = np.full(len(HALF), "drawings", object)  # which all have, and so tells nothing
+TEST = Split("test", SPLITS["test"], {"half": HALF, "source": SOURCE})
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import pytest
 from sklearn import metrics as sk
 
 from pipeline.core.schemas import predictions_schema
-from pipeline.models.evaluation import measured
+from pipeline.models.evaluation import figure_files
 from pipeline.models.evaluation.evaluate import Split, evaluate
 from pipeline.models.evaluation.options import EvaluationOptions
 from pipeline.models.evaluation.results import write_evaluation
@@ -172,7 +172,7 @@ def test_files_have_their_columns_and_equal_bytes(found, model, tmp_path):
                      "subsets.csv"]  # fmt: skip
     for name in names:
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
-    assert measured.read_figures(tmp_path / "one") == found.metrics
+    assert figure_files.read_figures(tmp_path / "one") == found.metrics
     metrics = json.loads((tmp_path / "one" / "metrics.json").read_text())
     assert [*metrics["validation"]] == ["category"]
     assert [*metrics["test"]] == ["category", "language"]

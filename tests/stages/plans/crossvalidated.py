@@ -7,7 +7,7 @@ from typing import Any
 
 from pipeline.execution.options import ExecutionOptions
 from pipeline.models.comparison.options import ComparisonOptions
-from pipeline.parts.plan import Summary
+from pipeline.parts.summary import Summary
 from pipeline.reporting.options import ReportOptions as ReportOptions
 from pipeline.stages.plans import crossvalidate
 from pipeline.store.join import Joined

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
 import numpy as np
+import pytest
 
 from pipeline.modalities.image.clean import Options
 from pipeline.parts import manifest
@@ -41,3 +44,19 @@ def test_parts_hold_no_more_decoded_bytes_than_they_may(inside: Path) -> None:
     tables = [table for _, table in manifest.read_each(Path("data/clean/image"))]
     assert [table.num_rows for table in tables] == [4, 4, 2]
     assert max(sum(map(len, table["data"].to_pylist())) for table in tables) == most
+
+
+def test_films_are_planned_without_what_decodes_them() -> None:
+    """A stage that has nothing to do costs what it loads."""
+    pytest.importorskip("av")
+    code = (
+        "import sys; from pipeline.params import parse; from pipeline.stages.plans import clean; "
+        "from pipeline.stages.work.clean_tracks import key_of; "
+        "params = parse({'seed': 0, 'sources': {'s': {'kind': 'folder'}}, 'modalities': ['video'],"
+        " 'targets': {}, 'models': {}}); "
+        "assert clean.plan(params, 'video').work.fingerprint.parameters['ffmpeg']; "
+        "assert key_of('digest', 'video/mp4', 'video'); "
+        "print(sorted({'av', 'cv2', 'soundfile', 'pyarrow.compute'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -15,12 +15,13 @@ from pipeline.core.files.digest import digest_file
 from pipeline.execution.run_record import summary_of
 from pipeline.models.compression import measure
 from pipeline.models.compression.options import CompressionOptions
-from pipeline.models.evaluation.measured import read_figures
+from pipeline.models.evaluation.figure_files import read_figures
 from pipeline.models.prediction import predict
 from pipeline.models.saving import load_model
 from pipeline.reporting.options import ReportOptions
 from pipeline.stages.plans import evaluate, train
 from pipeline.stages.plans.compress import plan
+from tests.encoders import tiny_models
 from tests.models.synthetic import SETS, options, split_of
 from tests.reporting.reading import read
 from tests.stages.plans.stored import params, store_world
@@ -103,6 +104,19 @@ def test_a_model_that_misses_the_margin_is_not_offered_and_says_why(within):
     with (within / "wrong" / "changed.csv").open() as file:
         changed = list(csv.DictReader(file))
     assert sum(row["task"] == "category" for row in changed) == judged["changed"]["category"] > 0
+
+
+def test_the_network_that_a_student_begins_as_is_in_its_key_by_its_files(within, tmp_path):
+    def planned(folder, *ways):
+        tower = {"kind": "bert", "model": str(folder), "width": 8}
+        given = CompressionOptions(model="m", ways=ways, student={"towers": {"words": tower}})
+        return plan(asked(other=given), "other").fingerprint.weights
+
+    before, after = (tiny_models.altered(tmp_path / f"{x}", x=x) for x in (0, 1))
+    first, second = planned(before, "distil"), planned(after, "distil")
+    assert {"words/config.json", "words/model.safetensors"} < first.keys()
+    assert {name for name, md5 in first.items() if second[name] != md5} == {"words/config.json"}
+    assert planned(before, "quantise").keys().isdisjoint({"words/config.json"})
 
 
 def test_what_both_cost_stands_in_the_record_and_in_a_copy_of_the_page_alone(within, project):

@@ -12,7 +12,7 @@ import pytest
 from pipeline.core.errors import PipelineError
 from pipeline.core.files.digest import digest_file
 from pipeline.execution.run_record import summary_of
-from pipeline.models.evaluation.measured import read_figures
+from pipeline.models.evaluation.figure_files import read_figures
 from pipeline.models.evaluation.options import EvaluationOptions
 from pipeline.stages.plans import train
 from pipeline.stages.plans.evaluate import plan

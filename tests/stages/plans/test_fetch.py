@@ -18,7 +18,7 @@ import pytest
 
 from pipeline.core.errors import PipelineError
 from pipeline.core.files.digest_cache import DigestCache
-from pipeline.parts.plan import Summary
+from pipeline.parts.summary import Summary
 from pipeline.sources.stamps import FetchOptions
 from pipeline.stages.plans import fetch
 from tests.recipe import recipe

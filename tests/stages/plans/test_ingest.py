@@ -23,7 +23,7 @@ from pipeline.core.errors import PipelineError
 from pipeline.core.files.digest_cache import DigestCache
 from pipeline.core.records import Reject
 from pipeline.parts import manifest
-from pipeline.parts.plan import Summary
+from pipeline.parts.summary import Summary
 from pipeline.raw.catalogue import catalogue
 from pipeline.raw.held_samples import read_held, write_held
 from pipeline.raw.roots import Raw
@@ -395,6 +395,9 @@ def test_samples_that_are_held_stay_out_and_come_back_as_they_were() -> None:
     assert {path: path.read_bytes() for path in ROOT.rglob("*.parquet")} == before
     (place / "held.csv").write_text("batch,sample,why\nb1,s1\n")
     with pytest.raises(PipelineError, match=r"held\.csv, line 2: write batch,sample,why"):
+        run("mine")
+    (place / "held.csv").write_bytes("batch,sample,why\nb1,s1,außen\n".encode("latin-1"))
+    with pytest.raises(PipelineError, match=r"held\.csv, line 1: write batch,sample,why"):
         run("mine")
 
 

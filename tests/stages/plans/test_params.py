@@ -29,6 +29,10 @@ def test_what_is_left_out_stands_there() -> None:
     assert written["curate"]["ratios"]["train"] == 0.7
     assert written["fetch"] == {}
     assert planned.stands
+    whole = OUT.read_bytes()
+    OUT.write_bytes(b"gar\xffbage")
+    assert not planned.stands
+    OUT.write_bytes(whole)
     assert stage.plan(parse(document)).run().computed == 0
 
 

@@ -13,7 +13,7 @@ from pipeline.inference.predictor import Predictor
 from pipeline.inference.samples import Sample
 from pipeline.params import Params, parse
 from pipeline.parts import manifest
-from pipeline.parts.plan import Summary
+from pipeline.parts.summary import Summary
 from pipeline.stages.run import find
 from tests.dataset import params as params_of
 from tests.dataset import picture, put_batch, sound, write_metadata

@@ -33,3 +33,11 @@ def test_numpy_is_not_loaded_for_it(small: Path) -> None:
 def test_an_unknown_set_is_said(small: Path) -> None:
     with pytest.raises(PipelineError, match=r"there is no .*unknown"):
         processor_of(open_tree(small), "unknown")
+
+
+def test_params_that_are_not_utf_8_are_said(inside: Path) -> None:
+    Path("params.yaml").write_bytes("targets: {größe: {}}\n".encode("latin-1"))
+    with pytest.raises(
+        PipelineError, match=r"params\.yaml is not UTF-8, as its byte 12 shows: save it as that"
+    ):
+        open_tree(Path())

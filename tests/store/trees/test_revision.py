@@ -17,7 +17,7 @@ import pytest
 
 from pipeline.core.errors import PipelineError
 from pipeline.store import Store, open_store
-from pipeline.store.trees.revision import Revision
+from pipeline.store.trees.revision import Revision, as_dvc_writes, lock_outs
 from tests.dataset import AUTHOR, run
 from tests.s3 import s3_server
 from tests.stages.plans.stored import asset
@@ -44,6 +44,16 @@ def features(store: Store) -> dict[str, np.ndarray]:
 def unlisted(project: Path, rev: str, path: str) -> Path:
     """The object of a file in the cache."""
     return open_store(project, rev).tree.file(path)
+
+
+@pytest.mark.parametrize("outs", ["[3]", "[{path: 3, md5: x}]", "[{md5: x}]", "3"])
+def test_a_lock_of_another_form_is_told(outs: str) -> None:
+    lock = f"schema: '2.0'\nstages:\n  curate:\n    outs: {outs}\n".encode()
+    with (
+        pytest.raises(PipelineError, match=r"^dvc\.lock of v1 is not of the form that DVC writes"),
+        as_dvc_writes("dvc.lock of v1"),
+    ):
+        lock_outs(lock, "dvc.lock of v1")
 
 
 def test_every_name_of_a_revision_opens_it(revised: Path) -> None:

@@ -25,7 +25,7 @@ from pipeline.parts import manifest
 
 
 @dataclass(frozen=True)
-class Landed:
+class BatchProfile:
     """One batch of one source.
 
     Attributes
@@ -98,12 +98,12 @@ class Landed:
         return np.array([sample_id in self.contradicted for sample_id in ids], bool)
 
 
-def read_landed(
+def batch_profiles(
     root: Path,
     modalities: Iterable[str],
     options: CurationOptions,
     only: Iterable[tuple[str, str]] | None = None,
-) -> list[Landed]:
+) -> list[BatchProfile]:
     """The batches of a data directory that is ingested and clean, each source's in its order.
 
     Parameters
@@ -122,7 +122,7 @@ def read_landed(
         key=lambda batch: (batch[0], in_order(batch[1])),
     )
     wanted = set(batches if only is None else only)
-    landed = []
+    profiles = []
     earlier: list[tuple[str, str]] = []
     for source, batch in batches:
         rows = samples.filter(_of(samples, [(source, batch)]))
@@ -136,8 +136,8 @@ def read_landed(
                 name: known_assets(name, rows[name], labelled[name], table, options)
                 for name, table in measured.items()
             }
-            landed.append(
-                Landed(
+            profiles.append(
+                BatchProfile(
                     source,
                     batch,
                     rows,
@@ -148,7 +148,7 @@ def read_landed(
                 )
             )
         earlier.append((source, batch))
-    return landed
+    return profiles
 
 
 def known_assets(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Any
+
+from pipeline.core.files.documents import csv_rows, reading
 
 METRICS, TABLE = "metrics.json", "figures.csv"
 COLUMNS = ("task", "split", "figure", "value", "low", "high")
@@ -58,26 +59,24 @@ def write_headlines(
 def read_rows(folder: Path) -> list[dict[str, str]]:
     """The rows of figures.csv; none where it isn't there."""
     path = folder / TABLE
-    if not path.is_file():
-        return []
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+    return csv_rows(path) if path.is_file() else []
 
 
 def read_figures(folder: Path) -> dict[str, Any]:
     """What `figure_rows` were made of."""
     splits_by_task: dict[str, Any] = {}
-    for row in read_rows(folder):
-        figures = splits_by_task.setdefault(row["task"], {}).setdefault(row["split"], {})
-        value = parse_number(row["value"])
-        answer, _, of = row["figure"].partition("/")
-        if of:
-            figures.setdefault(answer, {})[of] = value
-        elif answer in COUNTS:
-            figures[answer] = value
-        else:
-            low, high = parse_number(row["low"]), parse_number(row["high"])
-            figures[answer] = {"value": value, "low": low, "high": high}
+    with reading(folder / TABLE):
+        for row in read_rows(folder):
+            figures = splits_by_task.setdefault(row["task"], {}).setdefault(row["split"], {})
+            value = parse_number(row["value"])
+            answer, _, of = row["figure"].partition("/")
+            if of:
+                figures.setdefault(answer, {})[of] = value
+            elif answer in COUNTS:
+                figures[answer] = value
+            else:
+                low, high = parse_number(row["low"]), parse_number(row["high"])
+                figures[answer] = {"value": value, "low": low, "high": high}
     return splits_by_task
 
 

@@ -13,8 +13,8 @@ from pipeline.core.options import Options
 from pipeline.parts.job import Job
 from pipeline.parts.part import Outcome, Part
 from pipeline.parts.serial import Serial
-from pipeline.stages.work import position_law
-from pipeline.stages.work.position_law import BATCHES, ProvenExtract, broken_places
+from pipeline.stages.work import batch_invariance
+from pipeline.stages.work.batch_invariance import BATCHES, ProvenExtract, broken_places
 from tests.toy import function, rows
 
 SIZE = 5
@@ -52,7 +52,7 @@ def toys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     encoder = SimpleNamespace(MODALITY="text", COST_MS=1.0, Encoder=Toy)
     expensive = SimpleNamespace(**{**vars(encoder), "COST_MS": 1000.0})
     kinds = {"toy": encoder, "expensive": expensive}
-    monkeypatch.setattr(position_law, "_kind", kinds.__getitem__)
+    monkeypatch.setattr(batch_invariance, "_kind", kinds.__getitem__)
 
 
 def run(numbers: Sequence[float], encoder: str = "toy", key: int = 0, **options: Any) -> list[Any]:
