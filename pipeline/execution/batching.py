@@ -23,8 +23,6 @@ from pipeline.parts.part import Compute, Outcome, Row, apply_bisecting
 FILL_SECONDS = 0.5
 # While one batch is on the GPU the next is enqueued, and the one after it is put together.
 THREADS = 3
-
-
 # Which rows share a batch, and how many such a batch takes: see `Work.batch`.
 Kind = tuple[Hashable, int]
 # Stands for every row: what is computed depends on the values alone, and rows need not travel.
