@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
@@ -50,27 +51,30 @@ class Square(Work):
     cost_ms: float = 1.0
     verb: str = "squared"
 
-    def open(self) -> Compute:
-        return lambda rows, values: [self._square(row) for row in rows]
+    def prepare(self, rows: Sequence[Row], read: Sequence[Any]) -> list[int]:
+        return [row.spec for row in rows]
 
-    def _square(self, row: Row) -> int | Rejected:
+    def open(self) -> Compute:
+        return lambda rows, values: [self._square(number) for number in values]
+
+    def _square(self, number: int) -> int | Rejected:
         if self.seen:
-            (self.seen / str(row.spec)).touch()
+            (self.seen / str(number)).touch()
         fresh = not (self.once and self.once.exists())
-        if row.spec == self.breaks_on and fresh:
+        if number == self.breaks_on and fresh:
             raise PipelineError("told to break")
-        if row.spec == self.fails_on:
+        if number == self.fails_on:
             raise RuntimeError("the library gave up")
-        if row.spec == self.harms_on and fresh:
+        if number == self.harms_on and fresh:
             if self.once:
                 self.once.touch()
             if self.harm is None:
                 time.sleep(60)
             else:
                 os.kill(os.getpid(), self.harm)
-        if row.spec < 0:
+        if number < 0:
             return Rejected("negative", "the number is below zero")
-        return int(row.spec**2)
+        return int(number**2)
 
     def table(self, rows: Sequence[Row], outcomes: Sequence[int]) -> pa.Table:
         schema = pa.schema([("digest", pa.string()), ("key", pa.string()), ("square", pa.int64())])
@@ -84,12 +88,12 @@ class Square(Work):
 class Starved(Square):
     """Finds no memory for `harms_on`, until the file `once`, if given, is there."""
 
-    def _square(self, row: Row) -> int:
-        if row.spec == self.harms_on and not (self.once and self.once.exists()):
+    def _square(self, number: int) -> int:
+        if number == self.harms_on and not (self.once and self.once.exists()):
             if self.once:
                 self.once.touch()
             raise MemoryError("not enough")
-        return int(row.spec**2)
+        return int(number**2)
 
 
 class OnGpu(Square):
@@ -99,20 +103,20 @@ class OnGpu(Square):
     """
 
     def open(self) -> Compute:
-        def compute(rows: Sequence[Row], values: Sequence[object]) -> list[int]:
+        def compute(rows: Sequence[Row], values: Sequence[int]) -> list[int]:
             with as_device_failure(self.stage):
-                return [self._square(row) for row in rows]
+                return [self._square(number) for number in values]
 
         return compute
 
-    def _square(self, row: Row) -> int:
+    def _square(self, number: int) -> int:
         assert self.seen is not None
-        if row.spec == self.fails_on and not (self.once and self.once.exists()):
+        if number == self.fails_on and not (self.once and self.once.exists()):
             if self.once:
                 self.once.touch()
             (self.seen / str(os.getpid())).touch()
             raise RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED")
-        return int(row.spec**2)
+        return int(number**2)
 
 
 def put(

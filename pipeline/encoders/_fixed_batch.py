@@ -20,14 +20,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.core.adjacent import runs
+
 if TYPE_CHECKING:
     import torch
 
     # (rows, *shape) and the rows' lengths, int64 (rows,), on the device → (rows, ...) there.
     Network = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
-# One is filled while another is copied or computed.
-SLOTS = 2
+# One is filled while another is copied and a third is computed.
+SLOTS = 3
 
 
 class FixedBatch:
@@ -97,17 +99,22 @@ class _Slot:
         if on_gpu:
             self._inputs = [one.to(device) for one in self._inputs]
             cuda: Any = torch.cuda
-            began, ended = (cuda.Event(enable_timing=True) for _ in range(2))
+            # Who waits for the end sleeps: threads that launch and copy need the CPU.
+            began, ended = (cuda.Event(enable_timing=True, blocking=True) for _ in range(2))
             self._events = _Events(cuda.Stream(device), cuda.Event(), began, ended)
 
     def fill(self, rows: Sequence[np.ndarray]) -> None:
+        """One copy for all rows that stand together: each gives other threads the interpreter."""
         values, lengths = self._values.numpy(), self._lengths.numpy()
-        for place, row in enumerate(rows):
-            values[place, : len(row)] = row
-            values[place, len(row) :] = 0
-            lengths[place] = len(row)
-        values[len(rows) :] = 0
-        lengths[len(rows) :] = 1
+        place = 0
+        for run in runs(rows):
+            count, length = run.shape[:2]
+            values[place : place + count, :length] = run
+            values[place : place + count, length:] = 0
+            lengths[place : place + count] = length
+            place += count
+        values[place:] = 0
+        lengths[place:] = 1
 
     def enqueue(self, network: Network) -> None:
         import torch

@@ -7,8 +7,10 @@ may be pinned to one. No code from it is run, nor is the package imported.
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import json
+from bisect import bisect_left
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -248,17 +250,18 @@ def size(rows: int) -> int:
     return rows + 1 if rows > 1 else 1
 
 
-def buckets(least: int, most: int) -> list[int]:
+@functools.cache
+def buckets(least: int, most: int) -> tuple[int, ...]:
     """Lengths of batches: doubled from `least`, up to `most`."""
     lengths = [least]
     while lengths[-1] < most:
         lengths.append(2 * lengths[-1])
-    return [*lengths[:-1], most] if lengths[-1] > most else lengths
+    return (*lengths[:-1], min(lengths[-1], most))
 
 
 def bucket(length: int, lengths: Sequence[int]) -> int:
     """The least that a row fits into: by its own length, so that its bytes depend on it alone."""
-    return next(one for one in lengths if length <= one)
+    return lengths[bisect_left(lengths, length)]
 
 
 def ones(count: int) -> np.ndarray:

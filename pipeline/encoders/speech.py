@@ -74,7 +74,7 @@ class Options(OnCard, Pretrained, States):
         return _clips(self.lengths[0], self)
 
     @property
-    def lengths(self) -> list[int]:
+    def lengths(self) -> tuple[int, ...]:
         """Samples of each kind of batch."""
         return _pretrained.buckets(SAMPLING_RATE, round(self.max_seconds * SAMPLING_RATE))
 

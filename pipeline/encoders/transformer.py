@@ -76,7 +76,7 @@ class Runtime(OnCard):
         return _texts(self.lengths[0], self)
 
     @property
-    def lengths(self) -> list[int]:
+    def lengths(self) -> tuple[int, ...]:
         """Tokens of each kind of batch."""
         return _pretrained.buckets(min(LEAST_TOKENS, self.max_tokens), self.max_tokens)
 

@@ -9,18 +9,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import sys
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from pipeline.core.errors import PipelineError
+from pipeline.core.adjacent import runs
+from pipeline.core.errors import PipelineError, Rejected
 from pipeline.core.machine.processor import processor
 from pipeline.core.machine.shortage import Shortage, as_shortage
-from pipeline.execution.batching import Batcher
+from pipeline.execution.batching import Batcher, Kind
 from pipeline.execution.parent_watch import die_with_parent
 from pipeline.parts.fingerprint import Fingerprint, fingerprint
 from pipeline.parts.job import (
@@ -35,6 +38,9 @@ from pipeline.parts.job import (
     total,
 )
 from pipeline.parts.part import Compute, Outcome, Row, Work
+
+# A holder's thread may keep the interpreter from others so long; Python's own choice is ten times.
+SWITCH_SECONDS = 0.0005
 
 
 @dataclass(frozen=True)
@@ -109,41 +115,24 @@ class Holder:
     def __init__(self, work: Work) -> None:
         # Of a dead node's workers, some would work on for a minute.
         die_with_parent()
+        # Who launches kernels gives the interpreter away at each, and has to have it back soon.
+        sys.setswitchinterval(SWITCH_SECONDS)
         self._work, self._meter = work, UsageMeter()
-        self._batcher = Batcher(work.stage, work.batch, work.open)
+        self._batcher = Batcher(work.stage, work.open)
 
     async def greet(self, token: Token | None) -> Handshake:
         return _greeting(self._work, token)
 
     async def compute(
-        self, rows: Sequence[Row], values: Sequence[Outcome] | np.ndarray
-    ) -> tuple[list[Outcome] | _Vectors, ResourceUsage]:
-        """Outcomes of prepared rows, once batches that they are in are full."""
-        outcomes = await asyncio.wrap_future(self._batcher.add(rows, list(values)))
-        return _Vectors.of(outcomes) or outcomes, self._use()
+        self, groups: Sequence[tuple[Kind, _Packed]]
+    ) -> tuple[list[_Packed], ResourceUsage]:
+        """Outcomes of each group of prepared values, once batches that they are in are full."""
+        futures = [self._batcher.add(kind, _unpacked(values)) for kind, values in groups]
+        outcomes = await asyncio.gather(*map(asyncio.wrap_future, futures))
+        return [_packed(group) for group in outcomes], self._use()
 
     def _use(self) -> ResourceUsage:
         return replace(self._meter.read(), holder=_name())
-
-
-@dataclass(frozen=True)
-class _Vectors:
-    """Outcomes that are vectors with their lengths, of one shape: two arrays travel, not many."""
-
-    values: np.ndarray
-    lengths: list[int]
-
-    @classmethod
-    def of(cls, outcomes: Sequence[Outcome]) -> _Vectors | None:
-        """None if one of them is anything else."""
-        pairs = [one for one in outcomes if isinstance(one, tuple) and len(one) == 2]
-        if len(pairs) < len(outcomes):
-            return None
-        values = _packed([value for value, _ in pairs])
-        return cls(values, [n for _, n in pairs]) if isinstance(values, np.ndarray) else None
-
-    def outcomes(self) -> list[Outcome]:
-        return list(zip(self.values, self.lengths, strict=True))
 
 
 class Worker:
@@ -184,11 +173,11 @@ class Worker:
             return outcomes(work, self._compute, rows), []
         with self._turn:
             coming = [
-                self._ahead.send(holder, slice_rows, prepared(work, slice_rows))
+                self._ahead.send(holder, prepared(work, slice_rows))
                 for slice_rows in slices(rows, work.rows_at_once)
             ]
-        answers = [_answer(work.stage, one) for one in coming]
-        return [outcome for found, _ in answers for outcome in found], [use for _, use in answers]
+        uses = [sent.wait(work.stage) for sent in coming]
+        return [outcome for sent in coming for outcome in sent.outcomes], uses
 
     def _use(self, others: Sequence[ResourceUsage]) -> ResourceUsage:
         """What this worker used since it last told, and what others did for it."""
@@ -202,35 +191,96 @@ class _Ahead:
     ROWS = 512
 
     def __init__(self, work: Work) -> None:
-        self._rows = max(self.ROWS, 2 * work.batch_rows)
+        self._kind, self._rows = work.batch, max(self.ROWS, 2 * work.batch_rows)
         self._sent: dict[Any, int] = {}
 
-    def send(self, holder: Any, rows: Sequence[Row], values: Sequence[Outcome]) -> Any:
+    def send(self, holder: Any, values: Sequence[Outcome]) -> _Sent:
+        """Bring prepared values to the holder, those that share batches together."""
         import ray
 
-        while self._sent and sum(self._sent.values()) + len(rows) > self._rows:
+        while self._sent and sum(self._sent.values()) + len(values) > self._rows:
             done, _ = ray.wait(list(self._sent), num_returns=1, fetch_local=False)
             for ref in done:
                 del self._sent[ref]
-        ref = holder.compute.remote(rows, _packed(values))
-        self._sent[ref] = len(rows)
-        return ref
+        places: dict[Kind, list[int]] = {}
+        for place, value in enumerate(values):
+            if not isinstance(value, Rejected):
+                places.setdefault(self._kind(value), []).append(place)
+        ref = holder.compute.remote(
+            [(kind, _packed([values[place] for place in group])) for kind, group in places.items()]
+        )
+        self._sent[ref] = len(values)
+        refused = [value if isinstance(value, Rejected) else None for value in values]
+        return _Sent(ref, list(places.values()), refused)
 
 
-def _packed(values: Sequence[Outcome]) -> Sequence[Outcome] | np.ndarray:
-    """Arrays of one shape as one, which travels without being copied."""
-    arrays = [value for value in values if isinstance(value, np.ndarray)]
-    if len(arrays) == len(values) and len({(one.shape, one.dtype) for one in arrays}) == 1:
-        return np.stack(arrays)
-    return values
+@dataclass(frozen=True)
+class _Sent:
+    """Values on their way: the places of each group, and what is known of the outcomes."""
+
+    ref: Any
+    places: list[list[int]]
+    outcomes: list[Outcome]
+
+    def wait(self, stage: str) -> ResourceUsage:
+        """Fill in the outcomes; what the holder used for them."""
+        groups, use = _answer(stage, self.ref)
+        for places, group in zip(self.places, groups, strict=True):
+            for place, outcome in zip(places, _unpacked(group), strict=True):
+                self.outcomes[place] = outcome
+        return use
 
 
-def _answer(stage: str, ref: Any) -> tuple[list[Outcome], ResourceUsage]:
+@dataclass(frozen=True)
+class _Joined:
+    """Arrays that travel as one, in which they follow each other along the first axis."""
+
+    values: np.ndarray
+    lengths: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class _Pairs:
+    """Arrays and what belongs to each."""
+
+    arrays: _Joined
+    others: tuple[Any, ...]
+
+
+def _packed(values: Sequence[Any]) -> _Packed:
+    """Values as they travel: arrays, or pairs of one and another thing, as one array."""
+    if {*map(type, values)} == {tuple} and {*map(len, values)} == {2}:
+        arrays, others = zip(*values, strict=True)
+        joined = _packed(arrays)
+        return _Pairs(joined, others) if isinstance(joined, _Joined) else values
+    if {*map(type, values)} != {np.ndarray}:
+        return values
+    parts = [*runs(values)]
+    if parts[0].ndim < 2 or len({(part.shape[2:], part.dtype) for part in parts}) > 1:
+        return values
+    flat = [part.reshape(part.shape[0] * part.shape[1], *part.shape[2:]) for part in parts]
+    return _Joined(flat[0] if len(flat) == 1 else np.concatenate(flat), tuple(map(len, values)))
+
+
+def _unpacked(packed: _Packed) -> Sequence[Any]:
+    if isinstance(packed, _Pairs):
+        return list(zip(_unpacked(packed.arrays), packed.others, strict=True))
+    if isinstance(packed, _Joined):
+        ends = [0, *accumulate(packed.lengths)]
+        return [packed.values[start:end] for start, end in pairwise(ends)]
+    return packed
+
+
+_Packed = _Joined | _Pairs | Sequence[Any]
+
+
+def _answer(stage: str, ref: Any) -> tuple[list[_Packed], ResourceUsage]:
     import ray
     from ray.exceptions import RayError, RayTaskError
 
     try:
-        told, use = ray.get(ref)
+        answer: tuple[list[_Packed], ResourceUsage] = ray.get(ref)
+        return answer
     except RayTaskError as error:
         if isinstance(error.cause, Shortage):
             raise HolderFailure(str(error.cause), error.cause.attempts) from None
@@ -243,7 +293,6 @@ def _answer(stage: str, ref: Any) -> tuple[list[Outcome], ResourceUsage]:
             f"stand; look for memory pressure, and run again.",
             Shortage.attempts,
         ) from None
-    return told.outcomes() if isinstance(told, _Vectors) else told, use
 
 
 def _name() -> str:

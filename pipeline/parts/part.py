@@ -108,7 +108,8 @@ class Work:
     A row goes through three steps, which may run in three places: `read` where its inputs lie,
     `prepare` on any processor, and the function that `open` returns where the encoder is. Each
     takes many rows and gives as many outcomes; a row that does not pass has a `Rejected` for its
-    outcome.
+    outcome. Who holds a GPU for others is brought prepared values and not their rows, so that
+    function must read nothing of a row (see pipeline/execution/batching.py).
     """
 
     # Rows that go through the steps together, a bound on memory.

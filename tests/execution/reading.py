@@ -56,7 +56,6 @@ class Reading(Square):
             until(lambda: len(self.traced("computed")) >= self.together)
             time.sleep(self.seconds * len(rows))
             gpu_time.add(self.gpu_seconds * len(rows))
-            assert [row.spec for row in rows] == list(values)
             return square(rows, values)
 
         return compute

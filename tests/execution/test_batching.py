@@ -10,7 +10,6 @@ from pipeline.core.machine.shortage import DeviceFailure
 from pipeline.execution import batching
 from pipeline.execution.batching import Batcher
 from pipeline.parts.part import Compute, Row
-from tests.toy import rows
 
 SEEN: list[list[int]] = []
 
@@ -27,43 +26,49 @@ def opened() -> Compute:
         SEEN.append(list(values))
         if -1 in values:
             raise DeviceFailure("toy: the GPU failed")
+        if -3 in values:
+            raise ValueError("toy: it cannot be squared")
         return [value**2 for value in values]
 
     return square
 
 
-def batcher(size: int = 4) -> Batcher:
-    return Batcher("toy", lambda value: (value % 2, size), opened)
-
-
 def test_batches_are_filled_across_callers_and_each_gets_its_own() -> None:
-    fed = batcher()
-    given = [[1, 3, 5], [7, 9, 11], [13, 15]]
-    answers = [fed.add(rows(values), values) for values in given]
+    fed = Batcher("toy", opened)
+    given = [[1, 3, 5], [7, 9, 11, 13, 15, 17], [19, 21, 23]]
+    answers = [fed.add(("odd", 4), values) for values in given]
     assert [answer.result(60) for answer in answers] == [[v**2 for v in some] for some in given]
-    assert sorted(len(some) for some in SEEN) == [4, 4]
+    assert sorted(SEEN) == [[1, 3, 5, 7], [9, 11, 13, 15], [17, 19, 21, 23]]
 
 
 def test_only_rows_of_one_kind_share_a_batch_and_the_last_is_not_waited_for(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    fed = Batcher("toy", opened)
+    answers = [
+        fed.add(("odd", 4), [1, 3, 5]),
+        fed.add(("even", 4), [2, 4]),
+        fed.add(("odd", 4), [7]),
+    ]
+    assert [answers[0].result(60), answers[2].result(60)] == [[1, 9, 25], [49]]
+    assert SEEN == [[1, 3, 5, 7]]
     monkeypatch.setattr(batching, "FILL_SECONDS", 0.0)
-    fed = batcher()
-    values = [1, 2, 3, 4, 5, 6, 7]
-    assert fed.add(rows(values), values).result(60) == [value**2 for value in values]
-    assert sorted(SEEN) == [[1, 3, 5, 7], [2, 4, 6]]
+    assert fed.add(("even", 4), [6]).result(60) == [36]
+    assert answers[1].result(60) == [4, 16]
+    assert SEEN[1:] == [[2, 4, 6]]
 
 
-def test_what_was_refused_before_is_passed_through() -> None:
-    fed, why = batcher(2), Rejected("odd", "it is odd")
-    assert fed.add(rows([1, 2, 3]), [1, why, 3]).result(60) == [1, why, 9]
-    assert fed.add(rows([2]), [why]).result(60) == [why]
-    assert SEEN == [[1, 3]]
+def test_a_row_that_is_refused_costs_none_beside_it() -> None:
+    fed = Batcher("toy", opened)
+    first, second = fed.add(("odd", 4), [1, -3]), fed.add(("odd", 4), [5, 7])
+    refused = first.result(60)[1]
+    assert isinstance(refused, Rejected)
+    assert [*first.result(60)[:1], *second.result(60)] == [1, 25, 49]
 
 
 def test_a_failure_is_told_to_all_that_wait_and_all_that_come() -> None:
-    fed = batcher(2)
-    waiting = [fed.add(rows([0]), [0]), fed.add(rows([-1, 3]), [-1, 3])]
-    for answer in [*waiting, fed.add(rows([5, 7]), [5, 7])]:
+    fed = Batcher("toy", opened)
+    waiting = [fed.add(("even", 2), [0]), fed.add(("odd", 2), [-1, 3])]
+    for answer in [*waiting, fed.add(("odd", 2), [5, 7])]:
         with pytest.raises(DeviceFailure):
             answer.result(60)

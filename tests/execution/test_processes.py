@@ -19,7 +19,7 @@ from pipeline.core.machine.shortage import DeviceFailure, Shortage
 from pipeline.execution.processes import Processes
 from pipeline.parts import manifest
 from pipeline.parts.job import CompletedPart, Job
-from pipeline.parts.part import Row, Work
+from pipeline.parts.part import Work
 from pipeline.parts.serial import Serial
 from pipeline.parts.summary import Summary
 from tests.processes import until
@@ -41,7 +41,7 @@ def reasons() -> dict[str, str]:
 class Environment(Square):
     """Tells for a square how many variables of one thread the worker has."""
 
-    def _square(self, row: Row) -> int:
+    def _square(self, number: int) -> int:
         return sum(os.environ.get(name) == value for name, value in ONE_THREAD.items())
 
 
