@@ -92,7 +92,8 @@ class Batcher:
                 return arrived.answer
             self._waiting.setdefault(kind, deque()).append(arrived)
             self._came = time.monotonic()
-            self._changed.notify()
+            # They may fill more than one batch.
+            self._changed.notify_all()
         return arrived.answer
 
     def _run(self) -> None:
@@ -110,11 +111,11 @@ class Batcher:
             for part in batch:
                 arrived, count = part.arrived, part.stop - part.start
                 arrived.outcomes[part.start : part.stop] = islice(outcomes, count)
+                # Answered under the lock: another batch may end, or fail, with the same slice.
                 with self._changed:
                     arrived.missing -= count
-                    is_done = not arrived.missing and not arrived.answer.done()
-                if is_done:
-                    arrived.answer.set_result(arrived.outcomes)
+                    if not arrived.missing and not arrived.answer.done():
+                        arrived.answer.set_result(arrived.outcomes)
 
     def _next(self) -> list[_Range]:
         """A full batch, or after a while the fullest."""
@@ -148,6 +149,6 @@ class Batcher:
             self._failure = error
             failed = [*computed, *chain.from_iterable(self._waiting.values())]
             self._waiting.clear()
-        for arrived in failed:
-            if not arrived.answer.done():
-                arrived.answer.set_exception(error)
+            for arrived in failed:
+                if not arrived.answer.done():
+                    arrived.answer.set_exception(error)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -39,6 +40,19 @@ def test_batches_are_filled_across_callers_and_each_gets_its_own() -> None:
     answers = [fed.add(("odd", 4), values) for values in given]
     assert [answer.result(60) for answer in answers] == [[v**2 for v in some] for some in given]
     assert sorted(SEEN) == [[1, 3, 5, 7], [9, 11, 13, 15], [17, 19, 21, 23]]
+
+
+def test_what_fills_two_batches_is_in_both_at_once() -> None:
+    both = threading.Barrier(2, timeout=30)
+
+    def meeting() -> Compute:
+        def square(some: Sequence[Row], values: Sequence[Any]) -> list[Any]:
+            both.wait()
+            return [value**2 for value in values]
+
+        return square
+
+    assert Batcher("toy", meeting).add(("odd", 2), [1, 3, 5, 7]).result(60) == [1, 9, 25, 49]
 
 
 def test_only_rows_of_one_kind_share_a_batch_and_the_last_is_not_waited_for(

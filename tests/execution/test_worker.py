@@ -86,7 +86,7 @@ def test_a_holder_gives_the_outcomes_of_one_process(holder: Any) -> None:
     ]
 
 
-def test_rows_that_are_all_refused_ask_for_nothing(holder: Any) -> None:
+def test_rows_that_are_all_refused_come_back_refused(holder: Any) -> None:
     found, _ = worker.Worker(Sums(function())).outcomes(rows([0]), [None], holder)
     assert found == [SHORT]
 
