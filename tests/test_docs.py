@@ -84,9 +84,11 @@ FILMS = tuple(line for line in SHOWN if line.startswith("pipeline segment "))
 NAMES = tuple(line for line in SHOWN if " --given name=" in line)
 # tests/project/test_freeze.py
 SPACES = tuple(line for line in SHOWN if line.startswith("pipeline store search infonce_"))
+# tests/packaging/test_package.py
+REVISIONS = tuple(line for line in SHOWN if re.match(r"pipeline package \w+ --rev ", line))
 ELSEWHERE = (
     *(OWN_DATA + BATCHES + SWEEP + COMPARISON + NIGHTLY),
-    *(RECIPES + TRIALS + FILMS + NAMES + SPACES),
+    *(RECIPES + TRIALS + FILMS + NAMES + SPACES + REVISIONS),
 )
 
 
