@@ -135,7 +135,7 @@ def test_figures_are_those_of_the_metrics(root: Element, finished: Path) -> None
                 ("calibration error", "ece"),
             ):
                 value, low, high = (percent(test[key][part]) for part in ("value", "low", "high"))
-                assert by_title[title] == f"{value} {low}\N{EN DASH}{high}"
+                assert by_title[title] == f"{value} {low} to {high}"
             chosen = written[task]["validation"]["macro_f1"]["value"]
             assert by_title["validation macro-F1"].split()[0] == percent(chosen)
 

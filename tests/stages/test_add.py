@@ -164,7 +164,7 @@ def test_a_batch_that_dvc_does_not_take_does_not_stay(landed: Path) -> None:
     shutil.rmtree(".dvc")
     code, output = call("add", "landed", "--source", "shapes")
     assert code == 1
-    assert "`dvc add data/raw/shapes/landed` failed: ERROR: " in output
+    assert "`dvc add data/raw/shapes/landed` failed: you are not inside of a DVC " in output
     assert names(RAW) == []
 
 
