@@ -13,12 +13,7 @@ from pathlib import Path
 
 # Loading them crashes where memory is short.
 import cv2  # noqa: F401
-import defusedxml.ElementTree  # noqa: F401
-import ftfy  # noqa: F401
-import PIL.Image  # noqa: F401
-import resvg_py  # noqa: F401
 import scipy.fft  # noqa: F401
-import simplejpeg  # noqa: F401
 import soundfile  # noqa: F401
 import soxr  # noqa: F401
 
