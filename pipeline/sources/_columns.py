@@ -123,10 +123,10 @@ def _utf8(cells: Mapping[str, Any], column: str) -> str:
     try:
         return data.decode()
     except UnicodeDecodeError:
-        shown = data[:40].decode(errors="backslashreplace")
+        beginning = data[:40].decode(errors="backslashreplace")
         raise Rejected(
             "not_utf8",
-            f"column {column}: '{shown}' is not UTF-8; write the table as UTF-8, or say its "
+            f"column {column}: '{beginning}' is not UTF-8; write the table as UTF-8, or say its "
             f"encoding by the source's option fallback, such as cp1252",
         ) from None
 

@@ -44,8 +44,8 @@ def repeating_baselines(
         return {}
     learned, decoding = model.options.tasks[task], model.network.decodings[task]
     truth, known_truth = labelled.targets[task], train.targets[task]
-    told = bool(getattr(learned, "given", ""))
-    given, known_given = _given_classes(truth, told), _given_classes(known_truth, told)
+    is_told = bool(getattr(learned, "given", ""))
+    given, known_given = (_given_classes(each, is_told) for each in (truth, known_truth))
     prior = np.repeat(model.priors[task][None], len(truth), 0)
     for value in np.intersect1d(given, known_given):
         candidates = known_truth[known_given == value]
@@ -66,9 +66,9 @@ def repeating_baselines(
     }
 
 
-def _given_classes(truth: np.ndarray, told: bool) -> np.ndarray:
+def _given_classes(truth: np.ndarray, is_told: bool) -> np.ndarray:
     """The class that each text begins with where the decoder is told one, int64 (n,); else 0."""
-    return truth[:, 0] if told else np.zeros(len(truth), np.int64)
+    return truth[:, 0] if is_told else np.zeros(len(truth), np.int64)
 
 
 def nearest_rows(
